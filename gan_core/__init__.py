@@ -1,0 +1,14 @@
+"""What is true: latents, networks, objectives, trainer, checkpoints and training sets.
+
+>>> import gan_core
+>>> model = gan_core.load("checkpoints/avatars")
+>>> z = model.prior.sample(64, seed=0)  # float32 (64, nz), the same on every machine
+>>> images = model.generate(z)  # uint8 (64, H, W, C)
+"""
+
+from gan_core.checkpoint import Model, load
+from gan_core.errors import InputError
+from gan_core.latent import Prior
+from gan_core.training_set import TrainingSet
+
+__all__ = ["InputError", "Model", "Prior", "TrainingSet", "load"]

@@ -1,0 +1,212 @@
+"""A checkpoint: a directory that holds what was learned, readable without running its contents.
+
+    model.json                 format, architecture, prior, objective, training record, metrics,
+                               licence, training set, and the sha256 of each weights file
+    generator.safetensors      EMA weights with batch-norm statistics that fit them
+    discriminator.safetensors  optional
+    training_set/              optional: the images, embedded or packed
+    README.md                  the model card
+
+Weights are safetensors and the description is JSON: nothing is ever unpickled.
+"""
+
+import hashlib
+import shutil
+import threading
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+import torch
+from safetensors.torch import load_file, save_file
+
+from gan_core import files, latent, networks, training_set
+from gan_core.errors import InputError
+
+FORMAT = 1
+BATCH = 64  # images drawn at once
+
+
+@dataclass
+class Model:
+    """A loaded checkpoint.
+
+    generator, discriminator: networks in eval mode, the second None where there is no file.
+    prior: the latents' distribution. card: the contents of model.json. directory: where it lies.
+    """
+
+    generator: torch.nn.Module
+    discriminator: torch.nn.Module | None
+    prior: latent.Prior
+    card: dict
+    directory: Path
+    # On few cores two forward passes at once take longer than one after the other.
+    lock: threading.Lock = field(default_factory=threading.Lock, repr=False)
+
+    @property
+    def name(self):
+        return self.card["name"]
+
+    @property
+    def size(self):
+        """Side of an image in pixels."""
+        return self.card["architecture"]["size"]
+
+    @property
+    def hash(self):
+        """First 12 hexadecimal digits of the generator's sha256: which weights drew a picture."""
+        return self.card["files"]["generator.safetensors"][:12]
+
+    def synthesize(self, z):
+        """Latents float32 (N, nz) -> images float32 (N, H, W, C) in [−1, 1].
+
+        Raises InputError when the latents are not of this model's size or not finite.
+        """
+        z = np.asarray(z, np.float32)
+        if z.ndim != 2 or z.shape[1] != self.prior.size:
+            shape = " × ".join(map(str, z.shape))
+            raise InputError(
+                f"Latents of {self.name} have {self.prior.size} numbers each; these are {shape}."
+            )
+        if not np.isfinite(z).all():
+            raise InputError("A latent holds a number that is not finite.")
+        parts = [self._generate(part) for part in torch.from_numpy(z).split(BATCH)]
+        images = torch.cat(parts) if parts else torch.empty(0, 0, 0, 0)
+        return images.permute(0, 2, 3, 1).contiguous().numpy()
+
+    def generate(self, z):
+        """Latents float32 (N, nz) -> images uint8 (N, H, W, C)."""
+        return to_uint8(self.synthesize(z))
+
+    def realness(self, images):
+        """D(x), the discriminator's probability that an image is real.
+
+        images: uint8 (N, H, W, C). Returns float32 (N,) in [0, 1].
+        Raises InputError when the checkpoint has no discriminator.
+        """
+        if self.discriminator is None:
+            raise InputError(f"{self.name} has no discriminator, so D(x) cannot be shown.")
+        parts = torch.from_numpy(np.ascontiguousarray(images)).split(BATCH)
+        return torch.cat([self._judge(part) for part in parts]).numpy()
+
+    def training_set(self):
+        """The TrainingSet that travels with the model.
+
+        Raises InputError that says where the images can be had when they do not travel.
+        """
+        where = self.directory / "training_set"
+        if not (where / "set.json").exists():
+            how = self.card["training_set"].get("how", "Its images do not travel with it.")
+            raise InputError(f"The training images of {self.name} are not here. {how}")
+        return training_set.load(where)
+
+    @torch.inference_mode()
+    def _generate(self, z):
+        with self.lock:
+            return self.generator(z)
+
+    @torch.inference_mode()
+    def _judge(self, images):
+        with self.lock:
+            return torch.sigmoid(self.discriminator(to_float(images)))
+
+
+def to_float(images):
+    """uint8 (N, H, W, C), tensor -> float32 (N, C, H, W) in [−1, 1]."""
+    return images.permute(0, 3, 1, 2).float().div(127.5).sub(1.0)
+
+
+def to_uint8(images):
+    """float (…), array in [−1, 1] -> uint8, rounded to the nearest of the 256 levels."""
+    return np.clip(np.rint((images + 1.0) * 127.5), 0, 255).astype(np.uint8)
+
+
+def save(directory, generator, discriminator, card):
+    """Write weights and model.json; other files in the directory stay.
+
+    generator, discriminator: networks, the second may be None. card: model.json less its format
+    and files. Each file appears whole or not at all, model.json last.
+    """
+    directory = Path(directory)
+    directory.mkdir(parents=True, exist_ok=True)
+    hashes = {}
+    for name, network in {"generator": generator, "discriminator": discriminator}.items():
+        path = directory / f"{name}.safetensors"
+        if network is None:
+            path.unlink(missing_ok=True)
+            continue
+        tensors = {k: v.detach().cpu().contiguous() for k, v in network.state_dict().items()}
+        with files.replacing(path) as temporary:
+            save_file(tensors, temporary)
+            hashes[path.name] = sha256(temporary)
+    files.write_json(directory / "model.json", {"format": FORMAT, **card, "files": hashes})
+
+
+def load(directory):
+    """The Model in a checkpoint directory.
+
+    Raises InputError with one sentence naming the file when anything is missing or damaged.
+    """
+    directory = Path(directory)
+    card = read_card(directory)
+    generator, discriminator = networks.build(card["architecture"])
+    load_weights(generator, directory / "generator.safetensors", card)
+    if "discriminator.safetensors" in card["files"]:
+        load_weights(discriminator, directory / "discriminator.safetensors", card)
+        discriminator.eval().requires_grad_(False)
+    else:
+        discriminator = None
+    prior = latent.Prior(card["prior"]["kind"], card["prior"]["size"])
+    return Model(generator.eval().requires_grad_(False), discriminator, prior, card, directory)
+
+
+def read_card(directory):
+    """The contents of model.json, checked for what `load` and the pages rely on."""
+    path = Path(directory) / "model.json"
+    card = files.read_json(path, "a checkpoint")
+    if card.get("format") != FORMAT:
+        raise InputError(
+            f"{path} is of format {card.get('format')!r}; this version reads format {FORMAT}."
+        )
+    kinds = {
+        "name": str,
+        "architecture": dict,
+        "prior": dict,
+        "training": dict,
+        "training_set": dict,
+        "files": dict,
+    }
+    for key, kind in kinds.items():
+        if not isinstance(card.get(key), kind):
+            raise InputError(f"{path} is damaged: it tells no {key}.")
+    if set(card["prior"]) != {"kind", "size"}:
+        raise InputError(f"{path} is damaged: its prior is not a kind and a size.")
+    if card["prior"]["size"] != card["architecture"].get("nz"):
+        raise InputError(f"{path} is damaged: its prior and its architecture differ in size.")
+    if not isinstance(card["files"].get("generator.safetensors"), str):
+        raise InputError(f"{path} is damaged: it tells no generator.safetensors.")
+    return card
+
+
+def load_weights(network, path, card):
+    """Load a safetensors file into a network, checked against the hash in the card."""
+    if not path.exists():
+        raise InputError(f"{path} is missing; fetch the checkpoint again.")
+    if sha256(path) != card["files"][path.name]:
+        raise InputError(f"{path} is damaged or of another model than model.json; fetch it again.")
+    try:
+        network.load_state_dict(load_file(path))
+    except Exception:  # safetensors and torch raise many kinds
+        raise InputError(f"{path} does not fit the architecture that model.json tells.") from None
+
+
+def copy_training_set(source, directory):
+    """Put an embedded training set into a checkpoint, in place of an older one."""
+    target = Path(directory) / "training_set"
+    shutil.rmtree(target, ignore_errors=True)
+    shutil.copytree(source, target)
+
+
+def sha256(path):
+    """The sha256 of a file, as hexadecimal."""
+    return hashlib.sha256(Path(path).read_bytes()).hexdigest()

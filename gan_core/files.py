@@ -1,0 +1,70 @@
+"""Writing files so that a kill at any moment leaves the old one or the new one, never half of one."""
+
+import contextlib
+import json
+import os
+import shutil
+from pathlib import Path
+
+from gan_core.errors import InputError
+
+
+@contextlib.contextmanager
+def replacing(path):
+    """Yield a temporary path beside `path`; on success it takes the place of `path` in one step.
+
+    On an error or an interrupt the temporary file is removed and `path` stays as it was.
+    """
+    path = Path(path)
+    temporary = path.with_name(f"{path.name}.partial-{os.getpid()}")
+    try:
+        yield temporary
+        with open(temporary, "rb") as file:
+            os.fsync(file.fileno())
+        os.replace(temporary, path)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+@contextlib.contextmanager
+def new_directory(path):
+    """Yield a temporary directory that becomes `path` when all went well, else disappears.
+
+    Raises InputError when `path` already holds something.
+    """
+    path = Path(path)
+    if path.exists() and (not path.is_dir() or any(path.iterdir())):
+        raise InputError(f"{path} already exists; choose another name or remove it first.")
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_name(f"{path.name}.partial-{os.getpid()}")
+    shutil.rmtree(temporary, ignore_errors=True)
+    temporary.mkdir()
+    try:
+        yield temporary
+        if path.exists():
+            path.rmdir()  # empty, as checked above
+        os.replace(temporary, path)
+    finally:
+        shutil.rmtree(temporary, ignore_errors=True)
+
+
+def write_json(path, data):
+    """Write a JSON file atomically, readable by people: indented, in the order given."""
+    with replacing(path) as temporary:
+        temporary.write_text(json.dumps(data, indent=2, ensure_ascii=False) + "\n", "utf-8")
+
+
+def read_json(path, what):
+    """The object in a JSON file. Raises InputError naming the file and `what` it should be."""
+    path = Path(path)
+    try:
+        data = json.loads(path.read_text("utf-8"))
+    except FileNotFoundError:
+        raise InputError(f"{path} is missing, so {path.parent} is not {what}.") from None
+    except OSError as error:
+        raise InputError(f"{path} cannot be read: {error.strerror}.") from None
+    except (ValueError, RecursionError):
+        raise InputError(f"{path} is damaged: it does not hold JSON, as {what} must.") from None
+    if not isinstance(data, dict):
+        raise InputError(f"{path} is damaged: it does not hold a JSON object.")
+    return data

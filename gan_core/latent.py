@@ -1,0 +1,127 @@
+"""The latent space: its prior, seeded sampling, truncation, and paths through it.
+
+Pure functions on float32 NumPy arrays whose last axis is the latent of size nz.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from gan_core.errors import InputError
+
+PRIORS = ("normal", "uniform")
+MODES = ("slerp", "lerp")
+MAX_SEED = 2**32 - 1
+
+
+@dataclass(frozen=True)
+class Prior:
+    """The distribution p(z) that a generator was trained on.
+
+    kind: "normal", N(0, I), or "uniform", U(−1, 1) in every coordinate (Radford et al. 2016).
+    size: nz, the number of coordinates of z.
+    """
+
+    kind: str
+    size: int
+
+    def __post_init__(self):
+        if self.kind not in PRIORS:
+            raise InputError(f"The prior is {self.kind!r}; it must be one of {', '.join(PRIORS)}.")
+        if not isinstance(self.size, int) or not 1 <= self.size <= 65536:
+            raise InputError(f"The prior's size is {self.size!r}; it must be a number from 1 up.")
+
+    def sample(self, n, seed=0):
+        """n latents, float32 (n, nz); row i is the latent of the seed `seed + i`.
+
+        So each sample has a number of its own, and page 2 of a grid is a grid from a later seed.
+        The stream is NumPy's RandomState, the one generator that NumPy promises never to change
+        (NEP 19), so a seed means the same picture on every machine and in every year.
+        Raises InputError when a seed falls outside 0 … 2³² − 1.
+        """
+        if seed < 0 or seed + n - 1 > MAX_SEED:
+            raise InputError(f"Seeds go from 0 to {MAX_SEED}; {seed} for {n} samples does not fit.")
+        z = np.empty((n, self.size), np.float32)
+        for i in range(n):
+            stream = np.random.RandomState(seed + i)
+            if self.kind == "normal":
+                z[i] = stream.standard_normal(self.size)
+            else:
+                z[i] = stream.uniform(-1.0, 1.0, self.size)
+        return z
+
+
+def truncate(z, psi):
+    """Pull latents towards the prior's mean, which is 0 for both priors: ψ·z.
+
+    ψ = 1 leaves z alone, ψ = 0 is the mean latent, smaller ψ trades variety for typicality, and
+    ψ > 1 exaggerates (the truncation of StyleGAN, Karras et al. 2019, applied to z itself).
+    """
+    return (np.float32(psi) * np.asarray(z, np.float32)).astype(np.float32)
+
+
+def lerp(a, b, t):
+    """The straight line from a to b, (1 − t)·a + t·b.
+
+    a, b: float32 (nz,); t: scalar or (n,) in [0, 1]. Returns float32 (nz,) or (n, nz).
+    """
+    a, b = np.asarray(a, np.float64), np.asarray(b, np.float64)
+    t = np.asarray(t, np.float64)[..., None]
+    return ((1 - t) * a + t * b).astype(np.float32)
+
+
+def slerp(a, b, t):
+    """The great circle from a to b; the norm goes linearly from |a| to |b|.
+
+    High-dimensional normal latents lie close to a sphere of radius √nz; a straight line cuts
+    through its inside, where the generator was hardly ever trained (White 2016, Sampling
+    Generative Networks). Directions nearly equal or opposite, or a latent of length zero, have no
+    unique great circle: there the path is the straight line.
+    Shapes as in `lerp`.
+    """
+    a, b = np.asarray(a, np.float64), np.asarray(b, np.float64)
+    norm_a, norm_b = np.linalg.norm(a), np.linalg.norm(b)
+    if norm_a == 0 or norm_b == 0:
+        return lerp(a, b, t)
+    u, v = a / norm_a, b / norm_b
+    angle = np.arccos(np.clip(u @ v, -1.0, 1.0))
+    if np.sin(angle) < 1e-6:
+        return lerp(a, b, t)
+    t = np.asarray(t, np.float64)[..., None]
+    direction = (np.sin((1 - t) * angle) * u + np.sin(t * angle) * v) / np.sin(angle)
+    return (((1 - t) * norm_a + t * norm_b) * direction).astype(np.float32)
+
+
+def path(keyframes, n, mode="slerp", closed=False):
+    """n latents along a path through keyframes, evenly spaced in the keyframes' own time.
+
+    keyframes: float32 (m, nz) with m ≥ 2. An open path starts at the first keyframe and ends at
+    the last. A closed path goes on from the last to the first and stops one step short of it, so
+    that it loops without a doubled picture.
+    mode: "slerp" or "lerp". Returns float32 (n, nz).
+    """
+    segments = len(keyframes) if closed else len(keyframes) - 1
+    return at(keyframes, np.linspace(0.0, segments, n, endpoint=not closed), mode, closed)
+
+
+def at(keyframes, time, mode="slerp", closed=False):
+    """The latents at given times on a path; time k is keyframe k.
+
+    time: scalar or (n,) in [0, m − 1], or [0, m] when closed. Returns float32 (nz,) or (n, nz).
+    Raises InputError for fewer than two keyframes or an unknown mode.
+    """
+    keyframes = np.asarray(keyframes, np.float32)
+    if keyframes.ndim != 2 or len(keyframes) < 2:
+        raise InputError("A path needs at least two keyframes.")
+    if mode not in MODES:
+        raise InputError(f"The interpolation is {mode!r}; it must be one of {', '.join(MODES)}.")
+    between = slerp if mode == "slerp" else lerp
+    if closed:
+        keyframes = np.concatenate([keyframes, keyframes[:1]])
+    time = np.asarray(time, np.float64)
+    segment = np.clip(np.floor(time).astype(int), 0, len(keyframes) - 2)
+    points = [
+        between(keyframes[s], keyframes[s + 1], t - s)
+        for s, t in zip(segment.ravel(), time.ravel(), strict=True)
+    ]
+    return np.stack(points).reshape(*time.shape, -1)

@@ -1,0 +1,42 @@
+"""Architecture families, one file each, found by name.
+
+A family's module offers `Generator` and `Discriminator`, built from the same keyword sizes, and
+`SIZES`, the image sizes it can draw.
+"""
+
+from gan_core.errors import InputError
+from gan_core.networks import dcgan
+
+FAMILIES = {"dcgan": dcgan}
+
+
+def build(architecture):
+    """(generator, discriminator), freshly initialised, from an architecture's description.
+
+    architecture: {"name": "dcgan", "size": 64, "channels": 3, "nz": 100, "ngf": 64, "ndf": 64}.
+    Raises InputError for an unknown family or sizes it cannot draw.
+    """
+    sizes = dict(architecture)
+    name = sizes.pop("name", None)
+    if name not in FAMILIES:
+        raise InputError(f"There is no architecture {name!r}; there are: {', '.join(FAMILIES)}.")
+    family = FAMILIES[name]
+    if set(sizes) != {"size", "channels", "nz", "ngf", "ndf"}:
+        raise InputError(
+            f"The architecture {name} is described by size, channels, nz, ngf and ndf, "
+            f"not by {', '.join(sizes) or 'nothing'}."
+        )
+    for key, value in sizes.items():
+        if not isinstance(value, int) or isinstance(value, bool) or not 1 <= value <= 65536:
+            raise InputError(f"The architecture's {key} is {value!r}; it must be a whole number.")
+    if sizes["size"] not in family.SIZES:
+        raise InputError(
+            f"{name} draws images of {', '.join(map(str, family.SIZES))} pixels a side, "
+            f"not {sizes['size']}; pack the training set at one of these sizes."
+        )
+    if sizes["channels"] not in (1, 3):
+        raise InputError(f"Images have 1 or 3 channels, not {sizes['channels']}.")
+    return (
+        family.Generator(sizes["size"], sizes["channels"], sizes["nz"], sizes["ngf"]),
+        family.Discriminator(sizes["size"], sizes["channels"], sizes["ndf"]),
+    )

@@ -1,0 +1,258 @@
+"""Where images come from: a folder, a zip, or a torchvision data set, as one stream of squares.
+
+Memory stays flat: one image is open at a time.
+"""
+
+import csv
+import io
+import os
+import warnings
+import zipfile
+from pathlib import Path
+
+import numpy as np
+from PIL import Image, ImageOps
+from tqdm import tqdm
+
+from gan_core import training_set
+from gan_core.errors import InputError
+
+TORCHVISION = ("celeba", "cifar10", "mnist", "fashion-mnist", "lfw-people")
+NOT_IMAGES = {".csv", ".txt", ".json", ".jsonl", ".md", ".html", ".pdf", ".db", ".ini"}
+MAX_BYTES = 256 * 2**20  # of one image file
+MAX_PIXELS = 100_000_000  # of one decoded image
+
+
+def pack(
+    source,  # a folder, a zip file, or the name of a torchvision data set
+    out,  # directory of the new training set
+    *,
+    size=64,  # side of the packed images, pixels
+    crop=1.0,  # side of the centre square that is kept, as a part of the shorter side
+    channels=3,  # 3 for colour, 1 for grey
+    attributes=None,  # CSV with a file column, or CelebA's list_attr_celeba.txt
+    held_out=None,  # a number, the last ones; or a text file with one file name a line
+    licence="",  # whose images these are and what is allowed, one sentence
+    name=None,  # the set's name; the directory's by default
+    root="data/torchvision",  # where torchvision keeps its data sets
+    download=False,  # let torchvision download what is missing
+):
+    """Pack images into a training set; returns (training images, held out, skipped).
+
+    skipped: [(file, reason)] for each file that could not be read. Raises InputError when the
+    options cannot work, when nothing usable is found, or when `out` already exists.
+    """
+    if not 0 < crop <= 1:
+        raise InputError(f"crop is {crop}; it must be above 0 and at most 1.")
+    if not 8 <= size <= 1024:
+        raise InputError(f"size is {size}; it must be from 8 to 1024 pixels.")
+    if channels not in (1, 3):
+        raise InputError(f"Images have 1 or 3 channels, not {channels}.")
+    stream, count, names = open_source(source, root, download)
+    table, names = read_attributes(attributes) if attributes else ({}, names)
+    set_aside = read_held_out(held_out, count)
+    card = {
+        "name": name or Path(out).name,
+        "source": str(source) if source in TORCHVISION else Path(source).name,
+        "licence": licence,
+        "framing": {"crop": crop, "size": size, "channels": channels},
+    }
+    skipped, used = [], [0, 0]
+    with training_set.writing(out, size, channels, card, names) as writer:
+        for position, (file, opened, known, test) in enumerate(tqdm(stream, total=count, unit="img")):
+            try:
+                image = square(opened(), size, crop, channels)
+            except Unreadable as error:
+                skipped.append((file, str(error)))
+                continue
+            known = known or table.get(file) or table.get(os.path.basename(file))
+            aside = test if set_aside is None else set_aside(position, file)
+            writer.add(image, file, known, held_out=bool(aside))
+            used[bool(aside)] += 1
+    return used[0], used[1], skipped
+
+
+class Unreadable(Exception):
+    """One file cannot be used; the message is the reason."""
+
+
+def square(data, size, crop, channels):
+    """Image file bytes or a Pillow image -> uint8 (size, size, channels).
+
+    The centre square, `crop` of the shorter side, is resized with antialiasing; crop 1 is the
+    framing of the PyTorch DCGAN tutorial. Transparent parts become white.
+    Raises Unreadable with the reason.
+    """
+    image = data if isinstance(data, Image.Image) else decode(data)
+    image = to_mode(image, "L" if channels == 1 else "RGB")
+    side = crop * min(image.size)
+    left, top = (image.width - side) / 2, (image.height - side) / 2
+    box = (left, top, left + side, top + side)
+    image = image.resize((size, size), Image.Resampling.BICUBIC, box=box)
+    return np.asarray(image).reshape(size, size, channels)
+
+
+def decode(data):
+    """Image file bytes -> a fully read Pillow image, turned as its EXIF orientation says."""
+    if len(data) > MAX_BYTES:
+        raise Unreadable(f"larger than {MAX_BYTES // 2**20} MiB")
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # Pillow warns of odd metadata; the pixels decide
+            image = Image.open(io.BytesIO(data))
+            if image.width * image.height > MAX_PIXELS:
+                raise Unreadable(f"more than {MAX_PIXELS // 10**6} million pixels")
+            image.load()
+            return ImageOps.exif_transpose(image)
+    except Unreadable:
+        raise
+    except Image.UnidentifiedImageError:
+        raise Unreadable("not an image that Pillow can read") from None
+    except Exception as error:  # a damaged file can raise nearly anything
+        raise Unreadable(str(error).splitlines()[0][:80] if str(error) else "damaged") from None
+
+
+def to_mode(image, mode):
+    """Any Pillow mode -> "L" or "RGB": palettes, alpha over white, CMYK, 16-bit and float."""
+    if image.mode.startswith("I") or image.mode == "F":
+        values = np.asarray(image, np.float32)
+        # 16-bit files hold 0 … 65535; what is brighter than 255 tells them from 8-bit values.
+        scale = 255.0 / 65535.0 if values.max(initial=0) > 255 else 1.0
+        image = Image.fromarray(np.clip(np.rint(values * scale), 0, 255).astype(np.uint8))
+    if image.has_transparency_data:
+        image = image.convert("RGBA")
+        white = Image.new("RGBA", image.size, (255, 255, 255, 255))
+        image = Image.alpha_composite(white, image)
+    return image.convert(mode)
+
+
+def open_source(source, root, download):
+    """(stream, count, attribute names); the stream yields (file, opener, attributes, in test)."""
+    if str(source) in TORCHVISION:
+        return torchvision_images(str(source), root, download)
+    path = Path(source)
+    if path.is_dir():
+        found = sorted(p for p in path.rglob("*") if p.is_file() and _wanted(p.relative_to(path)))
+        stream = ((p.relative_to(path).as_posix(), _reader(p), None, False) for p in found)
+    elif zipfile.is_zipfile(path):
+        archive = zipfile.ZipFile(path)
+        found = sorted(n for n in archive.namelist() if not n.endswith("/") and _wanted(Path(n)))
+        stream = ((n, _member(archive, n), None, False) for n in found)
+    elif path.exists():
+        raise InputError(f"{path} is neither a folder nor a zip file.")
+    else:
+        raise InputError(
+            f"{path} does not exist; name a folder, a zip file or one of {', '.join(TORCHVISION)}."
+        )
+    return stream, len(found), ()
+
+
+def _wanted(path):
+    hidden = any(part.startswith((".", "__MACOSX")) for part in path.parts)
+    return not hidden and path.suffix.lower() not in NOT_IMAGES
+
+
+def _reader(path):
+    def read():
+        try:
+            if path.stat().st_size > MAX_BYTES:
+                raise Unreadable(f"larger than {MAX_BYTES // 2**20} MiB")
+            return path.read_bytes()
+        except OSError as error:
+            raise Unreadable(error.strerror or "cannot be read") from None
+
+    return read
+
+
+def _member(archive, name):
+    def read():
+        try:
+            if archive.getinfo(name).file_size > MAX_BYTES:
+                raise Unreadable(f"larger than {MAX_BYTES // 2**20} MiB")
+            return archive.read(name)
+        except (OSError, RuntimeError, ValueError, zipfile.BadZipFile, NotImplementedError) as error:
+            raise Unreadable(str(error)[:80]) from None
+
+    return read
+
+
+def torchvision_images(name, root, download):
+    """The images of a torchvision data set: its training part, then its test part."""
+    from torchvision import datasets
+
+    kinds = {
+        "celeba": (datasets.CelebA, [{"split": s} for s in ("train", "valid", "test")]),
+        "cifar10": (datasets.CIFAR10, [{"train": True}, {"train": False}]),
+        "mnist": (datasets.MNIST, [{"train": True}, {"train": False}]),
+        "fashion-mnist": (datasets.FashionMNIST, [{"train": True}, {"train": False}]),
+        "lfw-people": (datasets.LFWPeople, [{"split": "train"}, {"split": "test"}]),
+    }
+    kind, splits = kinds[name]
+    try:
+        parts = [kind(root, download=download, **split) for split in splits]
+    except Exception as error:  # not found, not complete, no network
+        reason = (str(error).splitlines() or ["it cannot be read"])[0].rstrip(".")
+        hint = "" if download else " Add --download, or name its folder with --root."
+        raise InputError(f"{name} cannot be had from {root}: {reason}.{hint}") from None
+    classes = [str(c) for c in getattr(parts[0], "classes", ())]
+    # CelebA lists an empty forty-first name.
+    names = [n for n in parts[0].attr_names if n] if name == "celeba" else ["label"]
+
+    def stream():
+        for part, split in zip(parts, splits, strict=True):
+            test = split in ({"split": "test"}, {"train": False})
+            for i in range(len(part)):
+                image, label = part[i]
+                if name == "celeba":
+                    file, known = part.filename[i], dict(zip(names, label.tolist(), strict=False))
+                else:
+                    file = f"{'test' if test else 'train'}/{i:06d}"
+                    known = {"label": classes[label] if classes else label}
+                yield file, (lambda image=image: image), known, test
+
+    return stream(), sum(map(len, parts)), names
+
+
+def read_attributes(path):
+    """({file: {attribute: value}}, names) from a CSV, or from CelebA's list_attr_celeba.txt.
+
+    CelebA's −1 becomes 0. Files may be named with or without their folders.
+    """
+    path = Path(path)
+    try:
+        text = path.read_text("utf-8-sig")
+    except (OSError, ValueError):
+        raise InputError(f"{path} cannot be read as a table of attributes.") from None
+    lines = text.splitlines()
+    if len(lines) > 2 and lines[0].strip().isdigit():  # CelebA: a count, the names, then rows
+        names = lines[1].split()
+        rows = [line.split() for line in lines[2:] if line.strip()]
+    else:
+        header, *rows = list(csv.reader(lines)) or [[]]
+        if not header or header[0].strip().lower() not in ("file", "image_id", "filename", "image"):
+            raise InputError(f"{path} must begin with a header whose first column is file.")
+        names = [n.strip() for n in header[1:]]
+        rows = [row for row in rows if row]
+    table = {}
+    for number, row in enumerate(rows, 1):
+        if len(row) != len(names) + 1:
+            raise InputError(f"{path}: row {number} has {len(row)} cells, not {len(names) + 1}.")
+        table[row[0]] = dict(zip(names, ("0" if v == "-1" else v for v in row[1:]), strict=True))
+    return table, names
+
+
+def read_held_out(held_out, count):
+    """None (as the source says), or a function (position, file) -> whether it is held out."""
+    if held_out in (None, ""):
+        return None
+    if str(held_out).isdigit():
+        number = int(held_out)
+        if number >= count:
+            raise InputError(f"{number} held-out images of {count} leave none to train on.")
+        return lambda position, file: position >= count - number
+    path = Path(held_out)
+    try:
+        names = {line.strip() for line in path.read_text("utf-8").splitlines() if line.strip()}
+    except (OSError, ValueError):
+        raise InputError(f"{path} is neither a number nor a readable list of files.") from None
+    return lambda position, file: file in names or os.path.basename(file) in names

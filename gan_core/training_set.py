@@ -1,0 +1,282 @@
+"""A training set: N images as one uint8 memory map, with attributes, a licence and a fingerprint.
+
+On disk it is a directory:
+
+    set.json       format, shape, name, source, licence, framing, fingerprint
+    images.npy     the training images, uint8 (N, H, W, C)
+    held_out.npy   images set aside, never trained on, uint8 (M, H, W, C); M may be 0
+    index.csv      one row an image, training images first: file, held_out, then its attributes
+
+An embedded set, as it travels with a checkpoint, has `images.zip` and `held_out.zip` in place of
+the arrays: sheets of images as lossless WebP. It is unpacked once into a cache and mapped from there.
+"""
+
+import contextlib
+import csv
+import hashlib
+import io
+import os
+import zipfile
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+
+from gan_core import files
+from gan_core.errors import InputError
+
+FORMAT = 1
+SPLITS = ("images", "held_out")
+SHEET = 20  # an embedded sheet holds up to SHEET × SHEET images
+
+
+@dataclass(frozen=True)
+class TrainingSet:
+    """images: uint8 memory map (N, H, W, C), what a model may be trained on.
+    held_out: uint8 memory map (M, H, W, C), never trained on.
+    attributes, held_out_attributes: {name: (N,) or (M,) array}, uint8 for 0/1, else words.
+    files, held_out_files: the names the images came from.
+    card: the contents of set.json.
+    """
+
+    images: np.ndarray
+    held_out: np.ndarray
+    attributes: dict
+    held_out_attributes: dict
+    files: list
+    held_out_files: list
+    card: dict
+
+    @property
+    def fingerprint(self):
+        """sha256 of the training images' bytes, as hexadecimal."""
+        return self.card["fingerprint"]
+
+
+@contextlib.contextmanager
+def writing(directory, size, channels, card, attribute_names=()):
+    """Write a training set image by image, in flat memory; it appears whole or not at all.
+
+    >>> with writing("data/cats", size=64, channels=3, card={"name": "cats"}) as writer:
+    ...     writer.add(image, "tom.jpg", {"smiling": 1}, held_out=False)
+
+    card: what set.json tells beside the numbers: name, source, licence, framing.
+    Raises InputError when the directory exists already or no training image was added.
+    """
+    with files.new_directory(directory) as temporary:
+        writer = Writer(temporary, size, channels, attribute_names)
+        try:
+            yield writer
+            writer.finish(card)
+        finally:
+            writer.close()
+
+
+class Writer:
+    """What `writing` yields: `add` images to it, one after another."""
+
+    def __init__(self, directory, size, channels, attribute_names):
+        self.directory = directory
+        self.shape = (size, size, channels)
+        self.names = list(attribute_names)
+        self.counts = dict.fromkeys(SPLITS, 0)
+        self.rows = {split: [] for split in SPLITS}
+        self.hash = hashlib.sha256()
+        self.files = {s: open(directory / f"{s}.npy", "wb") for s in SPLITS}  # noqa: SIM115
+        for split in SPLITS:
+            self._write_header(split)
+
+    def add(self, image, file, attributes=None, held_out=False):
+        """Add one image, uint8 (size, size, channels), and the name of the file it came from."""
+        if image.dtype != np.uint8 or image.shape != self.shape:
+            raise ValueError(f"expected uint8 {self.shape}, got {image.dtype} {image.shape}")
+        split = SPLITS[held_out]
+        data = np.ascontiguousarray(image).tobytes()
+        self.files[split].write(data)
+        if not held_out:
+            self.hash.update(data)
+        self.counts[split] += 1
+        attributes = attributes or {}
+        self.rows[split].append([file, int(held_out), *(attributes.get(n, "") for n in self.names)])
+
+    def finish(self, card):
+        if not self.counts["images"]:
+            raise InputError("There is no usable training image, so no training set was made.")
+        for split in SPLITS:
+            self._write_header(split)
+        with open(self.directory / "index.csv", "w", newline="", encoding="utf-8") as file:
+            writer = csv.writer(file)
+            writer.writerow(["file", "held_out", *self.names])
+            for split in SPLITS:
+                writer.writerows(self.rows[split])
+        description = {
+            "format": FORMAT,
+            "shape": [self.counts["images"], *self.shape],
+            "held_out": self.counts["held_out"],
+            "fingerprint": self.hash.hexdigest(),
+        }
+        files.write_json(self.directory / "set.json", description | card)
+
+    def close(self):
+        for file in self.files.values():
+            file.close()
+
+    def _write_header(self, split):
+        # NumPy pads the header so that the first axis can grow in place.
+        shape = (self.counts[split], *self.shape)
+        header = {"descr": "|u1", "fortran_order": False, "shape": shape}
+        self.files[split].seek(0)
+        np.lib.format.write_array_header_1_0(self.files[split], header)
+
+
+def load(directory):
+    """The TrainingSet in a directory; an embedded one is unpacked into the cache first.
+
+    Raises InputError, naming the file, when something is missing or damaged.
+    """
+    directory = Path(directory)
+    card = read_card(directory)
+    arrays = directory
+    if not (directory / "images.npy").exists():
+        arrays = unpack(directory, card)
+    images = _map(arrays / "images.npy", card["shape"])
+    held_out = _map(arrays / "held_out.npy", [card["held_out"], *card["shape"][1:]])
+    names, columns = _read_index(directory / "index.csv", len(images) + len(held_out))
+    n = len(images)
+    return TrainingSet(
+        images,
+        held_out,
+        {name: column[:n] for name, column in columns.items()},
+        {name: column[n:] for name, column in columns.items()},
+        names[:n],
+        names[n:],
+        card,
+    )
+
+
+def read_card(directory):
+    """The contents of set.json, checked."""
+    path = Path(directory) / "set.json"
+    card = files.read_json(path, "a training set")
+    shape = card.get("shape")
+    good = (
+        isinstance(shape, list)
+        and len(shape) == 4
+        and all(isinstance(s, int) and s > 0 for s in shape)
+        and shape[1] == shape[2]
+        and isinstance(card.get("held_out"), int)
+        and isinstance(card.get("fingerprint"), str)
+    )
+    if card.get("format") != FORMAT or not good:
+        raise InputError(f"{path} does not describe a training set of format {FORMAT}.")
+    return card
+
+
+def _map(path, shape):
+    if shape[0] == 0:  # an empty file cannot be mapped
+        return np.zeros(shape, np.uint8)
+    try:
+        array = np.load(path, mmap_mode="r", allow_pickle=False)
+    except FileNotFoundError:
+        raise InputError(f"{path} is missing; pack the training set again.") from None
+    except (ValueError, OSError, EOFError):
+        raise InputError(f"{path} is damaged; pack the training set again.") from None
+    if array.dtype != np.uint8 or list(array.shape) != list(shape):
+        raise InputError(f"{path} does not have the shape that set.json tells; pack it again.")
+    return array
+
+
+def _read_index(path, count):
+    try:
+        with open(path, newline="", encoding="utf-8") as file:
+            header, *rows = list(csv.reader(file))
+    except (OSError, ValueError, csv.Error):
+        raise InputError(f"{path} is missing or damaged; pack the training set again.") from None
+    if len(rows) != count or header[:1] != ["file"] or any(len(r) != len(header) for r in rows):
+        raise InputError(f"{path} does not have one row an image; pack the training set again.")
+    columns = list(zip(*rows, strict=True)) if rows else [()] * len(header)
+    attributes = {}
+    for name, column in zip(header[2:], columns[2:], strict=True):
+        binary = set(column) <= {"0", "1"}
+        attributes[name] = np.array(column, np.uint8 if binary else str)
+    return list(columns[0]), attributes
+
+
+def embed(directory, out):
+    """Write a packed set in its travelling form: lossless WebP sheets in two zip files."""
+    directory, out = Path(directory), Path(out)
+    whole = load(directory)
+    with files.new_directory(out) as temporary:
+        for split in SPLITS:
+            array = getattr(whole, split)
+            with zipfile.ZipFile(temporary / f"{split}.zip", "w", zipfile.ZIP_STORED) as archive:
+                for start in range(0, len(array), SHEET * SHEET):
+                    name = f"{start:08d}.webp"
+                    sheet = _encode(array[start : start + SHEET * SHEET])
+                    # A fixed date, so that the same images make the same file.
+                    archive.writestr(zipfile.ZipInfo(name, (2000, 1, 1, 0, 0, 0)), sheet)
+        (temporary / "index.csv").write_bytes((directory / "index.csv").read_bytes())
+        files.write_json(temporary / "set.json", whole.card)
+
+
+def _encode(images):
+    n, height, width, channels = images.shape
+    rows = -(-n // SHEET)
+    sheet = np.zeros((rows * SHEET, height, width, channels), np.uint8)
+    sheet[:n] = images
+    sheet = sheet.reshape(rows, SHEET, height, width, channels).swapaxes(1, 2)
+    sheet = sheet.reshape(rows * height, SHEET * width, channels)
+    buffer = io.BytesIO()
+    picture = Image.fromarray(sheet[..., 0] if channels == 1 else sheet)
+    picture.convert("RGB").save(buffer, "WEBP", lossless=True, quality=100, method=6)
+    return buffer.getvalue()
+
+
+def _decode(data, n, shape):
+    height, width, channels = shape
+    sheet = np.asarray(Image.open(io.BytesIO(data)).convert("RGB"))[..., :channels]
+    rows = sheet.shape[0] // height
+    images = sheet.reshape(rows, height, SHEET, width, channels).swapaxes(1, 2)
+    return images.reshape(-1, height, width, channels)[:n]
+
+
+def cache_directory():
+    """Where unpacked sets lie: $LATENT_EXPLORER_CACHE, else the user's cache folder."""
+    chosen = os.environ.get("LATENT_EXPLORER_CACHE")
+    if chosen:
+        return Path(chosen)
+    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "latent-explorer"
+
+
+def unpack(directory, card):
+    """Unpack an embedded set into the cache, once; returns the directory with its arrays.
+
+    Two processes may do it at the same time: each unpacks into its own temporary directory, and
+    the first to finish wins. Raises InputError when the zip files are missing or damaged, or when
+    the images are not the ones that set.json tells of.
+    """
+    out = cache_directory() / card["fingerprint"][:32]
+    if out.exists():
+        return out
+    try:
+        with writing(out, card["shape"][1], card["shape"][3], {}) as writer:
+            for split, count in zip(SPLITS, (card["shape"][0], card["held_out"]), strict=True):
+                for image in _embedded_images(directory / f"{split}.zip", count, card["shape"][1:]):
+                    writer.add(image, "", held_out=split == "held_out")
+            if writer.hash.hexdigest() != card["fingerprint"]:
+                raise InputError(f"{directory / 'images.zip'} does not hold the images set.json tells of.")
+    except (InputError, OSError):
+        if not out.exists():  # else another process was first, which is as good
+            raise
+    return out
+
+
+def _embedded_images(path, count, shape):
+    try:
+        with zipfile.ZipFile(path) as archive:
+            for start in range(0, count, SHEET * SHEET):
+                sheet = archive.read(f"{start:08d}.webp")
+                yield from _decode(sheet, min(SHEET * SHEET, count - start), shape)
+    except (OSError, KeyError, ValueError, zipfile.BadZipFile):
+        raise InputError(f"{path} is missing or damaged; fetch the checkpoint again.") from None
