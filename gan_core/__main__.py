@@ -1,4 +1,4 @@
-"""One command line: python -m gan_core VERB. Each verb is a few lines over the package."""
+"""The command line: python -m gan_core VERB. Each verb is a few lines over the package."""
 
 import argparse
 import inspect
@@ -8,14 +8,28 @@ import signal
 import sys
 from pathlib import Path
 
+import numpy as np
+
+from gan_core import (
+    avatars,
+    card,
+    checkpoint,
+    latent,
+    media,
+    sources,
+    trainer,
+    training_set,
+)
 from gan_core.errors import InputError
 
 
 def main(arguments=None):
     """Run one verb; returns the exit status. Bad input is one sentence on stderr and status 2."""
-    parser = build_parser()
-    options = vars(parser.parse_args(arguments))
+    arguments = sys.argv[1:] if arguments is None else arguments
+    options = vars(build_parser().parse_args(arguments))
     verb = options.pop("verb")
+    if verb is train:
+        options["command"] = "python -m gan_core " + shlex.join(arguments)
     # A polite kill ends a run as Ctrl-C does: with a snapshot.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
@@ -29,10 +43,146 @@ def main(arguments=None):
     return 0
 
 
+def pack(**options):
+    """Pack images from a folder, a zip or a torchvision data set into a training set."""
+    used, held_out, skipped = sources.pack(**options)
+    for file, reason in skipped[:20]:
+        print(f"skipped {file}: {reason}", file=sys.stderr)
+    if len(skipped) > 20:
+        print(f"skipped {len(skipped) - 20} more", file=sys.stderr)
+    print(f"{options['out']}: {used} training images, {held_out} held out, {len(skipped)} skipped")
+
+
+def train(
+    data,  # directory of a packed training set
+    *,
+    name,  # the model's name: its run lies in runs/NAME, its checkpoint in checkpoints/NAME
+    runs="runs",  # folder of the runs
+    checkpoints="checkpoints",  # folder of the checkpoints
+    licence="As its training images.",  # what is allowed with the weights, one sentence
+    use="",  # what the model is for and what it must not be used for, in the card
+    command="",  # set by the command line
+    **options,
+):
+    """Train a GAN, or go on with a run; then write its checkpoint and card."""
+    if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}", name):
+        raise InputError(f"The name {name!r} may hold only letters, digits, '.', '_' and '-'.")
+    run, out = Path(runs) / name, Path(checkpoints) / name
+    trainer.train(data, run, **options)
+    about = {"name": name, "data": data, "licence": licence, "use": use, "command": command}
+    trainer.publish(run, out, **about)
+    card.write(out)
+    print(f"{out}: load it with gan_core.load, or see it with python -m explorer")
+
+
+def sample(
+    model,  # checkpoint directory
+    out,  # a PNG file for a grid; a folder when --single is given
+    *,
+    seed=0,  # seed of the first sample; each next sample has the next seed
+    count=64,  # number of samples
+    psi=1.0,  # truncation ψ: 1 leaves the latents alone, 0 is the mean latent
+    single=False,  # write one PNG a sample, named by its seed, in place of a grid
+    scale=1,  # enlarge each picture so many times, crisp
+):
+    """Draw samples from seeds: a grid, or single files."""
+    if not 1 <= count <= 100_000:
+        raise InputError(f"count is {count}; it must be from 1 to 100000.")
+    check_scale(scale)
+    loaded = checkpoint.load(model)
+    z = latent.truncate(loaded.prior.sample(count, seed), psi)
+    images = loaded.generate(z)
+    if single:
+        for number, image in enumerate(images, seed):
+            file = Path(out) / f"seed{number:08d}.png"
+            media.save(file, media.encode(media.enlarge(image, scale)))
+    else:
+        media.save(out, media.encode(media.enlarge(media.sheet(images), scale)))
+    print(f"{out}: {count} samples of {loaded.name}, seeds {seed} to {seed + count - 1}, ψ {psi:g}")
+
+
+def walk(
+    model,  # checkpoint directory
+    out,  # file ending in .png for a strip, .gif or .mp4 for a film
+    *,
+    seeds="0,1,2,3",  # the keyframes' seeds, two or more
+    mode="slerp",  # interpolation: slerp or lerp
+    closed=False,  # return to the first keyframe
+    frames=48,  # number of pictures in all
+    fps=24,  # pictures a second, for films
+    psi=1.0,  # truncation ψ of the keyframes
+    scale=4,  # enlarge each picture so many times (films; a strip keeps its pixels)
+):
+    """Interpolate through latents: a strip, a GIF or an MP4."""
+    kind = Path(out).suffix.lower()
+    if kind not in (".png", ".gif", ".mp4"):
+        raise InputError(f"{out} must end in .png, .gif or .mp4.")
+    if not 2 <= frames <= 10_000 or not 1 <= fps <= 60:
+        raise InputError("frames must be from 2 to 10000, and fps from 1 to 60.")
+    check_scale(scale)
+    try:
+        numbers = [int(part) for part in seeds.split(",")]
+    except ValueError:
+        raise InputError(f"seeds is {seeds!r}; it must be numbers with commas: 0,1,2.") from None
+    loaded = checkpoint.load(model)
+    keyframes = np.concatenate([loaded.prior.sample(1, seed) for seed in numbers])
+    path = latent.path(latent.truncate(keyframes, psi), frames, mode, closed)
+    images = loaded.generate(path)
+    if kind == ".png":
+        media.save(out, media.encode(media.strip(images)))
+    else:
+        large = np.stack([media.enlarge(image, scale, smooth=True) for image in images])
+        media.save(out, media.gif(large, fps) if kind == ".gif" else media.mp4(large, fps))
+    print(f"{out}: {frames} pictures of {loaded.name} through seeds {seeds} by {mode}")
+
+
+def render_avatars(
+    out,  # folder for the pictures and attributes.csv
+    *,
+    count=12_000,  # number of faces
+    seed=0,  # what is drawn follows from the seed alone
+    size=64,  # side in pixels
+):
+    """Render illustrated faces with known attributes (needs three more packages)."""
+    avatars.render(out, count=count, seed=seed, size=size)
+    print(f"{out}: {count} faces and attributes.csv")
+
+
+def embed(
+    data,  # directory of a packed training set
+    model,  # checkpoint directory it is to travel with
+):
+    """Put a training set into a checkpoint, losslessly compressed (minutes for 10,000 images)."""
+    expected = checkpoint.read_card(model)["training_set"].get("fingerprint")
+    if training_set.read_card(data)["fingerprint"] != expected:
+        raise InputError(f"{data} is not the set that {model} was trained on.")
+    training_set.embed(data, Path(model) / "training_set")
+    print(f"{model}: the training set travels with it")
+
+
+def check_scale(scale):
+    if not 1 <= scale <= 16:
+        raise InputError(f"scale is {scale}; it must be from 1 to 16.")
+
+
+# Verb, function, and the functions whose signatures list its options.
+VERBS = (
+    ("pack", pack, (sources.pack,)),
+    ("train", train, (train, trainer.train)),
+    ("sample", sample, (sample,)),
+    ("walk", walk, (walk,)),
+    ("avatars", render_avatars, (render_avatars,)),
+    ("embed", embed, (embed,)),
+)
+
+
 def build_parser():
-    parser = argparse.ArgumentParser(prog="python -m gan_core", description=__doc__.split(":")[0])
+    parser = argparse.ArgumentParser(
+        prog="python -m gan_core",
+        description="Pack training sets, train GANs, and draw from them.",
+    )
     verbs = parser.add_subparsers(required=True, metavar="VERB")
-    for name, function, source in VERBS:
+    for name, function, sources_of_options in VERBS:
         summary = inspect.getdoc(function).split("\n")[0]
         verb = verbs.add_parser(
             name,
@@ -41,20 +191,22 @@ def build_parser():
             formatter_class=argparse.ArgumentDefaultsHelpFormatter,
         )
         verb.set_defaults(verb=function)
-        add_options(verb, source)
+        known = {"run", "command"}  # the train verb sets these itself
+        for source in sources_of_options:
+            add_options(verb, source, known)
     return parser
 
 
-def add_options(parser, function):
-    """Turn a function's signature into options: its defaults are theirs, its comments their help."""
-    comments = dict(re.findall(r"^    (\w+)[=,].*?#\s*(.+)$", inspect.getsource(function), re.M))
+def add_options(parser, function, known):
+    """Turn a signature into options: its defaults are theirs, its comments their help."""
+    comments = dict(re.findall(r"^    (\w+)[=,][^#\n]*#\s*(.+)$", inspect.getsource(function), re.M))
     for name, parameter in inspect.signature(function).parameters.items():
-        words = comments.get(name, "").replace("%", "%%")
-        default = parameter.default
-        flag = "--" + name.replace("_", "-")
-        if parameter.kind is parameter.VAR_KEYWORD:
+        if name in known or parameter.kind is parameter.VAR_KEYWORD:
             continue
-        if default is parameter.empty and parameter.kind is not parameter.KEYWORD_ONLY:
+        known.add(name)
+        words = comments[name].replace("%", "%%")
+        default, flag = parameter.default, "--" + name.replace("_", "-")
+        if parameter.kind is not parameter.KEYWORD_ONLY:
             parser.add_argument(name, help=words)
         elif default is parameter.empty:
             parser.add_argument(flag, required=True, help=words)
@@ -64,22 +216,6 @@ def add_options(parser, function):
             kind = str if default is None else type(default)
             parser.add_argument(flag, type=kind, default=default, help=words)
 
-
-def pack(**options):
-    """Pack images from a folder, a zip or a torchvision data set into a training set."""
-    from gan_core import sources
-
-    train, held_out, skipped = sources.pack(**options)
-    for file, reason in skipped[:20]:
-        print(f"skipped {file}: {reason}", file=sys.stderr)
-    if len(skipped) > 20:
-        print(f"… and {len(skipped) - 20} more", file=sys.stderr)
-    print(f"{options['out']}: {train} training images, {held_out} held out, {len(skipped)} skipped")
-
-
-from gan_core import sources  # noqa: E402
-
-VERBS = [("pack", pack, sources.pack)]
 
 if __name__ == "__main__":
     sys.exit(main())

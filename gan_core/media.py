@@ -43,9 +43,50 @@ def encode(image, kind="PNG", **options):
     return buffer.getvalue()
 
 
-def save_png(path, image):
-    """Write uint8 (H, W, C) as a PNG file, whole or not at all; makes the folder."""
+def save(path, data):
+    """Write bytes to a file, whole or not at all; makes the folder."""
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
     with files.replacing(path) as temporary:
-        temporary.write_bytes(encode(image))
+        temporary.write_bytes(data)
+
+
+def strip(frames):
+    """N frames side by side: uint8 (H, N · W, C)."""
+    return sheet(frames, columns=len(frames))
+
+
+def gif(frames, fps=12, loop=True):
+    """Frames uint8 (N, H, W, C) -> the bytes of an animated GIF.
+
+    GIF counts time in hundredths of a second, so the rate is rounded to what it can say.
+    """
+    first, *rest = [picture(frame).convert("RGB") for frame in frames]
+    buffer = io.BytesIO()
+    options = {"loop": 0} if loop else {}
+    duration = max(20, round(100 / fps) * 10)  # ms; browsers slow anything quicker down
+    first.save(buffer, "GIF", save_all=True, append_images=rest, duration=duration, **options)
+    return buffer.getvalue()
+
+
+def mp4(frames, fps=24):
+    """Frames uint8 (N, H, W, C) -> the bytes of an H.264 film that browsers and phones play.
+
+    Frames of odd sizes gain a row or a column: the usual pixel format needs even ones.
+    """
+    import av
+
+    frames = np.asarray(frames)
+    if frames.shape[-1] == 1:
+        frames = frames.repeat(3, axis=-1)
+    odd = [(0, 0), (0, frames.shape[1] % 2), (0, frames.shape[2] % 2), (0, 0)]
+    frames = np.pad(frames, odd, mode="edge")
+    buffer = io.BytesIO()
+    with av.open(buffer, "w", format="mp4") as film:
+        stream = film.add_stream("libx264", rate=fps, options={"crf": "16", "threads": "1"})
+        stream.height, stream.width = frames.shape[1:3]
+        stream.pix_fmt = "yuv420p"
+        for frame in frames:
+            film.mux(stream.encode(av.VideoFrame.from_ndarray(np.ascontiguousarray(frame), "rgb24")))
+        film.mux(stream.encode(None))
+    return buffer.getvalue()

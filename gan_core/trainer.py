@@ -115,7 +115,8 @@ def train(
     def sample_grid():
         fitted = fit_average(average, prior, nz, device)
         drawn = checkpoint.to_uint8(draw(fitted, grid_z))
-        media.save_png(run / "samples" / f"{order.position // 1000:06d}.png", media.sheet(drawn))
+        path = run / "samples" / f"{order.position // 1000:06d}.png"
+        media.save(path, media.encode(media.sheet(drawn)))
 
     # --- The loop. ---
     total = int(kimg * 1000)

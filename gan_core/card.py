@@ -1,0 +1,82 @@
+"""The model card: README.md and samples.png of a checkpoint, written from model.json."""
+
+from pathlib import Path
+
+from gan_core import checkpoint, media
+
+TEMPLATE = """# {name}
+
+![64 samples, seeds 0 to 63, unselected]({samples})
+
+Seeds 0 to 63, row by row, ψ = 1, unselected: `python -m gan_core sample checkpoints/{name} {samples}`
+
+{use}
+
+| | |
+|---|---|
+| Architecture | {architecture} |
+| Prior | {prior} |
+| Objective | {objective} |
+| Training set | {data} |
+| Framing | {framing} |
+| Held out, never trained on | {held_out} images |
+| Shown to D | {kimg:,.0f} kimg: {epochs:.0f} times each training image |
+| Time | {hours:.1f} hours on {hardware} (PyTorch {torch}) |
+| Augmentation | {augment} |
+| Adam | G {lr_g:g}, D {lr_d:g}, β {beta1:g}, {beta2:g}; {batch} images a step; k = {k} |
+| Averaging | EMA with a half-life of {ema_kimg:g} kimg; batch-norm statistics re-estimated on it |
+| Licence | {licence} |
+| Training images | {data_licence} |
+
+Trained with
+
+```
+{command}
+```
+
+No distance to the training images (FID or another) has been measured for this model.
+Generator {g_parameters:,} parameters, discriminator {d_parameters:,}.
+"""
+
+
+def write(directory):
+    """Draw the samples of seeds 0 to 63 and write the card; returns the card's path.
+
+    Every figure in it is read from model.json, counted, or drawn here.
+    """
+    directory = Path(directory)
+    model = checkpoint.load(directory)
+    card, training, data = model.card, model.card["training"], model.card["training_set"]
+    images = model.generate(model.prior.sample(64, seed=0))
+    media.save(directory / "samples.png", media.encode(media.sheet(images)))
+    sizes = model.card["architecture"]
+    count, side, _, channels = data["shape"]
+    crop = data["framing"]["crop"]
+    text = TEMPLATE.format(
+        name=model.name,
+        samples="samples.png",
+        use=card["use"],
+        architecture=(
+            f"{sizes['name'].upper()}, {sizes['size']} × {sizes['size']} × {sizes['channels']}, "
+            f"nz {sizes['nz']}, ngf {sizes['ngf']}, ndf {sizes['ndf']}"
+        ),
+        prior="N(0, I)" if card["prior"]["kind"] == "normal" else "U(−1, 1)",
+        objective=card["objective"],
+        data=f"{data['name']}: {count:,} images ({data['source']})",
+        framing=(
+            f"centre square, {crop:.1%} of the shorter side, resized to {side} × {side} × {channels}"
+        ),
+        held_out=f"{data['held_out']:,}",
+        epochs=training["kimg"] * 1000 / count,
+        licence=card["licence"],
+        data_licence=data["licence"] or "not told",
+        g_parameters=parameters(model.generator),
+        d_parameters=parameters(model.discriminator) if model.discriminator else 0,
+        **{key: value for key, value in training.items() if key not in ("architecture", "prior")},
+    )
+    media.save(directory / "README.md", text.encode())
+    return directory / "README.md"
+
+
+def parameters(network):
+    return sum(p.numel() for p in network.parameters())
