@@ -68,7 +68,14 @@ def train(
     if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}", name):
         raise InputError(f"The name {name!r} may hold only letters, digits, '.', '_' and '-'.")
     run, out = Path(runs) / name, Path(checkpoints) / name
-    trainer.train(data, run, **options)
+    if (out / "model.json").exists():
+        before = checkpoint.read_card(out)["training_set"].get("fingerprint")
+        if before != training_set.read_card(data)["fingerprint"]:
+            raise InputError(f"{out} was trained on other images than {data}; use another name.")
+    shown = trainer.train(data, run, **options)
+    if shown < options["kimg"] * 1000:
+        print(f"Stopped at {shown / 1000:.1f} kimg; the same command goes on from {run}.")
+        return
     about = {"name": name, "data": data, "licence": licence, "use": use, "command": command}
     trainer.publish(run, out, **about)
     card.write(out)
@@ -199,7 +206,9 @@ def build_parser():
 
 def add_options(parser, function, known):
     """Turn a signature into options: its defaults are theirs, its comments their help."""
-    comments = dict(re.findall(r"^    (\w+)[=,][^#\n]*#\s*(.+)$", inspect.getsource(function), re.M))
+    comments = dict(
+        re.findall(r"^    (\w+)[=,][^#\n]*#\s*(.+)$", inspect.getsource(function), re.M)
+    )
     for name, parameter in inspect.signature(function).parameters.items():
         if name in known or parameter.kind is parameter.VAR_KEYWORD:
             continue

@@ -65,7 +65,7 @@ AUGMENTATIONS = {
 
 
 def parse(names):
-    """"mirror,translation" -> the tuple of names, checked; "" or "none" -> ()."""
+    """ "mirror,translation" -> the tuple of names, checked; "" or "none" -> ()."""
     chosen = tuple(name.strip() for name in names.split(",") if name.strip() not in ("", "none"))
     for name in chosen:
         if name not in AUGMENTATIONS:

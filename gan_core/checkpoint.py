@@ -98,7 +98,10 @@ class Model:
         if not (where / "set.json").exists():
             how = self.card["training_set"].get("how", "Its images do not travel with it.")
             raise InputError(f"The training images of {self.name} are not here. {how}")
-        return training_set.load(where)
+        found = training_set.load(where)
+        if found.fingerprint != self.card["training_set"].get("fingerprint"):
+            raise InputError(f"{where} does not hold the images that {self.name} was trained on.")
+        return found
 
     @torch.inference_mode()
     def _generate(self, z):

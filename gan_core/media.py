@@ -87,6 +87,8 @@ def mp4(frames, fps=24):
         stream.height, stream.width = frames.shape[1:3]
         stream.pix_fmt = "yuv420p"
         for frame in frames:
-            film.mux(stream.encode(av.VideoFrame.from_ndarray(np.ascontiguousarray(frame), "rgb24")))
+            film.mux(
+                stream.encode(av.VideoFrame.from_ndarray(np.ascontiguousarray(frame), "rgb24"))
+            )
         film.mux(stream.encode(None))
     return buffer.getvalue()

@@ -59,7 +59,9 @@ def pack(
     }
     skipped, used = [], [0, 0]
     with training_set.writing(out, size, channels, card, names) as writer:
-        for position, (file, opened, known, test) in enumerate(tqdm(stream, total=count, unit="img")):
+        for position, (file, opened, known, test) in enumerate(
+            tqdm(stream, total=count, unit="img")
+        ):
             try:
                 image = square(opened(), size, crop, channels)
             except Unreadable as error:
@@ -170,7 +172,13 @@ def _member(archive, name):
             if archive.getinfo(name).file_size > MAX_BYTES:
                 raise Unreadable(f"larger than {MAX_BYTES // 2**20} MiB")
             return archive.read(name)
-        except (OSError, RuntimeError, ValueError, zipfile.BadZipFile, NotImplementedError) as error:
+        except (
+            OSError,
+            RuntimeError,
+            ValueError,
+            zipfile.BadZipFile,
+            NotImplementedError,
+        ) as error:
             raise Unreadable(str(error)[:80]) from None
 
     return read

@@ -8,12 +8,14 @@ sample grids, and snapshots that a killed run resumes from.
 import copy
 import json
 import platform
+import signal
+import threading
 import time
 from pathlib import Path
 
 import numpy as np
 import torch
-from safetensors import safe_open
+from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from tqdm import tqdm
 
@@ -124,8 +126,8 @@ def train(
     due = Due(order.position, log=log_kimg, grid=grid_kimg, snapshot=snapshot_kimg)
     sums, since = torch.zeros(4, device=device), 0
     clock = time.monotonic()
-    try:
-        while order.position < total:
+    with Stop() as stop, bar:
+        while order.position < total and not stop.asked:
             # D: log D(x) up on real images, down on generated ones; k times, fresh noise each.
             for _ in range(k):
                 x = augmentation.augment(real_batch(), chosen, rng)
@@ -175,13 +177,31 @@ def train(
                 snapshot()
             if "grid" in now:
                 sample_grid()
-    except KeyboardInterrupt:
-        bar.write(f"Interrupted; a snapshot at {order.position / 1000:.1f} kimg is saved.")
-    finally:
-        bar.close()
     snapshot()
     sample_grid()
     return order.position
+
+
+class Stop:
+    """Ctrl-C or a polite kill, noticed between two steps; a second one ends the run at once."""
+
+    def __init__(self):
+        self.asked = False
+
+    def __enter__(self):
+        self.before = {}
+        if threading.current_thread() is threading.main_thread():  # only it may handle signals
+            for number in (signal.SIGINT, signal.SIGTERM):
+                self.before[number] = signal.signal(number, self.ask)
+        return self
+
+    def ask(self, number, frame):
+        self.asked = True
+        self.__exit__()
+
+    def __exit__(self, *error):
+        for number, handler in self.before.items():
+            signal.signal(number, handler)
 
 
 def check(data, settings):
@@ -283,8 +303,13 @@ def save_state(path, parts, rng, settings, position, record):
         tensors |= {f"{name}/{key}": value for key, value in flat(part).items()}
     tensors = {key: value.detach().cpu().contiguous() for key, value in tensors.items()}
     notes = {"settings": settings, "position": position, "record": record}
-    with files.replacing(path) as temporary:
-        save_file(tensors, temporary, {"state": json.dumps(notes)})
+    try:
+        with files.replacing(path) as temporary:
+            save_file(tensors, temporary, {"state": json.dumps(notes)})
+    except (OSError, SafetensorError) as error:  # a full disk, say
+        raise InputError(
+            f"{path} cannot be written ({error}); what was saved before is still there."
+        ) from None
 
 
 def read_state(path):
@@ -314,7 +339,9 @@ def restore(path, parts, rng, settings):
             for key, value in saved.items():
                 index, field = key.split(".")
                 state.setdefault(int(index), {})[field] = value
-            part.load_state_dict({"state": state, "param_groups": part.state_dict()["param_groups"]})
+            part.load_state_dict(
+                {"state": state, "param_groups": part.state_dict()["param_groups"]}
+            )
         else:
             part.load_state_dict(saved)
     rng.set_state(tensors["rng"])
@@ -376,7 +403,16 @@ def publish(run, out, *, name, data, licence, use, command):
     data_card = training_set.read_card(data)
     about_data = {
         key: data_card.get(key)
-        for key in ("name", "fingerprint", "shape", "held_out", "source", "licence", "framing", "how")
+        for key in (
+            "name",
+            "fingerprint",
+            "shape",
+            "held_out",
+            "source",
+            "licence",
+            "framing",
+            "how",
+        )
     }
     card = {
         "name": name,

@@ -265,7 +265,9 @@ def unpack(directory, card):
                 for image in _embedded_images(directory / f"{split}.zip", count, card["shape"][1:]):
                     writer.add(image, "", held_out=split == "held_out")
             if writer.hash.hexdigest() != card["fingerprint"]:
-                raise InputError(f"{directory / 'images.zip'} does not hold the images set.json tells of.")
+                raise InputError(
+                    f"{directory / 'images.zip'} does not hold the images set.json tells of."
+                )
     except (InputError, OSError):
         if not out.exists():  # else another process was first, which is as good
             raise

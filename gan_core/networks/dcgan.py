@@ -30,7 +30,11 @@ class Generator(nn.Module):
         start, doublings = start_and_doublings(size)
         width = ngf * 2 ** (doublings - 1)
         # On a 1×1 map, this convolution is the paper's "project and reshape".
-        layers = [nn.ConvTranspose2d(nz, width, start, bias=False), nn.BatchNorm2d(width), nn.ReLU()]
+        layers = [
+            nn.ConvTranspose2d(nz, width, start, bias=False),
+            nn.BatchNorm2d(width),
+            nn.ReLU(),
+        ]
         for _ in range(doublings - 1):
             layers += [
                 nn.ConvTranspose2d(width, width // 2, 4, 2, 1, bias=False),
