@@ -4,10 +4,13 @@ A family's module offers `Generator` and `Discriminator`, built from the same ke
 `SIZES`, the image sizes it can draw.
 """
 
+import torch
+
 from gan_core.errors import InputError
 from gan_core.networks import dcgan
 
 FAMILIES = {"dcgan": dcgan}
+MAX_PARAMETERS = 500_000_000  # of both networks; 2 GB of weights
 
 
 def build(architecture):
@@ -18,7 +21,7 @@ def build(architecture):
     """
     sizes = dict(architecture)
     name = sizes.pop("name", None)
-    if name not in FAMILIES:
+    if not isinstance(name, str) or name not in FAMILIES:
         raise InputError(f"There is no architecture {name!r}; there are: {', '.join(FAMILIES)}.")
     family = FAMILIES[name]
     if set(sizes) != {"size", "channels", "nz", "ngf", "ndf"}:
@@ -36,7 +39,18 @@ def build(architecture):
         )
     if sizes["channels"] not in (1, 3):
         raise InputError(f"Images have 1 or 3 channels, not {sizes['channels']}.")
-    return (
-        family.Generator(sizes["size"], sizes["channels"], sizes["nz"], sizes["ngf"]),
-        family.Discriminator(sizes["size"], sizes["channels"], sizes["ndf"]),
-    )
+
+    def players():
+        return (
+            family.Generator(sizes["size"], sizes["channels"], sizes["nz"], sizes["ngf"]),
+            family.Discriminator(sizes["size"], sizes["channels"], sizes["ndf"]),
+        )
+
+    with torch.device("meta"):  # counted before any memory is taken
+        count = sum(p.numel() for player in players() for p in player.parameters())
+    if count > MAX_PARAMETERS:
+        raise InputError(
+            f"The architecture has {count // 10**6:,} million parameters; "
+            f"at most {MAX_PARAMETERS // 10**6:,} million can be built."
+        )
+    return players()
