@@ -1,9 +1,10 @@
-"""Writing files so that a kill at any moment leaves the old one or the new one, never half of one."""
+"""Files that a kill at any moment leaves as the old one or the new one, never half of one."""
 
 import contextlib
 import json
 import os
 import shutil
+import threading
 from pathlib import Path
 
 from gan_core.errors import InputError
@@ -16,7 +17,7 @@ def replacing(path):
     On an error or an interrupt the temporary file is removed and `path` stays as it was.
     """
     path = Path(path)
-    temporary = path.with_name(f"{path.name}.partial-{os.getpid()}")
+    temporary = _partial(path)
     try:
         yield temporary
         with open(temporary, "rb") as file:
@@ -36,7 +37,7 @@ def new_directory(path):
     if path.exists() and (not path.is_dir() or any(path.iterdir())):
         raise InputError(f"{path} already exists; choose another name or remove it first.")
     path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f"{path.name}.partial-{os.getpid()}")
+    temporary = _partial(path)
     shutil.rmtree(temporary, ignore_errors=True)
     temporary.mkdir()
     try:
@@ -46,6 +47,11 @@ def new_directory(path):
         os.replace(temporary, path)
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
+
+
+def _partial(path):
+    """A temporary name beside `path` that no other process or thread uses."""
+    return path.with_name(f"{path.name}.partial-{os.getpid()}-{threading.get_ident()}")
 
 
 def write_json(path, data):

@@ -67,7 +67,7 @@ def pack(
             except Unreadable as error:
                 skipped.append((file, str(error)))
                 continue
-            known = known or table.get(file) or table.get(os.path.basename(file))
+            known = table.get(file) or table.get(os.path.basename(file)) or known
             aside = test if set_aside is None else set_aside(position, file)
             writer.add(image, file, known, held_out=bool(aside))
             used[bool(aside)] += 1
@@ -86,7 +86,10 @@ def square(data, size, crop, channels):
     Raises Unreadable with the reason.
     """
     image = data if isinstance(data, Image.Image) else decode(data)
-    image = to_mode(image, "L" if channels == 1 else "RGB")
+    try:
+        image = to_mode(image, "L" if channels == 1 else "RGB")
+    except ValueError as error:
+        raise Unreadable(str(error)[:80]) from None
     side = crop * min(image.size)
     left, top = (image.width - side) / 2, (image.height - side) / 2
     box = (left, top, left + side, top + side)
@@ -117,14 +120,21 @@ def decode(data):
 def to_mode(image, mode):
     """Any Pillow mode -> "L" or "RGB": palettes, alpha over white, CMYK, 16-bit and float."""
     if image.mode.startswith("I") or image.mode == "F":
-        values = np.asarray(image, np.float32)
-        # 16-bit files hold 0 … 65535; what is brighter than 255 tells them from 8-bit values.
-        scale = 255.0 / 65535.0 if values.max(initial=0) > 255 else 1.0
+        values = np.nan_to_num(np.asarray(image, np.float32))
+        # 16-bit files hold 0 … 65535. Modes I and F do not tell: what is brighter than 255 has 16
+        # bits, and floats up to 1 go from 0 to 1.
+        brightest = values.max(initial=0)
+        if image.mode.startswith("I;16") or brightest > 255:
+            scale = 255.0 / 65535.0
+        else:
+            scale = 255.0 if image.mode == "F" and brightest <= 1 else 1.0
         image = Image.fromarray(np.clip(np.rint(values * scale), 0, 255).astype(np.uint8))
     if image.has_transparency_data:
         image = image.convert("RGBA")
         white = Image.new("RGBA", image.size, (255, 255, 255, 255))
         image = Image.alpha_composite(white, image)
+    if image.mode == "LAB":
+        image = image.convert("RGB")
     return image.convert(mode)
 
 
@@ -172,14 +182,17 @@ def _member(archive, name):
             if archive.getinfo(name).file_size > MAX_BYTES:
                 raise Unreadable(f"larger than {MAX_BYTES // 2**20} MiB")
             return archive.read(name)
-        except (
-            OSError,
-            RuntimeError,
-            ValueError,
-            zipfile.BadZipFile,
-            NotImplementedError,
-        ) as error:
-            raise Unreadable(str(error)[:80]) from None
+        except Unreadable:
+            raise
+        except Exception as error:  # a damaged or encrypted member can raise nearly anything
+            raise Unreadable(str(error)[:80] or "damaged") from None
+
+    return read
+
+
+def _failing(reason):
+    def read():
+        raise Unreadable(reason)
 
     return read
 
@@ -210,7 +223,11 @@ def torchvision_images(name, root, download):
         for part, split in zip(parts, splits, strict=True):
             test = split in ({"split": "test"}, {"train": False})
             for i in range(len(part)):
-                image, label = part[i]
+                try:
+                    image, label = part[i]
+                except Exception as error:  # one damaged or missing file; the others may do
+                    yield f"image {i}", _failing(str(error)[:80] or "damaged"), None, test
+                    continue
                 if name == "celeba":
                     file, known = part.filename[i], dict(zip(names, label.tolist(), strict=False))
                 else:

@@ -8,7 +8,7 @@ On disk it is a directory:
     index.csv      one row an image, training images first: file, held_out, then its attributes
 
 An embedded set, as it travels with a checkpoint, has `images.zip` and `held_out.zip` in place of
-the arrays: sheets of images as lossless WebP. It is unpacked once into a cache and mapped from there.
+the arrays: sheets of images as lossless WebP. It is unpacked once into a cache and mapped there.
 """
 
 import contextlib
@@ -16,6 +16,7 @@ import csv
 import hashlib
 import io
 import os
+import re
 import zipfile
 from dataclasses import dataclass
 from pathlib import Path
@@ -167,6 +168,7 @@ def read_card(directory):
         and shape[1] == shape[2]
         and isinstance(card.get("held_out"), int)
         and isinstance(card.get("fingerprint"), str)
+        and re.fullmatch("[0-9a-f]{64}", card["fingerprint"])  # it names a folder in the cache
     )
     if card.get("format") != FORMAT or not good:
         raise InputError(f"{path} does not describe a training set of format {FORMAT}.")
@@ -278,7 +280,10 @@ def _embedded_images(path, count, shape):
     try:
         with zipfile.ZipFile(path) as archive:
             for start in range(0, count, SHEET * SHEET):
-                sheet = archive.read(f"{start:08d}.webp")
-                yield from _decode(sheet, min(SHEET * SHEET, count - start), shape)
-    except (OSError, KeyError, ValueError, zipfile.BadZipFile):
+                n = min(SHEET * SHEET, count - start)
+                images = _decode(archive.read(f"{start:08d}.webp"), n, shape)
+                if len(images) != n:
+                    raise ValueError("too few images")
+                yield from images
+    except Exception:  # a damaged file can raise nearly anything
         raise InputError(f"{path} is missing or damaged; fetch the checkpoint again.") from None
