@@ -8,7 +8,8 @@ TEMPLATE = """# {name}
 
 ![64 samples, seeds 0 to 63, unselected]({samples})
 
-Seeds 0 to 63, row by row, ψ = 1, unselected: `python -m gan_core sample checkpoints/{name} {samples}`
+Seeds 0 to 63, row by row, ψ = 1, unselected:
+`python -m gan_core sample checkpoints/{name} {samples}`
 
 {use}
 
@@ -63,19 +64,21 @@ def write(directory):
         prior="N(0, I)" if card["prior"]["kind"] == "normal" else "U(−1, 1)",
         objective=card["objective"],
         data=f"{data['name']}: {count:,} images ({data['source']})",
-        framing=(
-            f"centre square, {crop:.1%} of the shorter side, resized to {side} × {side} × {channels}"
-        ),
+        framing=f"centre square, {crop:.1%} of the shorter side, as {side} × {side} × {channels}",
         held_out=f"{data['held_out']:,}",
         epochs=training["kimg"] * 1000 / count,
         licence=card["licence"],
         data_licence=data["licence"] or "not told",
         g_parameters=parameters(model.generator),
         d_parameters=parameters(model.discriminator) if model.discriminator else 0,
-        **{key: value for key, value in training.items() if key not in ("architecture", "prior")},
+        **{key: value for key, value in training.items() if key not in REPEATED},
     )
     media.save(directory / "README.md", text.encode())
     return directory / "README.md"
+
+
+# The training record names these too; the card takes them from model.json itself.
+REPEATED = ("architecture", "prior", "objective")
 
 
 def parameters(network):

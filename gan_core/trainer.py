@@ -80,7 +80,7 @@ def train(
     loss = OBJECTIVES[objective]
     chosen = augmentation.parse(augment)
 
-    # --- Randomness: one stream for all noise; the order of the data follows from seed and epoch. ---
+    # --- Randomness: one stream for all noise; the data's order follows from seed and epoch. ---
     rng = torch.Generator(device).manual_seed(seed)
     grid_z = torch.from_numpy(latent.Prior(prior, nz).sample(64, seed=0)).to(device)
 
@@ -160,19 +160,19 @@ def train(
             since += 1
             bar.update(k * batch)
             now = due(order.position)
+            if now and not sums.isfinite().all():
+                raise InputError(
+                    f"A loss is no longer a number at {order.position / 1000:.1f} kimg; "
+                    f"{state} keeps the last good snapshot. Try smaller step sizes."
+                )
             if "log" in now:
-                means = (sums / since).tolist()
-                sums.zero_()
-                since = 0
                 seconds = time.monotonic() - clock
                 clock += seconds
                 record["hours"] += seconds / 3600
+                means = (sums / since).tolist()
                 log.line(order.position, means, bar.format_dict["rate"], record["hours"])
-                if not np.isfinite(means).all():
-                    raise InputError(
-                        f"A loss is no longer a number at {order.position / 1000:.0f} kimg; "
-                        f"{state} holds the last good snapshot. Try smaller step sizes."
-                    )
+                sums.zero_()
+                since = 0
             if "snapshot" in now:
                 snapshot()
             if "grid" in now:
