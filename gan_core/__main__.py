@@ -28,7 +28,7 @@ def main(arguments=None):
     arguments = sys.argv[1:] if arguments is None else arguments
     options = vars(build_parser().parse_args(arguments))
     verb = options.pop("verb")
-    if verb is train:
+    if verb in (pack, train):
         options["command"] = "python -m gan_core " + shlex.join(arguments)
     # A polite kill ends a run as Ctrl-C does: with a snapshot.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
@@ -198,7 +198,7 @@ def build_parser():
             formatter_class=argparse.ArgumentDefaultsHelpFormatter,
         )
         verb.set_defaults(verb=function)
-        known = {"run", "command"}  # the train verb sets these itself
+        known = {"run", "command"}  # set here, not by a person
         for source in sources_of_options:
             add_options(verb, source, known)
     return parser

@@ -29,9 +29,10 @@ Seeds 0 to 63, row by row, ψ = 1, unselected:
 | Licence | {licence} |
 | Training images | {data_licence} |
 
-Trained with
+Packed and trained with
 
 ```
+{data_command}
 {command}
 ```
 
@@ -68,6 +69,7 @@ def write(directory):
         held_out=f"{data['held_out']:,}",
         epochs=training["kimg"] * 1000 / count,
         licence=card["licence"],
+        data_command=data.get("command") or "# the training set's command was not recorded",
         data_licence=data["licence"] or "not told",
         g_parameters=parameters(model.generator),
         d_parameters=parameters(model.discriminator) if model.discriminator else 0,

@@ -33,9 +33,11 @@ def pack(
     attributes=None,  # CSV with a file column, or CelebA's list_attr_celeba.txt
     held_out=None,  # a number, the last ones; or a text file with one file name a line
     licence="",  # whose images these are and what is allowed, one sentence
+    how="",  # how somebody else can get the images, one sentence
     name=None,  # the set's name; the directory's by default
     root="data/torchvision",  # where torchvision keeps its data sets
     download=False,  # let torchvision download what is missing
+    command="",  # set by the command line, for the record
 ):
     """Pack images into a training set; returns (training images, held out, skipped).
 
@@ -55,6 +57,8 @@ def pack(
         "name": name or Path(out).name,
         "source": str(source) if source in TORCHVISION else Path(source).name,
         "licence": licence,
+        "how": how,
+        "command": command,
         "framing": {"crop": crop, "size": size, "channels": channels},
     }
     skipped, used = [], [0, 0]

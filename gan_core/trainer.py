@@ -401,19 +401,7 @@ def publish(run, out, *, name, data, licence, use, command):
         network.load_state_dict(saved)
     generator = fit_average(average, settings["prior"], settings["nz"], "cpu")
     data_card = training_set.read_card(data)
-    about_data = {
-        key: data_card.get(key)
-        for key in (
-            "name",
-            "fingerprint",
-            "shape",
-            "held_out",
-            "source",
-            "licence",
-            "framing",
-            "how",
-        )
-    }
+    about_data = {key: value for key, value in data_card.items() if key != "format"}
     card = {
         "name": name,
         "architecture": settings["network"],
