@@ -31,7 +31,7 @@ def build(architecture):
         )
     for key, value in sizes.items():
         if not isinstance(value, int) or isinstance(value, bool) or not 1 <= value <= 65536:
-            raise InputError(f"The architecture's {key} is {value!r}; it must be a whole number.")
+            raise InputError(f"The architecture's {key} is {value!r}; it must be from 1 to 65536.")
     if sizes["size"] not in family.SIZES:
         raise InputError(
             f"{name} draws images of {', '.join(map(str, family.SIZES))} pixels a side, "
