@@ -1,0 +1,42 @@
+"""Take the README's pictures of the app: python docs/screenshots.py (needs Chromium)."""
+
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+from playwright.sync_api import sync_playwright
+
+DOCS = Path(__file__).resolve().parent
+ARGUMENTS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--no-first-run"]
+VIEWS = {
+    "browse-{}.png": "browse?model={}",
+    "interpolate-{}.png": "interpolate?model={}",
+}
+
+
+def main():
+    server = subprocess.Popen(
+        [sys.executable, "-m", "explorer"], cwd=DOCS.parent, stdout=subprocess.PIPE, text=True
+    )
+    try:
+        address = server.stdout.readline().split()[-1]
+        with sync_playwright() as playwright:
+            browser = playwright.chromium.launch(
+                executable_path=shutil.which("chromium"), args=ARGUMENTS
+            )
+            page = browser.new_page(viewport={"width": 1440, "height": 900})
+            for file, path in VIEWS.items():
+                for model in ("avatars", "faces"):
+                    page.goto(f"{address}/{path.format(model)}")
+                    page.wait_for_selector(".tiles[data-painted]", timeout=120_000)
+                    page.wait_for_timeout(1500)  # fonts, and images that follow the grid
+                    page.screenshot(path=DOCS / file.format(model))
+            browser.close()
+    finally:
+        server.terminate()
+        server.wait()
+
+
+if __name__ == "__main__":
+    main()
