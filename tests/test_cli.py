@@ -8,7 +8,7 @@ from PIL import Image, ImageSequence
 from gan_core import __main__ as cli
 from gan_core import checkpoint, latent, training_set
 
-TINY = ["--ngf", "4", "--ndf", "4", "--nz", "6", "--batch", "8", "--kimg", "0.032"]
+TINY = ["--ngf", "4", "--ndf", "4", "--nz", "6", "--batch", "50", "--kimg", "1"]
 
 
 def run(*arguments):
