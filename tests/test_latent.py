@@ -38,9 +38,9 @@ def angles(points):
 @pytest.mark.parametrize("kind", latent.PRIORS)
 def test_each_row_is_the_sample_of_its_own_seed(kind):
     prior = Prior(kind, 7)
-    z = prior.sample(5, seed=40)
+    z = prior.sample(5, seed=43)
     for i in range(5):
-        assert np.array_equal(z[i], prior.sample(1, seed=40 + i)[0])
+        assert np.array_equal(z[i], prior.sample(1, seed=43 + i)[0])
     assert len(np.unique(z[:, 0])) == 5
 
 

@@ -91,7 +91,7 @@ def test_a_zip_is_packed_like_its_folder(tmp_path, folder):
 
 
 def test_hidden_files_and_tables_are_no_pictures(tmp_path, folder):
-    for name in (".hidden.png", ".git/x.png", "__MACOSX/._a.png", "deep/.DS_Store"):
+    for name in (".hidden.png", ".git/x.png", "__MACOSX/a.png", "deep/.DS_Store"):
         save(folder / name, flat("red"), format="PNG")
     for name in ("labels.csv", "README.md", "notes.TXT"):
         (folder / name).write_text("no picture")

@@ -227,7 +227,7 @@ def test_an_embedded_set_is_the_same_set(tmp_path, channels, n, held_out):
 def both_forms(tmp_path_factory):
     """The same set packed and embedded, made once."""
     directory = tmp_path_factory.mktemp("forms")
-    training_set.embed(write(directory / "set", pictures(450, 4), 20), directory / "embedded")
+    training_set.embed(write(directory / "set", pictures(450, 4), 30), directory / "embedded")
     return directory
 
 
@@ -246,7 +246,7 @@ def test_embedding_twice_makes_the_same_bytes(tmp_path, embedded):
 def test_a_set_is_unpacked_once(embedded, monkeypatch):
     training_set.load(embedded)
     monkeypatch.setattr(training_set, "_decode", None)
-    assert len(training_set.load(embedded).images) == 430
+    assert len(training_set.load(embedded).images) == 420
 
 
 def test_the_cache_is_where_the_environment_says(tmp_path, embedded, monkeypatch):
@@ -280,7 +280,7 @@ TAMPERING = {
     "a sheet of text": ("held_out.zip", lambda p: rezip(p, lambda i, d: b"hello")),
     "too few images": (
         "held_out.zip",
-        lambda p: rezip(p, lambda i, d: training_set._encode(pictures(20, 2))),
+        lambda p: rezip(p, lambda i, d: training_set._encode(pictures(20, 4))),
     ),
     "one bit": (
         "images.zip",
@@ -301,7 +301,7 @@ def test_a_tampered_embedded_set_is_refused_and_never_cached(tmp_path, embedded,
             training_set.load(embedded)
         assert str(embedded / name) in str(caught.value)
         assert "\n" not in str(caught.value)
-    assert len(training_set.load(good).images) == 430
+    assert len(training_set.load(good).images) == 420
 
 
 UNPACK = (
