@@ -86,7 +86,7 @@ class Model:
         """
         if self.discriminator is None:
             raise InputError(f"{self.name} has no discriminator, so D(x) cannot be shown.")
-        parts = torch.from_numpy(np.ascontiguousarray(images)).split(BATCH)
+        parts = torch.tensor(np.asarray(images)).split(BATCH)
         return torch.cat([self._judge(part) for part in parts]).numpy()
 
     def training_set(self):
@@ -152,14 +152,17 @@ def load(directory):
     """
     directory = Path(directory)
     card = read_card(directory)
-    generator, discriminator = networks.build(card["architecture"])
+    try:
+        generator, discriminator = networks.build(card["architecture"])
+        prior = latent.Prior(card["prior"]["kind"], card["prior"]["size"])
+    except InputError as error:
+        raise InputError(f"{directory / 'model.json'} is damaged: {error}") from None
     load_weights(generator, directory / "generator.safetensors", card)
     if "discriminator.safetensors" in card["files"]:
         load_weights(discriminator, directory / "discriminator.safetensors", card)
         discriminator.eval().requires_grad_(False)
     else:
         discriminator = None
-    prior = latent.Prior(card["prior"]["kind"], card["prior"]["size"])
     return Model(generator.eval().requires_grad_(False), discriminator, prior, card, directory)
 
 

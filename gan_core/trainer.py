@@ -41,7 +41,7 @@ def train(
     # The game.
     objective="non-saturating",  # see gan_core/objectives.py
     k=1,  # D steps for each G step
-    kimg=1000,  # length: thousands of real images shown to D
+    kimg=1000.0,  # length: thousands of real images shown to D
     batch=64,  # images a step
     lr_g=2e-4,  # Adam's step size for G
     lr_d=2e-4,  # Adam's step size for D
@@ -160,9 +160,10 @@ def train(
             since += 1
             bar.update(k * batch)
             now = due(order.position)
-            if now and not sums.isfinite().all():
+            ending = order.position >= total or stop.asked
+            if (now or ending) and not finite(sums, *generator.parameters()):
                 raise InputError(
-                    f"A loss is no longer a number at {order.position / 1000:.1f} kimg; "
+                    f"A loss or weight is no longer a number at {order.position / 1000:.1f} kimg; "
                     f"{state} keeps the last good snapshot. Try smaller step sizes."
                 )
             if "log" in now:
@@ -204,6 +205,11 @@ class Stop:
             signal.signal(number, handler)
 
 
+def finite(*tensors):
+    """Whether every number in the tensors is one; waits for the device once."""
+    return bool(torch.stack([t.detach().isfinite().all() for t in tensors]).all())
+
+
 def check(data, settings):
     """(training images, settings with the network's full description), or InputError."""
     card = training_set.read_card(data)
@@ -217,6 +223,13 @@ def check(data, settings):
     for name in ("k", "batch", "kimg", "lr_g", "lr_d", "log_kimg", "grid_kimg", "snapshot_kimg"):
         if not settings[name] > 0:
             raise InputError(f"{name} is {settings[name]}; it must be greater than 0.")
+    if not 0 <= settings["seed"] <= latent.MAX_SEED:
+        raise InputError(f"seed is {settings['seed']}; it must be from 0 to {latent.MAX_SEED}.")
+    for name in ("beta1", "beta2"):
+        if not 0 <= settings[name] < 1:
+            raise InputError(f"{name} is {settings[name]}; it must be from 0 to below 1.")
+    if not settings["ema_kimg"] >= 0:
+        raise InputError(f"ema_kimg is {settings['ema_kimg']}; it must not be negative.")
     if settings["batch"] < 2:
         raise InputError("batch is 1; batch norm needs at least 2 images a step.")
     if settings["device"] == "cuda" and not torch.cuda.is_available():
@@ -335,9 +348,14 @@ def restore(path, parts, rng, settings):
     for name, part in parts.items():
         saved = {k[len(name) + 1 :]: v for k, v in tensors.items() if k.startswith(f"{name}/")}
         if isinstance(part, torch.optim.Optimizer):
+            # Fused Adam walks raw memory, so its moments must lie as the weights do.
+            weights = [p for group in part.param_groups for p in group["params"]]
             state = {}
             for key, value in saved.items():
                 index, field = key.split(".")
+                weight = weights[int(index)]
+                if value.shape == weight.shape:
+                    value = torch.empty_like(weight).copy_(value)
                 state.setdefault(int(index), {})[field] = value
             part.load_state_dict(
                 {"state": state, "param_groups": part.state_dict()["param_groups"]}
