@@ -1,0 +1,120 @@
+"""Start the app: python -m explorer [--checkpoints DIR ...] [--port N] [--address A] [--browser]"""
+
+import argparse
+import os
+import socket
+import sys
+import threading
+import time
+import webbrowser
+from pathlib import Path
+
+APP = Path(__file__).resolve().parent / "app.py"
+VARIABLE = "GAN_EXPLORER_CHECKPOINTS"  # models.py reads it; importing that here would take seconds
+FIRST_PORT = 8501
+
+
+def main(argv=None):
+    """Read the command line, check it, and serve until interrupted."""
+    arguments = parse(argv)
+    missing = [folder for folder in arguments.checkpoints if not Path(folder).is_dir()]
+    if missing:
+        fail(f"There is no folder {missing[0]}.")
+    if arguments.checkpoints:
+        folders = [str(Path(folder).resolve()) for folder in arguments.checkpoints]
+        os.environ[VARIABLE] = os.pathsep.join(folders)
+    port = choose_port(arguments.address, arguments.port)
+    host = arguments.address if arguments.address not in ("0.0.0.0", "::") else "localhost"
+    threading.Thread(
+        target=announce, args=(host, port, arguments.browser), name="announce", daemon=True
+    ).start()
+    serve(arguments.address, port)
+
+
+def parse(argv):
+    """The command line as a namespace."""
+    parser = argparse.ArgumentParser(
+        prog="python -m explorer", description="Explore what a GAN has learned, in a browser."
+    )
+    parser.add_argument(
+        "--checkpoints",
+        metavar="DIR",
+        nargs="+",
+        default=[],
+        help="checkpoints, or folders of them, to show instead of the ones shipped",
+    )
+    parser.add_argument(
+        "--port", type=int, help=f"port to listen on (the first free one from {FIRST_PORT})"
+    )
+    parser.add_argument("--address", default="127.0.0.1", help="address to listen on (127.0.0.1)")
+    parser.add_argument("--browser", action="store_true", help="open the page in a browser")
+    return parser.parse_args(argv)
+
+
+def choose_port(address, wanted):
+    """The port wanted, or the first free one. Ends with a sentence when there is none."""
+    if wanted is None:
+        ports = range(FIRST_PORT, FIRST_PORT + 100)
+    elif 1 <= wanted <= 65535:
+        ports = [wanted]
+    else:
+        fail(f"The port is {wanted}; ports go from 1 to 65535.")
+    for port in ports:
+        try:
+            family = socket.AF_INET6 if ":" in address else socket.AF_INET
+            with socket.socket(family) as probe:
+                probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+                probe.bind((address, port))
+            return port
+        except OSError as error:
+            reason = error.strerror or str(error)
+    fail(f"Nothing can listen on {address} port {ports[0]}: {reason}.")
+
+
+def fail(sentence):
+    print(sentence, file=sys.stderr)
+    sys.exit(2)
+
+
+def announce(host, port, browser):
+    """Print the address once somebody answers there, and import torch while nobody asks."""
+    address = f"http://{f'[{host}]' if ':' in host else host}:{port}"
+    while True:
+        try:
+            socket.create_connection((host, port), timeout=1).close()
+            break
+        except OSError:
+            time.sleep(0.05)
+    print(f"Explorer: {address}", flush=True)
+    if browser:
+        webbrowser.open(address)
+    # The first visitor's page needs it; this is a moment earlier.
+    sys.path.append(str(APP.parent.parent))
+    import gan_core  # noqa: F401
+
+
+def serve(address, port):
+    """Run Streamlit in this process, through its command line, until interrupted."""
+    # Threads that wait for each other should sleep: spinning takes the core from the other one.
+    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+    from streamlit.web import cli
+
+    # Appearance and the rest stand in .streamlit/config.toml beside app.py. What keeps the app
+    # private stands here, where no other configuration file overrides it.
+    options = {
+        "server.address": address,
+        "server.port": port,
+        "server.headless": "true",
+        "server.fileWatcherType": "none",
+        "server.maxUploadSize": 5,
+        "browser.gatherUsageStats": "false",
+        "client.showErrorDetails": "none",
+        "client.toolbarMode": "minimal",
+        "logger.hideWelcomeMessage": "true",
+    }
+    flags = [f"--{name}={value}" for name, value in options.items()]
+    cli.main(["run", str(APP), *flags], prog_name="streamlit")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,51 @@
+"""Navigation and nothing else. Start it with `python -m explorer`."""
+
+import logging
+import sys
+from functools import partial
+from pathlib import Path
+
+import streamlit as st
+
+# `streamlit run` puts this folder on the path, not the one above it.
+ROOT = str(Path(__file__).resolve().parent.parent)
+if ROOT not in sys.path:
+    sys.path.append(ROOT)
+
+from explorer import detail, session, tray_panel  # noqa: E402
+from explorer.views import browse, card, interpolate  # noqa: E402
+from gan_core.errors import InputError  # noqa: E402
+
+
+def main():
+    """One run of the app."""
+    st.set_page_config("GAN explorer", layout="wide")
+    card_page = st.Page(card.page, title="Model card", url_path="card")
+    pages = [
+        st.Page(partial(browse.page, card_page), title="Browse", url_path="browse", default=True),
+        st.Page(partial(interpolate.page, card_page), title="Interpolate", url_path="interpolate"),
+        card_page,
+    ]
+    current = st.navigation(pages, position="top")
+    session.begin()
+    warnings = st.container()
+    guarded(current.run)
+    guarded(tray_panel.panel)
+    guarded(detail.show)
+    for sentence in session.notes():
+        warnings.warning(sentence)
+    session.end(current.url_path or "browse")
+
+
+def guarded(draw):
+    """Draw a part of the page; whatever goes wrong is a sentence, never a traceback."""
+    try:
+        draw()
+    except InputError as error:
+        st.error(str(error))
+    except Exception:
+        logging.getLogger("explorer").exception("a part of the page failed")
+        st.error("This part of the page could not be drawn; the log says why.")
+
+
+main()

@@ -1,0 +1,88 @@
+"""One picture of the tray, enlarged, with what is known about it."""
+
+import numpy as np
+import streamlit as st
+
+from explorer import models, renderer, session, tray
+from gan_core.errors import InputError
+
+
+def open_later(item_id):
+    """Ask for the enlarged picture; for callbacks."""
+    st.session_state.enlarged = item_id
+    st.session_state.touched = True
+
+
+def show():
+    """Open the enlarged picture that was asked for, if any."""
+    item = session.picked().find(st.session_state.pop("enlarged", None))
+    if item is not None:
+        st.dialog(item.name, width="medium")(body)(item)
+
+
+def body(item):
+    """What the dialog holds."""
+    model = find_model(item)
+    if model is None:
+        st.error(f"The model {item.model} is not here, so this picture cannot be drawn.")
+    else:
+        image = renderer.pictures(model, item.z[None])[0]
+        smooth = session.view().smooth
+        st.image(renderer.large(image, smooth), width=renderer.LARGE, caption=describe(item))
+        facts(item, model, image)
+        downloads(item, model, image, smooth)
+    if st.button("Remove from tray", icon=":material/delete:"):
+        session.change_tray(tray.remove, item.id)
+        st.rerun()
+
+
+def find_model(item):
+    """The Model of an item, or None."""
+    try:
+        return models.load(models.entries()[item.model])
+    except (KeyError, InputError):
+        return None
+
+
+def describe(item):
+    """The picture's alternative text."""
+    return f"{item.name}, {origin(item)}"
+
+
+def origin(item):
+    """Where the item came from, in words."""
+    return f"{item.model}, " + ("made on a path" if item.seed is None else f"seed {item.seed}")
+
+
+def facts(item, model, image):
+    """Seed, ψ, D(x) and |z|."""
+    score = renderer.scores(model, image[None])
+    values = {
+        "Seed": "–" if item.seed is None else str(item.seed),
+        "ψ": f"{item.psi:g}",
+        "D(x)": "–" if score is None else f"{score[0]:.3f}",
+        "|z|": f"{np.linalg.norm(item.z):.2f}",
+    }
+    for column, (label, value) in zip(st.columns(4), values.items(), strict=True):
+        column.metric(label, value)
+    if score is None:
+        st.caption(f"{item.model} has no discriminator, so there is no D(x).")
+    if item.model_hash != model.hash:
+        st.caption("It was picked under other weights of this model and looks different now.")
+
+
+def downloads(item, model, image, smooth):
+    """The picture and its latent as files."""
+    side = image.shape[0]
+    stem = f"{item.model}-{'path' if item.seed is None else item.seed}"
+    latent = renderer.latent_json(model, item.z, item.seed, item.psi)
+    files = [
+        (f"PNG, {side} px", f"{stem}.png", "image/png", renderer.png(image)),
+        ("PNG, large", f"{stem}-large.png", "image/png", renderer.large(image, smooth)),
+        ("Latent, JSON", f"{stem}.json", "application/json", latent),
+    ]
+    with st.container(horizontal=True):
+        for label, name, mime, content in files:
+            st.download_button(
+                label, content, name, mime, icon=":material/download:", on_click="ignore"
+            )

@@ -1,0 +1,189 @@
+"""Links: what a page shows, written into and read out of the address bar. Pure functions.
+
+    /browse?model=avatars&seed=72&psi=0.7&n=36&sort=real&tray=avatars:12,avatars:40@0.7
+    /interpolate?model=avatars&keys=3,14,15@0.8&mode=both&closed=1&at=1.25
+
+A value that cannot be read keeps its default and is named, so that a link with a slip in it
+still opens.
+"""
+
+import math
+from dataclasses import dataclass, replace
+from urllib.parse import quote, unquote
+
+from gan_core.latent import MAX_SEED
+
+NUMBERS = (16, 36, 64, 100)
+SIZES = ("small", "medium", "large")
+SORTS = ("seed", "real", "fake")
+MODES = ("slerp", "lerp", "both")
+STEPS = (4, 8, 16, 30)
+SOURCES = ("seeds", "tray")
+MAX_PSI = 1.5
+MIN_KEYS, MAX_KEYS = 2, 8
+MAX_TRAY = 64
+
+
+@dataclass(frozen=True)
+class View:
+    """Everything a person has set. The defaults are what a first visit shows.
+
+    keys: the keyframes typed as seeds; picks: tray item ids, None for the first ones on the tray.
+    """
+
+    model: str | None = None
+    weights: str = ""
+    seed: int = 0
+    psi: float = 1.0
+    n: int = 36
+    size: str = "medium"
+    sort: str = "seed"
+    smooth: bool = False
+    source: str = "seeds"
+    keys: str = "0, 1, 2"
+    mode: str = "slerp"
+    closed: bool = False
+    step: int = 8
+    at: float = 0.0
+
+
+# Which settings each page's link carries, besides model and tray.
+PAGES = {
+    "browse": ("seed", "psi", "n", "size", "sort", "smooth"),
+    "interpolate": ("psi", "source", "keys", "mode", "closed", "step", "at", "smooth"),
+    "card": (),
+}
+
+
+def write(view, page, tray_items=()):
+    """A View as query parameters, str -> str; settings at their default are left out.
+
+    Model and seed always stand in the link, so that it says what it shows.
+    """
+    params = {"model": view.model or "", "weights": view.weights}
+    for name in PAGES[page]:
+        value = getattr(view, name)
+        if name == "keys":
+            params[name] = "".join(value.split())
+        elif name == "seed" or value != getattr(View, name):
+            params[name] = write_value(value)
+    params["tray"] = write_tray(tray_items)
+    return {name: value for name, value in params.items() if value}
+
+
+def read(params):
+    """Query parameters -> (View, [names of the parameters that could not be read])."""
+    readers = {
+        "model": read_model,
+        "weights": read_weights,
+        "seed": lambda text: read_int(text, 0, MAX_SEED),
+        "psi": lambda text: read_float(text, 0.0, MAX_PSI),
+        "n": lambda text: read_choice(int(text), NUMBERS),
+        "size": lambda text: read_choice(text, SIZES),
+        "sort": lambda text: read_choice(text, SORTS),
+        "smooth": read_bool,
+        "source": lambda text: read_choice(text, SOURCES),
+        "keys": lambda text: write_keys(read_keys(text)),
+        "mode": lambda text: read_choice(text, MODES),
+        "closed": read_bool,
+        "step": lambda text: read_choice(int(text), STEPS),
+        "at": lambda text: read_float(text, 0.0, MAX_KEYS),
+    }
+    values, unread = {}, []
+    for name, reader in readers.items():
+        if name not in params:
+            continue
+        try:
+            values[name] = reader(params[name])
+        except ValueError:
+            unread.append(name)
+    return replace(View(), **values), unread
+
+
+def write_keys(keys):
+    """Keyframes (seed, ψ or None) as a person types them: "3, 14, 15@0.7"."""
+    return ", ".join(str(s) if psi is None else f"{s}@{write_value(psi)}" for s, psi in keys)
+
+
+def read_keys(text):
+    """ "3, 14, 15@0.7" -> [(3, None), (14, None), (15, 0.7)], two to eight of them.
+
+    Raises ValueError when it is anything else.
+    """
+    parts = [part for part in text.replace(";", ",").replace(",", " ").split()]
+    if not MIN_KEYS <= len(parts) <= MAX_KEYS:
+        raise ValueError(f"{len(parts)} keyframes")
+    return [read_seed(part) for part in parts]
+
+
+def read_seed(text):
+    """ "15@0.7" -> (15, 0.7), "15" -> (15, None)."""
+    seed, at, psi = text.partition("@")
+    return read_int(seed, 0, MAX_SEED), read_float(psi, 0.0, MAX_PSI) if at else None
+
+
+def write_tray(items):
+    """The items that came from seeds: "avatars:12,avatars:40@0.7"."""
+    return ",".join(
+        f"{quote(item.model, safe='')}:{item.seed}"
+        + ("" if item.psi == 1.0 else f"@{write_value(item.psi)}")
+        for item in items
+        if item.seed is not None
+    )
+
+
+def read_tray(text):
+    """ "avatars:12,avatars:40@0.7" -> ([(model, seed, ψ)], number of parts left out)."""
+    found, unread = [], 0
+    parts = [part for part in text.split(",") if part]
+    for part in parts[:MAX_TRAY]:
+        model, _, rest = part.rpartition(":")
+        try:
+            seed, psi = read_seed(rest)
+            found.append((read_model(unquote(model)), seed, 1.0 if psi is None else psi))
+        except ValueError:
+            unread += 1
+    return found, unread + len(parts[MAX_TRAY:])
+
+
+def write_value(value):
+    """A setting as it stands in a link."""
+    if isinstance(value, bool):
+        return str(int(value))
+    return f"{value:g}" if isinstance(value, float) else str(value)
+
+
+def read_model(text):
+    if not text or len(text) > 200 or not text.isprintable():
+        raise ValueError(text)
+    return text
+
+
+def read_weights(text):
+    if not 0 < len(text) <= 64 or not text.isalnum():
+        raise ValueError(text)
+    return text
+
+
+def read_bool(text):
+    return read_choice(text, ("0", "1")) == "1"
+
+
+def read_choice(value, choices):
+    if value not in choices:
+        raise ValueError(value)
+    return value
+
+
+def read_int(text, low, high):
+    # int() would also take "1_000", " 7" and digits of other scripts.
+    if not (text.isascii() and text.isdigit() and len(text) <= 10):
+        raise ValueError(text)
+    return int(read_choice(int(text), range(low, high + 1)))
+
+
+def read_float(text, low, high):
+    value = float(text)
+    if not (math.isfinite(value) and low <= value <= high):
+        raise ValueError(text)
+    return value

@@ -1,0 +1,142 @@
+// The tile grid: one sheet of pictures, shown as a button for each.
+// Streamlit calls the default export at every change of data, so all it does may be done again.
+
+const states = new WeakMap();
+
+export default function ({ data, parentElement, setTriggerValue }) {
+  let state = states.get(parentElement);
+  if (!state) {
+    const root = parentElement.querySelector(".tiles");
+    state = { root, buttons: [], focus: 0, picks: 0, drawn: null };
+    root.addEventListener("keydown", (event) => onKey(state, event));
+    root.addEventListener("focusin", (event) => rove(state, indexOf(state, event.target)));
+    root.addEventListener("click", (event) => {
+      const index = indexOf(state, event.target);
+      if (index < 0) return;
+      // The id, not the place: the grid may have changed on the server since it was drawn. The
+      // count makes a second click on the same picture another value.
+      state.picks += 1;
+      state.send("pick", { id: state.data.tiles[index].id, count: state.picks });
+    });
+    states.set(parentElement, state);
+  }
+  state.data = data;
+  state.send = setTriggerValue;
+  arrange(state);
+  paint(state);
+}
+
+function arrange({ root, buttons, data, focus }) {
+  root.className = ["tiles", data.row && "row", data.smooth && "smooth"].filter(Boolean).join(" ");
+  root.style.setProperty("--side", `${data.width}px`);
+  root.setAttribute("aria-label", data.label);
+  while (buttons.length > data.tiles.length) buttons.pop().remove();
+  while (buttons.length < data.tiles.length) {
+    const button = makeTile();
+    buttons.push(button);
+    root.append(button);
+  }
+  const reachable = Math.min(Math.max(focus, 0), buttons.length - 1);
+  buttons.forEach((button, i) => {
+    const tile = data.tiles[i];
+    for (const name of ["marked", "current", "dim", "key"]) {
+      button.classList.toggle(name, Boolean(tile[name]));
+    }
+    button.setAttribute("aria-label", tile.label);
+    button.setAttribute("title", tile.label);
+    button.setAttribute("aria-pressed", String(Boolean(tile.marked || tile.current)));
+    button.tabIndex = i === reachable ? 0 : -1;
+    const caption = button.querySelector(".caption");
+    caption.textContent = tile.caption ?? "";
+    caption.hidden = !tile.caption;
+    caption.style.display = tile.caption ? "" : "none";
+  });
+  if (data.row) reveal(root, buttons[data.tiles.findIndex((tile) => tile.current)]);
+}
+
+function makeTile() {
+  const button = document.createElement("button");
+  button.type = "button";
+  button.className = "tile";
+  const canvas = document.createElement("canvas");
+  canvas.setAttribute("aria-hidden", "true");
+  const caption = document.createElement("span");
+  caption.className = "caption";
+  const space = "http://www.w3.org/2000/svg";
+  const check = document.createElementNS(space, "svg");
+  check.setAttribute("class", "check");
+  check.setAttribute("viewBox", "0 0 14 14");
+  check.setAttribute("aria-hidden", "true");
+  const path = document.createElementNS(space, "path");
+  path.setAttribute("d", "M2 7.5 L5.5 11 L12 3.5");
+  check.append(path);
+  button.append(canvas, caption, check);
+  return button;
+}
+
+// A canvas for each picture: scaling one large background would blend neighbours at the seams.
+function paint(state) {
+  const { src, columns, side } = state.data.sheet;
+  if (state.drawn === src) return;
+  state.drawn = src;
+  state.root.removeAttribute("data-painted");
+  const image = new Image();
+  image.src = src;
+  image.decode().then(
+    () => {
+      if (state.drawn !== src) return; // a newer sheet has come
+      state.buttons.forEach((button, i) => {
+        const canvas = button.querySelector("canvas");
+        canvas.width = canvas.height = side;
+        const x = (i % columns) * side;
+        const y = Math.floor(i / columns) * side;
+        canvas.getContext("2d").drawImage(image, x, y, side, side, 0, 0, side, side);
+      });
+      state.root.setAttribute("data-painted", String(state.buttons.length));
+    },
+    () => (state.drawn = null),
+  );
+}
+
+function onKey(state, event) {
+  const index = indexOf(state, event.target);
+  const columns = columnsOf(state.buttons);
+  const last = state.buttons.length - 1;
+  const to = {
+    ArrowLeft: index - 1,
+    ArrowRight: index + 1,
+    ArrowUp: index - columns,
+    ArrowDown: index + columns,
+    Home: 0,
+    End: last,
+  }[event.key];
+  if (index < 0 || to === undefined || event.ctrlKey || event.metaKey || event.altKey) return;
+  event.preventDefault();
+  if (to < 0 || to > last) return;
+  state.buttons[to].focus({ preventScroll: state.data.row });
+  if (state.data.row) reveal(state.root, state.buttons[to]);
+}
+
+function rove(state, index) {
+  if (index < 0) return;
+  state.focus = index;
+  state.buttons.forEach((button, i) => (button.tabIndex = i === index ? 0 : -1));
+}
+
+function indexOf({ buttons }, target) {
+  return buttons.indexOf(target.closest(".tile"));
+}
+
+function columnsOf(buttons) {
+  const next = buttons.findIndex((button) => button.offsetTop > buttons[0].offsetTop);
+  return next < 0 ? buttons.length : next;
+}
+
+// scrollIntoView would scroll the page as well.
+function reveal(root, button) {
+  if (!button) return;
+  const left = button.offsetLeft - root.offsetLeft;
+  if (left < root.scrollLeft) root.scrollLeft = left - 8;
+  const right = left + button.offsetWidth;
+  if (right > root.scrollLeft + root.clientWidth) root.scrollLeft = right - root.clientWidth + 8;
+}

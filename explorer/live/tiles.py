@@ -1,0 +1,39 @@
+"""The tile grid: pictures as real buttons, painted from one sheet. It knows no latents."""
+
+from pathlib import Path
+
+import streamlit as st
+
+HERE = Path(__file__).parent
+WIDTHS = {"small": 64, "medium": 108, "large": 176}  # least width of a tile, CSS pixels
+
+_component = st.components.v2.component(
+    "gan_explorer_tiles",
+    html='<div class="tiles" role="group"></div>',
+    css=(HERE / "tiles.css").read_text(encoding="utf-8"),
+    js=(HERE / "tiles.js").read_text(encoding="utf-8"),
+)
+
+
+def tiles(key, sheet, tiles, on_pick, *, label, width=108, row=False, smooth=False):
+    """Show a sheet of pictures as buttons; `on_pick(id)` is called when one is clicked.
+
+    sheet: {"src", "columns", "side"} as `renderer.sheet` makes it. tiles: one dict a picture, with
+    "id" and "label" (its alternative text), and if wanted "caption", "marked" (a check mark),
+    "current", "dim", "key" (a bar below). label: what the group is. row: one scrolling row.
+    """
+
+    def picked():
+        pick = (st.session_state.get(key) or {}).get("pick")
+        if pick:
+            on_pick(pick["id"])
+
+    data = {
+        "sheet": sheet,
+        "tiles": tiles,
+        "label": label,
+        "width": width,
+        "row": row,
+        "smooth": smooth,
+    }
+    _component(key=key, data=data, on_pick_change=picked)

@@ -1,0 +1,56 @@
+"""The model picker that opens every page, with the model's card one click away."""
+
+from dataclasses import replace
+
+import streamlit as st
+
+from explorer import models, session
+from gan_core.errors import InputError
+
+
+def choose(title, card_page=None):
+    """Draw the page's title and the picker. Returns (name, Model).
+
+    card_page: the st.Page of the card, linked to beside the picker, or None on the card itself.
+    Raises InputError when there is no model to show.
+    """
+    entries = models.entries()
+    st.title(title)
+    if not entries:
+        raise InputError(
+            "There is no model here yet. Put a checkpoint into the folder `checkpoints`, or start"
+            " with `python -m explorer --checkpoints FOLDER`."
+        )
+    wanted = session.view().model
+    if wanted and wanted not in entries:
+        session.warn(f"There is no model called “{wanted}” here; another one is shown.")
+    usable = [name for name, entry in entries.items() if not entry.problem] or list(entries)
+    if wanted not in entries:
+        session.set_view(model=usable[0], weights="")
+        st.session_state.pop("touched", None)
+    with st.container(horizontal=True, vertical_alignment="bottom"):
+        st.selectbox(
+            "Model",
+            list(entries),
+            width=240,
+            **session.widget("model", entries),
+        )
+        if card_page is not None:
+            st.page_link(card_page, label="Model card", icon=":material/description:")
+    name = session.view().model
+    model = models.load(entries[name])
+    compare_weights(name, model)
+    return name, model
+
+
+def compare_weights(name, model):
+    """Say once when a link was made with other weights than these."""
+    weights = model.hash[:6]
+    before = session.view().weights
+    if before and before != weights and st.session_state.get("shown_model", name) == name:
+        session.warn(
+            f"The link was made with other weights of {name} ({before}; these are {weights}),"
+            " so the same seeds show other pictures."
+        )
+    st.session_state.shown_model = name
+    st.session_state.view = replace(session.view(), weights=weights)

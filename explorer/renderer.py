@@ -1,0 +1,121 @@
+"""The one place where latents become pictures, and pictures become what a browser can show."""
+
+import base64
+import hashlib
+import json
+import threading
+from collections import OrderedDict
+
+import numpy as np
+from PIL import Image
+
+from gan_core import latent, media
+
+CACHE_BYTES = 96 * 2**20
+LARGE = 512  # pixels a side of an enlarged picture
+MAX_EXPORT_SIDE = 256  # pixels a side of a film
+
+_lock = threading.Lock()
+_cache = OrderedDict()  # (kind, weights, digest of a row) -> row of the result
+_cached_bytes = 0
+
+
+def latents(model, seeds, psi=1.0):
+    """The latents of seeds, truncated: float32 (N, nz)."""
+    rows = [model.prior.sample(1, seed=int(seed))[0] for seed in seeds]
+    return latent.truncate(np.stack(rows), psi)
+
+
+def pictures(model, z):
+    """Latents (N, nz) -> uint8 (N, H, W, C). A picture drawn before is not drawn again."""
+    z = np.ascontiguousarray(z, np.float32)
+    return _each_once("picture", model.hash, z, model.generate)
+
+
+def scores(model, images):
+    """D(x) of images, float32 (N,), or None when the model has no discriminator."""
+    if model.discriminator is None:
+        return None
+    weights = model.card["files"]["discriminator.safetensors"]
+    return _each_once("score", weights, images, model.realness)
+
+
+def _each_once(kind, weights, rows, function):
+    """function(rows), row by row out of the cache where it is there."""
+    global _cached_bytes
+    keys = [
+        (kind, weights, hashlib.blake2b(row.tobytes(), digest_size=16).digest()) for row in rows
+    ]
+    with _lock:
+        found = {key: _cache[key] for key in keys if key in _cache}
+        for key in found:
+            _cache.move_to_end(key)
+    missing = {key: i for i, key in enumerate(keys) if key not in found}
+    if missing or not keys:
+        drawn = function(rows[list(missing.values())] if keys else rows)
+        if not keys:
+            return drawn
+        found.update(zip(missing, drawn, strict=True))
+        with _lock:
+            for key in missing:
+                if key not in _cache:
+                    _cache[key] = found[key]
+                    _cached_bytes += found[key].nbytes
+            while _cached_bytes > CACHE_BYTES:
+                _cached_bytes -= _cache.popitem(last=False)[1].nbytes
+    return np.stack([found[key] for key in keys])
+
+
+def sheet(images):
+    """Images as one picture for the tile grid: {"src": data URL, "columns": …, "side": …}."""
+    n = max(len(images), 1)
+    columns = int(np.ceil(np.sqrt(n)))
+    # Full chroma: flat illustrations show the halved one as fringes.
+    encoded = media.encode(media.sheet(images, columns), "JPEG", quality=92, subsampling=0)
+    return {"src": data_url(encoded, "jpeg"), "columns": columns, "side": int(images.shape[1])}
+
+
+def alike(images, side):
+    """Images of any sizes and channels as uint8 (N, side, side, 3), to stand in one sheet."""
+    return np.stack(
+        [
+            np.asarray(media.picture(i).convert("RGB").resize((side, side), Image.BOX))
+            for i in images
+        ]
+    )
+
+
+def large(image, smooth=False):
+    """One image as a PNG of about LARGE pixels a side."""
+    factor = max(1, LARGE // image.shape[0])
+    return media.encode(media.enlarge(image, factor, smooth), "PNG")
+
+
+def png(image):
+    """One image as a PNG, pixel for pixel."""
+    return media.encode(image, "PNG")
+
+
+def film(images, kind, smooth=False, fps=16):
+    """A path's pictures as one file: kind "png" (a strip), "gif" or "mp4"."""
+    if kind == "png":
+        return media.encode(media.strip(images), "PNG")
+    factor = max(1, MAX_EXPORT_SIDE // images.shape[1])
+    frames = np.stack([media.enlarge(image, factor, smooth) for image in images])
+    return media.gif(frames, fps=fps) if kind == "gif" else media.mp4(frames, fps=fps)
+
+
+def latent_json(model, z, seed=None, psi=None):
+    """One latent as the text of a JSON file that says which weights it belongs to."""
+    record = {"model": model.name, "model_hash": model.hash, "seed": seed, "psi": psi}
+    return json.dumps({**record, "z": [float(str(value)) for value in np.float32(z)]})
+
+
+def data_url(encoded, kind):
+    """The bytes of a picture file as a URL."""
+    return f"data:image/{kind};base64,{base64.b64encode(encoded).decode()}"
+
+
+def sheet_png(images):
+    """Images as one PNG, to be shown as a whole."""
+    return media.encode(media.enlarge(media.sheet(images), 2), "PNG")

@@ -1,0 +1,121 @@
+"""What one person has set and picked, kept for as long as the browser tab is open.
+
+`view` (a links.View) is the one truth about every setting. Widgets come and go with their pages,
+so each is filled from the view and writes back into it.
+"""
+
+from dataclasses import replace
+
+import streamlit as st
+
+from explorer import links, models, renderer, tray
+from gan_core.errors import InputError
+
+
+def begin():
+    """At the start of a run: read the link when there is one that the app did not write."""
+    state = st.session_state
+    params = st.query_params.to_dict()
+    first = "view" not in state
+    if first:
+        state.view, state.tray, state.notes = links.View(), tray.Tray(), []
+    # A run without a touched widget whose address is not the one last written is a step back in
+    # the browser's history. (A touched widget may send an address that is a moment old.)
+    elif state.pop("touched", False) or not params or params == state.get("link"):
+        return
+    state.view, unread = links.read(params)
+    if first and "tray" in params:
+        unread += read_tray(params["tray"])
+    if unread:
+        one = len(unread) == 1
+        warn(
+            f"Part of the link could not be read and was ignored: {', '.join(unread)}."
+            f" {'It keeps its' if one else 'They keep their'} usual value."
+        )
+
+
+def end(page):
+    """At the end of a run: put what is shown into the address bar."""
+    link = links.write(st.session_state.view, page, st.session_state.tray.items)
+    st.session_state.link = link
+    if st.query_params.to_dict() != link:
+        st.query_params.from_dict(link)
+
+
+def view():
+    return st.session_state.view
+
+
+def set_view(**settings):
+    """Change settings; for callbacks."""
+    st.session_state.view = replace(st.session_state.view, **settings)
+    st.session_state.touched = True
+
+
+def widget(name, choices=None):
+    """Arguments that tie a Streamlit widget to a setting: st.slider(…, **widget("psi"))."""
+    key = f"set-{name}"
+    value = getattr(view(), name)
+    if choices is not None and value not in choices:
+        value = next(iter(choices), None)
+        st.session_state.view = replace(view(), **{name: value})
+    # Written only when it differs, so that a run that comes late does not push back a slider.
+    if key not in st.session_state or st.session_state[key] != value:
+        st.session_state[key] = value
+    return {"key": key, "on_change": take, "args": (name,)}
+
+
+def take(name):
+    """A widget's new value into the view. A segmented control can be emptied: then nothing."""
+    value = st.session_state[f"set-{name}"]
+    if value is not None:
+        set_view(**{name: value})
+
+
+def picked():
+    """The tray."""
+    return st.session_state.tray
+
+
+def change_tray(verb, *args):
+    """Do something to the tray, as `change_tray(tray.remove, id)`; a refusal becomes a note."""
+    st.session_state.touched = True
+    try:
+        st.session_state.tray = verb(st.session_state.tray, *args)
+    except InputError as error:
+        warn(str(error))
+        return False
+    return True
+
+
+def read_tray(text):
+    """Fill the tray from a link. Returns what could not be read, for the warning."""
+    seeds, unread = links.read_tray(text)
+    entries = models.entries()
+    items = []
+    for name, seed, psi in seeds:
+        try:
+            model = models.load(entries[name])
+        except (KeyError, InputError):
+            unread += 1
+            continue
+        items.append(item(name, model, seed, psi))
+    st.session_state.tray = tray.Tray(tuple(items))
+    return [f"tray ({unread} of its pictures)"] if unread else []
+
+
+def item(name, model, seed, psi):
+    """The tray item of a seed."""
+    z = renderer.latents(model, [seed], psi)[0]
+    return tray.Item(f"Seed {seed}", name, model.hash, seed, float(psi), z)
+
+
+def warn(text):
+    """A sentence that the next page shows as a warning."""
+    st.session_state.notes.append(text)
+
+
+def notes():
+    """The sentences waiting to be shown, each once."""
+    waiting, st.session_state.notes = st.session_state.notes, []
+    return list(dict.fromkeys(waiting))

@@ -1,0 +1,206 @@
+"""The tray: named, ordered latents that a person has picked. Pure data, no Streamlit.
+
+A tray never changes: every verb returns a new one that remembers the ones before it, so that
+undo is a step back and nothing is ever lost.
+"""
+
+import itertools
+import json
+import math
+from dataclasses import dataclass, field, replace
+
+import numpy as np
+
+from gan_core.errors import InputError
+from gan_core.latent import MAX_SEED
+
+FORMAT = "gan-tray"
+VERSION = 1
+MAX_ITEMS = 64
+MAX_BYTES = 2_000_000
+MAX_NAME = 60
+MAX_LATENT = 65536
+MAX_STEPS = 100  # of undo
+# A latent beyond this is not one a person picked, and its square would leave float32.
+MAX_VALUE = 1e6
+
+_numbers = itertools.count(1)
+
+
+@dataclass(frozen=True, eq=False)
+class Item:
+    """One picked latent.
+
+    model, model_hash: which checkpoint it belongs to and which weights it was picked under.
+    seed: where it came from, or None when it was made along the way. psi: the truncation it was
+    picked at. z: float32 (nz,), already truncated, so that it alone draws the picture.
+    """
+
+    name: str
+    model: str
+    model_hash: str
+    seed: int | None
+    psi: float
+    z: np.ndarray
+    id: str = field(default_factory=lambda: f"item{next(_numbers)}")
+
+    def came_from(self, model, seed, psi):
+        """Whether this is the picture of that seed; ψ is compared as links write it."""
+        return (self.model, self.seed, round(self.psi, 3)) == (model, seed, round(psi, 3))
+
+
+@dataclass(frozen=True, eq=False)
+class Tray:
+    """Items in order, with the trays before (undo) and after (redo)."""
+
+    items: tuple = ()
+    before: tuple = ()
+    after: tuple = ()
+
+    def find(self, item_id):
+        """The item with this id, or None."""
+        return next((item for item in self.items if item.id == item_id), None)
+
+
+def copy(item):
+    """The same item under an id of its own."""
+    return replace(item, id=f"item{next(_numbers)}")
+
+
+def change(tray, items):
+    """The tray with other items, one step further.
+
+    Raises InputError when they are more than a tray holds.
+    """
+    items = tuple(items)
+    if len(items) > MAX_ITEMS:
+        raise InputError(f"A tray holds {MAX_ITEMS} pictures; these are {len(items)}.")
+    return Tray(items, (*tray.before, tray.items)[-MAX_STEPS:])
+
+
+def add(tray, *items):
+    """Put items at the end."""
+    return change(tray, (*tray.items, *items))
+
+
+def remove(tray, item_id):
+    """Take one item off."""
+    return change(tray, (item for item in tray.items if item.id != item_id))
+
+
+def rename(tray, item_id, name):
+    """Give an item another name; an empty name leaves the old one."""
+    name = clean(name)
+    return change(
+        tray,
+        (replace(i, name=name) if i.id == item_id and name else i for i in tray.items),
+    )
+
+
+def move(tray, item_id, by):
+    """Move an item `by` places later (earlier when negative), as far as the ends."""
+    items = list(tray.items)
+    old = next((i for i, item in enumerate(items) if item.id == item_id), None)
+    if old is None:
+        return tray
+    new = min(max(old + by, 0), len(items) - 1)
+    items.insert(new, items.pop(old))
+    return tray if new == old else change(tray, items)
+
+
+def empty(tray):
+    """Take everything off."""
+    return change(tray, ())
+
+
+def undo(tray):
+    """One step back; the same tray at the beginning."""
+    if not tray.before:
+        return tray
+    return Tray(tray.before[-1], tray.before[:-1], (tray.items, *tray.after))
+
+
+def redo(tray):
+    """Undo the undo."""
+    if not tray.after:
+        return tray
+    return Tray(tray.after[0], (*tray.before, tray.items), tray.after[1:])
+
+
+def clean(name):
+    """A name as the tray keeps it: one line of printable characters, not too long."""
+    return " ".join("".join(c if c.isprintable() else " " for c in name).split())[:MAX_NAME].strip()
+
+
+def to_json(items):
+    """Items as the text of a tray file."""
+    record = {
+        "format": FORMAT,
+        "version": VERSION,
+        "items": [
+            {
+                "name": item.name,
+                "model": item.model,
+                "model_hash": item.model_hash,
+                "seed": item.seed,
+                "psi": item.psi,
+                # The shortest decimal that reads back as the same float32.
+                "z": [float(str(value)) for value in item.z],
+            }
+            for item in items
+        ],
+    }
+    return json.dumps(record, ensure_ascii=False)
+
+
+def from_json(text):
+    """The items in a tray file, given as bytes or str.
+
+    Raises InputError with one sentence when anything about it is not as `to_json` writes it.
+    """
+    if len(text) > MAX_BYTES:
+        raise InputError(f"This file is too large for a tray: over {MAX_BYTES // 10**6} MB.")
+    try:
+        record = json.loads(text)
+    except (ValueError, RecursionError):
+        raise InputError("This file is not a tray: it is not JSON.") from None
+    if not isinstance(record, dict) or record.get("format") != FORMAT:
+        raise InputError("This file is not a tray that was saved here.")
+    if record.get("version") != VERSION:
+        raise InputError(f"This tray is not of version {VERSION}, the one this app reads.")
+    items = record.get("items")
+    if not isinstance(items, list):
+        raise InputError("This tray holds no list of items.")
+    if len(items) > MAX_ITEMS:
+        raise InputError(f"This tray has {len(items)} pictures; the most is {MAX_ITEMS}.")
+    return tuple(read_item(i, item) for i, item in enumerate(items, 1))
+
+
+def read_item(number, record):
+    """One record of a tray file as an Item; see `from_json`."""
+    if not isinstance(record, dict):
+        raise InputError(f"Picture {number} of this tray is not a record.")
+    name, model, model_hash = (record.get(key) for key in ("name", "model", "model_hash"))
+    if not isinstance(name, str) or not isinstance(model, str) or not isinstance(model_hash, str):
+        raise InputError(f"Picture {number} of this tray lacks its name, model or model_hash.")
+    if not model or len(model) > 200 or len(model_hash) > 64:
+        raise InputError(f"Picture {number} of this tray names a model that cannot be one.")
+    seed = record.get("seed")
+    # JSON's true is Python's True, which is an int.
+    if seed is not None and (type(seed) is not int or not 0 <= seed <= MAX_SEED):
+        raise InputError(f"Picture {number} of this tray has a seed that cannot be one.")
+    psi = record.get("psi")
+    if not is_finite(psi):
+        raise InputError(f"Picture {number} of this tray has a ψ that is not a number.")
+    z = record.get("z")
+    if not isinstance(z, list) or not 1 <= len(z) <= MAX_LATENT or not all(map(is_finite, z)):
+        raise InputError(f"Picture {number} of this tray has a latent that is not finite numbers.")
+    name = clean(name) or f"Picture {number}"
+    return Item(name, model, model_hash, seed, float(psi), np.array(z, np.float32))
+
+
+def is_finite(value):
+    """Whether a JSON value is a number that a latent or ψ can hold."""
+    if type(value) not in (int, float) or abs(value) > MAX_VALUE:
+        return False
+    return math.isfinite(value)

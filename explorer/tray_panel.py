@@ -1,0 +1,178 @@
+"""The tray as it stands beside every page."""
+
+import hashlib
+
+import numpy as np
+import streamlit as st
+
+from explorer import detail, renderer, session, tray
+from explorer.live.tiles import tiles
+from gan_core.errors import InputError
+
+SIDE = 64  # pixels a side of a thumbnail in the sheet
+
+
+def panel():
+    """Draw the whole panel into the sidebar."""
+    with st.sidebar:
+        items = session.picked().items
+        st.subheader(f"Tray ({len(items)})" if items else "Tray", anchor=False)
+        if items:
+            grid(items)
+            selected(items)
+        else:
+            st.caption("Click a picture to put it here. Click it again to see it large.")
+        history()
+        files(items)
+
+
+def grid(items):
+    """The thumbnails. A click selects one."""
+    current = st.session_state.get("tray_selected")
+    shown = session.view().model
+    tiles(
+        "tray-tiles",
+        renderer.sheet(thumbnails(items)),
+        [
+            {
+                "id": item.id,
+                "label": f"On the tray: {item.name} ({detail.origin(item)})",
+                "caption": item.name if item.model == shown else f"{item.name} · {item.model}",
+                "current": item.id == current,
+                "dim": item.model != shown,
+            }
+            for item in items
+        ],
+        select,
+        label="Pictures on the tray",
+        width=72,
+        smooth=session.view().smooth,
+    )
+    if any(item.model != shown for item in items):
+        st.caption("Dimmed pictures belong to another model and cannot be keyframes of this one.")
+
+
+def thumbnails(items):
+    """uint8 (N, SIDE, SIDE, 3); grey where the model is not here."""
+    found = np.full((len(items), SIDE, SIDE, 3), 128, np.uint8)
+    for name in dict.fromkeys(item.model for item in items):
+        rows = [i for i, item in enumerate(items) if item.model == name]
+        model = detail.find_model(items[rows[0]])
+        rows = [i for i in rows if model and len(items[i].z) == model.prior.size]
+        if rows:
+            images = renderer.pictures(model, np.stack([items[i].z for i in rows]))
+            found[rows] = renderer.alike(images, SIDE)
+    return found
+
+
+def select(item_id):
+    """Select a picture; selecting it again lets it go."""
+    again = st.session_state.get("tray_selected") == item_id
+    st.session_state.tray_selected = None if again else item_id
+    st.session_state.touched = True
+
+
+def selected(items):
+    """What can be done to the selected picture."""
+    item = session.picked().find(st.session_state.get("tray_selected"))
+    if item is None:
+        st.caption("Select a picture to enlarge, rename, move or remove it.")
+        return
+    key = f"name-{item.id}"
+    if st.session_state.get(key) != item.name:
+        st.session_state[key] = item.name
+    st.text_input("Name", key=key, max_chars=tray.MAX_NAME, on_change=rename, args=(item.id,))
+    place = [i.id for i in items].index(item.id)
+    change = session.change_tray
+    with st.container(horizontal=True, gap="small"):
+        button("Earlier", "arrow_back", change, tray.move, item.id, -1, disabled=place == 0)
+        last = place == len(items) - 1
+        button("Later", "arrow_forward", change, tray.move, item.id, 1, disabled=last)
+        button("Enlarge", "zoom_in", detail.open_later, item.id)
+        button("Remove", "close", change, tray.remove, item.id)
+
+
+def button(label, icon, on_click, *args, disabled=False):
+    """A quiet button of the panel."""
+    st.button(
+        label,
+        key=f"tray-{label}",
+        icon=f":material/{icon}:",
+        on_click=on_click,
+        args=args,
+        disabled=disabled,
+    )
+
+
+def rename(item_id):
+    """Take the name from its field."""
+    session.change_tray(tray.rename, item_id, st.session_state[f"name-{item_id}"])
+
+
+def history():
+    """Undo, redo and empty; nothing on a first visit."""
+    now = session.picked()
+    if not (now.items or now.before or now.after):
+        return
+    change = session.change_tray
+    with st.container(horizontal=True, gap="small"):
+        button("Undo", "undo", change, tray.undo, disabled=not now.before)
+        button("Redo", "redo", change, tray.redo, disabled=not now.after)
+        button("Empty", "delete_sweep", change, tray.empty, disabled=not now.items)
+
+
+def files(items):
+    """Save the tray to one file, and load one."""
+    with st.expander("Save and load"):
+        if items:
+            st.download_button(
+                "Save tray",
+                tray.to_json(items),
+                "tray.json",
+                "application/json",
+                icon=":material/download:",
+                on_click="ignore",
+            )
+            if any(item.seed is None for item in items):
+                st.caption(
+                    "Pictures made on a path do not fit into the link: save the tray to keep them."
+                )
+        upload = st.file_uploader("Load a tray", type="json", key="tray-upload")
+        if upload is not None:
+            offer(upload.getvalue())
+
+
+def offer(content):
+    """Check an uploaded tray and offer to take it in."""
+    try:
+        items = tray.from_json(content)
+        check_sizes(items)
+    except InputError as error:
+        st.error(str(error))
+        return
+    st.caption(f"{len(items)} pictures in this file.")
+    stamp = hashlib.blake2b(content, digest_size=8).hexdigest()
+    with st.container(horizontal=True, gap="small"):
+        st.button("Add", key=f"add-{stamp}", on_click=take, args=(tray.add, items))
+        st.button("Replace", key=f"replace-{stamp}", on_click=take, args=(replace_all, items))
+
+
+def check_sizes(items):
+    """Refuse latents that do not fit the model they name, when that model is here."""
+    for item in items:
+        model = detail.find_model(item)
+        if model is not None and len(item.z) != model.prior.size:
+            raise InputError(
+                f"“{item.name}” has a latent of {len(item.z)} numbers; those of {item.model} have"
+                f" {model.prior.size}."
+            )
+
+
+def take(verb, items):
+    """Put loaded items on the tray; each gets an id of its own, so that it can be added twice."""
+    session.change_tray(verb, *(tray.copy(item) for item in items))
+
+
+def replace_all(now, *items):
+    """A tray of these items alone."""
+    return tray.change(now, items)

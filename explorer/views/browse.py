@@ -1,0 +1,153 @@
+"""Browse: a grid of samples, one seed each."""
+
+import numpy as np
+import streamlit as st
+
+from explorer import detail, links, picker, renderer, session, tray
+from explorer.live.tiles import WIDTHS, tiles
+from gan_core.latent import MAX_SEED
+
+SORTS = {"seed": "Seed", "real": "Most real", "fake": "Least real"}
+
+
+def page(card_page=None):
+    """The page, top to bottom."""
+    name, model = picker.choose("Browse", card_page)
+    settings(model)
+    view = session.view()
+    seeds = [seed for seed in range(view.seed, view.seed + view.n) if seed <= MAX_SEED]
+    z = renderer.latents(model, seeds, view.psi)
+    images = renderer.pictures(model, z)
+    scores = renderer.scores(model, images)
+    order = sort(scores, view.sort)
+    turn(view)
+    grid(name, model, [seeds[i] for i in order], images[order], pick(scores, order))
+    note(model, scores)
+
+
+def settings(model):
+    """The controls above the grid."""
+    columns = st.columns([1.6, 2.4, 2.2, 2.2], vertical_alignment="bottom")
+    columns[0].number_input(
+        "First seed",
+        0,
+        MAX_SEED,
+        step=1,
+        help="Each picture is one seed, this and the next ones.",
+        **session.widget("seed"),
+    )
+    columns[1].slider(
+        "Truncation ψ",
+        0.0,
+        links.MAX_PSI,
+        step=0.05,
+        help="Below 1 the pictures are more typical and less varied, above 1 more extreme.",
+        **session.widget("psi"),
+    )
+    columns[2].segmented_control("Pictures", links.NUMBERS, **session.widget("n", links.NUMBERS))
+    columns[3].segmented_control(
+        "Size", links.SIZES, format_func=str.capitalize, **session.widget("size", links.SIZES)
+    )
+    with st.container(horizontal=True, vertical_alignment="bottom"):
+        if model.discriminator is not None:
+            st.segmented_control(
+                "Order",
+                SORTS,
+                format_func=SORTS.get,
+                **session.widget("sort", SORTS),
+                help="The discriminator's score D(x) sorts the pictures on this page.",
+            )
+        st.toggle("Smooth scaling", **session.widget("smooth"))
+
+
+def sort(scores, by):
+    """The places of the pictures in the order wanted."""
+    if scores is None or by == "seed":
+        return slice(None) if scores is None else np.arange(len(scores))
+    return np.argsort(scores if by == "fake" else -scores, kind="stable")
+
+
+def pick(scores, order):
+    return None if scores is None else scores[order]
+
+
+def turn(view):
+    """Page to earlier and later seeds."""
+    with st.container(horizontal=True, vertical_alignment="center"):
+        earlier, later = max(view.seed - view.n, 0), min(view.seed + view.n, MAX_SEED)
+        st.button(
+            "Previous",
+            icon=":material/chevron_left:",
+            disabled=view.seed == 0,
+            on_click=session.set_view,
+            kwargs={"seed": earlier},
+        )
+        st.button(
+            "Next",
+            icon=":material/chevron_right:",
+            disabled=later == view.seed,
+            on_click=session.set_view,
+            kwargs={"seed": later},
+        )
+        st.button("Random seed", icon=":material/casino:", on_click=random_seed)
+
+
+def random_seed():
+    # Six digits can be told to a friend.
+    session.set_view(seed=int(np.random.default_rng().integers(1_000_000)))
+
+
+def grid(name, model, seeds, images, scores):
+    """The pictures. A first click puts one on the tray, the next enlarges it."""
+    view = session.view()
+    on_tray = {
+        seed: item
+        for seed in seeds
+        for item in session.picked().items
+        if item.came_from(name, seed, view.psi)
+    }
+
+    def click(tile_id):
+        seed = int(tile_id)
+        if seed in on_tray:
+            detail.open_later(on_tray[seed].id)
+        else:
+            add(name, model, seed, view.psi)
+
+    tiles(
+        "browse-tiles",
+        renderer.sheet(images),
+        [
+            {
+                "id": str(seed),
+                "label": f"Sample of seed {seed}"
+                + ("" if scores is None else f", D(x) {scores[i]:.2f}"),
+                "caption": str(seed) + ("" if scores is None else f" · {scores[i]:.2f}"),
+                "marked": seed in on_tray,
+            }
+            for i, seed in enumerate(seeds)
+        ],
+        click,
+        label=f"Samples of {name}",
+        width=WIDTHS[view.size],
+        smooth=view.smooth,
+    )
+
+
+def add(name, model, seed, psi):
+    """Put the picture of a seed on the tray."""
+    if session.change_tray(tray.add, session.item(name, model, seed, psi)):
+        st.toast(f"Seed {seed} is on the tray. Click it again to see it large.")
+
+
+def note(model, scores):
+    """What the numbers under the pictures are."""
+    if scores is None:
+        st.caption(
+            f"Under each picture: its seed. {model.name} has no discriminator, so there is no D(x)"
+            " to sort by."
+        )
+    else:
+        st.caption(
+            "Under each picture: its seed · D(x), the discriminator’s probability that it is real."
+        )

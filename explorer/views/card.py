@@ -1,0 +1,79 @@
+"""Card: what a model was trained on, how, and what it must not be used for."""
+
+import re
+
+import streamlit as st
+
+from explorer import picker, renderer
+
+MAX_CARD = 200_000  # characters
+
+
+def page():
+    """The page, top to bottom."""
+    _, model = picker.choose("Model card")
+    text = without_images(read(model.directory / "README.md"))
+    left, right = st.columns([3, 2], gap="large")
+    with left:
+        if text:
+            st.markdown(text)
+        else:
+            st.info(f"{model.name} has no README.md, so only what model.json tells is shown.")
+    with right:
+        samples(model)
+        facts(model)
+
+
+def read(path):
+    """The text of the card, or nothing when there is none that can be read."""
+    try:
+        return path.read_text(encoding="utf-8")[:MAX_CARD]
+    except (OSError, UnicodeDecodeError):
+        return ""
+
+
+def without_images(text):
+    """Markdown less its pictures (their relative links lead nowhere here) and front matter."""
+    text = re.sub(r"\A---\n.*?\n---\n", "", text, flags=re.DOTALL)
+    text = re.sub(r"!\[[^\]]*\]\([^)]*\)", "", text)
+    return re.sub(r"<img\b[^>]*>", "", text).strip()
+
+
+def samples(model):
+    """The first 64 seeds, unselected: what the model draws by itself."""
+    images = renderer.pictures(model, renderer.latents(model, range(64)))
+    st.image(
+        renderer.sheet_png(images),
+        width="stretch",
+        caption=f"{model.name}, seeds 0 to 63 at ψ = 1, unselected",
+    )
+
+
+def facts(model):
+    """What model.json tells, as a small table."""
+    card, training = model.card, model.card["training"]
+    shape = card["training_set"].get("shape") or ["–"]
+    rows = {
+        "Architecture": f"{card['architecture'].get('name', '–')}, {model.size} × {model.size}",
+        "Latents": f"{model.prior.size}, {model.prior.kind}",
+        "Objective": card.get("objective"),
+        "Trained on": f"{card['training_set'].get('name', '–')}, {shape[0]} images",
+        "Shown to D": with_unit(training.get("kimg"), "kimg"),
+        "Hours": with_unit(training.get("hours"), "h"),
+        "Hardware": training.get("hardware"),
+        "Discriminator": "yes" if model.discriminator is not None else "not included",
+        "Licence": card.get("licence"),
+        "Weights": model.hash,
+    }
+    for metric, value in (card.get("metrics") or {}).items():
+        rows[str(metric)] = f"{value:.4g}" if isinstance(value, float) else value
+    st.table({key: plain(value) for key, value in rows.items() if value}, border="horizontal")
+
+
+def with_unit(number, unit):
+    return f"{number:.4g} {unit}" if isinstance(number, int | float) else None
+
+
+def plain(value):
+    """Text that markdown leaves as it is; a nested record is shortened."""
+    return re.sub(r"([\\`*_\[\]<>$|:~#])", r"\\\1", str(value))[:200]

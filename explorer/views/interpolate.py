@@ -1,0 +1,224 @@
+"""Interpolate: a path through two to eight latents."""
+
+import numpy as np
+import streamlit as st
+
+from explorer import links, picker, renderer, session, tray
+from explorer.live.tiles import tiles
+from gan_core import latent
+
+MODES = {"slerp": "Slerp", "lerp": "Lerp", "both": "Both"}
+SOURCES = {"seeds": "Seeds", "tray": "Tray"}
+FILMS = {
+    "png": ("Strip, PNG", "image/png"),
+    "gif": ("GIF", "image/gif"),
+    "mp4": ("MP4", "video/mp4"),
+}
+
+
+def page(card_page=None):
+    """The page, top to bottom."""
+    name, model = picker.choose("Interpolate", card_page)
+    keyframes = choose_keyframes(name, model)
+    settings()
+    if keyframes is None:
+        return
+    view = session.view()
+    modes = ("slerp", "lerp") if view.mode == "both" else (view.mode,)
+    segments = len(keyframes) if view.closed else len(keyframes) - 1
+    frames = frame_count(segments, view)
+    paths = {
+        m: renderer.pictures(model, latent.path(keyframes, frames, m, view.closed)) for m in modes
+    }
+    position(segments)
+    for column, mode in zip(columns_for(modes), modes, strict=True):
+        with column:
+            current(name, model, keyframes, mode, view)
+    for mode in modes:
+        filmstrip(mode, paths[mode], view, labelled=len(modes) > 1)
+    downloads(name, paths, view)
+
+
+def choose_keyframes(name, model):
+    """The controls for keyframes. Returns float32 (m, nz), or None until there are enough."""
+    left, right = st.columns([1, 3], vertical_alignment="top")
+    left.segmented_control(
+        "Keyframes from", SOURCES, format_func=SOURCES.get, **session.widget("source", SOURCES)
+    )
+    with right:
+        if session.view().source == "tray":
+            return keyframes_from_tray(name, model)
+        return keyframes_from_seeds(model)
+
+
+def keyframes_from_seeds(model):
+    """Two to eight seeds, typed."""
+    st.text_input(
+        "Seeds",
+        help="Two to eight, with commas between; 15@0.7 is seed 15 at ψ = 0.7.",
+        max_chars=200,
+        **session.widget("keys"),
+    )
+    view = session.view()
+    try:
+        keys = links.read_keys(view.keys)
+    except ValueError:
+        st.warning("Type two to eight seeds with commas between, such as 3, 14, 15@0.7.")
+        return None
+    return np.concatenate(
+        [renderer.latents(model, [seed], view.psi if psi is None else psi) for seed, psi in keys]
+    )
+
+
+def keyframes_from_tray(name, model):
+    """Two to eight pictures of this model on the tray."""
+    items = session.picked().items
+    mine = {i.id: i for i in items if i.model == name and len(i.z) == model.prior.size}
+    if len(mine) < len(items):
+        st.caption(
+            f"Pictures of other models than {name} stay on the tray but cannot be keyframes."
+        )
+    if len(mine) < links.MIN_KEYS:
+        st.info(
+            f"Put at least two pictures of {name} on the tray: click them on the page Browse."
+            " Or take seeds."
+        )
+        return None
+    key = "keyframes"
+    before = [i for i in st.session_state.get(key, ()) if i in mine]
+    if len(before) < links.MIN_KEYS or st.session_state.get("keyframes_of") != list(mine):
+        new = [i for i in mine if i not in st.session_state.get("keyframes_of", ())]
+        st.session_state[key] = (before + new)[: links.MAX_KEYS]
+    st.session_state.keyframes_of = list(mine)
+    chosen = st.multiselect(
+        "Pictures, in the order of the path",
+        list(mine),
+        format_func=lambda i: mine[i].name if i in mine else "",
+        max_selections=links.MAX_KEYS,
+        key=key,
+        on_change=session.set_view,
+    )
+    if len(chosen) < links.MIN_KEYS:
+        st.warning("Choose at least two pictures.")
+        return None
+    return np.stack([mine[i].z for i in chosen])
+
+
+def settings():
+    """How the path runs."""
+    with st.container(horizontal=True, vertical_alignment="bottom", gap="medium"):
+        st.segmented_control(
+            "Interpolation",
+            MODES,
+            format_func=MODES.get,
+            **session.widget("mode", MODES),
+            help="Slerp keeps to the sphere on which latents lie; lerp cuts straight through it.",
+        )
+        st.segmented_control(
+            "Frames a step",
+            links.STEPS,
+            **session.widget("step", links.STEPS),
+            help="How many pictures lead from one keyframe to the next.",
+        )
+        if session.view().source == "seeds":
+            st.slider(
+                "Truncation ψ", 0.0, links.MAX_PSI, step=0.05, width=200, **session.widget("psi")
+            )
+        st.toggle("Closed path", **session.widget("closed"))
+        st.toggle("Smooth scaling", **session.widget("smooth"))
+
+
+def frame_count(segments, view):
+    """Frames in all, such that every keyframe is one of them."""
+    return segments * view.step + (0 if view.closed else 1)
+
+
+def position(segments):
+    """The slider along the path; time 2 is the third keyframe."""
+    if session.view().at > segments:
+        session.set_view(at=float(segments))
+    st.slider(
+        "Position",
+        0.0,
+        float(segments),
+        step=0.01,
+        format="%.2f",
+        help="0 is the first keyframe, 1 the second, and so on.",
+        **session.widget("at"),
+    )
+
+
+def columns_for(modes):
+    """Places for one or two large pictures."""
+    return st.columns(2) if len(modes) > 1 else [st.container()]
+
+
+def current(name, model, keyframes, mode, view):
+    """The picture at the slider's position, with what is known about it."""
+    z = latent.at(keyframes, view.at, mode, view.closed)
+    image = renderer.pictures(model, z[None])[0]
+    score = renderer.scores(model, image[None])
+    words = [f"Position {view.at:.2f}", f"|z| {np.linalg.norm(z):.2f}"]
+    if score is not None:
+        words.insert(1, f"D(x) {score[0]:.3f}")
+    st.image(
+        renderer.large(image, view.smooth),
+        width=min(renderer.LARGE, 420),
+        caption=f"{MODES[mode]} · " + " · ".join(words),
+    )
+    st.button(
+        "Add to tray",
+        key=f"add-{mode}",
+        icon=":material/add:",
+        on_click=add,
+        args=(name, model, z, mode, view.at),
+    )
+
+
+def add(name, model, z, mode, at):
+    """Put a picture of the path on the tray; it has no seed, so its latent is kept."""
+    item = tray.Item(f"{MODES[mode]} {at:.2f}", name, model.hash, None, 1.0, z)
+    if session.change_tray(tray.add, item):
+        st.toast(f"{item.name} is on the tray.")
+
+
+def filmstrip(mode, images, view, labelled):
+    """The frames of a path; a click goes there."""
+    times = np.arange(len(images)) / view.step
+    nearest = int(np.argmin(np.abs(times - view.at)))
+    if labelled:
+        st.caption(MODES[mode])
+    tiles(
+        f"film-{mode}",
+        renderer.sheet(images),
+        [
+            {
+                "id": f"{time:.4f}",
+                "label": f"Frame at {time:.2f}" + (", a keyframe" if i % view.step == 0 else ""),
+                "current": i == nearest,
+                "key": i % view.step == 0,
+            }
+            for i, time in enumerate(times)
+        ],
+        lambda time: session.set_view(at=round(float(time), 2)),
+        label=f"Filmstrip, {MODES[mode]}",
+        width=72,
+        row=True,
+        smooth=view.smooth,
+    )
+
+
+def downloads(name, paths, view):
+    """The path as files, made when asked for. Slerp and lerp stand beside each other in one."""
+    beside = np.concatenate(list(paths.values()), axis=2)
+    with st.container(horizontal=True):
+        for kind, (label, mime) in FILMS.items():
+            st.download_button(
+                label,
+                lambda kind=kind: renderer.film(beside, kind, view.smooth),
+                f"{name}-{view.mode}.{kind}",
+                mime,
+                key=f"film-{kind}",
+                icon=":material/download:",
+                on_click="ignore",
+            )
