@@ -10,8 +10,8 @@ from playwright.sync_api import sync_playwright
 DOCS = Path(__file__).resolve().parent
 ARGUMENTS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--no-first-run"]
 VIEWS = {
-    "browse-{}.png": "browse?model={}",
-    "interpolate-{}.png": "interpolate?model={}",
+    "browse-{}.png": "?model={}",
+    "interpolate-{}.png": "interpolate?model={}&keys=0,7,11,15",
 }
 
 

@@ -16,10 +16,17 @@ from explorer import detail, session, tray_panel  # noqa: E402
 from explorer.views import browse, card, interpolate  # noqa: E402
 from gan_core.errors import InputError  # noqa: E402
 
+# Pictures begin higher up than Streamlit's own margin lets them, and never outgrow a phone.
+STYLE = """<style>
+.stMainBlockContainer { padding-top: 4rem; padding-bottom: 4rem; }
+.stMainBlockContainer :is(.stImage, .stImage img) { max-width: 100%; }
+</style>"""
+
 
 def main():
     """One run of the app."""
-    st.set_page_config("GAN explorer", layout="wide")
+    st.set_page_config("Latent explorer", layout="wide")
+    st.html(STYLE)
     card_page = st.Page(card.page, title="Model card", url_path="card")
     pages = [
         st.Page(partial(browse.page, card_page), title="Browse", url_path="browse", default=True),

@@ -1,6 +1,6 @@
 """Links: what a page shows, written into and read out of the address bar. Pure functions.
 
-    /browse?model=avatars&seed=72&psi=0.7&n=36&sort=real&tray=avatars:12,avatars:40@0.7
+    /?model=avatars&seed=72&psi=0.7&n=36&sort=real&tray=avatars:12,avatars:40@0.7
     /interpolate?model=avatars&keys=3,14,15@0.8&mode=both&closed=1&at=1.25
 
 A value that cannot be read keeps its default and is named, so that a link with a slip in it

@@ -15,8 +15,8 @@ def choose(title, card_page=None):
     Raises InputError when there is no model to show.
     """
     entries = models.entries()
-    st.title(title)
     if not entries:
+        st.header(title, anchor=False)
         raise InputError(
             "There is no model here yet. Put a checkpoint into the folder `checkpoints`, or start"
             " with `python -m explorer --checkpoints FOLDER`."
@@ -28,11 +28,13 @@ def choose(title, card_page=None):
     if wanted not in entries:
         session.set_view(model=usable[0], weights="")
         st.session_state.pop("touched", None)
-    with st.container(horizontal=True, vertical_alignment="bottom"):
+    with st.container(horizontal=True, vertical_alignment="center"):
+        st.header(title, anchor=False, width="content")
         st.selectbox(
             "Model",
             list(entries),
-            width=240,
+            width=200,
+            label_visibility="collapsed",
             **session.widget("model", entries),
         )
         if card_page is not None:

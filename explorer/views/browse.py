@@ -27,8 +27,8 @@ def page(card_page=None):
 
 def settings(model):
     """The controls above the grid."""
-    columns = st.columns([1.6, 2.4, 2.2, 2.2], vertical_alignment="bottom")
-    columns[0].number_input(
+    first, second, third = st.columns([1.4, 2.2, 3.4], vertical_alignment="bottom")
+    first.number_input(
         "First seed",
         0,
         MAX_SEED,
@@ -36,7 +36,7 @@ def settings(model):
         help="Each picture is one seed, this and the next ones.",
         **session.widget("seed"),
     )
-    columns[1].slider(
+    second.slider(
         "Truncation ψ",
         0.0,
         links.MAX_PSI,
@@ -44,11 +44,7 @@ def settings(model):
         help="Below 1 the pictures are more typical and less varied, above 1 more extreme.",
         **session.widget("psi"),
     )
-    columns[2].segmented_control("Pictures", links.NUMBERS, **session.widget("n", links.NUMBERS))
-    columns[3].segmented_control(
-        "Size", links.SIZES, format_func=str.capitalize, **session.widget("size", links.SIZES)
-    )
-    with st.container(horizontal=True, vertical_alignment="bottom"):
+    with third.container(horizontal=True, vertical_alignment="bottom"):
         if model.discriminator is not None:
             st.segmented_control(
                 "Order",
@@ -57,7 +53,15 @@ def settings(model):
                 **session.widget("sort", SORTS),
                 help="The discriminator's score D(x) sorts the pictures on this page.",
             )
-        st.toggle("Smooth scaling", **session.widget("smooth"))
+        with st.popover("View", icon=":material/tune:"):
+            st.segmented_control("Pictures", links.NUMBERS, **session.widget("n", links.NUMBERS))
+            st.segmented_control(
+                "Size",
+                links.SIZES,
+                format_func=str.capitalize,
+                **session.widget("size", links.SIZES),
+            )
+            st.toggle("Smooth scaling", **session.widget("smooth"))
 
 
 def sort(scores, by):

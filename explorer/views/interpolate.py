@@ -31,11 +31,11 @@ def page(card_page=None):
         m: renderer.pictures(model, latent.path(keyframes, frames, m, view.closed)) for m in modes
     }
     position(segments)
+    for mode in modes:
+        filmstrip(mode, paths[mode], view, labelled=len(modes) > 1)
     for column, mode in zip(columns_for(modes), modes, strict=True):
         with column:
             current(name, model, keyframes, mode, view)
-    for mode in modes:
-        filmstrip(mode, paths[mode], view, labelled=len(modes) > 1)
     downloads(name, paths, view)
 
 
@@ -114,18 +114,17 @@ def settings():
             **session.widget("mode", MODES),
             help="Slerp keeps to the sphere on which latents lie; lerp cuts straight through it.",
         )
-        st.segmented_control(
-            "Frames a step",
-            links.STEPS,
-            **session.widget("step", links.STEPS),
-            help="How many pictures lead from one keyframe to the next.",
-        )
-        if session.view().source == "seeds":
-            st.slider(
-                "Truncation ψ", 0.0, links.MAX_PSI, step=0.05, width=200, **session.widget("psi")
-            )
         st.toggle("Closed path", **session.widget("closed"))
-        st.toggle("Smooth scaling", **session.widget("smooth"))
+        with st.popover("View", icon=":material/tune:"):
+            st.segmented_control(
+                "Frames a step",
+                links.STEPS,
+                **session.widget("step", links.STEPS),
+                help="How many pictures lead from one keyframe to the next.",
+            )
+            if session.view().source == "seeds":
+                st.slider("Truncation ψ", 0.0, links.MAX_PSI, step=0.05, **session.widget("psi"))
+            st.toggle("Smooth scaling", **session.widget("smooth"))
 
 
 def frame_count(segments, view):
