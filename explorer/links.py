@@ -64,7 +64,7 @@ def write(view, page, tray_items=()):
     for name in PAGES[page]:
         value = getattr(view, name)
         if name == "keys":
-            params[name] = "".join(value.split())
+            params[name] = ",".join(split_keys(value))
         elif name == "seed" or value != getattr(View, name):
             params[name] = write_value(value)
     params["tray"] = write_tray(tray_items)
@@ -110,10 +110,15 @@ def read_keys(text):
 
     Raises ValueError when it is anything else.
     """
-    parts = [part for part in text.replace(";", ",").replace(",", " ").split()]
+    parts = split_keys(text)
     if not MIN_KEYS <= len(parts) <= MAX_KEYS:
         raise ValueError(f"{len(parts)} keyframes")
     return [read_seed(part) for part in parts]
+
+
+def split_keys(text):
+    """What stands between commas, semicolons or spaces."""
+    return text.replace(";", ",").replace(",", " ").split()
 
 
 def read_seed(text):

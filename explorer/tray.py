@@ -183,7 +183,9 @@ def read_item(number, record):
     name, model, model_hash = (record.get(key) for key in ("name", "model", "model_hash"))
     if not isinstance(name, str) or not isinstance(model, str) or not isinstance(model_hash, str):
         raise InputError(f"Picture {number} of this tray lacks its name, model or model_hash.")
-    if not model or len(model) > 200 or len(model_hash) > 64:
+    # Printable also means that it can be encoded, as the link and the saved file need.
+    printable = (model + model_hash).isprintable()
+    if not model or not printable or len(model) > 200 or len(model_hash) > 64:
         raise InputError(f"Picture {number} of this tray names a model that cannot be one.")
     seed = record.get("seed")
     # JSON's true is Python's True, which is an int.

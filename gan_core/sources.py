@@ -71,7 +71,8 @@ def pack(
             except Unreadable as error:
                 skipped.append((file, str(error)))
                 continue
-            known = table.get(file) or table.get(os.path.basename(file)) or known
+            row = table.get(file) or table.get(os.path.basename(file))
+            known = dict(zip(names, row, strict=True)) if row else known
             aside = test if set_aside is None else set_aside(position, file)
             writer.add(image, file, known, held_out=bool(aside))
             used[bool(aside)] += 1
@@ -243,7 +244,7 @@ def torchvision_images(name, root, download):
 
 
 def read_attributes(path):
-    """({file: {attribute: value}}, names) from a CSV, or from CelebA's list_attr_celeba.txt.
+    """({file: (value, …)}, names) from a CSV, or from CelebA's list_attr_celeba.txt.
 
     CelebA's −1 becomes 0. Files may be named with or without their folders.
     """
@@ -255,18 +256,19 @@ def read_attributes(path):
     lines = text.splitlines()
     if len(lines) > 2 and lines[0].strip().isdigit():  # CelebA: a count, the names, then rows
         names = lines[1].split()
-        rows = [line.split() for line in lines[2:] if line.strip()]
+        rows = (line.split() for line in lines[2:] if line.strip())
     else:
-        header, *rows = list(csv.reader(lines)) or [[]]
+        rows = csv.reader(lines)
+        header = next(rows, [])
         if not header or header[0].strip().lower() not in ("file", "image_id", "filename", "image"):
             raise InputError(f"{path} must begin with a header whose first column is file.")
         names = [n.strip() for n in header[1:]]
-        rows = [row for row in rows if row]
     table = {}
-    for number, row in enumerate(rows, 1):
+    for number, row in enumerate(filter(None, rows), 1):
         if len(row) != len(names) + 1:
             raise InputError(f"{path}: row {number} has {len(row)} cells, not {len(names) + 1}.")
-        table[row[0]] = dict(zip(names, ("0" if v == "-1" else v for v in row[1:]), strict=True))
+        # A tuple: 200,000 dictionaries would take hundreds of megabytes.
+        table[row[0]] = tuple("0" if v == "-1" else v for v in row[1:])
     return table, names
 
 
