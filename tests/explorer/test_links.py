@@ -1,0 +1,171 @@
+"""Links: what a page shows, written into query parameters and read back."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from explorer import links, tray
+from explorer.links import View
+
+CHANGED = View(
+    model="avatars",
+    weights="0a1b2c",
+    seed=72,
+    psi=0.7,
+    n=64,
+    size="large",
+    sort="fake",
+    smooth=True,
+    source="tray",
+    keys="3, 14, 15@0.7",
+    mode="both",
+    closed=True,
+    step=16,
+    at=1.25,
+)
+
+
+def item(seed, psi=1.0, model="avatars"):
+    return tray.Item("a", model, "0123", seed, psi, np.zeros(2, np.float32))
+
+
+@pytest.mark.parametrize("page", links.PAGES)
+@pytest.mark.parametrize("view", [View(model="avatars"), CHANGED], ids=["default", "changed"])
+def test_what_a_page_writes_it_reads_back(page, view):
+    params = links.write(view, page)
+    assert all(isinstance(value, str) for value in params.values())
+    back, unread = links.read(params)
+    assert unread == []
+    kept = {name: getattr(view, name) for name in ("model", "weights", *links.PAGES[page])}
+    assert back == replace(View(), **kept)
+
+
+def test_every_changed_setting_is_in_some_link():
+    written = {name for page in links.PAGES for name in links.write(CHANGED, page)}
+    assert written == {field for field in vars(CHANGED)}
+
+
+def test_a_first_visits_link_is_short():
+    assert links.write(View(model="avatars"), "browse") == {"model": "avatars", "seed": "0"}
+
+
+@pytest.mark.parametrize("typed", ["3 14 15", "3;14;15", "3, 14, 15", "3  14,15", "3,14,15,"])
+def test_keys_survive_the_link_however_they_were_typed(typed):
+    params = links.write(View(keys=typed), "interpolate")
+    back, unread = links.read(params)
+    assert unread == []
+    assert links.read_keys(back.keys) == [(3, None), (14, None), (15, None)]
+
+
+@pytest.mark.parametrize("typed", ["", "abc", "1", "1,2,3,4,5,6,7,8,9", "1,,,", "-1,2"])
+def test_keys_that_cannot_be_read_do_not_stop_a_link_from_being_written(typed):
+    links.write(View(keys=typed), "interpolate")
+
+
+def test_no_parameters_are_the_defaults():
+    assert links.read({}) == (View(), [])
+
+
+def test_unknown_parameters_are_left_alone():
+    assert links.read({"utm_source": "x", "embed": "true"}) == (View(), [])
+
+
+MALFORMED = {
+    "model": ["", "m" * 201, "a\nb", "\x00"],
+    "weights": ["", "0" * 65, "../x", "a b"],
+    "seed": ["", "x", "-1", "4294967296", "1_000", " 7", "1.5", "٣", "9" * 5000, "nan"],
+    "psi": ["", "x", "nan", "inf", "-0.1", "1.6", "1e9"],
+    "n": ["", "x", "0", "17", "36.0", "1000000", "9" * 5000],
+    "size": ["", "huge", "MEDIUM"],
+    "sort": ["", "best"],
+    "smooth": ["", "true", "2"],
+    "source": ["", "other"],
+    "keys": [
+        "",
+        "1",
+        "a,b",
+        "1,2,3,4,5,6,7,8,9",
+        "1,-2",
+        "1,2@9",
+        "1,2@",
+        "1,2@nan",
+        "1,4294967296",
+    ],
+    "mode": ["", "cubic"],
+    "closed": ["", "yes"],
+    "step": ["", "x", "5", "0"],
+    "at": ["", "x", "nan", "-1", "9"],
+}
+
+
+@pytest.mark.parametrize(("name", "value"), [(k, v) for k, vs in MALFORMED.items() for v in vs])
+def test_a_malformed_value_is_named_and_keeps_its_default(name, value):
+    params = {"model": "avatars", "seed": "5", "mode": "lerp", name: value}
+    view, unread = links.read(params)
+    assert unread == [name]
+    kept = {"model": "avatars", "seed": 5, "mode": "lerp"}
+    kept.pop(name, None)
+    assert view == replace(View(), **kept)
+
+
+def test_every_setting_has_malformed_values_above():
+    assert set(MALFORMED) == set(vars(View()))
+
+
+def test_several_malformed_values_are_all_named():
+    _, unread = links.read({"seed": "x", "psi": "x", "n": "x", "mode": "both"})
+    assert unread == ["seed", "psi", "n"]
+
+
+@pytest.mark.parametrize(
+    ("text", "seed", "psi"),
+    [("0", 0, None), ("4294967295", 4294967295, None), ("7@0", 7, 0.0), ("7@1.5", 7, 1.5)],
+)
+def test_read_seed(text, seed, psi):
+    assert links.read_seed(text) == (seed, psi)
+
+
+def test_keys_write_and_read():
+    keys = [(3, None), (14, 0.7), (15, 1.0)]
+    assert links.write_keys(keys) == "3, 14@0.7, 15@1"
+    assert links.read_keys(links.write_keys(keys)) == keys
+
+
+def test_the_tray_in_a_link():
+    items = [item(12), item(40, 0.7), item(None), item(3, 0.0, "ganz, anders: ü@1")]
+    text = links.write(View(model="avatars"), "browse", items)["tray"]
+    assert text.startswith("avatars:12,avatars:40@0.7,")
+    found, unread = links.read_tray(text)
+    assert found == [("avatars", 12, 1.0), ("avatars", 40, 0.7), ("ganz, anders: ü@1", 3, 0.0)]
+    assert unread == 0
+
+
+def test_a_tray_of_nothing_from_seeds_is_not_in_the_link():
+    assert "tray" not in links.write(View(), "browse", [item(None)])
+
+
+@pytest.mark.parametrize(
+    "part", ["avatars", ":3", "avatars:", "avatars:x", "a:1@9", "a:-1", "a:1@"]
+)
+def test_malformed_parts_of_the_tray_are_counted_and_the_rest_is_read(part):
+    assert links.read_tray(f"avatars:1,{part},avatars:2") == (
+        [("avatars", 1, 1.0), ("avatars", 2, 1.0)],
+        1,
+    )
+
+
+def test_an_empty_tray_is_nothing():
+    assert links.read_tray("") == ([], 0)
+    assert links.read_tray(",,") == ([], 0)
+
+
+def test_a_tray_that_is_too_long_is_cut_and_counted():
+    text = ",".join(f"avatars:{i}" for i in range(links.MAX_TRAY + 5))
+    found, unread = links.read_tray(text)
+    assert [seed for _, seed, _ in found] == list(range(links.MAX_TRAY))
+    assert unread == 5
+
+
+def test_the_link_holds_as_many_pictures_as_the_tray():
+    assert links.MAX_TRAY == tray.MAX_ITEMS
