@@ -19,7 +19,7 @@ def page(card_page=None):
     z = renderer.latents(model, seeds, view.psi)
     images = renderer.pictures(model, z)
     scores = renderer.scores(model, images)
-    order = sort(scores, view.sort)
+    order = sort(scores, view.sort, len(seeds))
     turn(view)
     grid(name, model, [seeds[i] for i in order], images[order], pick(scores, order))
     note(model, scores)
@@ -64,10 +64,10 @@ def settings(model):
             st.toggle("Smooth scaling", **session.widget("smooth"))
 
 
-def sort(scores, by):
+def sort(scores, by, n):
     """The places of the pictures in the order wanted."""
     if scores is None or by == "seed":
-        return slice(None) if scores is None else np.arange(len(scores))
+        return np.arange(n)
     return np.argsort(scores if by == "fake" else -scores, kind="stable")
 
 
