@@ -1,0 +1,383 @@
+"""The app in a real browser: what is painted, clicked, linked and downloaded.
+
+Nothing here measures time; the timeouts only end a test that would wait for ever.
+"""
+
+import base64
+import io
+import json
+import os
+import re
+import shutil
+import socket
+import subprocess
+import sys
+from urllib.parse import parse_qs, urlsplit
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+import gan_core
+from explorer import models, tray
+from gan_core import checkpoint, latent, networks
+
+sync_api = pytest.importorskip("playwright.sync_api", reason="needs playwright")
+expect = sync_api.expect
+
+CHROMIUM = next(
+    filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), 0
+)
+AVATARS = models.ROOT / "checkpoints" / "avatars"
+ARGUMENTS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--no-first-run"]
+PATIENCE = 60_000  # ms
+PHONE = {"width": 390, "height": 844}
+
+pytestmark = [
+    pytest.mark.skipif(not CHROMIUM, reason="needs Chromium"),
+    pytest.mark.skipif(not (AVATARS / "model.json").exists(), reason="needs checkpoints/avatars"),
+]
+
+
+@pytest.fixture(scope="module")
+def other(tmp_path_factory):
+    """A second model, untrained, of another size and another length of latents."""
+    torch.manual_seed(0)
+    architecture = {"name": "dcgan", "size": 32, "channels": 3, "nz": 5, "ngf": 4, "ndf": 4}
+    card = {"name": "other", "architecture": architecture, "prior": {"kind": "normal", "size": 5}}
+    card |= {"objective": "non-saturating", "training": {}, "training_set": {}}
+    directory = tmp_path_factory.mktemp("checkpoints") / "other"
+    checkpoint.save(directory, *networks.build(architecture), card)
+    return directory
+
+
+@pytest.fixture(scope="module")
+def address(other, tmp_path_factory):
+    """The address of a running app, started from a folder that has nothing to do with it."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    command = [sys.executable, "-m", "explorer", "--port", str(port)]
+    server = subprocess.Popen(
+        [*command, "--checkpoints", str(AVATARS), str(other)],
+        cwd=tmp_path_factory.mktemp("elsewhere"),
+        env=os.environ | {"PYTHONPATH": str(models.ROOT), "OMP_NUM_THREADS": "1"},
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    try:
+        line = server.stdout.readline().strip()
+        assert line == f"Explorer: http://127.0.0.1:{port}"
+        yield line.split()[-1]
+    finally:
+        server.terminate()
+        server.communicate()
+
+
+@pytest.fixture(scope="module")
+def browser():
+    with sync_api.sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS)
+        yield browser
+        browser.close()
+
+
+@pytest.fixture
+def visit(browser, address):
+    """Open a link in a fresh browser context; fails if the page logged an error of its own."""
+    contexts = []
+
+    def open_link(path, viewport=None):
+        context = browser.new_context(viewport=viewport or {"width": 1280, "height": 900})
+        contexts.append(context)
+        context.set_default_timeout(PATIENCE)
+        page = context.new_page()
+        page.goto(f"{address}/{path}")
+        return page
+
+    expect.set_options(timeout=PATIENCE)
+    yield open_link
+    for context in contexts:
+        context.close()
+
+
+@pytest.fixture(scope="module")
+def avatars():
+    return gan_core.load(AVATARS)
+
+
+def grid(page, label="Samples of"):
+    """The tile grid of a label, once it is painted."""
+    found = page.locator(f'.tiles[data-painted][aria-label^="{label}"]')
+    found.wait_for()
+    return found
+
+
+def pixels(tile):
+    """What is painted on a tile, uint8 (side, side, 3)."""
+    url = tile.locator("canvas").evaluate("canvas => canvas.toDataURL('image/png')")
+    return decode(base64.b64decode(url.partition(",")[2]))
+
+
+def decode(encoded):
+    return np.asarray(Image.open(io.BytesIO(encoded)).convert("RGB"))
+
+
+def apart(a, b):
+    """Mean difference of two pictures, in levels of 256."""
+    assert a.shape == b.shape
+    return np.abs(a.astype(float) - b.astype(float)).mean()
+
+
+def drawn(model, seed, psi=1.0):
+    """What gan_core draws for a seed."""
+    return model.generate(latent.truncate(model.prior.sample(1, seed=seed), psi))[0]
+
+
+def tile(page, seed):
+    return grid(page).locator(f'.tile[aria-label^="Sample of seed {seed},"]')
+
+
+def query(page):
+    return {name: values[-1] for name, values in parse_qs(urlsplit(page.url).query).items()}
+
+
+def on_tray(page, n):
+    """Wait until the tray says that it holds n pictures."""
+    expect(page.get_by_role("heading", name=f"Tray ({n})", exact=True)).to_have_count(1)
+
+
+def address_has(page, part):
+    page.wait_for_function("part => decodeURIComponent(location.search).includes(part)", arg=part)
+
+
+def no_trouble(page):
+    expect(page.locator("[data-testid=stAlert], [data-testid=stException]")).to_have_count(0)
+
+
+def large(page):
+    """The first large picture of a page, as the browser has it."""
+    image = page.locator("[data-testid=stImage] img").first
+    image.wait_for()
+    return image
+
+
+def download(page, name):
+    """Click a download button; returns (suggested name, bytes)."""
+    with page.expect_download() as caught:
+        page.get_by_role("button", name=name).first.click()
+    return caught.value.suggested_filename, caught.value.path().read_bytes()
+
+
+def test_the_first_samples_are_painted(visit, avatars):
+    page = visit("?model=avatars&n=16")
+    tiles = grid(page).locator(".tile")
+    expect(tiles).to_have_count(16)
+    for seed in (0, 1, 7, 15):
+        painted = pixels(tiles.nth(seed))
+        assert apart(painted, drawn(avatars, seed)) < 6
+        assert apart(painted, drawn(avatars, seed + 1)) > 6
+    no_trouble(page)
+
+
+def test_every_picture_is_a_button_with_alternative_text(visit):
+    page = visit("?model=avatars&n=16&seed=5")
+    names = grid(page).get_by_role("button").evaluate_all("all => all.map(b => b.ariaLabel)")
+    assert len(names) == 16
+    for seed, name in enumerate(names, 5):
+        assert re.fullmatch(rf"Sample of seed {seed}, D\(x\) [01]\.\d\d", name)
+
+
+def test_a_click_puts_a_picture_on_the_tray_and_the_next_enlarges_it(visit, avatars):
+    page = visit("?model=avatars&n=16")
+    tile(page, 3).click()
+    on_tray(page, 1)
+    expect(tile(page, 3)).to_have_attribute("aria-pressed", "true")
+    expect(tile(page, 4)).to_have_attribute("aria-pressed", "false")
+    address_has(page, "tray=avatars:3")
+    expect(page.get_by_role("dialog")).to_have_count(0)
+    thumbnail = pixels(grid(page, "Pictures on the tray").locator(".tile").first)
+    assert apart(thumbnail, drawn(avatars, 3)) < 6
+
+    tile(page, 3).click()
+    dialog = page.get_by_role("dialog")
+    z = avatars.prior.sample(1, seed=3)
+    score = avatars.realness(avatars.generate(z))[0]
+    for value in (f"{score:.3f}", f"{np.linalg.norm(z):.2f}"):
+        expect(dialog.get_by_text(value, exact=True)).to_be_visible()
+    expect(dialog.get_by_text("D(x)", exact=True)).to_be_visible()
+    on_tray(page, 1)
+
+    name, content = download(dialog.page, "Latent, JSON")
+    assert name == "avatars-3.json"
+    assert np.array_equal(np.float32(json.loads(content)["z"]), z[0])
+    _, content = download(dialog.page, "PNG, 64 px")
+    assert np.array_equal(decode(content), drawn(avatars, 3))
+
+
+def test_a_reloaded_link_shows_the_same_pictures_and_tray(visit):
+    page = visit("?model=avatars&n=16&seed=40&psi=0.7&sort=real")
+    tiles = grid(page).locator(".tile")
+    tile(page, 44).click()
+    on_tray(page, 1)
+    address_has(page, "tray=avatars:44@0.7")
+    before = [pixels(tiles.nth(i)) for i in (0, 5, 15)]
+    names = tiles.evaluate_all("all => all.map(b => b.ariaLabel)")
+
+    again = visit(page.url.split("/", 3)[3])
+    tiles = grid(again).locator(".tile")
+    on_tray(again, 1)
+    assert tiles.evaluate_all("all => all.map(b => b.ariaLabel)") == names
+    for i, picture in zip((0, 5, 15), before, strict=True):
+        assert np.array_equal(pixels(tiles.nth(i)), picture)
+    no_trouble(again)
+
+
+def test_the_keyboard_walks_the_grid_and_picks(visit):
+    page = visit("?model=avatars&n=16&seed=20")
+    tile(page, 20).focus()
+    page.keyboard.press("ArrowRight")
+    page.keyboard.press("ArrowRight")
+    page.keyboard.press("ArrowLeft")
+    expect(tile(page, 21)).to_be_focused()
+    page.keyboard.press("Enter")
+    on_tray(page, 1)
+    address_has(page, "tray=avatars:21")
+    expect(tile(page, 21)).to_be_focused()  # where it was before the page was drawn anew
+    page.keyboard.press("End")
+    expect(tile(page, 35)).to_be_focused()
+    page.keyboard.press("ArrowRight")
+    expect(tile(page, 35)).to_be_focused()
+
+
+def test_only_one_tile_of_a_grid_is_a_tab_stop(visit):
+    page = visit("?model=avatars&n=16")
+    stops = grid(page).locator(".tile").evaluate_all("all => all.map(b => b.tabIndex)")
+    assert stops == [0] + [-1] * 15
+
+
+@pytest.mark.parametrize("path", ["", "interpolate", "card"])
+def test_nothing_overflows_a_phone(visit, path):
+    page = visit(f"{path}?model=avatars", PHONE)
+    page.get_by_role("heading", level=1).or_(page.get_by_role("combobox")).first.wait_for()
+    if path == "card":
+        large(page)
+    else:
+        grid(page, "Samples" if path == "" else "Filmstrip")
+    assert page.evaluate("document.documentElement.scrollWidth") <= PHONE["width"]
+    wide = page.locator("[data-testid=stMain]").evaluate("main => main.scrollWidth")
+    assert wide <= PHONE["width"]
+    no_trouble(page)
+
+
+def test_a_touch_on_a_phone_picks(visit):
+    page = visit("?model=avatars&n=16", PHONE)
+    tile(page, 1).click()
+    address_has(page, "tray=avatars:1")
+
+
+def test_the_filmstrip_is_painted_and_a_frame_can_be_clicked(visit, avatars):
+    page = visit("interpolate?model=avatars&keys=3,9&step=4")
+    frames = grid(page, "Filmstrip").locator(".tile")
+    expect(frames).to_have_count(5)
+    z = np.concatenate([avatars.prior.sample(1, seed=seed) for seed in (3, 9)])
+    for i, picture in enumerate(avatars.generate(latent.path(z, 5, "slerp"))):
+        assert apart(pixels(frames.nth(i)), picture) < 6
+    before = large(page).get_attribute("src")
+    frames.nth(2).click()
+    expect(page.get_by_text("Position 0.50")).to_be_visible()
+    expect(large(page)).not_to_have_attribute("src", before)
+    address_has(page, "at=0.5")
+
+
+def test_the_slider_moves_along_the_path(visit):
+    page = visit("interpolate?model=avatars&keys=3,9&at=0.5")
+    expect(page.get_by_text("Position 0.50")).to_be_visible()
+    before = large(page).get_attribute("src")
+    page.get_by_role("slider", name="Position").press("ArrowRight")
+    expect(page.get_by_text("Position 0.51")).to_be_visible()
+    expect(large(page)).not_to_have_attribute("src", before)
+    address_has(page, "at=0.51")
+
+
+def test_the_films_are_valid_files(visit, avatars):
+    page = visit("interpolate?model=avatars&keys=3,9&step=4&mode=both")
+    grid(page, "Filmstrip, Lerp")
+    z = np.concatenate([avatars.prior.sample(1, seed=seed) for seed in (3, 9)])
+    slerp, lerp = (avatars.generate(latent.path(z, 5, mode)) for mode in latent.MODES)
+
+    name, content = download(page, "Strip, PNG")
+    assert name == "avatars-both.png"
+    strip = decode(content)
+    assert strip.shape == (64, 5 * 128, 3)
+    assert apart(strip[:, :64], slerp[0]) < 1
+    assert apart(strip[:, 2 * 128 + 64 : 3 * 128], lerp[2]) < 1
+
+    _, content = download(page, "GIF")
+    film = Image.open(io.BytesIO(content))
+    assert (film.format, film.n_frames, film.size) == ("GIF", 5, (512, 256))
+
+    _, content = download(page, "MP4")
+    av = pytest.importorskip("av")
+    with av.open(io.BytesIO(content)) as film:
+        frames = [frame.to_ndarray(format="rgb24") for frame in film.decode(video=0)]
+    assert len(frames) == 5
+    assert frames[0].shape == (256, 512, 3)
+    assert apart(frames[0][2::4, 2:256:4], slerp[0]) < 10
+
+
+def test_the_tray_is_saved_and_loaded(visit, avatars):
+    page = visit("?model=avatars&n=16&tray=avatars:3,other:4@0.5")
+    on_tray(page, 2)
+    page.get_by_text("Save and load").click()
+    name, content = download(page, "Save tray")
+    assert name == "tray.json"
+    items = tray.from_json(content)
+    assert [(i.model, i.seed, i.psi) for i in items] == [("avatars", 3, 1.0), ("other", 4, 0.5)]
+    assert np.array_equal(items[0].z, avatars.prior.sample(1, seed=3)[0])
+
+    fresh = visit("?model=avatars&n=16")
+    grid(fresh)
+    fresh.get_by_text("Save and load").click()
+    file = {"name": "tray.json", "mimeType": "application/json", "buffer": content}
+    fresh.locator("input[type=file]").set_input_files(file)
+    fresh.get_by_role("button", name="Replace").click()
+    on_tray(fresh, 2)
+    address_has(fresh, "tray=avatars:3,other:4@0.5")
+
+
+def test_values_that_cannot_be_read_are_one_warning(visit):
+    page = visit("?model=avatars&seed=x&psi=nan&n=7&tray=%3Cb%3E")
+    expect(grid(page).locator(".tile")).to_have_count(36)
+    alerts = page.locator("[data-testid=stAlert]")
+    expect(alerts).to_have_count(1)
+    expect(alerts).to_contain_text("seed, psi, n, tray")
+    expect(page.get_by_text("Traceback")).to_have_count(0)
+
+
+def test_another_model_keeps_the_tray(visit, other):
+    page = visit("?model=avatars&n=16&tray=avatars:3")
+    on_tray(page, 1)
+    page.get_by_role("combobox", name="Model").click()
+    page.get_by_role("option", name="other").click()
+    painted = pixels(grid(page, "Samples of other").locator(".tile").nth(2))
+    assert painted.shape == (32, 32, 3)
+    assert apart(painted, drawn(gan_core.load(other), 2)) < 12  # noise is hard on JPEG
+    on_tray(page, 1)
+    assert query(page)["tray"] == "avatars:3"
+    no_trouble(page)
+
+
+def test_the_tray_goes_along_to_another_page(visit):
+    page = visit("?model=avatars&n=16")
+    for seed in (2, 6):
+        tile(page, seed).click()
+        on_tray(page, 2 if seed == 6 else 1)
+    page.get_by_role("link", name="Interpolate").first.click()
+    grid(page, "Filmstrip")
+    on_tray(page, 2)
+    assert urlsplit(page.url).path == "/interpolate"
+    page.get_by_text("Tray", exact=True).last.click()
+    address_has(page, "source=tray")
+    no_trouble(page)
