@@ -17,7 +17,7 @@ def show():
     """Open the enlarged picture that was asked for, if any."""
     item = session.picked().find(st.session_state.pop("enlarged", None))
     if item is not None:
-        st.dialog(item.name, width="medium")(body)(item)
+        st.dialog(renderer.plain(item.name), width="medium")(body)(item)
 
 
 def body(item):
@@ -28,7 +28,10 @@ def body(item):
     else:
         image = renderer.pictures(model, item.z[None])[0]
         smooth = session.view().smooth
-        st.image(renderer.large(image, smooth), width=renderer.LARGE, caption=describe(item))
+        large = renderer.large(image, smooth)
+        st.container(width=renderer.LARGE).image(
+            large, width="stretch", caption=renderer.plain(describe(item))
+        )
         facts(item, model, image)
         downloads(item, model, image, smooth)
     if st.button("Remove from tray", icon=":material/delete:"):

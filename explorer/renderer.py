@@ -3,6 +3,7 @@
 import base64
 import hashlib
 import json
+import re
 import threading
 from collections import OrderedDict
 
@@ -119,3 +120,8 @@ def data_url(encoded, kind):
 def sheet_png(images):
     """Images as one PNG, to be shown as a whole."""
     return media.encode(media.enlarge(media.sheet(images), 2), "PNG")
+
+
+def plain(value):
+    """Text that Markdown leaves as it is, at most 200 characters of it."""
+    return re.sub(r"([\\`*_\[\]<>$|:~#])", r"\\\1", str(value)[:200])

@@ -6,6 +6,7 @@ from torch import nn
 
 from gan_core import networks
 from gan_core.errors import InputError
+from gan_core.networks import dcgan
 
 SIZES = (28, 32, 64, 128, 256)
 
@@ -155,3 +156,11 @@ def test_incomplete_descriptions_are_refused(change):
         description |= change
     with pytest.raises(InputError):
         networks.build(description)
+
+
+@pytest.mark.parametrize("size", [28, 32, 64, 128])
+def test_weights_are_counted_as_they_are_built(size):
+    sizes = {"size": size, "channels": 3, "nz": 7, "ngf": 4, "ndf": 6}
+    players = networks.build({"name": "dcgan", **sizes})
+    built = sum(p.numel() for player in players for p in player.parameters() if p.ndim == 4)
+    assert dcgan.weights(**sizes) == built

@@ -67,13 +67,10 @@ def facts(model):
     }
     for metric, value in (card.get("metrics") or {}).items():
         rows[str(metric)] = f"{value:.4g}" if isinstance(value, float) else value
-    st.table({key: plain(value) for key, value in rows.items() if value}, border="horizontal")
+    st.table(
+        {key: renderer.plain(value) for key, value in rows.items() if value}, border="horizontal"
+    )
 
 
 def with_unit(number, unit):
     return f"{number:.4g} {unit}" if isinstance(number, int | float) else None
-
-
-def plain(value):
-    """Text that markdown leaves as it is; a nested record is shortened."""
-    return re.sub(r"([\\`*_\[\]<>$|:~#])", r"\\\1", str(value))[:200]

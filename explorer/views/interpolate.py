@@ -160,9 +160,9 @@ def current(name, model, keyframes, mode, view):
     words = [f"Position {view.at:.2f}", f"|z| {np.linalg.norm(z):.2f}"]
     if score is not None:
         words.insert(1, f"D(x) {score[0]:.3f}")
-    st.image(
+    st.container(width=420).image(
         renderer.large(image, view.smooth),
-        width=min(renderer.LARGE, 420),
+        width="stretch",
         caption=f"{MODES[mode]} · " + " · ".join(words),
     )
     st.button(

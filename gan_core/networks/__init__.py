@@ -1,16 +1,14 @@
 """Architecture families, one file each, found by name.
 
 A family's module offers `Generator` and `Discriminator`, built from the same keyword sizes, and
-`SIZES`, the image sizes it can draw.
+`SIZES`, the image sizes it can draw, and `weights`, how many weights both have.
 """
-
-import torch
 
 from gan_core.errors import InputError
 from gan_core.networks import dcgan
 
 FAMILIES = {"dcgan": dcgan}
-MAX_PARAMETERS = 500_000_000  # of both networks; 2 GB of weights
+MAX_WEIGHTS = 500_000_000  # of both networks; 2 GB
 
 
 def build(architecture):
@@ -39,18 +37,13 @@ def build(architecture):
         )
     if sizes["channels"] not in (1, 3):
         raise InputError(f"Images have 1 or 3 channels, not {sizes['channels']}.")
-
-    def players():
-        return (
-            family.Generator(sizes["size"], sizes["channels"], sizes["nz"], sizes["ngf"]),
-            family.Discriminator(sizes["size"], sizes["channels"], sizes["ndf"]),
-        )
-
-    with torch.device("meta"):  # counted before any memory is taken
-        count = sum(p.numel() for player in players() for p in player.parameters())
-    if count > MAX_PARAMETERS:
+    count = family.weights(**sizes)  # counted before any memory is taken
+    if count > MAX_WEIGHTS:
         raise InputError(
-            f"The architecture has {count // 10**6:,} million parameters; "
-            f"at most {MAX_PARAMETERS // 10**6:,} million can be built."
+            f"The architecture has {count // 10**6:,} million weights; "
+            f"at most {MAX_WEIGHTS // 10**6:,} million can be built."
         )
-    return players()
+    return (
+        family.Generator(sizes["size"], sizes["channels"], sizes["nz"], sizes["ngf"]),
+        family.Discriminator(sizes["size"], sizes["channels"], sizes["ndf"]),
+    )

@@ -8,6 +8,8 @@ The depth follows from the image size: from a map of 4×4 (7×7 for 28) it doubl
 Kernel 4 with stride 2 divides evenly, which avoids checkerboards (Odena et al. 2016).
 """
 
+import itertools
+
 from torch import nn
 
 SIZES = (28, 32, 64, 128, 256)
@@ -17,6 +19,16 @@ def start_and_doublings(size):
     """(side of the smallest map, number of doublings up to the image): 64 -> (4, 4)."""
     start = 7 if size == 28 else 4
     return start, (size // start).bit_length() - 1
+
+
+def weights(size, channels, nz, ngf, ndf):
+    """How many weights the convolutions of both networks have, without building them."""
+    start, doublings = start_and_doublings(size)
+    widths = [2**i for i in range(doublings)]
+    pairs = sum(a * b for a, b in itertools.pairwise(widths))
+    generator = nz * ngf * widths[-1] * start**2 + 16 * (ngf**2 * pairs + ngf * channels)
+    discriminator = 16 * (channels * ndf + ndf**2 * pairs) + ndf * widths[-1] * start**2
+    return generator + discriminator
 
 
 class Generator(nn.Module):
