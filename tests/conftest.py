@@ -4,15 +4,13 @@ import os
 import signal
 import subprocess
 import sys
-from pathlib import Path
 
-import numpy as np
 import pytest
 import torch
 
 from gan_core import checkpoint, networks, training_set
+from support import ROOT, pictures
 
-ROOT = Path(__file__).resolve().parent.parent
 SHARED = ROOT.parent / "shared"
 
 torch.set_num_threads(1)
@@ -46,12 +44,6 @@ def shared():
     if not (SHARED / "data").is_dir():
         pytest.skip("needs the images of ../shared/data")
     return SHARED / "data"
-
-
-def pictures(n, size=32, channels=3, seed=0):
-    """n pictures of noise, uint8 (n, size, size, channels)."""
-    shape = (n, size, size, channels)
-    return np.random.RandomState(seed).randint(0, 256, shape).astype(np.uint8)
 
 
 @pytest.fixture

@@ -7,12 +7,12 @@ import re
 import numpy as np
 import pytest
 import torch
-from conftest import pictures
 from safetensors import safe_open
 from safetensors.torch import load_file, save_file
 
 from gan_core import checkpoint, networks, training_set
 from gan_core.errors import InputError
+from support import pictures
 
 
 def sha256(path):

@@ -2,11 +2,11 @@
 
 import numpy as np
 import pytest
-from conftest import ROOT, pictures
 from PIL import Image, ImageSequence
 
 from gan_core import __main__ as cli
 from gan_core import checkpoint, latent, training_set
+from support import ROOT, pictures
 
 TINY = ["--ngf", "4", "--ndf", "4", "--nz", "6", "--batch", "50", "--kimg", "1"]
 

@@ -4,10 +4,10 @@ import io
 
 import numpy as np
 import pytest
-from conftest import pictures
 from PIL import Image, ImageSequence
 
 from gan_core import media
+from support import pictures
 
 
 def decoded(data):

@@ -12,12 +12,12 @@ import zipfile
 
 import numpy as np
 import pytest
-from conftest import pictures
 from PIL import Image
 from torchvision import datasets, transforms
 
 from gan_core import sources, training_set
 from gan_core.errors import InputError
+from support import pictures
 
 
 def encoded(image, kind="PNG", **options):

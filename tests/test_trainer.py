@@ -10,12 +10,12 @@ import time
 import numpy as np
 import pytest
 import torch
-from conftest import ROOT
 from PIL import Image
 from torch import nn
 
 from gan_core import averaging, card, checkpoint, networks, trainer, training_set
 from gan_core.errors import InputError
+from support import ROOT
 
 TINY = {"ngf": 4, "ndf": 4, "nz": 6, "batch": 8, "kimg": 0.064, "ema_kimg": 0.1}
 QUIET = {"log_kimg": 1000.0, "grid_kimg": 1000.0, "snapshot_kimg": 1000.0}

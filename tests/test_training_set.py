@@ -12,10 +12,10 @@ import zipfile
 
 import numpy as np
 import pytest
-from conftest import ROOT, pictures
 
 from gan_core import training_set
 from gan_core.errors import InputError
+from support import ROOT, pictures
 
 ATTRIBUTES = ("smiling", "hair", "odd")
 
