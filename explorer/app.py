@@ -28,12 +28,15 @@ def main():
     st.set_page_config("Latent explorer", layout="wide")
     st.html(STYLE)
     card_page = st.Page(card.page, title="Model card", url_path="card")
-    pages = [
-        st.Page(partial(browse.page, card_page), title="Browse", url_path="browse", default=True),
-        st.Page(partial(interpolate.page, card_page), title="Interpolate", url_path="interpolate"),
-        card_page,
-    ]
-    current = st.navigation(pages, position="top")
+    browse_page = st.Page(partial(browse.page, card_page), title="Browse", url_path="browse")
+    interpolate_page = st.Page(
+        partial(interpolate.page, card_page), title="Interpolate", url_path="interpolate"
+    )
+    # Streamlit's first page has no path of its own, but a link to Browse should name it.
+    root = st.Page(str, title="Start", url_path="start", default=True, visibility="hidden")
+    current = st.navigation([root, browse_page, interpolate_page, card_page], position="top")
+    if current is root:
+        st.switch_page(browse_page, query_params=st.query_params.to_dict())
     session.begin()
     warnings = st.container()
     guarded(current.run)
@@ -41,7 +44,7 @@ def main():
     guarded(detail.show)
     for sentence in session.notes():
         warnings.warning(sentence)
-    session.end(current.url_path or "browse")
+    session.end(current.url_path)
 
 
 def guarded(draw):

@@ -66,8 +66,9 @@ def facts(item, model, image):
         "D(x)": "–" if score is None else f"{score[0]:.3f}",
         "|z|": f"{np.linalg.norm(item.z):.2f}",
     }
-    for column, (label, value) in zip(st.columns(4), values.items(), strict=True):
-        column.metric(label, value)
+    with st.container(horizontal=True, gap="large"):
+        for label, value in values.items():
+            st.metric(label, value, width="content")
     if score is None:
         st.caption(f"{item.model} has no discriminator, so there is no D(x).")
     if item.model_hash != model.hash:

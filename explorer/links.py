@@ -28,7 +28,8 @@ MAX_TRAY = 64
 class View:
     """Everything a person has set. The defaults are what a first visit shows.
 
-    keys: the keyframes typed as seeds; picks: tray item ids, None for the first ones on the tray.
+    keys: the keyframes typed as seeds. picks: the tray's, as places in the link's tray from 1 on;
+    empty for the first ones.
     """
 
     model: str | None = None
@@ -41,6 +42,7 @@ class View:
     smooth: bool = False
     source: str = "seeds"
     keys: str = "0, 1, 2"
+    picks: str = ""
     mode: str = "slerp"
     closed: bool = False
     step: int = 8
@@ -50,7 +52,7 @@ class View:
 # Which settings each page's link carries, besides model and tray.
 PAGES = {
     "browse": ("seed", "psi", "n", "size", "sort", "smooth"),
-    "interpolate": ("psi", "source", "keys", "mode", "closed", "step", "at", "smooth"),
+    "interpolate": ("psi", "source", "keys", "picks", "mode", "closed", "step", "at", "smooth"),
     "card": (),
 }
 
@@ -84,6 +86,7 @@ def read(params):
         "smooth": read_bool,
         "source": lambda text: read_choice(text, SOURCES),
         "keys": lambda text: write_keys(read_keys(text)),
+        "picks": read_picks,
         "mode": lambda text: read_choice(text, MODES),
         "closed": read_bool,
         "step": lambda text: read_choice(int(text), STEPS),
@@ -156,6 +159,14 @@ def write_value(value):
     if isinstance(value, bool):
         return str(int(value))
     return f"{value:g}" if isinstance(value, float) else str(value)
+
+
+def read_picks(text):
+    """ "3,1" -> "3,1", places on the tray."""
+    places = text.split(",")
+    if len(places) > MAX_KEYS:
+        raise ValueError(text)
+    return ",".join(str(read_int(place, 1, MAX_TRAY)) for place in places)
 
 
 def read_model(text):

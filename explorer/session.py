@@ -88,6 +88,20 @@ def change_tray(verb, *args):
     return True
 
 
+def picks():
+    """The ids of the tray items that the link names by their places, in that order."""
+    places = [int(place) for place in view().picks.split(",") if place]
+    items = [item for item in picked().items if item.seed is not None]
+    return [items[place - 1].id for place in places if place <= len(items)]
+
+
+def note_picks(ids):
+    """Let the link name these tray items by their places among those that it can hold."""
+    items = [item.id for item in picked().items if item.seed is not None]
+    places = [str(items.index(i) + 1) for i in ids if i in items]
+    st.session_state.view = replace(view(), picks=",".join(places))
+
+
 def read_tray(text):
     """Fill the tray from a link. Returns what could not be read, for the warning."""
     seeds, unread = links.read_tray(text)

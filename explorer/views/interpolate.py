@@ -31,10 +31,9 @@ def page(card_page=None):
         m: renderer.pictures(model, latent.path(keyframes, frames, m, view.closed)) for m in modes
     }
     position(segments)
-    for mode in modes:
-        filmstrip(mode, paths[mode], view, labelled=len(modes) > 1)
     for column, mode in zip(columns_for(modes), modes, strict=True):
         with column:
+            filmstrip(mode, paths[mode], view)
             current(name, model, keyframes, mode, view)
     downloads(name, paths, view)
 
@@ -74,34 +73,55 @@ def keyframes_from_tray(name, model):
     """Two to eight pictures of this model on the tray."""
     items = session.picked().items
     mine = {i.id: i for i in items if i.model == name and len(i.z) == model.prior.size}
-    if len(mine) < len(items):
-        st.caption(
-            f"Pictures of other models than {name} stay on the tray but cannot be keyframes."
-        )
     if len(mine) < links.MIN_KEYS:
         st.info(
             f"Put at least two pictures of {name} on the tray: click them on the page Browse."
             " Or take seeds."
         )
         return None
-    key = "keyframes"
-    before = [i for i in st.session_state.get(key, ()) if i in mine]
-    if len(before) < links.MIN_KEYS or st.session_state.get("keyframes_of") != list(mine):
-        new = [i for i in mine if i not in st.session_state.get("keyframes_of", ())]
-        st.session_state[key] = (before + new)[: links.MAX_KEYS]
-    st.session_state.keyframes_of = list(mine)
-    chosen = st.multiselect(
+    chosen = chosen_before(name, list(mine))
+    key = "choose-keyframes"
+    if st.session_state.get(key) != chosen:
+        st.session_state[key] = chosen
+    st.multiselect(
         "Pictures, in the order of the path",
         list(mine),
         format_func=lambda i: mine[i].name if i in mine else "",
         max_selections=links.MAX_KEYS,
         key=key,
-        on_change=session.set_view,
+        on_change=lambda: choose(name, list(mine), st.session_state[key]),
     )
+    if len(mine) < len(items):
+        st.caption(
+            f"Pictures of other models than {name} stay on the tray but cannot be keyframes."
+        )
+    session.note_picks(chosen if chosen != list(mine)[: links.MAX_KEYS] else ())
     if len(chosen) < links.MIN_KEYS:
         st.warning("Choose at least two pictures.")
         return None
     return np.stack([mine[i].z for i in chosen])
+
+
+def chosen_before(name, mine):
+    """The ids chosen as keyframes, and behind them any that came onto the tray since then.
+
+    Kept apart from the widget, whose own memory ends when another page is opened.
+    """
+    kept = st.session_state.setdefault("keyframes", {})
+    if name in kept:
+        known, chosen = kept[name]
+        chosen = [i for i in chosen if i in mine] + [i for i in mine if i not in known]
+    else:
+        chosen = [i for i in session.picks() if i in mine] or mine
+    choose(name, mine, chosen[: links.MAX_KEYS], touched=False)
+    return kept[name][1]
+
+
+def choose(name, mine, chosen, touched=True):
+    """Remember which of the pictures there are now are keyframes."""
+    st.session_state.keyframes[name] = (mine, list(chosen))
+    if touched:
+        session.set_view()
 
 
 def settings():
@@ -148,7 +168,7 @@ def position(segments):
 
 
 def columns_for(modes):
-    """Places for one or two large pictures."""
+    """Places for one path, or for two beside each other."""
     return st.columns(2) if len(modes) > 1 else [st.container()]
 
 
@@ -181,12 +201,10 @@ def add(name, model, z, mode, at):
         st.toast(f"{item.name} is on the tray.")
 
 
-def filmstrip(mode, images, view, labelled):
+def filmstrip(mode, images, view):
     """The frames of a path; a click goes there."""
     times = np.arange(len(images)) / view.step
     nearest = int(np.argmin(np.abs(times - view.at)))
-    if labelled:
-        st.caption(MODES[mode])
     tiles(
         f"film-{mode}",
         renderer.sheet(images),

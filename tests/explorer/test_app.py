@@ -430,13 +430,36 @@ def test_keyframes_from_the_tray(two_models, open_app):
     )
     fine(app)
     mine = [i.id for i in items(app) if i.model == "alpha"]
-    assert app.multiselect(key="keyframes").value == mine
+    assert app.multiselect(key="choose-keyframes").value == mine
     film = painted(app, "film-slerp")
     assert alike(film[0], drawn(two_models / "alpha", [3])[0])
     assert alike(film[-1], drawn(two_models / "alpha", [9])[0])
-    app = fine(app.multiselect(key="keyframes").set_value(mine[::-1]).run())
+    app = fine(app.multiselect(key="choose-keyframes").set_value(mine[::-1]).run())
     assert alike(painted(app, "film-slerp")[0], drawn(two_models / "alpha", [9])[0])
-    one_sentence(app.multiselect(key="keyframes").set_value(mine[:1]).run(), "at least two")
+    one_sentence(app.multiselect(key="choose-keyframes").set_value(mine[:1]).run(), "at least two")
+
+
+def test_chosen_keyframes_stay_through_pages_and_links(two_models, open_app):
+    app = open_app("interpolate", model="alpha", source="tray", tray="alpha:3,beta:1,alpha:9")
+    mine = [i.id for i in items(app) if i.model == "alpha"]
+    app = fine(app.multiselect(key="choose-keyframes").set_value(mine[::-1]).run())
+    assert link(app)["picks"] == "3,1"
+    here, app._page_hash = app._page_hash, open_app("card")._page_hash
+    app.run()
+    app._page_hash = here
+    app = fine(app.run())
+    assert app.multiselect(key="choose-keyframes").value == mine[::-1]
+
+    again = fine(open_app("interpolate", **link(app)))
+    assert alike(painted(again, "film-slerp")[0], drawn(two_models / "alpha", [9])[0])
+    assert link(again) == link(app)
+
+
+def test_a_picture_that_comes_onto_the_tray_becomes_a_keyframe(two_models, open_app):
+    app = open_app("interpolate", model="alpha", source="tray", tray="alpha:3,alpha:9")
+    app = fine(app.button(key="add-slerp").click().run())
+    assert app.multiselect(key="choose-keyframes").value == [i.id for i in items(app)]
+    assert len(items(app)) == 3
 
 
 def test_too_few_pictures_on_the_tray(two_models, open_app):
@@ -449,7 +472,7 @@ def test_a_wider_tray_than_a_path_takes(two_models, open_app, source):
     many = ",".join(f"alpha:{i}" for i in range(12))
     app = fine(open_app("interpolate", model="alpha", source=source, tray=many))
     if source == "tray":
-        assert len(app.multiselect(key="keyframes").value) == links.MAX_KEYS
+        assert len(app.multiselect(key="choose-keyframes").value) == links.MAX_KEYS
 
 
 # Parts of the app that need no page.

@@ -369,6 +369,14 @@ def test_another_model_keeps_the_tray(visit, other):
     no_trouble(page)
 
 
+def test_the_root_is_browse_and_browse_has_its_own_address(visit):
+    for path in ("?model=avatars&n=16&seed=40", "browse?model=avatars&n=16&seed=40"):
+        page = visit(path)
+        expect(grid(page).locator(".tile").first).to_have_attribute("aria-label", re.compile("40,"))
+        assert urlsplit(page.url).path == "/browse"
+        expect(page.get_by_role("dialog")).to_have_count(0)
+
+
 def test_the_tray_goes_along_to_another_page(visit):
     page = visit("?model=avatars&n=16")
     for seed in (2, 6):
