@@ -54,9 +54,11 @@ def measure(browser):
         page = browser.new_page(viewport={"width": 1440, "height": 900})
         page.goto(line.split()[-1], wait_until="commit")
         page.wait_for_selector(".tiles[data-painted]", timeout=120_000)
-        return time.monotonic() - start
+        seconds = time.monotonic() - start
+        page.close()
+        return seconds
     finally:
-        server.terminate()
+        server.kill()
         server.wait()
 
 

@@ -34,7 +34,7 @@ def main():
                     page.screenshot(path=DOCS / file.format(model))
             browser.close()
     finally:
-        server.terminate()
+        server.kill()
         server.wait()
 
 
