@@ -11,7 +11,6 @@ Weights are safetensors and the description is JSON: nothing is ever unpickled.
 """
 
 import hashlib
-import shutil
 import threading
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -204,13 +203,6 @@ def load_weights(network, path, card):
         network.load_state_dict(load_file(path))
     except Exception:  # safetensors and torch raise many kinds
         raise InputError(f"{path} does not fit the architecture that model.json tells.") from None
-
-
-def copy_training_set(source, directory):
-    """Put an embedded training set into a checkpoint, in place of an older one."""
-    target = Path(directory) / "training_set"
-    shutil.rmtree(target, ignore_errors=True)
-    shutil.copytree(source, target)
 
 
 def sha256(path):
