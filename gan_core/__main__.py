@@ -14,8 +14,10 @@ from gan_core import (
     avatars,
     card,
     checkpoint,
+    distributed,
     latent,
     media,
+    publishing,
     sources,
     trainer,
     training_set,
@@ -76,8 +78,10 @@ def train(
     if shown < options["kimg"] * 1000:
         print(f"Stopped at {shown / 1000:.1f} kimg; the same command goes on from {run}.")
         return
+    if not distributed.leads():
+        return
     about = {"name": name, "data": data, "licence": licence, "use": use, "command": command}
-    trainer.publish(run, out, **about)
+    publishing.publish(run, out, **about)
     card.write(out)
     print(f"{out}: load it with gan_core.load, or see it with python -m explorer")
 

@@ -1,12 +1,12 @@
 """The two-player game, top to bottom.
 
-Goodfellow et al. 2014, algorithm 1: k discriminator steps on fresh noise and fresh images, then one
-generator step on fresh noise. Around it: differentiable augmentation, an averaged generator, a log,
-sample grids, and snapshots that a killed run resumes from.
+Goodfellow et al. 2014, algorithm 1: k discriminator steps on noise and images, then one generator
+step. Around it: differentiable augmentation, regularisers, an averaged generator, a measured
+distance that chooses which snapshot is kept, a log, and snapshots that a killed run resumes from.
 """
 
 import copy
-import json
+import inspect
 import platform
 import signal
 import threading
@@ -15,17 +15,27 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
 from tqdm import tqdm
 
 from gan_core import augment as augmentation
-from gan_core import averaging, checkpoint, files, latent, media, networks, training_set
+from gan_core import (
+    averaging,
+    checkpoint,
+    latent,
+    media,
+    networks,
+    probe,
+    progress,
+    record,
+    regularisers,
+    state,
+)
+from gan_core.distributed import Draws, Team, share_batch_norm
 from gan_core.errors import InputError
 from gan_core.objectives import OBJECTIVES
+from gan_core.settings import CLIP, check
 
-# Settings that may differ between the stretches of one run; all others must stay as they were.
-FREE = ("kimg", "snapshot_kimg", "grid_kimg", "log_kimg", "device")
+ROLLBACKS = 3  # at most, when a number stops being one
 
 
 def train(
@@ -33,68 +43,109 @@ def train(
     run,  # directory for the run's state, log and sample grids
     *,
     # The networks.
-    architecture="dcgan",  # family, see gan_core/networks
+    architecture="dcgan",  # family: dcgan or residual, see gan_core/networks
     nz=100,  # coordinates of z
     ngf=64,  # channels of G before its last layer
     ndf=64,  # channels of D after its first layer
+    norm="auto",  # normalisation in D: batch, none, spectral, or auto: the family's own
     prior="normal",  # distribution of z: normal or uniform
     # The game.
-    objective="non-saturating",  # see gan_core/objectives.py
+    objective="non-saturating",  # or minimax, lsgan, wgan, wgan-gp, hinge, relativistic
     k=1,  # D steps for each G step
     kimg=1000.0,  # length: thousands of real images shown to D
-    batch=64,  # images a step
+    batch=64,  # images a step, over all processes
     lr_g=2e-4,  # Adam's step size for G
-    lr_d=2e-4,  # Adam's step size for D
+    lr_d=2e-4,  # Adam's step size for D; another than G's makes two time scales
+    cooldown=0.0,  # last share of the run over which both step sizes fall to 0, from 0 to 1
     beta1=0.5,  # Adam's decay of the first moment, for both
     beta2=0.999,  # Adam's decay of the second moment, for both
+    smoothing=0.0,  # label smoothing, one-sided: the target for real images is 1 less this
+    clip=CLIP,  # wgan only: bound of D's weights
+    gp=10.0,  # wgan-gp only: weight of the gradient penalty
+    r1=0.0,  # weight γ of ½‖∇D‖² on real images; 0 is off
+    r2=0.0,  # weight γ of ½‖∇D‖² on generated images; 0 is off
+    penalty_every=1,  # D steps from one penalty to the next, each weighted by as much
     augment="mirror,translation",  # what D sees real and generated images through
     ema_kimg=10.0,  # half-life of G's average, thousands of images
     seed=0,  # of weights, order of the data, noise
+    # The machine.
+    precision="auto",  # fp32, bf16 (autocast), or auto: what a probe at the start finds faster
+    layout="auto",  # memory: channels_last, contiguous, or auto: what the probe finds faster
+    compile=False,  # torch.compile both networks (CUDA, no penalties)
+    device="cpu",  # cpu or cuda; several processes when started by torchrun
     # The record.
     log_kimg=2.0,  # thousands of images between lines of log.jsonl
     grid_kimg=25.0,  # thousands of images between sample grids
     snapshot_kimg=10.0,  # thousands of images between snapshots
-    device="cpu",  # cpu or cuda
+    measure_kimg=50.0,  # thousands of images between measured distances; 0 is never
+    measure_n=2000,  # samples, and training images, that a distance is measured on
+    patience_kimg=200.0,  # stop when D has won for so many thousands of images; 0 is never
+    tensorboard=False,  # also write scalars, grids and histograms of D for TensorBoard
 ):
     """Train until `kimg`, or go on with the run that `run` already holds.
 
     Writes `run`/state.safetensors (everything needed to resume, replaced atomically at every
-    snapshot), `run`/log.jsonl and `run`/samples/. Returns the number of images shown so far; it is
-    less than kimg · 1000 only when a person interrupted the run, which saves a snapshot first.
-    Raises InputError when settings cannot work, when they differ from those the run began with, or
-    when a loss is no longer a number.
+    snapshot), `run`/best.safetensors (the networks at the smallest measured distance),
+    `run`/log.jsonl, `run`/samples/ and `run`/tensorboard/. Returns the number of images shown so
+    far; it is less than kimg · 1000 only when a person interrupted the run, which saves a snapshot
+    first. When a number stops being one, the run goes back to its last snapshot and on with other
+    noise, up to 3 times. Raises InputError when settings cannot work, when they differ from those
+    the run began with, when that did not help, or when D has won for `patience_kimg`.
     """
     settings = {k: v for k, v in locals().items() if k not in ("data", "run")}
     run = Path(run)
     images, settings = check(data, settings)
+    team = Team(device)
+    device = team.device
 
     # --- The players, their optimisers, and the averaged generator. ---
     torch.manual_seed(seed)
-    generator, discriminator = networks.build(settings["network"])
-    generator.to(device, memory_format=torch.channels_last)
-    discriminator.to(device, memory_format=torch.channels_last)
+    torch.backends.cudnn.benchmark = True  # sizes never change
+    generator, discriminator = (n.to(device) for n in networks.build(settings["network"]))
     average = copy.deepcopy(generator).eval().requires_grad_(False)
-    adam = {"betas": (beta1, beta2), "fused": True}
-    generator_adam = torch.optim.Adam(generator.parameters(), lr_g, **adam)
-    discriminator_adam = torch.optim.Adam(discriminator.parameters(), lr_d, **adam)
+    latents = latent.Prior(prior, nz)
     loss = OBJECTIVES[objective]
     chosen = augmentation.parse(augment)
 
     # --- Randomness: one stream for all noise; the data's order follows from seed and epoch. ---
     rng = torch.Generator(device).manual_seed(seed)
-    grid_z = torch.from_numpy(latent.Prior(prior, nz).sample(64, seed=0)).to(device)
-
-    def noise(n):
-        if prior == "normal":
-            return torch.randn(n, nz, generator=rng, device=device)
-        return torch.rand(n, nz, generator=rng, device=device) * 2 - 1
-
+    draws = Draws(rng, team)
+    share = batch // team.size
+    grid_z = torch.from_numpy(latents.sample(64, seed=0))
     pixels = torch.tensor(np.asarray(images), device=device)
-    order = Order(len(pixels), seed)
+    order = Order(len(pixels), seed, device=device)
+
+    # --- Precision and memory layout: what the run began with, or what pays here. ---
+    path, best = run / "state.safetensors", run / "best.safetensors"
+    notes = {"hours": 0.0, "hardware": hardware(device), "torch": torch.__version__}
+    notes["fast"] = (state.read(path)[1]["record"].get("fast") if path.exists() else None) or (
+        probe.choose(settings, [generator, discriminator], checkpoint.to_float(pixels[:batch]))[0]
+    )
+    layout = probe.LAYOUTS[notes["fast"]["layout"]]
+    for network in (generator, discriminator, average):
+        network.to(memory_format=layout)
+    adam = {"betas": (beta1, beta2), "fused": True}
+    generator_adam = torch.optim.Adam(generator.parameters(), lr_g, **adam)
+    discriminator_adam = torch.optim.Adam(discriminator.parameters(), lr_d, **adam)
+    share_batch_norm(generator, team)
+    share_batch_norm(discriminator, team)
+    draw_fake, judge = generator, discriminator
+    if compile:
+        draw_fake, judge = torch.compile(generator), torch.compile(discriminator)
+
+    def noise():
+        return draws.normal(share, nz) if prior == "normal" else draws.uniform(share, nz) * 2 - 1
 
     def real_batch():
-        x = checkpoint.to_float(pixels[order.take(batch).to(device)])
-        return x.contiguous(memory_format=torch.channels_last)
+        x = checkpoint.to_float(pixels[team.share(order.take(batch))])
+        return x.contiguous(memory_format=layout)
+
+    def seen(x):
+        return augmentation.augment(x, chosen, draws)
+
+    def fast():
+        enabled = notes["fast"]["precision"] == "bf16"
+        return torch.autocast(device.type, torch.bfloat16, enabled=enabled)
 
     # --- Resume. ---
     parts = {
@@ -104,48 +155,109 @@ def train(
         "generator_adam": generator_adam,
         "discriminator_adam": discriminator_adam,
     }
-    run.mkdir(parents=True, exist_ok=True)
-    record = {"hours": 0.0, "hardware": hardware(device), "torch": torch.__version__}
-    state = run / "state.safetensors"
-    if state.exists():
-        order.position, record["hours"] = restore(state, parts, rng, settings)
-    log = Log(run / "log.jsonl", order.position)
+    defaults = {k: p.default for k, p in inspect.signature(train).parameters.items()}
+    if path.exists():
+        order.position, before = state.restore(path, parts, rng, settings, defaults)
+        notes |= {k: v for k, v in before.items() if k not in ("hardware", "torch")}
+    elif team.leads:
+        run.mkdir(parents=True, exist_ok=True)
+        best.unlink(missing_ok=True)  # of an earlier run
+    team.wait()
+
+    # --- The record: only the leading process keeps one. ---
+    total = int(kimg * 1000)
+    shown = {"total": total, "unit": "img", "smoothing": 0.05, "desc": run.name}
+    bar = tqdm(initial=order.position, disable=not team.leads, **shown)
+    log = board = distance = None
+    if team.leads:
+        log = record.Log(run / "log.jsonl", order.position)
+        board = record.board(run / "tensorboard", order.position) if tensorboard else None
+        usual = progress.spread(images[:1000])
+        distance, why_not = progress.measure_if_possible(images, settings, latents, device)
+        if why_not:
+            bar.write(why_not)
+
+    def tell(**values):
+        log.line(order.position, **values)
+        if board:
+            board.scalars(order.position, values)
 
     def snapshot():
-        save_state(state, parts, rng, settings, order.position, record)
+        if team.leads:
+            state.save(path, parts, rng, settings, order.position, notes)
 
     def sample_grid():
-        fitted = fit_average(average, prior, nz, device)
-        drawn = checkpoint.to_uint8(draw(fitted, grid_z))
-        path = run / "samples" / f"{order.position // 1000:06d}.png"
-        media.save(path, media.encode(media.sheet(drawn)))
+        if not team.leads:
+            return
+        drawn = checkpoint.to_uint8(progress.draw(fit_average(average, latents, device), grid_z))
+        sheet = media.sheet(drawn)
+        media.save(run / "samples" / f"{order.position // 1000:06d}.png", media.encode(sheet))
+        diversity = progress.spread(drawn) / max(usual, 1e-6)
+        tell(diversity=diversity)
+        if board:
+            board.grid(order.position, sheet)
+        if diversity < progress.COLLAPSED and order.position > 20_000:
+            bar.write(
+                f"At {order.position / 1000:.0f} kimg samples differ from one another only "
+                f"{diversity:.0%} as much as training images do: G may have collapsed."
+            )
+
+    def measure():
+        if not distance:
+            return
+        value = distance(fit_average(average, latents, device))
+        tell(**{distance.name: value})
+        if value < notes.get("best", {}).get("distance", float("inf")):
+            notes["best"] = {"kimg": order.position / 1000, "distance": value}
+            notes["best"] |= {"n": measure_n, "name": distance.name}
+            kept = {"average": average, "discriminator": discriminator}
+            state.save(best, kept, None, settings, order.position, notes)
 
     # --- The loop. ---
-    total = int(kimg * 1000)
-    bar = tqdm(total=total, initial=order.position, unit="img", smoothing=0.05, desc=run.name)
-    due = Due(order.position, log=log_kimg, grid=grid_kimg, snapshot=snapshot_kimg)
-    sums, since = torch.zeros(4, device=device), 0
+    due = Due(
+        order.position, log=log_kimg, grid=grid_kimg, measure=measure_kimg, snapshot=snapshot_kimg
+    )
+    sums, since, asked = torch.zeros(5, device=device), 0, False
     clock = time.monotonic()
     with Stop() as stop, bar:
-        while order.position < total and not stop.asked:
-            # D: log D(x) up on real images, down on generated ones; k times, fresh noise each.
-            for _ in range(k):
-                x = augmentation.augment(real_batch(), chosen, rng)
-                with torch.no_grad():
-                    fake = generator(noise(batch))
-                fake = augmentation.augment(fake, chosen, rng)
-                real_logits, fake_logits = discriminator(x), discriminator(fake)
-                d_loss = loss.discriminator(real_logits, fake_logits)
-                discriminator_adam.zero_grad()
-                d_loss.backward()
-                discriminator_adam.step()
+        while order.position < total and not asked:
+            warmth = step_scale(order.position, total, cooldown)
+            set_step(generator_adam, lr_g * warmth)
+            set_step(discriminator_adam, lr_d * warmth)
 
-            # G: one step on fresh noise. D's own gradients are not needed, so not computed.
+            # D: tell real images from generated ones; k times, on fresh images and noise each.
+            for turn in range(k):
+                x = seen(real_batch())
+                with fast(), torch.set_grad_enabled(turn == k - 1):  # the last are G's step's too
+                    fake = draw_fake(noise())
+                generated = seen(fake.detach())
+                with fast():
+                    real_out, fake_out = judge(x), judge(generated)
+                real_out, fake_out = real_out.float(), fake_out.float()
+                targets = (smoothing,) if smoothing else ()
+                d_loss = penalised = loss.discriminator(real_out, fake_out, *targets)
+                if order.position // batch % penalty_every == 0:
+                    penalised = d_loss + penalty_every * penalty(
+                        discriminator, x, generated, settings, draws
+                    )
+                discriminator_adam.zero_grad()
+                penalised.backward()
+                team.average_gradients(discriminator)
+                discriminator_adam.step()
+                if objective == "wgan":
+                    regularisers.clip_weights(discriminator, clip)
+
+            # G: one step on the last of these images, as the D just improved sees them.
+            # D's own gradients are not needed, so not computed.
             discriminator.requires_grad_(False)
-            fake = augmentation.augment(generator(noise(batch)), chosen, rng)
-            g_loss = loss.generator(discriminator(fake))
+            with fast():
+                out = judge(seen(fake)).float()
+                with torch.no_grad():
+                    beside = judge(x).float() if loss.paired else None
+            g_loss = loss.generator(beside, out)
             generator_adam.zero_grad()
             g_loss.backward()
+            team.average_gradients(generator)
             generator_adam.step()
             discriminator.requires_grad_(True)
             averaging.update_ema(
@@ -154,33 +266,124 @@ def train(
 
             # The record. Sums stay on the device: reading one would wait for it.
             with torch.no_grad():
-                sums += torch.stack(
-                    [d_loss, g_loss, real_logits.sigmoid().mean(), fake_logits.sigmoid().mean()]
-                )
+                wins = (real_out[:, None] > fake_out).float().mean()
+                judged = torch.stack([real_out, fake_out])
+                judged = (judged.sigmoid() if loss.probability else judged).mean(1)
+                sums += torch.stack([d_loss, g_loss, *judged, wins])
             since += 1
             bar.update(k * batch)
             now = due(order.position)
-            ending = order.position >= total or stop.asked
-            if (now or ending) and not finite(sums, *generator.parameters()):
-                raise InputError(
-                    f"A loss or weight is no longer a number at {order.position / 1000:.1f} kimg; "
-                    f"{state} keeps the last good snapshot. Try smaller step sizes."
-                )
+            asked = team.any(stop.asked)
+            ending = order.position >= total or asked
+            if not (now or ending):
+                continue
+
+            if team.any(not finite(sums, *generator.parameters(), *discriminator.parameters())):
+                order.position = roll_back(path, parts, rng, settings, order.position, notes, bar)
+                due.reset(order.position)
+                sums.zero_()
+                since = 0
+                team.wait()
+                if team.leads:
+                    log.take_back(order.position)
+                continue
             if "log" in now:
                 seconds = time.monotonic() - clock
                 clock += seconds
-                record["hours"] += seconds / 3600
-                means = (sums / since).tolist()
-                log.line(order.position, means, bar.format_dict["rate"], record["hours"])
+                notes["hours"] += seconds / 3600
+                team.average([sums])
+                means = dict(zip(SUMS, (sums / since).tolist(), strict=True))
                 sums.zero_()
                 since = 0
+                if team.leads:
+                    rate = bar.format_dict["rate"] or 0.0
+                    tell(**means, images_per_second=rate, hours=notes["hours"])
+                    if board:
+                        board.histograms(order.position, real=real_out, generated=fake_out)
+                if patience_kimg and not loss.wasserstein:
+                    stop_when_won(means["wins"], order.position, patience_kimg, notes, run)
+            if "measure" in now:
+                measure()
             if "snapshot" in now:
                 snapshot()
             if "grid" in now:
                 sample_grid()
     snapshot()
     sample_grid()
+    if board:
+        board.close()
+    team.leave()
     return order.position
+
+
+SUMS = ("d_loss", "g_loss", "d_real", "d_fake", "wins")  # what a line of the log tells
+WON = 0.999  # share of pairs in which D puts the real image above the generated one
+
+
+def penalty(discriminator, real, fake, settings, draws):
+    """The weighted gradient penalty of one D step, always in fp32; 0 where there is none."""
+    total = 0.0
+    if settings["objective"] == "wgan-gp":
+        mix = draws.uniform(len(real), 1, 1, 1)
+        total += settings["gp"] * regularisers.one_centred(discriminator, real, fake, mix)
+    if settings["r1"]:
+        total += settings["r1"] * regularisers.zero_centred(discriminator, real)
+    if settings["r2"]:
+        total += settings["r2"] * regularisers.zero_centred(discriminator, fake)
+    return total
+
+
+def step_scale(position, total, cooldown):
+    """What Adam's step sizes are multiplied with: 1, then linearly to 0 over the last share."""
+    if not cooldown:
+        return 1.0
+    return min(1.0, (total - position) / (cooldown * total))
+
+
+def set_step(adam, size):
+    for group in adam.param_groups:
+        group["lr"] = size
+
+
+def roll_back(path, parts, rng, settings, position, notes, bar):
+    """Back to the last snapshot and on with other noise; returns its position.
+
+    Raises InputError when there is none, or when that has been tried often enough.
+    """
+    kimg = f"{position / 1000:.1f} kimg"
+    notes["rollbacks"] = notes.get("rollbacks", 0) + 1
+    if not path.exists():
+        raise InputError(
+            f"A loss or weight is no longer a number at {kimg}, before the first snapshot. "
+            "Try smaller step sizes (--lr-d, --lr-g)."
+        )
+    if notes["rollbacks"] > ROLLBACKS:
+        raise InputError(
+            f"A loss or weight is no longer a number at {kimg}, for the {ROLLBACKS + 1}th time; "
+            f"{path} keeps the last good snapshot. Try smaller step sizes (--lr-d, --lr-g)."
+        )
+    position, _ = state.restore(path, parts, rng, settings, {})
+    rng.manual_seed(settings["seed"] + 10**6 * notes["rollbacks"])
+    bar.write(
+        f"A loss or weight is no longer a number at {kimg}; "
+        f"going on from the snapshot at {position / 1000:.1f} kimg with other noise."
+    )
+    bar.n = position
+    bar.refresh()
+    return position
+
+
+def stop_when_won(wins, position, patience_kimg, notes, run):
+    """Raise InputError when D has told all pairs apart for `patience_kimg` without a break."""
+    if wins < WON:
+        notes["won_since"] = position
+    if position - notes.get("won_since", 0) >= patience_kimg * 1000:
+        raise InputError(
+            f"D has told every real image from every generated one for {patience_kimg:g} kimg, so "
+            f"G has nothing to learn from; training stops at {position / 1000:.0f} kimg and {run} "
+            "keeps its snapshots. Begin anew with a smaller --lr-d or with --r1, or give "
+            "--patience-kimg 0 to go on all the same."
+        )
 
 
 class Stop:
@@ -210,49 +413,14 @@ def finite(*tensors):
     return bool(torch.stack([t.detach().isfinite().all() for t in tensors]).all())
 
 
-def check(data, settings):
-    """(training images, settings with the network's full description), or InputError."""
-    card = training_set.read_card(data)
-    _, size, _, channels = card["shape"]
-    if settings["objective"] not in OBJECTIVES:
-        raise InputError(
-            f"There is no objective {settings['objective']!r}; choose from {', '.join(OBJECTIVES)}."
-        )
-    augmentation.parse(settings["augment"])
-    latent.Prior(settings["prior"], settings["nz"])
-    for name in ("k", "batch", "kimg", "lr_g", "lr_d", "log_kimg", "grid_kimg", "snapshot_kimg"):
-        if not settings[name] > 0:
-            raise InputError(f"{name} is {settings[name]}; it must be greater than 0.")
-    if not 0 <= settings["seed"] <= latent.MAX_SEED:
-        raise InputError(f"seed is {settings['seed']}; it must be from 0 to {latent.MAX_SEED}.")
-    for name in ("beta1", "beta2"):
-        if not 0 <= settings[name] < 1:
-            raise InputError(f"{name} is {settings[name]}; it must be from 0 to below 1.")
-    if not settings["ema_kimg"] >= 0:
-        raise InputError(f"ema_kimg is {settings['ema_kimg']}; it must not be negative.")
-    if settings["batch"] < 2:
-        raise InputError("batch is 1; batch norm needs at least 2 images a step.")
-    if settings["device"] == "cuda" and not torch.cuda.is_available():
-        raise InputError("There is no CUDA device here; train with --device cpu.")
-    network = {
-        "name": settings["architecture"],
-        "size": size,
-        "channels": channels,
-        **{key: settings[key] for key in ("nz", "ngf", "ndf")},
-    }
-    networks.build(network)  # refuses sizes that cannot work, before anything is written
-    settings = settings | {"network": network, "fingerprint": card["fingerprint"]}
-    return training_set.load(data).images, settings
-
-
 class Order:
     """The order of the data: each epoch is a permutation that follows from the seed and its number.
 
     Nothing but the position needs saving. Indices run on across the end of an epoch.
     """
 
-    def __init__(self, n, seed, position=0):
-        self.n, self.seed, self.position = n, seed, position
+    def __init__(self, n, seed, position=0, device="cpu"):
+        self.n, self.seed, self.position, self.device = n, seed, position, device
         self.epoch, self.permutation = None, None
 
     def take(self, count):
@@ -262,7 +430,8 @@ class Order:
             epoch, offset = divmod(self.position, self.n)
             if epoch != self.epoch:
                 stream = np.random.RandomState([self.seed, epoch])
-                self.epoch, self.permutation = epoch, torch.from_numpy(stream.permutation(self.n))
+                permutation = torch.from_numpy(stream.permutation(self.n))
+                self.epoch, self.permutation = epoch, permutation.to(self.device)
             part = self.permutation[offset : offset + count]
             taken.append(part)
             self.position += len(part)
@@ -271,10 +440,14 @@ class Order:
 
 
 class Due:
-    """Tells which of several periodic jobs are due; periods in kimg."""
+    """Tells which of several periodic jobs are due; periods in kimg, 0 being never."""
 
     def __init__(self, position, **kimg):
-        self.periods = {name: max(1, int(period * 1000)) for name, period in kimg.items()}
+        self.periods = {name: int(period * 1000) for name, period in kimg.items() if period}
+        self.periods = {name: max(1, period) for name, period in self.periods.items()}
+        self.reset(position)
+
+    def reset(self, position):
         self.done = {name: position // period for name, period in self.periods.items()}
 
     def __call__(self, position):
@@ -284,117 +457,21 @@ class Due:
         return now
 
 
-class Log:
-    """log.jsonl: one JSON object a line. Lines after the resumed position are taken back."""
-
-    def __init__(self, path, position):
-        self.path = path
-        kept = []
-        for text in path.read_text("utf-8").splitlines() if path.exists() else []:
-            try:
-                line = json.loads(text)
-            except ValueError:  # a line that a kill cut in half
-                continue
-            if line["kimg"] * 1000 <= position:
-                kept.append(text)
-        with files.replacing(path) as temporary:
-            temporary.write_text("".join(text + "\n" for text in kept), "utf-8")
-
-    def line(self, position, means, rate, hours):
-        d_loss, g_loss, d_real, d_fake = (round(m, 5) for m in means)
-        line = {"kimg": position / 1000, "d_loss": d_loss, "g_loss": g_loss}
-        line |= {"d_real": d_real, "d_fake": d_fake}
-        line |= {"images_per_second": round(rate or 0.0, 1), "hours": round(hours, 4)}
-        with open(self.path, "a", encoding="utf-8") as file:
-            file.write(json.dumps(line) + "\n")
-
-
-def save_state(path, parts, rng, settings, position, record):
-    """Everything a run needs to go on, as one safetensors file, replaced in one step."""
-    tensors = {"rng": rng.get_state()}
-    for name, part in parts.items():
-        tensors |= {f"{name}/{key}": value for key, value in flat(part).items()}
-    tensors = {key: value.detach().cpu().contiguous() for key, value in tensors.items()}
-    notes = {"settings": settings, "position": position, "record": record}
-    try:
-        with files.replacing(path) as temporary:
-            save_file(tensors, temporary, {"state": json.dumps(notes)})
-    except (OSError, SafetensorError) as error:  # a full disk, say
-        raise InputError(
-            f"{path} cannot be written ({error}); what was saved before is still there."
-        ) from None
-
-
-def read_state(path):
-    """(tensors, notes) of a state file. Raises InputError when it is damaged."""
-    try:
-        with safe_open(path, "pt") as file:
-            notes = json.loads(file.metadata()["state"])
-            return {key: file.get_tensor(key) for key in file.keys()}, notes  # noqa: SIM118
-    except Exception:  # safetensors raises several kinds
-        raise InputError(f"{path} is not a run's state or is damaged; start a new run.") from None
-
-
-def restore(path, parts, rng, settings):
-    """Put a saved state back into the parts; returns (position, hours so far)."""
-    tensors, notes = read_state(path)
-    for key, value in settings.items():
-        before = notes["settings"].get(key)
-        if key not in FREE and before != value:
-            raise InputError(
-                f"{path.parent} was begun with {key} {before}, not {value}; "
-                f"use the same settings to go on, or another name for a new run."
-            )
-    for name, part in parts.items():
-        saved = {k[len(name) + 1 :]: v for k, v in tensors.items() if k.startswith(f"{name}/")}
-        if isinstance(part, torch.optim.Optimizer):
-            # Fused Adam walks raw memory, so its moments must lie as the weights do.
-            weights = [p for group in part.param_groups for p in group["params"]]
-            state = {}
-            for key, value in saved.items():
-                index, field = key.split(".")
-                weight = weights[int(index)]
-                if value.shape == weight.shape:
-                    value = torch.empty_like(weight).copy_(value)
-                state.setdefault(int(index), {})[field] = value
-            part.load_state_dict(
-                {"state": state, "param_groups": part.state_dict()["param_groups"]}
-            )
-        else:
-            part.load_state_dict(saved)
-    rng.set_state(tensors["rng"])
-    return notes["position"], notes["record"]["hours"]
-
-
-def flat(part):
-    """The tensors of a network or an optimiser by name."""
-    if isinstance(part, torch.optim.Optimizer):
-        state = part.state_dict()["state"]
-        return {f"{i}.{field}": v for i, fields in state.items() for field, v in fields.items()}
-    return part.state_dict()
-
-
-def fit_average(average, prior, nz, device, batches=40, batch=64):
+def fit_average(average, prior, device, batches=40, batch=64):
     """A copy of the averaged generator with batch-norm statistics of its own, in eval mode.
 
     The latents are always the same, and the run's own stream of noise is not touched.
     """
     fitted = copy.deepcopy(average)
-    z = latent.Prior(prior, nz).sample(batches * batch, seed=10**9)
+    z = prior.sample(batches * batch, seed=10**9)
     parts = torch.from_numpy(z).to(device).split(batch)
     averaging.reestimate_batch_norm(fitted, parts)
     return fitted
 
 
-@torch.inference_mode()
-def draw(generator, z):
-    """Latents, tensor (N, nz) -> images float32 (N, H, W, C) in [−1, 1], array."""
-    return generator(z).float().permute(0, 2, 3, 1).cpu().numpy()
-
-
 def hardware(device):
     """The processor in words, for the model card."""
-    if device == "cuda":
+    if torch.device(device).type == "cuda":
         return torch.cuda.get_device_name()
     model = platform.processor() or platform.machine()
     cpuinfo = Path("/proc/cpuinfo")
@@ -402,38 +479,3 @@ def hardware(device):
         names = [x for x in cpuinfo.read_text().splitlines() if x.startswith("model name")]
         model = names[0].split(":", 1)[1].strip() if names else model
     return f"{model} CPU, {torch.get_num_threads()} thread(s)"
-
-
-def publish(run, out, *, name, data, licence, use, command):
-    """Turn a run's state into a checkpoint directory that the app and the verbs can load.
-
-    name: what the model is called. data: the packed training set it was trained on. licence, use:
-    sentences for the card. command: the command that trained it, for the record.
-    """
-    state = Path(run) / "state.safetensors"
-    tensors, notes = read_state(state)
-    settings, record = notes["settings"], notes["record"]
-    average, discriminator = networks.build(settings["network"])
-    for part, network in {"average": average, "discriminator": discriminator}.items():
-        saved = {k[len(part) + 1 :]: v for k, v in tensors.items() if k.startswith(f"{part}/")}
-        network.load_state_dict(saved)
-    generator = fit_average(average, settings["prior"], settings["nz"], "cpu")
-    data_card = training_set.read_card(data)
-    about_data = {key: value for key, value in data_card.items() if key != "format"}
-    card = {
-        "name": name,
-        "architecture": settings["network"],
-        "prior": {"kind": settings["prior"], "size": settings["nz"]},
-        "objective": settings["objective"],
-        "training": {
-            "kimg": notes["position"] / 1000,
-            "command": command,
-            **{k: v for k, v in settings.items() if k not in ("network", "fingerprint", *FREE)},
-            **record,
-        },
-        "metrics": {},
-        "licence": licence,
-        "use": use,
-        "training_set": about_data,
-    }
-    checkpoint.save(out, generator, discriminator.eval(), card)

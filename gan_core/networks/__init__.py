@@ -1,20 +1,22 @@
 """Architecture families, one file each, found by name.
 
-A family's module offers `Generator` and `Discriminator`, built from the same keyword sizes, and
-`SIZES`, the image sizes it can draw, and `weights`, how many weights both have.
+A family's module offers `Generator` and `Discriminator`, built from the same keyword sizes,
+`SIZES`, the image sizes it can draw, `NORMS`, what may normalise its discriminator, the first
+being the usual one, and `weights`, how many weights both have.
 """
 
 from gan_core.errors import InputError
-from gan_core.networks import dcgan
+from gan_core.networks import dcgan, residual
 
-FAMILIES = {"dcgan": dcgan}
+FAMILIES = {"dcgan": dcgan, "residual": residual}
 MAX_WEIGHTS = 500_000_000  # of both networks; 2 GB
 
 
 def build(architecture):
     """(generator, discriminator), freshly initialised, from an architecture's description.
 
-    architecture: {"name": "dcgan", "size": 64, "channels": 3, "nz": 100, "ngf": 64, "ndf": 64}.
+    architecture: {"name": "dcgan", "size": 64, "channels": 3, "nz": 100, "ngf": 64, "ndf": 64},
+    and "norm", the normalisation in D, where it is not the family's usual one.
     Raises InputError for an unknown family or sizes it cannot draw.
     """
     sizes = dict(architecture)
@@ -22,6 +24,11 @@ def build(architecture):
     if not isinstance(name, str) or name not in FAMILIES:
         raise InputError(f"There is no architecture {name!r}; there are: {', '.join(FAMILIES)}.")
     family = FAMILIES[name]
+    norm = sizes.pop("norm", family.NORMS[0])
+    if norm not in family.NORMS:
+        raise InputError(
+            f"The discriminator of {name} has a norm of {' or '.join(family.NORMS)}, not {norm!r}."
+        )
     if set(sizes) != {"size", "channels", "nz", "ngf", "ndf"}:
         raise InputError(
             f"The architecture {name} is described by size, channels, nz, ngf and ndf, "
@@ -45,5 +52,5 @@ def build(architecture):
         )
     return (
         family.Generator(sizes["size"], sizes["channels"], sizes["nz"], sizes["ngf"]),
-        family.Discriminator(sizes["size"], sizes["channels"], sizes["ndf"]),
+        family.Discriminator(sizes["size"], sizes["channels"], sizes["ndf"], norm),
     )

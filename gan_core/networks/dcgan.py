@@ -12,6 +12,9 @@ import itertools
 
 from torch import nn
 
+from gan_core.regularisers import normalise_spectrum
+
+NORMS = ("batch", "none", "spectral")  # of D
 SIZES = (28, 32, 64, 128, 256)
 
 
@@ -66,23 +69,25 @@ class Discriminator(nn.Module):
     """Images float (N, channels, size, size) in [−1, 1] -> logits float (N,).
 
     ndf: channels after the first layer; they double at each layer towards the logit.
+    norm: batch as in the paper, none, or spectral (Miyato et al. 2018).
     """
 
-    def __init__(self, size, channels, ndf):
+    def __init__(self, size, channels, ndf, norm="batch"):
         super().__init__()
         start, doublings = start_and_doublings(size)
         layers = [nn.Conv2d(channels, ndf, 4, 2, 1), nn.LeakyReLU(0.2)]
         width = ndf
         for _ in range(doublings - 1):
-            layers += [
-                nn.Conv2d(width, width * 2, 4, 2, 1, bias=False),
-                nn.BatchNorm2d(width * 2),
-                nn.LeakyReLU(0.2),
-            ]
+            layers.append(nn.Conv2d(width, width * 2, 4, 2, 1, bias=norm != "batch"))
             width *= 2
+            if norm == "batch":
+                layers.append(nn.BatchNorm2d(width))
+            layers.append(nn.LeakyReLU(0.2))
         self.layers = nn.Sequential(*layers)
         self.head = nn.Conv2d(width, 1, start)
-        self.apply(initialise)
+        self.apply(initialise if norm == "batch" else initialise_unnormalised)
+        if norm == "spectral":
+            normalise_spectrum(self)
 
     def features(self, images):
         """The penultimate features: float (N, ndf · 2^(doublings − 1) · start²)."""
@@ -100,4 +105,11 @@ def initialise(module):
             nn.init.zeros_(module.bias)
     elif isinstance(module, nn.BatchNorm2d):
         nn.init.normal_(module.weight, 1.0, 0.02)
+        nn.init.zeros_(module.bias)
+
+
+def initialise_unnormalised(module):
+    """He initialisation: without a norm N(0, 0.02) would shrink what passes to nothing."""
+    if isinstance(module, nn.Conv2d):
+        nn.init.kaiming_normal_(module.weight, 0.2)
         nn.init.zeros_(module.bias)

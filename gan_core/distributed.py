@@ -1,0 +1,174 @@
+"""One run on several processes, as torchrun starts them; alone it is all free of effect.
+
+Every process keeps the whole state, takes its share of each batch, and averages gradients with the
+others before each step, so that all stay equal. That averaging is done here rather than by
+DistributedDataParallel, which does not work with `torch.autograd.grad` (its documentation says
+so), and every gradient penalty needs that. Process 0 alone writes.
+"""
+
+import os
+
+import torch
+import torch.distributed as dist
+from torch import nn
+
+from gan_core.errors import InputError
+
+
+class Team:
+    """This process among the others.
+
+    rank: its number from 0. size: how many there are. device: the torch device it works on.
+    """
+
+    def __init__(self, device):
+        self.rank, self.size = rank(), size()
+        self.device = torch.device(device)
+        self.joined = False
+        if self.size > 1:
+            if device == "cuda":
+                self.device = torch.device("cuda", int(os.environ.get("LOCAL_RANK", 0)))
+                torch.cuda.set_device(self.device)
+            if not dist.is_initialized():
+                dist.init_process_group("nccl" if device == "cuda" else "gloo")
+                self.joined = True
+
+    @property
+    def leads(self):
+        """Whether this is the process that writes."""
+        return leads()
+
+    def share(self, batch):
+        """This process's slice of a batch, a tensor whose first axis all processes share out."""
+        if self.size == 1:
+            return batch
+        n = len(batch) // self.size
+        return batch[self.rank * n : (self.rank + 1) * n]
+
+    def average(self, tensors):
+        """Replace each tensor by its mean over the processes; None is left out."""
+        tensors = [t for t in tensors if t is not None]
+        if self.size == 1 or not tensors:
+            return
+        flat = torch.cat([t.reshape(-1) for t in tensors])  # one message, not one a tensor
+        dist.all_reduce(flat)
+        flat /= self.size
+        for tensor, part in zip(tensors, flat.split([t.numel() for t in tensors]), strict=True):
+            tensor.copy_(part.view(tensor.shape))
+
+    def average_gradients(self, network):
+        self.average([weight.grad for weight in network.parameters()])
+
+    def any(self, flag):
+        """Whether the flag is set in any process."""
+        if self.size == 1:
+            return flag
+        flags = torch.tensor(float(flag), device=self.device)
+        dist.all_reduce(flags)
+        return bool(flags > 0)
+
+    def wait(self):
+        """Until all processes are here."""
+        if self.size > 1:
+            dist.barrier()
+
+    def leave(self):
+        if self.joined:
+            dist.destroy_process_group()
+
+
+def rank():
+    """This process's number, as torchrun tells it; 0 when it is alone."""
+    return int(os.environ.get("RANK", 0))
+
+
+def size():
+    """How many processes there are, as torchrun tells it; 1 when this one is alone."""
+    return int(os.environ.get("WORLD_SIZE", 1))
+
+
+def leads():
+    """Whether this process is the one that writes."""
+    return rank() == 0
+
+
+class Draws:
+    """Random numbers that do not depend on how many processes share the batch.
+
+    Every process draws for the whole batch from the same stream, and keeps its own share.
+    """
+
+    def __init__(self, rng, team=None):
+        self.rng, self.team = rng, team
+
+    def _draw(self, function, n, shape):
+        size = self.team.size if self.team else 1
+        drawn = function((n * size, *shape), generator=self.rng, device=self.rng.device)
+        return self.team.share(drawn) if self.team else drawn
+
+    def normal(self, n, *shape):
+        """N(0, 1), float32 (n, …)."""
+        return self._draw(torch.randn, n, shape)
+
+    def uniform(self, n, *shape):
+        """U[0, 1), float32 (n, …)."""
+        return self._draw(torch.rand, n, shape)
+
+    def integers(self, stop, n, *shape):
+        """Whole numbers from 0 to below stop, int64 (n, …)."""
+
+        def function(size, **options):
+            return torch.randint(0, stop, size, **options)
+
+        return self._draw(function, n, shape)
+
+
+class Sum(torch.autograd.Function):
+    """The sum of a tensor over all processes; its gradient is the sum of theirs."""
+
+    @staticmethod
+    def forward(context, tensor):
+        total = tensor.clone()
+        dist.all_reduce(total)
+        return total
+
+    @staticmethod
+    def backward(context, gradient):
+        total = gradient.clone()
+        dist.all_reduce(total)
+        return total
+
+
+class SharedBatchNorm2d(nn.BatchNorm2d):
+    """Batch norm over the batches of all processes, on any device.
+
+    (PyTorch's SyncBatchNorm does the same on CUDA only.)
+    """
+
+    def forward(self, x):
+        if not self.training:
+            return super().forward(x)
+        count = x.numel() // x.shape[1] * dist.get_world_size()
+        mean = Sum.apply(x.sum((0, 2, 3))) / count
+        centred = x - mean[None, :, None, None]
+        variance = Sum.apply(centred.square().sum((0, 2, 3))) / count
+        with torch.no_grad():
+            self.num_batches_tracked += 1
+            self.running_mean.lerp_(mean, self.momentum)
+            self.running_var.lerp_(variance * count / (count - 1), self.momentum)
+        scale = self.weight * (variance + self.eps).rsqrt()
+        return centred * scale[None, :, None, None] + self.bias[None, :, None, None]
+
+
+def share_batch_norm(network, team):
+    """Make a network's batch norms see the whole batch; its state keeps the same names."""
+    if team.size > 1:
+        for module in network.modules():
+            if type(module) is nn.BatchNorm2d:
+                module.__class__ = SharedBatchNorm2d
+
+
+def check_batch(batch, processes):
+    """Raise InputError when a batch cannot be shared out evenly."""
+    if batch % processes:
+        raise InputError(f"batch is {batch}; it must be a multiple of the {processes} processes.")

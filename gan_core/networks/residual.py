@@ -1,0 +1,121 @@
+"""Small residual networks without normalisation, after R3GAN (Huang et al. 2024, 2501.05441).
+
+From that paper: no batch norm anywhere; a block adds to its input what two activations and three
+convolutions make of it, and starts as the identity because the last one starts at zero (fix-up
+initialisation, Zhang et al. 2019); resampling is bilinear up and average down, apart from the
+convolutions; D mirrors G. Smaller here: one block a size, plain 3×3 convolutions.
+"""
+
+import itertools
+
+import torch.nn.functional as F
+from torch import nn
+
+from gan_core.networks.dcgan import start_and_doublings
+
+NORMS = ("none",)  # of D
+SIZES = (28, 32, 64, 128, 256)
+WIDEST = 8  # most channels, in multiples of ngf or ndf
+
+
+def widths(size, base):
+    """Channels at each map's size, from the smallest map up to the image."""
+    _, doublings = start_and_doublings(size)
+    return [base * min(2**i, WIDEST) for i in range(doublings, -1, -1)]
+
+
+def weights(size, channels, nz, ngf, ndf):
+    """How many weights the convolutions of both networks have, without building them."""
+    start, _ = start_and_doublings(size)
+    g, d = widths(size, ngf), widths(size, ndf)
+    total = nz * g[0] * start**2 + channels * g[-1]
+    total += 9 * channels * d[-1] + d[0] * start**2 + d[0]
+    for steps in (g, d):
+        total += sum(w * (w // 2) * 2 + 9 * (w // 2) ** 2 for w in steps)
+        total += sum(a * b for a, b in itertools.pairwise(steps))
+    return total
+
+
+class Block(nn.Module):
+    """x + f(x), f a bottleneck 1×1, 3×3, 1×1 of half the channels; f is zero at the start."""
+
+    def __init__(self, width, blocks):
+        super().__init__()
+        inner = width // 2
+        self.enter = nn.Conv2d(width, inner, 1)
+        self.mix = nn.Conv2d(inner, inner, 3, 1, 1)
+        self.leave = nn.Conv2d(inner, width, 1, bias=False)
+        for convolution in (self.enter, self.mix):
+            nn.init.kaiming_normal_(convolution.weight, 0.2)
+            # Fix-up: with L blocks of m layers each layer starts L^(−1/(2m−2)) smaller.
+            convolution.weight.data.mul_(blocks**-0.25)
+            nn.init.zeros_(convolution.bias)
+        nn.init.zeros_(self.leave.weight)
+
+    def forward(self, x):
+        h = F.leaky_relu(self.enter(x), 0.2)
+        return x + self.leave(F.leaky_relu(self.mix(h), 0.2))
+
+
+def change_width(a, b):
+    """A 1×1 convolution from a to b channels that keeps the size of what passes."""
+    layer = nn.Conv2d(a, b, 1, bias=False)
+    nn.init.kaiming_normal_(layer.weight, 1.0)
+    return layer
+
+
+class Generator(nn.Module):
+    """Latents float (N, nz) -> images float (N, channels, size, size) in [−1, 1].
+
+    ngf: channels at the image's own size; they double at each halving, up to 8 · ngf.
+    """
+
+    def __init__(self, size, channels, nz, ngf):
+        super().__init__()
+        start, _ = start_and_doublings(size)
+        steps = widths(size, ngf)
+        self.enter = nn.ConvTranspose2d(nz, steps[0], start)  # a learned map for each z
+        nn.init.normal_(self.enter.weight, 0.0, nz**-0.5)
+        nn.init.zeros_(self.enter.bias)
+        layers = [Block(steps[0], len(steps))]
+        for a, b in itertools.pairwise(steps):
+            # The 1×1 convolution and the upsampling commute; first the cheaper way round.
+            layers += [
+                change_width(a, b),
+                nn.Upsample(scale_factor=2, mode="bilinear"),
+                Block(b, len(steps)),
+            ]
+        self.layers = nn.Sequential(*layers)
+        self.leave = nn.Conv2d(steps[-1], channels, 1)
+
+    def forward(self, z):
+        return self.leave(self.layers(self.enter(z[:, :, None, None]))).tanh()
+
+
+class Discriminator(nn.Module):
+    """Images float (N, channels, size, size) in [−1, 1] -> logits float (N,).
+
+    ndf: channels at the image's own size; they double at each halving, up to 8 · ndf.
+    """
+
+    def __init__(self, size, channels, ndf, norm="none"):
+        super().__init__()
+        start, _ = start_and_doublings(size)
+        steps = widths(size, ndf)[::-1]
+        layers = [nn.Conv2d(channels, steps[0], 3, 1, 1), Block(steps[0], len(steps))]
+        for a, b in itertools.pairwise(steps):
+            layers += [nn.AvgPool2d(2), change_width(a, b), Block(b, len(steps))]
+        self.layers = nn.Sequential(*layers)
+        # One map across the last size, a channel each, then a linear layer (as in R3GAN).
+        self.gather = nn.Conv2d(steps[-1], steps[-1], start, groups=steps[-1], bias=False)
+        self.head = nn.Linear(steps[-1], 1)
+        nn.init.normal_(self.gather.weight, 0.0, 1 / start)
+        nn.init.normal_(self.head.weight, 0.0, steps[-1] ** -0.5)
+        nn.init.zeros_(self.head.bias)
+
+    def features(self, images):
+        """The penultimate features: float (N, channels of the smallest map)."""
+        return F.leaky_relu(self.gather(self.layers(images)).flatten(1), 0.2)
+
+    def forward(self, images):
+        return self.head(self.features(images)).flatten()

@@ -1,0 +1,47 @@
+"""From a run to a checkpoint: its best snapshot, described."""
+
+from pathlib import Path
+
+from gan_core import checkpoint, latent, networks, state, trainer, training_set
+from gan_core.settings import FREE
+
+
+def publish(run, out, *, name, data, licence, use, command):
+    """Turn a run's state into a checkpoint directory that the app and the verbs can load.
+
+    name: what the model is called. data: the packed training set it was trained on. licence, use:
+    sentences for the card. command: the command that trained it, for the record.
+    """
+    tensors, notes = read(run)
+    settings, record = notes["settings"], notes["record"]
+    average, discriminator = networks.build(settings["network"])
+    for part, network in {"average": average, "discriminator": discriminator}.items():
+        saved = {k[len(part) + 1 :]: v for k, v in tensors.items() if k.startswith(f"{part}/")}
+        network.load_state_dict(saved)
+    prior = latent.Prior(settings["prior"], settings["nz"])
+    generator = trainer.fit_average(average, prior, "cpu")
+    data_card = training_set.read_card(data)
+    about_data = {key: value for key, value in data_card.items() if key != "format"}
+    card = {
+        "name": name,
+        "architecture": settings["network"],
+        "prior": {"kind": settings["prior"], "size": settings["nz"]},
+        "objective": settings["objective"],
+        "training": {
+            "kimg": notes["position"] / 1000,
+            "command": command,
+            **{k: v for k, v in settings.items() if k not in ("network", "fingerprint", *FREE)},
+            **record,
+        },
+        "metrics": {},
+        "licence": licence,
+        "use": use,
+        "training_set": about_data,
+    }
+    checkpoint.save(out, generator, discriminator.eval(), card)
+
+
+def read(run):
+    """(tensors, notes) of a run's best snapshot by measured distance, or of its last."""
+    best, last = Path(run) / "best.safetensors", Path(run) / "state.safetensors"
+    return state.read(best if best.exists() else last)

@@ -1,0 +1,47 @@
+"""What keeps the discriminator in bounds: gradient penalties, weight clipping, spectral norm.
+
+The penalties differentiate D's output by its input and are themselves differentiated by D's
+weights: a double backward. They must see D in fp32, and D must not mix the images of a batch,
+so batch norm in D is refused beside them (see settings.py).
+"""
+
+import torch
+from torch import nn
+from torch.nn.utils.parametrizations import spectral_norm
+
+
+def squared_gradients(discriminator, images):
+    """‖∇ₓD(x)‖² of each image: float (N, C, H, W) -> float (N,), differentiable in D's weights."""
+    images = images.detach().float().requires_grad_()
+    (gradients,) = torch.autograd.grad(discriminator(images).sum(), images, create_graph=True)
+    return gradients.square().flatten(1).sum(1)
+
+
+def zero_centred(discriminator, images):
+    """½E[‖∇D(x)‖²]: R1 on real images, R2 on generated ones (Mescheder et al. 2018, equation 9)."""
+    return squared_gradients(discriminator, images).mean() / 2
+
+
+def one_centred(discriminator, real, fake, mix):
+    """E[(‖∇D(x̂)‖ − 1)²], x̂ on the line from a real to a generated image (WGAN-GP).
+
+    Gulrajani et al. 2017, equation 3. mix: float (N, 1, 1, 1) in [0, 1], where on the line.
+    """
+    between = torch.lerp(real.detach().float(), fake.detach().float(), mix)
+    norms = squared_gradients(discriminator, between).add(1e-12).sqrt()  # √ has no slope at 0
+    return (norms - 1).square().mean()
+
+
+@torch.no_grad()
+def clip_weights(discriminator, bound):
+    """Clamp every weight to [−bound, bound]: Arjovsky et al. 2017, algorithm 1."""
+    for weight in discriminator.parameters():
+        weight.clamp_(-bound, bound)
+
+
+def normalise_spectrum(network):
+    """Divide each layer's weight by its largest singular value (Miyato et al. 2018), in place."""
+    for module in list(network.modules()):
+        if isinstance(module, nn.Conv2d | nn.Linear):
+            spectral_norm(module)
+    return network
