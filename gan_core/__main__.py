@@ -15,13 +15,16 @@ from gan_core import (
     card,
     checkpoint,
     distributed,
+    evaluate,
     latent,
     media,
     publishing,
+    recipes,
     sources,
     trainer,
     training_set,
 )
+from gan_core import dry_run as dry
 from gan_core.errors import InputError
 
 
@@ -61,6 +64,8 @@ def train(
     name,  # the model's name: its run lies in runs/NAME, its checkpoint in checkpoints/NAME
     runs="runs",  # folder of the runs
     checkpoints="checkpoints",  # folder of the checkpoints
+    recipe="",  # faces, avatars, mnist, cifar10 or folder (your own): options that work
+    dry_run=False,  # only tell networks, parameters, memory and the expected time
     licence="As its training images.",  # what is allowed with the weights, one sentence
     use="",  # what the model is for and what it must not be used for, in the card
     command="",  # set by the command line
@@ -69,13 +74,17 @@ def train(
     """Train a GAN, or go on with a run; then write its checkpoint and card."""
     if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}", name):
         raise InputError(f"The name {name!r} may hold only letters, digits, '.', '_' and '-'.")
+    options = recipes.options(recipe, data) | options
+    if dry_run:
+        print(dry.describe(data, options))
+        return
     run, out = Path(runs) / name, Path(checkpoints) / name
     if (out / "model.json").exists():
         before = checkpoint.read_card(out)["training_set"].get("fingerprint")
         if before != training_set.read_card(data)["fingerprint"]:
             raise InputError(f"{out} was trained on other images than {data}; use another name.")
     shown = trainer.train(data, run, **options)
-    if shown < options["kimg"] * 1000:
+    if shown < (trainer.DEFAULTS | options)["kimg"] * 1000:
         print(f"Stopped at {shown / 1000:.1f} kimg; the same command goes on from {run}.")
         return
     if not distributed.leads():
@@ -159,6 +168,13 @@ def render_avatars(
     print(f"{out}: {count} faces and attributes.csv")
 
 
+def evaluate_model(model, **options):
+    """Measure how close a model's samples come to real images; keep the numbers in its card."""
+    evaluate.evaluate(model, **options)
+    if not options.get("discard"):
+        card.write(model)
+
+
 def embed(
     data,  # directory of a packed training set
     model,  # checkpoint directory it is to travel with
@@ -180,6 +196,7 @@ def check_scale(scale):
 VERBS = (
     ("pack", pack, (sources.pack,)),
     ("train", train, (train, trainer.train)),
+    ("evaluate", evaluate_model, (evaluate.evaluate,)),
     ("sample", sample, (sample,)),
     ("walk", walk, (walk,)),
     ("avatars", render_avatars, (render_avatars,)),
@@ -199,7 +216,6 @@ def build_parser():
             name,
             help=summary,
             description=summary,
-            formatter_class=argparse.ArgumentDefaultsHelpFormatter,
         )
         verb.set_defaults(verb=function)
         known = {"run", "command"}  # set here, not by a person
@@ -219,15 +235,19 @@ def add_options(parser, function, known):
         known.add(name)
         words = comments[name].replace("%", "%%")
         default, flag = parameter.default, "--" + name.replace("_", "-")
+        # Only what a person gives is passed on: a recipe may stand between it and the default.
+        shown = {"default": argparse.SUPPRESS}
+        if default is not parameter.empty and default not in ("", None):
+            words += f" (default: {default})"
         if parameter.kind is not parameter.KEYWORD_ONLY:
             parser.add_argument(name, help=words)
         elif default is parameter.empty:
             parser.add_argument(flag, required=True, help=words)
         elif isinstance(default, bool):
-            parser.add_argument(flag, action="store_true", help=words)
+            parser.add_argument(flag, action="store_true", help=words, **shown)
         else:
             kind = str if default is None else type(default)
-            parser.add_argument(flag, type=kind, default=default, help=words)
+            parser.add_argument(flag, type=kind, help=words, **shown)
 
 
 if __name__ == "__main__":

@@ -39,7 +39,8 @@ def cutout(images, draws, ratio=1 / 2):
     x = draws.integers(width + 1, n, 1, 1, 1)
     rows = torch.arange(height, device=images.device)[None, None, :, None]
     columns = torch.arange(width, device=images.device)[None, None, None, :]
-    inside = ((rows - y).abs() < size_y / 2) & ((columns - x).abs() < size_x / 2)
+    top, left = y - size_y // 2, x - size_x // 2
+    inside = (rows >= top) & (rows < top + size_y) & (columns >= left) & (columns < left + size_x)
     return images.masked_fill(inside, 0)
 
 

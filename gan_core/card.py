@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from gan_core import checkpoint, media
+from gan_core import checkpoint, evaluate, media
 
 TEMPLATE = """# {name}
 
@@ -36,8 +36,11 @@ Packed and trained with
 {command}
 ```
 
-No distance to the training images (FID or another) has been measured for this model.
 Generator {g_parameters:,} parameters, discriminator {d_parameters:,}.
+
+## How close to the training images
+
+{distances}
 """
 
 
@@ -71,6 +74,7 @@ def write(directory):
         licence=card["licence"],
         data_command=data.get("command") or "# the training set's command was not recorded",
         data_licence=data["licence"] or "not told",
+        distances=distances(card),
         g_parameters=parameters(model.generator),
         d_parameters=parameters(model.discriminator) if model.discriminator else 0,
         **{key: value for key, value in training.items() if key not in REPEATED},
@@ -81,6 +85,15 @@ def write(directory):
 
 # The training record names these too; the card takes them from model.json itself.
 REPEATED = ("architecture", "prior", "objective")
+
+
+def distances(card):
+    """What was measured, as a table; or that nothing was."""
+    result = evaluate.kept(card)
+    command = f"`python -m gan_core evaluate checkpoints/{card['name']}`"
+    if result is None:
+        return f"No distance has been measured for this model yet; {command} does it."
+    return f"Measured by {command}:\n\n{evaluate.markdown(result)}".rstrip()
 
 
 def parameters(network):

@@ -17,6 +17,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 
 from gan_core import files, latent, networks, training_set
@@ -127,21 +128,55 @@ def save(directory, generator, discriminator, card):
     """Write weights and model.json; other files in the directory stay.
 
     generator, discriminator: networks, the second may be None. card: model.json less its format
-    and files. Each file appears whole or not at all, model.json last.
+    and files. A kill at any moment leaves the checkpoint as it was or as it is to be: the weights
+    lie beside the old ones until model.json names them (see `holder`), then take their place.
+    Raises InputError when it cannot be written.
     """
     directory = Path(directory)
-    directory.mkdir(parents=True, exist_ok=True)
     hashes = {}
-    for name, network in {"generator": generator, "discriminator": discriminator}.items():
-        path = directory / f"{name}.safetensors"
-        if network is None:
-            path.unlink(missing_ok=True)
-            continue
-        tensors = {k: v.detach().cpu().contiguous() for k, v in network.state_dict().items()}
-        with files.replacing(path) as temporary:
-            save_file(tensors, temporary)
-            hashes[path.name] = sha256(temporary)
-    files.write_json(directory / "model.json", {"format": FORMAT, **card, "files": hashes})
+    try:
+        directory.mkdir(parents=True, exist_ok=True)
+        settle(directory)
+        for name, network in {"generator": generator, "discriminator": discriminator}.items():
+            if network is None:
+                continue
+            tensors = {k: v.detach().cpu().contiguous() for k, v in network.state_dict().items()}
+            path = directory / f"{name}.safetensors"
+            with files.replacing(following(path)) as temporary:
+                save_file(tensors, temporary)
+                hashes[path.name] = sha256(temporary)
+        files.write_json(directory / "model.json", {"format": FORMAT, **card, "files": hashes})
+        settle(directory)
+        if discriminator is None:
+            (directory / "discriminator.safetensors").unlink(missing_ok=True)
+    except (OSError, SafetensorError) as error:  # a full disk, say
+        raise InputError(f"{directory} cannot be written ({error}).") from None
+
+
+def following(path):
+    """Where weights wait that are to take the place of those at `path`."""
+    return path.with_name(f"{path.name}.next")
+
+
+def holder(path, card):
+    """The file that holds what model.json names `path`: itself, or what is to take its place.
+
+    The second is so only when a kill came between writing model.json and the renaming.
+    """
+    waiting = following(path)
+    return waiting if waiting.exists() and sha256(waiting) == card["files"][path.name] else path
+
+
+def settle(directory):
+    """Finish or undo what a killed `save` left: weights that wait take their place if named."""
+    files.clear(directory)
+    path = directory / "model.json"
+    named = path.read_text("utf-8", "replace") if path.exists() else ""
+    for waiting in directory.glob("*.safetensors.next"):
+        if sha256(waiting) in named:
+            waiting.replace(waiting.with_suffix(""))
+        else:
+            waiting.unlink()
 
 
 def load(directory):
@@ -195,12 +230,13 @@ def read_card(directory):
 
 def load_weights(network, path, card):
     """Load a safetensors file into a network, checked against the hash in the card."""
-    if not path.exists():
+    held = holder(path, card)
+    if not held.exists():
         raise InputError(f"{path} is missing; fetch the checkpoint again.")
-    if sha256(path) != card["files"][path.name]:
+    if sha256(held) != card["files"][path.name]:
         raise InputError(f"{path} is damaged or of another model than model.json; fetch it again.")
     try:
-        network.load_state_dict(load_file(path))
+        network.load_state_dict(load_file(held))
     except Exception:  # safetensors and torch raise many kinds
         raise InputError(f"{path} does not fit the architecture that model.json tells.") from None
 

@@ -67,6 +67,14 @@ class Team:
         dist.all_reduce(flags)
         return bool(flags > 0)
 
+    def told(self, choice):
+        """What process 0 chose, in every process; timings differ from one to another."""
+        if self.size == 1:
+            return choice
+        said = [choice]
+        dist.broadcast_object_list(said)
+        return said[0]
+
     def wait(self):
         """Until all processes are here."""
         if self.size > 1:
@@ -148,6 +156,7 @@ class SharedBatchNorm2d(nn.BatchNorm2d):
     def forward(self, x):
         if not self.training:
             return super().forward(x)
+        dtype, x = x.dtype, x.float()  # under autocast it comes as bf16
         count = x.numel() // x.shape[1] * dist.get_world_size()
         mean = Sum.apply(x.sum((0, 2, 3))) / count
         centred = x - mean[None, :, None, None]
@@ -157,7 +166,8 @@ class SharedBatchNorm2d(nn.BatchNorm2d):
             self.running_mean.lerp_(mean, self.momentum)
             self.running_var.lerp_(variance * count / (count - 1), self.momentum)
         scale = self.weight * (variance + self.eps).rsqrt()
-        return centred * scale[None, :, None, None] + self.bias[None, :, None, None]
+        out = centred * scale[None, :, None, None] + self.bias[None, :, None, None]
+        return out.to(dtype)
 
 
 def share_batch_norm(network, team):

@@ -49,6 +49,13 @@ def new_directory(path):
         shutil.rmtree(temporary, ignore_errors=True)
 
 
+def clear(folder):
+    """Remove what writers that were killed left half written in a folder."""
+    for file in Path(folder).glob("*.partial-*"):
+        if file.is_file():
+            file.unlink(missing_ok=True)
+
+
 def _partial(path):
     """A temporary name beside `path` that no other process or thread uses."""
     return path.with_name(f"{path.name}.partial-{os.getpid()}-{threading.get_ident()}")

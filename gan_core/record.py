@@ -15,7 +15,7 @@ class Log:
 
     def take_back(self, position):
         """Drop the lines after a position, in images."""
-        kept = [line for line in read_log(self.path) if line["kimg"] * 1000 <= position]
+        kept = [line for line in read_log(self.path) if round(line["kimg"] * 1000) <= position]
         with files.replacing(self.path) as temporary:
             temporary.write_text("".join(json.dumps(line) + "\n" for line in kept), "utf-8")
 

@@ -1,5 +1,7 @@
 """The settings of a run: checked before anything is written, with the reason for each refusal."""
 
+import math
+
 import torch
 
 from gan_core import augment, distributed, latent, networks, training_set
@@ -44,11 +46,11 @@ def network(settings, size, channels):
 
 def numbers(settings):
     for name in POSITIVE:
-        if not settings[name] > 0:
-            raise InputError(f"{name} is {settings[name]}; it must be greater than 0.")
+        if not 0 < settings[name] < math.inf:
+            raise InputError(f"{name} is {settings[name]}; it must be greater than 0 and finite.")
     for name in NOT_NEGATIVE:
-        if not settings[name] >= 0:
-            raise InputError(f"{name} is {settings[name]}; it must not be negative.")
+        if not 0 <= settings[name] < math.inf:
+            raise InputError(f"{name} is {settings[name]}; it must not be negative or infinite.")
     for name in ("beta1", "beta2"):
         if not 0 <= settings[name] < 1:
             raise InputError(f"{name} is {settings[name]}; it must be from 0 to below 1.")

@@ -60,7 +60,10 @@ def restore(path, parts, rng, settings, defaults):
             restore_optimizer(part, saved)
         else:
             part.load_state_dict(saved)
-    rng.set_state(tensors["rng"])
+    if tensors["rng"].shape == rng.get_state().shape:
+        rng.set_state(tensors["rng"])
+    else:  # of another kind of device: other noise
+        rng.manual_seed(settings["seed"] + notes["position"])
     return notes["position"], notes["record"]
 
 

@@ -21,6 +21,7 @@ from gan_core import augment as augmentation
 from gan_core import (
     averaging,
     checkpoint,
+    files,
     latent,
     media,
     networks,
@@ -68,6 +69,7 @@ def train(
     augment="mirror,translation",  # what D sees real and generated images through
     ema_kimg=10.0,  # half-life of G's average, thousands of images
     seed=0,  # of weights, order of the data, noise
+    begin_from="",  # checkpoint directory whose networks the run begins with, to train them on
     # The machine.
     precision="auto",  # fp32, bf16 (autocast), or auto: what a probe at the start finds faster
     layout="auto",  # memory: channels_last, contiguous, or auto: what the probe finds faster
@@ -102,6 +104,7 @@ def train(
     torch.manual_seed(seed)
     torch.backends.cudnn.benchmark = True  # sizes never change
     generator, discriminator = (n.to(device) for n in networks.build(settings["network"]))
+    begun = begin(begin_from, generator, discriminator, settings) if begin_from else {}
     average = copy.deepcopy(generator).eval().requires_grad_(False)
     latents = latent.Prior(prior, nz)
     loss = OBJECTIVES[objective]
@@ -117,10 +120,11 @@ def train(
 
     # --- Precision and memory layout: what the run began with, or what pays here. ---
     path, best = run / "state.safetensors", run / "best.safetensors"
-    notes = {"hours": 0.0, "hardware": hardware(device), "torch": torch.__version__}
+    notes = {"hours": 0.0, "hardware": hardware(device), "torch": torch.__version__, **begun}
     notes["fast"] = (state.read(path)[1]["record"].get("fast") if path.exists() else None) or (
         probe.choose(settings, [generator, discriminator], checkpoint.to_float(pixels[:batch]))[0]
     )
+    notes["fast"] = team.told(notes["fast"])
     layout = probe.LAYOUTS[notes["fast"]["layout"]]
     for network in (generator, discriminator, average):
         network.to(memory_format=layout)
@@ -155,9 +159,8 @@ def train(
         "generator_adam": generator_adam,
         "discriminator_adam": discriminator_adam,
     }
-    defaults = {k: p.default for k, p in inspect.signature(train).parameters.items()}
     if path.exists():
-        order.position, before = state.restore(path, parts, rng, settings, defaults)
+        order.position, before = state.restore(path, parts, rng, settings, DEFAULTS)
         notes |= {k: v for k, v in before.items() if k not in ("hardware", "torch")}
     elif team.leads:
         run.mkdir(parents=True, exist_ok=True)
@@ -170,6 +173,7 @@ def train(
     bar = tqdm(initial=order.position, disable=not team.leads, **shown)
     log = board = distance = None
     if team.leads:
+        files.clear(run)
         log = record.Log(run / "log.jsonl", order.position)
         board = record.board(run / "tensorboard", order.position) if tensorboard else None
         usual = progress.spread(images[:1000])
@@ -218,7 +222,7 @@ def train(
         order.position, log=log_kimg, grid=grid_kimg, measure=measure_kimg, snapshot=snapshot_kimg
     )
     sums, since, asked = torch.zeros(5, device=device), 0, False
-    clock = time.monotonic()
+    clock, logged = time.monotonic(), order.position
     with Stop() as stop, bar:
         while order.position < total and not asked:
             warmth = step_scale(order.position, total, cooldown)
@@ -282,7 +286,7 @@ def train(
                 order.position = roll_back(path, parts, rng, settings, order.position, notes, bar)
                 due.reset(order.position)
                 sums.zero_()
-                since = 0
+                since, logged = 0, order.position
                 team.wait()
                 if team.leads:
                     log.take_back(order.position)
@@ -296,28 +300,51 @@ def train(
                 sums.zero_()
                 since = 0
                 if team.leads:
-                    rate = bar.format_dict["rate"] or 0.0
+                    rate = (order.position - logged) / seconds
                     tell(**means, images_per_second=rate, hours=notes["hours"])
                     if board:
                         board.histograms(order.position, real=real_out, generated=fake_out)
+                logged = order.position
                 if patience_kimg and not loss.wasserstein:
                     stop_when_won(means["wins"], order.position, patience_kimg, notes, run)
             if "measure" in now:
                 measure()
-            if "snapshot" in now:
+            if "snapshot" in now or ending:
                 snapshot()
-            if "grid" in now:
+            if "grid" in now or ending:
                 sample_grid()
-    snapshot()
-    sample_grid()
     if board:
         board.close()
     team.leave()
     return order.position
 
 
+DEFAULTS = {
+    name: option.default
+    for name, option in inspect.signature(train).parameters.items()
+    if option.kind is option.KEYWORD_ONLY
+}
 SUMS = ("d_loss", "g_loss", "d_real", "d_fake", "wins")  # what a line of the log tells
 WON = 0.999  # share of pairs in which D puts the real image above the generated one
+
+
+def begin(directory, generator, discriminator, settings):
+    """Give both networks the weights of a checkpoint; returns what the record tells of it.
+
+    Raises InputError when its networks are not those of the settings, or it has no discriminator.
+    """
+    before = checkpoint.load(directory)
+    if before.card["architecture"] != settings["network"]:
+        raise InputError(
+            f"{directory} holds {before.card['architecture']}, not {settings['network']}; "
+            "give the same sizes to begin from it."
+        )
+    if before.discriminator is None:
+        raise InputError(f"{directory} has no discriminator, so training cannot begin from it.")
+    generator.load_state_dict(before.generator.state_dict())
+    discriminator.load_state_dict(before.discriminator.state_dict())
+    shown = before.card["training"].get("kimg", 0)
+    return {"begun_from": {"name": before.name, "hash": before.hash, "kimg": shown}}
 
 
 def penalty(discriminator, real, fake, settings, draws):

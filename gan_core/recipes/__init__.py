@@ -1,0 +1,30 @@
+"""Recipes: options of `trainer.train` that were found to work, one short file each.
+
+A recipe's module offers `options(count, size, channels)`, which is told how many training images
+there are, their side in pixels and their channels. Options given on the command line win over it.
+"""
+
+from gan_core import training_set
+from gan_core.errors import InputError
+from gan_core.recipes import avatars, cifar10, faces, folder, mnist
+
+RECIPES = {
+    "faces": faces,
+    "avatars": avatars,
+    "mnist": mnist,
+    "cifar10": cifar10,
+    "folder": folder,
+}
+
+
+def options(name, data):
+    """The options of a recipe for a packed training set; {} for no name.
+
+    Raises InputError for a name that is not in the list.
+    """
+    if not name:
+        return {}
+    if name not in RECIPES:
+        raise InputError(f"There is no recipe {name!r}; choose from {', '.join(RECIPES)}.")
+    count, size, _, channels = training_set.read_card(data)["shape"]
+    return RECIPES[name].options(count, size, channels)
