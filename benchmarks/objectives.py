@@ -1,10 +1,10 @@
 """Six objectives on the same network, data, images and seed.
 
-    python benchmarks/objectives.py checkpoints/avatars/training_set data/mnist [--kimg 40] [--json]
+    python benchmarks/objectives.py checkpoints/avatars/training_set data/mnist [--kimg 50] [--json]
 
 Each objective trains the same DCGAN from the same seed on the same images in the same order, with
 Adam 2e-4 (0.5, 0.999), k = 1, fp32. D has batch norm but for wgan-gp, whose penalty forbids it.
-Every eighth of the run FD-EffNetLite0 is measured between 2,000 samples and 2,000 training images,
+Every quarter of the run FD-EffNetLite0 is measured between 1,000 samples and 1,000 training images,
 and how much samples differ from one another beside training images (diversity; 1 is as much).
 Real images against other real images, as many, are the floor below which no distance can be told.
 A run that is there already is read, not repeated: remove its folder to run it again.
@@ -27,14 +27,14 @@ RUNS = {
     "wgan-gp": {"norm": "none"},
     "hinge": {},
 }
-N = 2000  # samples and training images a distance is measured on
+N = 1000  # samples and training images a distance is measured on
 
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("data", nargs="+", help="packed training sets")
-    parser.add_argument("--kimg", type=float, default=40.0, help="length of each run")
-    parser.add_argument("--width", type=int, default=24, help="ngf and ndf")
+    parser.add_argument("--kimg", type=float, default=50.0, help="length of each run")
+    parser.add_argument("--width", type=int, default=16, help="ngf and ndf")
     parser.add_argument("--seed", type=int, default=0, help="of weights, order and noise")
     parser.add_argument("--device", default="cpu", help="cpu or cuda")
     parser.add_argument("--runs", default="runs/objectives", help="folder of the runs")
@@ -68,8 +68,8 @@ def run(name, data, options):
         device=options.device,
         precision="fp32",
         log_kimg=1.0,
-        grid_kimg=kimg / 8,
-        measure_kimg=kimg / 8,
+        grid_kimg=kimg / 4,
+        measure_kimg=kimg / 4,
         snapshot_kimg=kimg / 4,
         measure_n=N,
         ema_kimg=2.0,
@@ -94,7 +94,7 @@ FD = "FD-EffNetLite0"
 
 
 def floor(data, device):
-    """The distance of 2,000 training images from 2,000 others."""
+    """The distance of 1,000 training images from 1,000 others."""
     images = training_set.load(data).images
     chosen = np.random.RandomState(1).permutation(len(images))[: 2 * N]
     extract = features.effnet(device=device).extract

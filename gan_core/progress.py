@@ -23,9 +23,11 @@ class Distance:
         self.features = features.effnet(device=str(device))
         self.prior, self.n = prior, n
         chosen = np.random.RandomState(0).permutation(len(images))[:n]
-        self.reference = self.features.extract(np.asarray(images[np.sort(chosen)]))
+        self.images, self.reference = images[np.sort(chosen)], None
 
     def __call__(self, generator):
+        if self.reference is None:  # only now: it takes half a minute, and short runs never ask
+            self.reference = self.features.extract(np.asarray(self.images))
         z = torch.from_numpy(self.prior.sample(self.n, seed=0))
         drawn = [checkpoint.to_uint8(draw(generator, part)) for part in z.split(64)]
         return float(
@@ -38,11 +40,11 @@ def measure_if_possible(images, settings, prior, device):
     if not settings["measure_kimg"]:
         return None, ""
     if len(images) < settings["measure_n"] // 4:
-        return None, f"{len(images)} images are too few to measure a distance; the last is kept."
+        return None, f"{len(images)} images are too few to measure a distance."
     try:
         return Distance(images, settings["measure_n"], prior, device), ""
     except InputError as error:
-        return None, f"No distance is measured, so the last snapshot is kept: {error}"
+        return None, f"No distance is measured: {error}"
 
 
 def spread(images):

@@ -1,6 +1,7 @@
 """What a run tells while it goes on: log.jsonl and, where TensorBoard is there, its event files."""
 
 import json
+import threading
 
 from gan_core import files
 from gan_core.errors import InputError
@@ -49,6 +50,10 @@ class Board:
 
         # What an earlier stretch wrote after its last snapshot is hidden by the new one.
         self.writer = SummaryWriter(folder, purge_step=position + 1)
+        # Its own thread writes. What ends that thread, a full disk say, is raised by the next call
+        # here, so it need not be told twice, and not with a traceback.
+        self.before = threading.excepthook
+        threading.excepthook = self.ended
 
     def scalars(self, position, values):
         for name, value in values.items():
@@ -63,8 +68,13 @@ class Board:
         for name, values in outputs.items():
             self.writer.add_histogram(f"D/{name}", values, position)
 
+    def ended(self, what):
+        if not isinstance(what.exc_value, OSError):
+            self.before(what)
+
     def close(self):
         self.writer.close()
+        threading.excepthook = self.before
 
 
 def board(folder, position):

@@ -168,14 +168,15 @@ def train(
     team.wait()
 
     # --- The record: only the leading process keeps one. ---
-    total = int(kimg * 1000)
+    total = round(kimg * 1000)
     shown = {"total": total, "unit": "img", "smoothing": 0.05, "desc": run.name}
-    bar = tqdm(initial=order.position, disable=not team.leads, **shown)
     log = board = distance = None
     if team.leads:
         files.clear(run)
         log = record.Log(run / "log.jsonl", order.position)
         board = record.board(run / "tensorboard", order.position) if tensorboard else None
+    bar = tqdm(initial=order.position, disable=not team.leads, **shown)
+    if team.leads:
         usual = progress.spread(images[:1000])
         distance, why_not = progress.measure_if_possible(images, settings, latents, device)
         if why_not:
@@ -211,7 +212,9 @@ def train(
             return
         value = distance(fit_average(average, latents, device))
         tell(**{distance.name: value})
-        if value < notes.get("best", {}).get("distance", float("inf")):
+        before = notes.get("best", {})
+        # A distance on another number of samples is another measure.
+        if before.get("n") != measure_n or value < before["distance"]:
             notes["best"] = {"kimg": order.position / 1000, "distance": value}
             notes["best"] |= {"n": measure_n, "name": distance.name}
             kept = {"average": average, "discriminator": discriminator}

@@ -9,9 +9,9 @@ from torch import nn
 from gan_core import averaging, networks
 
 
-def narrow():
+def narrow(name="dcgan"):
     sizes = {"size": 32, "channels": 3, "nz": 8, "ngf": 4, "ndf": 4}
-    return networks.build({"name": "dcgan", **sizes})[0]
+    return networks.build({"name": name, **sizes})[0]
 
 
 @pytest.fixture
@@ -112,3 +112,26 @@ def test_refitted_a_picture_does_not_depend_on_its_batch(generator):
     standard = (sent - offset[:, None, None]) / scale[:, None, None]
     assert standard.mean().abs() < 0.1
     assert abs(standard.std() - 1) < 0.1
+
+
+def test_memory_layout_makes_no_difference(generator):
+    torch.manual_seed(1)
+    model = narrow()
+    plain, last = copy.deepcopy(generator), copy.deepcopy(generator)
+    last.to(memory_format=torch.channels_last)
+    averaging.update_ema(plain, model, 0.7)
+    averaging.update_ema(last, model.to(memory_format=torch.channels_last), 0.7)
+    for a, b in zip(plain.parameters(), last.parameters(), strict=True):
+        assert torch.allclose(a, b, atol=1e-7)
+
+
+def test_a_generator_without_batch_norm_is_averaged_and_left_alone():
+    torch.manual_seed(0)
+    average, model = narrow("residual"), narrow("residual")
+    pairs = zip(average.parameters(), model.parameters(), strict=True)
+    expected = [(p + 3 * q) / 4 for p, q in pairs]
+    averaging.update_ema(average, model, 0.25)
+    averaging.reestimate_batch_norm(average, [torch.randn(4, 8)])
+    for value, weight in zip(expected, average.parameters(), strict=True):
+        assert torch.allclose(value, weight, atol=1e-6)
+    assert not average.training

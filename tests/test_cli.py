@@ -1,14 +1,17 @@
 """The command line: its verbs, and one sentence for whatever cannot be used."""
 
+import re
+
 import numpy as np
 import pytest
 from PIL import Image, ImageSequence
 
 from gan_core import __main__ as cli
-from gan_core import checkpoint, latent, training_set
+from gan_core import checkpoint, latent, trainer, training_set
 from support import ROOT, pictures
 
-TINY = ["--ngf", "4", "--ndf", "4", "--nz", "6", "--batch", "50", "--kimg", "1"]
+TINY = ["--ngf", "4", "--ndf", "4", "--nz", "6", "--batch", "50", "--kimg", "0.5"]
+TINY += ["--precision", "fp32", "--layout", "channels_last"]
 
 
 def run(*arguments):
@@ -27,7 +30,7 @@ def pictures_folder(tmp_path):
 def test_help_lists_the_verbs(python, tmp_path):
     done = python("-m", "gan_core", "--help", cwd=tmp_path)
     assert done.returncode == 0
-    for verb in ("pack", "train", "sample", "walk"):
+    for verb, *_ in cli.VERBS:
         assert f"\n    {verb} " in done.stdout
     assert done.stderr == ""
 
@@ -48,6 +51,37 @@ def test_every_option_is_explained(capsys, verb, options):
     told = capsys.readouterr().out
     for option in options:
         assert option in told
+
+
+def test_the_help_of_train_names_every_option_and_its_default(capsys):
+    with pytest.raises(SystemExit):
+        run("train", "--help")
+    told = " ".join(capsys.readouterr().out.split())
+    assert len(trainer.DEFAULTS) > 30
+    for name, default in trainer.DEFAULTS.items():
+        flag = "--" + name.replace("_", "-")
+        assert re.search(rf"{flag}( |\])", told), flag
+        if default not in ("", None):
+            # Up to the next option's name nothing else is between an option and its default.
+            words = rf"{flag}( [A-Z0-9_]+)? ((?! --).)*\(default: {re.escape(str(default))}\)"
+            assert re.search(words, told), flag
+
+
+def test_options_reach_the_trainer_as_they_are_given(monkeypatch, tmp_path, make_set):
+    given = {}
+
+    def train(data, run, **options):
+        given.update(options, data=data, run=run)
+        return 0
+
+    monkeypatch.setattr(trainer, "train", train)
+    options = ["--objective", "hinge", "--norm", "spectral", "--lr-d", "4e-4", "--tensorboard"]
+    data = make_set()
+    assert run("train", data, "--name", "x", "--runs", tmp_path, "--k", 3, *options) == 0
+    assert given.pop("run") == tmp_path / "x"
+    assert given.pop("data") == str(data)
+    expected = {"objective": "hinge", "norm": "spectral", "lr_d": 4e-4, "k": 3, "tensorboard": True}
+    assert {key: given[key] for key in expected} == expected
 
 
 def test_from_pictures_to_samples(pictures_folder, tmp_path, capsys):
@@ -135,12 +169,18 @@ def test_a_walk_as_a_film(make_checkpoint, tmp_path):
         assert len(list(film.decode(video=0))) == 7
 
 
+TRAIN = ["train", "{set}", "--name", "x"]
 BAD = {
     "pack nothing": ["pack", "nowhere", "out"],
     "pack a crop": ["pack", "{folder}", "out", "--crop", "3"],
     "pack over something": ["pack", "{folder}", "{model}"],
     "train on nothing": ["train", "nowhere", "--name", "x"],
     "train under a path": ["train", "nowhere", "--name", "../x"],
+    "train a penalty on batch norm": [*TRAIN, "--objective", "wgan-gp"],
+    "train R1 on batch norm": [*TRAIN, "--r1", "1"],
+    "train clipped spectral norm": [*TRAIN, "--objective", "wgan", "--norm", "spectral"],
+    "train by an unknown objective": [*TRAIN, "--objective", "hope"],
+    "train at another size": ["train", "{odd}", "--name", "x"],
     "sample nothing": ["sample", "nowhere", "out.png"],
     "sample none": ["sample", "{model}", "out.png", "--count", "0"],
     "sample a negative seed": ["sample", "{model}", "out.png", "--seed", "-1"],
@@ -159,12 +199,13 @@ BAD = {
 
 @pytest.mark.parametrize("arguments", BAD.values(), ids=BAD)
 def test_bad_input_is_one_line_and_status_2(
-    make_checkpoint, pictures_folder, tmp_path, capsys, monkeypatch, arguments
+    make_checkpoint, make_set, pictures_folder, tmp_path, capsys, monkeypatch, arguments
 ):
     model = make_checkpoint()
+    sets = {"set": make_set(n=8), "odd": make_set("odd", n=8, size=24)}
     monkeypatch.chdir(tmp_path)
     before = sorted(tmp_path.rglob("*"))
-    filled = [part.format(model=model, folder=pictures_folder) for part in arguments]
+    filled = [part.format(model=model, folder=pictures_folder, **sets) for part in arguments]
     assert run(*filled) == 2
     told = capsys.readouterr()
     assert told.out == ""

@@ -1,4 +1,4 @@
-"""DCGAN: the shapes it draws and the rules of its paper."""
+"""The networks: the shapes they draw and the rules of their papers."""
 
 import pytest
 import torch
@@ -6,14 +6,17 @@ from torch import nn
 
 from gan_core import networks
 from gan_core.errors import InputError
-from gan_core.networks import dcgan
+from gan_core.networks import residual
 
 SIZES = (28, 32, 64, 128, 256)
+FAMILIES = ("dcgan", "residual")
+ALONE = [("dcgan", "none"), ("dcgan", "spectral"), ("residual", "none")]  # without batch norm in D
+NORMALISING = (nn.modules.batchnorm._NormBase, nn.LayerNorm, nn.GroupNorm, nn.LocalResponseNorm)
 
 
-def build(size=32, channels=3, nz=10, ngf=2, ndf=3, name="dcgan"):
+def build(size=32, channels=3, nz=10, ngf=2, ndf=3, name="dcgan", **norm):
     description = {"name": name, "size": size, "channels": channels}
-    return networks.build(description | {"nz": nz, "ngf": ngf, "ndf": ndf})
+    return networks.build(description | {"nz": nz, "ngf": ngf, "ndf": ndf} | norm)
 
 
 def kinds(network):
@@ -27,15 +30,18 @@ def seeded():
 
 @pytest.mark.parametrize("channels", [1, 3])
 @pytest.mark.parametrize("size", SIZES)
-def test_shapes_and_ranges(size, channels):
-    generator, discriminator = build(size, channels)
-    images = generator(torch.randn(3, 10))
+@pytest.mark.parametrize("name", FAMILIES)
+def test_shapes_and_ranges(name, size, channels):
+    generator, discriminator = build(size, channels, name=name)
+    with torch.no_grad():
+        images = generator(torch.randn(3, 10))
+        logits = discriminator(images)
     assert images.shape == (3, channels, size, size)
     assert images.abs().max() <= 1
     assert images.std() > 0
-    logits = discriminator(images)
     assert logits.shape == (3,)
     assert torch.isfinite(logits).all()
+    assert logits.std() > 0
 
 
 @pytest.mark.parametrize(("size", "length"), [(28, 6 * 49), (32, 12 * 16), (64, 24 * 16)])
@@ -138,6 +144,8 @@ def test_other_sizes_are_refused(size):
         {"ngf": 10**12},
         {"nz": 65536, "ngf": 65536},
         {"size": 256, "ndf": 60000},
+        {"name": "residual", "size": 256, "ngf": 60000},
+        {"name": "residual", "nz": 65536, "ndf": 20000},
         {"size": [64]},
     ],
     ids=str,
@@ -158,9 +166,152 @@ def test_incomplete_descriptions_are_refused(change):
         networks.build(description)
 
 
-@pytest.mark.parametrize("size", [28, 32, 64, 128])
-def test_weights_are_counted_as_they_are_built(size):
-    sizes = {"size": size, "channels": 3, "nz": 7, "ngf": 4, "ndf": 6}
-    players = networks.build({"name": "dcgan", **sizes})
+@pytest.mark.parametrize("size", SIZES)
+@pytest.mark.parametrize(("ngf", "ndf"), [(1, 1), (3, 2), (2, 5)])
+@pytest.mark.parametrize("name", FAMILIES)
+def test_weights_are_counted_as_they_are_built(name, size, ngf, ndf):
+    sizes = {"size": size, "channels": 3, "nz": 7, "ngf": ngf, "ndf": ndf}
+    players = networks.build({"name": name, **sizes})
+    built = sum(p.numel() for player in players for p in player.parameters() if p.ndim > 1)
+    assert networks.FAMILIES[name].weights(**sizes) == built
+
+
+@pytest.mark.parametrize("norm", ["none", "spectral"])
+def test_another_norm_leaves_the_count_of_weights(norm):
+    sizes = {"size": 64, "channels": 3, "nz": 7, "ngf": 4, "ndf": 6}
+    players = networks.build({"name": "dcgan", "norm": norm, **sizes})
     built = sum(p.numel() for player in players for p in player.parameters() if p.ndim == 4)
-    assert dcgan.weights(**sizes) == built
+    assert networks.FAMILIES["dcgan"].weights(**sizes) == built
+
+
+@pytest.mark.parametrize("norm", ["none", "spectral"])
+def test_no_batch_norm_in_d_with_another_norm(norm):
+    generator, discriminator = build(norm=norm)
+    assert not any(isinstance(m, NORMALISING) for m in discriminator.modules())
+    assert any(isinstance(m, nn.BatchNorm2d) for m in generator.modules())
+    convolutions = [m for m in discriminator.modules() if isinstance(m, nn.Conv2d)]
+    assert all(m.bias is not None for m in convolutions)
+    normalised = [nn.utils.parametrize.is_parametrized(m, "weight") for m in convolutions]
+    assert normalised == [norm == "spectral"] * len(convolutions)
+
+
+@pytest.mark.parametrize(("name", "norm"), ALONE)
+def test_an_image_is_judged_apart_from_its_batch(name, norm):
+    _, discriminator = build(name=name, norm=norm)
+    discriminator.train(
+        norm != "spectral"
+    )  # whose power iteration goes on at each pass in training
+    images = torch.rand(4, 3, 32, 32) * 2 - 1
+    together = discriminator(images)
+    alone = torch.cat([discriminator(one[None]) for one in images])
+    assert torch.allclose(together, alone, rtol=1e-4, atol=1e-6)
+    assert together.std() > 0
+
+
+def test_with_batch_norm_an_image_is_judged_beside_its_batch():
+    _, discriminator = build(norm="batch")
+    images = torch.rand(4, 3, 32, 32) * 2 - 1
+    other = torch.cat([images[:1], images[1:] / 9])
+    assert not torch.allclose(discriminator(images)[0], discriminator(other)[0], rtol=1e-2)
+
+
+@pytest.mark.parametrize(("name", "usual"), [("dcgan", "batch"), ("residual", "none")])
+def test_a_description_without_a_norm_has_the_familys_usual_one(name, usual):
+    torch.manual_seed(0)
+    old = build(name=name)
+    torch.manual_seed(0)
+    new = build(name=name, norm=usual)
+    for a, b in zip(old, new, strict=True):
+        assert a.state_dict().keys() == b.state_dict().keys()
+        assert all(torch.equal(v, b.state_dict()[k]) for k, v in a.state_dict().items())
+
+
+@pytest.mark.parametrize("norm", ["layer", "", None, 1, ["batch"]], ids=str)
+@pytest.mark.parametrize("name", FAMILIES)
+def test_an_unknown_norm_is_refused(name, norm):
+    with pytest.raises(InputError, match=rf"discriminator of {name} has a norm of"):
+        build(name=name, norm=norm)
+
+
+@pytest.mark.parametrize("norm", ["batch", "spectral"])
+def test_the_residual_family_takes_no_norm(norm):
+    with pytest.raises(InputError, match="norm of none"):
+        build(name="residual", norm=norm)
+
+
+@pytest.mark.parametrize("size", SIZES)
+def test_the_residual_family_normalises_nothing(size):
+    for network in build(size, name="residual"):
+        assert not any(isinstance(m, NORMALISING) for m in network.modules())
+        assert not list(network.buffers())
+
+
+def blocks(network):
+    return [m for m in network.modules() if isinstance(m, residual.Block)]
+
+
+@pytest.mark.parametrize("size", [28, 64])
+def test_each_block_begins_as_the_identity(size):
+    for network in build(size, name="residual"):
+        assert len(blocks(network)) == {28: 3, 64: 5}[size]  # one a size of map
+        for block in blocks(network):
+            x = torch.randn(2, block.enter.in_channels, 5, 5)
+            assert torch.equal(block(x), x)
+
+
+def test_a_block_can_leave_the_identity():
+    block = residual.Block(4, 3)
+    x = torch.randn(2, 4, 5, 5)
+    block(x).square().sum().backward()
+    assert block.leave.weight.grad.abs().max() > 0
+    block.leave.weight.data.normal_()
+    change = block(x) - x
+    assert change.abs().mean() > 0.01
+    # One 3×3 convolution between two of 1×1: a pixel reaches its neighbours and no further.
+    y = x.clone()
+    y[:, :, 2, 2] += 1
+    moved = (block(y) - block(x)).abs().sum((0, 1)) > 1e-6
+    assert moved[1:4, 1:4].all()
+    assert moved.sum() == 9
+
+
+def test_widths_of_the_residual_family_double_up_to_eight():
+    assert residual.widths(28, 3) == [12, 6, 3]
+    assert residual.widths(256, 3) == [24, 24, 24, 24, 12, 6, 3]
+
+
+@pytest.mark.parametrize("size", [28, 64])
+def test_features_of_the_residual_family_are_what_its_head_reads(size):
+    _, discriminator = build(size, name="residual")
+    images = torch.rand(2, 3, size, size) * 2 - 1
+    features = discriminator.features(images)
+    assert features.shape == (2, discriminator.head.in_features)
+    assert torch.allclose(discriminator.head(features).flatten(), discriminator(images))
+
+
+@pytest.mark.parametrize(("name", "norm"), [("dcgan", "batch"), *ALONE])
+@pytest.mark.parametrize("size", [128, 256])
+def test_gradients_reach_the_first_layers_of_big_networks(name, size, norm):
+    generator, discriminator = build(size, ngf=4, ndf=4, name=name, norm=norm)
+    images = generator(torch.randn(2, 10))
+    logits = discriminator(images)
+    logits.sum().backward()
+    assert torch.isfinite(images).all()
+    assert images.std() > 0.01
+    for network in (generator, discriminator):
+        first = next(p for p in network.parameters() if p.ndim == 4)
+        assert torch.isfinite(first.grad).all()
+        assert first.grad.abs().max() > 1e-6
+
+
+@pytest.mark.parametrize("size", [28, 64])
+def test_every_parameter_of_the_residual_family_takes_part(size):
+    players = build(size, name="residual")
+    for player in players:
+        for block in blocks(player):  # behind a zero nothing is learned in the first step
+            block.leave.weight.data.normal_(0, 0.1)
+    generator, discriminator = players
+    discriminator(generator(torch.randn(4, 10))).square().sum().backward()
+    for network in players:
+        for name, parameter in network.named_parameters():
+            assert parameter.grad.abs().max() > 0, name

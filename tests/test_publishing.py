@@ -1,0 +1,142 @@
+"""From a run to a checkpoint: what is published, and what a kill in between leaves."""
+
+import os
+import shutil
+import signal
+from pathlib import Path
+
+import pytest
+import torch
+from PIL import Image
+from torch import nn
+
+from gan_core import card, checkpoint, publishing, state, training_set
+from gan_core.errors import InputError
+from test_state import die_at, forked, prepare, script
+from test_trainer import train
+
+ABOUT = {"licence": "CC0", "use": "Tests.", "command": "python -m gan_core train"}
+
+
+@pytest.fixture
+def published(make_set, tmp_path):
+    data = make_set("set")
+    train(data, tmp_path / "run")
+    publishing.publish(tmp_path / "run", tmp_path / "model", name="tiny", data=data, **ABOUT)
+    return tmp_path / "model"
+
+
+def test_a_published_run_loads_and_draws(published, tmp_path):
+    data = training_set.load(tmp_path / "set")
+    model = checkpoint.load(published)
+    assert model.name == "tiny"
+    assert model.generate(model.prior.sample(3)).shape == (3, 32, 32, 3)
+    assert model.realness(data.images[:3]).shape == (3,)
+    training = model.card["training"]
+    assert (training["kimg"], training["batch"], training["lr_d"]) == (0.064, 8, 2e-4)
+    assert training["fast"] == {"precision": "fp32", "layout": "channels_last"}
+    assert model.card["objective"] == "non-saturating"
+    assert model.card["licence"] == "CC0"
+    assert model.card["training_set"]["fingerprint"] == data.fingerprint
+
+
+def test_what_is_published_is_the_average_with_statistics_that_fit(published, tmp_path):
+    model = checkpoint.load(published)
+    tensors, _ = state.read(tmp_path / "run" / "state.safetensors")
+    for name, parameter in model.generator.named_parameters():
+        assert torch.equal(parameter, tensors[f"average/{name}"]), name
+    sent = []
+    norms = [m for m in model.generator.modules() if isinstance(m, nn.BatchNorm2d)]
+    for norm in norms:
+        norm.register_forward_hook(lambda m, x, y: sent.append((m, x[0])))
+    model.synthesize(model.prior.sample(64, seed=5))
+    assert len(sent) == len(norms)
+    for norm, x in sent:
+        assert (x.mean((0, 2, 3)) - norm.running_mean).abs().max() < 0.35 * x.std()
+        ratio = x.var((0, 2, 3)) / norm.running_var
+        assert ratio.min() > 0.6
+        assert ratio.max() < 1.6
+
+
+def test_the_best_snapshot_is_published_where_there_is_one(make_set, tmp_path):
+    data, run = make_set(), tmp_path / "run"
+    train(data, run, kimg=0.016)
+    shutil.copy(run / "state.safetensors", tmp_path / "earlier")
+    train(data, run, kimg=0.032)
+    assert publishing.read(run)[1]["position"] == 32
+    shutil.copy(tmp_path / "earlier", run / "best.safetensors")
+    publishing.publish(run, tmp_path / "model", name="tiny", data=data, **ABOUT)
+    assert checkpoint.load(tmp_path / "model").card["training"]["kimg"] == 0.016
+
+
+def test_without_a_run_there_is_nothing_to_publish(make_set, tmp_path):
+    with pytest.raises(InputError, match=r"state\.safetensors"):
+        publishing.publish(tmp_path, tmp_path / "model", name="x", data=make_set(), **ABOUT)
+    assert not (tmp_path / "model").exists()
+
+
+@pytest.mark.parametrize("family", [{}, {"architecture": "residual", "objective": "wgan-gp"}])
+def test_the_card_tells_the_recipe(make_set, tmp_path, family):
+    data = make_set()
+    train(data, tmp_path / "run", kimg=0.008, **family)
+    publishing.publish(tmp_path / "run", tmp_path / "model", name="tiny", data=data, **ABOUT)
+    text = card.write(tmp_path / "model").read_text("utf-8")
+    told = [family.get("objective", "non-saturating"), "tiny", "CC0", "samples.png"]
+    told += ["python -m gan_core train", family.get("architecture", "dcgan").upper()]
+    assert [part for part in told if part not in text] == []
+    with Image.open(tmp_path / "model" / "samples.png") as samples:
+        assert samples.size == (8 * 32, 8 * 32)
+
+
+# --- Killed in between. ---
+
+
+def publish_often(folder):
+    """Publish a longer run over nothing and over a shorter one, killed at every file touched."""
+    folder = Path(folder)
+    data, out = prepare(folder), folder / "model"
+    small = {"ngf": 1, "ndf": 1}
+    for name, kimg in (("short", 0.008), ("long", 0.016)):
+        train(data, folder / name, kimg=kimg, **small)
+
+    def publish(name):
+        publishing.publish(folder / name, out, name="tiny", data=data, **ABOUT)
+
+    def kimg():
+        return checkpoint.load(out).card["training"]["kimg"]
+
+    publish("short")
+    shutil.copytree(out, folder / "before")
+    usual = sorted(file.name for file in out.iterdir())
+    for starts_from, least_kills in ((None, 5), (folder / "before", 5)):
+        seen, event, status = [], 0, None
+        while status != 0:
+            event += 1
+            shutil.rmtree(out)
+            if starts_from:
+                shutil.copytree(starts_from, out)
+
+            def work(event=event):
+                die_at(event, out)
+                publish("long")
+
+            child = forked(work)
+            status = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+            assert status in (0, -signal.SIGKILL)
+            if (out / "model.json").exists():
+                seen.append(kimg())
+            else:
+                assert starts_from is None
+            if status:  # what comes after finds nothing in its way
+                name = "short" if event % 2 else "long"
+                publish(name)
+                assert kimg() == {"short": 0.008, "long": 0.016}[name]
+            assert sorted(file.name for file in out.iterdir()) == usual
+        assert event > least_kills
+        assert seen == sorted(seen)  # the shorter run until a moment, the longer one from then on
+        assert seen[-1] == 0.016
+        assert starts_from is None or seen[0] == 0.008
+
+
+def test_a_kill_while_publishing_leaves_the_checkpoint_before_or_the_new_one(python, tmp_path):
+    script(python, "publish_often", tmp_path, module="test_publishing")

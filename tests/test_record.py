@@ -1,0 +1,135 @@
+"""What a run tells: the log, and TensorBoard's files as TensorBoard itself reads them."""
+
+import io
+import sys
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from gan_core import record
+from gan_core.errors import InputError
+from test_trainer import LOSSES, lines, train
+
+# --- The log. ---
+
+
+def test_a_line_tells_where_and_what(tmp_path):
+    log = record.Log(tmp_path / "log.jsonl", 0)
+    log.line(1500, d_loss=1.23456789, images=3)
+    log.line(3000, name="x")
+    assert record.read_log(log.path) == [
+        {"kimg": 1.5, "d_loss": 1.23457, "images": 3},
+        {"kimg": 3.0, "name": "x"},
+    ]
+
+
+def test_lines_after_a_position_are_taken_back(tmp_path):
+    log = record.Log(tmp_path / "log.jsonl", 0)
+    for position in (1, 2, 3):
+        log.line(position * 1000)
+    log.take_back(2999)
+    log.line(4000)
+    assert [line["kimg"] for line in record.read_log(log.path)] == [1, 2, 4]
+    record.Log(log.path, 1000)
+    assert [line["kimg"] for line in record.read_log(log.path)] == [1]
+    assert [file.name for file in tmp_path.iterdir()] == ["log.jsonl"]
+
+
+def test_a_line_at_the_position_itself_stays_whatever_it_is(tmp_path):
+    log = record.Log(tmp_path / "log.jsonl", 0)
+    for position in range(2000, 2100):  # 2.007 · 1000 is a little more than 2007
+        log.line(position)
+        log.take_back(position)
+    assert [round(line["kimg"] * 1000) for line in record.read_log(log.path)] == [
+        *range(2000, 2100)
+    ]
+
+
+@pytest.mark.parametrize("broken", ['{"kimg": 0.0', "", "5", '{"other": 1}', "\x00\x00"])
+def test_a_line_that_a_kill_cut_in_half_is_left_out(tmp_path, broken):
+    path = tmp_path / "log.jsonl"
+    path.write_text('{"kimg": 1.0}\n' + broken + "\n" + '{"kimg": 2.0}\n' + broken)
+    log = record.Log(path, 5000)
+    log.line(3000)
+    assert path.read_text() == '{"kimg": 1.0}\n{"kimg": 2.0}\n{"kimg": 3.0}\n'
+
+
+def test_a_log_that_is_not_there_has_no_lines(tmp_path):
+    assert record.read_log(tmp_path / "log.jsonl") == []
+
+
+def test_a_run_that_goes_on_tells_each_step_once(make_set, tmp_path):
+    data, run = make_set(), tmp_path / "run"
+    train(data, run, log_kimg=0.016)
+    with open(run / "log.jsonl", "a") as file:
+        file.write('{"kimg": 0.08}\n{"kimg": 0.0')
+    train(data, run, kimg=0.096, log_kimg=0.016)
+    told = [line["kimg"] for line in lines(run) if "d_loss" in line]
+    assert told == [0.016, 0.032, 0.048, 0.064, 0.08, 0.096]
+
+
+# --- TensorBoard. ---
+
+
+def events(folder):
+    accumulator = pytest.importorskip("tensorboard.backend.event_processing.event_accumulator")
+    read = accumulator.EventAccumulator(str(folder), {"scalars": 0, "images": 0, "histograms": 0})
+    return read.Reload()
+
+
+@pytest.fixture
+def board_run(make_set, tmp_path):
+    pytest.importorskip("tensorboard")
+    data, run = make_set(), tmp_path / "run"
+    options = {"log_kimg": 0.016, "grid_kimg": 0.032, "tensorboard": True}
+    train(data, run, kimg=0.032, **options)
+    train(data, run, **options)
+    return run
+
+
+def test_tensorboard_shows_the_scalars_of_the_log(board_run):
+    read = events(board_run / "tensorboard")
+    assert {*LOSSES, "images_per_second", "hours", "diversity"} <= set(read.Tags()["scalars"])
+    for name in LOSSES:
+        shown = {event.step: event.value for event in read.Scalars(name)}
+        told = {round(x["kimg"] * 1000): x[name] for x in lines(board_run) if name in x}
+        assert shown == pytest.approx(told, abs=1e-4)
+        assert list(shown) == [16, 32, 48, 64]
+
+
+def test_tensorboard_shows_the_grid_of_fixed_noise(board_run):
+    shown = events(board_run / "tensorboard").Images("samples")
+    assert [event.step for event in shown] == [32, 64]
+    grid = Image.open(io.BytesIO(shown[-1].encoded_image_string))
+    with Image.open(board_run / "samples" / "000000.png") as sample:
+        assert np.array_equal(np.asarray(grid), np.asarray(sample))
+
+
+def test_tensorboard_shows_how_d_judges_real_and_generated(board_run):
+    read = events(board_run / "tensorboard")
+    assert set(read.Tags()["histograms"]) == {"D/real", "D/generated"}
+    for name in ("D/real", "D/generated"):
+        shown = read.Histograms(name)
+        assert [event.step for event in shown] == [16, 32, 48, 64]
+        assert all(event.histogram_value.num == 8 for event in shown)  # a batch
+
+
+def test_what_came_after_the_snapshot_is_hidden(tmp_path):
+    pytest.importorskip("tensorboard")
+    board = record.board(tmp_path, 0)
+    for position in (10, 20, 30):
+        board.scalars(position, {"x": 1.0})
+    board.close()
+    board = record.board(tmp_path, 20)
+    board.scalars(30, {"x": 2.0})
+    board.close()
+    shown = [(event.step, event.value) for event in events(tmp_path).Scalars("x")]
+    assert shown == [(10, 1.0), (20, 1.0), (30, 2.0)]
+
+
+def test_without_tensorboard_one_sentence_says_what_to_install(tmp_path, monkeypatch):
+    monkeypatch.setitem(sys.modules, "torch.utils.tensorboard", None)
+    with pytest.raises(InputError, match="pip install tensorboard"):
+        record.board(tmp_path, 0)
+    assert list(tmp_path.iterdir()) == []
