@@ -130,7 +130,7 @@ def test_training_images_are_chosen_from_all_of_them(cheap):
     images = np.zeros((1000, 16, 16, 1), np.uint8)
     images[:, 0, 0] = (np.arange(1000) // 4)[:, None]
     distance = progress.Distance(images, 100, PRIOR, "cpu")
-    position = distance.reference[:, 0]
+    position = distance.features.extract(distance.images)[:, 0]
     assert len(np.unique(position)) > 80
     assert position.min() < 0.05 * position.max()
     assert (position > position.max() / 2).mean() == pytest.approx(0.5, abs=0.2)
