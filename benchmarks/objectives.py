@@ -52,27 +52,35 @@ def main():
 
 
 def run(name, data, options):
-    """Train one objective, or read what it gave; returns the row of the table and the curve."""
-    folder = Path(options.runs) / f"{training_set.read_card(data)['name']}-{name}"
-    kimg = options.kimg
-    trainer.train(
+    """Train one objective, or read what it gave; returns the row of the table."""
+    return train_and_read(
         data,
-        folder,
+        Path(options.runs) / f"{training_set.read_card(data)['name']}-{name}",
         objective=name,
-        **{"norm": "batch", "augment": "none", "nz": 64} | RUNS[name],
+        **{"norm": "batch", "augment": "none", "nz": 64, "ema_kimg": 2.0} | RUNS[name],
         ngf=options.width,
         ndf=options.width,
         batch=64,
-        kimg=kimg,
+        kimg=options.kimg,
         seed=options.seed,
         device=options.device,
         precision="fp32",
+        measure_kimg=options.kimg / 4,
+    )
+
+
+def train_and_read(data, folder, *, kimg, measure_kimg, **options):
+    """Train, or go on, or only read when it is there; the distances, diversity and speed."""
+    trainer.train(
+        data,
+        folder,
+        **options,
+        kimg=kimg,
         log_kimg=1.0,
         grid_kimg=kimg / 4,
-        measure_kimg=kimg / 4,
         snapshot_kimg=kimg / 4,
+        measure_kimg=measure_kimg,
         measure_n=N,
-        ema_kimg=2.0,
         patience_kimg=0,
     )
     lines = record.read_log(folder / "log.jsonl")
@@ -107,7 +115,7 @@ def table(name, result):
     lines = [
         f"{name}: {N} real images against {N} others: {FD} {result['floor']:.1f}",
         "",
-        f"| objective | {FD}, last | best (at kimg) | diversity | images/s |",
+        f"| | {FD}, last | best (at kimg) | diversity | images/s |",
         "|---|---|---|---|---|",
     ]
     for objective, row in result["objectives"].items():

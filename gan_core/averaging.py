@@ -33,6 +33,9 @@ def reestimate_batch_norm(generator, batches):
     contrast. batches: an iterable of float (N, nz). Leaves the generator in eval mode.
     """
     norms = [m for m in generator.modules() if isinstance(m, nn.BatchNorm2d)]
+    if not norms:
+        generator.eval()
+        return
     momenta = [m.momentum for m in norms]
     for norm in norms:
         norm.reset_running_stats()

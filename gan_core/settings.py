@@ -14,7 +14,8 @@ FREE += ("patience_kimg", "tensorboard", "device")
 
 POSITIVE = ("k", "batch", "kimg", "lr_g", "lr_d", "clip", "log_kimg", "grid_kimg", "snapshot_kimg")
 POSITIVE += ("penalty_every",)
-NOT_NEGATIVE = ("ema_kimg", "gp", "r1", "r2", "measure_kimg", "patience_kimg")
+WHOLE = ("k", "batch", "penalty_every", "measure_n", "seed")
+NOT_NEGATIVE = ("ema_kimg", "warmup_kimg", "gp", "r1", "r2", "measure_kimg", "patience_kimg")
 
 
 def check(data, settings):
@@ -48,6 +49,9 @@ def numbers(settings):
     for name in POSITIVE:
         if not 0 < settings[name] < math.inf:
             raise InputError(f"{name} is {settings[name]}; it must be greater than 0 and finite.")
+    for name in WHOLE:
+        if settings[name] != int(settings[name]):
+            raise InputError(f"{name} is {settings[name]}; it must be a whole number.")
     for name in NOT_NEGATIVE:
         if not 0 <= settings[name] < math.inf:
             raise InputError(f"{name} is {settings[name]}; it must not be negative or infinite.")
@@ -118,6 +122,10 @@ def combinations(settings):
             f"clip belongs to wgan; {objective} needs D's outputs to grow freely, "
             "and clipped weights would not let them."
         )
+    if settings["gp"] != GP and objective != "wgan-gp":
+        raise InputError(f"gp belongs to wgan-gp; for {objective} use r1 or r2.")
+    if settings["penalty_every"] != 1 and not penalty:
+        raise InputError("penalty_every is given, but no penalty; set r1 or r2, or use wgan-gp.")
     if settings["smoothing"] and not OBJECTIVES[objective].smooths:
         raise InputError(f"{objective} has no target for real images that smoothing could lower.")
     if settings["compile"] and penalty:
@@ -127,6 +135,7 @@ def combinations(settings):
 
 
 CLIP = 0.01  # the bound of the WGAN paper
+GP = 10.0  # the weight of the WGAN-GP paper
 
 
 def _usual_norm(settings):

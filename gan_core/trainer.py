@@ -8,8 +8,6 @@ distance that chooses which snapshot is kept, a log, and snapshots that a killed
 import copy
 import inspect
 import platform
-import signal
-import threading
 import time
 from pathlib import Path
 
@@ -34,7 +32,8 @@ from gan_core import (
 from gan_core.distributed import Draws, Team, share_batch_norm
 from gan_core.errors import InputError
 from gan_core.objectives import OBJECTIVES
-from gan_core.settings import CLIP, check
+from gan_core.pace import Due, Order, Stop, cool, set_step, warm
+from gan_core.settings import CLIP, GP, check
 
 ROLLBACKS = 3  # at most, when a number stops being one
 
@@ -57,12 +56,13 @@ def train(
     batch=64,  # images a step, over all processes
     lr_g=2e-4,  # Adam's step size for G
     lr_d=2e-4,  # Adam's step size for D; another than G's makes two time scales
+    warmup_kimg=0.0,  # thousands of images over which G's step size rises from 0
     cooldown=0.0,  # last share of the run over which both step sizes fall to 0, from 0 to 1
     beta1=0.5,  # Adam's decay of the first moment, for both
     beta2=0.999,  # Adam's decay of the second moment, for both
     smoothing=0.0,  # label smoothing, one-sided: the target for real images is 1 less this
     clip=CLIP,  # wgan only: bound of D's weights
-    gp=10.0,  # wgan-gp only: weight of the gradient penalty
+    gp=GP,  # wgan-gp only: weight of the gradient penalty
     r1=0.0,  # weight γ of ½‖∇D‖² on real images; 0 is off
     r2=0.0,  # weight γ of ½‖∇D‖² on generated images; 0 is off
     penalty_every=1,  # D steps from one penalty to the next, each weighted by as much
@@ -228,9 +228,9 @@ def train(
     clock, logged = time.monotonic(), order.position
     with Stop() as stop, bar:
         while order.position < total and not asked:
-            warmth = step_scale(order.position, total, cooldown)
-            set_step(generator_adam, lr_g * warmth)
-            set_step(discriminator_adam, lr_d * warmth)
+            scale = cool(order.position, total, cooldown)
+            set_step(generator_adam, lr_g * scale * warm(order.position, warmup_kimg))
+            set_step(discriminator_adam, lr_d * scale)
 
             # D: tell real images from generated ones; k times, on fresh images and noise each.
             for turn in range(k):
@@ -332,20 +332,22 @@ WON = 0.999  # share of pairs in which D puts the real image above the generated
 
 
 def begin(directory, generator, discriminator, settings):
-    """Give both networks the weights of a checkpoint; returns what the record tells of it.
+    """Give the networks the weights of a checkpoint; returns what the record tells of it.
 
-    Raises InputError when its networks are not those of the settings, or it has no discriminator.
+    A discriminator that it has not, or has in other sizes, begins anew (`warmup_kimg` then keeps G
+    still while D learns). Raises InputError when its generator is not that of the settings.
     """
     before = checkpoint.load(directory)
-    if before.card["architecture"] != settings["network"]:
-        raise InputError(
-            f"{directory} holds {before.card['architecture']}, not {settings['network']}; "
-            "give the same sizes to begin from it."
-        )
-    if before.discriminator is None:
-        raise InputError(f"{directory} has no discriminator, so training cannot begin from it.")
+    has, wants = before.card["architecture"], settings["network"]
+    for key in ("name", "size", "channels", "nz", "ngf"):
+        if has.get(key) != wants[key]:
+            raise InputError(
+                f"{directory} has {key} {has.get(key)}, not {wants[key]}; "
+                f"give the same {key} to begin from it."
+            )
     generator.load_state_dict(before.generator.state_dict())
-    discriminator.load_state_dict(before.discriminator.state_dict())
+    if before.discriminator is not None and has == wants:
+        discriminator.load_state_dict(before.discriminator.state_dict())
     shown = before.card["training"].get("kimg", 0)
     return {"begun_from": {"name": before.name, "hash": before.hash, "kimg": shown}}
 
@@ -361,18 +363,6 @@ def penalty(discriminator, real, fake, settings, draws):
     if settings["r2"]:
         total += settings["r2"] * regularisers.zero_centred(discriminator, fake)
     return total
-
-
-def step_scale(position, total, cooldown):
-    """What Adam's step sizes are multiplied with: 1, then linearly to 0 over the last share."""
-    if not cooldown:
-        return 1.0
-    return min(1.0, (total - position) / (cooldown * total))
-
-
-def set_step(adam, size):
-    for group in adam.param_groups:
-        group["lr"] = size
 
 
 def roll_back(path, parts, rng, settings, position, notes, bar):
@@ -416,75 +406,9 @@ def stop_when_won(wins, position, patience_kimg, notes, run):
         )
 
 
-class Stop:
-    """Ctrl-C or a polite kill, noticed between two steps; a second one ends the run at once."""
-
-    def __init__(self):
-        self.asked = False
-
-    def __enter__(self):
-        self.before = {}
-        if threading.current_thread() is threading.main_thread():  # only it may handle signals
-            for number in (signal.SIGINT, signal.SIGTERM):
-                self.before[number] = signal.signal(number, self.ask)
-        return self
-
-    def ask(self, number, frame):
-        self.asked = True
-        self.__exit__()
-
-    def __exit__(self, *error):
-        for number, handler in self.before.items():
-            signal.signal(number, handler)
-
-
 def finite(*tensors):
     """Whether every number in the tensors is one; waits for the device once."""
     return bool(torch.stack([t.detach().isfinite().all() for t in tensors]).all())
-
-
-class Order:
-    """The order of the data: each epoch is a permutation that follows from the seed and its number.
-
-    Nothing but the position needs saving. Indices run on across the end of an epoch.
-    """
-
-    def __init__(self, n, seed, position=0, device="cpu"):
-        self.n, self.seed, self.position, self.device = n, seed, position, device
-        self.epoch, self.permutation = None, None
-
-    def take(self, count):
-        """The next `count` indices, int64 (count,)."""
-        taken = []
-        while count:
-            epoch, offset = divmod(self.position, self.n)
-            if epoch != self.epoch:
-                stream = np.random.RandomState([self.seed, epoch])
-                permutation = torch.from_numpy(stream.permutation(self.n))
-                self.epoch, self.permutation = epoch, permutation.to(self.device)
-            part = self.permutation[offset : offset + count]
-            taken.append(part)
-            self.position += len(part)
-            count -= len(part)
-        return torch.cat(taken)
-
-
-class Due:
-    """Tells which of several periodic jobs are due; periods in kimg, 0 being never."""
-
-    def __init__(self, position, **kimg):
-        self.periods = {name: int(period * 1000) for name, period in kimg.items() if period}
-        self.periods = {name: max(1, period) for name, period in self.periods.items()}
-        self.reset(position)
-
-    def reset(self, position):
-        self.done = {name: position // period for name, period in self.periods.items()}
-
-    def __call__(self, position):
-        now = [n for n, period in self.periods.items() if position // period > self.done[n]]
-        for name in now:
-            self.done[name] = position // self.periods[name]
-        return now
 
 
 def fit_average(average, prior, device, batches=40, batch=64):

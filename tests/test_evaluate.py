@@ -6,6 +6,7 @@ import shutil
 import numpy as np
 import pytest
 
+from gan_core import card as model_card
 from gan_core import checkpoint, distances, evaluate, features, files, latent, training_set
 from gan_core.errors import InputError
 from support import pictures
@@ -310,3 +311,23 @@ def test_with_the_real_network(make_pair, capsys):
     assert samples["n_of"] == samples["n_to"] == floor["n_of"] == floor["n_to"] == 16
     again = evaluate.evaluate(model, data=str(data), n=16, k=3)
     assert again == result
+
+
+def test_the_card_shows_what_was_measured(make_checkpoint):
+    directory = make_checkpoint()
+    assert evaluate.kept(checkpoint.read_card(directory)) is None
+    assert evaluate.headline(checkpoint.read_card(directory)) == {}
+    numbers = [
+        {"measure": "FD-X", "value": 31.26, "of": "samples", "n_of": 900},
+        {"measure": "FD-X", "value": 7.04, "of": "training", "n_of": 800},
+    ]
+    numbers = [number | {"to": "training", "n_to": 850} for number in numbers]
+    entry = {"features": "X", "numbers": numbers, "versions": {"features": "X 1"}}
+    entry |= {"name": "m", "model": "abc", "training_set": "def", "n": 900, "seed": 0}
+    card = {"name": "m", "metrics": {"X": entry | {"psi": 1.0, "k": 5}}}
+    words = evaluate.headline(card)["FD-X"]
+    assert words.startswith("31.3 (900 samples, 850 training images)")
+    assert words.endswith("7.0")
+    shown = model_card.distances(card)
+    assert "| FD-X | 31.26 | 900 samples | 850 training |" in shown
+    assert "python -m gan_core evaluate checkpoints/m" in model_card.distances({"name": "m"})

@@ -9,7 +9,7 @@ import torch
 from PIL import Image
 from torch import nn
 
-from gan_core import averaging, networks, progress, publishing, trainer
+from gan_core import averaging, checkpoint, networks, pace, progress, publishing, trainer
 from gan_core import state as states
 from gan_core.errors import InputError
 
@@ -642,6 +642,48 @@ def test_a_period_shorter_than_a_step_falls_due_at_every_step_and_one_of_0_never
 
 
 def test_step_sizes_fall_to_0_over_the_last_share():
-    scales = [trainer.step_scale(position, 100, 0.5) for position in (0, 50, 75, 100)]
+    scales = [pace.cool(position, 100, 0.5) for position in (0, 50, 75, 100)]
     assert scales == [1.0, 1.0, 0.5, 0.0]
-    assert trainer.step_scale(99, 100, 0.0) == 1.0
+    assert pace.cool(99, 100, 0.0) == 1.0
+
+
+def begun_from(make_checkpoint, make_set, tmp_path, **options):
+    """A run of one step that begins from an untrained checkpoint; the two, loaded."""
+    directory = make_checkpoint()
+    data = make_set(n=16)
+    sizes = {"ngf": 4, "ndf": 4, "nz": 8} | options
+    run = tmp_path / "onwards"
+    still = {"lr_g": 1e-12, "lr_d": 1e-12, "batch": 8, "kimg": 0.008}
+    fixed = {"precision": "fp32", "layout": "contiguous", "begin_from": str(directory)}
+    trainer.train(data, run, **sizes, **still, **fixed)
+    return checkpoint.load(directory), states.read(run / "state.safetensors")
+
+
+def test_a_run_begins_with_the_networks_of_a_checkpoint(make_checkpoint, make_set, tmp_path):
+    before, (tensors, notes) = begun_from(make_checkpoint, make_set, tmp_path)
+    for name, network in {"generator": before.generator, "average": before.generator}.items():
+        for key, weight in network.named_parameters():
+            assert torch.allclose(tensors[f"{name}/{key}"], weight, atol=1e-6)
+    for key, weight in before.discriminator.named_parameters():
+        assert torch.allclose(tensors[f"discriminator/{key}"], weight, atol=1e-6)
+    assert notes["record"]["begun_from"]["hash"] == before.hash
+
+
+def test_beginning_from_other_sizes_is_refused(make_checkpoint, make_set, tmp_path):
+    with pytest.raises(InputError, match="give the same ngf to begin from it"):
+        begun_from(make_checkpoint, make_set, tmp_path, ngf=8)
+
+
+@pytest.mark.parametrize("options", [{"ndf": 8}, {"norm": "none"}])
+def test_a_discriminator_of_other_sizes_begins_anew(make_checkpoint, make_set, tmp_path, options):
+    before, (tensors, _) = begun_from(make_checkpoint, make_set, tmp_path, **options)
+    for key, weight in before.generator.named_parameters():
+        assert torch.allclose(tensors[f"generator/{key}"], weight, atol=1e-6)
+    head = tensors["discriminator/head.weight"]
+    old = before.discriminator.head.weight
+    assert head.shape != old.shape or not torch.allclose(head, old, atol=1e-3)
+
+
+def test_g_warms_up_from_standing_still():
+    assert [pace.warm(n, 10.0) for n in (0, 2500, 10_000, 50_000)] == [0, 0.25, 1, 1]
+    assert pace.warm(0, 0.0) == 1

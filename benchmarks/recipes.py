@@ -1,0 +1,53 @@
+"""A small sweep: which way of training gets nearest to the faces in the same number of images.
+
+    python benchmarks/recipes.py data/faces [--kimg 40] [--json]
+
+Each row trains DCGAN (ngf 32, ndf 24, batch 32, non-saturating but where it says otherwise, mirror
+and translation as augmentation) from the same seed, and is measured as benchmarks/objectives.py
+does it. A run that is there already is read, not repeated. A sweep this short tells who is quick,
+not who is best in the end.
+"""
+
+import argparse
+import json
+from pathlib import Path
+
+from objectives import N, floor, table, train_and_read
+
+RUNS = {
+    "base": {},
+    "ttur": {"lr_d": 1e-4, "lr_g": 4e-4},
+    "sn": {"objective": "hinge", "norm": "spectral"},
+    "r1": {"norm": "none", "r1": 1.0, "penalty_every": 4},
+    "r1-weak": {"norm": "none", "r1": 0.05, "penalty_every": 8, "lr_d": 4e-4, "lr_g": 4e-4},
+}
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser.add_argument("data", help="packed training set")
+    parser.add_argument("--kimg", type=float, default=40.0, help="length of each run")
+    parser.add_argument("--runs", default="runs/sweep", help="folder of the runs")
+    parser.add_argument("--json", action="store_true", help="end with one JSON object")
+    options = parser.parse_args()
+    rows = {}
+    for name, chosen in RUNS.items():
+        rows[name] = train_and_read(
+            options.data,
+            Path(options.runs) / name,
+            ngf=32,
+            ndf=24,
+            batch=32,
+            kimg=options.kimg,
+            measure_kimg=options.kimg / 2,
+            **chosen,
+        )
+        rows[name]["options"] = chosen
+    result = {"floor": floor(options.data, "cpu"), "objectives": rows}
+    print(table(Path(options.data).name, result))
+    if options.json:
+        print(json.dumps({"protocol": {"kimg": options.kimg, "n": N}, "results": result}))
+
+
+if __name__ == "__main__":
+    main()
