@@ -296,7 +296,6 @@ def test_leftovers_of_a_killed_run_are_cleared_away(data, tmp_path):
         ("objective", "minimax"),
         ("smoothing", 0.1),
         ("cooldown", 0.5),
-        ("penalty_every", 2),
         ("norm", "none"),
         ("augment", ""),
         ("prior", "uniform"),
