@@ -2,6 +2,7 @@
 
 import argparse
 import inspect
+import os
 import re
 import shlex
 import signal
@@ -75,6 +76,8 @@ def train(
     if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}", name):
         raise InputError(f"The name {name!r} may hold only letters, digits, '.', '_' and '-'.")
     options = recipes.options(recipe, data) | options
+    if dry_run and distributed.size() > 1:
+        raise InputError("A dry run times one process; start it without torchrun.")
     if dry_run:
         print(dry.describe(data, options))
         return
@@ -83,16 +86,25 @@ def train(
         before = checkpoint.read_card(out)["training_set"].get("fingerprint")
         if before != training_set.read_card(data)["fingerprint"]:
             raise InputError(f"{out} was trained on other images than {data}; use another name.")
+    if (out / "model.json").exists() and not (run / "state.safetensors").exists():
+        raise InputError(
+            f"{out} holds a model already, and there is no run of it in {runs}; "
+            "use another --name, or remove it first."
+        )
+    check_writable(checkpoints)
     shown = trainer.train(data, run, **options)
-    if shown < (trainer.DEFAULTS | options)["kimg"] * 1000:
+    if shown < round((trainer.DEFAULTS | options)["kimg"] * 1000):
         print(f"Stopped at {shown / 1000:.1f} kimg; the same command goes on from {run}.")
-        return
+        raise KeyboardInterrupt
     if not distributed.leads():
         return
     about = {"name": name, "data": data, "licence": licence, "use": use, "command": command}
-    publishing.publish(run, out, **about)
+    kimg = publishing.publish(run, out, **about)
     card.write(out)
-    print(f"{out}: load it with gan_core.load, or see it with python -m explorer")
+    print(
+        f"{out}: the snapshot at {kimg:g} of {shown / 1000:g} kimg; "
+        "load it with gan_core.load, or see it with python -m explorer"
+    )
 
 
 def sample(
@@ -185,6 +197,15 @@ def embed(
         raise InputError(f"{data} is not the set that {model} was trained on.")
     training_set.embed(data, Path(model) / "training_set")
     print(f"{model}: the training set travels with it")
+
+
+def check_writable(folder):
+    """Raise InputError before hours are spent on what a folder could not keep; makes nothing."""
+    there = Path(folder).absolute()
+    while not there.exists():
+        there = there.parent
+    if not there.is_dir() or not os.access(there, os.W_OK):
+        raise InputError(f"{there} cannot be written to; choose another folder than {folder}.")
 
 
 def check_scale(scale):

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from gan_core import checkpoint, evaluate, media
+from gan_core import checkpoint, evaluate, media, networks
 
 TEMPLATE = """# {name}
 
@@ -25,6 +25,7 @@ Seeds 0 to 63, row by row, ψ = 1, unselected:
 | Time | {hours:.1f} hours on {hardware} (PyTorch {torch}) |
 | Augmentation | {augment} |
 | Adam | G {lr_g:g}, D {lr_d:g}, β {beta1:g}, {beta2:g}; {batch} images a step; k = {k} |
+| Discriminator | {regularisation} |
 | Averaging | EMA with a half-life of {ema_kimg:g} kimg; batch-norm statistics re-estimated on it |
 | Licence | {licence} |
 | Training images | {data_licence} |
@@ -75,6 +76,7 @@ def write(directory):
         data_command=data.get("command") or "# the training set's command was not recorded",
         data_licence=data["licence"] or "not told",
         distances=distances(card),
+        regularisation=regularisation(sizes, training),
         g_parameters=parameters(model.generator),
         d_parameters=parameters(model.discriminator) if model.discriminator else 0,
         **{key: value for key, value in training.items() if key not in REPEATED},
@@ -85,6 +87,28 @@ def write(directory):
 
 # The training record names these too; the card takes them from model.json itself.
 REPEATED = ("architecture", "prior", "objective")
+
+
+def regularisation(sizes, training):
+    """What keeps D in bounds, and what the run began from, in words."""
+    words = [f"norm {sizes.get('norm') or networks.FAMILIES[sizes['name']].NORMS[0]}"]
+    for key, name in {"r1": "R1", "r2": "R2"}.items():
+        if training.get(key):
+            words.append(f"{name} {training[key]:g} every {training['penalty_every']} steps")
+    if training.get("smoothing"):
+        words.append(f"label smoothing {training['smoothing']:g}")
+    if training.get("cooldown"):
+        words.append(f"step sizes to 0 over the last {training['cooldown']:.0%}")
+    if training.get("begun_from"):
+        before = training["begun_from"]
+        words.append(f"begun from {before['name']} {before['hash']} at {before['kimg']:g} kimg")
+    if training.get("best"):
+        best = training["best"]
+        words.append(
+            f"this snapshot, at {best['kimg']:g} kimg, had the smallest {best['name']} of the run "
+            f"({best['distance']:.1f} at N = {best['n']:,})"
+        )
+    return "; ".join(words)
 
 
 def distances(card):

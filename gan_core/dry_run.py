@@ -7,8 +7,10 @@ from pathlib import Path
 import torch
 
 from gan_core import networks, record, settings, trainer
+from gan_core.errors import InputError
 
-STEPS = 8  # that are timed; the first of them are slower and left out
+WARM = 2  # first steps, which are slower and left out
+STEPS = 6  # that are timed, at least
 
 
 def describe(data, options):
@@ -40,8 +42,8 @@ def describe(data, options):
         f"{count:,} training images: {images.nbytes / 2**20:,.0f} MiB",
         f"Weights, gradients, Adam's moments, G's average: {kept:,.0f} MiB",
         f"What a step of {asked['batch']} images keeps: about {step_bytes / 2**20:,.0f} MiB",
-        f"{rate:,.0f} images a second on {asked['device']}, the median of {STEPS - 2} steps "
-        f"just timed: {asked['kimg']:,g} kimg in {hours}",
+        f"{rate:,.0f} images a second on {asked['device']}, of steps timed just now: "
+        f"{asked['kimg']:,g} kimg in {hours}, and what grids and distances take",
     ]
     return "\n".join(lines)
 
@@ -61,8 +63,9 @@ def layers(network, given):
 
         return hook
 
-    for module in network.modules():
-        if not any(module.children()):
+    for path, module in network.named_modules():
+        parts = {name for name, _ in module.named_children()} - {"parametrizations"}
+        if not parts and "parametrizations" not in path:  # of spectral norm
             handles.append(module.register_forward_hook(note(type(module).__name__)))
     with torch.no_grad():
         network(given)
@@ -78,18 +81,18 @@ def table(rows):
 
 
 def measure_rate(data, options):
-    """Images a second: the median of a few steps of the real loop, in a folder that is removed."""
+    """Images a second over a few steps of the real loop, in a folder that is removed."""
     step = options["k"] * options["batch"] / 1000
-    short = {"kimg": STEPS * step, "log_kimg": step, "measure_kimg": 0, "tensorboard": False}
+    steps = WARM + max(STEPS, options["penalty_every"])  # a whole period of a lazy penalty
+    short = {"kimg": steps * step, "log_kimg": step, "measure_kimg": 0, "tensorboard": False}
     with tempfile.TemporaryDirectory() as folder:
         run = Path(folder) / "timing"
         trainer.train(data, run, **(options | short))
-        rates = [
-            line["images_per_second"]
-            for line in record.read_log(run / "log.jsonl")
-            if "wins" in line
-        ]
-    return statistics.median(rates[2:])
+        lines = record.read_log(run / "log.jsonl")
+    rates = [line["images_per_second"] for line in lines if "images_per_second" in line]
+    if len(rates) <= WARM:
+        raise InputError("The timing was interrupted; start the dry run again.")
+    return statistics.harmonic_mean(rates[WARM:])
 
 
 def duration(seconds):

@@ -214,7 +214,7 @@ def numbers(name, samples, real, unseen, half, k):
     for of, fakes in {"samples": samples[:half], "training": second}.items():
         for measure, value in distances.neighbours(first, fakes, k).items():
             add(f"{measure}-{name}", value, of, half, "training", half)
-    ratio = distances.diversity(samples[:half]) / distances.diversity(first)
+    ratio = distances.diversity(samples[:half]) / max(distances.diversity(first), 1e-12)
     add(f"diversity-{name}", ratio, "samples", half, "training", half)
     return found
 

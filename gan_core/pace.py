@@ -1,6 +1,7 @@
 """What comes when in a run: the order of the data, periodic jobs, step sizes, and when to stop."""
 
 import signal
+import sys
 import threading
 
 import numpy as np
@@ -83,6 +84,7 @@ class Stop:
 
     def ask(self, number, frame):
         self.asked = True
+        print("\nStopping after this step; once more stops at once.", file=sys.stderr)
         self.__exit__()
 
     def __exit__(self, *error):

@@ -12,8 +12,8 @@ COLLAPSED = 0.5  # below this share of the training images' diversity a run says
 class Distance:
     """FD-EffNetLite0 of an averaged generator against a fixed part of the training images.
 
-    Fréchet distance (Heusel et al. 2017) in the features of EfficientNet-Lite0, n samples of the
-    seeds from 0 against n training images. At small n it is biased upwards, alike for every
+    Fréchet distance (Heusel et al. 2017) in the features of EfficientNet-Lite0, n samples of
+    fixed seeds against n training images. At small n it is biased upwards, alike for every
     snapshot: good for choosing among them, not for comparing with other models (see evaluate.py).
     """
 
@@ -28,7 +28,8 @@ class Distance:
     def __call__(self, generator):
         if self.reference is None:  # only now: it takes half a minute, and short runs never ask
             self.reference = self.features.extract(np.asarray(self.images))
-        z = torch.from_numpy(self.prior.sample(self.n, seed=0))
+        # Other seeds than a person looks at or `evaluate` measures: the choice is not made on them.
+        z = torch.from_numpy(self.prior.sample(self.n, seed=10**8))
         drawn = [checkpoint.to_uint8(draw(generator, part)) for part in z.split(64)]
         return float(
             distances.frechet(self.features.extract(np.concatenate(drawn)), self.reference)
@@ -40,7 +41,10 @@ def measure_if_possible(images, settings, prior, device):
     if not settings["measure_kimg"]:
         return None, ""
     if len(images) < settings["measure_n"] // 4:
-        return None, f"{len(images)} images are too few to measure a distance."
+        return None, (
+            f"{len(images)} images are too few to measure a distance on {settings['measure_n']}, "
+            "so the last snapshot counts; a smaller --measure-n measures on fewer."
+        )
     try:
         return Distance(images, settings["measure_n"], prior, device), ""
     except InputError as error:
@@ -52,6 +56,8 @@ def spread(images):
 
     Root mean squared difference of the block means, of all pairs, 1 being black against white.
     """
+    if len(images) < 2:
+        return 0.0
     x = torch.as_tensor(np.array(images)).permute(0, 3, 1, 2).float() / 255
     x = torch.nn.functional.adaptive_avg_pool2d(x, 8).flatten(1)
     return float(torch.pdist(x).mean()) / x.shape[1] ** 0.5

@@ -2,7 +2,8 @@
 
 from pathlib import Path
 
-from gan_core import checkpoint, latent, networks, state, trainer, training_set
+from gan_core import checkpoint, files, latent, networks, state, trainer, training_set
+from gan_core.errors import InputError
 from gan_core.settings import FREE
 
 
@@ -38,10 +39,32 @@ def publish(run, out, *, name, data, licence, use, command):
         "use": use,
         "training_set": about_data,
     }
+    kept = metrics_of(out)
     checkpoint.save(out, generator, discriminator.eval(), card)
+    saved = checkpoint.read_card(out)
+    if (
+        kept and kept[0] == saved["files"]["generator.safetensors"]
+    ):  # measured on these very weights
+        files.write_json(Path(out) / "model.json", saved | {"metrics": kept[1]})
+    return notes["position"] / 1000
+
+
+def metrics_of(directory):
+    """(the generator's hash, what was measured on it) of a checkpoint; None where there is none."""
+    if not (Path(directory) / "model.json").exists():
+        return None
+    card = checkpoint.read_card(directory)
+    return card["files"]["generator.safetensors"], card.get("metrics") or {}
 
 
 def read(run):
     """(tensors, notes) of a run's best snapshot by measured distance, or of its last."""
     best, last = Path(run) / "best.safetensors", Path(run) / "state.safetensors"
-    return state.read(best if best.exists() else last)
+    if not best.exists():
+        return state.read(last)
+    try:
+        return state.read(best)
+    except InputError:
+        raise InputError(
+            f"{best} is damaged; remove it and give the same command: the last snapshot is whole."
+        ) from None

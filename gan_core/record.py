@@ -32,12 +32,12 @@ class Log:
 def read_log(path):
     """The lines of a log as dictionaries, less those that a kill cut in half."""
     lines = []
-    for text in path.read_text("utf-8").splitlines() if path.exists() else []:
+    for text in path.read_text("utf-8", "replace").splitlines() if path.exists() else []:
         try:
             line = json.loads(text)
         except ValueError:
             continue
-        if isinstance(line, dict) and "kimg" in line:
+        if isinstance(line, dict) and isinstance(line.get("kimg"), int | float):
             lines.append(line)
     return lines
 

@@ -49,6 +49,11 @@ def numbers(settings):
     for name in POSITIVE:
         if not 0 < settings[name] < math.inf:
             raise InputError(f"{name} is {settings[name]}; it must be greater than 0 and finite.")
+    if settings["kimg"] * 1000 < settings["batch"]:
+        raise InputError(
+            f"kimg is {settings['kimg']:g}, fewer images than the {settings['batch']} of one step; "
+            "give a longer run or a smaller batch."
+        )
     for name in WHOLE:
         if settings[name] != int(settings[name]):
             raise InputError(f"{name} is {settings[name]}; it must be a whole number.")

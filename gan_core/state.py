@@ -54,12 +54,18 @@ def restore(path, parts, rng, settings, defaults):
                 f"{path.parent} was begun with {key} {before}, not {value}; "
                 f"use the same settings to go on, or another name for a new run."
             )
-    for name, part in parts.items():
-        saved = {k[len(name) + 1 :]: v for k, v in tensors.items() if k.startswith(f"{name}/")}
-        if isinstance(part, torch.optim.Optimizer):
-            restore_optimizer(part, saved)
-        else:
-            part.load_state_dict(saved)
+    if "rng" not in tensors:
+        raise InputError(f"{path} is not a run's whole state; put the right file back.")
+    try:
+        for name, part in parts.items():
+            start = f"{name}/"
+            saved = {k.removeprefix(start): v for k, v in tensors.items() if k.startswith(start)}
+            if isinstance(part, torch.optim.Optimizer):
+                restore_optimizer(part, saved)
+            else:
+                part.load_state_dict(saved)
+    except (RuntimeError, KeyError, ValueError, IndexError):
+        raise InputError(f"{path} does not fit its own settings; start a new run.") from None
     if tensors["rng"].shape == rng.get_state().shape:
         rng.set_state(tensors["rng"])
     else:  # of another kind of device: other noise

@@ -1,8 +1,9 @@
 """The two-player game, top to bottom.
 
 Goodfellow et al. 2014, algorithm 1: k discriminator steps on noise and images, then one generator
-step. Around it: differentiable augmentation, regularisers, an averaged generator, a measured
-distance that chooses which snapshot is kept, a log, and snapshots that a killed run resumes from.
+step; it takes the noise of the last D step, not fresh noise, which saves drawing twice. Around it:
+differentiable augmentation, regularisers, an averaged generator, a measured distance that chooses
+which snapshot is kept, a log, and snapshots that a killed run resumes from.
 """
 
 import copy
@@ -50,14 +51,14 @@ def train(
     norm="auto",  # normalisation in D: batch, none, spectral, or auto: the family's own
     prior="normal",  # distribution of z: normal or uniform
     # The game.
-    objective="non-saturating",  # or minimax, lsgan, wgan, wgan-gp, hinge, relativistic
+    objective="non-saturating",  # losses; or minimax, lsgan, wgan, wgan-gp, hinge, relativistic
     k=1,  # D steps for each G step
     kimg=1000.0,  # length: thousands of real images shown to D
     batch=64,  # images a step, over all processes
     lr_g=2e-4,  # Adam's step size for G
     lr_d=2e-4,  # Adam's step size for D; another than G's makes two time scales
     warmup_kimg=0.0,  # thousands of images over which G's step size rises from 0
-    cooldown=0.0,  # last share of the run over which both step sizes fall to 0, from 0 to 1
+    cooldown=0.0,  # last share of kimg, 0 to 1, over which both step sizes fall to 0
     beta1=0.5,  # Adam's decay of the first moment, for both
     beta2=0.999,  # Adam's decay of the second moment, for both
     smoothing=0.0,  # label smoothing, one-sided: the target for real images is 1 less this
@@ -66,9 +67,9 @@ def train(
     r1=0.0,  # weight γ of ½‖∇D‖² on real images; 0 is off
     r2=0.0,  # weight γ of ½‖∇D‖² on generated images; 0 is off
     penalty_every=1,  # D steps from one penalty to the next, each weighted by as much
-    augment="mirror,translation",  # what D sees real and generated images through
+    augment="mirror,translation",  # what D sees images through; also cutout, colour, none
     ema_kimg=10.0,  # half-life of G's average, thousands of images
-    seed=0,  # of weights, order of the data, noise
+    seed=0,  # of the weights, of the order of the data and of the noise
     begin_from="",  # checkpoint directory whose networks the run begins with, to train them on
     # The machine.
     precision="auto",  # fp32, bf16 (autocast), or auto: what a probe at the start finds faster
@@ -104,7 +105,10 @@ def train(
     torch.manual_seed(seed)
     torch.backends.cudnn.benchmark = True  # sizes never change
     generator, discriminator = (n.to(device) for n in networks.build(settings["network"]))
-    begun = begin(begin_from, generator, discriminator, settings) if begin_from else {}
+    path, best = run / "state.safetensors", run / "best.safetensors"
+    begun = {}
+    if begin_from and not path.exists():
+        begun = begin(begin_from, generator, discriminator, settings)
     average = copy.deepcopy(generator).eval().requires_grad_(False)
     latents = latent.Prior(prior, nz)
     loss = OBJECTIVES[objective]
@@ -119,7 +123,6 @@ def train(
     order = Order(len(pixels), seed, device=device)
 
     # --- Precision and memory layout: what the run began with, or what pays here. ---
-    path, best = run / "state.safetensors", run / "best.safetensors"
     notes = {"hours": 0.0, "hardware": hardware(device), "torch": torch.__version__, **begun}
     notes["fast"] = (state.read(path)[1]["record"].get("fast") if path.exists() else None) or (
         probe.choose(settings, [generator, discriminator], checkpoint.to_float(pixels[:batch]))[0]
@@ -159,6 +162,7 @@ def train(
         "generator_adam": generator_adam,
         "discriminator_adam": discriminator_adam,
     }
+    weights = [w for network in (generator, discriminator, average) for w in network.parameters()]
     if path.exists():
         order.position, before = state.restore(path, parts, rng, settings, DEFAULTS)
         notes |= {k: v for k, v in before.items() if k not in ("hardware", "torch")}
@@ -177,7 +181,8 @@ def train(
         board = record.board(run / "tensorboard", order.position) if tensorboard else None
     bar = tqdm(initial=order.position, disable=not team.leads, **shown)
     if team.leads:
-        usual = progress.spread(images[:1000])
+        some = np.random.RandomState(0).permutation(len(images))[:1000]
+        usual = progress.spread(images[np.sort(some)])
         distance, why_not = progress.measure_if_possible(images, settings, latents, device)
         if why_not:
             bar.write(why_not)
@@ -285,7 +290,7 @@ def train(
             if not (now or ending):
                 continue
 
-            if team.any(not finite(sums, *generator.parameters(), *discriminator.parameters())):
+            if team.any(not finite(sums, *weights)):
                 order.position = roll_back(path, parts, rng, settings, order.position, notes, bar)
                 due.reset(order.position)
                 sums.zero_()
@@ -310,11 +315,12 @@ def train(
                 logged = order.position
                 if patience_kimg and not loss.wasserstein:
                     stop_when_won(means["wins"], order.position, patience_kimg, notes, run)
-            if "measure" in now:
+            # The end is measured too when there is a best to compare it with.
+            if "measure" in now or (order.position >= total and "best" in notes):
                 measure()
             if "snapshot" in now or ending:
                 snapshot()
-            if "grid" in now or ending:
+            if "grid" in now or (ending and not asked):
                 sample_grid()
     if board:
         board.close()
@@ -334,10 +340,15 @@ WON = 0.999  # share of pairs in which D puts the real image above the generated
 def begin(directory, generator, discriminator, settings):
     """Give the networks the weights of a checkpoint; returns what the record tells of it.
 
-    A discriminator that it has not, or has in other sizes, begins anew (`warmup_kimg` then keeps G
-    still while D learns). Raises InputError when its generator is not that of the settings.
+    A discriminator that it has not, or has in other sizes, begins anew, and `warmup_kimg` must
+    keep G still while it learns. Raises InputError when its generator is not that of the settings.
     """
     before = checkpoint.load(directory)
+    if before.prior != latent.Prior(settings["prior"], settings["nz"]):
+        raise InputError(
+            f"{directory} draws from a {before.prior.kind} prior; "
+            f"give --prior {before.prior.kind} to begin from it."
+        )
     has, wants = before.card["architecture"], settings["network"]
     for key in ("name", "size", "channels", "nz", "ngf"):
         if has.get(key) != wants[key]:
@@ -348,6 +359,11 @@ def begin(directory, generator, discriminator, settings):
     generator.load_state_dict(before.generator.state_dict())
     if before.discriminator is not None and has == wants:
         discriminator.load_state_dict(before.discriminator.state_dict())
+    elif not settings["warmup_kimg"]:
+        raise InputError(
+            f"{directory} has no discriminator of these sizes, so one begins anew; give it time to "
+            "learn before G moves, with --warmup-kimg 10 for example."
+        )
     shown = before.card["training"].get("kimg", 0)
     return {"begun_from": {"name": before.name, "hash": before.hash, "kimg": shown}}
 
@@ -399,9 +415,10 @@ def stop_when_won(wins, position, patience_kimg, notes, run):
         notes["won_since"] = position
     if position - notes.get("won_since", 0) >= patience_kimg * 1000:
         raise InputError(
-            f"D has told every real image from every generated one for {patience_kimg:g} kimg, so "
-            f"G has nothing to learn from; training stops at {position / 1000:.0f} kimg and {run} "
-            "keeps its snapshots. Begin anew with a smaller --lr-d or with --r1, or give "
+            f"D has told every real image from every generated one for {patience_kimg:g} kimg, "
+            f"so G has nothing to learn from; training stops at {position / 1000:.0f} kimg and "
+            f"{run} keeps its snapshots. Give --kimg {position / 1000:g} to make a checkpoint of "
+            "the best of them, begin anew with a smaller --lr-d or with --r1, or give "
             "--patience-kimg 0 to go on all the same."
         )
 

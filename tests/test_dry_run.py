@@ -84,5 +84,5 @@ def test_the_rate_is_that_of_the_real_loop_and_nothing_stays(make_set, monkeypat
     before = sorted(tmp_path.rglob("*"))
     rate = dry_run.measure_rate(data, trainer.DEFAULTS | SMALL | {"k": 2})
     assert rate > 0
-    assert len(steps) == dry_run.STEPS * 3  # two of D and one of G each
+    assert len(steps) == (dry_run.WARM + dry_run.STEPS) * 3  # two of D and one of G each
     assert sorted(tmp_path.rglob("*")) == before

@@ -10,7 +10,8 @@ import torch
 from PIL import Image
 from torch import nn
 
-from gan_core import card, checkpoint, publishing, state, training_set
+from gan_core import __main__ as cli
+from gan_core import card, checkpoint, files, publishing, state, training_set
 from gan_core.errors import InputError
 from test_state import die_at, forked, prepare, script
 from test_trainer import train
@@ -140,3 +141,49 @@ def publish_often(folder):
 
 def test_a_kill_while_publishing_leaves_the_checkpoint_before_or_the_new_one(python, tmp_path):
     script(python, "publish_often", tmp_path, module="test_publishing")
+
+
+TRAIN = "--ngf 4 --ndf 4 --nz 8 --batch 8 --kimg 0.016 --precision fp32 --layout contiguous"
+
+
+def train_named(name, data, folder):
+    """Train and publish a tiny model by the command line; its exit status and its directory."""
+    runs, out = folder / "runs", folder / "checkpoints"
+    words = f"train {data} --name {name} --runs {runs} --checkpoints {out} {TRAIN}"
+    return cli.main(words.split()), out / name
+
+
+def test_the_same_command_again_keeps_what_was_measured(make_set, tmp_path):
+    data = make_set(n=32)
+    status, out = train_named("m", data, tmp_path)
+    assert status == 0
+    told = checkpoint.read_card(out) | {"metrics": {"X": {"mark": 1}}}
+    files.write_json(out / "model.json", told)
+    assert train_named("m", data, tmp_path)[0] == 0
+    assert checkpoint.read_card(out)["metrics"] == {"X": {"mark": 1}}
+
+
+def test_other_weights_lose_what_was_measured_on_the_old(make_set, tmp_path):
+    data = make_set(n=32)
+    _, out = train_named("m", data, tmp_path)
+    told = checkpoint.read_card(out) | {"metrics": {"X": {"mark": 1}}}
+    told["files"] = told["files"] | {"generator.safetensors": "0" * 64}
+    files.write_json(out / "model.json", told)
+    assert train_named("m", data, tmp_path)[0] == 0
+    assert checkpoint.read_card(out)["metrics"] == {}
+
+
+def test_a_model_of_no_run_is_not_overwritten(make_set, tmp_path, capsys):
+    data = make_set(n=32)
+    _, out = train_named("m", data, tmp_path)
+    before = (out / "model.json").read_bytes()
+    shutil.rmtree(tmp_path / "runs")
+    assert train_named("m", data, tmp_path)[0] == 2
+    assert "holds a model already" in capsys.readouterr().err
+    assert (out / "model.json").read_bytes() == before
+
+
+def test_a_damaged_best_snapshot_says_what_to_do(tmp_path):
+    (tmp_path / "best.safetensors").write_bytes(b"nonsense")
+    with pytest.raises(InputError, match=r"best.safetensors is damaged; remove it"):
+        publishing.read(tmp_path)

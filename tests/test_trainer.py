@@ -652,7 +652,7 @@ def begun_from(make_checkpoint, make_set, tmp_path, **options):
     data = make_set(n=16)
     sizes = {"ngf": 4, "ndf": 4, "nz": 8} | options
     run = tmp_path / "onwards"
-    still = {"lr_g": 1e-12, "lr_d": 1e-12, "batch": 8, "kimg": 0.008}
+    still = {"warmup_kimg": 1.0, "lr_g": 1e-12, "lr_d": 1e-12, "batch": 8, "kimg": 0.008}
     fixed = {"precision": "fp32", "layout": "contiguous", "begin_from": str(directory)}
     trainer.train(data, run, **sizes, **still, **fixed)
     return checkpoint.load(directory), states.read(run / "state.safetensors")
@@ -686,3 +686,15 @@ def test_a_discriminator_of_other_sizes_begins_anew(make_checkpoint, make_set, t
 def test_g_warms_up_from_standing_still():
     assert [pace.warm(n, 10.0) for n in (0, 2500, 10_000, 50_000)] == [0, 0.25, 1, 1]
     assert pace.warm(0, 0.0) == 1
+
+
+def test_a_new_discriminator_asks_for_a_warm_up(make_checkpoint, make_set, tmp_path):
+    options = {"ngf": 4, "ndf": 8, "nz": 8, "begin_from": str(make_checkpoint())}
+    with pytest.raises(InputError, match="--warmup-kimg"):
+        trainer.train(make_set(n=16), tmp_path / "r", **options)
+    assert not (tmp_path / "r").exists()
+
+
+def test_beginning_from_another_prior_is_refused(make_checkpoint, make_set, tmp_path):
+    with pytest.raises(InputError, match="--prior normal"):
+        begun_from(make_checkpoint, make_set, tmp_path, prior="uniform")
