@@ -19,7 +19,6 @@ RUNS = {
     "ttur": {"lr_d": 1e-4, "lr_g": 4e-4},
     "sn": {"objective": "hinge", "norm": "spectral"},
     "r1": {"norm": "none", "r1": 1.0, "penalty_every": 4},
-    "r1-weak": {"norm": "none", "r1": 0.05, "penalty_every": 8, "lr_d": 4e-4, "lr_g": 4e-4},
 }
 
 
