@@ -6,18 +6,18 @@ Each objective trains the same DCGAN from the same seed on the same images in th
 Adam 2e-4 (0.5, 0.999), k = 1, fp32. D has batch norm but for wgan-gp, whose penalty forbids it.
 Every quarter of the run FD-EffNetLite0 is measured between 1,000 samples and 1,000 training images,
 and how much samples differ from one another beside training images (diversity; 1 is as much).
-Real images against other real images, as many, are the floor below which no distance can be told.
+Speed is that of a few steps timed at the end. Real images against other real images, as many, are
+the floor below which no distance can be told.
 A run that is there already is read, not repeated: remove its folder to run it again.
 """
 
 import argparse
 import json
-import statistics
 from pathlib import Path
 
 import numpy as np
 
-from gan_core import distances, features, record, trainer, training_set
+from gan_core import distances, dry_run, features, record, trainer, training_set
 
 RUNS = {
     "minimax": {},
@@ -86,14 +86,13 @@ def train_and_read(data, folder, *, kimg, measure_kimg, **options):
     lines = record.read_log(folder / "log.jsonl")
     curve = [(line["kimg"], line[FD]) for line in lines if FD in line]
     diversity = [line["diversity"] for line in lines if "diversity" in line]
-    steps = [line for line in lines if "images_per_second" in line]
     best = min(curve, key=lambda point: point[1])
     return {
         "fd_last": curve[-1][1],
         "fd_best": best[1],
         "best_kimg": best[0],
         "diversity": diversity[-1],
-        "images_per_second": statistics.median(line["images_per_second"] for line in steps),
+        "images_per_second": dry_run.measure_rate(data, trainer.DEFAULTS | options),
         "curve": curve,
     }
 

@@ -55,9 +55,9 @@ def objectives(result):
             )
             figure.add_trace(line, 1, column)
         figure.add_hline(results["floor"], line_dash="dot", line_color="#999", row=1, col=column)
-    figure.update_yaxes(type="log", **POWERS)
+    figure.update_yaxes(rangemode="tozero")
     figure.update_xaxes(title="kimg")
-    return figure.update_yaxes(title="FD-EffNetLite0 (dotted: real against real)", col=1)
+    return figure.update_yaxes(title="FD-EffNetLite0", col=1)
 
 
 def saturation(result):
