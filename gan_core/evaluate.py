@@ -73,7 +73,7 @@ def find_images(model, data=""):
         if not (model.directory / "training_set" / "set.json").exists():
             raise InputError(
                 f"The training images of {model.name} do not travel with it; "
-                "give the directory of its packed training set as data."
+                "give the directory of its packed training set with --data."
             )
         return model.training_set()
     found = training_set.load(data)
@@ -122,6 +122,8 @@ def measure(model, reference, networks, *, n=10_000, seed=0, psi=1.0, k=5, batch
     dict with an entry for each network; see `numbers`. Raises InputError when there are too few
     images on a side or the seeds do not fit.
     """
+    if k < 1:
+        raise InputError(f"k is {k}; a neighbourhood needs at least 1 neighbour.")
     images = reference.images
     order = np.random.RandomState(ORDER_SEED).permutation(len(images))
     half = min(n, len(images) // 2)

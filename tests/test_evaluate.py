@@ -331,3 +331,9 @@ def test_the_card_shows_what_was_measured(make_checkpoint):
     shown = model_card.distances(card)
     assert "| FD-X | 31.26 | 900 samples | 850 training |" in shown
     assert "python -m gan_core evaluate checkpoints/m" in model_card.distances({"name": "m"})
+
+
+def test_no_neighbours_are_refused_before_anything_is_drawn(make_checkpoint, make_set):
+    model, reference = checkpoint.load(make_checkpoint()), training_set.load(make_set())
+    with pytest.raises(InputError, match="k is 0"):
+        evaluate.measure(model, reference, [], n=8, k=0)
