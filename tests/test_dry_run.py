@@ -86,3 +86,12 @@ def test_the_rate_is_that_of_the_real_loop_and_nothing_stays(make_set, monkeypat
     assert rate > 0
     assert len(steps) == (dry_run.WARM + dry_run.STEPS) * 3  # two of D and one of G each
     assert sorted(tmp_path.rglob("*")) == before
+
+
+def test_spectral_norm_hides_no_layer(make_set):
+    text = dry_run.describe(make_set(), SMALL | {"norm": "spectral"})
+    part = text[text.index("Discriminator") :].split("\n\n")[0].splitlines()
+    rows = [int(line.split()[-1].replace(",", "")) for line in part[1:]]
+    assert part[0] == f"Discriminator, {sum(rows):,} parameters"
+    assert sum("Conv2d" in line for line in part) == 4
+    assert "_SpectralNorm" not in text

@@ -133,3 +133,12 @@ def test_without_tensorboard_one_sentence_says_what_to_install(tmp_path, monkeyp
     with pytest.raises(InputError, match="pip install tensorboard"):
         record.board(tmp_path, 0)
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("torn", [b"\xff\xfe\x00", b'{"kimg": "x"}', b"[1]", b'{"kimg": 1.0'])
+def test_a_torn_line_is_left_out(tmp_path, torn):
+    path = tmp_path / "log.jsonl"
+    path.write_bytes(b'{"kimg": 1.0}\n' + torn + b"\n" + b'{"kimg": 2.0}\n')
+    assert [line["kimg"] for line in record.read_log(path)] == [1.0, 2.0]
+    record.Log(path, 1500)
+    assert path.read_text("utf-8") == '{"kimg": 1.0}\n'

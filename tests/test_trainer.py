@@ -7,6 +7,7 @@ import signal
 import pytest
 import torch
 from PIL import Image
+from safetensors.torch import save_file
 from torch import nn
 
 from gan_core import averaging, checkpoint, networks, pace, progress, publishing, trainer
@@ -698,3 +699,32 @@ def test_a_new_discriminator_asks_for_a_warm_up(make_checkpoint, make_set, tmp_p
 def test_beginning_from_another_prior_is_refused(make_checkpoint, make_set, tmp_path):
     with pytest.raises(InputError, match="--prior normal"):
         begun_from(make_checkpoint, make_set, tmp_path, prior="uniform")
+
+
+def test_a_best_snapshot_put_in_the_states_place_is_one_sentence(data, tmp_path):
+    run = tmp_path / "run"
+    train(data, run)
+    tensors, notes = states.read(run / "state.safetensors")
+    kept = {name: value for name, value in tensors.items() if name.startswith("average/")}
+    text = {"state": json.dumps(notes)}
+    save_file(kept, run / "state.safetensors", text)
+    with pytest.raises(InputError, match="not a run's whole state") as caught:
+        train(data, run)
+    assert "\n" not in str(caught.value)
+
+
+def test_the_end_is_measured_when_there_is_a_best_to_beat(data, tmp_path, monkeypatch):
+    run = tmp_path / "run"
+    values = iter([5.0, 3.0])
+
+    class Falling:
+        name = "FD-X"
+
+        def __call__(self, generator):
+            return next(values)
+
+    monkeypatch.setattr(progress, "measure_if_possible", lambda *a: (Falling(), ""))
+    train(data, run, kimg=0.04, measure_kimg=0.032)
+    best = states.read(run / "best.safetensors")[1]
+    assert best["record"]["best"]["distance"] == 3.0
+    assert best["position"] == 40
