@@ -77,8 +77,8 @@ def write(directory):
         data_licence=data["licence"] or "not told",
         distances=distances(card),
         regularisation=regularisation(sizes, training),
-        g_parameters=parameters(model.generator),
-        d_parameters=parameters(model.discriminator) if model.discriminator else 0,
+        g_parameters=networks.parameters(model.generator),
+        d_parameters=networks.parameters(model.discriminator) if model.discriminator else 0,
         **{key: value for key, value in training.items() if key not in REPEATED},
     )
     media.save(directory / "README.md", text.encode())
@@ -118,7 +118,3 @@ def distances(card):
     if result is None:
         return f"No distance has been measured for this model yet; {command} does it."
     return f"Measured by {command}:\n\n{evaluate.markdown(result)}".rstrip()
-
-
-def parameters(network):
-    return sum(p.numel() for p in network.parameters())

@@ -32,10 +32,10 @@ def describe(data, options):
     ):
         rows = layers(network, given)
         step_bytes += uses * asked["batch"] * sum(row[3] for row in rows)
-        lines += [f"{title}, {count_weights(network):,} parameters", *table(rows), ""]
+        lines += [f"{title}, {networks.parameters(network):,} parameters", *table(rows), ""]
     # Adam keeps two moments beside each weight and its gradient; G has an average too.
-    fixed = [4 * 4 * count_weights(n) for n in (generator, discriminator)]
-    kept = (sum(fixed) + 4 * count_weights(generator)) / 2**20
+    fixed = [4 * 4 * networks.parameters(n) for n in (generator, discriminator)]
+    kept = (sum(fixed) + 4 * networks.parameters(generator)) / 2**20
     rate = measure_rate(data, asked)
     hours = duration(asked["kimg"] * 1000 / rate)
     lines += [
@@ -48,17 +48,13 @@ def describe(data, options):
     return "\n".join(lines)
 
 
-def count_weights(network):
-    return sum(p.numel() for p in network.parameters())
-
-
 def layers(network, given):
     """[(name, output shape without N, parameters, bytes of the output an image)] in order."""
     rows, handles = [], []
 
     def note(name):
         def hook(module, arguments, output):
-            own = count_weights(module)
+            own = networks.parameters(module)
             rows.append((name, tuple(output.shape[1:]), own, output[0].numel() * 4))
 
         return hook

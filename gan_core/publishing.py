@@ -42,9 +42,8 @@ def publish(run, out, *, name, data, licence, use, command):
     kept = metrics_of(out)
     checkpoint.save(out, generator, discriminator.eval(), card)
     saved = checkpoint.read_card(out)
-    if (
-        kept and kept[0] == saved["files"]["generator.safetensors"]
-    ):  # measured on these very weights
+    # What was measured on these very weights still holds.
+    if kept and kept[0] == saved["files"]["generator.safetensors"]:
         files.write_json(Path(out) / "model.json", saved | {"metrics": kept[1]})
     return notes["position"] / 1000
 

@@ -12,6 +12,11 @@ FAMILIES = {"dcgan": dcgan, "residual": residual}
 MAX_WEIGHTS = 500_000_000  # of both networks; 2 GB
 
 
+def parameters(network):
+    """How many parameters a network has."""
+    return sum(p.numel() for p in network.parameters())
+
+
 def build(architecture):
     """(generator, discriminator), freshly initialised, from an architecture's description.
 
