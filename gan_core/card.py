@@ -75,7 +75,7 @@ def write(directory):
         licence=card["licence"],
         data_command=data.get("command") or "# the training set's command was not recorded",
         data_licence=data["licence"] or "not told",
-        distances=distances(card),
+        distances=distances(card, (directory / "training_set" / "set.json").exists()),
         regularisation=regularisation(sizes, training),
         g_parameters=networks.parameters(model.generator),
         d_parameters=networks.parameters(model.discriminator) if model.discriminator else 0,
@@ -111,10 +111,11 @@ def regularisation(sizes, training):
     return "; ".join(words)
 
 
-def distances(card):
-    """What was measured, as a table; or that nothing was."""
+def distances(card, travels=True):
+    """What was measured, as a table; or that nothing was. travels: whether the images do."""
     result = evaluate.kept(card)
-    command = f"`python -m gan_core evaluate checkpoints/{card['name']}`"
+    data = "" if travels else " --data PACKED_TRAINING_SET"
+    command = f"`python -m gan_core evaluate checkpoints/{card['name']}{data}`"
     if result is None:
         return f"No distance has been measured for this model yet; {command} does it."
     return f"Measured by {command}:\n\n{evaluate.markdown(result)}".rstrip()
