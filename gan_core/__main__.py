@@ -7,6 +7,7 @@ import re
 import shlex
 import signal
 import sys
+from json import dumps
 from pathlib import Path
 
 import numpy as np
@@ -17,6 +18,7 @@ from gan_core import (
     checkpoint,
     distributed,
     evaluate,
+    export,
     latent,
     media,
     publishing,
@@ -187,6 +189,25 @@ def evaluate_model(model, **options):
         card.write(model)
 
 
+def export_onnx(
+    model,  # checkpoint directory
+    *,
+    out,  # the file to write, ending in .onnx
+    json=False,  # print what was written as one JSON object on the last line
+):
+    """Write a model's generator as ONNX, for a browser or another runtime, and check it."""
+    if Path(out).suffix.lower() != ".onnx":
+        raise InputError(f"{out} must end in .onnx.")
+    loaded = checkpoint.load(model)
+    told = export.to_onnx(loaded, out)
+    print(
+        f"{out}: the generator of {loaded.name}, {told['bytes'] / 1e6:.1f} MB; "
+        f"its pictures differ from PyTorch's by {told['difference']:.1g} at most"
+    )
+    if json:
+        print(dumps(told))
+
+
 def embed(
     data,  # directory of a packed training set
     model,  # checkpoint directory it is to travel with
@@ -221,6 +242,7 @@ VERBS = (
     ("sample", sample, (sample,)),
     ("walk", walk, (walk,)),
     ("avatars", render_avatars, (render_avatars,)),
+    ("export", export_onnx, (export_onnx,)),
     ("embed", embed, (embed,)),
 )
 

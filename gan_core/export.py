@@ -1,0 +1,222 @@
+"""A generator as an ONNX file, for programs that have no PyTorch: a browser, say.
+
+    fold(generator)        batch norm folded into the convolutions before it
+    to_onnx(model, path)   one file, checked against PyTorch
+    cached(model)          the same in the cache folder, made once
+
+onnx, onnxscript and onnxruntime are imported only here and only when something is exported.
+"""
+
+import copy
+import threading
+import warnings
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import nn
+
+from gan_core import checkpoint, files, training_set
+from gan_core.errors import InputError
+
+VERSION = 1  # raise it when the same generator is to give another file
+OPSET = 18  # of ONNX's operators; every runtime of the last years knows it
+LATENTS = 64  # drawn by both for the check
+MOST_APART = 1e-3  # largest difference allowed of a value in [−1, 1]; a level of 256 is 8e-3
+
+_lock = threading.Lock()
+
+
+def fold(generator):
+    """A copy of a generator in eval mode, each batch norm folded into the layer before it.
+
+    In every nn.Sequential a BatchNorm2d right after a Conv2d or ConvTranspose2d goes away. The
+    copy gives the same images within rounding; `generator` stays as it is.
+    """
+    return folded(copy.deepcopy(generator).eval().requires_grad_(False))
+
+
+def folded(module):
+    """A module in eval mode with the batch norms in it folded; its children are replaced."""
+    for name, child in list(module.named_children()):
+        setattr(module, name, folded(child))
+    if type(module) is not nn.Sequential:
+        return module
+    kept = []
+    for layer in module:
+        convolution = bool(kept) and isinstance(kept[-1], nn.Conv2d | nn.ConvTranspose2d)
+        norm = isinstance(layer, nn.BatchNorm2d) and layer.running_mean is not None
+        if convolution and norm:
+            kept[-1] = fused(kept[-1], layer)
+        else:
+            kept.append(layer)
+    return nn.Sequential(*kept)
+
+
+def fused(convolution, norm):
+    """One convolution that does what a convolution and the batch norm after it do in eval mode.
+
+    torch's fuse_conv_bn_eval fails for transposed convolutions of more than one group.
+    """
+    scale = (norm.running_var.double() + norm.eps).rsqrt()
+    scale = scale * norm.weight.double() if norm.affine else scale
+    offset = -norm.running_mean.double() * scale
+    offset = offset + norm.bias.double() if norm.affine else offset
+    if convolution.bias is not None:
+        offset = offset + convolution.bias.double() * scale
+    # Weights are (out, in / groups, …), of a transposed convolution (in, out / groups, …).
+    grouped = convolution.weight.double().unflatten(0, (convolution.groups, -1))
+    by_group = scale.view(convolution.groups, -1)
+    transposed = isinstance(convolution, nn.ConvTranspose2d)
+    by_group = by_group[:, None, :] if transposed else by_group[:, :, None]
+    result = copy.copy(convolution)
+    result._parameters = dict(convolution._parameters)
+    kind = convolution.weight.dtype
+    weight = (grouped * by_group[..., None, None]).flatten(0, 1)
+    result.weight = nn.Parameter(weight.to(kind), requires_grad=False)
+    result.bias = nn.Parameter(offset.to(kind), requires_grad=False)
+    return result
+
+
+def to_onnx(model, path):
+    """Write a Model's generator as one ONNX file with its weights inside.
+
+    Its input "z" is float32 (N, nz), any N; its output "images" float32 (N, C, H, W) in [−1, 1].
+    Before it takes the place of `path` it is run by onnxruntime on 64 latents. Returns {"file",
+    "bytes", "difference", "sha256"}, the third being the largest absolute difference to PyTorch.
+    Raises InputError when a package is missing, when that difference is above 1e-3 (the file is
+    not written), or when it cannot be written.
+    """
+    path = Path(path)
+    if path.is_dir():
+        raise InputError(f"{path} is a folder; give the name of a file.")
+    encoded = encode(model)
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with files.replacing(path) as temporary:
+            temporary.write_bytes(encoded)
+            difference = check(model, temporary)
+            digest = checkpoint.sha256(temporary)
+    except OSError as error:
+        raise InputError(f"{path} cannot be written ({error}).") from None
+    return {"file": str(path), "bytes": len(encoded), "difference": difference, "sha256": digest}
+
+
+def encode(model):
+    """A Model's folded generator as the bytes of an ONNX file. Raises InputError."""
+    import_packages()
+    z = torch.zeros(2, model.prior.size)  # of one latent the exporter would make a fixed number
+    generator = fold(model.generator)
+    with warnings.catch_warnings():  # what the exporter has to say about itself
+        warnings.simplefilter("ignore")
+        try:
+            program = torch.onnx.export(
+                generator,
+                (z,),
+                input_names=["z"],
+                output_names=["images"],
+                dynamic_shapes={"z": {0: "n"}},
+                opset_version=OPSET,
+                dynamo=True,
+                verbose=False,
+            )
+            found = program.model_proto
+            strip(found)
+            return found.SerializeToString()
+        except Exception as error:  # the exporter, and protobuf above 2 GB, raise many kinds
+            told = (str(error).splitlines() or [type(error).__name__])[0]
+            raise InputError(f"{model.name} cannot be written as ONNX ({told}).") from None
+
+
+def strip(proto):
+    """Take out what the exporter notes beside a graph: stack traces, with paths of this machine."""
+    graph = proto.graph
+    described = [proto, graph, *graph.node, *graph.initializer, *graph.value_info]
+    for part in [*described, *graph.input, *graph.output]:
+        part.ClearField("metadata_props")
+        part.ClearField("doc_string")
+
+
+def check(model, path):
+    """The largest absolute difference between an ONNX file's images and PyTorch's, on 64 latents.
+
+    Raises InputError when it is above 1e-3.
+    """
+    z = model.prior.sample(LATENTS, seed=0)
+    expected = model.synthesize(z).transpose(0, 3, 1, 2)
+    try:
+        images = run(path, z)
+        difference = float(np.abs(images - expected).max())
+    except Exception as error:  # onnxruntime raises many kinds, numpy for other sizes
+        told = (str(error).splitlines() or [type(error).__name__])[0]
+        raise InputError(f"onnxruntime cannot run {model.name} ({told}).") from None
+    if not difference <= MOST_APART:  # so that what is not a number is refused too
+        raise InputError(
+            f"The ONNX file of {model.name} draws other pictures than PyTorch: values differ by "
+            f"{difference:.2g}, more than {MOST_APART:g}; it was not kept."
+        )
+    return difference
+
+
+def run(path, z):
+    """What an ONNX file makes of latents float32 (N, nz), on the CPU: float32 (N, C, H, W)."""
+    import onnxruntime
+
+    options = onnxruntime.SessionOptions()
+    options.log_severity_level = 3  # errors
+    options.intra_op_num_threads = torch.get_num_threads()
+    session = onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
+    return session.run(["images"], {"z": np.ascontiguousarray(z, np.float32)})[0]
+
+
+def cached(model):
+    """Path of a Model's ONNX file in the cache folder, made when it is not there (seconds).
+
+    It is named by the whole sha256 of the generator's weights and the VERSION of the export. A
+    damaged file is made anew; of threads that ask at the same time, one makes it.
+    Raises InputError as `to_onnx` does.
+    """
+    digest = model.card["files"]["generator.safetensors"]
+    with _lock:
+        found = stored(digest)
+        if found is None:
+            found = place(digest)
+            told = to_onnx(model, found)
+            files.write_json(note(found), {**told, "file": found.name})
+        return found
+
+
+def stored(digest):
+    """Path of the file that `cached` made for a generator's sha256, None when none is whole.
+
+    digest: 64 hexadecimal digits. The file's own sha256 stands in a file beside it.
+    """
+    path = place(digest)
+    try:
+        told = files.read_json(note(path), "an export")
+        return path if checkpoint.sha256(path) == told.get("sha256") else None
+    except (InputError, OSError):
+        return None
+
+
+def place(digest):
+    """Where the ONNX file of a generator's sha256 lies in the cache folder."""
+    return training_set.cache_directory() / "onnx" / f"{digest}-{VERSION}.onnx"
+
+
+def note(path):
+    """What `to_onnx` told of a file in the cache, kept beside it."""
+    return path.with_suffix(".json")
+
+
+def import_packages():
+    """Raise InputError when a package that exporting needs is missing."""
+    try:
+        import onnx  # noqa: F401
+        import onnxruntime  # noqa: F401
+        import onnxscript  # noqa: F401
+    except ImportError as error:
+        raise InputError(
+            f"Writing ONNX needs a package that is not here ({error.name}); "
+            "pip install onnx onnxscript onnxruntime."
+        ) from None

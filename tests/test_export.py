@@ -1,0 +1,314 @@
+"""Generators as ONNX files: what is folded, what is written, what is refused, what is cached."""
+
+import builtins
+import json
+import threading
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+from gan_core import __main__ as cli
+from gan_core import checkpoint, export, networks
+from gan_core.errors import InputError
+from support import ROOT
+
+onnx = pytest.importorskip("onnx", reason="needs onnx")
+pytest.importorskip("onnxscript", reason="needs onnxscript")
+onnxruntime = pytest.importorskip("onnxruntime", reason="needs onnxruntime")
+
+
+def lively(network, seed=0):
+    """Statistics and weights that are not the initial ones, so that folding has something to do."""
+    torch.manual_seed(seed)
+    for module in network.modules():
+        if isinstance(module, nn.BatchNorm2d) and module.running_mean is not None:
+            module.running_mean.normal_(0, 0.1)
+            module.running_var.uniform_(0.001, 0.01)
+        if isinstance(module, nn.BatchNorm2d) and module.affine:
+            nn.init.normal_(module.weight, 1.0, 0.2)
+            nn.init.normal_(module.bias, 0.0, 0.2)
+        if isinstance(module, nn.Conv2d) and not module.weight.any():  # fix-up: zero at the start
+            nn.init.normal_(module.weight, 0.0, 0.1)
+    return network
+
+
+def make_model(tmp_path, family="dcgan", size=32, channels=3, nz=8, prior="normal"):
+    architecture = {"name": family, "size": size, "channels": channels}
+    architecture |= {"nz": nz, "ngf": 4, "ndf": 4}
+    torch.manual_seed(0)
+    generator, _ = networks.build(architecture)
+    card = {"name": family, "architecture": architecture, "prior": {"kind": prior, "size": nz}}
+    card |= {"objective": "non-saturating", "training": {}, "training_set": {}}
+    checkpoint.save(tmp_path / family, lively(generator), None, card)
+    return checkpoint.load(tmp_path / family)
+
+
+@pytest.fixture
+def model(tmp_path):
+    return make_model(tmp_path)
+
+
+@pytest.fixture
+def quick(monkeypatch, model):
+    """The bytes of the model's file, encoded once; what encodes again is counted in a list."""
+    encoded, calls = export.encode(model), []
+
+    def again(model):
+        calls.append(model.name)
+        return encoded
+
+    monkeypatch.setattr(export, "encode", again)
+    return calls
+
+
+def norms(module):
+    return [m for m in module.modules() if isinstance(m, nn.BatchNorm2d)]
+
+
+@pytest.mark.parametrize("channels", [1, 3])
+@pytest.mark.parametrize("size", [28, 32, 64])
+@pytest.mark.parametrize("family", networks.FAMILIES)
+def test_a_folded_generator_draws_the_same_pictures(family, size, channels):
+    architecture = {"name": family, "size": size, "channels": channels}
+    generator, _ = networks.build({**architecture, "nz": 6, "ngf": 4, "ndf": 4})
+    lively(generator).eval()
+    before = {key: value.clone() for key, value in generator.state_dict().items()}
+    folded = export.fold(generator)
+    z = torch.randn(5, 6)
+    with torch.inference_mode():
+        expected, images = generator(z), folded(z)
+    assert images.shape == (5, channels, size, size)
+    assert images.std() > 0.01
+    assert (images - expected).abs().max() < 1e-5
+    assert not norms(folded)
+    assert not folded.training
+    assert len(norms(generator)) == (family == "dcgan") * {28: 2, 32: 3, 64: 4}[size]
+    assert all(torch.equal(before[key], value) for key, value in generator.state_dict().items())
+
+
+def test_a_generator_in_training_mode_is_folded_as_in_eval_mode():
+    generator, _ = networks.build(
+        {"name": "dcgan", "size": 32, "channels": 3, "nz": 6, "ngf": 4, "ndf": 4}
+    )
+    lively(generator).train()
+    z = torch.randn(5, 6)
+    folded = export.fold(generator)
+    assert generator.training
+    with torch.inference_mode():
+        assert (folded(z) - generator.eval()(z)).abs().max() < 1e-5
+
+
+@pytest.mark.parametrize("groups", [1, 2, 3])
+@pytest.mark.parametrize("bias", [False, True])
+@pytest.mark.parametrize("affine", [False, True])
+@pytest.mark.parametrize("kind", [nn.Conv2d, nn.ConvTranspose2d])
+def test_groups_biases_and_plain_norms_are_folded_right(kind, affine, bias, groups):
+    torch.manual_seed(0)
+    convolution = kind(6, 12, 3, stride=2, padding=1, groups=groups, bias=bias)
+    inner = nn.Sequential(convolution, nn.BatchNorm2d(12, affine=affine), nn.ReLU())
+    network = lively(nn.Sequential(nn.Identity(), inner)).eval()
+    folded = export.fold(network)
+    x = torch.randn(2, 6, 5, 5)
+    with torch.inference_mode():
+        expected = network(x)
+        assert expected.std() > 0.1
+        assert (folded(x) - expected).abs().max() < 1e-4 * expected.abs().max()
+    assert not norms(folded)
+
+
+def test_a_norm_that_no_convolution_precedes_stays():
+    network = nn.Sequential(
+        nn.BatchNorm2d(3), nn.Conv2d(3, 4, 1), nn.ReLU(), nn.BatchNorm2d(4), nn.Conv2d(4, 4, 1)
+    )
+    network.append(nn.BatchNorm2d(4, track_running_stats=False))
+    lively(network).eval()
+    folded = export.fold(network)
+    x = torch.randn(2, 3, 5, 5)
+    with torch.inference_mode():
+        assert torch.equal(folded(x), network(x))
+    assert len(norms(folded)) == 3
+
+
+@pytest.mark.parametrize(
+    ("family", "size", "channels", "prior"),
+    [
+        ("dcgan", 28, 1, "uniform"),
+        ("dcgan", 64, 3, "normal"),
+        ("residual", 28, 3, "normal"),
+        ("residual", 32, 1, "normal"),
+    ],
+)
+def test_the_file_draws_what_pytorch_draws(tmp_path, family, size, channels, prior):
+    model = make_model(tmp_path, family, size, channels, prior=prior)
+    told = export.to_onnx(model, tmp_path / "new" / "out.onnx")
+    path = tmp_path / "new" / "out.onnx"
+    assert list(path.parent.iterdir()) == [path]  # one file, weights inside, no half one
+    assert told["file"] == str(path)
+    assert told["bytes"] == path.stat().st_size
+    assert told["sha256"] == checkpoint.sha256(path)
+    assert 0 <= told["difference"] <= export.MOST_APART
+    z = model.prior.sample(64, seed=5)
+    expected = model.synthesize(z).transpose(0, 3, 1, 2)
+    assert expected.std() > 0.01
+    session = onnxruntime.InferenceSession(path, providers=["CPUExecutionProvider"])
+    for n in (1, 3, 64):
+        parts = [session.run(None, {"z": z[i : i + n]})[0] for i in range(0, 64, n)]
+        images = np.concatenate(parts)
+        assert images.dtype == np.float32
+        assert images.shape == (64, channels, size, size)
+        assert np.abs(images - expected).max() < export.MOST_APART
+
+
+def test_the_graph_has_no_norm_and_tells_nothing_of_this_machine(tmp_path, model):
+    export.to_onnx(model, tmp_path / "out.onnx")
+    proto = onnx.load(tmp_path / "out.onnx")
+    onnx.checker.check_model(proto, full_check=True)
+    kinds = [node.op_type for node in proto.graph.node]
+    assert "ConvTranspose" in kinds
+    assert "BatchNormalization" not in kinds
+    assert [value.name for value in proto.graph.input] == ["z"]
+    assert [value.name for value in proto.graph.output] == ["images"]
+    sides = proto.graph.input[0].type.tensor_type.shape.dim
+    assert sides[0].dim_param
+    assert sides[1].dim_value == 8
+    content = (tmp_path / "out.onnx").read_bytes()
+    for part in (str(ROOT), torch.__path__[0], "stack_trace", "networks/dcgan.py"):
+        assert part.encode() not in content
+
+
+def test_the_exporter_is_quiet_and_loaded_only_when_needed(make_checkpoint, tmp_path, python):
+    code = f"""
+import sys, gan_core, gan_core.__main__
+from gan_core import export
+assert not {{"onnx", "onnxscript", "onnxruntime"}} & set(sys.modules), "loaded at the start"
+export.to_onnx(gan_core.load({str(make_checkpoint())!r}), {str(tmp_path / "out.onnx")!r})
+"""
+    done = python("-c", code)
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+    assert (tmp_path / "out.onnx").exists()
+
+
+@pytest.mark.parametrize("wrong", [2e-3, np.nan])
+def test_a_file_that_draws_something_else_is_refused(tmp_path, model, quick, monkeypatch, wrong):
+    path = tmp_path / "out.onnx"
+    path.write_text("before")
+    right = export.run
+    monkeypatch.setattr(export, "run", lambda path, z: right(path, z) + np.float32(wrong))
+    with pytest.raises(InputError, match="other pictures than PyTorch"):
+        export.to_onnx(model, path)
+    assert path.read_text() == "before"
+    assert not list(tmp_path.glob("*.partial-*"))
+    with pytest.raises(InputError):
+        export.cached(model)
+    assert not list(export.place("0").parent.iterdir())
+
+
+def test_a_file_that_does_not_run_is_refused(tmp_path, model, monkeypatch):
+    monkeypatch.setattr(export, "encode", lambda model: b"no ONNX")
+    with pytest.raises(InputError, match=f"onnxruntime cannot run {model.name}") as caught:
+        export.to_onnx(model, tmp_path / "out.onnx")
+    assert "\n" not in str(caught.value)
+    assert not (tmp_path / "out.onnx").exists()
+
+
+@pytest.mark.parametrize("missing", ["onnx", "onnxscript", "onnxruntime"])
+def test_a_missing_package_is_one_sentence(tmp_path, model, monkeypatch, missing):
+    original = builtins.__import__
+
+    def without(name, *arguments):
+        if name.split(".")[0] == missing:
+            raise ModuleNotFoundError(f"No module named {name!r}", name=name)
+        return original(name, *arguments)
+
+    monkeypatch.setattr(builtins, "__import__", without)
+    with pytest.raises(InputError, match=rf"not here \({missing}\); pip install onnx"):
+        export.to_onnx(model, tmp_path / "out.onnx")
+    assert not (tmp_path / "out.onnx").exists()
+
+
+def test_the_cache_holds_one_file_made_once(model, quick):
+    path = export.cached(model)
+    weights = checkpoint.sha256(model.directory / "generator.safetensors")
+    assert path.name == f"{weights}-{export.VERSION}.onnx"
+    assert export.cached(model) == export.stored(weights) == path
+    assert quick == [model.name]
+    assert export.stored("0" * 64) is None
+    assert np.abs(export.check(model, path)) < export.MOST_APART
+
+
+@pytest.mark.parametrize("damage", ["bytes", "short", "no note", "torn note", "other note"])
+def test_a_damaged_file_in_the_cache_is_made_anew(model, quick, damage):
+    path = export.cached(model)
+    whole, note = path.read_bytes(), path.with_suffix(".json")
+    if damage == "bytes":
+        path.write_bytes(whole[:-100] + bytes(100))
+    elif damage == "short":
+        path.write_bytes(whole[:1000])
+    elif damage == "no note":
+        note.unlink()
+    elif damage == "torn note":
+        note.write_text(note.read_text()[:20])
+    else:
+        note.write_text('{"sha256": "0"}')
+    assert export.stored(path.name[:64]) is None
+    assert export.cached(model) == path
+    assert path.read_bytes() == whole
+    assert len(quick) == 2
+    assert export.cached(model) == path
+    assert len(quick) == 2
+
+
+def test_another_version_of_the_export_is_another_file(model, quick, monkeypatch):
+    before = export.cached(model)
+    monkeypatch.setattr(export, "VERSION", export.VERSION + 1)
+    assert export.cached(model) != before
+    assert len(quick) == 2
+
+
+def test_of_threads_at_the_same_time_one_makes_it(model, quick):
+    gate, found = threading.Barrier(4), []
+
+    def ask():
+        gate.wait()
+        found.append(export.cached(model))
+
+    threads = [threading.Thread(target=ask) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len(found) == 4
+    assert len(set(found)) == 1
+    assert quick == [model.name]
+
+
+def test_the_verb_writes_a_file_and_tells_of_it(tmp_path, model, capsys):
+    out = tmp_path / "out.onnx"
+    assert cli.main(["export", str(model.directory), "--out", str(out), "--json"]) == 0
+    *words, last = capsys.readouterr().out.splitlines()
+    told = json.loads(last)
+    assert set(told) == {"file", "bytes", "difference", "sha256"}
+    assert told["file"] == str(out)
+    assert told["sha256"] == checkpoint.sha256(out)
+    assert words[0].startswith(f"{out}: the generator of {model.name}")
+    assert export.run(out, model.prior.sample(2)).shape == (2, 3, 32, 32)
+
+
+@pytest.mark.parametrize("out", ["out.png", "folder.onnx", "dcgan/model.json/out.onnx"])
+def test_where_the_verb_cannot_write_is_one_sentence(tmp_path, model, quick, capsys, out):
+    (tmp_path / "folder.onnx").mkdir()
+    before = sorted(tmp_path.rglob("*"))
+    assert cli.main(["export", str(model.directory), "--out", str(tmp_path / out)]) == 2
+    told = capsys.readouterr()
+    assert told.out == ""
+    assert told.err.startswith("gan_core: ")
+    assert told.err.count("\n") == 1
+    assert sorted(tmp_path.rglob("*")) == before
+
+
+def test_the_verb_needs_a_checkpoint(tmp_path, capsys):
+    assert cli.main(["export", str(tmp_path), "--out", str(tmp_path / "out.onnx")]) == 2
+    assert "model.json is missing" in capsys.readouterr().err
+    assert not (tmp_path / "out.onnx").exists()
