@@ -1,15 +1,16 @@
 """Start the app: python -m explorer [--checkpoints DIR ...] [--port N] [--address A] [--browser]"""
 
 import argparse
+import contextlib
 import os
+import signal
 import socket
 import sys
 import threading
-import time
 import webbrowser
 from pathlib import Path
 
-APP = Path(__file__).resolve().parent / "app.py"
+ROOT = Path(__file__).resolve().parent.parent
 VARIABLE = "GAN_EXPLORER_CHECKPOINTS"  # models.py reads it; importing that here would take seconds
 FIRST_PORT = 8501
 
@@ -25,6 +26,7 @@ def main(argv=None):
         os.environ[VARIABLE] = os.pathsep.join(folders)
     port = choose_port(arguments.address, arguments.port)
     host = arguments.address if arguments.address not in ("0.0.0.0", "::") else "localhost"
+    sys.path.append(str(ROOT))  # for `python explorer`, which knows this folder alone
     threading.Thread(
         target=announce, args=(host, port, arguments.browser), name="announce", daemon=True
     ).start()
@@ -77,43 +79,41 @@ def fail(sentence):
 
 
 def announce(host, port, browser):
-    """Print the address once somebody answers there, and import torch while nobody asks."""
+    """Print the address once the app is there, and import torch while nobody asks."""
+    from explorer import server
+
+    server.started.wait()
     address = f"http://{f'[{host}]' if ':' in host else host}:{port}"
-    while True:
-        try:
-            socket.create_connection((host, port), timeout=1).close()
-            break
-        except OSError:
-            time.sleep(0.05)
     print(f"Explorer: {address}", flush=True)
     if browser:
         webbrowser.open(address)
     # The first visitor's page needs it; this is a moment earlier.
-    sys.path.append(str(APP.parent.parent))
     import gan_core  # noqa: F401
 
 
 def serve(address, port):
-    """Run Streamlit in this process, through its command line, until interrupted."""
+    """Run the app of server.py in this process until interrupted."""
     # Threads that wait for each other should sleep: spinning takes the core from the other one.
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
-    from streamlit.web import cli
-
+    # A polite kill ends it as Ctrl-C does.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     # Appearance and the rest stand in .streamlit/config.toml beside app.py. What keeps the app
     # private stands here, where no other configuration file overrides it.
     options = {
         "server.address": address,
         "server.port": port,
-        "server.headless": "true",
+        "server.headless": True,
         "server.fileWatcherType": "none",
         "server.maxUploadSize": 5,
-        "browser.gatherUsageStats": "false",
+        "browser.gatherUsageStats": False,
         "client.showErrorDetails": "none",
         "client.toolbarMode": "minimal",
-        "logger.hideWelcomeMessage": "true",
+        "logger.hideWelcomeMessage": True,
     }
-    flags = [f"--{name}={value}" for name, value in options.items()]
-    cli.main(["run", str(APP), *flags], prog_name="streamlit")
+    with contextlib.suppress(KeyboardInterrupt):
+        from explorer import server
+
+        server.app.run(config=options)
 
 
 if __name__ == "__main__":

@@ -1,0 +1,113 @@
+"""The app as a web server: Streamlit's own routes, and below /live what a browser needs to draw.
+
+    live/worker.js                     draws, see there
+    live/runtime/VERSION/NAME          onnxruntime-web, from the folder live/runtime
+    live/models/SHA.onnx               generators, from the cache of gan_core.export
+
+`python -m explorer` runs it. `streamlit run explorer/app.py` works too, without these routes.
+"""
+
+import contextlib
+import re
+import sys
+import threading
+from pathlib import Path
+
+import streamlit as st
+from starlette.responses import FileResponse, PlainTextResponse
+from starlette.routing import Route
+
+HERE = Path(__file__).resolve().parent
+RUNTIME = "1.30.0"  # version of onnxruntime-web
+MODULE, WASM = "ort.wasm.bundle.min.mjs", "ort-wasm-simd-threaded.wasm"
+KINDS = {MODULE: "text/javascript", WASM: "application/wasm"}
+# The address of a file names its version or its contents: it need never be asked for again.
+FOR_EVER = {"Cache-Control": "public, max-age=31536000, immutable"}
+PLAIN = {"X-Content-Type-Options": "nosniff"}
+
+# As in app.py: `streamlit run` puts this folder on the path, not the one above it.
+if str(HERE.parent) not in sys.path:
+    sys.path.append(str(HERE.parent))
+
+started = threading.Event()  # once the app can answer
+
+
+def available():
+    """Whether this process serves the routes below /live, so that a page can use them."""
+    return started.is_set()
+
+
+def urls(model):
+    """What a page needs to draw a Model in the browser: {"worker", "runtime", "wasm", "model"}.
+
+    The URLs are relative to any page of the app (`new URL(url, document.baseURI)`), wherever
+    server.baseUrlPath or a proxy puts it. The first call for a model takes seconds: it is exported.
+    Raises InputError when it cannot be exported.
+    """
+    from gan_core import export
+
+    name = export.cached(model).name[:64]
+    return {
+        "worker": "live/worker.js",
+        "runtime": f"live/runtime/{RUNTIME}/{MODULE}",
+        "wasm": f"live/runtime/{RUNTIME}/{WASM}",
+        "model": f"live/models/{name}.onnx?v={export.VERSION}",
+    }
+
+
+def send_worker(request):
+    headers = {"Cache-Control": "no-cache", **PLAIN}
+    return FileResponse(HERE / "live" / "worker.js", media_type="text/javascript", headers=headers)
+
+
+def send_runtime(request):
+    name = request.path_params["name"]
+    if request.path_params["version"] != RUNTIME or name not in KINDS:
+        return missing(request)
+    headers = {**FOR_EVER, **PLAIN, "Content-Encoding": "gzip"}
+    file = HERE / "live" / "runtime" / f"{name}.gz"
+    return FileResponse(file, media_type=KINDS[name], headers=headers)
+
+
+def send_model(request):
+    name = re.fullmatch(r"([0-9a-f]{64})\.onnx", request.path_params["name"], re.ASCII)
+    if not name:
+        return missing(request)
+    from gan_core import export  # seconds the first time, which the start of the server should not
+
+    file = export.stored(name[1])
+    if file is None:
+        return missing(request)
+    # Weights hardly shrink; "identity" keeps Streamlit from compressing them at every request.
+    headers = {**FOR_EVER, **PLAIN, "Content-Encoding": "identity"}
+    return FileResponse(file, media_type="application/octet-stream", headers=headers)
+
+
+def missing(request):
+    """404: without it Streamlit would answer with its page."""
+    headers = {"Cache-Control": "no-store", **PLAIN}
+    return PlainTextResponse("There is no such file.", 404, headers)
+
+
+# Streamlit's own routes move below server.baseUrlPath, which is not known yet; these answer there
+# too.
+ROUTES = [
+    Route(before + path, send)
+    for before in ("", "/{base:path}")
+    for path, send in (
+        ("/live/worker.js", send_worker),
+        ("/live/runtime/{version}/{name}", send_runtime),
+        ("/live/models/{name}", send_model),
+        ("/live/{rest:path}", missing),
+    )
+]
+
+
+@contextlib.asynccontextmanager
+async def lifespan(app):
+    started.set()
+    yield
+    started.clear()
+
+
+app = st.App(HERE / "app.py", routes=ROUTES, lifespan=lifespan)
