@@ -1,6 +1,5 @@
 """Navigation and nothing else. Start it with `python -m explorer`."""
 
-import logging
 import sys
 from functools import partial
 from pathlib import Path
@@ -13,8 +12,8 @@ if ROOT not in sys.path:
     sys.path.append(ROOT)
 
 from explorer import detail, session, tray_panel  # noqa: E402
-from explorer.views import browse, card, interpolate  # noqa: E402
-from gan_core.errors import InputError  # noqa: E402
+from explorer.panels import guarded  # noqa: E402
+from explorer.views import browse, card, interpolate, latents  # noqa: E402
 
 # Pictures begin higher up than Streamlit's own margin lets them, and never outgrow a phone.
 STYLE = """<style>
@@ -32,30 +31,24 @@ def main():
     interpolate_page = st.Page(
         partial(interpolate.page, card_page), title="Interpolate", url_path="interpolate"
     )
+    latents_page = st.Page(partial(latents.page, card_page), title="Latents", url_path="latents")
     # Streamlit's first page has no path of its own, but a link to Browse should name it.
     root = st.Page(str, title="Start", url_path="start", default=True, visibility="hidden")
-    current = st.navigation([root, browse_page, interpolate_page, card_page], position="top")
+    current = st.navigation(
+        [root, browse_page, latents_page, interpolate_page, card_page], position="top"
+    )
     if current is root:
         st.switch_page(browse_page, query_params=st.query_params.to_dict())
     session.begin()
     warnings = st.container()
     guarded(current.run)
-    guarded(tray_panel.panel)
+    with st.sidebar:
+        tray_panel.tray_panel()
     guarded(detail.show)
     for sentence in session.notes():
         warnings.warning(sentence)
+    session.show_messages()
     session.end(current.url_path)
-
-
-def guarded(draw):
-    """Draw a part of the page; whatever goes wrong is a sentence, never a traceback."""
-    try:
-        draw()
-    except InputError as error:
-        st.error(str(error))
-    except Exception:
-        logging.getLogger("explorer").exception("a part of the page failed")
-        st.error("This part of the page could not be drawn; the log says why.")
 
 
 main()

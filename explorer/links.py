@@ -2,6 +2,7 @@
 
     /?model=avatars&seed=72&psi=0.7&n=36&sort=real&tray=avatars:12,avatars:40@0.7
     /interpolate?model=avatars&keys=3,14,15@0.8&mode=both&closed=1&at=1.25
+    /latents?model=avatars&start=7&coords=3:1.25,17:-0.8&frozen=17
 
 A value that cannot be read keeps its default and is named, so that a link with a slip in it
 still opens.
@@ -17,11 +18,13 @@ NUMBERS = (16, 36, 64, 100)
 SIZES = ("small", "medium", "large")
 SORTS = ("seed", "real", "fake")
 MODES = ("slerp", "lerp", "both")
+WAYS = ("sliders", "pad")
 STEPS = (4, 8, 16, 30)
 SOURCES = ("seeds", "tray")
 MAX_PSI = 1.5
 MIN_KEYS, MAX_KEYS = 2, 8
 MAX_TRAY = 64
+MAX_COORDINATES = 1024  # that a link can tell
 
 
 @dataclass(frozen=True)
@@ -29,7 +32,8 @@ class View:
     """Everything a person has set. The defaults are what a first visit shows.
 
     keys: the keyframes typed as seeds. picks: the tray's, as places in the link's tray from 1 on;
-    empty for the first ones.
+    empty for the first ones. start, coords, frozen: the latent under the sliders, which is that of
+    the seed `start` with some coordinates moved. corners, x, y: the pad, and where its handle is.
     """
 
     model: str | None = None
@@ -47,12 +51,23 @@ class View:
     closed: bool = False
     step: int = 8
     at: float = 0.0
+    way: str = "sliders"
+    start: int = 0
+    coords: str = ""
+    frozen: str = ""
+    corners: str = "0, 1, 2, 3"
+    x: float = 0.5
+    y: float = 0.5
 
 
 # Which settings each page's link carries, besides model and tray.
 PAGES = {
     "browse": ("seed", "psi", "n", "size", "sort", "smooth"),
     "interpolate": ("psi", "source", "keys", "picks", "mode", "closed", "step", "at", "smooth"),
+    "latents": (
+        *("psi", "way", "start", "coords", "frozen"),
+        *("corners", "x", "y", "mode", "smooth"),
+    ),
     "card": (),
 }
 
@@ -65,7 +80,7 @@ def write(view, page, tray_items=()):
     params = {"model": view.model or "", "weights": view.weights}
     for name in PAGES[page]:
         value = getattr(view, name)
-        if name == "keys":
+        if name in ("keys", "corners") and (name == "keys" or value != View.corners):
             params[name] = ",".join(split_keys(value))
         elif name == "seed" or value != getattr(View, name):
             params[name] = write_value(value)
@@ -91,6 +106,13 @@ def read(params):
         "closed": read_bool,
         "step": lambda text: read_choice(int(text), STEPS),
         "at": lambda text: read_float(text, 0.0, MAX_KEYS),
+        "way": lambda text: read_choice(text, WAYS),
+        "start": lambda text: read_int(text, 0, MAX_SEED),
+        "coords": lambda text: write_coordinates(read_coordinates(text)),
+        "frozen": read_frozen,
+        "corners": lambda text: write_keys(read_corners(text)),
+        "x": lambda text: read_float(text, 0.0, 1.0),
+        "y": lambda text: read_float(text, 0.0, 1.0),
     }
     values, unread = {}, []
     for name, reader in readers.items():
@@ -117,6 +139,37 @@ def read_keys(text):
     if not MIN_KEYS <= len(parts) <= MAX_KEYS:
         raise ValueError(f"{len(parts)} keyframes")
     return [read_seed(part) for part in parts]
+
+
+def read_corners(text):
+    """ "0, 1, 2, 3" -> four (seed, ψ or None), in reading order. Raises ValueError otherwise."""
+    corners = read_keys(text)
+    if len(corners) != 4:
+        raise ValueError(f"{len(corners)} corners")
+    return corners
+
+
+def write_coordinates(moved):
+    """{3: 1.25, 17: -0.8} -> "3:1.25,17:-0.8"; nine digits tell a float32 from any other."""
+    return ",".join(f"{i}:{value:.9g}" for i, value in sorted(moved.items()))
+
+
+def read_coordinates(text):
+    """ "3:1.25,17:-0.8" -> {3: 1.25, 17: -0.8}. Raises ValueError when it is anything else."""
+    parts = text.split(",") if text else []
+    pairs = [part.partition(":") for part in parts[: MAX_COORDINATES + 1]]
+    if len(pairs) > MAX_COORDINATES or not all(colon for _, colon, _ in pairs):
+        raise ValueError(text[:20])
+    limit = 1000.0
+    return {read_int(i, 0, 65535): read_float(value, -limit, limit) for i, _, value in pairs}
+
+
+def read_frozen(text):
+    """ "3,17" -> "3,17", numbers of coordinates."""
+    parts = text.split(",")
+    if len(parts) > MAX_COORDINATES:
+        raise ValueError(text[:20])
+    return ",".join(str(read_int(part, 0, 65535)) for part in parts)
 
 
 def split_keys(text):

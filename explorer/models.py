@@ -15,6 +15,8 @@ from gan_core import checkpoint
 ROOT = Path(__file__).resolve().parent.parent
 # Folders of checkpoints, handed on by `python -m explorer`, separated as in PATH.
 VARIABLE = "GAN_EXPLORER_CHECKPOINTS"
+# Batches that a page asks for: one picture, a coarse strip or pad, and the most drawn at once.
+WARM = (1, 9, 25, checkpoint.BATCH)
 
 
 @dataclass(frozen=True)
@@ -88,8 +90,8 @@ def _load(directory, stamp):
 
 
 def settle(model):
-    """Make what comes next quick: run both usual batch sizes once, and tame the collector."""
-    for n in (1, checkpoint.BATCH):
+    """Make what comes next quick: run the usual batch sizes once, and tame the collector."""
+    for n in WARM:
         images = model.generate(np.zeros((n, model.prior.size), np.float32))
         if model.discriminator is not None:
             model.realness(images)

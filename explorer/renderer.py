@@ -10,7 +10,7 @@ from collections import OrderedDict
 import numpy as np
 from PIL import Image
 
-from gan_core import latent, media
+from gan_core import latent, media, sensitivity
 
 CACHE_BYTES = 96 * 2**20
 LARGE = 512  # pixels a side of an enlarged picture
@@ -19,6 +19,7 @@ MAX_EXPORT_SIDE = 256  # pixels a side of a film
 _lock = threading.Lock()
 _cache = OrderedDict()  # (kind, weights, digest of a row) -> row of the result
 _cached_bytes = 0
+_effects = {}  # weights -> the strength of each coordinate
 
 
 def latents(model, seeds, psi=1.0):
@@ -39,6 +40,16 @@ def scores(model, images):
         return None
     weights = model.card["files"]["discriminator.safetensors"]
     return _each_once("score", weights, images, model.realness)
+
+
+def effects(model, wait=True):
+    """`sensitivity.effects` of a model, worked out once for its weights; float64 (nz,).
+
+    wait: when False, None is returned while they are not known.
+    """
+    if model.hash not in _effects and wait:
+        _effects[model.hash] = sensitivity.effects(model)
+    return _effects.get(model.hash)
 
 
 def _each_once(kind, weights, rows, function):

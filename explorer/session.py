@@ -36,7 +36,18 @@ def begin():
 
 def end(page):
     """At the end of a run: put what is shown into the address bar."""
-    link = links.write(st.session_state.view, page, st.session_state.tray.items)
+    st.session_state.page = page
+    write_link()
+
+
+def follow():
+    """At the end of a panel: the same, when it ran by itself. (Before the first end, no page.)"""
+    if "page" in st.session_state and st.session_state.pop("touched", False):
+        write_link()
+
+
+def write_link():
+    link = links.write(st.session_state.view, st.session_state.page, picked().items)
     st.session_state.link = link
     if st.query_params.to_dict() != link:
         st.query_params.from_dict(link)
@@ -124,6 +135,16 @@ def item(name, model, seed, psi):
     return tray.Item(f"Seed {seed}", name, model.hash, seed, float(psi), z)
 
 
+def say(text):
+    """A short message that the next run shows for a moment; a callback itself may show nothing."""
+    st.session_state.setdefault("messages", []).append(text)
+
+
+def show_messages():
+    for text in st.session_state.pop("messages", []):
+        st.toast(text)
+
+
 def warn(text):
     """A sentence that the next page shows as a warning."""
     st.session_state.notes.append(text)
@@ -133,3 +154,18 @@ def notes():
     """The sentences waiting to be shown, each once."""
     waiting, st.session_state.notes = st.session_state.notes, []
     return list(dict.fromkeys(waiting))
+
+
+def drawing_options():
+    """The widgets, for a page's View menu, that say how its live picture is drawn."""
+    st.toggle("Smooth scaling", **widget("smooth"))
+    st.toggle(
+        "Run this model in my browser",
+        key="browser-mode",
+        help="Loads the model once, then draws without the server while you drag.",
+    )
+
+
+def browser(model):
+    """The addresses by which the browser can draw by itself, or None when it is not to."""
+    return None

@@ -5,25 +5,25 @@ import hashlib
 import numpy as np
 import streamlit as st
 
-from explorer import detail, renderer, session, tray
+from explorer import detail, panels, renderer, session, tray
 from explorer.live.tiles import tiles
 from gan_core.errors import InputError
 
 SIDE = 64  # pixels a side of a thumbnail in the sheet
 
 
-def panel():
-    """Draw the whole panel into the sidebar."""
-    with st.sidebar:
-        items = session.picked().items
-        st.subheader(f"Tray ({len(items)})" if items else "Tray", anchor=False)
-        if items:
-            grid(items)
-            selected(items)
-        else:
-            st.caption("Click a picture to put it here. Click it again to see it large.")
-        history()
-        files(items)
+@panels.panel("tray")
+def tray_panel():
+    """Draw the whole panel."""
+    items = session.picked().items
+    st.subheader(f"Tray ({len(items)})" if items else "Tray", anchor=False)
+    if items:
+        grid(items)
+        selected(items)
+    else:
+        st.caption("Click a picture to put it here. Click it again to see it large.")
+    history()
+    files(items)
 
 
 def grid(items):
@@ -92,14 +92,18 @@ def selected(items):
         button("Remove", "close", change, tray.remove, item.id)
 
 
-def button(label, icon, on_click, *args, disabled=False):
-    """A quiet button of the panel."""
+def button(label, icon, act, *args, disabled=False):
+    """A quiet button of the panel; what it does can show on any part of the page."""
+
+    def clicked():
+        act(*args)
+        panels.redraw()
+
     st.button(
         label,
         key=f"tray-{label}",
         icon=f":material/{icon}:",
-        on_click=on_click,
-        args=args,
+        on_click=clicked,
         disabled=disabled,
     )
 
@@ -107,6 +111,7 @@ def button(label, icon, on_click, *args, disabled=False):
 def rename(item_id):
     """Take the name from its field."""
     session.change_tray(tray.rename, item_id, st.session_state[f"name-{item_id}"])
+    panels.redraw()
 
 
 def history():
@@ -171,6 +176,7 @@ def check_sizes(items):
 def take(verb, items):
     """Put loaded items on the tray; each gets an id of its own, so that it can be added twice."""
     session.change_tray(verb, *(tray.copy(item) for item in items))
+    panels.redraw()
 
 
 def replace_all(now, *items):

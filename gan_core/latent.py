@@ -125,3 +125,37 @@ def at(keyframes, time, mode="slerp", closed=False):
         for s, t in zip(segment.ravel(), time.ravel(), strict=True)
     ]
     return np.stack(points).reshape(*time.shape, -1)
+
+
+def plane(corners, xy, mode="slerp"):
+    """Latents between four corners: along the upper and the lower edge, then from one to the other.
+
+    corners: float32 (4, nz), in reading order: upper left, upper right, lower left, lower right.
+    xy: float (n, 2) in [0, 1], x to the right and y down. mode: "slerp" or "lerp".
+    Returns float32 (n, nz). Raises InputError for another number of corners or an unknown mode.
+    """
+    corners = np.asarray(corners, np.float32)
+    if corners.ndim != 2 or len(corners) != 4:
+        raise InputError(f"A plane has four corners; these are {len(corners)}.")
+    if mode not in MODES:
+        raise InputError(f"The interpolation is {mode!r}; it must be one of {', '.join(MODES)}.")
+    between = slerp if mode == "slerp" else lerp
+    points = [
+        between(between(*corners[:2], x), between(*corners[2:], x), y) for x, y in np.asarray(xy)
+    ]
+    return np.stack(points) if points else np.empty((0, corners.shape[1]), np.float32)
+
+
+def combine(vectors, weights, origin=0.0, norm=None):
+    """Weighted sums of latents: origin + Σ weight · vector (the arithmetic of Radford et al. 2016).
+
+    vectors: float32 (k, nz). weights: float (n, k). origin: float32 (nz,) or 0. norm: the length
+    that every sum is brought to (a sum of length 0 stays), or None to leave them.
+    Returns float32 (n, nz).
+    """
+    weights, vectors = np.asarray(weights, np.float64), np.asarray(vectors, np.float64)
+    sums = np.asarray(origin, np.float64) + weights @ vectors
+    if norm is not None:
+        lengths = np.linalg.norm(sums, axis=1, keepdims=True)
+        sums = sums * (norm / np.where(lengths > 0, lengths, 1.0))
+    return sums.astype(np.float32)

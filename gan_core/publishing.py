@@ -6,6 +6,9 @@ from gan_core import checkpoint, files, latent, networks, state, trainer, traini
 from gan_core.errors import InputError
 from gan_core.settings import FREE
 
+# What a card does not tell of the settings: the network has its own place, the length is counted.
+UNTOLD = {"network", "fingerprint", *FREE} - {"cooldown"}
+
 
 def publish(run, out, *, name, data, licence, use, command):
     """Turn a run's state into a checkpoint directory that the app and the verbs can load.
@@ -31,7 +34,7 @@ def publish(run, out, *, name, data, licence, use, command):
         "training": {
             "kimg": notes["position"] / 1000,
             "command": command,
-            **{k: v for k, v in settings.items() if k not in ("network", "fingerprint", *FREE)},
+            **{k: v for k, v in settings.items() if k not in UNTOLD},
             **record,
         },
         "metrics": {},

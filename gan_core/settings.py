@@ -9,7 +9,7 @@ from gan_core.errors import InputError
 from gan_core.objectives import OBJECTIVES
 
 # Settings that may differ between the stretches of one run; all others must stay as they were.
-FREE = ("kimg", "snapshot_kimg", "grid_kimg", "log_kimg", "measure_kimg", "measure_n")
+FREE = ("kimg", "cooldown", "snapshot_kimg", "grid_kimg", "log_kimg", "measure_kimg", "measure_n")
 FREE += ("patience_kimg", "tensorboard", "device")
 
 POSITIVE = ("k", "batch", "kimg", "lr_g", "lr_d", "clip", "log_kimg", "grid_kimg", "snapshot_kimg")

@@ -3,7 +3,7 @@
 import numpy as np
 import streamlit as st
 
-from explorer import detail, links, picker, renderer, session, tray
+from explorer import detail, links, panels, picker, renderer, session, tray
 from explorer.live.tiles import WIDTHS, tiles
 from gan_core.latent import MAX_SEED
 
@@ -101,6 +101,7 @@ def random_seed():
     session.set_view(seed=int(np.random.default_rng().integers(1_000_000)))
 
 
+@panels.panel("grid")
 def grid(name, model, seeds, images, scores):
     """The pictures. A first click puts one on the tray, the next enlarges it."""
     view = session.view()
@@ -115,6 +116,7 @@ def grid(name, model, seeds, images, scores):
         seed = int(tile_id)
         if seed in on_tray:
             detail.open_later(on_tray[seed].id)
+            panels.redraw()
         else:
             add(name, model, seed, view.psi)
 
@@ -141,7 +143,9 @@ def grid(name, model, seeds, images, scores):
 def add(name, model, seed, psi):
     """Put the picture of a seed on the tray."""
     if session.change_tray(tray.add, session.item(name, model, seed, psi)):
-        st.toast(f"Seed {seed} is on the tray. Click it again to see it large.")
+        session.say(f"Seed {seed} is on the tray. Click it again to see it large.")
+        panels.redraw("grid", "tray")
+    panels.redraw()  # the reason why not stands above the page
 
 
 def note(model, scores):

@@ -3,7 +3,9 @@
 import numpy as np
 import streamlit as st
 
-from explorer import links, picker, renderer, session, tray
+from explorer import links, panels, picker, renderer, session, tray
+from explorer.live.canvas import axis, canvas
+from explorer.live.motions import Path
 from explorer.live.tiles import tiles
 from gan_core import latent
 
@@ -24,18 +26,43 @@ def page(card_page=None):
     if keyframes is None:
         return
     view = session.view()
+    end = len(keyframes) - (0 if view.closed else 1)
+    if view.at > end:
+        session.set_view(at=float(end))
+    explore(name, model, keyframes)
+
+
+@panels.panel("canvas")
+def explore(name, model, keyframes):
+    """The picture on the path, the frames that lead along it, and the path as files."""
+    view = session.view()
     modes = ("slerp", "lerp") if view.mode == "both" else (view.mode,)
     segments = len(keyframes) if view.closed else len(keyframes) - 1
+    at = view.at
+    # One path stands beside its picture, two below theirs.
+    left, right = st.columns(2, gap="large") if len(modes) == 1 else (st.container(),) * 2
+    with left:
+        z, images = canvas(
+            "path-canvas",
+            model,
+            [Path(keyframes, mode, view.closed) for mode in modes],
+            [axis("Position", 0, segments, ticks=list(range(segments + 1)))],
+            [at],
+            lambda values, _: session.set_view(at=round(values[0], 2)),
+            label=f"Picture of {name} at position {at:.2f} of the path",
+            panes=[MODES[mode] if len(modes) > 1 else "" for mode in modes],
+            smooth=view.smooth,
+            browser=session.browser(model),
+        )
     frames = frame_count(segments, view)
     paths = {
         m: renderer.pictures(model, latent.path(keyframes, frames, m, view.closed)) for m in modes
     }
-    position(segments)
-    for column, mode in zip(columns_for(modes), modes, strict=True):
-        with column:
-            filmstrip(mode, paths[mode], view)
-            current(name, model, keyframes, mode, view)
-    downloads(name, paths, view)
+    with right:
+        for place, mode in enumerate(modes):
+            readout(name, model, z[place], images[place], mode, at)
+            filmstrip(mode, paths[mode], view, at, row=len(modes) > 1)
+        downloads(name, paths, view)
 
 
 def choose_keyframes(name, model):
@@ -144,7 +171,7 @@ def settings():
             )
             if session.view().source == "seeds":
                 st.slider("Truncation ψ", 0.0, links.MAX_PSI, step=0.05, **session.widget("psi"))
-            st.toggle("Smooth scaling", **session.widget("smooth"))
+            session.drawing_options()
 
 
 def frame_count(segments, view):
@@ -152,59 +179,35 @@ def frame_count(segments, view):
     return segments * view.step + (0 if view.closed else 1)
 
 
-def position(segments):
-    """The slider along the path; time 2 is the third keyframe."""
-    if session.view().at > segments:
-        session.set_view(at=float(segments))
-    st.slider(
-        "Position",
-        0.0,
-        float(segments),
-        step=0.01,
-        format="%.2f",
-        help="0 is the first keyframe, 1 the second, and so on.",
-        **session.widget("at"),
-    )
-
-
-def columns_for(modes):
-    """Places for one path, or for two beside each other."""
-    return st.columns(2) if len(modes) > 1 else [st.container()]
-
-
-def current(name, model, keyframes, mode, view):
-    """The picture at the slider's position, with what is known about it."""
-    z = latent.at(keyframes, view.at, mode, view.closed)
-    image = renderer.pictures(model, z[None])[0]
+def readout(name, model, z, image, mode, at):
+    """What is known about the picture on one path."""
     score = renderer.scores(model, image[None])
-    words = [f"Position {view.at:.2f}", f"|z| {np.linalg.norm(z):.2f}"]
+    words = [MODES[mode], f"Position {at:.2f}", f"|z| {np.linalg.norm(z):.2f}"]
     if score is not None:
-        words.insert(1, f"D(x) {score[0]:.3f}")
-    st.container(width=420).image(
-        renderer.large(image, view.smooth),
-        width="stretch",
-        caption=f"{MODES[mode]} · " + " · ".join(words),
-    )
-    st.button(
-        "Add to tray",
-        key=f"add-{mode}",
-        icon=":material/add:",
-        on_click=add,
-        args=(name, model, z, mode, view.at),
-    )
+        words.append(f"D(x) {score[0]:.3f}")
+    with st.container(horizontal=True, vertical_alignment="center"):
+        st.caption(" · ".join(words), width="content")
+        st.button(
+            "Add to tray",
+            key=f"add-{mode}",
+            icon=":material/add:",
+            on_click=add,
+            args=(name, model, z, mode, at),
+        )
 
 
 def add(name, model, z, mode, at):
     """Put a picture of the path on the tray; it has no seed, so its latent is kept."""
     item = tray.Item(f"{MODES[mode]} {at:.2f}", name, model.hash, None, 1.0, z)
     if session.change_tray(tray.add, item):
-        st.toast(f"{item.name} is on the tray.")
+        session.say(f"{item.name} is on the tray.")
+    panels.redraw()
 
 
-def filmstrip(mode, images, view):
+def filmstrip(mode, images, view, at, row):
     """The frames of a path; a click goes there."""
     times = np.arange(len(images)) / view.step
-    nearest = int(np.argmin(np.abs(times - view.at)))
+    nearest = int(np.argmin(np.abs(times - at)))
     tiles(
         f"film-{mode}",
         renderer.sheet(images),
@@ -220,7 +223,7 @@ def filmstrip(mode, images, view):
         lambda time: session.set_view(at=round(float(time), 2)),
         label=f"Filmstrip, {MODES[mode]}",
         width=72,
-        row=True,
+        row=row,
         smooth=view.smooth,
     )
 

@@ -1,5 +1,6 @@
 """What the tests of the app share."""
 
+import json
 import os
 
 import pytest
@@ -7,6 +8,7 @@ import streamlit as st
 from streamlit.testing.v1 import AppTest
 from streamlit.util import calc_hash
 
+import explorer.live.canvas
 import explorer.live.tiles
 from explorer import models
 
@@ -27,6 +29,7 @@ def open_app(monkeypatch):
     """Open a page of the app, as a link would; returns the AppTest after its first run."""
 
     monkeypatch.setattr(explorer.live.tiles, "_component", buttons)
+    monkeypatch.setattr(explorer.live.canvas, "_component", fields)
     monkeypatch.setattr(models, "settle", lambda model: None)
 
     def open_page(page="browse", **params):
@@ -54,6 +57,22 @@ def buttons(key, data, on_pick_change):
     for tile in data["tiles"]:
         name = f"{key}-{tile['id']}"
         st.button(tile["label"], key=name, on_click=click, args=(tile["id"],))
+
+
+def fields(key, data, on_values_change, on_want_change):
+    """Stands for the live canvas: two text fields, `key-values` and `key-want`, take as JSON what the
+    browser would send. What the canvas was given stands in the session state as `key-data`.
+    """
+    st.session_state[f"{key}-data"] = data
+
+    def send(name, callback):
+        content = json.loads(st.session_state[f"{key}-{name}"])
+        before = st.session_state.get(key, {})
+        st.session_state[key] = {**before, "want": None, name: content}
+        callback()
+
+    for name, callback in {"values": on_values_change, "want": on_want_change}.items():
+        st.text_input(name, key=f"{key}-{name}", on_change=send, args=(name, callback))
 
 
 @pytest.fixture

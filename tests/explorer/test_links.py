@@ -24,6 +24,13 @@ CHANGED = View(
     closed=True,
     step=16,
     at=1.25,
+    way="pad",
+    start=7,
+    coords="3:1.25,17:-0.8",
+    frozen="3,17",
+    corners="3, 14, 15@0.7, 92",
+    x=0.25,
+    y=0.0,
 )
 
 
@@ -98,6 +105,16 @@ MALFORMED = {
     "closed": ["", "yes"],
     "step": ["", "x", "5", "0"],
     "at": ["", "x", "nan", "-1", "9"],
+    "way": ["", "dance"],
+    "start": ["", "x", "-1", "4294967296", "1.5"],
+    "coords": [
+        *("x", "3", "3:", "3:x", "-1:2", "3:nan", "3:1001", "1:1,", "65536:1"),
+        ",".join(f"{i}:1" for i in range(1025)),
+    ],
+    "frozen": ["", "x", "-1", "1,,2", "65536", ",".join(["1"] * 1025)],
+    "corners": ["", "1", "1,2,3", "1,2,3,4,5", "1,2,3,x"],
+    "x": ["", "x", "-0.1", "1.1", "nan"],
+    "y": ["", "x", "-0.1", "1.1", "nan"],
 }
 
 
@@ -171,3 +188,16 @@ def test_a_tray_that_is_too_long_is_cut_and_counted():
 
 def test_the_link_holds_as_many_pictures_as_the_tray():
     assert links.MAX_TRAY == tray.MAX_ITEMS
+
+
+@pytest.mark.parametrize("value", [1.25, -0.8, 0.1, 1e-7, 2.9999999, -999.5])
+def test_a_coordinate_reads_back_as_the_same_float32(value):
+    value = float(np.float32(value))
+    (back,) = links.read_coordinates(links.write_coordinates({3: value})).values()
+    assert np.float32(back) == np.float32(value)
+
+
+def test_coordinates_stand_in_their_order():
+    assert links.write_coordinates({17: -0.8, 3: 1.25}) == "3:1.25,17:-0.8"
+    assert links.write_coordinates({}) == ""
+    assert links.read_coordinates("") == {}

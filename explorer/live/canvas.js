@@ -1,0 +1,241 @@
+// The live canvas: one picture and the sliders that move it. While a slider is dragged the picture
+// comes out of a strip drawn beforehand, or from the model in the browser; nothing is sent. When
+// it is let go, the values are reported once.
+// Streamlit calls the default export at every change of data, so all it does may be done again.
+
+const states = new WeakMap();
+const DWELL = 60; // ms the pointer rests on one of many sliders before its strip is asked for
+let canvases = 0;
+
+export default function ({ data, parentElement, setTriggerValue, setStateValue }) {
+  let state = states.get(parentElement);
+  if (!state) {
+    state = begin(parentElement, data);
+    states.set(parentElement, state);
+  }
+  state.ask = (question) => setTriggerValue("want", question);
+  state.report = (report) => setStateValue("values", report);
+  take(state, data);
+}
+
+function begin(parent, data) {
+  const root = parent.querySelector(".live");
+  const stage = root.querySelector("canvas");
+  canvases += 1;
+  return {
+    root,
+    stage,
+    paint: stage.getContext("2d", { willReadFrequently: false }),
+    id: `live${canvases}-${Math.random().toString(36).slice(2, 8)}`,
+    values: [...data.values],
+    frozen: new Set(data.frozen),
+    strips: makeStrips(),
+    rows: [],
+    near: null, // the axis under the hand
+    dragging: null, // the axis being dragged
+    sent: data.heard, // number of the last report
+    exact: null, // the picture of the committed values, as PyTorch drew it
+    data,
+  };
+}
+
+function take(state, data) {
+  const before = state.data;
+  state.data = data;
+  if (before.context !== data.context) forgetStrips(state.strips);
+  if (!state.rows.length || state.layout !== JSON.stringify([data.layout, data.axes, data.home])) {
+    build(state);
+  }
+  // What the server says holds, unless it has not yet heard the last report or a hand is at it.
+  if (data.heard >= state.sent && state.dragging === null) {
+    state.values = [...data.values];
+    state.frozen = new Set(data.frozen);
+  }
+  state.root.classList.toggle("smooth", data.smooth);
+  state.stage.setAttribute("aria-label", data.label);
+  nameThePanes(state.root, data);
+  showValues(state);
+  takeExact(state, data);
+  takeStrip(state, data.strip, () => {
+    show(state);
+    const axis = state.strips.wish ?? state.near;
+    if (axis !== null && !drawsHere(state)) wantStrip(state, axis);
+  }).catch(() => {});
+  if (state.pad) paintMap(state.pad, data.map).catch(() => {});
+  listen(state);
+}
+
+function nameThePanes(root, { panes, layout }) {
+  root.style.setProperty("--panes", panes.length);
+  root.querySelector(".body").classList.toggle("wide", layout !== "rows");
+  const names = panes.filter(Boolean).map((pane) => element("span", "", pane));
+  root.querySelector(".names").replaceChildren(...names);
+}
+
+function build(state) {
+  const { data, root } = state;
+  state.layout = JSON.stringify([data.layout, data.axes, data.home]);
+  root.dataset.layout = data.layout;
+  const controls = root.querySelector(".controls");
+  const opened = state.list && [...state.list.groups.children].map((group) => group.open);
+  const [sought, order] = [state.list?.search.value, state.list?.order.value];
+  controls.replaceChildren();
+  const hand = handOf(state);
+  state.pad = data.layout === "pad" ? makePad(state, controls, hand) : null;
+  state.rows = data.axes.map((axis, i) => makeRow(state, axis, i, hand));
+  state.list = data.layout === "list" ? makeList(state, controls) : null;
+  if (!state.list) {
+    controls.append(...state.rows.map(({ row }) => row));
+    return;
+  }
+  state.list.search.value = sought ?? "";
+  state.list.order.value = order ?? "effect";
+  arrangeList(state, state.list);
+  opened?.forEach((open, i) => {
+    if (state.list.groups.children[i]) state.list.groups.children[i].open = open;
+  });
+}
+
+// What a hand can do; rows.js and pad.js call these.
+function handOf(state) {
+  let timer = 0;
+  const want = (axis) => {
+    if (state.near === axis && !drawsHere(state)) wantStrip(state, axis);
+  };
+  return {
+    near(axis) {
+      state.near = axis;
+      clearTimeout(timer);
+      if (state.rows.length > 2) timer = setTimeout(want, DWELL, axis);
+      else want(axis);
+    },
+    grab(axis) {
+      state.near = axis;
+      want(axis);
+    },
+    move(axis, value) {
+      const values = [...state.values];
+      values[axis] = value;
+      this.moveTo(axis, values);
+    },
+    moveTo(axis, values) {
+      state.near = axis;
+      state.dragging = axis;
+      state.values = values;
+      want(axis);
+      showValues(state);
+      show(state);
+    },
+    release() {
+      if (state.dragging === null) return;
+      state.dragging = null;
+      const changed = state.values.some((v, i) => v !== state.data.values[i]);
+      if (changed || state.data.heard < state.sent) commit(state);
+      else show(state);
+    },
+    freeze(axis) {
+      if (!state.frozen.delete(axis)) state.frozen.add(axis);
+      showValues(state);
+      commit(state);
+    },
+  };
+}
+
+function commit(state) {
+  state.sent = Math.max(state.sent, state.data.heard) + 1;
+  const frozen = [...state.frozen].sort((a, b) => a - b);
+  state.report({ count: state.sent, context: state.data.context, values: state.values, frozen });
+}
+
+function showValues(state) {
+  state.rows.forEach((row, i) => showRow(row, state.values[i], state.frozen.has(i)));
+  if (state.pad) showPad(state.pad, state.values);
+}
+
+// Paints what is best known of the picture at the values: the exact one, the browser's own, or
+// the nearest of a strip.
+function show(state) {
+  const { exact, values, data } = state;
+  if (state.dragging === null && exact && same(exact.values, values)) {
+    if (exact.context === data.context) return put(state, exact.bitmap, 0, 0, "exact");
+  }
+  if (state.dragging === null) return;
+  if (drawsHere(state)) return drawHere(state);
+  const strip = stripFor(state, state.dragging) ?? (state.pad && stripFor(state, PAD));
+  if (!strip) return;
+  const frame = frameOf(strip, values);
+  const { columns } = strip.sheet;
+  const [x, y] = [frame % columns, Math.floor(frame / columns)];
+  put(state, strip.bitmap, x * data.width, y * data.height, `${strip.n}:${frame}`);
+}
+
+function put({ stage, paint, data }, source, x, y, name) {
+  if (stage.width !== data.width || stage.height !== data.height) {
+    stage.width = data.width;
+    stage.height = data.height;
+  }
+  const { width, height } = data;
+  paint.drawImage(source, x, y, width, height, 0, 0, width, height);
+  stage.dataset.shown = name;
+}
+
+async function takeExact(state, { exact, context }) {
+  if (state.exact?.src === exact.src) {
+    Object.assign(state.exact, { values: exact.values, context });
+  } else {
+    const bitmap = await bitmapOf(exact.src);
+    if (state.data.exact.src !== exact.src) return bitmap.close();
+    state.exact?.bitmap.close();
+    state.exact = { ...exact, context, bitmap };
+  }
+  show(state);
+}
+
+function same(a, b) {
+  return a.length === b.length && a.every((v, i) => v === b[i]);
+}
+
+function drawsHere({ data }) {
+  return engineFor(data.browser)?.status === "ready";
+}
+
+// All panes of the picture in the browser; the newest values win.
+function drawHere(state) {
+  const { browser, panes, width, height } = state.data;
+  const latents = browser.specs.map((spec) => latentAt(spec, state.values));
+  const z = new Float32Array(latents.length * latents[0].length);
+  latents.forEach((latent, i) => z.set(latent, i * latent.length));
+  const context = state.data.context;
+  drawLatents(engineFor(browser), z, latents.length, ({ pixels, side }) => {
+    if (state.data.context !== context || state.dragging === null) return;
+    if (state.stage.width !== width) Object.assign(state.stage, { width, height });
+    const each = side * side * 4;
+    panes.forEach((_, i) => {
+      const part = pixels.subarray(i * each, (i + 1) * each);
+      state.paint.putImageData(new ImageData(part, side, side), i * side, 0);
+    });
+    state.drawings = (state.drawings ?? 0) + 1;
+    state.stage.dataset.shown = `browser:${state.drawings}`;
+  });
+}
+
+// Says below the picture where it is drawn, when the browser was asked to.
+function listen(state) {
+  const engine = engineFor(state.data.browser);
+  const note = state.root.querySelector(".note");
+  const tell = () => {
+    const words = {
+      loading: "Loading the model into this browser …",
+      ready: "This browser draws the pictures.",
+      failed: `This browser cannot run the model (${engine?.reason}); the server draws.`,
+    };
+    note.textContent = engine ? words[engine.status] : "";
+    state.root.dataset.engine = engine ? engine.status : "server";
+  };
+  if (state.engine !== engine) {
+    state.engine?.listeners.delete(state.tell);
+    engine?.listeners.add(tell);
+    Object.assign(state, { engine, tell });
+  }
+  tell();
+}

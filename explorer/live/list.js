@@ -1,0 +1,74 @@
+// The list: many sliders, searched, sorted and grouped by tens.
+
+const TENS = 10;
+
+function makeList(state, box) {
+  const tools = element("div", "tools");
+  const search = element("input", "search");
+  Object.assign(search, { type: "search", placeholder: "Find, e.g. 17 or 20-29" });
+  search.setAttribute("aria-label", "Find sliders by number, 17 or 20-29");
+  const order = element("select", "order");
+  order.setAttribute("aria-label", "Order of the sliders");
+  for (const [value, text] of [
+    ["effect", "Strongest first"],
+    ["number", "By number"],
+    ["changed", "Changed first"],
+  ]) {
+    const option = element("option", "", text);
+    option.value = value;
+    order.append(option);
+  }
+  const groups = element("div", "groups");
+  const none = element("p", "none", "No slider has that number.");
+  tools.append(search, order);
+  box.append(tools, groups, none);
+  const list = { search, order, groups, none };
+  search.addEventListener("input", () => arrangeList(state, list));
+  order.addEventListener("change", () => arrangeList(state, list));
+  return list;
+}
+
+// Puts the rows in their order; a row is moved, not made anew, so that focus stays.
+function arrangeList(state, list) {
+  const { rows, data, values } = state;
+  const wanted = rows.map((_, i) => i).filter((i) => matches(list.search.value, i));
+  const changed = (i) => Number(values[i] !== data.home[i]);
+  const effect = (i) => rows[i].axis.effect ?? 0;
+  const by = list.order.value;
+  if (by === "effect") wanted.sort((a, b) => effect(b) - effect(a));
+  if (by === "changed") wanted.sort((a, b) => changed(b) - changed(a) || effect(b) - effect(a));
+  const parts = [];
+  for (let first = 0; first < wanted.length; first += TENS) {
+    const members = wanted.slice(first, first + TENS);
+    const details = list.groups.children[parts.length] ?? makeGroup(parts.length);
+    details.querySelector("summary").textContent = groupName(by, first, members);
+    details.querySelector(".rows").replaceChildren(...members.map((i) => rows[i].row));
+    parts.push(details);
+  }
+  list.groups.replaceChildren(...parts);
+  list.none.hidden = wanted.length > 0;
+}
+
+function makeGroup(place) {
+  const details = element("details");
+  details.open = place < 2;
+  details.append(element("summary"), element("div", "rows"));
+  return details;
+}
+
+function groupName(by, first, members) {
+  const last = first + members.length;
+  if (by === "number") return `z${members[0]} to z${members[members.length - 1]}`;
+  const what = by === "effect" ? "Strongest" : "Changed first,";
+  return `${what} ${first + 1} to ${last}`;
+}
+
+// "17", "z17", "17, 20-29" or nothing.
+function matches(text, i) {
+  const parts = text.split(/[\s,;]+/).filter(Boolean);
+  if (!parts.length) return true;
+  return parts.some((part) => {
+    const [, from, to] = /^z?(\d+)(?:[-–]z?(\d+))?$/i.exec(part) ?? [];
+    return from !== undefined && i >= Number(from) && i <= Number(to ?? from);
+  });
+}

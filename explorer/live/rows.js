@@ -1,0 +1,133 @@
+// Rows: the sliders beside or below the picture. They tell `hand` what is done to them.
+//   hand.near(axis)         the pointer or the focus has come to it, its strip may be wanted
+//   hand.grab(axis)         it is pressed, its strip is wanted now
+//   hand.move(axis, value)  it has moved
+//   hand.release()          it was let go
+//   hand.freeze(axis)       its freezing was switched
+
+function makeRow(state, axis, i, hand) {
+  const row = element("div", "row");
+  const id = `${state.id}-${i}`;
+  const name = element("label", "name", axis.label);
+  name.htmlFor = id;
+  const range = element("input");
+  Object.assign(range, { type: "range", id, min: axis.min, max: axis.max, step: "any" });
+  range.setAttribute("aria-label", axis.label);
+  if (axis.ticks) range.setAttribute("list", ticks(row, `${id}-ticks`, axis.ticks));
+  const output = element("output");
+  output.htmlFor = id;
+  row.append(name, range, output);
+  if (state.data.freezable) {
+    row.append(
+      button("freeze", "Freeze", () => hand.freeze(i)),
+      button("reset", "Reset", () => {
+        hand.move(i, state.data.home[i]);
+        hand.release();
+      }),
+    );
+  }
+  if (axis.effect !== undefined) {
+    const bar = element("span", "effect");
+    bar.style.setProperty("--effect", axis.effect);
+    bar.title = axis.effectLabel;
+    name.append(bar);
+  }
+  range.addEventListener("pointerenter", () => hand.near(i));
+  range.addEventListener("focus", () => hand.near(i));
+  range.addEventListener("pointerdown", () => hand.grab(i));
+  range.addEventListener("input", () => hand.move(i, rounded(axis, Number(range.value))));
+  for (const end of ["change", "pointerup", "pointercancel", "blur"]) {
+    range.addEventListener(end, () => hand.release());
+  }
+  range.addEventListener("keydown", (event) => {
+    const to = keyTarget(event, axis, state.values[i]);
+    if (to === null || range.disabled) return;
+    event.preventDefault();
+    hand.move(i, rounded(axis, to));
+  });
+  range.addEventListener("keyup", () => hand.release());
+  return { row, name, range, output, axis };
+}
+
+// Where a key leads: arrows one step, page keys and Shift ten, Home and End to the ends.
+function keyTarget(event, { min, max, step }, value) {
+  if (event.ctrlKey || event.metaKey || event.altKey) return null;
+  const arrow = event.shiftKey ? 10 * step : step;
+  const to = {
+    ArrowLeft: value - arrow,
+    ArrowDown: value - arrow,
+    ArrowRight: value + arrow,
+    ArrowUp: value + arrow,
+    PageDown: value - 10 * step,
+    PageUp: value + 10 * step,
+    Home: min,
+    End: max,
+  }[event.key];
+  return to === undefined ? null : Math.min(Math.max(to, min), max);
+}
+
+function rounded({ min, max, step }, value) {
+  const near = Number((Math.round(value / step) * step).toFixed(6));
+  return Math.min(Math.max(near, min), max);
+}
+
+function showRow({ range, output, axis, row }, value, frozen) {
+  if (Number(range.value) !== value) range.value = value;
+  const text = value.toFixed(2).replace("-", "−");
+  if (output.textContent !== text) output.textContent = text;
+  range.setAttribute("aria-valuetext", axis.unit ? `${text} ${axis.unit}` : text);
+  range.disabled = frozen;
+  row.classList.toggle("frozen", frozen);
+  const freeze = row.querySelector(".freeze");
+  if (freeze) {
+    freeze.setAttribute("aria-pressed", String(frozen));
+    freeze.setAttribute("aria-label", `${frozen ? "Thaw" : "Freeze"} ${axis.label}`);
+    freeze.title = frozen ? "Thaw: let it move again" : "Freeze: keep it when all others change";
+    row.querySelector(".reset").setAttribute("aria-label", `Reset ${axis.label}`);
+    row.querySelector(".reset").title = "Back to the value of the seed";
+  }
+}
+
+function ticks(row, id, values) {
+  const list = element("datalist");
+  list.id = id;
+  for (const value of values) {
+    const option = element("option");
+    option.value = value;
+    list.append(option);
+  }
+  row.append(list);
+  return id;
+}
+
+function button(name, label, onClick) {
+  const made = element("button", name);
+  made.type = "button";
+  made.setAttribute("aria-label", label);
+  made.append(icon(ICONS[name]));
+  made.addEventListener("click", onClick);
+  return made;
+}
+
+const ICONS = {
+  freeze: "M8 1v14M2 4.5l12 7M14 4.5l-12 7M6 2l2 2 2-2M6 14l2-2 2 2",
+  reset: "M3.5 6A5 5 0 1 1 3 9M3 2.5V6h3.5",
+};
+
+function icon(path) {
+  const space = "http://www.w3.org/2000/svg";
+  const svg = document.createElementNS(space, "svg");
+  svg.setAttribute("viewBox", "0 0 16 16");
+  svg.setAttribute("aria-hidden", "true");
+  const line = document.createElementNS(space, "path");
+  line.setAttribute("d", path);
+  svg.append(line);
+  return svg;
+}
+
+function element(tag, className, text) {
+  const made = document.createElement(tag);
+  if (className) made.className = className;
+  if (text) made.textContent = text;
+  return made;
+}

@@ -1,0 +1,89 @@
+// Strips: pictures along one slider's axis (or over the whole pad), drawn by the server before the
+// hand moves. A strip belongs to the values of the other sliders; when these change it is worthless.
+
+const COARSE = 9; // pictures of the first strip, which is there at once
+const FINE = 64; // and of the second
+const PAD = "pad"; // the axis of a grid over both sliders of a pad
+const COARSE_PAD = 5; // pictures a side
+const FINE_PAD = 16;
+const PATIENCE = 4000; // ms after which an answer is no longer waited for
+
+function makeStrips() {
+  return { kept: new Map(), pending: null, wish: null, asked: 0 };
+}
+
+function forgetStrips(strips) {
+  for (const strip of strips.kept.values()) strip.bitmap.close();
+  strips.kept.clear();
+}
+
+// Asks for the next strip of an axis, unless it is there. One question at a time: of the wishes
+// that come meanwhile only the last is kept, so that no queue builds up behind a fast hand.
+function wantStrip(state, axis) {
+  const { strips, data } = state;
+  const have = stripFor(state, axis)?.n ?? 0;
+  const [coarse, fine] = axis === PAD ? [COARSE_PAD, FINE_PAD] : [COARSE, FINE];
+  if (have >= fine) return;
+  const now = performance.now();
+  if (strips.pending && now - strips.pending.since < PATIENCE) {
+    strips.wish = axis;
+    return;
+  }
+  strips.asked += 1;
+  const question = {
+    id: `${state.id}-${strips.asked}`,
+    context: data.context,
+    axis,
+    n: have ? fine : coarse,
+    values: [...state.values],
+  };
+  strips.pending = { id: question.id, since: now };
+  strips.wish = null;
+  state.ask(question);
+}
+
+// The finest strip of an axis that fits the other sliders as they stand, or undefined.
+function stripFor(state, axis) {
+  const strip = state.strips.kept.get(axis);
+  return strip && fits(strip, state) ? strip : undefined;
+}
+
+function fits(strip, state) {
+  if (strip.context !== state.data.context) return false;
+  return strip.axis === PAD || strip.values.every((v, i) => i === strip.axis || v === state.values[i]);
+}
+
+// Takes an answer in; calls then() once its pictures can be drawn.
+async function takeStrip(state, answer, then) {
+  const { strips } = state;
+  if (!answer || answer.id === strips.heard) return;
+  strips.heard = answer.id;
+  const bitmap = await bitmapOf(answer.sheet.src);
+  if (strips.pending?.id === answer.id) strips.pending = null;
+  const strip = { ...answer, bitmap };
+  const before = stripFor(state, strip.axis);
+  if (!fits(strip, state) || (before && before.n > strip.n)) {
+    bitmap.close(); // it came late, for a state that is gone
+  } else {
+    strips.kept.get(strip.axis)?.bitmap.close();
+    strips.kept.set(strip.axis, strip);
+  }
+  then();
+}
+
+// Which picture of a strip stands for the values.
+function frameOf(strip, values) {
+  const place = ([from, to], value) => {
+    const n = strip.n - 1;
+    return Math.min(Math.max(Math.round(((value - from) / (to - from)) * n), 0), n);
+  };
+  if (strip.axis !== PAD) return place(strip.range, values[strip.axis]);
+  return place([0, 1], values[0]) + strip.n * place([0, 1], values[1]);
+}
+
+async function bitmapOf(src) {
+  const image = new Image();
+  image.src = src;
+  await image.decode();
+  return createImageBitmap(image);
+}

@@ -1,0 +1,44 @@
+"""Panels: parts of a page that run again by themselves, and never show a traceback."""
+
+import functools
+import logging
+
+import streamlit as st
+
+from explorer import session
+from gan_core.errors import InputError
+
+
+def guarded(draw):
+    """Draw a part of the page; whatever goes wrong is a sentence, never a traceback."""
+    try:
+        draw()
+    except InputError as error:
+        st.error(str(error))
+    except Exception:
+        logging.getLogger("explorer").exception("a part of the page failed")
+        st.error("This part of the page could not be drawn; the log says why.")
+
+
+def panel(key):
+    """Make a function a panel: what happens inside draws it anew and leaves the page alone.
+
+    The address bar follows what a panel changes, as it does after a run of the whole page. The
+    key is what `redraw` calls the panel by.
+    """
+
+    def decorate(draw):
+        @functools.wraps(draw)
+        def draw_safely(*args, **kwargs):
+            guarded(functools.partial(draw, *args, **kwargs))
+            session.follow()
+            session.show_messages()
+
+        return st.fragment(draw_safely, key=key)
+
+    return decorate
+
+
+def redraw(*keys):
+    """Draw these panels anew, or the whole page when none is named; the last line of a callback."""
+    st.rerun(list(keys) if keys else "app")

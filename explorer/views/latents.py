@@ -1,0 +1,255 @@
+"""Latents: every coordinate of z under a slider, or a pad between four samples."""
+
+import numpy as np
+import streamlit as st
+
+from explorer import links, panels, picker, renderer, session, tray
+from explorer.live.canvas import PAD, axis, canvas
+from explorer.live.motions import Coordinates, Pad
+from explorer.live.tiles import tiles
+from gan_core.latent import MAX_SEED
+
+WAYS = {"sliders": "Sliders", "pad": "Pad"}
+MODES = {"slerp": "Slerp", "lerp": "Lerp"}
+REACH = {"normal": 3.0, "uniform": 1.0}  # how far a slider goes, in units of the latent
+
+
+def page(card_page=None):
+    """The page, top to bottom."""
+    name, model = picker.choose("Latents", card_page)
+    with st.container(horizontal=True, vertical_alignment="bottom", gap="medium"):
+        st.segmented_control(
+            "Move by",
+            WAYS,
+            format_func=WAYS.get,
+            **session.widget("way", WAYS),
+            help="Sliders: one for each coordinate of z. Pad: a plane between four samples.",
+        )
+        if session.view().way == "pad":
+            corners = choose_corners(model)
+        else:
+            choose_start(name, model)
+        options()
+    if session.view().way == "sliders":
+        sliders(name, model)
+        learn_strengths(model)
+    elif corners is not None:
+        pad(name, model, corners)
+
+
+def options():
+    """What is seldom changed."""
+    with st.popover("View", icon=":material/tune:"):
+        st.slider("Truncation ψ", 0.0, links.MAX_PSI, step=0.05, **session.widget("psi"))
+        if session.view().way == "pad":
+            st.segmented_control(
+                "Interpolation", MODES, format_func=MODES.get, **session.widget("mode", MODES)
+            )
+        session.drawing_options()
+
+
+# The sliders.
+
+
+def choose_start(name, model):
+    """Which seed the sliders start from, and what changes many of them at once."""
+    st.number_input(
+        "Seed",
+        0,
+        MAX_SEED,
+        step=1,
+        width=150,
+        help="The sample that the sliders start from. What you moved is left behind; what you froze"
+        " stays.",
+        **session.widget("start") | {"on_change": restart},
+    )
+    st.button(
+        "Randomise",
+        icon=":material/casino:",
+        help="Another seed for all coordinates that are not frozen.",
+        on_click=randomise,
+    )
+    st.button(
+        "Reset",
+        icon=":material/restart_alt:",
+        help="All coordinates that are not frozen back to those of the seed.",
+        on_click=keep_frozen,
+    )
+    mine = [i for i in session.picked().items if i.model == name and len(i.z) == model.prior.size]
+    if mine:
+        with st.popover("From tray", icon=":material/inbox:"):
+            tiles(
+                "start-tiles",
+                renderer.sheet(renderer.pictures(model, np.stack([i.z for i in mine]))),
+                [{"id": i.id, "label": i.name, "caption": i.name} for i in mine],
+                start_from,
+                label="Pictures on the tray to start from",
+                width=72,
+                smooth=session.view().smooth,
+            )
+
+
+def restart():
+    """Take the seed from its field."""
+    start = st.session_state["set-start"]
+    if start is not None:
+        keep_frozen(start=start)
+
+
+def randomise():
+    keep_frozen(start=int(np.random.default_rng().integers(1_000_000)))
+
+
+def keep_frozen(**settings):
+    """Change settings and leave behind what was moved, less what is frozen."""
+    view = session.view()
+    frozen = split(view.frozen)
+    moved = {i: v for i, v in links.read_coordinates(view.coords).items() if i in frozen}
+    session.set_view(coords=links.write_coordinates(moved), **settings)
+
+
+def start_from(item_id):
+    """The sliders at a picture of the tray."""
+    item = session.picked().find(item_id)
+    if item is None:
+        return
+    if item.seed is not None:
+        session.set_view(start=item.seed, psi=item.psi, coords="", frozen="")
+    else:
+        coords = links.write_coordinates(dict(enumerate(map(float, item.z))))
+        session.set_view(coords=coords, frozen="")
+
+
+@panels.panel("canvas")
+def sliders(name, model):
+    """The picture, and a slider for every coordinate."""
+    view = session.view()
+    home = renderer.latents(model, [view.start], view.psi)[0].astype(float)
+    moved = {i: v for i, v in links.read_coordinates(view.coords).items() if i < len(home)}
+    values = home.copy()
+    values[list(moved)] = list(moved.values())
+    frozen = [i for i in split(view.frozen) if i < len(home)]
+    z, images = canvas(
+        "latents-canvas",
+        model,
+        [Coordinates()],
+        axes(model, values),
+        values,
+        lambda values, frozen: moved_to(values, home, frozen),
+        label=f"Picture of {name}, seed {view.start} with {len(moved)} coordinates moved",
+        layout="list",
+        home=home,
+        frozen=frozen,
+        smooth=view.smooth,
+        browser=session.browser(model),
+    )
+    words = [f"{len(moved)} of {len(home)} coordinates moved"] if moved else []
+    seed = None if moved else view.start
+    label = f"Seed {view.start}" + (", moved" if moved else "")
+    readout(model, images[0], words, tray.Item(label, name, model.hash, seed, view.psi, z[0]))
+
+
+def axes(model, values):
+    """A slider for each coordinate, with how much it moves the picture."""
+    effects = renderer.effects(model, wait=False)
+    reach = REACH[model.prior.kind]
+    return [
+        axis(
+            f"z{i}",
+            min(-reach, np.floor(value)),
+            max(reach, np.ceil(value)),
+            **({} if effects is None else strength(effects[i], effects.max())),
+        )
+        for i, value in enumerate(values)
+    ]
+
+
+def strength(effect, largest):
+    """How much a slider moves the picture, as the browser is told."""
+    share = float(effect / largest) if largest > 0 else 0.0
+    words = f"A step of 1 changes the picture by {effect:.1f} of 256 levels"
+    return {"effect": round(share, 3), "effectLabel": words}
+
+
+def learn_strengths(model):
+    """Find out which sliders do most, while the first picture is there already."""
+    if renderer.effects(model, wait=False) is None:
+        with st.spinner("Finding out which coordinates move the picture most …"):
+            renderer.effects(model)
+        st.rerun()
+
+
+def moved_to(values, home, frozen):
+    """After a drag: remember what differs from the seed, and all that is frozen."""
+    frozen = list(frozen)
+    moved = {i: v for i, v in enumerate(values) if v != home[i] or i in frozen}
+    session.set_view(coords=links.write_coordinates(moved), frozen=",".join(map(str, frozen)))
+
+
+def split(text):
+    return [int(part) for part in text.split(",") if part]
+
+
+# The pad.
+
+
+def choose_corners(model):
+    """Four seeds. Returns float32 (4, nz), or None until there are four."""
+    st.text_input(
+        "Corners",
+        width=260,
+        max_chars=120,
+        help="Four seeds: upper left, upper right, lower left, lower right. 15@0.7 is seed 15 at"
+        " ψ = 0.7.",
+        **session.widget("corners"),
+    )
+    view = session.view()
+    try:
+        corners = links.read_corners(view.corners)
+    except ValueError:
+        st.warning("Type four seeds with commas between, such as 3, 14, 15, 92.")
+        return None
+    return np.concatenate(
+        [renderer.latents(model, [seed], view.psi if psi is None else psi) for seed, psi in corners]
+    )
+
+
+@panels.panel("canvas")
+def pad(name, model, corners):
+    """The picture, and the plane on which it lies."""
+    view = session.view()
+    z, images = canvas(
+        "pad-canvas",
+        model,
+        [Pad(corners, view.mode)],
+        [axis("Across", 0, 1), axis("Down", 0, 1)],
+        [view.x, view.y],
+        lambda values, _: session.set_view(x=round(values[0], 2), y=round(values[1], 2)),
+        label=f"Picture of {name}, {view.x:.0%} across and {view.y:.0%} down between the corners",
+        layout=PAD,
+        smooth=view.smooth,
+        browser=session.browser(model),
+    )
+    words = [f"Across {view.x:.2f}", f"down {view.y:.2f}"]
+    label = f"Pad {view.x:.2f}, {view.y:.2f}"
+    readout(model, images[0], words, tray.Item(label, name, model.hash, None, view.psi, z[0]))
+
+
+# Below both.
+
+
+def readout(model, image, words, item):
+    """What is known about the picture, and the way to keep it."""
+    score = renderer.scores(model, image[None])
+    words = [*words, f"|z| {np.linalg.norm(item.z):.2f}"]
+    if score is not None:
+        words.append(f"D(x) {score[0]:.3f}")
+    with st.container(horizontal=True, vertical_alignment="center"):
+        st.caption(" · ".join(words), width="content")
+        st.button("Add to tray", icon=":material/add:", on_click=add, args=(item,))
+
+
+def add(item):
+    if session.change_tray(tray.add, tray.copy(item)):
+        session.say(f"{item.name} is on the tray.")
+    panels.redraw()
