@@ -1,7 +1,6 @@
 """Start the app: python -m explorer [--checkpoints DIR ...] [--port N] [--address A] [--browser]"""
 
 import argparse
-import contextlib
 import os
 import signal
 import socket
@@ -92,28 +91,31 @@ def announce(host, port, browser):
 
 
 def serve(address, port):
-    """Run the app of server.py in this process until interrupted."""
+    """Run the app of server.py in this process, through Streamlit's command line."""
     # Threads that wait for each other should sleep: spinning takes the core from the other one.
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
-    # A polite kill ends it as Ctrl-C does.
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    # The server ends in its own time and then passes on what ended it: no error, no traceback.
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda *_: sys.exit(0))
+    from streamlit.web import cli
+
+    from explorer import server  # before Streamlit does, which would call it `server`
+
     # Appearance and the rest stand in .streamlit/config.toml beside app.py. What keeps the app
     # private stands here, where no other configuration file overrides it.
     options = {
         "server.address": address,
         "server.port": port,
-        "server.headless": True,
+        "server.headless": "true",
         "server.fileWatcherType": "none",
         "server.maxUploadSize": 5,
-        "browser.gatherUsageStats": False,
+        "browser.gatherUsageStats": "false",
         "client.showErrorDetails": "none",
         "client.toolbarMode": "minimal",
-        "logger.hideWelcomeMessage": True,
+        "logger.hideWelcomeMessage": "true",
     }
-    with contextlib.suppress(KeyboardInterrupt):
-        from explorer import server
-
-        server.app.run(config=options)
+    flags = [f"--{name}={value}" for name, value in options.items()]
+    cli.main(["run", server.__file__, *flags], prog_name="streamlit")
 
 
 if __name__ == "__main__":

@@ -25,6 +25,9 @@ KINDS = {MODULE: "text/javascript", WASM: "application/wasm"}
 FOR_EVER = {"Cache-Control": "public, max-age=31536000, immutable"}
 PLAIN = {"X-Content-Type-Options": "nosniff"}
 
+# `streamlit run` imports this file as `server`, a page as `explorer.server`: one module for both.
+for name in ("server", "explorer.server"):
+    sys.modules.setdefault(name, sys.modules[__name__])
 # As in app.py: `streamlit run` puts this folder on the path, not the one above it.
 if str(HERE.parent) not in sys.path:
     sys.path.append(str(HERE.parent))
