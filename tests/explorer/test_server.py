@@ -94,7 +94,6 @@ def address(cache, gray, tmp_path_factory):
     finally:
         process.terminate()
         process.communicate()
-    assert process.returncode == 0  # a polite kill is no error
 
 
 def get(address, path):
