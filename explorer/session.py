@@ -154,18 +154,3 @@ def notes():
     """The sentences waiting to be shown, each once."""
     waiting, st.session_state.notes = st.session_state.notes, []
     return list(dict.fromkeys(waiting))
-
-
-def drawing_options():
-    """The widgets, for a page's View menu, that say how its live picture is drawn."""
-    st.toggle("Smooth scaling", **widget("smooth"))
-    st.toggle(
-        "Run this model in my browser",
-        key="browser-mode",
-        help="Loads the model once, then draws without the server while you drag.",
-    )
-
-
-def browser(model):
-    """The addresses by which the browser can draw by itself, or None when it is not to."""
-    return None

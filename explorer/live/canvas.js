@@ -43,7 +43,10 @@ function take(state, data) {
   const before = state.data;
   state.data = data;
   if (before.context !== data.context) forgetStrips(state.strips);
-  if (!state.rows.length || state.layout !== JSON.stringify([data.layout, data.axes, data.home])) {
+  // Other sliders than before; never under a hand that holds one.
+  const sliders = JSON.stringify([data.layout, data.axes]);
+  if (state.sliders !== sliders && state.dragging === null) {
+    state.sliders = sliders;
     build(state);
   }
   // What the server says holds, unless it has not yet heard the last report or a hand is at it.
@@ -74,7 +77,6 @@ function nameThePanes(root, { panes, layout }) {
 
 function build(state) {
   const { data, root } = state;
-  state.layout = JSON.stringify([data.layout, data.axes, data.home]);
   root.dataset.layout = data.layout;
   const controls = root.querySelector(".controls");
   const opened = state.list && [...state.list.groups.children].map((group) => group.open);
@@ -227,7 +229,7 @@ function listen(state) {
     const words = {
       loading: "Loading the model into this browser …",
       ready: "This browser draws the pictures.",
-      failed: `This browser cannot run the model (${engine?.reason}); the server draws.`,
+      failed: `${engine?.reason} The server draws.`,
     };
     note.textContent = engine ? words[engine.status] : "";
     state.root.dataset.engine = engine ? engine.status : "server";

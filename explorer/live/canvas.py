@@ -91,7 +91,7 @@ def canvas(
         "height": images.shape[1],
         "label": label,
         "smooth": smooth,
-        "home": values if home is None else [float(v) for v in home],
+        "home": [] if home is None else [float(v) for v in home],
         "frozen": sorted(frozen or ()),
         "freezable": frozen is not None,
         "browser": browser and {**browser, "specs": [motion.spec() for motion in motions]},

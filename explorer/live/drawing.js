@@ -22,10 +22,10 @@ function startEngine({ worker, runtime, wasm, model }) {
   try {
     engine.worker = new Worker(url(worker), { type: "module" });
   } catch (error) {
-    change("failed", String(error.message || error));
+    change("failed", `The drawing program cannot start (${error.message ?? error}).`);
     return engine;
   }
-  engine.worker.onerror = () => change("failed", "its program could not be loaded");
+  engine.worker.onerror = () => change("failed", "The drawing program could not be loaded.");
   engine.worker.onmessage = ({ data }) => {
     if (data.kind === "ready") change("ready");
     if (data.kind === "failed") change("failed", data.reason);

@@ -3,7 +3,7 @@
 import numpy as np
 import streamlit as st
 
-from explorer import links, panels, picker, renderer, session, tray
+from explorer import drawing, links, panels, picker, renderer, session, tray
 from explorer.live.canvas import axis, canvas
 from explorer.live.motions import Path
 from explorer.live.tiles import tiles
@@ -52,7 +52,7 @@ def explore(name, model, keyframes):
             label=f"Picture of {name} at position {at:.2f} of the path",
             panes=[MODES[mode] if len(modes) > 1 else "" for mode in modes],
             smooth=view.smooth,
-            browser=session.browser(model),
+            browser=drawing.addresses(model),
         )
     frames = frame_count(segments, view)
     paths = {
@@ -171,7 +171,7 @@ def settings():
             )
             if session.view().source == "seeds":
                 st.slider("Truncation ψ", 0.0, links.MAX_PSI, step=0.05, **session.widget("psi"))
-            session.drawing_options()
+            drawing.options()
 
 
 def frame_count(segments, view):

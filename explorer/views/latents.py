@@ -3,7 +3,7 @@
 import numpy as np
 import streamlit as st
 
-from explorer import links, panels, picker, renderer, session, tray
+from explorer import drawing, links, panels, picker, renderer, session, tray
 from explorer.live.canvas import PAD, axis, canvas
 from explorer.live.motions import Coordinates, Pad
 from explorer.live.tiles import tiles
@@ -45,7 +45,7 @@ def options():
             st.segmented_control(
                 "Interpolation", MODES, format_func=MODES.get, **session.widget("mode", MODES)
             )
-        session.drawing_options()
+        drawing.options()
 
 
 # The sliders.
@@ -141,7 +141,7 @@ def sliders(name, model):
         home=home,
         frozen=frozen,
         smooth=view.smooth,
-        browser=session.browser(model),
+        browser=drawing.addresses(model),
     )
     words = [f"{len(moved)} of {len(home)} coordinates moved"] if moved else []
     seed = None if moved else view.start
@@ -228,7 +228,7 @@ def pad(name, model, corners):
         label=f"Picture of {name}, {view.x:.0%} across and {view.y:.0%} down between the corners",
         layout=PAD,
         smooth=view.smooth,
-        browser=session.browser(model),
+        browser=drawing.addresses(model),
     )
     words = [f"Across {view.x:.2f}", f"down {view.y:.2f}"]
     label = f"Pad {view.x:.2f}, {view.y:.2f}"

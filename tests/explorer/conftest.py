@@ -2,15 +2,22 @@
 
 import json
 import os
+import socket
+import subprocess
+import sys
 
 import pytest
 import streamlit as st
+import torch
 from streamlit.testing.v1 import AppTest
 from streamlit.util import calc_hash
 
 import explorer.live.canvas
 import explorer.live.tiles
+import gan_core
+from browsing import ARGUMENTS, AVATARS, CHROMIUM, PATIENCE
 from explorer import models
+from gan_core import checkpoint, networks
 
 APP = models.ROOT / "explorer" / "app.py"
 
@@ -60,8 +67,10 @@ def buttons(key, data, on_pick_change):
 
 
 def fields(key, data, on_values_change, on_want_change):
-    """Stands for the live canvas: two text fields, `key-values` and `key-want`, take as JSON what the
-    browser would send. What the canvas was given stands in the session state as `key-data`.
+    """Stands for the live canvas: two text fields, `key-values` and `key-want`.
+
+    They take as JSON what the browser would send. What the canvas was given stands in the session
+    state as `key-data`.
     """
     st.session_state[f"{key}-data"] = data
 
@@ -83,3 +92,74 @@ def folders(monkeypatch):
         monkeypatch.setenv(models.VARIABLE, os.pathsep.join(map(str, paths)))
 
     return look_in
+
+
+@pytest.fixture(scope="module")
+def other(tmp_path_factory):
+    """A second model, untrained, of another size and another length of latents."""
+    torch.manual_seed(0)
+    architecture = {"name": "dcgan", "size": 32, "channels": 3, "nz": 5, "ngf": 4, "ndf": 4}
+    card = {"name": "other", "architecture": architecture, "prior": {"kind": "normal", "size": 5}}
+    card |= {"objective": "non-saturating", "training": {}, "training_set": {}}
+    directory = tmp_path_factory.mktemp("checkpoints") / "other"
+    checkpoint.save(directory, *networks.build(architecture), card)
+    return directory
+
+
+@pytest.fixture(scope="module")
+def address(other, tmp_path_factory):
+    """The address of a running app, started from a folder that has nothing to do with it."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    command = [sys.executable, "-m", "explorer", "--port", str(port)]
+    server = subprocess.Popen(
+        [*command, "--checkpoints", str(AVATARS), str(other)],
+        cwd=tmp_path_factory.mktemp("elsewhere"),
+        env=os.environ | {"PYTHONPATH": str(models.ROOT), "OMP_NUM_THREADS": "1"},
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    try:
+        line = server.stdout.readline().strip()
+        assert line == f"Explorer: http://127.0.0.1:{port}"
+        yield line.split()[-1]
+    finally:
+        server.terminate()
+        server.communicate()
+
+
+@pytest.fixture(scope="module")
+def browser():
+    sync_api = pytest.importorskip("playwright.sync_api", reason="needs playwright")
+    if not CHROMIUM:
+        pytest.skip("needs Chromium")
+    sync_api.expect.set_options(timeout=PATIENCE)
+    with sync_api.sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS)
+        yield browser
+        browser.close()
+
+
+@pytest.fixture
+def visit(browser, address):
+    """Open a link in a fresh browser context; fails if the page logged an error of its own."""
+    contexts = []
+
+    def open_link(path, viewport=None, **options):
+        viewport = viewport or {"width": 1280, "height": 900}
+        context = browser.new_context(viewport=viewport, **options)
+        contexts.append(context)
+        context.set_default_timeout(PATIENCE)
+        page = context.new_page()
+        page.goto(f"{address}/{path}")
+        return page
+
+    yield open_link
+    for context in contexts:
+        context.close()
+
+
+@pytest.fixture(scope="module")
+def avatars():
+    return gan_core.load(AVATARS)

@@ -1,0 +1,101 @@
+"""Plain functions that the tests in a real browser share."""
+
+import base64
+import io
+import os
+import shutil
+from urllib.parse import parse_qs, urlsplit
+
+import numpy as np
+from PIL import Image
+
+from explorer import models
+from gan_core import latent
+
+CHROMIUM = next(
+    filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), 0
+)
+AVATARS = models.ROOT / "checkpoints" / "avatars"
+ARGUMENTS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--no-first-run"]
+PATIENCE = int(os.environ.get("PATIENCE_MS", 60_000))  # only ends a test that would wait for ever
+PHONE = {"width": 390, "height": 844}
+
+
+def grid(page, label="Samples of"):
+    """The tile grid of a label, once it is painted."""
+    found = page.locator(f'.tiles[data-painted][aria-label^="{label}"]')
+    found.wait_for()
+    return found
+
+
+def pixels(tile):
+    """What is painted on a tile, uint8 (side, side, 3)."""
+    url = tile.locator("canvas").evaluate("canvas => canvas.toDataURL('image/png')")
+    return decode(base64.b64decode(url.partition(",")[2]))
+
+
+def decode(encoded):
+    return np.asarray(Image.open(io.BytesIO(encoded)).convert("RGB"))
+
+
+def apart(a, b):
+    """Mean difference of two pictures, in levels of 256."""
+    assert a.shape == b.shape
+    return np.abs(a.astype(float) - b.astype(float)).mean()
+
+
+def drawn(model, seed, psi=1.0):
+    """What gan_core draws for a seed."""
+    return model.generate(latent.truncate(model.prior.sample(1, seed=seed), psi))[0]
+
+
+def tile(page, seed):
+    return grid(page).locator(f'.tile[aria-label^="Sample of seed {seed},"]')
+
+
+def query(page):
+    return {name: values[-1] for name, values in parse_qs(urlsplit(page.url).query).items()}
+
+
+def on_tray(page, n):
+    """Wait until the tray says that it holds n pictures."""
+    page.get_by_role("heading", name=f"Tray ({n})", exact=True).wait_for(state="attached")
+
+
+def address_has(page, part):
+    page.wait_for_function("part => decodeURIComponent(location.search).includes(part)", arg=part)
+
+
+def no_trouble(page):
+    assert page.locator("[data-testid=stAlert], [data-testid=stException]").count() == 0
+
+
+def large(page):
+    """The first large picture of a page, as the browser has it."""
+    image = page.locator("[data-testid=stImage] img").first
+    image.wait_for()
+    return image
+
+
+def shown(page):
+    """What the live canvas says it shows: "exact", or a strip's count and the frame's place."""
+    return page.locator(".live canvas").first.get_attribute("data-shown")
+
+
+def canvas_pixels(page):
+    """What is painted on the live canvas, uint8 (side, panes · side, 3)."""
+    url = page.locator(".live .stage canvas").evaluate("c => c.toDataURL('image/png')")
+    return decode(base64.b64decode(url.partition(",")[2]))
+
+
+def exact(page):
+    """The same, once it is the picture that the server drew for the values as they stand."""
+    page.locator('.live canvas[data-shown="exact"]').wait_for()
+    return canvas_pixels(page)
+
+
+def download(page, name):
+    """Click a download button; returns (suggested name, bytes)."""
+    with page.expect_download() as caught:
+        page.get_by_role("button", name=name).first.click()
+    return caught.value.suggested_filename, caught.value.path().read_bytes()

@@ -1,0 +1,414 @@
+"""The live canvas in a real browser: what a drag paints, what it sends, and what is left of it."""
+
+import re
+
+import numpy as np
+import pytest
+
+import gan_core
+from browsing import (
+    AVATARS,
+    PHONE,
+    address_has,
+    apart,
+    canvas_pixels,
+    exact,
+    no_trouble,
+    on_tray,
+    query,
+    shown,
+)
+from explorer import links
+from gan_core import latent
+
+sync_api = pytest.importorskip("playwright.sync_api", reason="needs playwright")
+expect = sync_api.expect
+
+pytestmark = pytest.mark.skipif(
+    not (AVATARS / "model.json").exists(), reason="needs checkpoints/avatars"
+)
+JPEG = 6  # levels that a picture of a strip may be apart from what PyTorch draws
+
+
+def slider(page, name):
+    return page.get_by_role("slider", name=name, exact=True)
+
+
+def value(page, name):
+    """What stands beside a slider."""
+    text = slider(page, name).locator("xpath=following-sibling::output").inner_text()
+    return float(text.replace("−", "-"))
+
+
+def press(page, name, share=0.5):
+    """Press a slider at a share of its length, wait for its fine strip; returns `move(share)`."""
+    target = slider(page, name)
+    target.scroll_into_view_if_needed()
+    box = target.bounding_box()
+    y = box["y"] + box["height"] / 2
+
+    def move(share):
+        page.mouse.move(box["x"] + box["width"] * share, y)
+
+    move(share)
+    page.mouse.down()
+    move(share + 0.01)  # a first step, so that a strip is shown
+    page.locator('.live canvas[data-shown^="64:"]').wait_for()
+    return move
+
+
+def sent_by(page):
+    """A list that grows with every message that the page sends to the server."""
+    sent = []
+    page.on("websocket", lambda socket: socket.on("framesent", lambda frame: sent.append(frame)))
+    page.reload()
+    page.locator('.live canvas[data-shown="exact"]').wait_for()
+    return sent
+
+
+def settled(page):
+    """Wait until nothing is under way: the strengths are known and no script runs."""
+    page.locator(".live .effect").first.wait_for(state="attached")
+    page.locator("[data-testid=stStatusWidget]").wait_for(state="detached")
+
+
+def find(page, numbers):
+    """Show only these sliders of the list, and wait until nothing is under way."""
+    settled(page)
+    page.get_by_role("searchbox").fill(numbers)
+
+
+def path(avatars, seeds, at):
+    z = np.concatenate([avatars.prior.sample(1, seed=seed) for seed in seeds])
+    return avatars.generate(latent.at(z, [at]))[0]
+
+
+def moved(avatars, seed, coordinates):
+    z = avatars.prior.sample(1, seed=seed)
+    z[0, list(coordinates)] = list(coordinates.values())
+    return avatars.generate(z)[0]
+
+
+def test_a_drag_paints_and_sends_nothing_and_its_end_reports_once(visit, avatars):
+    page = visit("interpolate?model=avatars&keys=3,9")
+    sent = sent_by(page)
+    move = press(page, "Position", 0.2)
+    before, seen = len(sent), set()
+    for i in range(20):
+        move(0.2 + i / 30)
+        page.wait_for_timeout(30)  # input comes with the next frame of the screen
+        seen.add(canvas_pixels(page).tobytes())
+    assert len(seen) > 15
+    assert len(sent) == before
+    page.mouse.up()
+    expect(page.get_by_text("Position 0.")).to_be_visible()
+    at = value(page, "Position")
+    address_has(page, f"at={at:g}")
+    assert np.array_equal(exact(page), path(avatars, (3, 9), at))
+    page.wait_for_timeout(1000)  # a second report would have come by now
+    assert len(sent) == before + 1
+    no_trouble(page)
+
+
+def test_the_pictures_of_a_drag_are_those_of_the_values(visit, avatars):
+    page = visit("interpolate?model=avatars&keys=3,9")
+    move = press(page, "Position", 0.1)
+    for share in (0.15, 0.4, 0.6, 0.95):
+        move(share)
+        frame = int(shown(page).split(":")[1])
+        at = frame / 63
+        assert abs(at - value(page, "Position")) <= 0.5 / 63 + 0.005
+        assert apart(canvas_pixels(page), path(avatars, (3, 9), at)) < JPEG
+    page.mouse.up()
+
+
+def test_500_quick_moves_end_on_the_last(visit, avatars):
+    page = visit("interpolate?model=avatars&keys=3,9")
+    move = press(page, "Position", 0.5)
+    for i in range(500):
+        move(0.5 + 0.4 * np.sin(i))
+    move(0.8)
+    page.mouse.up()
+    at = value(page, "Position")
+    assert 0.7 < at < 0.9
+    address_has(page, f"at={at:g}")
+    assert np.array_equal(exact(page), path(avatars, (3, 9), at))
+
+
+def test_quick_moves_before_any_strip_is_there_end_on_the_last(visit, avatars):
+    page = visit("interpolate?model=avatars&keys=3,9")
+    exact(page)
+    box = slider(page, "Position").bounding_box()
+    y = box["y"] + box["height"] / 2
+    page.mouse.move(box["x"], y)
+    page.mouse.down()
+    for i in range(50):
+        page.mouse.move(box["x"] + box["width"] * i / 60, y)
+    page.mouse.up()
+    at = value(page, "Position")
+    address_has(page, f"at={at:g}")
+    assert np.array_equal(exact(page), path(avatars, (3, 9), at))
+
+
+def test_a_strip_for_other_values_is_not_shown(visit, avatars):
+    page = visit("latents?model=avatars&start=5")
+    find(page, "3, 4")
+    press(page, "z3", 0.5)
+    page.mouse.up()
+    first = value(page, "z3")
+    press(page, "z4", 0.5)
+    page.mouse.up()
+    move = press(page, "z3", 0.7)  # its strip from before belongs to another z4
+    move(0.9)
+    frame = int(shown(page).split(":")[1])
+    coordinates = {4: value(page, "z4"), 3: -3 + 6 * frame / 63}
+    assert apart(canvas_pixels(page), moved(avatars, 5, coordinates)) < JPEG
+    page.mouse.up()
+    coordinates[3] = value(page, "z3")
+    assert coordinates[3] != first
+    address_has(page, links.write_coordinates(coordinates))
+    assert np.array_equal(exact(page), moved(avatars, 5, coordinates))
+
+
+def test_a_reloaded_link_shows_the_same_picture(visit, avatars):
+    page = visit("latents?model=avatars&start=5")
+    find(page, "3, 4")
+    press(page, "z3", 0.8)
+    page.mouse.up()
+    address_has(page, "coords=3:")
+    before = exact(page)
+    again = visit(page.url.split("/", 3)[3])
+    find(again, "3")
+    assert np.array_equal(exact(again), before)
+    assert value(again, "z3") == value(page, "z3")
+    no_trouble(again)
+
+
+def test_two_tabs_and_two_models_do_not_disturb_each_other(visit, avatars, other):
+    one, two = visit("latents?model=avatars&start=5"), visit("latents?model=other&start=6")
+    find(one, "3, 4")
+    find(two, "3, 4")
+    move_one = press(one, "z3", 0.2)
+    move_two = press(two, "z3", 0.8)
+    move_one(0.3)
+    move_two(0.9)
+    one.mouse.up()
+    two.mouse.up()
+    assert value(one, "z3") < 0 < value(two, "z3")
+    assert np.array_equal(exact(one), moved(avatars, 5, {3: value(one, "z3")}))
+    drawn = moved(gan_core.load(other), 6, {3: value(two, "z3")})
+    assert np.array_equal(exact(two), drawn)
+    assert (query(one)["model"], query(two)["model"]) == ("avatars", "other")
+
+
+def test_keys_move_a_slider_and_report_when_let_go(visit, avatars):
+    page = visit("interpolate?model=avatars&keys=3,9&at=0.5")
+    sent = sent_by(page)
+    slider(page, "Position").focus()
+    for key, at in [
+        ("ArrowRight", 0.51),
+        ("ArrowDown", 0.5),
+        ("PageUp", 0.6),
+        ("Shift+ArrowLeft", 0.5),
+        ("Home", 0.0),
+        ("End", 1.0),
+    ]:
+        slider(page, "Position").press(key)
+        assert value(page, "Position") == at
+        expect(slider(page, "Position")).to_have_attribute("aria-valuetext", f"{at:.2f}")
+        expect(page.get_by_text(f"Position {at:.2f}")).to_be_visible()
+    page.locator('.live canvas[data-shown="exact"]').wait_for()
+    page.wait_for_timeout(500)
+    before = len(sent)
+    page.keyboard.down("ArrowLeft")
+    for _ in range(9):  # held: repeats without being let go
+        page.keyboard.down("ArrowLeft")
+    assert len(sent) == before
+    page.keyboard.up("ArrowLeft")
+    expect(page.get_by_text("Position 0.90")).to_be_visible()
+    page.wait_for_timeout(500)
+    assert len(sent) == before + 1
+
+
+def test_both_paths_stand_beside_each_other(visit, avatars):
+    page = visit("interpolate?model=avatars&keys=3,9&mode=both&at=0.5")
+    z = np.concatenate([avatars.prior.sample(1, seed=seed) for seed in (3, 9)])
+    expected = [avatars.generate(latent.at(z, [0.5], mode))[0] for mode in ("slerp", "lerp")]
+    assert np.array_equal(exact(page), np.concatenate(expected, axis=1))
+    expect(page.locator(".live .names")).to_have_text("SlerpLerp")
+
+
+def test_the_pad_moves_between_its_corners(visit, avatars):
+    page = visit("latents?model=avatars&way=pad&corners=3,1,4,15")
+    corners = np.concatenate([avatars.prior.sample(1, seed=seed) for seed in (3, 1, 4, 15)])
+
+    def at(x, y):
+        return avatars.generate(latent.plane(corners, [(x, y)]))[0]
+
+    assert np.array_equal(exact(page), at(0.5, 0.5))
+    box = page.locator(".pad").bounding_box()
+
+    def move(x, y):
+        page.mouse.move(box["x"] + box["width"] * x, box["y"] + box["height"] * y)
+
+    move(0.3, 0.3)
+    page.mouse.down()
+    page.locator('.live canvas[data-shown^="16:"]').first.wait_for()
+    move(1 / 3, 0.8)
+    assert apart(canvas_pixels(page), at(1 / 3, 0.8)) < JPEG
+    move(0.9, 0.1)
+    page.mouse.up()
+    address_has(page, "x=0.9")
+    address_has(page, "y=0.1")
+    assert np.array_equal(exact(page), at(0.9, 0.1))
+    slider(page, "Down").press("End")
+    address_has(page, "y=1")
+    assert np.array_equal(exact(page), at(0.9, 1.0))
+
+
+def test_sliders_are_found_sorted_and_grouped(visit):
+    page = visit("latents?model=avatars")
+    settled(page)
+    names = page.locator(".row label")
+    strengths = page.locator(".live .effect").evaluate_all(
+        "all => all.map(e => Number(e.style.getPropertyValue('--effect')))"
+    )
+    assert len(strengths) == 100
+    assert strengths == sorted(strengths, reverse=True)
+    assert strengths[0] == 1
+    page.get_by_label("Order of the sliders").select_option("number")
+    assert names.first.inner_text() == "z0"
+    expect(page.locator(".groups summary").nth(1)).to_have_text("z10 to z19")
+    page.get_by_role("searchbox").fill("17, 20-22")
+    assert names.all_inner_texts() == ["z17", "z20", "z21", "z22"]
+    page.get_by_role("searchbox").fill("z99")
+    assert names.all_inner_texts() == ["z99"]
+    page.get_by_role("searchbox").fill("100")
+    expect(page.get_by_text("No slider has that number.")).to_be_visible()
+    page.get_by_role("searchbox").fill("")
+    expect(names).to_have_count(100)
+
+
+def test_what_is_frozen_stays_when_all_others_change(visit, avatars):
+    page = visit("latents?model=avatars&start=5&coords=3:1.5,4:-1")
+    find(page, "3, 4")
+    page.get_by_role("button", name="Freeze z3", exact=True).click()
+    address_has(page, "frozen=3")
+    expect(slider(page, "z3")).to_be_disabled()
+    page.get_by_role("button", name="Randomise").click()
+    page.wait_for_function("!location.search.includes('start=5')")
+    find(page, "3, 4")
+    seed = int(query(page)["start"])
+    expect(slider(page, "z3")).to_be_disabled()
+    assert value(page, "z3") == 1.5
+    assert query(page)["coords"] == "3:1.5"
+    assert np.array_equal(exact(page), moved(avatars, seed, {3: 1.5}))
+    page.get_by_role("button", name="Thaw z3", exact=True).click()
+    page.wait_for_function("!location.search.includes('frozen')")
+    page.get_by_role("button", name="Reset", exact=True).click()
+    page.wait_for_function("!location.search.includes('coords')")
+    page.wait_for_timeout(500)
+    assert np.array_equal(exact(page), moved(avatars, seed, {}))
+
+
+def test_one_slider_is_reset_to_the_seed(visit, avatars):
+    page = visit("latents?model=avatars&start=5&coords=3:1.5,4:-1")
+    find(page, "3, 4")
+    page.get_by_role("button", name="Reset z3", exact=True).click()
+    page.wait_for_function("decodeURIComponent(location.search).includes('coords=4:-1')")
+    assert np.array_equal(exact(page), moved(avatars, 5, {4: -1.0}))
+
+
+def test_a_moved_picture_goes_to_the_tray_and_back_under_the_sliders(visit, avatars):
+    page = visit("latents?model=avatars&start=5&coords=3:1.5")
+    settled(page)
+    page.get_by_role("button", name="Add to tray").click()
+    on_tray(page, 1)
+    page.get_by_role("button", name="Randomise").click()
+    page.wait_for_function("!location.search.includes('start=5')")
+    page.get_by_role("button", name="From tray").click()
+    page.locator('.tiles[aria-label^="Pictures on the tray to start"] .tile').click()
+    address_has(page, "99:")
+    page.wait_for_timeout(500)
+    assert np.array_equal(exact(page), moved(avatars, 5, {3: 1.5}))
+
+
+def test_a_finger_drags(visit, avatars):
+    page = visit("interpolate?model=avatars&keys=3,9", PHONE, has_touch=True)
+    exact(page)
+    slider(page, "Position").scroll_into_view_if_needed()
+    box = slider(page, "Position").bounding_box()
+    page.touchscreen.tap(box["x"] + box["width"] * 0.75, box["y"] + box["height"] / 2)
+    address_has(page, "at=0.7")
+    at = value(page, "Position")
+    assert np.array_equal(exact(page), path(avatars, (3, 9), at))
+
+
+def in_browser(page):
+    """Let the browser draw, and wait until it can."""
+    page.get_by_role("button", name="View").click()
+    page.get_by_text("Run this model in my browser").click()
+    page.keyboard.press("Escape")
+
+
+def test_the_browser_draws_by_itself(visit, avatars):
+    page = visit("latents?model=avatars&start=5")
+    find(page, "3, 4")
+    sent = sent_by(page)
+    find(page, "3, 4")
+    in_browser(page)
+    page.locator('.live[data-engine="ready"]').wait_for()
+    page.wait_for_timeout(500)
+    before = len(sent)
+    box = slider(page, "z3").bounding_box()
+    y = box["y"] + box["height"] / 2
+    page.mouse.move(box["x"] + box["width"] * 0.5, y)
+    page.mouse.down()
+    for share in (0.6, 0.7, 0.8, 0.9):
+        page.mouse.move(box["x"] + box["width"] * share, y)
+        page.wait_for_timeout(300)  # the picture of the last move, not one before it
+        picture = moved(avatars, 5, {3: value(page, "z3")})
+        assert re.match("browser:", shown(page))
+        assert np.abs(canvas_pixels(page).astype(int) - picture.astype(int)).max() <= 1
+    assert len(sent) == before
+    page.mouse.up()
+    assert np.array_equal(exact(page), moved(avatars, 5, {3: value(page, "z3")}))
+
+
+@pytest.mark.parametrize(
+    "link",
+    [
+        "interpolate?model=avatars&keys=3,9,12&closed=1&mode=both",
+        "latents?model=avatars&way=pad&corners=3,1,4,15",
+        "latents?model=avatars&way=pad&corners=3,1,4,15&mode=lerp",
+    ],
+)
+def test_the_browsers_latents_are_those_of_python(visit, avatars, link):
+    """On every kind of motion: what the browser draws is what is drawn when it is let go."""
+    page = visit(link)
+    exact(page)
+    in_browser(page)
+    page.locator('.live[data-engine="ready"]').wait_for()
+    target = page.get_by_role("slider").last
+    box = target.bounding_box()
+    y = box["y"] + box["height"] / 2
+    page.mouse.move(box["x"] + box["width"] * 0.1, y)
+    page.mouse.down()
+    page.mouse.move(box["x"] + box["width"] * 0.93, y)
+    page.wait_for_timeout(500)
+    assert re.match("browser:", shown(page))
+    while_held = canvas_pixels(page).astype(int)
+    page.mouse.up()
+    assert np.abs(exact(page).astype(int) - while_held).max() <= 1
+
+
+def test_where_the_browser_cannot_draw_the_strips_remain(visit, avatars):
+    page = visit("interpolate?model=avatars&keys=3,9")
+    page.context.route("**/live/models/*", lambda route: route.abort())
+    exact(page)
+    in_browser(page)
+    page.locator('.live[data-engine="failed"]').wait_for()
+    expect(page.locator(".live .note")).to_contain_text("The server draws.")
+    press(page, "Position", 0.4)
+    page.mouse.up()
+    assert np.array_equal(exact(page), path(avatars, (3, 9), value(page, "Position")))
