@@ -9,6 +9,7 @@
 from gan_core.checkpoint import Model, load
 from gan_core.errors import InputError
 from gan_core.latent import Prior
+from gan_core.neighbours import PixelIndex
 from gan_core.training_set import TrainingSet
 
-__all__ = ["InputError", "Model", "Prior", "TrainingSet", "load"]
+__all__ = ["InputError", "Model", "PixelIndex", "Prior", "TrainingSet", "load"]

@@ -1,0 +1,164 @@
+"""Squared distances between uint8 images that are exact: every number is an integer, none rounds.
+
+With q′ = q − 128 the products of a pixel of x and one of q′ are at most 255 · 128 in size, so that
+512 of them sum to less than 2²⁴: float32 holds every partial sum exactly, in whatever order a BLAS
+adds. The sums of such chunks are added as 64-bit integers. (Taking all of ‖x‖² + ‖q‖² − 2 x·q in
+float32, as libraries for vectors do, is off by thousands for near-duplicates.)
+
+The distance follows from the stored norms ‖x′‖², x′ = x − 128, and one product with the pixels as
+they lie on disk:
+
+    ‖x − q‖² = ‖x′‖² + ‖q′‖² + 256 Σq′ − 2 x·q′
+"""
+
+import functools
+import threading
+import time
+
+import numpy as np
+import torch
+
+CHUNK = 512  # numbers in a product that float32 sums exactly
+SQUARES = 256  # squares of 0 … 255 that float32 sums exactly
+ROWS = 64  # images turned into float32 at once: 3 MB of 64 × 64 × 3, which stays in the cache
+PRODUCT_ROWS = 256  # likewise for a product with several queries, which pays off later
+INT8_ROWS = 4096  # images in one product of 8-bit integers
+INT32 = 2**31 // 128**2  # numbers in an image up to which 32-bit sums of such products hold
+
+_buffers = threading.local()
+
+
+class Queries:
+    """Images to be compared with others, prepared: uint8 (n, …) of `size` numbers each."""
+
+    def __init__(self, images):
+        flat = np.asarray(images).reshape(len(images), -1)
+        centred = flat.astype(np.int64) - 128
+        self.size = flat.shape[1]
+        self.int8 = (flat ^ 128).view(np.int8)
+        self.constant = (centred**2).sum(1) + 256 * centred.sum(1)
+        padded = np.zeros((len(flat), -(-self.size // CHUNK) * CHUNK), np.float32)
+        padded[:, : self.size] = centred
+        self.chunks = padded.reshape(len(flat), -1, CHUNK)
+
+
+def to_one(images, norms, queries, q):
+    """Distances of images to query q: int64 (n,). images: uint8 (n, size); norms: int64 (n,)."""
+    found = np.empty(len(images), np.int64)
+    for start in range(0, len(images), ROWS):
+        part = as_float(images[start : start + ROWS]).reshape(-1, *queries.chunks[q].shape)
+        sums = np.einsum("ncd,cd->nc", part, queries.chunks[q])
+        found[start : start + ROWS] = sums.astype(np.int64).sum(1)
+    return norms + queries.constant[q] - 2 * found
+
+
+def to_all(images, norms, queries):
+    """Distances of images to all queries: int64 (n, queries)."""
+    if len(queries.int8) == 1:
+        return to_one(images, norms, queries, 0)[:, None]
+    if int8_pays() and queries.size <= INT32:
+        products = int8_products(images, queries.int8) + 128 * _sums(queries)
+    else:
+        products = float_products(images, queries)
+    return norms[:, None] + queries.constant - 2 * products
+
+
+def _sums(queries):
+    """What x·q′ has more than x′·q′, in units of 128: Σq′."""
+    return queries.int8.sum(1, dtype=np.int64)
+
+
+def float_products(images, queries):
+    """x·q′ as int64 (n, queries), by exact chunks in float32."""
+    found = np.zeros((len(images), len(queries.chunks)), np.int64)
+    for start in range(0, len(images), PRODUCT_ROWS):
+        part = as_float(images[start : start + PRODUCT_ROWS])
+        for chunk in range(queries.chunks.shape[1]):
+            columns = part[:, chunk * CHUNK : (chunk + 1) * CHUNK]
+            sums = columns @ queries.chunks[:, chunk].T
+            found[start : start + PRODUCT_ROWS] += sums.astype(np.int64)
+    return found
+
+
+def int8_products(images, queries):
+    """x′·q′ as int64 (n, queries), by PyTorch's product of 8-bit integers.
+
+    images: uint8 (n, size); queries: int8 (m, size), that is q′.
+    """
+    right = torch.zeros(queries.shape[1], -(-len(queries) // 8) * 8, dtype=torch.int8)
+    right[:, : len(queries)] = torch.from_numpy(queries.T.copy())
+    found = np.empty((len(images), len(queries)), np.int64)
+    for start in range(0, len(images), INT8_ROWS):
+        left = torch.from_numpy((images[start : start + INT8_ROWS] ^ 128).view(np.int8))
+        product = torch._int_mm(left, right)
+        found[start : start + INT8_ROWS] = product[:, : len(queries)].numpy()
+    return found
+
+
+@functools.lru_cache(maxsize=1)
+def int8_pays():
+    """Whether `int8_products` can be trusted on this machine, and is the quicker way.
+
+    torch._int_mm is private; without certain instructions it has been wrong where sums of pairs
+    overflow 16 bits, and it can be hundreds of times slower than float32. So it is tried, once.
+    """
+    try:
+        return _int8_is_right() and _int8_is_quick()
+    except (AttributeError, RuntimeError, TypeError, ValueError):
+        return False
+
+
+def _int8_is_right():
+    """Extreme values, alone and alternating, and random ones, against 64-bit integers."""
+    random = np.random.RandomState(0)
+    extremes = np.array([0, 255, 1, 127, 128, 129, 254], np.uint8)
+    images = np.concatenate(
+        [
+            np.repeat(extremes[:, None], 768, 1),
+            np.tile(np.array([0, 255], np.uint8), (4, 384)),
+            extremes[random.randint(0, 7, (16, 768))],
+            random.randint(0, 256, (37, 768)).astype(np.uint8),
+        ]
+    )
+    queries = (images[::3] ^ 128).view(np.int8)
+    expected = (images.astype(np.int64) - 128) @ queries.astype(np.int64).T
+    return np.array_equal(int8_products(images, queries), expected)
+
+
+def _int8_is_quick():
+    images = np.random.RandomState(0).randint(0, 256, (256, 3072)).astype(np.uint8)
+    queries = Queries(images[:32])
+    took = []
+    for product, what in ((float_products, queries), (int8_products, queries.int8)):
+        product(images, what)
+        began = time.perf_counter()
+        product(images, what)
+        took.append(time.perf_counter() - began)
+    return took[1] < took[0]
+
+
+def norms_and_sums(images):
+    """(‖x′‖², Σx) of images, both int64 (n,). images: uint8 (n, size)."""
+    size = images.shape[1]
+    squares, sums = np.empty(len(images), np.int64), np.empty(len(images), np.int64)
+    for start in range(0, len(images), ROWS):
+        part = as_float(images[start : start + ROWS]).reshape(-1, 2, SQUARES)
+        rows = slice(start, min(start + ROWS, len(images)))
+        shape = (rows.stop - start, -1)
+        squares[rows] = np.einsum("ncd,ncd->nc", part, part).astype(np.int64).reshape(shape).sum(1)
+        sums[rows] = part.sum(2).astype(np.int64).reshape(shape).sum(1)
+    return squares - 256 * sums + 128**2 * size, sums
+
+
+def as_float(images):
+    """Up to PRODUCT_ROWS images uint8 (n, size) as float32, zeros up to a whole number of chunks.
+
+    The same memory each time in a thread: valid until the next call there.
+    """
+    width = -(-images.shape[1] // CHUNK) * CHUNK
+    buffer = getattr(_buffers, "rows", None)
+    if buffer is None or buffer.shape[1] != width:
+        buffer = _buffers.rows = np.empty((PRODUCT_ROWS, width), np.float32)
+    buffer[: len(images), images.shape[1] :] = 0
+    np.copyto(buffer[: len(images), : images.shape[1]], images)
+    return buffer[: len(images)]

@@ -1,0 +1,125 @@
+"""A training set's PixelIndex on disk, so that 200,000 images are ready at once.
+
+    CACHE/neighbours/FINGERPRINT/
+        index.json                         format, shape, fingerprint
+        coarse, fine, norms, centre, axes  the Bounds, each an .npy that is mapped
+        seen.json                          the files of images found to have this fingerprint
+
+It is made once, and the images are checked against the set's fingerprint while they are read. When
+it is opened, an images file that is as it was when last checked (size, time of change, inode) is
+taken to be the same but for a few images that are looked at; any other is read whole and checked.
+"""
+
+import hashlib
+import shutil
+from pathlib import Path
+
+import numpy as np
+
+from gan_core import bounds, files, training_set
+from gan_core.errors import InputError
+from gan_core.neighbours import PixelIndex, changed, stamp
+
+FORMAT = 1
+ARRAYS = ("coarse", "fine", "norms", "centre", "axes")
+LOOKED_AT = 64  # images compared with the index at every opening
+
+
+def open_index(data, mirrored=False, folder=None):
+    """The PixelIndex of a TrainingSet's training images, made when it is not there.
+
+    folder: default "neighbours" in training_set.cache_directory(). Two processes may make it at
+    the same time. Raises InputError when the images are no longer those of the set's fingerprint.
+    """
+    folder = Path(folder or training_set.cache_directory() / "neighbours")
+    where = folder / data.fingerprint[:32]
+    known = read(where, data)
+    if known is None:
+        make(where, data)
+        known = read(where, data)
+        if known is None:
+            raise InputError(f"{where} cannot be read back; remove it and try again.")
+    check(where, data, known)
+    return PixelIndex(data.images, mirrored, known)
+
+
+def make(where, data):
+    """Write the index of a TrainingSet into a directory that is not there or is damaged."""
+    shutil.rmtree(where, ignore_errors=True)
+    before, digest = stamp(data.images), hashlib.sha256()
+    try:
+        with files.new_directory(where) as temporary:
+
+            def put(name, shape, dtype):
+                return np.lib.format.open_memmap(temporary / f"{name}.npy", "w+", dtype, shape)
+
+            built = bounds.build(data.images, put, digest.update)
+            for name in ("centre", "axes"):
+                np.save(temporary / f"{name}.npy", getattr(built, name))
+            for name in ("coarse", "fine", "norms"):
+                getattr(built, name).flush()
+            if digest.hexdigest() != data.fingerprint:
+                raise stranger(data)
+            about = {"format": FORMAT, "shape": data.images.shape, "fingerprint": data.fingerprint}
+            files.write_json(temporary / "index.json", about)
+            if before:
+                files.write_json(temporary / "seen.json", {name_of(data): before})
+    except (InputError, OSError):
+        if read(where, data) is None:  # else another process was first, which is as good
+            raise
+
+
+def read(where, data):
+    """The Bounds in a directory, None when there are none or they are damaged."""
+    try:
+        about = files.read_json(where / "index.json", "an index of neighbours")
+        told = [about.get(key) for key in ("format", "shape", "fingerprint")]
+        if told != [FORMAT, list(data.images.shape), data.fingerprint]:
+            return None
+        arrays = {name: np.load(where / f"{name}.npy", mmap_mode="r") for name in ARRAYS}
+    except (InputError, OSError, ValueError, EOFError):
+        return None
+    # Plain views of the maps: the class memmap slows every small step down.
+    known = bounds.Bounds(*map(np.asarray, arrays.values()), tuple(data.images.shape[1:]))
+    n, components = len(data.images), known.axes.shape[1]
+    wanted = {
+        "coarse": (n, min(bounds.COARSE, components) + 3),
+        "fine": (n, components + 1),
+        "norms": (n,),
+        "centre": (len(known.axes),),
+    }
+    good = all(getattr(known, name).shape == shape for name, shape in wanted.items())
+    return known if good else None
+
+
+def check(where, data, known):
+    """Raise InputError unless the images are those that the index is of."""
+    images, now = data.images, stamp(data.images)
+    seen = {}
+    if (where / "seen.json").exists():
+        seen = files.read_json(where / "seen.json", "a list of files")
+    if now is None or seen.get(name_of(data)) != now:
+        digest = hashlib.sha256()
+        for start in range(0, len(images), bounds.BLOCK):
+            digest.update(np.ascontiguousarray(images[start : start + bounds.BLOCK]))
+        if digest.hexdigest() != data.fingerprint:
+            raise stranger(data)
+        if now is not None:
+            files.write_json(where / "seen.json", seen | {name_of(data): now})
+    rows = np.unique(np.linspace(0, len(images) - 1, LOOKED_AT).astype(int))
+    _, _, norms = bounds.describe(images[rows], known.centre, known.axes)
+    if not np.array_equal(norms, known.norms[rows]):
+        raise changed(images)
+
+
+def name_of(data):
+    """The file that a TrainingSet's images are mapped from, in words."""
+    return str(Path(getattr(data.images, "filename", None) or "memory").absolute())
+
+
+def stranger(data):
+    """The InputError for images that do not have the fingerprint that their set tells."""
+    return InputError(
+        f"{name_of(data)} does not hold the images that its set.json tells of; "
+        "pack the training set again."
+    )

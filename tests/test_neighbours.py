@@ -1,0 +1,408 @@
+"""Nearest images: the same as from comparing with every image, in integers, whatever the set."""
+
+import os
+import threading
+
+import numpy as np
+import pytest
+
+import gan_core
+from gan_core import bounds, checkpoint, exact, feature_index, files, kept_index, neighbours
+from gan_core import training_set as sets
+from gan_core.errors import InputError
+from support import pictures
+
+
+def brute_force(images, queries, k, exclude=None):
+    """The k nearest by 64-bit integers, all distances sorted, ties by index."""
+    flat = images.reshape(len(images), -1).astype(np.int64)
+    distances, indices = [], []
+    for q, query in enumerate(queries.reshape(len(queries), -1).astype(np.int64)):
+        all_distances = ((flat - query) ** 2).sum(1)
+        order = np.lexsort((np.arange(len(flat)), all_distances))
+        order = [i for i in order if exclude is None or i != exclude[q]][:k]
+        distances.append(all_distances[order])
+        indices.append(order)
+    return np.array(distances), np.array(indices)
+
+
+def smooth(n, size=16, channels=3, seed=0):
+    """n pictures that bounds can tell apart: noise of 4 × 4, enlarged, and grain."""
+    random = np.random.RandomState(seed)
+    coarse = random.randint(0, 240, (n, 4, 4, channels))
+    side = -(-size // 4)
+    large = coarse.repeat(side, 1).repeat(side, 2)[:, :size, :size]
+    return (large + random.randint(0, 16, large.shape)).astype(np.uint8)
+
+
+def constant(n, size, channels):
+    return np.full((n, size, size, channels), 77, np.uint8)
+
+
+def duplicates(n, size, channels):
+    return smooth(7, size, channels)[np.random.RandomState(1).randint(0, 7, n)]
+
+
+def extremes(n, size, channels):
+    random = np.random.RandomState(2)
+    return random.choice([0, 255], (n, size, size, channels)).astype(np.uint8)
+
+
+def levels(n, size, channels):
+    """Flat pictures of every level: bounds that are tight to the last digit, and many ties."""
+    return (
+        np.arange(n)
+        .astype(np.uint8)[:, None, None, None]
+        .repeat(size, 1)
+        .repeat(size, 2)
+        .repeat(channels, 3)
+    )
+
+
+@pytest.fixture
+def pruned(monkeypatch):
+    """Bounds are used for sets of any size, and never given up."""
+    monkeypatch.setattr(neighbours, "SMALL", 0)
+    monkeypatch.setattr(neighbours, "SHARE", 2)
+
+
+SETS = [smooth, duplicates, constant, extremes, levels, pictures]
+
+
+@pytest.mark.parametrize("size_and_channels", [(16, 3), (28, 1), (5, 4), (33, 1)])
+@pytest.mark.parametrize("make", SETS)
+def test_equals_brute_force(make, size_and_channels, pruned):
+    images = make(600, *size_and_channels)
+    others = smooth(3, *size_and_channels, seed=9)
+    queries = np.concatenate([images[:4], images[-2:], 255 - images[7:9], others])
+    found = neighbours.PixelIndex(images).query(queries, 8)
+    expected = brute_force(images, queries, 8)
+    assert found[0].dtype == found[1].dtype == np.int64
+    np.testing.assert_array_equal(found[0], expected[0])
+    np.testing.assert_array_equal(found[1], expected[1])
+
+
+@pytest.mark.parametrize("make", SETS)
+def test_equals_brute_force_where_all_is_as_it_ships(make):
+    images, k = make(700, 16, 3), 5
+    queries = np.concatenate([images[::97], smooth(60, 16, 3, seed=3)])  # more than one batch
+    found = neighbours.PixelIndex(images).query(queries, k)
+    for one, other in zip(found, brute_force(images, queries, k), strict=True):
+        np.testing.assert_array_equal(one, other)
+
+
+def test_bounds_spare_most_of_the_work(monkeypatch):
+    images, compared = smooth(3000), []
+    to_one = exact.to_one
+    index = neighbours.PixelIndex(images)
+    monkeypatch.setattr(
+        exact, "to_one", lambda rows, *rest: (compared.append(len(rows)), to_one(rows, *rest))[1]
+    )
+    found = index.query(smooth(4, seed=5), 3)
+    np.testing.assert_array_equal(found[1], brute_force(images, smooth(4, seed=5), 3)[1])
+    assert sum(compared) < 4 * 300
+
+
+@pytest.mark.parametrize("make", SETS)
+def test_bounds_are_bounds(make):
+    images = make(300, 20, 3)
+    queries = np.concatenate([images[:5], smooth(5, 20), pictures(5, 20)])
+    known = bounds.build(images)
+    coarse, fine = known.describe(queries)
+    true = ((images[None].astype(np.int64) - queries[:, None]) ** 2).sum((2, 3, 4))
+    slack = known.slack(coarse[:, -1][:, None] + known.coarse[:, -1].max()).astype(np.float64)
+    low = known.coarse.astype(np.float64)
+    low = ((low[None, :, :-1] - coarse[:, None, :-1].astype(np.float64)) ** 2).sum(2)
+    high = ((known.fine[None].astype(np.float64) - fine[:, None]) ** 2).sum(2)
+    assert (low - slack <= true).all()
+    assert (high - slack <= true).all()
+    assert (low <= high + slack).all()
+
+
+@pytest.mark.parametrize("n", [1, 2, 5])
+def test_more_neighbours_than_images(n):
+    images = smooth(n)
+    distances, indices = neighbours.PixelIndex(images).query(images, 8)
+    assert distances.shape == indices.shape == (n, n)
+    np.testing.assert_array_equal(indices, brute_force(images, images, n)[1])
+    distances, indices = neighbours.PixelIndex(images).query(images, 8, exclude=np.arange(n))
+    assert distances.shape == indices.shape == (n, n - 1)
+
+
+def test_no_query():
+    distances, indices = neighbours.PixelIndex(smooth(20)).query(smooth(20)[:0], 3)
+    assert distances.shape == indices.shape == (0, 3)
+
+
+@pytest.mark.parametrize("n", [40, 900])
+def test_leave_one_out_is_by_index(n):
+    images = duplicates(n, 16, 3)
+    itself = np.arange(n)
+    distances, indices = neighbours.PixelIndex(images).query(images[::9], 6, itself[::9])
+    assert (distances[:, 0] == 0).all()  # another copy, not the image itself
+    expected = brute_force(images, images[::9], 6, itself[::9])
+    np.testing.assert_array_equal(distances, expected[0])
+    np.testing.assert_array_equal(indices, expected[1])
+    some = np.where(itself[::9] % 2, itself[::9], -1)
+    found = neighbours.PixelIndex(images).query(images[::9], 1, some)
+    np.testing.assert_array_equal(found[1], brute_force(images, images[::9], 1, some)[1])
+
+
+@pytest.mark.parametrize("make", [smooth, duplicates, constant])
+def test_mirrored(make, pruned):
+    images = make(300, 16, 3)
+    images[40] = images[41, :, ::-1]  # a copy and its mirror image
+    images[50, :, 8:] = images[50, :, :8][:, ::-1]  # the same both ways
+    queries = np.concatenate([images[[41, 50]], smooth(3, seed=4), images[7:9, :, ::-1]])
+    distances, indices, mirrored = neighbours.PixelIndex(images, mirrored=True).query(queries, 5)
+    flat = images.astype(np.int64)
+    for q, query in enumerate(queries.astype(np.int64)):
+        plain = ((flat - query) ** 2).sum((1, 2, 3))
+        turned = ((flat[:, :, ::-1] - query) ** 2).sum((1, 2, 3))
+        nearer = np.minimum(plain, turned)
+        order = np.lexsort((np.arange(len(flat)), nearer))[:5]
+        np.testing.assert_array_equal(indices[q], order)
+        np.testing.assert_array_equal(distances[q], nearer[order])
+        np.testing.assert_array_equal(mirrored[q], (turned < plain)[order])
+
+
+def test_sums_do_not_wrap_around():
+    black, white = constant(3, 64, 3) * 0, constant(1, 64, 3) * 0 + 255
+    distances, _ = neighbours.PixelIndex(black).query(white, 1)
+    assert distances[0, 0] == 255**2 * 64 * 64 * 3
+
+
+@pytest.mark.parametrize("numbers", [1, 7, 256, 511, 512, 513, 3072])
+def test_exact_distances_of_extreme_and_random_numbers(numbers):
+    random = np.random.RandomState(0)
+    images = random.randint(0, 256, (300, numbers)).astype(np.uint8)
+    images[:3], images[3:6] = 0, 255
+    queries = exact.Queries(np.concatenate([images[::50], images[:1], images[3:4]]))
+    others = np.concatenate([images[::50], images[:1], images[3:4]]).astype(np.int64)
+    norms, sums = exact.norms_and_sums(images)
+    np.testing.assert_array_equal(norms, ((images.astype(np.int64) - 128) ** 2).sum(1))
+    np.testing.assert_array_equal(sums, images.sum(1, dtype=np.int64))
+    expected = ((images.astype(np.int64)[:, None] - others) ** 2).sum(2)
+    np.testing.assert_array_equal(exact.to_all(images, norms, queries), expected)
+    np.testing.assert_array_equal(exact.to_one(images, norms, queries, 1), expected[:, 1])
+
+
+@pytest.mark.parametrize("pays", [True, False])
+def test_both_products_of_several_queries(monkeypatch, pays):
+    if pays and not exact._int8_is_right():
+        pytest.skip("PyTorch's 8-bit product is wrong here, which is what the check is for")
+    monkeypatch.setattr(exact, "int8_pays", lambda: pays)
+    images = pictures(70)
+    found = neighbours.PixelIndex(images).query(images[:9], 4)
+    np.testing.assert_array_equal(found[0], brute_force(images, images[:9], 4)[0])
+
+
+def test_a_product_that_saturates_is_noticed(monkeypatch):
+    true = exact.int8_products
+
+    def saturating(images, queries):
+        return np.clip(true(images, queries), -(2**22), 2**22)
+
+    monkeypatch.setattr(exact, "int8_products", saturating)
+    assert not exact._int8_is_right()
+
+
+def test_two_threads_at_once(pruned):
+    images = smooth(2000)
+    index = neighbours.PixelIndex(images)
+    queries = [smooth(40, seed=seed) for seed in (5, 6)]
+    alone = [index.query(q, 4) for q in queries]
+    found, start = {}, threading.Barrier(2)
+
+    def ask(i):
+        start.wait()
+        found[i] = [index.query(queries[i], 4) for _ in range(5)]
+
+    threads = [threading.Thread(target=ask, args=(i,)) for i in (0, 1)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    for i in (0, 1):
+        for distances, indices in found[i]:
+            np.testing.assert_array_equal(distances, alone[i][0])
+            np.testing.assert_array_equal(indices, alone[i][1])
+
+
+def test_reads_a_memory_map_and_notices_a_change(tmp_path):
+    path = tmp_path / "images.npy"
+    np.save(path, smooth(800))
+    index = gan_core.PixelIndex(np.load(path, mmap_mode="r"))
+    found = index.query(smooth(2, seed=1), 3)
+    np.testing.assert_array_equal(found[1], brute_force(smooth(800), smooth(2, seed=1), 3)[1])
+    part = gan_core.PixelIndex(np.load(path, mmap_mode="r")[100:300])
+    change(path, 5)
+    for changed in (index, part):
+        with pytest.raises(InputError, match=r"images\.npy has changed since being indexed"):
+            changed.query(smooth(2, seed=1), 3)
+    path.unlink()
+    with pytest.raises(InputError, match="has changed"):
+        index.query(smooth(2, seed=1), 3)
+
+
+def change(path, image, keep_time=False):
+    """Change an image in a file in place, as another program would."""
+    before = os.stat(path)
+    array = np.load(path, mmap_mode="r+")
+    array[image] = 255 - array[image]
+    array.flush()
+    del array
+    later = before.st_mtime_ns + (0 if keep_time else 10**9)
+    os.utime(path, ns=(before.st_atime_ns, later))
+
+
+def test_bounds_of_other_images_are_noticed():
+    images = smooth(900)
+    index = neighbours.PixelIndex(images)
+    images[:] = smooth(900, seed=8)
+    with pytest.raises(InputError, match="have changed since being indexed"):
+        index.query(images[:20], 1)
+
+
+@pytest.mark.parametrize(
+    ("images", "k", "exclude", "words"),
+    [
+        (smooth(2).astype(np.float32), 1, None, "need uint8 images"),
+        (smooth(2)[0], 1, None, "need uint8 images"),
+        (smooth(2, 8), 1, None, "a query is 8 × 8 × 3"),
+        (smooth(2), 0, None, "k is 0"),
+        (smooth(2), 1, np.array([1]), "one index for each query"),
+        (smooth(2), 1, np.array([0.5, 1]), "one index for each query"),
+        (smooth(2), 1, np.array([0, 30]), "from 0 to 29"),
+        (smooth(2), 1, np.array([0, -2]), "from 0 to 29"),
+    ],
+)
+def test_what_cannot_be_asked(images, k, exclude, words):
+    index = neighbours.PixelIndex(smooth(30))
+    with pytest.raises(InputError, match=words):
+        index.query(images, k, exclude)
+
+
+def test_no_images():
+    with pytest.raises(InputError, match="no image"):
+        neighbours.PixelIndex(smooth(3)[:0])
+
+
+# An index that is kept.
+
+
+def test_a_kept_index_is_made_once(make_set, monkeypatch):
+    data = sets.load(make_set(n=700))
+    first = kept_index.open_index(data)
+    monkeypatch.setattr(bounds, "build", None)  # it would fail if it were made again
+    second = kept_index.open_index(sets.load(make_set_path(data)), mirrored=True)
+    queries = pictures(3, seed=5)
+    np.testing.assert_array_equal(first.query(queries)[1], brute_force(data.images, queries, 8)[1])
+    assert len(second.query(queries)) == 3
+
+
+def make_set_path(data):
+    return os.path.dirname(data.images.filename)
+
+
+def test_a_kept_index_refuses_a_changed_set(make_set):
+    data = sets.load(make_set(n=100))
+    kept_index.open_index(data)
+    change(data.images.filename, 3)
+    with pytest.raises(InputError, match="does not hold the images that its set"):
+        kept_index.open_index(sets.load(make_set_path(data)))
+
+
+def test_a_kept_index_looks_at_images_even_when_the_file_looks_the_same(make_set):
+    data = sets.load(make_set(n=60))
+    kept_index.open_index(data)
+    change(data.images.filename, 3, keep_time=True)
+    with pytest.raises(InputError, match="has changed since being indexed"):
+        kept_index.open_index(sets.load(make_set_path(data)))
+
+
+def test_a_set_changed_before_indexing_is_refused_and_leaves_nothing(make_set):
+    data = sets.load(make_set(n=60))
+    change(data.images.filename, 3)
+    with pytest.raises(InputError, match="does not hold the images"):
+        kept_index.open_index(sets.load(make_set_path(data)))
+    assert not list((sets.cache_directory() / "neighbours").iterdir())
+
+
+def test_a_copy_of_a_set_is_checked_and_shares_its_index(make_set, monkeypatch):
+    kept_index.open_index(sets.load(make_set(n=60)))
+    monkeypatch.setattr(bounds, "build", None)
+    copy = sets.load(make_set("copy", n=60))
+    kept_index.open_index(copy)
+    change(copy.images.filename, 3)
+    with pytest.raises(InputError, match=r"copy/images\.npy does not hold the images"):
+        kept_index.open_index(sets.load(make_set_path(copy)))
+
+
+@pytest.mark.parametrize("name", ["index.json", "coarse.npy", "axes.npy"])
+def test_a_damaged_index_is_made_again(make_set, name):
+    data = sets.load(make_set(n=60))
+    kept_index.open_index(data)
+    (path,) = (sets.cache_directory() / "neighbours").glob(f"*/{name}")
+    path.write_bytes(b"half")
+    distances, _ = kept_index.open_index(data).query(data.images[:2], 1)
+    assert (distances == 0).all()
+
+
+# Features.
+
+
+def test_features_equal_brute_force():
+    random = np.random.RandomState(0)
+    features = random.randn(500, 24).astype(np.float32)
+    features[100:200] = features[:100]  # ties
+    features[300] = features[301] * 2  # the same direction
+    features[7] = 0
+    queries = np.concatenate([features[:9], features[300:303], random.randn(4, 24)])
+    distances, indices = feature_index.FeatureIndex(features).query(queries, 6)
+    lengths = np.linalg.norm(features.astype(np.float64), axis=1)
+    for q, query in enumerate(queries.astype(np.float64)):
+        norms = lengths * np.linalg.norm(query)
+        cosines = np.divide(features @ query, norms, out=np.zeros(500), where=norms > 0)
+        order = np.lexsort((np.arange(500), np.round(1 - cosines, 6)))[:6]
+        np.testing.assert_allclose(distances[q], 1 - cosines[order], atol=1e-6)
+        if q != 7:
+            np.testing.assert_array_equal(indices[q], order)
+    np.testing.assert_array_equal(indices[0, :2], [0, 100])
+    assert (distances[7] == 1).all()
+
+
+def test_features_leave_one_out_and_too_few():
+    features = np.random.RandomState(0).randn(5, 3)
+    index = feature_index.FeatureIndex(features)
+    _, indices = index.query(features, 9, exclude=np.arange(5))
+    assert indices.shape == (5, 4)
+    assert not (indices == np.arange(5)[:, None]).any()
+    with pytest.raises(InputError, match="has 4"):
+        index.query(np.ones((2, 4)))
+    with pytest.raises(InputError, match="not finite"):
+        index.query(np.full((2, 3), np.nan))
+
+
+@pytest.mark.parametrize("channels", [1, 3])
+def test_features_of_the_discriminator(make_checkpoint, channels):
+    model = checkpoint.load(make_checkpoint(channels=channels))
+    network = feature_index.discriminator_features(model)
+    images = pictures(70, channels=channels)
+    found = network.extract(images)
+    assert found.shape == (70, network.size)
+    assert found.dtype == np.float32
+    np.testing.assert_allclose(network.extract(images[3:4])[0], found[3], atol=1e-5)
+    with pytest.raises(InputError, match="takes uint8 images"):
+        network.extract(pictures(2, 64, channels))
+    alone = checkpoint.load(make_checkpoint("alone", discriminator=False))
+    with pytest.raises(InputError, match="no discriminator"):
+        feature_index.discriminator_features(alone)
+
+
+def test_index_files_are_described(make_set):
+    data = sets.load(make_set(n=60))
+    kept_index.open_index(data)
+    (path,) = (sets.cache_directory() / "neighbours").glob("*/index.json")
+    told = files.read_json(path, "an index")
+    assert told["fingerprint"] == data.fingerprint
