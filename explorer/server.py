@@ -3,18 +3,23 @@
     live/worker.js                     draws, see there
     live/runtime/VERSION/NAME          onnxruntime-web, from the folder live/runtime
     live/models/SHA.onnx               generators, from the cache of gan_core.export
+    live/strips                        strips of pictures for a live canvas
 
 `python -m explorer` runs it. `streamlit run explorer/app.py` works too, without these routes.
 """
 
+import asyncio
+import concurrent.futures
 import contextlib
+import json
+import logging
 import re
 import sys
 import threading
 from pathlib import Path
 
 import streamlit as st
-from starlette.responses import FileResponse, PlainTextResponse
+from starlette.responses import FileResponse, PlainTextResponse, Response
 from starlette.routing import Route
 
 HERE = Path(__file__).resolve().parent
@@ -23,6 +28,8 @@ MODULE, WASM = "ort.wasm.bundle.min.mjs", "ort-wasm-simd-threaded.wasm"
 KINDS = {MODULE: "text/javascript", WASM: "application/wasm"}
 # The address of a file names its version or its contents: it need never be asked for again.
 FOR_EVER = {"Cache-Control": "public, max-age=31536000, immutable"}
+STRIPS = "live/strips"
+MAX_QUESTION = 100_000  # bytes
 PLAIN = {"X-Content-Type-Options": "nosniff"}
 
 # `streamlit run` imports this file as `server`, a page as `explorer.server`: one module for both.
@@ -32,6 +39,8 @@ for name in ("server", "explorer.server"):
 if str(HERE.parent) not in sys.path:
     sys.path.append(str(HERE.parent))
 
+# One thread draws all strips: on few cores two drawings at once take longer than one by one.
+drawer = concurrent.futures.ThreadPoolExecutor(1, thread_name_prefix="strips")
 started = threading.Event()  # once the app can answer
 
 
@@ -86,6 +95,34 @@ def send_model(request):
     return FileResponse(file, media_type="application/octet-stream", headers=headers)
 
 
+async def send_strip(request):
+    """A strip, past Streamlit's scripts: these and their redrawing of the page take much longer."""
+    # Other sites' pages cannot send this type without asking first, and are not answered.
+    if request.headers.get("content-type") != "application/json":
+        return missing(request)
+    body = b""
+    async for part in request.stream():
+        body += part
+        if len(body) > MAX_QUESTION:
+            return missing(request)
+    reply = await asyncio.get_running_loop().run_in_executor(drawer, draw_strip, body)
+    return missing(request) if reply is None else Response(reply, media_type="application/json")
+
+
+def draw_strip(body):
+    """The answer to a question of strips.js as JSON, or None."""
+    from explorer.live import strips
+
+    try:
+        reply = strips.answer(json.loads(body))
+    except (ValueError, RecursionError):
+        return None
+    except Exception:
+        logging.getLogger("explorer").exception("a strip could not be drawn")
+        return None
+    return reply and json.dumps(reply)
+
+
 def missing(request):
     """404: without it Streamlit would answer with its page."""
     headers = {"Cache-Control": "no-store", **PLAIN}
@@ -95,12 +132,13 @@ def missing(request):
 # Streamlit's own routes move below server.baseUrlPath, which is not known yet; these answer there
 # too.
 ROUTES = [
-    Route(before + path, send)
+    Route(before + path, send, methods=["POST"] if send is send_strip else None)
     for before in ("", "/{base:path}")
     for path, send in (
         ("/live/worker.js", send_worker),
         ("/live/runtime/{version}/{name}", send_runtime),
         ("/live/models/{name}", send_model),
+        (f"/{STRIPS}", send_strip),
         ("/live/{rest:path}", missing),
     )
 ]

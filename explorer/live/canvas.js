@@ -13,7 +13,11 @@ export default function ({ data, parentElement, setTriggerValue, setStateValue }
     state = begin(parentElement, data);
     states.set(parentElement, state);
   }
-  state.ask = (question) => setTriggerValue("want", question);
+  state.ask = async (question) => {
+    const through = () => setTriggerValue("want", question);
+    if (!state.data.strips) return through();
+    hear(state, await fetchStrip(state, question, state.data.strips, through));
+  };
   state.report = (report) => setStateValue("values", report);
   take(state, data);
 }
@@ -59,11 +63,7 @@ function take(state, data) {
   nameThePanes(state.root, data);
   showValues(state);
   takeExact(state, data);
-  takeStrip(state, data.strip, () => {
-    show(state);
-    const axis = state.strips.wish ?? state.near;
-    if (axis !== null && !drawsHere(state)) wantStrip(state, axis);
-  }).catch(() => {});
+  hear(state, data.strip);
   if (state.pad) paintMap(state.pad, data.map).catch(() => {});
   listen(state);
 }
@@ -73,6 +73,15 @@ function nameThePanes(root, { panes, layout }) {
   root.querySelector(".body").classList.toggle("wide", layout !== "rows");
   const names = panes.filter(Boolean).map((pane) => element("span", "", pane));
   root.querySelector(".names").replaceChildren(...names);
+}
+
+// A strip has come: it is shown if a hand waits for it, and the next one asked for.
+function hear(state, strip) {
+  takeStrip(state, strip, () => {
+    show(state);
+    const axis = state.strips.wish ?? state.near;
+    if (axis !== null && !drawsHere(state)) wantStrip(state, axis);
+  }).catch(() => {});
 }
 
 function build(state) {

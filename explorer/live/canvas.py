@@ -6,19 +6,17 @@ while the slider is dragged, and reports the values once when it is let go.
 
 import hashlib
 import json
-import math
 from pathlib import Path
 
 import numpy as np
 import streamlit as st
 
-from explorer import renderer
+from explorer import renderer, server
+from explorer.live import strips
+from explorer.live.strips import PAD
 
 HERE = Path(__file__).parent
 SCRIPTS = ("latents", "strips", "drawing", "rows", "list", "pad", "canvas")
-COUNTS = (9, 64)  # pictures of a coarse and of a fine strip, as strips.js asks for them
-PAD = "pad"
-PAD_SIDES = (5, 16)  # pictures a side of a coarse and of a fine grid
 
 HTML = """<div class="live"><div class="body">
   <div class="stage"><canvas role="img"></canvas>
@@ -60,6 +58,7 @@ def canvas(
     browser=None,
     home=None,
     frozen=None,
+    panel="canvas",
 ):
     """Show the picture at `values` and its sliders.
 
@@ -68,23 +67,22 @@ def canvas(
     with lists of float and int. label: the picture's alternative text. layout: "rows", "list"
     (many sliders; `home` are their values for "Reset", `frozen` the numbers of those that rest) or
     "pad" (two sliders and a plane). browser: the addresses by which the browser can draw by
-    itself, or None.
+    itself, or None. panel: the panel that is drawn anew after a drag.
     Returns (float32 (panes, nz), uint8 (panes, H, W, C)) at `values`.
     """
     values = [float(v) for v in values]
     context = digest(model, motions)
     st.session_state[f"{key}-drawn"] = (context, axes)
+    strips.remember(context, model, motions, axes)
     z = np.concatenate([motion.latents(np.array([values])) for motion in motions])
     images = renderer.pictures(model, z)
-    exact = renderer.data_url(renderer.png(beside(images[:, None])[0]), "png")
+    exact = renderer.data_url(renderer.png(strips.beside(images[:, None])[0]), "png")
     data = {
         "context": context,
         "axes": axes,
         "values": values,
-        "heard": last_count(key),
         "exact": {"values": values, "src": exact},
-        "strip": answer(key, model, motions, axes, context),
-        "map": grid(model, motions, PAD_SIDES[0]) if layout == PAD else None,
+        "map": strips.grid(model, motions, strips.PAD_SIDES[0]) if layout == PAD else None,
         "layout": layout,
         "panes": list(panes),
         "width": images.shape[2] * len(panes),
@@ -94,6 +92,7 @@ def canvas(
         "home": [] if home is None else [float(v) for v in home],
         "frozen": sorted(frozen or ()),
         "freezable": frozen is not None,
+        "strips": server.STRIPS if server.available() else None,
         "browser": browser and {**browser, "specs": [motion.spec() for motion in motions]},
     }
 
@@ -101,8 +100,16 @@ def canvas(
         report = read_report(key)
         if report:
             on_release(*report)
+            st.rerun([panel])
 
-    _component(key=key, data=data, on_values_change=released, on_want_change=lambda: None)
+    # A fragment of its own: a strip that is asked for comes without the rest of the panel. (It is
+    # asked for here only when the server of server.py, which is quicker, does not run.)
+    @st.fragment
+    def component():
+        new = {"heard": last_count(key), "strip": strips.answer(state_of(key, "want"))}
+        _component(key=key, data=data | new, on_values_change=released, on_want_change=lambda: None)
+
+    component()
     return z, images
 
 
@@ -131,55 +138,8 @@ def read_report(key):
     """
     report = state_of(key, "values")
     context, axes = st.session_state.get(f"{key}-drawn", (None, []))
-    values = read_values(report.get("values"), axes)
+    values = strips.fit(report.get("values"), axes)
     if values is None or report.get("context") != context:
         return None
     frozen = report.get("frozen") or []
     return values, [i for i in range(len(axes)) if i in frozen]
-
-
-def read_values(values, axes):
-    """The values clipped to the axes, or None when they are not one finite number for each."""
-    if not isinstance(values, list) or len(values) != len(axes):
-        return None
-    if not all(isinstance(v, int | float) and math.isfinite(v) for v in values):
-        return None
-    return [min(max(float(v), a["min"]), a["max"]) for v, a in zip(values, axes, strict=True)]
-
-
-def answer(key, model, motions, axes, context):
-    """The strip that the browser asked for in this run, or None."""
-    want = state_of(key, "want")
-    values = read_values(want.get("values"), axes)
-    which, n = want.get("axis"), want.get("n")
-    if values is None or want.get("context") != context:
-        return None
-    reply = {"id": str(want.get("id"))[:40], "context": context, "axis": which, "n": n}
-    reply["values"] = want["values"]
-    if which == PAD and n in PAD_SIDES:
-        return {**reply, "range": [0, 1], "sheet": grid(model, motions, n)}
-    if type(which) is not int or not 0 <= which < len(axes) or n not in COUNTS:
-        return None
-    ends = [axes[which]["min"], axes[which]["max"]]
-    along = np.tile(values, (n, 1))
-    along[:, which] = np.linspace(*ends, n)
-    return {**reply, "range": ends, "sheet": sheet(model, motions, along)}
-
-
-def grid(model, motions, side):
-    """side × side pictures of the whole pad, row by row."""
-    ticks = np.linspace(0, 1, side)
-    return sheet(model, motions, np.array([(x, y) for y in ticks for x in ticks]))
-
-
-def sheet(model, motions, values):
-    """The pictures at several values, the panes of each beside one another, as one sheet."""
-    n = len(values)
-    z = np.concatenate([motion.latents(values) for motion in motions])
-    images = renderer.pictures(model, z)
-    return renderer.sheet(beside(images.reshape(len(motions), n, *images.shape[1:])))
-
-
-def beside(images):
-    """uint8 (panes, N, H, W, C) -> (N, H, panes · W, C)."""
-    return np.concatenate(list(images), axis=2)

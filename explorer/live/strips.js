@@ -81,9 +81,23 @@ function frameOf(strip, values) {
   return place([0, 1], values[0]) + strip.n * place([0, 1], values[1]);
 }
 
+// Asks the server past Streamlit's scripts, which take longer; through them where that fails.
+async function fetchStrip(state, question, address, otherwise) {
+  try {
+    const headers = { "Content-Type": "application/json" };
+    const order = { method: "POST", headers, body: JSON.stringify(question) };
+    const reply = await fetch(new URL(address, document.baseURI), order);
+    if (!reply.ok) throw new Error(reply.statusText);
+    return await reply.json();
+  } catch {
+    otherwise();
+    return null;
+  }
+}
+
+// A data URL as a bitmap, decoded aside from the page.
 async function bitmapOf(src) {
-  const image = new Image();
-  image.src = src;
-  await image.decode();
-  return createImageBitmap(image);
+  const [head, content] = src.split(",");
+  const bytes = Uint8Array.from(atob(content), (c) => c.charCodeAt(0));
+  return createImageBitmap(new Blob([bytes], { type: head.slice(5, head.indexOf(";")) }));
 }

@@ -4,8 +4,9 @@ import numpy as np
 import streamlit as st
 
 from explorer import drawing, links, panels, picker, renderer, session, tray
-from explorer.live.canvas import PAD, axis, canvas
+from explorer.live.canvas import axis, canvas
 from explorer.live.motions import Coordinates, Pad
+from explorer.live.strips import PAD
 from explorer.live.tiles import tiles
 from gan_core.latent import MAX_SEED
 

@@ -1,0 +1,83 @@
+"""Strips: pictures along one slider's axis, or over a whole pad, drawn before the hand moves."""
+
+import math
+import threading
+from collections import OrderedDict
+
+import numpy as np
+
+from explorer import renderer
+
+COUNTS = (9, 64)  # pictures of a coarse and of a fine strip, as strips.js asks for them
+PAD = "pad"  # the axis of a grid over both sliders of a pad
+PAD_SIDES = (5, 16)  # pictures a side of a coarse and of a fine grid
+KEPT = 256  # canvases that can still be asked for
+
+_lock = threading.Lock()
+_canvases = OrderedDict()  # context -> (model, motions, axes)
+
+
+def remember(context, model, motions, axes):
+    """Let strips be asked for by this context, a name of all that its pictures depend on."""
+    with _lock:
+        _canvases[context] = (model, motions, axes)
+        _canvases.move_to_end(context)
+        while len(_canvases) > KEPT:
+            _canvases.popitem(last=False)
+
+
+def answer(question):
+    """The strip that a browser asks for, as JSON; None when it cannot be had.
+
+    question: {"id", "context", "axis", "n", "values"}. It comes from outside, so nothing about it
+    is taken for granted.
+    """
+    if not isinstance(question, dict):
+        return None
+    context, which, n = (question.get(key) for key in ("context", "axis", "n"))
+    with _lock:
+        found = _canvases.get(context) if isinstance(context, str) else None
+    if found is None or type(n) is not int:
+        return None
+    model, motions, axes = found
+    values = fit(question.get("values"), axes)
+    if values is None:
+        return None
+    reply = {"id": str(question.get("id"))[:40], "context": context, "axis": which, "n": n}
+    reply["values"] = question["values"]
+    if which == PAD and n in PAD_SIDES and len(axes) == 2:
+        return {**reply, "range": [0, 1], "sheet": grid(model, motions, n)}
+    if type(which) is not int or not 0 <= which < len(axes) or n not in COUNTS:
+        return None
+    ends = [axes[which]["min"], axes[which]["max"]]
+    along = np.tile(values, (n, 1))
+    along[:, which] = np.linspace(*ends, n)
+    return {**reply, "range": ends, "sheet": sheet(model, motions, along)}
+
+
+def fit(values, axes):
+    """The values clipped to the axes, or None when they are not one finite number for each."""
+    if not isinstance(values, list) or len(values) != len(axes):
+        return None
+    if not all(type(v) in (int, float) and math.isfinite(v) for v in values):
+        return None
+    return [min(max(float(v), a["min"]), a["max"]) for v, a in zip(values, axes, strict=True)]
+
+
+def grid(model, motions, side):
+    """side × side pictures of the whole pad, row by row."""
+    ticks = np.linspace(0, 1, side)
+    return sheet(model, motions, np.array([(x, y) for y in ticks for x in ticks]))
+
+
+def sheet(model, motions, values):
+    """The pictures at several values, the panes of each beside one another, as one sheet."""
+    n = len(values)
+    z = np.concatenate([motion.latents(values) for motion in motions])
+    images = renderer.pictures(model, z)
+    return renderer.sheet(beside(images.reshape(len(motions), n, *images.shape[1:])))
+
+
+def beside(images):
+    """uint8 (panes, N, H, W, C) -> (N, H, panes · W, C)."""
+    return np.concatenate(list(images), axis=2)
