@@ -1,0 +1,277 @@
+"""The exact 8 nearest of many images: this project's index against other exact methods.
+
+    python benchmarks/neighbours.py [--n 200000] [--folder FOLDER] [--json]
+
+Images 64 × 64 × 3 like photographs: of a packed set (data/faces where it is, else the avatars that
+travel) two are drawn, each cropped to 55 to 100 % of its side, enlarged again, and flipped or not;
+they are blended with up to half of the second, made lighter or darker, and given grain of up to 6
+grey levels. Queries are made likewise of held-out images. They are written once and kept when a
+folder is given; 200,000 take 2.5 GB, a million 12.3 GB.
+
+All methods answer the same queries in turns, one query and 64 at once, in as many rounds as asked
+for; medians count. `exact` tells whether distances and indices were those of a comparison with
+every image in integers, on every query. `memory_mb` is what the method keeps beside the images,
+by its arrays or its own account. Hard queries, noise and a flat grey, go to this project's index
+alone. faiss and usearch are measured where they are installed.
+"""
+
+import argparse
+import json
+import shutil
+import statistics
+import tempfile
+import time
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from gan_core import exact, kept_index, trainer, training_set
+
+SIZE, K, BLOCK, QUERIES = 64, 8, 500, 64
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser.add_argument("--n", type=int, default=200_000, help="images: 10000, 200000, 1000000")
+    parser.add_argument("--folder", default="", help="where the sets are kept; default: nowhere")
+    parser.add_argument("--source", default="", help="packed set that images are made of")
+    parser.add_argument("--rounds", type=int, default=5, help="of 64 queries each method answers")
+    parser.add_argument("--methods", default="", help="with commas; default: all that are here")
+    parser.add_argument("--json", action="store_true", help="end with one JSON object")
+    options = parser.parse_args()
+    with tempfile.TemporaryDirectory() as temporary:
+        folder = Path(options.folder or temporary)
+        folder.mkdir(parents=True, exist_ok=True)
+        result = run(options, folder)
+    if options.json:
+        print(json.dumps(result))
+
+
+def run(options, folder):
+    source = training_set.load(find_source(options.source))
+    data = folder / f"{source.card.get('name', 'set')}-{options.n}"
+    if not data.exists():
+        room = shutil.disk_usage(folder).free
+        if room < 1.5 * options.n * SIZE * SIZE * 3:
+            raise SystemExit(f"{folder} has room for {room / 1e9:.1f} GB only; choose a smaller n.")
+        write(source, options.n, data)
+    whole = training_set.load(data)
+    queries = make(source.held_out, 2 * QUERIES, 1)
+    truth = brute_force(whole.images, queries)
+
+    began = time.perf_counter()
+    index = kept_index.open_index(whole, folder=folder / "index")
+    built = time.perf_counter() - began
+    began = time.perf_counter()
+    index = kept_index.open_index(whole, folder=folder / "index")
+    opened = time.perf_counter() - began
+
+    chosen = [name for name in options.methods.split(",") if name]
+    methods = {"ours": (index.query, memory(index))}
+    for name, maker in {"torch": in_torch, **others()}.items():
+        if not chosen or name in chosen:
+            try:
+                methods[name] = maker(whole.images)
+            except ImportError as error:
+                print(f"{name} is not here ({error}); it is left out.")
+            except MemoryError:
+                print(f"{name} wants more memory than there is; it is left out.")
+    times = {name: {"one": [], "many": [], "exact": True} for name in methods}
+    for turn in range(options.rounds + 1):  # the first is to warm up
+        for name, (query, _) in methods.items():
+            one = queries[turn : turn + 1], [part[turn : turn + 1] for part in truth]
+            many = queries[QUERIES:], [part[QUERIES:] for part in truth]
+            for key, (asked, expected) in {"one": one, "many": many}.items():
+                began = time.perf_counter()
+                found = query(asked, K)
+                took = 1000 * (time.perf_counter() - began)
+                if turn:
+                    times[name][key].append(took)
+                same = all(np.array_equal(a, b) for a, b in zip(found, expected, strict=True))
+                times[name]["exact"] &= same
+    table = {
+        name: {
+            "q1_ms": round(statistics.median(told["one"]), 2),
+            "q64_ms": round(statistics.median(told["many"]), 1),
+            "memory_mb": round(methods[name][1] / 1e6),
+            "exact": told["exact"],
+        }
+        for name, told in times.items()
+    }
+    for name, row in table.items():
+        print(f"{name:16}" + "  ".join(f"{key} {value}" for key, value in row.items()))
+    hard = hard_queries(index, whole.images)
+    print(f"built in {built:.1f} s, opened in {opened:.2f} s; hard queries {hard}")
+    return {
+        "n": options.n,
+        "k": K,
+        "methods": table,
+        "hard": hard,
+        "built_s": round(built, 1),
+        "opened_s": round(opened, 3),
+        "source": source.card.get("name"),
+        "rounds": options.rounds,
+        "int8_pays": exact.int8_pays(),
+        "hardware": trainer.hardware("cpu"),
+        "torch": torch.__version__,
+        "numpy": np.__version__,
+    }
+
+
+def find_source(given):
+    places = [given] if given else ["data/faces", "checkpoints/avatars/training_set"]
+    return next((p for p in places if (Path(p) / "set.json").exists()), places[-1])
+
+
+def write(source, n, out):
+    """Write n images made of a set's training images as a packed set."""
+    with training_set.writing(out, SIZE, 3, {"name": out.name, "source": "benchmark"}) as writer:
+        for start in range(0, n, BLOCK):
+            for i, image in enumerate(make(source.images, min(BLOCK, n - start), [0, start])):
+                writer.add(image, str(start + i))
+
+
+def make(images, n, seed):
+    """n images like photographs made of others, uint8 (n, 64, 64, 3); see the top of the file."""
+    random = np.random.default_rng(seed)
+    first, second = crops(images, n, random), crops(images, n, random)
+    one_each = (n, 1, 1, 1)
+    mixed = first + random.uniform(0, 0.5, one_each).astype(np.float32) * (second - first)
+    mixed *= random.uniform(0.8, 1.2, one_each).astype(np.float32)
+    mixed += random.uniform(-20, 20, one_each).astype(np.float32)
+    grain = random.standard_normal(mixed.shape, dtype=np.float32)
+    mixed += grain * random.uniform(0, 6, one_each).astype(np.float32)
+    return np.clip(np.rint(mixed), 0, 255).astype(np.uint8)
+
+
+def crops(images, n, random):
+    """n random crops of images at full size again, flipped or not, float32 (n, 64, 64, 3)."""
+    chosen = images[np.sort(random.integers(len(images), size=n))].astype(np.float32)
+    zoom = random.uniform(0.55, 1, n)
+    into = np.zeros((n, 2, 3), np.float32)
+    into[:, 0, 0] = zoom * random.choice([-1, 1], n)
+    into[:, 1, 1] = zoom
+    into[:, :, 2] = random.uniform(-1, 1, (n, 2)) * (1 - zoom)[:, None]
+    grid = torch.nn.functional.affine_grid(
+        torch.from_numpy(into), [n, 3, SIZE, SIZE], align_corners=False
+    )
+    cropped = torch.nn.functional.grid_sample(
+        torch.from_numpy(chosen).permute(0, 3, 1, 2),
+        grid,
+        padding_mode="border",
+        align_corners=False,
+    )
+    return cropped.permute(0, 2, 3, 1).numpy()
+
+
+def brute_force(images, queries):
+    """(distances, indices) from double precision, in which every sum here is exact."""
+    asked = torch.from_numpy(queries.reshape(len(queries), -1).astype(np.float64))
+    table = np.empty((len(queries), len(images)))
+    for start in range(0, len(images), 1024):
+        rows = torch.from_numpy(images[start : start + 1024].reshape(-1, asked.shape[1]) + 0.0)
+        part = (asked**2).sum(1)[:, None] + (rows**2).sum(1) - 2 * asked @ rows.T
+        table[:, start : start + 1024] = part.numpy()
+    indices = np.argsort(table, axis=1, kind="stable")[:, :K]
+    return np.take_along_axis(table, indices, 1).astype(np.int64), indices
+
+
+def memory(index):
+    known = index.bounds
+    return sum(x.nbytes for x in (known.coarse, known.fine, known.norms, known.axes))
+
+
+def hard_queries(index, images):
+    """{kind: {"q1_ms", "exact"}} of queries far from all images."""
+    random = np.random.RandomState(0)
+    noise = random.randint(0, 256, (1, SIZE, SIZE, 3)).astype(np.uint8)
+    found = {}
+    for kind, query in {"noise": noise, "grey": noise * 0 + 128}.items():
+        took = []
+        for _ in range(3):
+            began = time.perf_counter()
+            answer = index.query(query, K)
+            took.append(1000 * (time.perf_counter() - began))
+        expected = brute_force(images, query)
+        same = all(np.array_equal(a, b) for a, b in zip(answer, expected, strict=True))
+        found[kind] = {"q1_ms": round(statistics.median(took), 1), "exact": same}
+    return found
+
+
+def in_torch(images, rows=500):
+    """Plain PyTorch: float32, block by block, the usual expansion, topk."""
+
+    def query(queries, k):
+        asked = torch.from_numpy(queries.reshape(len(queries), -1)).float()
+        best = torch.empty(len(asked), 0), torch.empty(len(asked), 0, dtype=torch.int64)
+        for start in range(0, len(images), rows):
+            block = torch.from_numpy(images[start : start + rows].reshape(-1, asked.shape[1]) + 0)
+            block = block.float()
+            table = (asked**2).sum(1)[:, None] + (block**2).sum(1) - 2 * asked @ block.T
+            near, which = table.topk(min(k, table.shape[1]), largest=False)
+            near, which = torch.cat([best[0], near], 1), torch.cat([best[1], which + start], 1)
+            near, order = near.topk(k, largest=False)
+            best = near, which.gather(1, order)
+        return best[0].long().numpy(), best[1].numpy()
+
+    return query, rows * images[0].size * 4
+
+
+def others():
+    """Makers of the methods of other packages: each gives (query, bytes), or raises ImportError."""
+
+    def faiss_index(images, kind):
+        import faiss
+
+        size = images[0].size
+        if kind == "flat":
+            index = faiss.IndexFlatL2(size)
+        else:
+            index = faiss.IndexScalarQuantizer(size, faiss.ScalarQuantizer.QT_8bit_direct)
+        each = size * (4 if kind == "flat" else 1)
+        if each * len(images) > 0.6 * available():
+            raise MemoryError
+        for start in range(0, len(images), 2000):
+            index.add(images[start : start + 2000].reshape(-1, size).astype(np.float32))
+
+        def query(queries, k):
+            found = index.search(queries.reshape(len(queries), -1).astype(np.float32), k)
+            return np.rint(found[0]).astype(np.int64), found[1]
+
+        return query, each * len(images)
+
+    def usearch_exact(images):
+        import numkong  # noqa: F401  usearch needs it loaded first
+        from usearch.index import MetricKind, search
+
+        flat = images.reshape(len(images), -1)
+
+        def query(queries, k):
+            asked = queries.reshape(len(queries), -1)
+            found = search(flat, asked, k, MetricKind.L2sq, exact=True)
+            shape = (len(asked), k)
+            return np.reshape(found.distances, shape).astype(np.int64), np.reshape(
+                found.keys, shape
+            ).astype(np.int64)
+
+        return query, 0
+
+    return {
+        "faiss-8bit": lambda images: faiss_index(images, "8bit"),
+        "faiss-flat": lambda images: faiss_index(images, "flat"),
+        "usearch": usearch_exact,
+    }
+
+
+def available():
+    """Bytes of memory that are free, by the system's account; plenty where it gives none."""
+    try:
+        lines = Path("/proc/meminfo").read_text().splitlines()
+        return int(next(x.split()[1] for x in lines if x.startswith("MemAvailable"))) * 1024
+    except (OSError, StopIteration):
+        return 2**62
+
+
+if __name__ == "__main__":
+    main()

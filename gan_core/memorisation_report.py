@@ -1,0 +1,359 @@
+"""The report on memorisation: how near samples come to the training images, in several spaces.
+
+Beside the samples stand two references: held-out images, which nobody can have learned by heart,
+and the training images among themselves. With `control="held-out"` real images take the samples'
+place, which shows what an innocent generator looks like; benchmarks/overfit_control.py makes a
+guilty one.
+"""
+
+import sys
+from dataclasses import dataclass
+from json import dumps
+from pathlib import Path
+
+import numpy as np
+from tqdm import tqdm
+
+from gan_core import (
+    checkpoint,
+    distances,
+    evaluate,
+    feature_index,
+    features,
+    files,
+    kept_index,
+    latent,
+    memorisation,
+)
+from gan_core.errors import InputError
+
+CELLS = 10  # of C_T, at most
+IN_A_CELL = 100  # held-out images there should be for each
+SHOWN = 64  # most suspicious samples
+PAIRS = 100  # near-duplicates told
+NEAR = 8.0  # grey levels, root mean square, up to which two training images are near-duplicates
+LEFT_OUT = 10_000  # training images whose nearest other one is sought
+COVERED = 5000  # images a side for precision and recall
+AT_ONCE = 256
+CAVEATS = (
+    "A small distance is evidence of copying only where distances of held-out images are larger; "
+    "a blurred or average sample is near to many images without being a copy of one.",
+    "C_T compares whole distributions: it misses a few blatant copies among many samples, and it "
+    "is high, not low, for samples worse than real images, copied or not.",
+    "AuthPct counts samples nearer to a training image than that image's own neighbour; compare it "
+    "with AuthPct of held-out images, not with 100 %.",
+    "Pixel distance sees only copies that lie pixel on pixel or mirrored; a shifted or recoloured "
+    "copy shows, if at all, in features. D's features are the model's own: D saw every image.",
+    "Duplicates among the training images are learned by heart first, and beside them a copy "
+    "passes for authentic, so look at them before judging.",
+    "Intervals hold for these training images and this model; 95 %, AuthPct, precision and recall "
+    "by Wilson (the neighbourhoods taken as given), C_T by the bootstrap.",
+)
+
+
+def memorise(
+    model,  # checkpoint directory
+    *,
+    data="",  # directory of the packed training set, where the images do not travel with the model
+    n=10_000,  # number of samples
+    seed=0,  # seed of the first sample; each next sample has the next seed
+    psi=1.0,  # truncation ψ: 1 leaves the latents alone, 0 is the mean latent
+    k=5,  # neighbours told of a suspicious sample, and that make a neighbourhood for precision
+    spaces="pixels,discriminator,effnet",  # where distances are taken, with commas
+    control="",  # held-out: real images in place of samples, to see what innocent looks like
+    out="",  # write the report to this file too, ending in .json
+    json=False,  # print the report as one JSON object on the last line
+):
+    """Report whether a model's samples are copies of its training images, with controls."""
+    if Path(out).suffix not in ("", ".json"):
+        raise InputError(f"{out} must end in .json.")
+    loaded = checkpoint.load(model)
+    reference = evaluate.find_images(loaded, data)
+    options = {"n": n, "seed": seed, "psi": psi, "k": k, "spaces": spaces, "control": control}
+    result = report(loaded, reference, **options, progress=True)
+    for sentence in result["missing"].values():
+        print(f"gan_core: {sentence}", file=sys.stderr)
+    if out:
+        files.write_json(out, result)
+    print(table(result))
+    if json:
+        print(dumps(result, ensure_ascii=False))
+    return result
+
+
+def report(
+    model,
+    reference,
+    *,
+    n=10_000,
+    seed=0,
+    psi=1.0,
+    k=5,
+    spaces="pixels,discriminator,effnet",
+    control="",
+    progress=False,
+):
+    """The report as a dict of plain JSON types.
+
+    model: Model. reference: its TrainingSet. With control "held-out" every second held-out image
+    stands for a sample and only the others are held out. Returns name, model, training_set, n,
+    seed, psi, k, control, spaces {name: see `measure`}, missing {name: sentence}, caveats.
+    Raises InputError for unknown spaces or controls, or too few images.
+    """
+    if control not in ("", "held-out"):
+        raise InputError(f"control is {control!r}; it may be held-out.")
+    if k < 1 or n < 2 or n > 1_000_000:
+        raise InputError(f"k must be from 1 up and n from 2 to 1000000; k is {k} and n is {n}.")
+    if len(reference.images) < 3:
+        raise InputError("Distances among training images need three of them at least.")
+    unseen = np.asarray(reference.held_out)
+    if control:
+        if len(unseen) < 4:
+            raise InputError("This control needs four held-out images; pack the set with more.")
+        ids = np.arange(1, len(unseen), 2)[:n]
+        samples, unseen = unseen[ids], unseen[::2]
+    else:
+        samples, ids = draw(model, n, seed, psi, progress), np.arange(seed, seed + n)
+    found, missing = {}, {}
+    for name in dict.fromkeys(name.strip() for name in spaces.split(",")):
+        if name not in SPACES:
+            raise InputError(f"spaces holds {name!r}; it may hold {', '.join(SPACES)}.")
+        try:
+            space = SPACES[name](model, reference, samples, unseen, progress)
+        except InputError as error:
+            if name == "pixels":  # of which nothing can be missing
+                raise
+            missing[name] = str(error)
+            continue
+        found[name] = measure(space, ids, reference.files, k, progress)
+    if not found:
+        raise InputError(" ".join(missing.values()))
+    return {
+        "name": model.name,
+        "model": model.hash,
+        "training_set": reference.fingerprint,
+        "of": "held-out images" if control else "samples",
+        "control": control,
+        "n": len(samples),
+        "n_held_out": len(unseen),
+        "n_training": len(reference.images),
+        "seed": seed,
+        "psi": psi,
+        "k": k,
+        "spaces": found,
+        "missing": missing,
+        "caveats": list(CAVEATS),
+    }
+
+
+def draw(model, n, seed, psi, progress):
+    """n samples, uint8 (n, H, W, C), of the seeds from `seed` on."""
+    model.prior.sample(0, seed + n)  # raises for seeds that do not fit, before the work starts
+    parts = []
+    for start in tqdm(range(0, n, AT_ONCE), "samples", disable=not progress, leave=False):
+        z = model.prior.sample(min(AT_ONCE, n - start), seed + start)
+        parts.append(model.generate(latent.truncate(z, psi)))
+    return np.concatenate(parts)
+
+
+@dataclass(frozen=True)
+class Space:
+    """Where distances are taken: how to search there, and what there is to compare.
+
+    search(rows, k, exclude): (distances float64, indices, mirrored or None), distances in `unit`.
+    training, samples, unseen: what `search` takes, one row an image. coordinates: float (N, d) of
+    training images, for cells. tables: features for precision and recall, None where there are no.
+    near: the largest distance of near-duplicates.
+    """
+
+    unit: str
+    search: object
+    training: np.ndarray
+    samples: np.ndarray
+    unseen: np.ndarray
+    coordinates: np.ndarray
+    tables: tuple | None
+    near: float | None
+
+
+def pixels(model, reference, samples, unseen, progress):
+    """The Space of pixels, a training image and its mirror image taken for one."""
+    index = kept_index.open_index(reference, mirrored=True)
+    size = samples[0].size
+
+    def search(images, k, exclude=None):
+        found, indices, mirrored = index.query(images, k, exclude)
+        return np.sqrt(found / size), indices, mirrored
+
+    coordinates = np.asarray(index.bounds.coarse[:, :-1])
+    unit = "grey levels, root mean square"
+    return Space(unit, search, reference.images, samples, unseen, coordinates, None, NEAR)
+
+
+def of_network(network, reference, samples, unseen, progress):
+    """The Space of a network's features, by the cosine distance."""
+    words = f"{network.name}: real images" if progress else None
+    training, unseen = (
+        features.cached(network, part, progress=words) for part in (reference.images, unseen)
+    )
+    words = f"{network.name}: samples" if progress else None
+    samples = network.extract(samples, progress=words)
+    index = feature_index.FeatureIndex(training)
+
+    def search(rows, k, exclude=None):
+        return (*index.query(rows, k, exclude), None)
+
+    tables = (training, samples)
+    return Space("1 − cosine", search, training, samples, unseen, index.units, tables, None)
+
+
+SPACES = {
+    "pixels": pixels,
+    "discriminator": lambda model, *rest: of_network(
+        feature_index.discriminator_features(model), *rest
+    ),
+    "effnet": lambda model, *rest: of_network(features.effnet(), *rest),
+}
+
+
+def measure(space, ids, names, k, progress=False):
+    """What is told of one Space: a dict of plain JSON types.
+
+    unit: of distances. distances {samples, held-out, training: quantiles}. auth_pct {samples,
+    held-out: [AuthPct, low, high]}. c_t, farther and their intervals. precision, recall: [share,
+    low, high], None in pixels. suspicious: samples, each with id (its seed, or its number among the
+    held-out images), distance, percentiles, ratio, authentic and neighbours. near_duplicates.
+    """
+    count = len(space.training)
+    near, which, mirrored = search_all(space.search, space.samples, k, None, progress)
+    unseen, unseen_which, _ = search_all(space.search, space.unseen, 1, None, progress)
+    some = np.random.RandomState(0).permutation(count)[:LEFT_OUT]
+    needed = np.unique(np.concatenate([some, which[:, 0], unseen_which[:, 0]]))
+    others, other_which, _ = search_all(space.search, space.training[needed], 1, needed, progress)
+    own, own_which = np.full(count, np.nan), np.full(count, -1)
+    own[needed], own_which[needed] = others[:, 0], other_which[:, 0]
+    d, d_unseen, d_training = near[:, 0], unseen[:, 0], own[some]
+
+    cells = memorisation.k_means(
+        space.coordinates, max(1, min(CELLS, len(d_unseen) // IN_A_CELL)), seed=0
+    )
+    sides = d, d_unseen, cells[which[:, 0]], cells[unseen_which[:, 0]]
+    result = {
+        "unit": space.unit,
+        "distances": {
+            "samples": memorisation.quantiles(d),
+            "held-out": memorisation.quantiles(d_unseen),
+            "training": memorisation.quantiles(d_training),
+        },
+        "auth_pct": {
+            name: [100 * x for x in memorisation.proportion(memorisation.authentic(*pair))]
+            for name, pair in {
+                "samples": (d, own[which[:, 0]]),
+                "held-out": (d_unseen, own[unseen_which[:, 0]]),
+            }.items()
+            if len(pair[0])
+        },
+        **memorisation.c_t(*sides),
+        "intervals": memorisation.c_t_interval(*sides),
+    }
+    result |= covers(space, k)
+
+    ratio = memorisation.suspicion(d, own[which[:, 0]])
+    order = np.lexsort((d, ratio))[:SHOWN]
+    shares = {"training": memorisation.percentiles(d, d_training)}
+    if len(d_unseen):
+        shares["held-out"] = memorisation.percentiles(d, d_unseen)
+    result["suspicious"] = [
+        {
+            "id": int(ids[i]),
+            "distance": float(d[i]),
+            "ratio": float(ratio[i]) if np.isfinite(ratio[i]) else None,
+            "authentic": bool(d[i] > own[which[i, 0]]),
+            "percentiles": {name: float(values[i]) for name, values in shares.items()},
+            "neighbours": [
+                {
+                    "index": int(which[i, j]),
+                    "file": names[which[i, j]],
+                    "distance": float(near[i, j]),
+                    "mirrored": bool(mirrored[i, j]) if mirrored is not None else False,
+                }
+                for j in range(which.shape[1])
+            ],
+        }
+        for i in order
+    ]
+    pairs = []
+    if space.near is not None:
+        pairs = memorisation.near_duplicates(own, own_which, space.near)
+    result["near_duplicates"] = {"limit": space.near, "count": len(pairs), "pairs": pairs[:PAIRS]}
+    return result
+
+
+def search_all(search, rows, k, exclude, progress):
+    """`search` in parts, with a bar: (distances, indices, mirrored or None)."""
+    parts = []
+    for start in tqdm(range(0, len(rows), AT_ONCE), "nearest", disable=not progress, leave=False):
+        part = slice(start, start + AT_ONCE)
+        parts.append(search(rows[part], k, None if exclude is None else exclude[part]))
+    if not parts:
+        return np.empty((0, 1)), np.empty((0, 1), np.int64), None
+    return tuple(None if x[0] is None else np.concatenate(x) for x in zip(*parts, strict=True))
+
+
+def covers(space, k):
+    """{"precision", "recall"}: [share, low, high] each, None where there are no features."""
+    if space.tables is None:
+        return {"precision": None, "recall": None}
+    size = min(COVERED, *map(len, space.tables))
+    if size <= k:
+        return {"precision": None, "recall": None}
+    order = np.random.RandomState(evaluate.ORDER_SEED).permutation(len(space.training))[:size]
+    shares = distances.precision_recall(space.training[order], space.samples[:size], k)
+    found = {}
+    for name, share in zip(("precision", "recall"), shares, strict=True):
+        flags = np.arange(size) < round(share * size)
+        found[name] = list(memorisation.proportion(flags))
+    return found
+
+
+def table(result):
+    """A report as text."""
+    of, lines = result["of"], []
+    lines.append(
+        f"{result['name']} {result['model']}: {result['n']:,} {of}, "
+        f"{result['n_held_out']:,} held-out and {result['n_training']:,} training images"
+    )
+    for name, space in result["spaces"].items():
+        lines += ["", f"{name} ({space['unit']})"]
+        head = list(memorisation.quantiles([0.0]))
+        lines.append(f"  {'distance to nearest':<22}" + "".join(f"{h:>9}" for h in head))
+        for kind, values in space["distances"].items():
+            label = of if kind == "samples" else kind
+            lines.append(f"  {label:<22}" + "".join(f"{v:9.4g}" for v in values.values()))
+        for kind, (share, low, high) in space["auth_pct"].items():
+            label = of if kind == "samples" else kind
+            lines.append(f"  AuthPct of {label}: {share:.1f} % ({low:.1f} to {high:.1f})")
+        if space["c_t"] is not None:
+            low, high = space["intervals"]["c_t"]
+            part = space["intervals"]["farther"]
+            lines.append(
+                f"  C_T: {space['c_t']:.1f} ({low:.1f} to {high:.1f}) over {space['cells']} cells; "
+                f"farther than held-out in {space['farther']:.1%} of pairs "
+                f"({part[0]:.1%} to {part[1]:.1%})"
+            )
+        for measure_name in ("precision", "recall"):
+            if space[measure_name]:
+                share, low, high = space[measure_name]
+                lines.append(f"  {measure_name}: {share:.3f} ({low:.3f} to {high:.3f})")
+        if space["near_duplicates"]["limit"] is not None:
+            told = space["near_duplicates"]
+            lines.append(
+                f"  near-duplicates among training images (up to {told['limit']:g}): "
+                f"{told['count']:,} pairs"
+            )
+        first = space["suspicious"][:5]
+        ids = ", ".join(
+            f"{s['id']} (image {s['neighbours'][0]['index']} at {s['distance']:.3g})" for s in first
+        )
+        lines.append(f"  most suspicious {'image' if result['control'] else 'seeds'}: {ids}")
+    return "\n".join([*lines, "", *result["caveats"]])
