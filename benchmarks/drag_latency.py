@@ -6,8 +6,8 @@ One run measures all three on the page Interpolate, with eight pictures on the t
 Chromium driven by Playwright; browser and server share this machine. In turns, each `rounds` times:
 
 first_ms      the pointer comes to the slider and presses it at once, with no strip there yet, and
-              moves on -> the first live picture is painted. For strips also fine_ms, the first
-              picture out of the fine strip.
+              moves on -> the first live picture is painted; null where none is (native). For strips
+              also fine_ms, the first picture out of the fine strip.
 median_ms,    during a drag of 3 seconds: an input event -> its picture is painted. Where pictures
 p95_ms        come on release alone (native), release -> its picture is painted.
 pictures_per_s  different pictures painted in these 3 seconds, a second.
@@ -15,7 +15,9 @@ settled_ms    release -> the picture that the server drew for the value, and the
 
 Painted: a message posted from the animation frame after the canvas (or image) has changed; it is
 handled once that frame has been drawn. An input's time is that of its event. Times are medians but
-for p95_ms. Also gc_ms: a full garbage collection in a process that has loaded a model.
+for p95_ms. Also tiles, on the page Browse with 64 pictures: click_ms, a click on a picture -> its mark
+is painted; page_ms, a click on Next -> 64 new pictures are painted. And gc_ms: a full garbage
+collection in a process that has loaded a model.
 """
 
 import argparse
@@ -112,10 +114,12 @@ def main():
         for i in range(arguments.rounds):
             for name, page in pages.items():
                 rounds[name].append(drag(page, name, i))
+        result["tiles"] = tiles(browser, live_url, arguments.model, arguments.rounds)
         browser.close()
     result |= {name: summary(name, found) for name, found in rounds.items()}
     for name in rounds:
-        print(f"{name:8}", *(f"{key} {value:g}" for key, value in result[name].items()))
+        print(f"{name:8}", *(f"{key} {value}" for key, value in result[name].items()))
+    print("tiles   ", *(f"{key} {value}" for key, value in result["tiles"].items()))
     print(f"garbage collection {result['gc_ms']:.1f} ms")
     if arguments.json:
         print(json.dumps(result))
@@ -229,7 +233,6 @@ def measure(name, grabbed, after):
         found["settled"] = released[-1]["at"] - up
         if name == "native":
             found["latencies"] = [released[0]["at"] - up]
-            found["first"] = released[0]["at"] - down
     return found
 
 
@@ -242,9 +245,47 @@ def summary(name, rounds):
     }
     for key in ("first", "fine", "settled"):
         times = [found[key] for found in rounds if key in found]
-        if times:
-            result[f"{key}_ms"] = round(statistics.median(times), 1)
+        if times or key == "first":
+            result[f"{key}_ms"] = round(statistics.median(times), 1) if times else None
     return result | {"inputs": len(latencies)}
+
+
+def tiles(browser, url, model, rounds):
+    """How long the tile grid takes to show a click, and 64 new pictures."""
+    page = browser.new_page(viewport={"width": 1440, "height": 900})
+    page.set_default_timeout(120_000)
+    page.goto(f"{url}/browse?model={model}&n=64&size=small")
+    grid = page.locator('.tiles[data-painted="64"]')
+    grid.wait_for()
+    page.wait_for_timeout(5000)
+    # The time until a MutationObserver of the grid has seen what is waited for, and one frame more.
+    wait = """(grid, painted) => new Promise((done) => {
+      const start = performance.now();
+      const frame = () => requestAnimationFrame(() => setTimeout(() =>
+        done(performance.now() - start)));
+      const watch = new MutationObserver((seen) => {
+        const hit = seen.some(({ target, attributeName, oldValue }) => painted
+          ? attributeName === "data-painted" && grid.dataset.painted
+          : attributeName === "class" && target.classList.contains("marked")
+            && !oldValue.includes("marked"));
+        if (hit) { watch.disconnect(); frame(); }
+      });
+      const watched = { subtree: true, attributes: true, attributeOldValue: true };
+      watch.observe(grid, watched);
+      const next = [...document.querySelectorAll("button")].find((b) => b.innerText.includes("Next"));
+      (painted ? next : grid.querySelector(".tile:not(.marked)")).click();
+    })"""
+    clicks, turns = [], []
+    for _ in range(rounds):
+        clicks.append(grid.evaluate(wait, False))
+        page.wait_for_timeout(700)
+        turns.append(grid.evaluate(wait, True))
+        page.wait_for_timeout(700)
+    page.close()
+    return {
+        "click_ms": round(statistics.median(clicks), 1),
+        "page_ms": round(statistics.median(turns), 1),
+    }
 
 
 def collection_ms():

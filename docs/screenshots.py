@@ -9,8 +9,11 @@ from playwright.sync_api import sync_playwright
 
 DOCS = Path(__file__).resolve().parent
 ARGUMENTS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--no-first-run"]
+PAINTED = ".tiles[data-painted], .live canvas[data-shown]"
 VIEWS = {
     "browse-{}.png": "?model={}",
+    "latents-{}.png": "latents?model={}&start=7",
+    "pad-{}.png": "latents?model={}&way=pad&corners=0,7,11,15",
     "interpolate-{}.png": "interpolate?model={}&keys=0,7,11,15",
 }
 
@@ -29,8 +32,8 @@ def main():
             for file, path in VIEWS.items():
                 for model in ("avatars", "faces"):
                     page.goto(f"{address}/{path.format(model)}")
-                    page.wait_for_selector(".tiles[data-painted]", timeout=120_000)
-                    page.wait_for_timeout(1500)  # fonts, and images that follow the grid
+                    page.wait_for_selector(PAINTED, timeout=120_000)
+                    page.wait_for_timeout(8000)  # fonts, and what follows the first picture
                     page.screenshot(path=DOCS / file.format(model))
             browser.close()
     finally:

@@ -25,6 +25,7 @@ from gan_core.errors import InputError
 
 FORMAT = 1
 BATCH = 64  # images drawn at once
+ONE_AT_A_TIME = threading.Lock()
 
 
 @dataclass
@@ -40,8 +41,9 @@ class Model:
     prior: latent.Prior
     card: dict
     directory: Path
-    # On few cores two forward passes at once take longer than one after the other.
-    lock: threading.Lock = field(default_factory=threading.Lock, repr=False)
+    # On few cores two forward passes at once take longer than one after the other, whichever the
+    # models: one lock for all.
+    lock: threading.Lock = field(default=ONE_AT_A_TIME, repr=False)
 
     @property
     def name(self):

@@ -8,6 +8,8 @@ import shutil
 import numpy as np
 import pytest
 from PIL import Image
+from streamlit.testing.v1 import AppTest
+from streamlit.util import calc_hash
 
 import gan_core
 from explorer import links, models, renderer, tray
@@ -516,3 +518,16 @@ def test_latent_json_is_exact(make_checkpoint):
     record = json.loads(renderer.latent_json(model, z, 4, 1.0))
     assert (record["seed"], record["psi"], record["model_hash"]) == (4, 1.0, model.hash)
     assert np.array_equal(np.float32(record["z"]), z)
+
+
+@pytest.mark.parametrize(
+    ("page", "key"),
+    [("browse", "browse-tiles"), ("latents", "latents-canvas"), ("interpolate", "path-canvas")],
+)
+def test_the_components_themselves_load(two_models, monkeypatch, page, key):
+    """Everywhere else something simpler stands for them."""
+    monkeypatch.setattr(models, "settle", lambda model: None)
+    app = AppTest.from_file(str(models.ROOT / "explorer" / "app.py"), default_timeout=60)
+    app._page_hash = "" if page == "browse" else calc_hash(page)
+    fine(app.run())
+    assert f"key='{key}'" in str(app.main)
