@@ -1,4 +1,4 @@
-"""Start the app: python -m explorer [--checkpoints DIR ...] [--port N] [--address A] [--browser]"""
+"""Start the app: python -m explorer [--checkpoints DIR ...] [--data DIR ...] [--port N] …"""
 
 import argparse
 import os
@@ -10,19 +10,16 @@ import webbrowser
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
-VARIABLE = "GAN_EXPLORER_CHECKPOINTS"  # models.py reads it; importing that here would take seconds
+# models.py and evidence.py read these; importing them here would take seconds.
+CHECKPOINTS, DATA = "GAN_EXPLORER_CHECKPOINTS", "GAN_EXPLORER_DATA"
 FIRST_PORT = 8501
 
 
 def main(argv=None):
     """Read the command line, check it, and serve until interrupted."""
     arguments = parse(argv)
-    missing = [folder for folder in arguments.checkpoints if not Path(folder).is_dir()]
-    if missing:
-        fail(f"There is no folder {missing[0]}.")
-    if arguments.checkpoints:
-        folders = [str(Path(folder).resolve()) for folder in arguments.checkpoints]
-        os.environ[VARIABLE] = os.pathsep.join(folders)
+    hand_on(CHECKPOINTS, arguments.checkpoints)
+    hand_on(DATA, arguments.data)
     port = choose_port(arguments.address, arguments.port)
     host = arguments.address if arguments.address not in ("0.0.0.0", "::") else "localhost"
     sys.path.append(str(ROOT))  # for `python explorer`, which knows this folder alone
@@ -30,6 +27,15 @@ def main(argv=None):
         target=announce, args=(host, port, arguments.browser), name="announce", daemon=True
     ).start()
     serve(arguments.address, port)
+
+
+def hand_on(variable, folders):
+    """Tell the app of folders through an environment variable; ends when one is not there."""
+    missing = [folder for folder in folders if not Path(folder).is_dir()]
+    if missing:
+        fail(f"There is no folder {missing[0]}.")
+    if folders:
+        os.environ[variable] = os.pathsep.join(str(Path(folder).resolve()) for folder in folders)
 
 
 def parse(argv):
@@ -43,6 +49,13 @@ def parse(argv):
         nargs="+",
         default=[],
         help="checkpoints, or folders of them, to show instead of the ones shipped",
+    )
+    parser.add_argument(
+        "--data",
+        metavar="DIR",
+        nargs="+",
+        default=[],
+        help="packed training sets, or folders of them, of models whose images do not travel",
     )
     parser.add_argument(
         "--port", type=int, help=f"port to listen on (the first free one from {FIRST_PORT})"

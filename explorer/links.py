@@ -19,6 +19,7 @@ SIZES = ("small", "medium", "large")
 SORTS = ("seed", "real", "fake")
 MODES = ("slerp", "lerp", "both")
 WAYS = ("sliders", "pad")
+SPACES = ("pixels", "discriminator", "effnet")
 STEPS = (4, 8, 16, 30)
 SOURCES = ("seeds", "tray")
 MAX_PSI = 1.5
@@ -34,6 +35,7 @@ class View:
     keys: the keyframes typed as seeds. picks: the tray's, as places in the link's tray from 1 on;
     empty for the first ones. start, coords, frozen: the latent under the sliders, which is that of
     the seed `start` with some coordinates moved. corners, x, y: the pad, and where its handle is.
+    of, space: the seed whose neighbours are shown, and what is compared.
     """
 
     model: str | None = None
@@ -58,6 +60,8 @@ class View:
     corners: str = "0, 1, 2, 3"
     x: float = 0.5
     y: float = 0.5
+    of: int = 0
+    space: str = "pixels"
 
 
 # Which settings each page's link carries, besides model and tray.
@@ -68,6 +72,7 @@ PAGES = {
         *("psi", "way", "start", "coords", "frozen"),
         *("corners", "x", "y", "mode", "smooth"),
     ),
+    "neighbours": ("of", "space", "smooth"),
     "card": (),
 }
 
@@ -111,6 +116,8 @@ def read(params):
         "coords": lambda text: write_coordinates(read_coordinates(text)),
         "frozen": read_frozen,
         "corners": lambda text: write_keys(read_corners(text)),
+        "of": lambda text: read_int(text, 0, MAX_SEED),
+        "space": lambda text: read_choice(text, SPACES),
         "x": lambda text: read_float(text, 0.0, 1.0),
         "y": lambda text: read_float(text, 0.0, 1.0),
     }

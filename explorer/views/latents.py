@@ -247,7 +247,7 @@ def readout(model, image, words, item):
         words.append(f"D(x) {score[0]:.3f}")
     with st.container(horizontal=True, vertical_alignment="center"):
         st.caption(" · ".join(words), width="content")
-        st.button("Add to tray", icon=":material/add:", on_click=add, args=(item,))
+        st.button("Add to tray", key="add-moved", icon=":material/add:", on_click=add, args=(item,))
 
 
 def add(item):
