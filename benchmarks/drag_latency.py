@@ -15,8 +15,8 @@ settled_ms    release -> the picture that the server drew for the value, and the
 
 Painted: a message posted from the animation frame after the canvas (or image) has changed; it is
 handled once that frame has been drawn. An input's time is that of its event. Times are medians but
-for p95_ms. Also tiles, on the page Browse with 64 pictures: click_ms, a click on a picture -> its mark
-is painted; page_ms, a click on Next -> 64 new pictures are painted. And gc_ms: a full garbage
+for p95_ms. Also tiles, on the page Browse with 64 pictures: click_ms, a click on a picture -> its
+mark is painted; page_ms, a click on Next -> 64 new pictures are painted. And gc_ms: a full garbage
 collection in a process that has loaded a model.
 """
 
@@ -272,7 +272,8 @@ def tiles(browser, url, model, rounds):
       });
       const watched = { subtree: true, attributes: true, attributeOldValue: true };
       watch.observe(grid, watched);
-      const next = [...document.querySelectorAll("button")].find((b) => b.innerText.includes("Next"));
+      const buttons = [...document.querySelectorAll("button")];
+      const next = buttons.find((button) => button.innerText.includes("Next"));
       (painted ? next : grid.querySelector(".tile:not(.marked)")).click();
     })"""
     clicks, turns = [], []

@@ -63,8 +63,11 @@ def set_view(**settings):
     st.session_state.touched = True
 
 
-def widget(name, choices=None):
-    """Arguments that tie a Streamlit widget to a setting: st.slider(…, **widget("psi"))."""
+def widget(name, choices=None, on_change=None):
+    """Arguments that tie a Streamlit widget to a setting: st.slider(…, **widget("psi")).
+
+    on_change(name) takes the widget's value into the view, where `take` would not do.
+    """
     key = f"set-{name}"
     value = getattr(view(), name)
     if choices is not None and value not in choices:
@@ -73,7 +76,7 @@ def widget(name, choices=None):
     # Written only when it differs, so that a run that comes late does not push back a slider.
     if key not in st.session_state or st.session_state[key] != value:
         st.session_state[key] = value
-    return {"key": key, "on_change": take, "args": (name,)}
+    return {"key": key, "on_change": on_change or take, "args": (name,)}
 
 
 def take(name):

@@ -62,7 +62,7 @@ def choose_start(name, model):
         width=150,
         help="The sample that the sliders start from. What you moved is left behind; what you froze"
         " stays.",
-        **session.widget("start") | {"on_change": restart},
+        **session.widget("start", on_change=restart),
     )
     st.button(
         "Randomise",
@@ -90,9 +90,9 @@ def choose_start(name, model):
             )
 
 
-def restart():
+def restart(name):
     """Take the seed from its field."""
-    start = st.session_state["set-start"]
+    start = st.session_state[f"set-{name}"]
     if start is not None:
         keep_frozen(start=start)
 

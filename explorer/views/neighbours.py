@@ -34,7 +34,7 @@ def choose_sample(name, model):
             step=1,
             width=150,
             help="The sample whose nearest training images are shown.",
-            **session.widget("of") | {"on_change": take_seed},
+            **session.widget("of", on_change=take_seed),
         )
         st.button("Random seed", icon=":material/casino:", on_click=random_seed)
         mine = [
@@ -65,9 +65,9 @@ def choose_sample(name, model):
             st.toggle("Smooth scaling", **session.widget("smooth"))
 
 
-def take_seed():
+def take_seed(name):
     st.session_state.pop("of_item", None)
-    session.take("of")
+    session.take(name)
 
 
 def random_seed():
