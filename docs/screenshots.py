@@ -14,6 +14,7 @@ VIEWS = {
     "browse-{}.png": "?model={}",
     "latents-{}.png": "latents?model={}&start=7",
     "pad-{}.png": "latents?model={}&way=pad&corners=0,7,11,15",
+    "neighbours-avatars.png": "neighbours?model={}&of=7",
     "interpolate-{}.png": "interpolate?model={}&keys=0,7,11,15",
 }
 
@@ -30,7 +31,7 @@ def main():
             )
             page = browser.new_page(viewport={"width": 1440, "height": 900})
             for file, path in VIEWS.items():
-                for model in ("avatars", "faces"):
+                for model in ("avatars", "faces") if "{}" in file else ("avatars",):
                     page.goto(f"{address}/{path.format(model)}")
                     page.wait_for_selector(PAINTED, timeout=120_000)
                     page.wait_for_timeout(8000)  # fonts, and what follows the first picture

@@ -107,6 +107,8 @@ def neighbours(name, model, data):
     chosen = min(chosen, len(found.indices) - 1)
     near = [np.asarray(data.images[i]) for i in found.indices]
     near = [i[:, ::-1] if flip else i for i, flip in zip(near, found.mirrored, strict=True)]
+    beside(words, image, near[chosen], view)
+    facts(data, found, chosen, view.space)
     st.subheader(f"Nearest of {len(data.images):,} training images", anchor=False)
     tiles(
         "neighbour-tiles",
@@ -128,8 +130,6 @@ def neighbours(name, model, data):
         width=108,
         smooth=view.smooth,
     )
-    beside(words, image, near[chosen], view)
-    facts(data, found, chosen, view.space)
     judge(model, data, found, view.space)
 
 
