@@ -13,13 +13,17 @@ from pathlib import Path
 import numpy as np
 
 from gan_core import (
+    attributes,
     avatars,
     card,
     checkpoint,
     distributed,
     evaluate,
+    evaluate_arithmetic,
     export,
+    features,
     latent,
+    latent_paths,
     media,
     memorisation_report,
     publishing,
@@ -183,11 +187,46 @@ def render_avatars(
     print(f"{out}: {count} faces and attributes.csv")
 
 
-def evaluate_model(model, **options):
+def evaluate_model(
+    model,  # checkpoint directory
+    *,
+    arithmetic=False,  # measure A − B + C in place of the distances, with n draws (500)
+    paths=False,  # measure the lengths of lerp and slerp instead, over n paths (200)
+    **options,
+):
     """Measure how close a model's samples come to real images; keep the numbers in its card."""
-    evaluate.evaluate(model, **options)
+    if arithmetic or paths:
+        measure_latents(model, arithmetic, paths, **options)
+    else:
+        evaluate.evaluate(model, **options)
     if not options.get("discard"):
         card.write(model)
+
+
+def measure_latents(model, arithmetic, paths, n=0, seed=0, json=False, discard=False, **others):
+    """What evaluate does with --arithmetic and --paths; both are kept under the card's metrics."""
+    if others:
+        raise InputError(f"--{min(others)} does not go with --arithmetic or --paths; leave it out.")
+    results = {}
+    if arithmetic:
+        draws = {"draws": n or 500, "seed": seed}
+        results["arithmetic"] = evaluate_arithmetic.evaluate(model, **draws, progress=True)
+        print(evaluate_arithmetic.table(results["arithmetic"]))
+    if paths:
+        loaded, network = checkpoint.load(model), features.effnet()
+        results["paths"] = latent_paths.measure(loaded, network, n=n or 200, seed=seed)
+        print(latent_paths.table(results["paths"]))
+    if not discard:
+        for name, result in results.items():
+            evaluate_arithmetic.keep(model, name, result)
+    if json:
+        print(dumps(results, ensure_ascii=False))
+
+
+def learn_attributes(model, **options):
+    """Train a classifier of the training set's attributes; keep it and its accuracy in the card."""
+    attributes.attributes(model, **options)
+    card.write(model)
 
 
 def export_onnx(
@@ -239,7 +278,8 @@ def check_scale(scale):
 VERBS = (
     ("pack", pack, (sources.pack,)),
     ("train", train, (train, trainer.train)),
-    ("evaluate", evaluate_model, (evaluate.evaluate,)),
+    ("evaluate", evaluate_model, (evaluate_model, evaluate.evaluate)),
+    ("attributes", learn_attributes, (attributes.attributes,)),
     ("memorisation", memorisation_report.memorise, (memorisation_report.memorise,)),
     ("sample", sample, (sample,)),
     ("walk", walk, (walk,)),

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from gan_core import checkpoint, evaluate, media, networks
+from gan_core import attributes, checkpoint, evaluate, media, networks
 
 TEMPLATE = """# {name}
 
@@ -81,6 +81,8 @@ def write(directory):
         d_parameters=networks.parameters(model.discriminator) if model.discriminator else 0,
         **{key: value for key, value in training.items() if key not in REPEATED},
     )
+    recognised = attributes.card_section(directory)
+    text += f"\n{recognised}" if recognised else ""
     media.save(directory / "README.md", text.encode())
     return directory / "README.md"
 

@@ -1,0 +1,139 @@
+"""Arithmetic with concepts (Radford, Metz and Chintala 2016): smiling woman − woman + man.
+
+A concept is the mean latent of its exemplars; a result is a weighted sum of concepts. Radford et
+al. found that single exemplars are unstable and that the mean of three is not.
+
+    concept(exemplars)                     the mean latent
+    calculate(concepts, weights)           the weighted sum
+    random_control(base, result, seed)     as far from `base`, in a random direction
+    sheet(result, seed)                    the result and eight neighbours
+    search(model, classifier, wanted)      seeds whose samples show what is wanted
+    matched(…)                             exemplars that differ in one attribute and little else
+"""
+
+import numpy as np
+
+from gan_core import latent, sample_labels
+from gan_core.errors import InputError
+
+MOST_EXEMPLARS = 16
+SPREAD = 0.25  # of the sheet's uniform noise, as in the paper
+
+
+def concept(exemplars, models=None):
+    """The mean latent of 1 to 16 exemplars, float32 (m, nz) -> float32 (nz,).
+
+    models: the generator's hash that each exemplar was drawn with, where that is known.
+    Raises InputError for an empty basket, more than 16, exemplars of two models or of two sizes,
+    and latents that are not finite.
+    """
+    exemplars = [np.asarray(exemplar, np.float32) for exemplar in exemplars]
+    if not exemplars:
+        raise InputError("A basket is empty; put at least one exemplar into it.")
+    if len(exemplars) > MOST_EXEMPLARS:
+        raise InputError(
+            f"A basket holds {len(exemplars)} exemplars; {MOST_EXEMPLARS} are the most."
+        )
+    if len(set(models or ())) > 1:
+        raise InputError(
+            "The exemplars come from different models, whose latents mean different things; "
+            "take them all from one."
+        )
+    sizes = {exemplar.shape for exemplar in exemplars}
+    if len(sizes) > 1 or exemplars[0].ndim != 1:
+        raise InputError(
+            "The exemplars are latents of different sizes; take them all from one model."
+        )
+    whole = np.stack(exemplars)
+    if not np.isfinite(whole).all():
+        raise InputError("An exemplar holds a number that is not finite; take it out.")
+    return whole.mean(0, dtype=np.float64).astype(np.float32)
+
+
+def calculate(concepts, weights=(1, -1, 1), norm=None):
+    """Σ weight · concept, float32 (nz,); A − B + C by default.
+
+    concepts: float (k, nz). weights: float (k,). norm: the length that the sum is brought to, such
+    as `shell(prior)`; None leaves it. Raises InputError when there are no concepts, not as many
+    weights, concepts of two sizes, or numbers that are not finite.
+    """
+    vectors = [np.asarray(vector, np.float64) for vector in concepts]
+    if not vectors or len(vectors) != len(weights):
+        raise InputError(
+            f"There are {len(vectors)} concepts and {len(weights)} weights; give each its weight."
+        )
+    if len({vector.shape for vector in vectors}) > 1:
+        raise InputError("The concepts are of different sizes; take them all from one model.")
+    if not np.isfinite(vectors).all() or not np.isfinite(weights).all():
+        raise InputError("A concept or a weight is not finite; it must be a number.")
+    return latent.combine(vectors, [weights], norm=norm)[0]
+
+
+def shell(prior):
+    """The length near which a prior's latents lie: √nz for normal, √(nz / 3) for uniform ones."""
+    return float(np.sqrt(prior.size / (3 if prior.kind == "uniform" else 1)))
+
+
+def random_control(base, result, seed=0):
+    """`base` moved as far as `result` is from it, in a random direction: float32 (nz,).
+
+    Where the arithmetic does no better than this, it did nothing. base, result: float (nz,).
+    """
+    base = np.asarray(base, np.float64)
+    length = np.linalg.norm(np.asarray(result, np.float64) - base)
+    direction = np.random.RandomState(seed).standard_normal(base.shape)
+    return (base + length * direction / np.linalg.norm(direction)).astype(np.float32)
+
+
+def sheet(result, seed=0, spread=SPREAD):
+    """Radford's 3 × 3 sheet, float32 (9, nz) in reading order: the result in the middle, around it
+    eight neighbours with uniform noise in [−spread, spread] added to every coordinate."""
+    result = np.asarray(result, np.float32)
+    noise = np.random.RandomState(seed).uniform(-spread, spread, (9, *result.shape))
+    noise[4] = 0
+    return (result + noise).astype(np.float32)
+
+
+def search(model, classifier, wanted, n=4096, seed=0, least=0.5, progress=None):
+    """Seeds of samples that show what is wanted, the surest first, among seed … seed + n − 1.
+
+    wanted: {attribute: True to have it, False to lack it}, such as {"Smiling": True}. least: the
+    probability that each of them must have. Returns (seeds int64 (m,), confidence float32 (m,)),
+    the confidence being the smallest of the probabilities; m may be 0. Equal ones come in the
+    order of their seeds. Raises InputError for an attribute that is not recognised.
+    """
+    columns = [classifier.column(name) for name in wanted]
+    if not columns:
+        raise InputError("Nothing is wanted; name at least one attribute to search for.")
+    found = sample_labels.probabilities(model, classifier, n, seed, progress)
+    confidence = sureness(found[:, columns], list(wanted.values()))
+    order = np.argsort(-confidence, kind="stable")
+    order = order[confidence[order] >= least]
+    return order + np.int64(seed), confidence[order]
+
+
+def sureness(probabilities, wanted):
+    """The smallest probability of what is wanted: float (n, k), k booleans -> float32 (n,)."""
+    return np.where(np.asarray(wanted, bool), probabilities, 1 - probabilities).min(1)
+
+
+def matched(probabilities, chosen, candidates, columns):
+    """For each chosen sample the candidate, not taken yet, that is most like it in `columns`.
+
+    probabilities: float (n, A) of all samples. chosen, candidates: int (m,), (k,) with k ≥ m, rows
+    of them. columns: the attributes to agree in, all but the one that is to differ. Returns int
+    (m,). The difference of two concepts so matched holds little of what they share. Likeness is in
+    log-odds, which go on telling more from less where probabilities are all near 0 or 1.
+    """
+    likeness = log_odds(probabilities[:, columns])
+    left, found = list(candidates), []
+    for row in chosen:
+        apart = np.square(likeness[left] - likeness[row]).sum(1)
+        found.append(left.pop(int(apart.argmin())))
+    return np.array(found, np.int64)
+
+
+def log_odds(probabilities, most=6.0):
+    """log(p / (1 − p)), within ±most."""
+    p = np.clip(np.asarray(probabilities, np.float64), 1e-6, 1 - 1e-6)
+    return np.clip(np.log(p / (1 - p)), -most, most)

@@ -1,0 +1,248 @@
+"""Does the arithmetic work? A − B + C over many draws of exemplars, scored by a second classifier.
+
+For each triple of concepts: how often the result has the target attribute, how often it keeps each
+other attribute of C, and how far it lies from C; for 1, 3 and 10 exemplars, brought to the prior's
+shell or not, with exemplars of B drawn at random or matched to those of A, beside the control: C
+moved as far in a random direction. The first classifier picks the exemplars, the second scores.
+"""
+
+from pathlib import Path
+
+import numpy as np
+from tqdm import tqdm
+
+from gan_core import arithmetic, attributes, checkpoint, files, sample_labels
+from gan_core.errors import InputError
+
+COUNTS = (1, 3, 10)  # exemplars of a concept
+PICKS = ("random", "matched")  # how the exemplars of B are chosen
+POOL = 8192  # seeds that exemplars are picked from
+CHOICE = 256  # the surest samples of a concept, which the draws are from
+LEAST = 0.8  # probability of each wanted attribute, by the first classifier
+FEWEST = 20  # samples that a concept must have to be drawn from at all
+RESAMPLES = 1000  # of the bootstrap
+
+# (what it is called, target attribute, wanted of A, of B, of C)
+TRIPLES = (
+    (
+        "smiling woman − neutral woman + neutral man",
+        "Smiling",
+        {"Smiling": True, "Male": False},
+        {"Smiling": False, "Male": False},
+        {"Smiling": False, "Male": True},
+    ),
+    (
+        "man with glasses − man + woman",
+        "Eyeglasses",
+        {"Eyeglasses": True, "Male": True},
+        {"Eyeglasses": False, "Male": True},
+        {"Eyeglasses": False, "Male": False},
+    ),
+    (
+        "smiling long-haired − neutral long-haired + neutral bearded",
+        "smiling",
+        {"smiling": True, "long_hair": True, "beard": False},
+        {"smiling": False, "long_hair": True, "beard": False},
+        {"smiling": False, "long_hair": False, "beard": True},
+    ),
+    (
+        "glasses bearded − bearded + long-haired",
+        "glasses",
+        {"glasses": True, "beard": True, "long_hair": False},
+        {"glasses": False, "beard": True, "long_hair": False},
+        {"glasses": False, "beard": False, "long_hair": True},
+    ),
+)
+
+
+def evaluate(model, *, draws=500, seed=0, pool=POOL, progress=False):
+    """Measure the triples whose attributes a checkpoint's classifiers recognise.
+
+    model: checkpoint directory. draws: of exemplars, for each condition. pool: seeds that the
+    exemplars are found among. Returns a dict of plain JSON types: the conditions, and triples, a
+    list of what `measure` returns. Raises InputError when a classifier is missing or no triple
+    can be measured.
+    """
+    if draws < 1 or pool < FEWEST:
+        raise InputError(f"draws must be 1 or more, and the pool {FEWEST} seeds or more.")
+    loaded = checkpoint.load(model)
+    picker, scorer = attributes.load(model), attributes.load(model, second=True)
+    if picker.names != scorer.names:
+        raise InputError(
+            f"The two classifiers of {model} learned different attributes; train both."
+        )
+    known = [name for name in picker.recognised if name in scorer.recognised]
+    words = "labels" if progress else None
+    probabilities = sample_labels.probabilities(loaded, picker, pool, 0, words)
+    triples, left_out = [], {}
+    for name, target, *wanted in TRIPLES:
+        needed = {attribute for part in wanted for attribute in part}
+        if not needed <= set(picker.names):
+            continue  # of another training set
+        if not needed <= set(known):
+            left_out[name] = f"not recognised well enough: {', '.join(sorted(needed - set(known)))}"
+            continue
+        choices = [choose(picker, probabilities, part) for part in wanted]
+        if min(map(len, choices)) < FEWEST:
+            found = " and ".join(f"{len(choice)}" for choice in choices)
+            left_out[name] = f"too few sure samples of A, B and C among {pool:,}: {found}"
+            continue
+        told = {"name": name, "target": target, "wanted": wanted}
+        told["choices"] = [len(choice) for choice in choices]
+        told["conditions"] = measure(
+            loaded, scorer, probabilities, choices, told, known, draws, seed, progress
+        )
+        triples.append(told)
+    if not triples:
+        raise InputError(
+            f"No triple of concepts can be measured on {loaded.name}"
+            + "".join(f"; {name}: {reason}" for name, reason in left_out.items())
+            + "."
+        )
+    return {
+        "model": loaded.hash,
+        "name": loaded.name,
+        "draws": draws,
+        "seed": seed,
+        "pool": pool,
+        "least": LEAST,
+        "picker": picker.hash,
+        "scorer": scorer.hash,
+        "kept": known,
+        "left_out": left_out,
+        "triples": triples,
+    }
+
+
+def choose(classifier, probabilities, wanted):
+    """Rows of the surest samples of what is wanted, at most CHOICE of those above LEAST."""
+    columns = [classifier.column(name) for name in wanted]
+    sure = arithmetic.sureness(probabilities[:, columns], list(wanted.values()))
+    order = np.argsort(-sure, kind="stable")
+    return order[sure[order] >= LEAST][:CHOICE]
+
+
+def measure(model, scorer, probabilities, choices, triple, known, draws, seed, progress):
+    """One triple under every condition, a list of dicts.
+
+    exemplars, pick, shell, control: the condition. target: share of results with the target
+    attribute, with its 95 % Wilson interval. kept: mean over draws and over C's other attributes
+    of the share that is told as in C's own picture, with its bootstrap interval; kept_each: of
+    each attribute; meant: of those that C was chosen for. c_target: share of C's own pictures that
+    have the target already. distance: mean RMS distance of result and C in levels of 256, over
+    that of a random sample and C.
+    """
+    target = triple["target"]
+    other = [name for name in known if name != target]
+    meant = [other.index(name) for name in triple["wanted"][2] if name != target]
+    # Both classifiers have the same columns: they learned from the same labels.
+    columns, goal = [scorer.names.index(name) for name in other], scorer.names.index(target)
+    found = []
+    conditions = [(count, pick) for count in COUNTS for pick in PICKS]
+    bar = tqdm(conditions, triple["name"][:30], disable=not progress, leave=False)
+    for count, pick in bar:
+        a, b, c, random = draw(model, probabilities, choices, columns, count, pick, draws, seed)
+        random = model.generate(random)
+        for shell in (False, True):
+            norm = arithmetic.shell(model.prior) if shell else None
+            base = [arithmetic.calculate([z], [1], norm) for z in c]
+            results = [arithmetic.calculate(part, norm=norm) for part in zip(a, b, c, strict=True)]
+            controls = []
+            for i, part in enumerate(zip(a, b, c, strict=True)):
+                moved = arithmetic.random_control(c[i], arithmetic.calculate(part), seed + i)
+                controls.append(arithmetic.calculate([moved], [1], norm))
+            pictures = [model.generate(np.stack(z)) for z in (base, results, controls)]
+            told = [scorer.predict(part) >= 0.5 for part in pictures]
+            far = rms(random, pictures[0])
+            for control in (False, True):
+                judged, drawn = told[1 + control], pictures[1 + control]
+                kept = judged[:, columns] == told[0][:, columns]
+                row = {"exemplars": count, "pick": pick, "shell": shell, "control": control}
+                row |= {"target": wilson(judged[:, goal]), "kept": bootstrap(kept.mean(1), seed)}
+                row["kept_each"] = dict(zip(other, kept.mean(0).tolist(), strict=True))
+                row["meant"] = bootstrap(kept[:, meant].mean(1), seed)
+                row["c_target"] = float(told[0][:, goal].mean())
+                row["distance"] = float(rms(drawn, pictures[0]).mean() / far.mean())
+                found.append(row)
+    return found
+
+
+def draw(model, probabilities, choices, agree, count, pick, draws, seed):
+    """Concepts of A, B and C and a random sample for each draw, four float32 (draws, nz).
+
+    A draw depends on the seed and its own number alone, so that conditions differ in nothing else.
+    """
+    seeds = np.arange(len(probabilities))
+    latents = model.prior.sample(len(seeds), 0)
+    found = []
+    for i in range(draws):
+        stream = np.random.RandomState([seed, i])
+        a, b, c = (stream.choice(choice, count, replace=False) for choice in choices)
+        if pick == "matched":
+            b = arithmetic.matched(probabilities, a, choices[1], agree)
+        chosen = [arithmetic.concept(latents[rows]) for rows in (a, b, c)]
+        found.append([*chosen, latents[stream.randint(len(seeds))]])
+    return [np.stack(part) for part in zip(*found, strict=True)]
+
+
+def rms(a, b):
+    """Root mean square difference of pictures uint8 (n, H, W, C), in levels: float64 (n,)."""
+    return np.sqrt(np.square(a.astype(np.float32) - b).mean((1, 2, 3), dtype=np.float64))
+
+
+def wilson(yes, z=1.96):
+    """[share, lower, upper] of booleans (n,) with Wilson's 95 % interval (1927)."""
+    n, share = len(yes), float(np.mean(yes))
+    middle = (share + z**2 / (2 * n)) / (1 + z**2 / n)
+    half = z / (1 + z**2 / n) * np.sqrt(share * (1 - share) / n + z**2 / (4 * n**2))
+    return [share, max(0.0, float(middle - half)), min(1.0, float(middle + half))]
+
+
+def bootstrap(values, seed=0):
+    """[mean, lower, upper] of values (n,) with the 95 % interval of 1,000 resamples."""
+    rows = np.random.RandomState(seed).randint(len(values), size=(RESAMPLES, len(values)))
+    means = np.asarray(values, np.float64)[rows].mean(1)
+    return [float(np.mean(values)), *np.percentile(means, (2.5, 97.5)).tolist()]
+
+
+def keep(directory, name, result):
+    """Write a result into a checkpoint's model.json under metrics; the other entries stay.
+
+    Raises InputError when the checkpoint holds other weights by now.
+    """
+    card = checkpoint.read_card(directory)
+    if card["files"]["generator.safetensors"][:12] != result["model"]:
+        raise InputError(f"{directory} changed while it was measured; measure it again.")
+    card["metrics"] = {**(card.get("metrics") or {}), name: result}
+    files.write_json(Path(directory) / "model.json", card)
+
+
+def table(result):
+    """A result as Markdown tables, one for each triple, and how it was measured."""
+    lines = []
+    for triple in result["triples"]:
+        a, b, c = triple["choices"]
+        lines += [f"{triple['name']} (samples to draw from: A {a}, B {b}, C {c})", ""]
+        lines += [
+            "| exemplars | B's | length | what | has target | others kept | C's meant | far |"
+        ]
+        lines += ["|---|---|---|---|---|---|---|---|"]
+        for row in triple["conditions"]:
+            cells = [str(row["exemplars"]), row["pick"], "shell" if row["shell"] else "as is"]
+            cells.append("random direction" if row["control"] else "A − B + C")
+            cells += [words(row[key]) for key in ("target", "kept", "meant")]
+            lines.append(f"| {' | '.join(cells)} | {row['distance']:.2f} |")
+        lines.append("")
+    lines += [f"Not measured: {name} ({why})." for name, why in result["left_out"].items()]
+    lines.append(
+        f"Model {result['name']} {result['model']}, {result['draws']:,} draws a row from seeds "
+        f"0 to {result['pool'] - 1}, each wanted attribute at {result['least']:.0%} or more; "
+        f"picked by classifier {result['picker']}, scored by {result['scorer']}; 95 % intervals. Others: "
+        f"{', '.join(result['kept'])}. Far: distance to C over that of a random sample."
+    )
+    return "\n".join(lines)
+
+
+def words(share):
+    """[share, lower, upper] as percentages."""
+    return f"{share[0]:.1%} ({share[1]:.1%}–{share[2]:.1%})"

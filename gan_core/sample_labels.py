@@ -1,0 +1,44 @@
+"""What samples show, by an attribute classifier: computed once for each seed and kept on disk."""
+
+import numpy as np
+from tqdm import tqdm
+
+from gan_core import features, files, latent, training_set
+from gan_core.errors import InputError
+
+BLOCK = 512  # seeds in one file of the cache
+
+
+def probabilities(model, classifier, n, seed=0, progress=None):
+    """Attribute probabilities of the samples of seeds seed … seed + n − 1, float32 (n, A).
+
+    model: Model. classifier: attributes.Classifier. progress: words before a progress bar on
+    stderr; None for no bar. They are kept in the cache folder under the hashes of both, so that
+    the same seeds are drawn and looked at once. Raises InputError when the seeds do not fit.
+    """
+    if n < 0 or seed < 0 or seed + n - 1 > latent.MAX_SEED:
+        raise InputError(f"Seeds go from 0 to {latent.MAX_SEED}; {seed} for {n} does not fit.")
+    starts = range(seed // BLOCK * BLOCK, seed + n, BLOCK) if n else ()
+    bar = tqdm(starts, progress, unit="block", disable=progress is None, leave=False)
+    blocks = [block(model, classifier, start) for start in bar]
+    if not blocks:
+        return np.empty((0, len(classifier.names)), np.float32)
+    first = seed - starts[0]
+    return np.concatenate(blocks)[first : first + n]
+
+
+def block(model, classifier, start):
+    """Probabilities of the seeds from `start` to the end of its block, from the cache or new."""
+    count = min(BLOCK, latent.MAX_SEED + 1 - start)
+    shape = (count, len(classifier.names))
+    weights = model.card["files"]["generator.safetensors"]
+    folder = training_set.cache_directory() / "labels" / f"{weights[:32]}-{classifier.hash}"
+    path = folder / f"{start:010d}.npz"
+    found = features.read_array(path) if classifier.hash else None
+    if found is None or found.shape != shape:
+        found = classifier.predict(model.generate(model.prior.sample(count, start)))
+        if classifier.hash:  # one that was never saved has no name to be kept under
+            folder.mkdir(parents=True, exist_ok=True)
+            with files.replacing(path) as temporary, open(temporary, "wb") as file:
+                np.savez(file, features=found)
+    return found
