@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 
 from gan_core import (
-    attributes,
+    attribute_training,
     avatars,
     card,
     checkpoint,
@@ -225,7 +225,7 @@ def measure_latents(model, arithmetic, paths, n=0, seed=0, json=False, discard=F
 
 def learn_attributes(model, **options):
     """Train a classifier of the training set's attributes; keep it and its accuracy in the card."""
-    attributes.attributes(model, **options)
+    attribute_training.attributes(model, **options)
     card.write(model)
 
 
@@ -279,7 +279,7 @@ VERBS = (
     ("pack", pack, (sources.pack,)),
     ("train", train, (train, trainer.train)),
     ("evaluate", evaluate_model, (evaluate_model, evaluate.evaluate)),
-    ("attributes", learn_attributes, (attributes.attributes,)),
+    ("attributes", learn_attributes, (attribute_training.attributes,)),
     ("memorisation", memorisation_report.memorise, (memorisation_report.memorise,)),
     ("sample", sample, (sample,)),
     ("walk", walk, (walk,)),

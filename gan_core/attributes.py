@@ -1,30 +1,28 @@
 """What a picture shows: a small classifier of the attributes that a training set is labelled with.
 
-    load(directory)             the classifier of a checkpoint, its probabilities calibrated
-    train(training_set)         a new one, measured on the held-out images
-    attributes(checkpoint)      the verb: train, measure, write into the checkpoint
-
 It belongs to the training set, not to the generator: a checkpoint that is trained on keeps it.
-A second one, of another architecture, is only for scoring what was picked by the first.
+A second one, of another architecture, is only for scoring what was picked by the first. Both are
+trained by `gan_core.attribute_training`.
+
+>>> classifier = attributes.load("checkpoints/avatars")
+>>> classifier.recognised  # the names of the attributes that it tells well enough
+>>> classifier.predict(images)  # float32 (N, A), a probability for each of classifier.names
 """
 
 from dataclasses import dataclass
-from json import dumps
 from pathlib import Path
 
 import numpy as np
 import torch
 from torch import nn
-from tqdm import tqdm
 
-from gan_core import checkpoint, evaluate, sealed, sources
+from gan_core import checkpoint, sealed
 from gan_core.errors import InputError
 
 FORMAT = 1
 FILES = {False: "attributes.safetensors", True: "attributes_second.safetensors"}
 SIDE = 64  # pictures are brought to SIDE × SIDE pixels
 BATCH = 64
-MOST_VALUES = 20  # a column with more different words is no category
 LEAST_ACCURACY = 0.85  # balanced accuracy on held-out images from which an attribute is recognised
 LEAST_IMAGES = 20  # held-out images with it, and as many without it, that must bear this out
 ARCHITECTURES = ("strided", "pooled")  # of the first classifier and of the second
@@ -96,119 +94,6 @@ class Classifier:
         return found
 
 
-def attributes(
-    model,  # checkpoint directory
-    *,
-    data="",  # directory of the packed training set, where the images do not travel with the model
-    labels="",  # a table of labels where the packed set holds none: CSV or list_attr_celeba.txt
-    second=False,  # train the second classifier, which only scores what the first picked
-    epochs=10,  # times each training image is shown
-    seed=0,  # of the first weights, the order and the augmentation
-    json=False,  # print what was measured as one JSON object on the last line
-):
-    """Train a classifier of the training set's attributes, and measure it on held-out images."""
-    loaded = checkpoint.load(model)
-    reference = evaluate.find_images(loaded, data)
-    if labels:
-        reference = labelled(reference, labels)
-    architecture = ARCHITECTURES[second]
-    trained = train(reference, architecture, epochs=epochs, seed=seed, progress=True)
-    save(model, trained, second)
-    print(table(trained.about))
-    print(f"{Path(model) / FILES[second]}: {len(trained.recognised)} of {len(trained.names)} kept")
-    if json:
-        print(dumps(trained.about, ensure_ascii=False))
-    return trained
-
-
-def labelled(training_set, path):
-    """A TrainingSet with the labels of a table in place of its own, found by the files' names.
-
-    Raises InputError when the table cannot be read or an image is not in it.
-    """
-    rows, names = sources.read_attributes(path)
-
-    def columns(images):
-        found = [rows.get(file) or rows.get(Path(file).name) for file in images]
-        if None in found:
-            raise InputError(f"{path} has no row for {images[found.index(None)]}.")
-        words = zip(*found, strict=True) if found else [()] * len(names)
-        return {
-            name: np.array(column, np.uint8 if set(column) <= {"0", "1"} else str)
-            for name, column in zip(names, words, strict=True)
-        }
-
-    files_of = (training_set.files, training_set.held_out_files)
-    attributes, held_out = map(columns, files_of)
-    fields = {**vars(training_set), "attributes": attributes, "held_out_attributes": held_out}
-    return type(training_set)(**fields)
-
-
-def concepts(training_set):
-    """(names, labels of the training images, of the held-out ones) as yes/no attributes.
-
-    A column of 0 and 1 is one attribute. A column of words, such as hair_colour, becomes one for
-    each word: "hair_colour: red". Columns of one value, or of more than 20 words, are left out.
-    labels: float32 (N, A) and (M, A), 0 or 1. Raises InputError when there is none.
-    """
-    names, columns = [], []
-    for name, first in training_set.attributes.items():
-        whole = np.concatenate([first, training_set.held_out_attributes[name]])
-        values = sorted(set(whole.tolist()) - {""}, key=str)
-        if values == [0, 1]:
-            names.append(name)
-            columns.append(whole)
-        elif 2 <= len(values) <= MOST_VALUES:
-            names += [f"{name}: {value}" for value in values]
-            columns += [whole == value for value in values]
-    if not names:
-        raise InputError(
-            f"The training set {training_set.card['name']} has no labels to learn from; "
-            "give a table of them with --labels."
-        )
-    labels = np.stack(columns, 1).astype(np.float32)
-    return names, *np.split(labels, [len(training_set.images)])
-
-
-def train(training_set, architecture="strided", *, epochs=10, seed=0, progress=False):
-    """Train a Classifier on a training set's labels; measure it on its held-out images.
-
-    A tenth of the training images is kept from the weights, for the calibration. Augmentation:
-    mirroring, shifts, contrast, blur and noise, so that a generator's artefacts change little.
-    Raises InputError when there are no labels or fewer than two held-out images.
-    """
-    if epochs < 1:
-        raise InputError(f"epochs is {epochs}; it must be a number from 1 up.")
-    if len(training_set.held_out) < 2 or len(training_set.images) < 20:
-        raise InputError(
-            "An attribute classifier needs 20 training images and 2 held-out ones to be measured "
-            "on; pack the training set with --held-out."
-        )
-    names, labels, unseen = concepts(training_set)
-    order = np.random.RandomState(seed).permutation(len(labels))
-    for_scale, for_weights = np.split(order, [max(len(order) // 10, 2)])
-    channels = training_set.images.shape[3]
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(seed)
-        network = build(architecture, channels, len(names))
-        fit(network, training_set.images, labels, for_weights, epochs, progress)
-    about = {"format": FORMAT, "architecture": architecture, "channels": channels}
-    about["training_set"] = training_set.fingerprint
-    about |= {"training_set_name": training_set.card["name"], "epochs": epochs, "seed": seed}
-    about["attributes"] = [{"name": name, "recognised": True} for name in names]
-    one, none = np.ones(len(names), np.float32), np.zeros(len(names), np.float32)
-    raw = Classifier(network, one, none, about)
-    scale, offset = platt(raw.logits(training_set.images[for_scale]), labels[for_scale])
-    calibrated = Classifier(network, scale, offset, about)
-    probabilities = calibrated.predict(training_set.held_out)
-    about["attributes"] = measure(names, probabilities, unseen)
-    about["calibration_error"] = {
-        "before": calibration_error(raw.predict(training_set.held_out), unseen),
-        "after": calibration_error(probabilities, unseen),
-    }
-    return calibrated
-
-
 def build(architecture, channels, outputs):
     """A classifier network: float (N, channels, 64, 64) -> logits (N, outputs).
 
@@ -238,31 +123,6 @@ def build(architecture, channels, outputs):
     return network.to(memory_format=torch.channels_last)
 
 
-def fit(network, images, labels, order, epochs, progress):
-    """Train a network on images[order] with the cross entropy of each attribute."""
-    steps = epochs * -(-len(order) // BATCH)
-    optimiser = torch.optim.AdamW(network.parameters(), 3e-3, weight_decay=0.02)
-    schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, 3e-3, steps, pct_start=0.15)
-    targets = torch.from_numpy(labels)
-    network.train()
-    bar = tqdm(total=steps, desc="attributes", disable=not progress, leave=False)
-    for _ in range(epochs):
-        shuffled = order[torch.randperm(len(order)).numpy()]
-        for start in range(0, len(shuffled), BATCH):
-            rows = shuffled[start : start + BATCH]
-            if len(rows) == 1:  # batch norm needs two
-                rows = np.concatenate([rows, shuffled[:1]])
-            logits = network(augment(prepare(images[rows])))
-            loss = nn.functional.binary_cross_entropy_with_logits(logits, targets[rows])
-            optimiser.zero_grad()
-            loss.backward()
-            optimiser.step()
-            schedule.step()
-            bar.update()
-    bar.close()
-    network.eval().requires_grad_(False)
-
-
 def prepare(images):
     """uint8 (N, H, W, C), array -> float32 (N, C, 64, 64) in [−1, 1], channels last."""
     pictures = checkpoint.to_float(torch.tensor(np.ascontiguousarray(images)))
@@ -271,93 +131,6 @@ def prepare(images):
             pictures, (SIDE, SIDE), mode="bilinear", antialias=True
         )
     return pictures.contiguous(memory_format=torch.channels_last)
-
-
-def augment(pictures):
-    """The same pictures mirrored, shifted by up to 3 pixels, paler or stronger; half of the batches
-    blurred, half of them noisy."""
-    n = len(pictures)
-    mirrored = torch.rand(n, 1, 1, 1) < 0.5
-    pictures = torch.where(mirrored, pictures.flip(3), pictures)
-    dx, dy = torch.randint(-3, 4, (2,)).tolist()  # one shift a batch: cheap, and enough
-    padded = nn.functional.pad(pictures, (3, 3, 3, 3), mode="replicate")
-    pictures = padded[:, :, 3 + dy : 3 + dy + SIDE, 3 + dx : 3 + dx + SIDE]
-    if torch.rand(()) < 0.5:
-        blurred = nn.functional.avg_pool2d(pictures, 3, 1, 1, count_include_pad=False)
-        pictures = torch.lerp(pictures, blurred, torch.rand(n, 1, 1, 1))
-    if torch.rand(()) < 0.5:
-        noise = 0.15 * torch.rand(n, 1, 1, 1) * torch.randn_like(pictures)
-        pictures = pictures + noise
-    strength, light = 0.8 + 0.4 * torch.rand(n, 1, 1, 1), 0.2 * (torch.rand(n, 1, 1, 1) - 0.5)
-    pictures = pictures * strength + light
-    return pictures.contiguous(memory_format=torch.channels_last)
-
-
-def platt(logits, labels, steps=50):
-    """Scale and offset, float32 (A,) each, that calibrate logits by Platt's method (1999).
-
-    logits: float (N, A). labels: float (N, A), 0 or 1. Targets are smoothed as in his paper, so
-    that an attribute with few examples is not made too sure; a scale is never below 0.05.
-    """
-    x = torch.tensor(logits, dtype=torch.float64)
-    y = torch.tensor(labels, dtype=torch.float64)
-    yes, no = y.sum(0), (1 - y).sum(0)
-    y = torch.where(y > 0.5, (yes + 1) / (yes + 2), 1 / (no + 2))
-    free = torch.zeros(2, x.shape[1], dtype=torch.float64)
-    free[0] = 1
-    free.requires_grad_(True)
-    optimiser = torch.optim.LBFGS([free], max_iter=steps, line_search_fn="strong_wolfe")
-
-    def loss():
-        optimiser.zero_grad()
-        scaled = free[0] * x + free[1]
-        value = nn.functional.binary_cross_entropy_with_logits(scaled, y, reduction="none")
-        # The penalty holds the two where the examples say nothing of them.
-        value = value.mean(0).sum() + 1e-4 * ((free[0] - 1) ** 2 + free[1] ** 2).sum()
-        value.backward()
-        return value
-
-    optimiser.step(loss)
-    scale, offset = free.detach().numpy().astype(np.float32)
-    return np.maximum(scale, np.float32(0.05)), offset
-
-
-def measure(names, probabilities, labels):
-    """How well each attribute is told, a list of dicts of plain JSON types.
-
-    probabilities, labels: float (M, A). accuracy: share told right at probability 0.5;
-    balanced_accuracy: mean of the shares among those with it and among those without it (None when
-    there are none of a kind); n, positives: images, and those with it. recognised: balanced
-    accuracy of 0.85 or more, over 20 images or more of each kind.
-    """
-    found = []
-    for name, probability, label in zip(names, probabilities.T, labels.T, strict=True):
-        right, with_it = (probability >= 0.5) == (label > 0.5), label > 0.5
-        positives, n = int(with_it.sum()), len(label)
-        balanced = None
-        if 0 < positives < n:
-            balanced = float((right[with_it].mean() + right[~with_it].mean()) / 2)
-        enough = min(positives, n - positives) >= LEAST_IMAGES
-        found.append(
-            {
-                "name": name,
-                "n": n,
-                "positives": positives,
-                "accuracy": float(right.mean()),
-                "balanced_accuracy": balanced,
-                "recognised": bool(enough and balanced >= LEAST_ACCURACY),
-            }
-        )
-    return found
-
-
-def calibration_error(probabilities, labels, bins=10):
-    """Expected calibration error over all attributes: the mean distance between the probability
-    told and the share that is so, in bins of equal width (Guo et al. 2017)."""
-    p, y = probabilities.ravel().astype(np.float64), labels.ravel()
-    which = np.minimum((p * bins).astype(int), bins - 1)
-    apart = np.bincount(which, p, bins) - np.bincount(which, y, bins)
-    return float(np.abs(apart).sum() / len(p))
 
 
 def save(directory, classifier, second=False):

@@ -237,8 +237,9 @@ def table(result):
     lines.append(
         f"Model {result['name']} {result['model']}, {result['draws']:,} draws a row from seeds "
         f"0 to {result['pool'] - 1}, each wanted attribute at {result['least']:.0%} or more; "
-        f"picked by classifier {result['picker']}, scored by {result['scorer']}; 95 % intervals. Others: "
-        f"{', '.join(result['kept'])}. Far: distance to C over that of a random sample."
+        f"picked by classifier {result['picker']}, scored by {result['scorer']}; 95 % "
+        f"intervals. Others: {', '.join(result['kept'])}. "
+        "Far: distance to C over that of a random sample."
     )
     return "\n".join(lines)
 
