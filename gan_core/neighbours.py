@@ -135,6 +135,7 @@ class PixelIndex:
             low[exclude] = np.inf
         # A first k-th distance, from images with small bounds: one each of as many groups.
         first = least_of_groups(low, max(FIRST, 4 * k))
+        first = first[first != exclude]
         first = first[np.argsort(self._fine_bounds(first, fine), kind="stable")[: max(2 * k, 16)]]
         limit = float(np.partition(self._compare(queries, q, first), k - 1)[k - 1])
         left = np.flatnonzero(low <= limit + offset)

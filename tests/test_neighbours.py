@@ -148,6 +148,16 @@ def test_leave_one_out_is_by_index(n):
     np.testing.assert_array_equal(found[1], brute_force(images, images[::9], 1, some)[1])
 
 
+@pytest.mark.parametrize(("n", "k"), [(30, 3), (250, 5), (600, 1), (2000, 4)])
+def test_leave_one_out_by_bounds(n, k, pruned):
+    images, itself = smooth(n), np.arange(0, n, 11)
+    images[1] = images[0]
+    distances, indices = neighbours.PixelIndex(images).query(images[itself], k, itself)
+    expected = brute_force(images, images[itself], k, itself)
+    np.testing.assert_array_equal(distances, expected[0])
+    np.testing.assert_array_equal(indices, expected[1])
+
+
 @pytest.mark.parametrize("make", [smooth, duplicates, constant])
 def test_mirrored(make, pruned):
     images = make(300, 16, 3)
