@@ -1,10 +1,10 @@
-"""A guilty control: a generator that is trained until it repeats its 200 training images.
+"""A guilty control: a generator trained to repeat its 200 training images.
 
     python benchmarks/overfit_control.py [--images 200 --size 32 --kimg 300] [--json]
 
 What a report on memorisation says of an ordinary model means little until one has seen what it
 says of a model that did learn its images by heart. This takes the first avatars of the embedded
-training set, at half their size so that it is done in minutes, and trains a narrow DCGAN on them
+training set, at half their size, which is quicker, and trains a narrow DCGAN on them
 with nothing that keeps a GAN from memorising: no augmentation, few coordinates of z, the last
 snapshot rather than the best. R1 is there because with it a GAN converges to the very images it is
 shown (Mescheder et al. 2018). It writes a checkpoint with its training images and held-out avatars

@@ -2,8 +2,8 @@
 
 Beside the samples stand two references: held-out images, which nobody can have learned by heart,
 and the training images among themselves. With `control="held-out"` real images take the samples'
-place, which shows what an innocent generator looks like; benchmarks/overfit_control.py makes a
-guilty one.
+place, which shows what an innocent generator looks like; benchmarks/overfit_control.py trains a
+generator towards a guilty one.
 """
 
 import sys
