@@ -1,0 +1,212 @@
+"""Arithmetic with concepts: exact where the generator is linear, and clear about bad input."""
+
+import numpy as np
+import pytest
+
+from gan_core import arithmetic, evaluate_arithmetic, latent, sample_labels
+from gan_core.errors import InputError
+from toys import Linear, Reader
+
+RNG = np.random.RandomState(0)
+
+
+def latents(m, nz=6, seed=0):
+    return np.random.RandomState(seed).standard_normal((m, nz)).astype(np.float32)
+
+
+def test_a_concept_is_the_mean_of_its_exemplars():
+    z = latents(5)
+    np.testing.assert_allclose(arithmetic.concept(z), z.mean(0), rtol=1e-6)
+    np.testing.assert_array_equal(arithmetic.concept(z[:1]), z[0])
+
+
+def test_the_order_of_exemplars_does_not_matter():
+    z = latents(16)
+    np.testing.assert_allclose(arithmetic.concept(z), arithmetic.concept(z[::-1]), atol=1e-7)
+
+
+@pytest.mark.parametrize(
+    ("exemplars", "models", "words"),
+    [
+        ([], None, "empty"),
+        (latents(17), None, "17 exemplars"),
+        (latents(2), ["a", "b"], "different models"),
+        ([latents(1)[0], latents(1, nz=7)[0]], None, "different sizes"),
+        ([np.float32([1, np.nan])], None, "not finite"),
+        ([np.float32([1, np.inf])], None, "not finite"),
+        ([latents(2)], None, "different sizes"),
+    ],
+)
+def test_exemplars_that_make_no_concept_are_refused(exemplars, models, words):
+    with pytest.raises(InputError, match=words):
+        arithmetic.concept(exemplars, models)
+
+
+def test_exemplars_of_one_model_are_taken():
+    assert arithmetic.concept(latents(2), ["a", "a"]).shape == (6,)
+
+
+def test_on_a_linear_generator_the_arithmetic_of_pictures_is_that_of_latents():
+    model = Linear(nz=6, seed=1)
+    a, b, c = (arithmetic.concept(latents(3, seed=s)) for s in (1, 2, 3))
+    result = arithmetic.calculate([a, b, c])
+    x, y, z = (model.values(v[None])[0] for v in (a, b, c))
+    np.testing.assert_allclose(model.values(result[None])[0], x - y + z, atol=1e-5)
+
+
+def test_order_sign_and_weight_zero():
+    a, b, c = latents(3)
+    usual = arithmetic.calculate([a, b, c], [1, -1, 1])
+    np.testing.assert_allclose(arithmetic.calculate([c, a, b], [1, 1, -1]), usual, atol=1e-6)
+    np.testing.assert_allclose(arithmetic.calculate([-a, -b, -c], [-1, 1, -1]), usual, atol=1e-6)
+    np.testing.assert_allclose(arithmetic.calculate([a, b, c], [0, 0, 1]), c, atol=1e-6)
+    np.testing.assert_allclose(arithmetic.calculate([a, a, c]), c, atol=1e-6)
+
+
+def test_a_result_is_brought_to_the_shell():
+    result = arithmetic.calculate(latents(3), norm=5.0)
+    assert np.linalg.norm(result) == pytest.approx(5.0, rel=1e-6)
+
+
+@pytest.mark.parametrize("kind", latent.PRIORS)
+def test_the_shell_is_where_latents_lie(kind):
+    prior = latent.Prior(kind, 400)
+    lengths = np.linalg.norm(prior.sample(64), axis=1)
+    assert arithmetic.shell(prior) == pytest.approx(lengths.mean(), rel=0.02)
+
+
+@pytest.mark.parametrize(
+    ("concepts", "weights", "words"),
+    [
+        ([], [], "0 concepts"),
+        (latents(3), [1, -1], "3 concepts and 2 weights"),
+        ([latents(1)[0], latents(1, nz=7)[0]], [1, 1], "different sizes"),
+        (latents(2), [1, np.nan], "not finite"),
+        ([np.full(6, np.inf), np.zeros(6)], [1, 1], "not finite"),
+    ],
+)
+def test_sums_that_cannot_be_are_refused(concepts, weights, words):
+    with pytest.raises(InputError, match=words):
+        arithmetic.calculate(concepts, weights)
+
+
+def test_the_control_is_as_far_in_another_direction_that_follows_from_the_seed():
+    base, result = latents(2, nz=100)
+    control = arithmetic.random_control(base, result, seed=3)
+    moved, meant = control - base, result - base
+    assert np.linalg.norm(moved) == pytest.approx(np.linalg.norm(meant), rel=1e-5)
+    assert abs(moved @ meant) < 0.5 * np.linalg.norm(meant) ** 2
+    np.testing.assert_array_equal(control, arithmetic.random_control(base, result, seed=3))
+    assert not np.array_equal(control, arithmetic.random_control(base, result, seed=4))
+
+
+def test_the_sheet_holds_the_result_in_its_middle_and_eight_others_near_it():
+    result = latents(1)[0]
+    sheet = arithmetic.sheet(result, seed=1)
+    assert sheet.shape == (9, 6)
+    assert sheet.dtype == np.float32
+    np.testing.assert_array_equal(sheet[4], result)
+    apart = np.abs(np.delete(sheet, 4, 0) - result)
+    assert apart.max() <= arithmetic.SPREAD + 1e-6
+    assert apart.max() > 0.5 * arithmetic.SPREAD
+    assert len(np.unique(sheet, axis=0)) == 9
+    np.testing.assert_array_equal(sheet, arithmetic.sheet(result, seed=1))
+
+
+def test_search_finds_what_is_wanted_the_surest_first():
+    model, reader = Linear(nz=6), Reader(["bright", "warm"])
+    seeds, sure = arithmetic.search(model, reader, {"bright": True, "warm": False}, n=300, seed=40)
+    assert len(seeds) > 10
+    assert (np.diff(sure) <= 0).all()
+    assert seeds.min() >= 40
+    assert seeds.max() < 340
+    for seed, confidence in zip(seeds[:5], sure, strict=False):
+        bright, warm = reader.predict(model.generate(model.prior.sample(1, int(seed))))[0]
+        assert min(bright, 1 - warm) == pytest.approx(confidence, abs=1e-6)
+    # None is missed: every other seed of the range is less sure than `least`.
+    p = reader.predict(model.generate(model.prior.sample(300, 40)))
+    assert (np.minimum(p[:, 0], 1 - p[:, 1]) >= 0.5).sum() == len(seeds)
+
+
+def test_search_for_nothing_or_for_what_is_not_known_is_refused():
+    model, reader = Linear(nz=6), Reader(["bright", "warm"], unsure=["warm"])
+    with pytest.raises(InputError, match="Nothing is wanted"):
+        arithmetic.search(model, reader, {}, n=8)
+    with pytest.raises(InputError, match="no attribute 'tall'; there are: bright"):
+        arithmetic.search(model, reader, {"tall": True}, n=8)
+    with pytest.raises(InputError, match="warm is not recognised well enough"):
+        arithmetic.search(model, reader, {"warm": True}, n=8)
+
+
+def test_labels_of_seeds_do_not_depend_on_how_they_are_asked_for_and_are_kept():
+    model, reader = Linear(nz=6), Reader(["bright", "warm"])
+    whole = sample_labels.probabilities(model, reader, 600, seed=0)
+    np.testing.assert_array_equal(
+        whole[510:515], sample_labels.probabilities(model, reader, 5, seed=510)
+    )
+    drawn = model.drawn
+    sample_labels.probabilities(model, reader, 600, seed=0)
+    assert model.drawn == drawn
+    assert sample_labels.probabilities(model, reader, 0).shape == (0, 2)
+    assert len(sample_labels.probabilities(model, reader, 1, seed=latent.MAX_SEED)) == 1
+    with pytest.raises(InputError, match="does not fit"):
+        sample_labels.probabilities(model, reader, 2, seed=latent.MAX_SEED)
+
+
+def test_another_classifier_is_not_answered_from_the_cache():
+    model = Linear(nz=6)
+    first = sample_labels.probabilities(model, Reader(["bright", "warm"]), 8)
+    other = Reader(["bright", "warm"], digest="other", gain=-1)
+    np.testing.assert_allclose(sample_labels.probabilities(model, other, 8), 1 - first, atol=1e-6)
+
+
+def test_matched_exemplars_agree_in_what_is_not_to_differ():
+    p = np.random.RandomState(0).uniform(0.01, 0.99, (200, 3)).astype(np.float32)
+    chosen, candidates = np.arange(10), np.arange(50, 200)
+    found = arithmetic.matched(p, chosen, candidates, [1, 2])
+    assert len(set(found)) == 10
+    assert set(found) <= set(candidates)
+
+    def apart(rows):
+        return np.abs(arithmetic.log_odds(p[rows]) - arithmetic.log_odds(p[chosen]))[:, 1:].mean()
+
+    assert apart(found) < 0.5 * apart(candidates[:10])
+
+
+def test_intervals_hold_the_share_and_narrow_with_more_draws():
+    few = evaluate_arithmetic.wilson(np.arange(10) < 9)
+    many = evaluate_arithmetic.wilson(np.arange(1000) < 900)
+    # Wilson 1927, as any statistics package gives them.
+    np.testing.assert_allclose(few, [0.9, 0.5958, 0.9821], atol=5e-4)
+    assert many[2] - many[1] < 0.1 * (few[2] - few[1]) * 2
+    assert evaluate_arithmetic.wilson(np.ones(20, bool))[1] < 1
+    mean, low, high = evaluate_arithmetic.bootstrap(RNG.uniform(size=400))
+    assert low < mean < high
+    assert high - low == pytest.approx(2 * 1.96 * np.sqrt(1 / 12 / 400), rel=0.2)
+
+
+def measured(model, names):
+    """One triple on a toy, as evaluate_arithmetic.measure tells it, by its conditions."""
+    reader = Reader(names)
+    p = sample_labels.probabilities(model, reader, 2000)
+    wanted = [
+        {"bright": True, "warm": False},
+        {"bright": False, "warm": False},
+        {"bright": False, "warm": True},
+    ]
+    choices = [evaluate_arithmetic.choose(reader, p, part) for part in wanted]
+    triple = {"name": "toy", "target": "bright", "wanted": wanted}
+    rows = evaluate_arithmetic.measure(model, reader, p, choices, triple, names, 40, 0, False)
+    return {(r["exemplars"], r["pick"], r["shell"], r["control"]): r for r in rows}
+
+
+def test_on_a_linear_generator_arithmetic_works_and_the_control_does_not():
+    rows = measured(Linear(nz=6), ["bright", "warm"])
+    assert len(rows) == 24
+    works = rows[10, "matched", False, False]
+    control = rows[10, "matched", False, True]
+    assert works["target"][0] == 1
+    assert works["kept"][0] == 1
+    assert works["kept_each"] == {"warm": 1.0}
+    assert control["target"][0] < 0.5
+    assert rows[1, "random", False, False]["target"][0] <= works["target"][0]

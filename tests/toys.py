@@ -1,0 +1,54 @@
+"""A generator and a classifier whose truth is known: linear in the latent, read off the picture."""
+
+import numpy as np
+import torch
+from torch import nn
+
+from gan_core import checkpoint, latent
+from gan_core.attributes import Classifier, sigmoid
+
+
+class Linear:
+    """A Model in all but name that draws pictures of 4 × 4 whose values are W z / 8.
+
+    W is orthogonal, so coordinates of z appear unmixed in `read`: pictures tell z itself.
+    """
+
+    name, hash = "toy", "toy"
+
+    def __init__(self, nz=6, seed=0, prior="normal", scales=None):
+        self.prior = latent.Prior(prior, nz)
+        stream = np.random.RandomState(seed)
+        basis = np.linalg.qr(stream.standard_normal((48, nz)))[0]
+        turn = np.linalg.qr(stream.standard_normal((nz, nz)))[0]
+        self.basis = basis.astype(np.float32)
+        self.axes = turn.astype(np.float32)  # rows: the directions of the factors
+        self.scales = np.ones(nz, np.float32) if scales is None else np.float32(scales)
+        layer = nn.Linear(nz, 48, bias=False)
+        layer.weight = nn.Parameter(torch.from_numpy(basis * self.scales @ turn).float())
+        self.generator = nn.Sequential(layer).requires_grad_(False)
+        self.discriminator = None
+        self.card = {"files": {"generator.safetensors": f"{seed:064d}"}}
+        self.drawn = 0
+
+    def values(self, z):
+        """Latents float32 (n, nz) -> picture values float32 (n, 4, 4, 3), not clipped."""
+        values = self.generator(torch.from_numpy(np.asarray(z, np.float32))).numpy()
+        return values.reshape(-1, 4, 4, 3)
+
+    def generate(self, z):
+        self.drawn += len(z)
+        return checkpoint.to_uint8(self.values(z) / 8)
+
+
+class Reader(Classifier):
+    """A Classifier in all but its network: attribute i is the mean of every third value from i."""
+
+    def __init__(self, names, unsure=(), digest="reader", gain=1):
+        rows = [{"name": name, "recognised": name not in unsure} for name in names]
+        super().__init__(None, None, None, {"attributes": rows, "channels": 3}, digest)
+        object.__setattr__(self, "gain", gain)
+
+    def predict(self, images):
+        means = images.astype(np.float64).mean((1, 2)) - 127.5
+        return sigmoid(self.gain * means[:, : len(self.names)])
