@@ -13,7 +13,7 @@ if ROOT not in sys.path:
 
 from explorer import detail, session, tray_panel  # noqa: E402
 from explorer.panels import guarded  # noqa: E402
-from explorer.views import browse, card, interpolate, latents, neighbours  # noqa: E402
+from explorer.views import arithmetic, browse, card, interpolate, latents, neighbours  # noqa: E402
 
 # Pictures begin higher up than Streamlit's own margin lets them, and never outgrow a phone.
 STYLE = """<style>
@@ -32,13 +32,24 @@ def main():
         partial(interpolate.page, card_page), title="Interpolate", url_path="interpolate"
     )
     latents_page = st.Page(partial(latents.page, card_page), title="Latents", url_path="latents")
+    arithmetic_page = st.Page(
+        partial(arithmetic.page, card_page), title="Arithmetic", url_path="arithmetic"
+    )
     neighbours_page = st.Page(
         partial(neighbours.page, card_page), title="Neighbours", url_path="neighbours"
     )
     # Streamlit's first page has no path of its own, but a link to Browse should name it.
     root = st.Page(str, title="Start", url_path="start", default=True, visibility="hidden")
     current = st.navigation(
-        [root, browse_page, latents_page, interpolate_page, neighbours_page, card_page],
+        [
+            root,
+            browse_page,
+            latents_page,
+            interpolate_page,
+            arithmetic_page,
+            neighbours_page,
+            card_page,
+        ],
         position="top",
     )
     if current is root:

@@ -24,6 +24,9 @@ STEPS = (4, 8, 16, 30)
 SOURCES = ("seeds", "tray")
 MAX_PSI = 1.5
 MIN_KEYS, MAX_KEYS = 2, 8
+MAX_EXEMPLARS = 16
+MAX_STRENGTH = 1.5
+LISTS = ("keys", "corners", "a", "b", "c")  # of seeds; a page shows them with blanks between
 MAX_TRAY = 64
 MAX_COORDINATES = 1024  # that a link can tell
 
@@ -35,6 +38,7 @@ class View:
     keys: the keyframes typed as seeds. picks: the tray's, as places in the link's tray from 1 on;
     empty for the first ones. start, coords, frozen: the latent under the sliders, which is that of
     the seed `start` with some coordinates moved. corners, x, y: the pad, and where its handle is.
+    a, b, c: the exemplars of A − B + C as seeds; strength: how much of A − B is added.
     of, space: the seed whose neighbours are shown, and what is compared.
     """
 
@@ -60,6 +64,10 @@ class View:
     corners: str = "0, 1, 2, 3"
     x: float = 0.5
     y: float = 0.5
+    a: str = ""
+    b: str = ""
+    c: str = ""
+    strength: float = 1.0
     of: int = 0
     space: str = "pixels"
 
@@ -72,6 +80,7 @@ PAGES = {
         *("psi", "way", "start", "coords", "frozen"),
         *("corners", "x", "y", "mode", "smooth"),
     ),
+    "arithmetic": ("a", "b", "c", "strength", "smooth"),
     "neighbours": ("of", "space", "smooth"),
     "card": (),
 }
@@ -85,7 +94,7 @@ def write(view, page, tray_items=()):
     params = {"model": view.model or "", "weights": view.weights}
     for name in PAGES[page]:
         value = getattr(view, name)
-        if name in ("keys", "corners") and (name == "keys" or value != View.corners):
+        if name in LISTS and (name == "keys" or value != getattr(View, name)):
             params[name] = ",".join(split_keys(value))
         elif name == "seed" or value != getattr(View, name):
             params[name] = write_value(value)
@@ -116,6 +125,10 @@ def read(params):
         "coords": lambda text: write_coordinates(read_coordinates(text)),
         "frozen": read_frozen,
         "corners": lambda text: write_keys(read_corners(text)),
+        "a": lambda text: write_keys(read_exemplars(text)),
+        "b": lambda text: write_keys(read_exemplars(text)),
+        "c": lambda text: write_keys(read_exemplars(text)),
+        "strength": lambda text: read_float(text, 0.0, MAX_STRENGTH),
         "of": lambda text: read_int(text, 0, MAX_SEED),
         "space": lambda text: read_choice(text, SPACES),
         "x": lambda text: read_float(text, 0.0, 1.0),
@@ -154,6 +167,14 @@ def read_corners(text):
     if len(corners) != 4:
         raise ValueError(f"{len(corners)} corners")
     return corners
+
+
+def read_exemplars(text):
+    """ "3, 14@0.7" -> [(3, None), (14, 0.7)], at most 16, none twice; else ValueError."""
+    exemplars = [read_seed(part) for part in split_keys(text)]
+    if len(exemplars) > MAX_EXEMPLARS or len(set(exemplars)) < len(exemplars):
+        raise ValueError(f"{len(exemplars)} exemplars")
+    return exemplars
 
 
 def write_coordinates(moved):
