@@ -1,0 +1,253 @@
+"""The attribute classifier: it learns what can be learned, says what cannot, and is safely kept."""
+
+import json
+
+import numpy as np
+import pytest
+import torch
+
+from gan_core import attribute_training, attributes, card, checkpoint, files, training_set
+from gan_core.__main__ import main
+from gan_core.errors import InputError
+
+COLOURS = {"red": (200, 40, 40), "blue": (40, 40, 200)}
+
+
+@pytest.fixture(scope="module")
+def toy_set(tmp_path_factory):
+    """Squares on noise: 'large' by size, 'colour' by word, 'odd' by nothing that can be seen."""
+    directory = tmp_path_factory.mktemp("toy") / "set"
+    stream = np.random.RandomState(0)
+    about = {"name": "toy", "source": "drawn", "licence": "CC0", "how": ""}
+    about["framing"] = {"crop": 1.0, "size": 32, "channels": 3}
+    names = ("large", "colour", "odd", "same")
+    with training_set.writing(directory, 32, 3, about, names) as writer:
+        for i in range(500):
+            large, colour = i % 2, ("red", "blue")[i // 2 % 2]
+            image = stream.randint(90, 166, (32, 32, 3)).astype(np.uint8)
+            half = (4, 10)[large]
+            image[16 - half : 16 + half, 16 - half : 16 + half] = COLOURS[colour]
+            known = {"large": large, "colour": colour, "odd": stream.randint(2), "same": 1}
+            writer.add(image, f"{i}.png", known, held_out=i >= 400)
+    return directory
+
+
+@pytest.fixture(scope="module", params=attributes.ARCHITECTURES)
+def trained(request, toy_set):
+    return attribute_training.train(training_set.load(toy_set), request.param, epochs=4)
+
+
+@pytest.fixture
+def model(make_checkpoint, toy_set):
+    """A checkpoint that says it was trained on the toy set; the images travel with it."""
+    directory = make_checkpoint()
+    found = checkpoint.read_card(directory)
+    found["training_set"] = training_set.read_card(toy_set)
+    files.write_json(directory / "model.json", found)
+    return directory
+
+
+def test_columns_become_yes_or_no(toy_set):
+    names, labels, unseen = attribute_training.concepts(training_set.load(toy_set))
+    assert names == ["large", "colour: blue", "colour: red", "odd"]  # "same" tells nothing
+    assert labels.shape == (400, 4)
+    assert unseen.shape == (100, 4)
+    np.testing.assert_array_equal(labels[:4, :3], [[0, 0, 1], [1, 0, 1], [0, 1, 0], [1, 1, 0]])
+
+
+def test_a_set_without_labels_is_refused(make_set):
+    whole = training_set.load(make_set(n=40, held_out=4))
+    with pytest.raises(InputError, match="no labels to learn from"):
+        attribute_training.train(whole)
+
+
+def test_a_set_without_held_out_images_is_refused(make_set):
+    with pytest.raises(InputError, match="--held-out"):
+        attribute_training.train(training_set.load(make_set(n=40)))
+
+
+def test_it_learns_what_can_be_seen_and_says_what_cannot(trained):
+    rows = {row["name"]: row for row in trained.about["attributes"]}
+    for name in ("large", "colour: blue", "colour: red"):
+        assert rows[name]["balanced_accuracy"] > 0.95
+        assert rows[name]["n"] == 100
+        assert rows[name]["positives"] == 50
+    assert rows["odd"]["balanced_accuracy"] < 0.7
+    assert trained.names == list(rows)
+    assert trained.recognised == ["large", "colour: blue", "colour: red"]
+
+
+def test_it_learns_the_labels_and_not_their_order(toy_set, trained):
+    whole = training_set.load(toy_set)
+    p = trained.predict(whole.held_out)
+    assert p.dtype == np.float32
+    assert p.shape == (100, 4)
+    assert ((p >= 0) & (p <= 1)).all()
+    assert ((p[:, 0] > 0.5) == whole.held_out_attributes["large"]).mean() > 0.95
+
+
+def test_a_prediction_does_not_depend_on_its_batch(toy_set, trained):
+    images = training_set.load(toy_set).held_out[:70]
+    one_by_one = np.concatenate([trained.predict(images[i : i + 1]) for i in range(5)])
+    np.testing.assert_allclose(trained.predict(images)[:5], one_by_one, atol=1e-5)
+    assert trained.predict(images[:0]).shape == (0, 4)
+
+
+def test_the_same_seed_trains_the_same_classifier(toy_set):
+    whole = training_set.load(toy_set)
+    state = torch.get_rng_state()
+    found = [attribute_training.train(whole, epochs=1, seed=s) for s in (0, 0, 1)]
+    first, same, other = (c.logits(whole.held_out[:8]) for c in found)
+    np.testing.assert_array_equal(first, same)
+    assert not np.array_equal(first, other)
+    assert torch.equal(state, torch.get_rng_state())
+
+
+@pytest.mark.parametrize(
+    "images",
+    [
+        np.zeros((2, 32, 32, 1), np.uint8),
+        np.zeros((2, 32, 32, 3), np.float32),
+        np.zeros((32, 32, 3), np.uint8),
+    ],
+)
+def test_pictures_of_another_kind_are_refused(trained, images):
+    with pytest.raises(InputError, match=r"needs uint8 images \(N, H, W, 3\)"):
+        trained.predict(images)
+
+
+def test_calibration_mends_logits_that_are_too_sure():
+    stream = np.random.RandomState(0)
+    true = stream.standard_normal((20_000, 2)) * 1.5 + [0, -1]
+    labels = (stream.uniform(size=true.shape) < attributes.sigmoid(true)).astype(np.float32)
+    logits = true * [4, 0.5] + [1, 0]
+    scale, offset = attribute_training.platt(logits[:10_000], labels[:10_000])
+    np.testing.assert_allclose(scale, [0.25, 2], rtol=0.1)
+    before, after = (
+        attribute_training.calibration_error(attributes.sigmoid(x[10_000:]), labels[10_000:])
+        for x in (logits, logits * scale + offset)
+    )
+    assert after < 0.02 < before
+
+
+def test_calibration_of_an_attribute_nobody_has_stays_finite():
+    scale, offset = attribute_training.platt(np.random.randn(50, 1), np.zeros((50, 1)))
+    assert np.isfinite([scale, offset]).all()
+
+
+def test_the_calibration_error_of_what_is_exactly_so():
+    p = np.repeat([0.05, 0.25], 100)[:, None]
+    y = np.concatenate([np.arange(100) < 5, np.arange(100) < 25])[:, None].astype(float)
+    assert attribute_training.calibration_error(p, y) == pytest.approx(0, abs=1e-12)
+    assert attribute_training.calibration_error(1 - p, 1 - y) == pytest.approx(0, abs=1e-12)
+    assert attribute_training.calibration_error(p, 1 - y) == pytest.approx(0.7)
+
+
+def test_accuracy_is_balanced_and_small_numbers_do_not_count():
+    labels = (np.arange(1000) < 100).astype(np.float32)[:, None]
+    row = attribute_training.measure(["rare"], np.zeros((1000, 1)), labels)[0]
+    assert row["accuracy"] == pytest.approx(0.9)
+    assert row["balanced_accuracy"] == pytest.approx(0.5)
+    assert not row["recognised"]
+    few = (np.arange(1000) < attributes.LEAST_IMAGES - 1).astype(np.float32)[:, None]
+    assert not attribute_training.measure(["few"], few, few)[0]["recognised"]
+    assert attribute_training.measure(["enough"], labels, labels)[0]["recognised"]
+    none = attribute_training.measure(["none"], few * 0, few * 0)[0]
+    assert none["balanced_accuracy"] is None
+    assert not none["recognised"]
+
+
+def test_what_was_saved_is_loaded(model, toy_set, trained):
+    attributes.save(model, trained)
+    found = attributes.load(model)
+    images = training_set.load(toy_set).held_out[:16]
+    np.testing.assert_array_equal(found.predict(images), trained.predict(images))
+    assert found.names == trained.names
+    assert found.recognised == trained.recognised
+    assert len(found.hash) == 12
+    assert (model / "attributes.safetensors").stat().st_size < 1_500_000
+    with pytest.raises(InputError, match="--second makes it"):
+        attributes.load(model, second=True)
+
+
+def test_it_stays_when_the_generator_is_saved_again(model, trained):
+    attributes.save(model, trained)
+    loaded = checkpoint.load(model)
+    before = attributes.load(model).hash
+    about = {k: v for k, v in loaded.card.items() if k not in ("format", "files")}
+    checkpoint.save(model, loaded.generator, loaded.discriminator, about)
+    assert attributes.load(model).hash == before
+
+
+def test_one_of_another_training_set_is_refused(model, trained):
+    attributes.save(model, trained)
+    found = checkpoint.read_card(model)
+    found["training_set"]["fingerprint"] = "0" * 64
+    files.write_json(model / "model.json", found)
+    with pytest.raises(InputError, match="trained on other images"):
+        attributes.load(model)
+    assert "trained on other images" in attributes.card_section(model)
+
+
+@pytest.mark.parametrize("place", [20, -1, "balanced_accuracy", None])
+def test_a_damaged_file_is_refused(model, trained, place):
+    attributes.save(model, trained)
+    path = model / "attributes.safetensors"
+    data = bytearray(path.read_bytes())
+    if place is None:
+        data = data[: len(data) // 2]
+    else:
+        data[data.index(place.encode()) if isinstance(place, str) else place] ^= 1
+    path.write_bytes(data)
+    with pytest.raises(InputError, match=r"attributes.safetensors is damaged; python -m gan_core"):
+        attributes.load(model)
+
+
+def test_a_missing_file_says_what_to_do(model):
+    with pytest.raises(InputError, match="is missing; python -m gan_core attributes"):
+        attributes.load(model)
+    assert attributes.card_section(model) == ""
+
+
+def test_labels_from_a_table(toy_set, tmp_path):
+    whole = training_set.load(toy_set)
+    table = tmp_path / "labels.csv"
+    rows = [f"{i}.png,{int(i % 2)},{i % 3}" for i in range(500)]
+    table.write_text("\n".join(["file,even,third", *rows]))
+    found = attribute_training.labelled(whole, table)
+    assert set(found.attributes) == {"even", "third"}
+    np.testing.assert_array_equal(found.attributes["even"], np.arange(400) % 2)
+    np.testing.assert_array_equal(found.held_out_attributes["even"], np.arange(400, 500) % 2)
+    table.write_text("\n".join(["file,even,third", *rows[:-1]]))
+    with pytest.raises(InputError, match=r"has no row for 499\.png"):
+        attribute_training.labelled(whole, table)
+
+
+def test_the_verb_writes_measures_and_prints(model, toy_set, capsys, monkeypatch):
+    written = []
+    monkeypatch.setattr(card, "write", written.append)  # a toy's card is not whole
+    command = ["attributes", str(model), "--data", str(toy_set), "--epochs", "2", "--json"]
+    assert main(command) == 0
+    told = json.loads(capsys.readouterr().out.splitlines()[-1])
+    assert told["epochs"] == 2
+    assert told["attributes"] == attributes.load(model).about["attributes"]
+    section = attributes.card_section(model)
+    for row in told["attributes"]:
+        assert f"| {row['name']} | {row['positives']} of 100 | {row['accuracy']:.3f}" in section
+    assert "not recognised well enough" in section
+    assert main([*command[:-1], "--second", "--seed", "1"]) == 0
+    second = attributes.load(model, second=True)
+    assert second.about["architecture"] != attributes.load(model).about["architecture"]
+    assert [str(path) for path in written] == [str(model)] * 2
+
+
+def test_bad_options_are_refused_in_a_sentence(model, toy_set, capsys):
+    data = ["--data", str(toy_set)]
+    assert main(["attributes", str(model), *data, "--epochs", "0"]) == 2
+    assert "epochs is 0" in capsys.readouterr().err
+    assert main(["attributes", str(model), *data, "--labels", "none.csv"]) == 2
+    assert "cannot be read" in capsys.readouterr().err
+    assert main(["evaluate", str(model), "--arithmetic", "--psi", "0.5"]) == 2
+    assert "--psi does not go with" in capsys.readouterr().err
+    assert main(["evaluate", str(model), "--arithmetic"]) == 2
+    assert "attributes.safetensors is missing" in capsys.readouterr().err
