@@ -14,6 +14,8 @@ VIEWS = {
     "browse-{}.png": "?model={}",
     "latents-{}.png": "latents?model={}&start=7",
     "pad-{}.png": "latents?model={}&way=pad&corners=0,7,11,15",
+    "arithmetic-avatars.png": "arithmetic?model={}&a=1092,1237,1954,231,736,209,1957,103"
+    "&b=1505,1819,1082,652,965,1217,431,1585&c=1021,478,1080,499,1593,49,482,1786",
     "neighbours-avatars.png": "neighbours?model={}&of=7",
     "interpolate-{}.png": "interpolate?model={}&keys=0,7,11,15",
 }
