@@ -188,3 +188,133 @@ def test_paths_need_two_keyframes_and_a_known_mode():
             latent.path(too_few, 5)
     with pytest.raises(InputError, match="'cubic'"):
         latent.path(keys, 5, "cubic")
+
+
+CORNERS = [(0, 0), (1, 0), (0, 1), (1, 1)]
+
+
+@pytest.mark.parametrize("mode", latent.MODES)
+def test_a_plane_passes_its_corners_in_reading_order(mode):
+    corners = Prior("normal", 16).sample(4)
+    z = latent.plane(corners, CORNERS, mode)
+    assert z.shape == (4, 16)
+    assert z.dtype == np.float32
+    assert np.allclose(z, corners, atol=1e-6)
+    assert mode == "slerp" or np.array_equal(z, corners)
+
+
+@pytest.mark.parametrize("mode", latent.MODES)
+@pytest.mark.parametrize(
+    ("first", "second", "edge"),
+    [
+        (0, 1, lambda t: (t, 0)),
+        (2, 3, lambda t: (t, 1)),
+        (0, 2, lambda t: (0, t)),
+        (1, 3, lambda t: (1, t)),
+    ],
+    ids=["upper", "lower", "left", "right"],
+)
+def test_the_edges_of_a_plane_are_paths_between_corners(mode, first, second, edge):
+    corners = Prior("normal", 16).sample(4)
+    t = np.linspace(0, 1, 7)
+    z = latent.plane(corners, [edge(u) for u in t], mode)
+    expected = getattr(latent, mode)(corners[first], corners[second], t)
+    assert np.allclose(z, expected, atol=1e-6)
+
+
+def test_inside_a_plane_it_goes_from_the_upper_edge_to_the_lower():
+    corners = Prior("normal", 16).sample(4)
+    upper, lower = latent.slerp(*corners[:2], 0.3), latent.slerp(*corners[2:], 0.3)
+    expected = latent.slerp(upper, lower, 0.8)
+    assert np.allclose(latent.plane(corners, [(0.3, 0.8)])[0], expected, atol=1e-6)
+
+
+def test_a_straight_plane_is_bilinear():
+    corners = np.float32([[0, 0], [4, 0], [0, 8], [4, 8]])
+    z = latent.plane(corners, [(0.25, 0.5), (0.5, 0.25), (1, 0.75)], "lerp")
+    assert z.tolist() == [[1, 4], [2, 2], [4, 6]]
+
+
+def test_a_plane_at_no_places_is_empty():
+    assert latent.plane(np.zeros((4, 3)), np.empty((0, 2))).shape == (0, 3)
+
+
+@pytest.mark.parametrize("n", [0, 1, 2, 3, 5])
+def test_a_plane_needs_four_corners(n):
+    with pytest.raises(InputError, match=f"four corners; these are {n}"):
+        latent.plane(np.ones((n, 3)), [(0.5, 0.5)])
+
+
+def test_four_numbers_are_no_corners():
+    with pytest.raises(InputError, match="four corners"):
+        latent.plane(np.ones(4), [(0.5, 0.5)])
+
+
+@pytest.mark.parametrize("mode", ["both", "cubic", "", None])
+def test_a_plane_needs_a_known_mode(mode):
+    with pytest.raises(InputError, match="slerp, lerp"):
+        latent.plane(np.ones((4, 3)), [(0.5, 0.5)], mode)
+
+
+def test_combine_adds_weighted_vectors_to_the_origin():
+    vectors = [[1, 0, 2], [0, 1, -1]]
+    weights = [[0, 0], [1, 0], [2, -3], [0.5, 0.25]]
+    z = latent.combine(vectors, weights)
+    assert z.dtype == np.float32
+    assert z.tolist() == [[0, 0, 0], [1, 0, 2], [2, -3, 7], [0.5, 0.25, 0.75]]
+    moved = latent.combine(vectors, weights, origin=np.float32([10, 20, 30]))
+    assert np.array_equal(moved, z + np.float32([10, 20, 30]))
+
+
+@pytest.mark.parametrize("norm", [0.0, 1.0, 7.5])
+def test_combine_brings_every_sum_to_the_norm(norm):
+    vectors = Prior("normal", 20).sample(3)
+    weights = np.random.RandomState(4).standard_normal((6, 3))
+    z, free = latent.combine(vectors, weights, norm=norm), latent.combine(vectors, weights)
+    lengths = np.linalg.norm(free, axis=1, keepdims=True)
+    assert np.allclose(np.linalg.norm(z, axis=1), norm, rtol=1e-6)
+    assert np.allclose(z, norm * free / lengths, atol=1e-6)
+    assert lengths.std() > 0.1
+
+
+def test_the_norm_counts_from_zero_and_not_from_the_origin():
+    z = latent.combine([[0, 1]], [[4]], origin=[3, 0], norm=10.0)
+    assert np.allclose(z, [[6, 8]])
+
+
+def test_a_sum_of_length_zero_stays():
+    z = latent.combine([[1, 2], [1, 2]], [[1, -1], [1, 1]], norm=np.sqrt(5))
+    assert np.allclose(z, [[0, 0], [1, 2]])
+
+
+@pytest.mark.parametrize("norm", [None, 3.0])
+def test_combine_does_not_depend_on_the_order_or_on_what_weighs_nothing(norm):
+    vectors = Prior("normal", 12).sample(4)
+    weights = np.array([[0.5, -1.25, 0.0, 2.0]])
+    z = latent.combine(vectors, weights, norm=norm)
+    order = [2, 0, 3, 1]
+    assert np.allclose(latent.combine(vectors[order], weights[:, order], norm=norm), z, atol=1e-6)
+    left = [0, 1, 3]
+    assert np.allclose(latent.combine(vectors[left], weights[:, left], norm=norm), z, atol=1e-6)
+    other = vectors.copy()
+    other[2] = 1e6
+    assert np.allclose(latent.combine(other, weights, norm=norm), z, atol=1e-6)
+
+
+@pytest.mark.parametrize("norm", [None, 3.0])
+def test_other_signs_of_vector_and_weight_are_the_same_and_of_one_the_opposite(norm):
+    vectors = Prior("normal", 12).sample(2)
+    weights = np.array([[0.5, -1.25]])
+    z = latent.combine(vectors, weights, norm=norm)
+    assert np.array_equal(latent.combine(-vectors, -weights, norm=norm), z)
+    assert np.array_equal(latent.combine(vectors, -weights, norm=norm), -z)
+    flipped = vectors * np.float32([[1], [-1]])
+    assert np.array_equal(latent.combine(flipped, weights * [[1, -1]], norm=norm), z)
+
+
+def test_combine_of_several_rows_is_row_by_row():
+    vectors = Prior("normal", 12).sample(3)
+    weights = np.random.RandomState(4).standard_normal((5, 3))
+    z = latent.combine(vectors, weights, origin=vectors[0], norm=2.0)
+    for row, single in zip(z, weights, strict=True):
+        assert np.allclose(row, latent.combine(vectors, [single], vectors[0], 2.0)[0], atol=1e-6)
