@@ -296,7 +296,6 @@ def test_leftovers_of_a_killed_run_are_cleared_away(data, tmp_path):
         ("batch", 16),
         ("objective", "minimax"),
         ("smoothing", 0.1),
-        ("cooldown", 0.5),
         ("norm", "none"),
         ("augment", ""),
         ("prior", "uniform"),
