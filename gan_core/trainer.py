@@ -44,7 +44,7 @@ def train(
     run,  # directory for the run's state, log and sample grids
     *,
     # The networks.
-    architecture="dcgan",  # family: dcgan or residual, see gan_core/networks
+    architecture="dcgan",  # family: dcgan, resize or residual, see gan_core/networks
     nz=100,  # coordinates of z
     ngf=64,  # channels of G before its last layer
     ndf=64,  # channels of D after its first layer

@@ -9,7 +9,7 @@ from gan_core.errors import InputError
 from gan_core.networks import residual
 
 SIZES = (28, 32, 64, 128, 256)
-FAMILIES = ("dcgan", "residual")
+FAMILIES = ("dcgan", "resize", "residual")
 ALONE = [("dcgan", "none"), ("dcgan", "spectral"), ("residual", "none")]  # without batch norm in D
 NORMALISING = (nn.modules.batchnorm._NormBase, nn.LayerNorm, nn.GroupNorm, nn.LocalResponseNorm)
 
@@ -315,3 +315,20 @@ def test_every_parameter_of_the_residual_family_takes_part(size):
     for network in players:
         for name, parameter in network.named_parameters():
             assert parameter.grad.abs().max() > 0, name
+
+
+def test_an_even_map_stays_even_in_a_generator_that_resizes():
+    generator, _ = build(64, name="resize")
+    generator.eval().layers[0] = nn.Identity()  # maps in place of latents
+    with torch.no_grad():
+        image = generator.layers(torch.randn(1, 16, 1, 1).expand(1, 16, 4, 4).contiguous())
+    inside = image[:, :, 31:33, 31:33]  # away from the edges, whose zeros reach inwards
+    assert torch.allclose(inside, inside[:, :, :1, :1].expand_as(inside), atol=1e-6)
+
+
+def test_a_generator_that_resizes_has_no_strides():
+    generator, discriminator = build(64, name="resize")
+    first, *others = [m for m in kinds(generator) if isinstance(m, nn.Conv2d | nn.ConvTranspose2d)]
+    assert isinstance(first, nn.ConvTranspose2d)
+    assert [(type(m), m.kernel_size, m.stride) for m in others] == [(nn.Conv2d, (3, 3), (1, 1))] * 4
+    assert str(discriminator) == str(build(64)[1])

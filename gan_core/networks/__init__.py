@@ -6,9 +6,9 @@ being the usual one, and `weights`, how many weights both have.
 """
 
 from gan_core.errors import InputError
-from gan_core.networks import dcgan, residual
+from gan_core.networks import dcgan, residual, resize
 
-FAMILIES = {"dcgan": dcgan, "residual": residual}
+FAMILIES = {"dcgan": dcgan, "residual": residual, "resize": resize}
 MAX_WEIGHTS = 500_000_000  # of both networks; 2 GB
 
 
