@@ -4,14 +4,18 @@ The distance is the cosine one, 1 − cos of the angle between two feature vecto
 same direction to 2 for opposite ones. Every vector is compared, so nothing is missed.
 """
 
+from dataclasses import replace
+
 import numpy as np
 import torch
 
 from gan_core import checkpoint
 from gan_core import features as networks
 from gan_core.errors import InputError
+from gan_core.steps import along
 
 BLOCK = 256  # rows worked on at once: a table of 200,000 columns is 200 MB
+CHUNK = 256  # images between two words on how far it is; a multiple of any usual batch
 MARGIN = 1e-5  # by which a cosine of unit vectors in float32 may be off, with room to spare
 
 
@@ -88,6 +92,20 @@ def unit(features):
     return found
 
 
+def told(network, words, progress):
+    """Features that tell how far they have come; see `steps.along` for words and progress."""
+
+    def extract(images, **options):
+        starts = range(0, len(images), CHUNK)
+        parts = [
+            network.extract(np.asarray(images[start : start + CHUNK]), **options)
+            for start in along(starts, f"{network.name}: {words}", progress)
+        ]
+        return np.concatenate(parts) if parts else network.extract(np.asarray(images), **options)
+
+    return replace(network, extract=extract)
+
+
 def discriminator_features(model):
     """A Model's discriminator, up to its last layer, as gan_core.features.Features.
 
@@ -104,14 +122,15 @@ def discriminator_features(model):
             raise InputError(
                 f"D of {model.name} takes uint8 images of {' × '.join(map(str, shape[1:]))}."
             )
-        with torch.inference_mode(), model.lock:
-            parts = [
-                model.discriminator.features(
-                    checkpoint.to_float(torch.tensor(np.asarray(images[start : start + batch])))
-                ).float()
-                for start in range(0, len(images), batch)
-            ]
+        starts = range(0, len(images), batch)
+        parts = [look(np.asarray(images[start : start + batch])) for start in starts]
         return torch.cat(parts).numpy() if parts else np.empty((0, size), np.float32)
+
+    # The lock is that of all drawing: held for a batch, so that nobody waits for a whole set.
+    @torch.inference_mode()
+    def look(images):
+        with model.lock:
+            return model.discriminator.features(checkpoint.to_float(torch.tensor(images))).float()
 
     size = 0
     size = extract(np.zeros(shape, np.uint8)).shape[1]

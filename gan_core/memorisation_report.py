@@ -12,7 +12,6 @@ from json import dumps
 from pathlib import Path
 
 import numpy as np
-from tqdm import tqdm
 
 from gan_core import (
     checkpoint,
@@ -24,8 +23,14 @@ from gan_core import (
     kept_index,
     latent,
     memorisation,
+    training_set,
 )
 from gan_core.errors import InputError
+from gan_core.steps import along
+
+FORMAT = 1
+# What is kept beside a model: the report on its samples, and that on the control.
+FILES = {"": "memorisation.json", "held-out": "memorisation-held-out.json"}
 
 CELLS = 10  # of C_T, at most
 IN_A_CELL = 100  # held-out images there should be for each
@@ -35,6 +40,7 @@ NEAR = 8.0  # grey levels, root mean square, up to which two training images are
 LEFT_OUT = 10_000  # training images whose nearest other one is sought
 COVERED = 5000  # images a side for precision and recall
 AT_ONCE = 256
+BINS = 60  # of a histogram
 CAVEATS = (
     "A small distance is evidence of copying only where distances of held-out images are larger; "
     "a blurred or average sample is near to many images without being a copy of one.",
@@ -63,6 +69,7 @@ def memorise(
     control="",  # held-out: real images in place of samples, to see what innocent looks like
     out="",  # write the report to this file too, ending in .json
     json=False,  # print the report as one JSON object on the last line
+    discard=False,  # do not keep the report beside the model, where the app shows it
 ):
     """Report whether a model's samples are copies of its training images, with controls."""
     if Path(out).suffix not in ("", ".json"):
@@ -75,10 +82,53 @@ def memorise(
         print(f"gan_core: {sentence}", file=sys.stderr)
     if out:
         files.write_json(out, result)
+    if not discard:
+        keep(loaded, result)
     print(table(result))
     if json:
         print(dumps(result, ensure_ascii=False))
     return result
+
+
+def keep(model, result, cache=False):
+    """Write a report beside its model, or into the cache, where `kept` finds it.
+
+    Raises InputError when the checkpoint holds other weights by now.
+    """
+    path = place(model, result["control"], cache)
+    if not cache:
+        card = checkpoint.read_card(model.directory)
+        if card["files"]["generator.safetensors"][:12] != result["model"]:
+            raise InputError(f"{model.directory} changed while it was measured; measure it again.")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        files.write_json(path, result)
+    except OSError as error:
+        raise InputError(f"{path} cannot be written ({error.strerror}).") from None
+
+
+def place(model, control="", cache=False):
+    """The file of a model's report: beside the model, or in the cache by its weights' hash."""
+    if not cache:
+        return model.directory / FILES[control]
+    weights = model.card["files"]["generator.safetensors"][:32]
+    return training_set.cache_directory() / "memorisation" / f"{weights}-{FILES[control]}"
+
+
+def kept(model, control=""):
+    """The report kept of a Model's own weights, beside it or in the cache; None when there is none.
+
+    Of both the one with more samples. Raises InputError when a file is damaged.
+    """
+    found = []
+    for path in (place(model, control), place(model, control, cache=True)):
+        if path.exists():
+            result = files.read_json(path, "a report on memorisation")
+            if result.get("format") != FORMAT or not isinstance(result.get("spaces"), dict):
+                raise InputError(f"{path} is not a report of format {FORMAT}; measure it again.")
+            if result.get("model") == model.hash:
+                found.append(result)
+    return max(found, key=lambda result: result["n"], default=None)
 
 
 def report(
@@ -96,8 +146,9 @@ def report(
     """The report as a dict of plain JSON types.
 
     model: Model. reference: its TrainingSet. With control "held-out" every second held-out image
-    stands for a sample and only the others are held out. Returns name, model, training_set, n,
-    seed, psi, k, control, spaces {name: see `measure`}, missing {name: sentence}, caveats.
+    stands for a sample and only the others are held out. progress: as for `steps.along`. Returns
+    format, name, model, training_set, n, seed, psi, k, control, spaces {name: see `measure`},
+    missing {name: sentence}, caveats.
     Raises InputError for unknown spaces or controls, or too few images.
     """
     if control not in ("", "held-out"):
@@ -125,10 +176,11 @@ def report(
                 raise
             missing[name] = str(error)
             continue
-        found[name] = measure(space, ids, reference.files, k, progress)
+        found[name] = measure(space, ids, reference.files, k, progress, name)
     if not found:
         raise InputError(" ".join(missing.values()))
     return {
+        "format": FORMAT,
         "name": model.name,
         "model": model.hash,
         "training_set": reference.fingerprint,
@@ -150,7 +202,7 @@ def draw(model, n, seed, psi, progress):
     """n samples, uint8 (n, H, W, C), of the seeds from `seed` on."""
     model.prior.sample(0, seed + n)  # raises for seeds that do not fit, before the work starts
     parts = []
-    for start in tqdm(range(0, n, AT_ONCE), "samples", disable=not progress, leave=False):
+    for start in along(range(0, n, AT_ONCE), f"Drawing {n:,} samples", progress):
         z = model.prior.sample(min(AT_ONCE, n - start), seed + start)
         parts.append(model.generate(latent.truncate(z, psi)))
     return np.concatenate(parts)
@@ -192,12 +244,12 @@ def pixels(model, reference, samples, unseen, progress):
 
 def of_network(network, reference, samples, unseen, progress):
     """The Space of a network's features, by the cosine distance."""
-    words = f"{network.name}: real images" if progress else None
-    training, unseen = (
-        features.cached(network, part, progress=words) for part in (reference.images, unseen)
-    )
-    words = f"{network.name}: samples" if progress else None
-    samples = network.extract(samples, progress=words)
+    real = feature_index.told(network, "real images", progress)
+    training, unseen = (features.cached(real, part) for part in (reference.images, unseen))
+    drawn = feature_index.told(network, "samples", progress)
+    # Those of a usual number of samples serve the app again.
+    extract = features.cached if len(samples) <= LEFT_OUT else lambda n, images: n.extract(images)
+    samples = extract(drawn, samples)
     index = feature_index.FeatureIndex(training)
 
     def search(rows, k, exclude=None):
@@ -216,20 +268,25 @@ SPACES = {
 }
 
 
-def measure(space, ids, names, k, progress=False):
+def measure(space, ids, names, k, progress=False, called=""):
     """What is told of one Space: a dict of plain JSON types.
 
-    unit: of distances. distances {samples, held-out, training: quantiles}. auth_pct {samples,
-    held-out: [AuthPct, low, high]}. c_t, farther and their intervals. precision, recall: [share,
-    low, high], None in pixels. suspicious: samples, each with id (its seed, or its number among the
-    held-out images), distance, percentiles, ratio, authentic and neighbours. near_duplicates.
+    unit: of distances. histogram: see there. distances {samples, held-out, training: quantiles}.
+    auth_pct {samples, held-out: [AuthPct, low, high]}. c_t, farther and their intervals. precision,
+    recall: [share, low, high], None in pixels. suspicious: samples, each with id (its seed, or its
+    number among the held-out images), distance, percentiles, ratio, authentic and neighbours.
+    near_duplicates.
     """
     count = len(space.training)
-    near, which, mirrored = search_all(space.search, space.samples, k, None, progress)
-    unseen, unseen_which, _ = search_all(space.search, space.unseen, 1, None, progress)
+
+    def search(what, rows, k, exclude=None):
+        return search_all(space.search, rows, k, exclude, f"Nearest in {called}: {what}", progress)
+
+    near, which, mirrored = search("samples", space.samples, k)
+    unseen, unseen_which, _ = search("held-out images", space.unseen, 1)
     some = np.random.RandomState(0).permutation(count)[:LEFT_OUT]
     needed = np.unique(np.concatenate([some, which[:, 0], unseen_which[:, 0]]))
-    others, other_which, _ = search_all(space.search, space.training[needed], 1, needed, progress)
+    others, other_which, _ = search("training images", space.training[needed], 1, needed)
     own, own_which = np.full(count, np.nan), np.full(count, -1)
     own[needed], own_which[needed] = others[:, 0], other_which[:, 0]
     d, d_unseen, d_training = near[:, 0], unseen[:, 0], own[some]
@@ -245,6 +302,7 @@ def measure(space, ids, names, k, progress=False):
             "held-out": memorisation.quantiles(d_unseen),
             "training": memorisation.quantiles(d_training),
         },
+        "histogram": histogram({"samples": d, "held-out": d_unseen, "training": d_training}),
         "auth_pct": {
             name: [100 * x for x in memorisation.proportion(memorisation.authentic(*pair))]
             for name, pair in {
@@ -289,10 +347,24 @@ def measure(space, ids, names, k, progress=False):
     return result
 
 
-def search_all(search, rows, k, exclude, progress):
-    """`search` in parts, with a bar: (distances, indices, mirrored or None)."""
+def histogram(kinds):
+    """{"edges": BINS + 1 floats, kind: BINS counts} of distances; the last bin holds all beyond.
+
+    kinds: {kind: float (n,)}. The edges go from 0 to where all but one in 200 of each kind lie.
+    """
+    ends = [float(np.quantile(values, 0.995)) for values in kinds.values() if len(values)]
+    edges = np.linspace(0, max(ends) or 1.0, BINS + 1)
+    counts = {
+        kind: np.histogram(np.clip(values, 0, edges[-1]), edges)[0].tolist()
+        for kind, values in kinds.items()
+    }
+    return {"edges": edges.tolist(), **counts}
+
+
+def search_all(search, rows, k, exclude, words, progress):
+    """`search` in parts, telling how far it is: (distances, indices, mirrored or None)."""
     parts = []
-    for start in tqdm(range(0, len(rows), AT_ONCE), "nearest", disable=not progress, leave=False):
+    for start in along(range(0, len(rows), AT_ONCE), words, progress):
         part = slice(start, start + AT_ONCE)
         parts.append(search(rows[part], k, None if exclude is None else exclude[part]))
     if not parts:
