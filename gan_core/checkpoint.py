@@ -13,6 +13,7 @@ Weights are safetensors and the description is JSON: nothing is ever unpickled.
 import hashlib
 import threading
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 
 import numpy as np
@@ -20,7 +21,7 @@ import torch
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 
-from gan_core import files, latent, networks, training_set
+from gan_core import files, folding, latent, networks, training_set
 from gan_core.errors import InputError
 
 FORMAT = 1
@@ -105,10 +106,17 @@ class Model:
             raise InputError(f"{where} does not hold the images that {self.name} was trained on.")
         return found
 
+    @cached_property
+    def _drawer(self):
+        """The generator as it draws quickest on a CPU: folded, with channels last."""
+        if not any(isinstance(m, torch.nn.BatchNorm2d) for m in self.generator.modules()):
+            return self.generator
+        return folding.fold(self.generator).to(memory_format=torch.channels_last)
+
     @torch.inference_mode()
     def _generate(self, z):
         with self.lock:
-            return self.generator(z)
+            return self._drawer(z)
 
     @torch.inference_mode()
     def _judge(self, images):
