@@ -107,6 +107,8 @@ def serve(address, port):
     """Run the app of server.py in this process, through Streamlit's command line."""
     # Threads that wait for each other should sleep: spinning takes the core from the other one.
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+    # One core is left to the browser, which paints while the next pictures are drawn.
+    os.environ.setdefault("OMP_NUM_THREADS", str(max(1, min((os.cpu_count() or 1) - 1, 8))))
     # The server ends in its own time and then passes on what ended it: no error, no traceback.
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: sys.exit(0))
