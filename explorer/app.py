@@ -13,7 +13,7 @@ if ROOT not in sys.path:
 
 from explorer import detail, session, tray_panel  # noqa: E402
 from explorer.panels import guarded  # noqa: E402
-from explorer.views import arithmetic, browse, card, interpolate, latents, neighbours  # noqa: E402
+from explorer.views import arithmetic, browse, card, interpolate, latents, neighbours, report  # noqa: E402
 
 # Pictures begin higher up than Streamlit's own margin lets them, and never outgrow a phone.
 STYLE = """<style>
@@ -36,7 +36,12 @@ def main():
         partial(arithmetic.page, card_page), title="Arithmetic", url_path="arithmetic"
     )
     neighbours_page = st.Page(
-        partial(neighbours.page, card_page), title="Neighbours", url_path="neighbours"
+        lambda: neighbours.page(card_page, report_page), title="Neighbours", url_path="neighbours"
+    )
+    report_page = st.Page(
+        lambda: report.page(card_page, neighbours_page),
+        title="Memorisation",
+        url_path="memorisation",
     )
     # Streamlit's first page has no path of its own, but a link to Browse should name it.
     root = st.Page(str, title="Start", url_path="start", default=True, visibility="hidden")
@@ -48,6 +53,7 @@ def main():
             interpolate_page,
             arithmetic_page,
             neighbours_page,
+            report_page,
             card_page,
         ],
         position="top",

@@ -1,14 +1,27 @@
-"""A model's training images, and what is nearest to a picture among them; made once, shared."""
+"""A model's training images and samples, and what is nearest to a picture among them; shared."""
 
+import hashlib
+import io
 import os
-import threading
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import streamlit as st
+from PIL import Image
 
-from gan_core import feature_index, features, kept_index, memorisation, training_set
+from explorer import jobs, models, renderer
+from gan_core import (
+    feature_index,
+    features,
+    kept_index,
+    memorisation,
+    memorisation_report,
+    sample_set,
+    sources,
+    training_set,
+)
+from gan_core import neighbours as exact
 from gan_core.errors import InputError
 
 # Folders of packed training sets, handed on by `python -m explorer --data`, separated as in PATH.
@@ -18,22 +31,16 @@ SPACES = {
     "discriminator": "D’s features",
     "effnet": "EfficientNet’s",
 }
-REFERENCES = 500  # real images of each kind that a sample's distance is compared with
+REFERENCES = 500  # real images of each kind that a distance is compared with
+SAMPLES = 10_000  # among which a training image's nearest ones are sought
+NEAR = memorisation_report.NEAR  # levels up to which two training images are near-duplicates
+# Uploads. By content, not by name: these kinds alone, since Pillow reads some that start programs.
+KINDS = ("PNG", "JPEG", "WEBP", "GIF", "BMP", "TIFF")
+MAX_BYTES = 5 * 2**20
+MAX_PIXELS = 25_000_000
 
-_lock = threading.Lock()
 
-
-@dataclass(frozen=True)
-class Found:
-    """The k nearest training images of one picture in one space, nearest first.
-
-    distances: float (k,); in pixels the root mean square difference in levels of 256, in features
-    the cosine distance. indices: int (k,). mirrored: bool (k,), the mirror image is what is near.
-    """
-
-    distances: np.ndarray
-    indices: np.ndarray
-    mirrored: np.ndarray
+# Training images.
 
 
 def training_images(model):
@@ -41,13 +48,16 @@ def training_images(model):
 
     Raises InputError with how to get the images when they are in neither.
     """
-    if (model.directory / "training_set" / "set.json").exists():
-        return _load(str(model.directory), "")
     wanted = model.card["training_set"].get("fingerprint")
+    if (model.directory / "training_set" / "set.json").exists():
+        unpacked = training_set.cache_directory() / str(wanted)[:32]
+        packed = model.directory / "training_set"
+        arrays = packed if (packed / "images.npy").exists() else unpacked
+        return _load(str(model.directory), "", stamp(arrays))
     for folder in given():
         try:
             if training_set.read_card(folder)["fingerprint"] == wanted:
-                return _load("", str(folder))
+                return _load("", str(folder), stamp(folder))
         except InputError:
             continue
     raise InputError(how_to_get(model))
@@ -71,73 +81,256 @@ def how_to_get(model):
     )
 
 
-@st.cache_resource(max_entries=4, show_spinner=False)
-def _load(directory, folder):
+def stamp(folder):
+    """What tells that the images in a folder have changed; None where there are none yet."""
+    try:
+        state = (folder / "images.npy").stat()
+    except OSError:
+        return None
+    return state.st_size, state.st_mtime_ns, state.st_ino
+
+
+@st.cache_resource(max_entries=6, show_spinner=False)
+def _load(directory, folder, stamp):
     import gan_core
 
     return training_set.load(folder) if folder else gan_core.load(directory).training_set()
 
 
-def nearest(model, data, image, space, k):
-    """The Found of an image, uint8 (H, W, C), among the images of a TrainingSet."""
-    if space == "pixels":
-        index = pixel_index(data.fingerprint, data)
-        distances, indices, mirrored = index.query(image[None], k)
-        return Found(to_levels(distances[0], image), indices[0], mirrored[0])
-    network, index = space_of(space, model.hash, data.fingerprint, model, data)
-    distances, indices = index.query(network.extract(image[None]), k)
-    return Found(distances[0], indices[0], np.zeros(len(indices[0]), bool))
+# What is nearest. A "space" is where distances are taken; "among" is a TrainingSet, whose images
+# are a model's training images or its samples.
 
 
-def to_levels(squared, image):
-    """Squared distances -> root mean square differences, in levels of 256."""
-    return np.sqrt(np.asarray(squared, np.float64) / image.size)
+@dataclass(frozen=True)
+class Found:
+    """The k nearest images of one picture in one space, nearest first.
 
-
-@st.cache_resource(max_entries=4, show_spinner=False)
-def pixel_index(fingerprint, _data):
-    return kept_index.open_index(_data, mirrored=True)
-
-
-@st.cache_resource(max_entries=4, show_spinner=False)
-def space_of(space, weights, fingerprint, _model, _data):
-    """A network and the index of the training images in its features."""
-    network = (
-        features.effnet() if space == "effnet" else feature_index.discriminator_features(_model)
-    )
-    return network, feature_index.FeatureIndex(features.cached(network, _data.images))
-
-
-def standing(model, data, distance, space):
-    """Where a nearest distance stands among those of real images: {kind: percentile}.
-
-    kinds: "held-out", of images never trained on to their nearest training image, and "training",
-    of training images to their nearest other one. A kind without images is left out.
+    distances: float (k,); in pixels the root mean square difference in levels of 256, in features
+    the cosine distance. indices: int (k,). mirrored: bool (k,), the mirror image is what is near.
     """
-    found = references(space, model.hash, data.fingerprint, model, data)
-    return {
-        kind: float(memorisation.percentiles(np.array([distance]), distances)[0])
-        for kind, distances in found.items()
-        if len(distances)
-    }
+
+    distances: np.ndarray
+    indices: np.ndarray
+    mirrored: np.ndarray
+
+
+def nearest(model, among, image, space, k):
+    """The Found of an image, uint8 (H, W, C)."""
+    return Found(*(part[0] for part in search(model, among, image[None], space, k)))
+
+
+def search(model, among, images, space, k, exclude=None):
+    """(distances, indices, mirrored), each (n, k), of images uint8 (n, H, W, C).
+
+    exclude: int (n,), the index of an image that each must not find. Raises InputError when the
+    images have changed on disk since they were indexed.
+    """
+    return _space(space, *identity(space, model, among), model, among)(images, k, exclude)
+
+
+def identity(space, model, among):
+    """(weights, images): what a space depends on."""
+    weights = model.card["files"].get("discriminator.safetensors", "")
+    return weights if space == "discriminator" else "", (
+        f"{among.fingerprint} {exact.stamp(among.images)}"
+    )
 
 
 @st.cache_resource(max_entries=12, show_spinner=False)
-def references(space, weights, fingerprint, _model, _data):
-    """Nearest distances of real images in a space: {"held-out", "training"}, float (m,) each."""
-    draw = np.random.RandomState(0)
-    count, held = len(_data.images), len(_data.held_out)
-    train = np.sort(draw.choice(count, min(REFERENCES, count), replace=False))
-    unseen = np.sort(draw.choice(held, min(REFERENCES, held), replace=False))
-    own, other = np.asarray(_data.images[train]), np.asarray(_data.held_out[unseen])
+def _space(space, weights, images, _model, _among, _tell=None):
+    """How to search in a space: images, k, exclude -> (distances, indices, mirrored)."""
+    # Opening it also checks that these are the images that the set tells of.
+    if _tell and space == "pixels":
+        _tell("Reading the images", 0)
+    index = kept_index.open_index(_among, mirrored=True)
     if space == "pixels":
-        index = pixel_index(fingerprint, _data)
-        ask = lambda images, **options: index.query(images, 1, **options)[0][:, 0]  # noqa: E731
-        found = {"held-out": ask(other) if held else [], "training": ask(own, exclude=train)}
-        return {kind: to_levels(squared, own[0]) for kind, squared in found.items()}
-    network, index = space_of(space, weights, fingerprint, _model, _data)
-    extract = network.extract
+
+        def in_pixels(images, k, exclude=None):
+            squared, indices, mirrored = index.query(images, k, exclude)
+            return np.sqrt(squared / images[0].size), indices, mirrored
+
+        return in_pixels
+    network = (
+        features.effnet() if space == "effnet" else feature_index.discriminator_features(_model)
+    )
+    watched = feature_index.told(network, f"{len(_among.images):,} images", _tell)
+    table = feature_index.FeatureIndex(features.cached(watched, _among.images))
+
+    def in_features(images, k, exclude=None):
+        distances, indices = table.query(network.extract(images), k, exclude)
+        return distances, indices, np.zeros(indices.shape, bool)
+
+    return in_features
+
+
+def ready(space, model, data):
+    """Whether what a page asks of the training images is there; else it is made, in the background.
+
+    The index, and the distances of real images, against which others are told. Shows how far it is.
+    """
+
+    def work(tell):
+        _space(space, *identity(space, model, data), model, data, tell)
+        tell("Measuring how near real images are to one another", 0.9)
+        references(space, model, data)
+
+    return jobs.done(("space", space, *identity(space, model, data)), work)
+
+
+def samples_ready(space, model, data):
+    """The same of a model's samples; they are drawn when they are not there."""
+
+    def work(tell):
+        samples = samples_of(model, tell)
+        _space(space, *identity(space, model, samples), model, samples, tell)
+        tell("Measuring how near real images are to samples", 0.9)
+        references(space, model, data, samples)
+
+    return jobs.done(("samples", space, model.hash, *identity(space, model, data)), work)
+
+
+def samples_of(model, tell=None):
+    """SAMPLES samples of a Model, seeds 0 and on, as a TrainingSet; drawn once, kept on disk."""
+    return _samples(model.hash, SAMPLES, str(training_set.cache_directory()), model, tell)
+
+
+@st.cache_resource(max_entries=4, show_spinner=False)
+def _samples(weights, n, cache, _model, _tell):
+    return sample_set.open_samples(_model, n, progress=_tell)
+
+
+# What a distance means.
+
+
+def standing(model, data, distances, space, samples=None):
+    """Where nearest distances, (n,), stand among those of real images: {kind: percentiles (n,)}.
+
+    kinds: as for `references`. A kind without images is left out.
+    """
     return {
-        "held-out": index.query(extract(other), 1)[0][:, 0] if held else np.array([]),
-        "training": index.query(extract(own), 1, exclude=train)[0][:, 0],
+        kind: memorisation.percentiles(np.atleast_1d(distances), known)
+        for kind, known in references(space, model, data, samples).items()
+        if len(known)
     }
+
+
+def references(space, model, data, samples=None):
+    """Nearest distances of real images in a space: {"held-out", "training"}, float (m,) each.
+
+    "held-out": of images never trained on to their nearest training image; "training": of training
+    images to their nearest other one. With samples, a TrainingSet, both to their nearest sample.
+    """
+    weights, images = identity(space, model, data)
+    drawn = "" if samples is None else samples.fingerprint
+    return _references(space, weights, images, drawn, model, data, samples)
+
+
+@st.cache_resource(max_entries=24, show_spinner=False)
+def _references(space, weights, images, drawn, _model, _data, _samples):
+    draw = np.random.RandomState(0)
+    sides = {"held-out": _data.held_out, "training": _data.images}
+    found = {}
+    for kind, pictures in sides.items():
+        some = draw.choice(len(pictures), min(REFERENCES, len(pictures)), replace=False)
+        some.sort()
+        exclude = some if kind == "training" and _samples is None else None
+        among = _data if _samples is None else _samples
+        own = np.asarray(pictures[some])
+        distances = search(_model, among, own, space, 1, exclude)[0] if len(own) else np.empty(0)
+        found[kind] = distances.ravel()  # of a set of one image there is no other
+    return found
+
+
+def own_nearest(model, data, index, space):
+    """The Found of a training image among the other ones; empty where there is no other."""
+    image = np.asarray(data.images[index])[None]
+    return Found(*(part[0] for part in search(model, data, image, space, 1, np.array([index]))))
+
+
+def take(data, found):
+    """The images of a Found, uint8 (k, H, W, C), mirrored where the mirror image is what is near.
+
+    data: the TrainingSet that was searched.
+    """
+    return np.stack(
+        [
+            np.asarray(data.images[i])[:, :: -1 if flip else 1]
+            for i, flip in zip(found.indices, found.mirrored, strict=True)
+        ]
+    )
+
+
+class Beside:
+    """Draws each sample with its nearest training image to the right, for the live canvas.
+
+    As a Model does: `hash` names all that a picture depends on, generate(z) gives uint8
+    (N, H, 2 W, C).
+    """
+
+    def __init__(self, model, data, space):
+        self.model, self.data, self.space = model, data, space
+        text = f"{model.hash} {space} {identity(space, model, data)}"
+        self.hash = hashlib.blake2b(text.encode(), digest_size=8).hexdigest()
+
+    def generate(self, z):
+        images = renderer.pictures(self.model, z)
+        found = Found(
+            *(part[:, 0] for part in search(self.model, self.data, images, self.space, 1))
+        )
+        return np.concatenate([images, take(self.data, found)], axis=2)
+
+
+# Pictures from outside.
+
+
+def read_picture(content, model, data):
+    """The bytes of a picture file as a Model's images are: uint8 (H, W, C).
+
+    The centre square, resized as the training images were. Of an animation the first picture.
+    Raises InputError with one sentence when the file is too large or no picture.
+    """
+    if len(content) > MAX_BYTES:
+        raise InputError(f"This file is larger than {MAX_BYTES // 2**20} MB; make it smaller.")
+    try:
+        with Image.open(io.BytesIO(content), formats=KINDS) as image:  # reads the header alone
+            size = image.size
+    except Exception:  # a damaged file can raise nearly anything
+        raise InputError(
+            "This file is not a picture that can be read here; take a PNG, JPEG or WebP."
+        ) from None
+    if size[0] * size[1] > MAX_PIXELS:
+        raise InputError(
+            f"This picture has {size[0]:,} × {size[1]:,} pixels; the most is"
+            f" {MAX_PIXELS // 10**6} million, so make it smaller."
+        )
+    crop = data.card.get("framing", {}).get("crop", 1.0)
+    try:
+        channels = model.card["architecture"]["channels"]
+        return sources.square(content, model.size, crop, channels)
+    except sources.Unreadable as error:
+        raise InputError(f"This picture cannot be read: {error}.") from None
+
+
+# Reports.
+
+
+def control_model():
+    """The Model of the generator that was overfitted on purpose, or None when it is not here."""
+    for folder in [*models.folders(), models.ROOT / "checkpoints"]:
+        for card in sorted((folder / "controls").glob("overfitted-*/model.json")):
+            entry = models.look(card.parent, card.parent.name)
+            if entry.problem is None:
+                return models.load(entry)
+    return None
+
+
+def measure(model, data, n, tell):
+    """Make the reports of a Model, on n samples and on the control, and keep them in the cache."""
+    for control in memorisation_report.FILES:
+        try:
+            found = memorisation_report.report(model, data, n=n, control=control, progress=tell)
+        except InputError:
+            if not control:
+                raise
+            continue  # too few images are held out for the control
+        memorisation_report.keep(model, found, cache=True)

@@ -22,6 +22,7 @@ WAYS = ("sliders", "pad")
 SPACES = ("pixels", "discriminator", "effnet")
 STEPS = (4, 8, 16, 30)
 SOURCES = ("seeds", "tray")
+ASKED = ("sample", "path", "training", "upload")
 MAX_PSI = 1.5
 MIN_KEYS, MAX_KEYS = 2, 8
 MAX_EXEMPLARS = 16
@@ -39,7 +40,8 @@ class View:
     empty for the first ones. start, coords, frozen: the latent under the sliders, which is that of
     the seed `start` with some coordinates moved. corners, x, y: the pad, and where its handle is.
     a, b, c: the exemplars of A − B + C as seeds; strength: how much of A − B is added.
-    of, space: the seed whose neighbours are shown, and what is compared.
+    ask: whose neighbours are shown; of, image: the seed, or the number of the training image;
+    space: what is compared.
     """
 
     model: str | None = None
@@ -68,7 +70,9 @@ class View:
     b: str = ""
     c: str = ""
     strength: float = 1.0
+    ask: str = "sample"
     of: int = 0
+    image: int = 0
     space: str = "pixels"
 
 
@@ -81,7 +85,8 @@ PAGES = {
         *("corners", "x", "y", "mode", "smooth"),
     ),
     "arithmetic": ("a", "b", "c", "strength", "smooth"),
-    "neighbours": ("of", "space", "smooth"),
+    "neighbours": ("ask", "of", "image", "space", "smooth"),
+    "memorisation": ("space", "smooth"),
     "card": (),
 }
 
@@ -92,7 +97,10 @@ def write(view, page, tray_items=()):
     Model and seed always stand in the link, so that it says what it shows.
     """
     params = {"model": view.model or "", "weights": view.weights}
-    for name in PAGES[page]:
+    names = PAGES[page]
+    if page == "neighbours" and view.ask == "path":
+        names = (*names, *(name for name in PAGES["interpolate"] if name not in names))
+    for name in names:
         value = getattr(view, name)
         if name in LISTS and (name == "keys" or value != getattr(View, name)):
             params[name] = ",".join(split_keys(value))
@@ -129,6 +137,8 @@ def read(params):
         "b": lambda text: write_keys(read_exemplars(text)),
         "c": lambda text: write_keys(read_exemplars(text)),
         "strength": lambda text: read_float(text, 0.0, MAX_STRENGTH),
+        "ask": lambda text: read_choice(text, ASKED),
+        "image": lambda text: read_int(text, 0, MAX_SEED),
         "of": lambda text: read_int(text, 0, MAX_SEED),
         "space": lambda text: read_choice(text, SPACES),
         "x": lambda text: read_float(text, 0.0, 1.0),

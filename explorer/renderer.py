@@ -87,6 +87,11 @@ def sheet(images):
     return {"src": data_url(encoded, "jpeg"), "columns": columns, "side": int(images.shape[1])}
 
 
+def pairs(above, below):
+    """Two rows of images, uint8 (N, S, S, C) each, as a sheet of tiles of two pictures."""
+    return sheet(np.concatenate([above, below], axis=1)) | {"side": above.shape[2], "tall": 2}
+
+
 def alike(images, side):
     """Images of any sizes and channels as uint8 (N, side, side, 3), to stand in one sheet."""
     return np.stack(

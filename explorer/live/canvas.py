@@ -67,7 +67,8 @@ def canvas(
     with lists of float and int. label: the picture's alternative text. layout: "rows", "list"
     (many sliders; `home` are their values for "Reset", `frozen` the numbers of those that rest) or
     "pad" (two sliders and a plane). browser: the addresses by which the browser can draw by
-    itself, or None. panel: the panel that is drawn anew after a drag.
+    itself, or None. A pane more than there are motions is a name more, for a model whose pictures
+    hold several side by side. panel: the panel that is drawn anew after a drag.
     Returns (float32 (panes, nz), uint8 (panes, H, W, C)) at `values`.
     """
     values = [float(v) for v in values]
@@ -85,7 +86,7 @@ def canvas(
         "map": strips.grid(model, motions, strips.PAD_SIDES[0]) if layout == PAD else None,
         "layout": layout,
         "panes": list(panes),
-        "width": images.shape[2] * len(panes),
+        "width": images.shape[2] * len(motions),
         "height": images.shape[1],
         "label": label,
         "smooth": smooth,

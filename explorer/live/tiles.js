@@ -29,6 +29,8 @@ export default function ({ data, parentElement, setTriggerValue }) {
 function arrange({ root, buttons, data, focus }) {
   root.className = ["tiles", data.row && "row", data.smooth && "smooth"].filter(Boolean).join(" ");
   root.style.setProperty("--side", `${data.width}px`);
+  const { side, tall = 1 } = data.sheet;
+  root.style.setProperty("--ratio", side / heightOf(side, tall));
   root.setAttribute("aria-label", data.label);
   while (buttons.length > data.tiles.length) buttons.pop().remove();
   while (buttons.length < data.tiles.length) {
@@ -76,7 +78,7 @@ function makeTile() {
 
 // A canvas for each picture: scaling one large background would blend neighbours at the seams.
 function paint(state) {
-  const { src, columns, side } = state.data.sheet;
+  const { src, columns, side, tall = 1 } = state.data.sheet;
   if (state.drawn === src) return;
   state.drawn = src;
   state.root.removeAttribute("data-painted");
@@ -87,15 +89,29 @@ function paint(state) {
       if (state.drawn !== src) return; // a newer sheet has come
       state.buttons.forEach((button, i) => {
         const canvas = button.querySelector("canvas");
-        canvas.width = canvas.height = side;
+        canvas.width = side;
+        canvas.height = heightOf(side, tall);
         const x = (i % columns) * side;
-        const y = Math.floor(i / columns) * side;
-        canvas.getContext("2d").drawImage(image, x, y, side, side, 0, 0, side, side);
+        const y = Math.floor(i / columns) * side * tall;
+        const paint = canvas.getContext("2d");
+        for (let part = 0; part < tall; part += 1) {
+          const to = part * (side + gapOf(side));
+          paint.drawImage(image, x, y + part * side, side, side, 0, to, side, side);
+        }
       });
       state.root.setAttribute("data-painted", String(state.buttons.length));
     },
     () => (state.drawn = null),
   );
+}
+
+// A tile may hold several pictures, one above the other, a little apart.
+function heightOf(side, tall) {
+  return side * tall + gapOf(side) * (tall - 1);
+}
+
+function gapOf(side) {
+  return Math.max(1, Math.round(side / 32));
 }
 
 function onKey(state, event) {

@@ -18,9 +18,9 @@ _component = st.components.v2.component(
 def tiles(key, sheet, tiles, on_pick, *, label, width=108, row=False, smooth=False):
     """Show a sheet of pictures as buttons; `on_pick(id)` is called when one is clicked.
 
-    sheet: {"src", "columns", "side"} as `renderer.sheet` makes it. tiles: one dict a picture, with
-    "id" and "label" (its alternative text), and if wanted "caption", "marked" (a check mark),
-    "current", "dim", "key" (a bar below). label: what the group is. row: one scrolling row.
+    sheet: {"src", "columns", "side"} as `renderer.sheet` makes it, or `renderer.pairs`.
+    tiles: one dict a picture, with "id" and "label" (its alternative text), and if wanted
+    "caption", "marked" (a check mark), "current", "dim", "key" (a bar below). label: what the group is. row: one scrolling row.
     """
 
     def picked():

@@ -1,31 +1,63 @@
 """Neighbours: has the GAN invented this picture, or remembered it from its training set?"""
 
+import hashlib
+
 import numpy as np
+import plotly.graph_objects as go
 import streamlit as st
 
-from explorer import evidence, panels, picker, renderer, session
+from explorer import evidence, links, panels, picker, renderer, session, tray
+from explorer.live.canvas import axis, canvas
+from explorer.live.motions import Path
 from explorer.live.tiles import tiles
+from explorer.views import interpolate
 from gan_core.errors import InputError
 from gan_core.latent import MAX_SEED
 
 K = 8
 SIDE = 256  # pixels a side of the pictures that are compared
+ASKED = {
+    "sample": "Sample",
+    "path": "Path",
+    "training": "Training image",
+    "upload": "Your picture",
+}
+UNITS = {"pixels": "levels of 256, root mean square"}
 
 
-def page(card_page=None):
+def page(card_page=None, report_page=None):
     """The page, top to bottom."""
     name, model = picker.choose("Neighbours", card_page)
-    choose_sample(name, model)
+    st.segmented_control(
+        "Neighbours of",
+        ASKED,
+        format_func=ASKED.get,
+        label_visibility="collapsed",
+        **session.widget("ask", ASKED),
+    )
     try:
-        data = evidence.training_images(model)
+        data, missing = evidence.training_images(model), ""
     except InputError as error:
-        st.info(str(error))
-        return
-    neighbours(name, model, data)
+        data, missing = None, str(error)
+    view = session.view()
+    asked = ASKS[view.ask](name, model, data)
+    if missing:
+        st.info(missing)
+    elif asked is not None:
+        compare(name, model, data, asked)
+    if report_page is not None and data is not None:
+        st.page_link(
+            report_page,
+            label="All samples at once: Memorisation",
+            icon=":material/monitoring:",
+        )
 
 
-def choose_sample(name, model):
-    """Which picture is asked about."""
+# Which picture is asked about. Each returns what `compare` draws, or None while there is none.
+
+
+def ask_sample(name, model, data):
+    """A seed, or a picture of the tray."""
     with st.container(horizontal=True, vertical_alignment="bottom", gap="medium"):
         st.number_input(
             "Seed",
@@ -53,16 +85,9 @@ def choose_sample(name, model):
                     width=72,
                     smooth=session.view().smooth,
                 )
-        st.segmented_control(
-            "Nearest in",
-            evidence.SPACES,
-            format_func=evidence.SPACES.get,
-            **session.widget("space", evidence.SPACES),
-            help="Pixels find copies that lie pixel on pixel, mirrored too. Features find what"
-            " looks alike; EfficientNet’s take minutes the first time.",
-        )
-        with st.popover("View", icon=":material/tune:"):
-            st.toggle("Smooth scaling", **session.widget("smooth"))
+        space_and_view()
+    words, z = asked_about(name, model)
+    return lambda: of_picture(model, data, words, renderer.pictures(model, z)[0], "sample")
 
 
 def take_seed(name):
@@ -94,43 +119,264 @@ def asked_about(name, model):
     return f"Seed {seed}", renderer.latents(model, [seed])
 
 
+def ask_path(name, model, data):
+    """The path of the page Interpolate."""
+    keyframes = interpolate.choose_keyframes(name, model)
+    if session.view().mode == "both":
+        session.set_view(mode="slerp")
+    modes = {mode: interpolate.MODES[mode] for mode in ("slerp", "lerp")}
+    with st.container(horizontal=True, vertical_alignment="bottom", gap="medium"):
+        st.segmented_control(
+            "Interpolation", modes, format_func=modes.get, **session.widget("mode", modes)
+        )
+        st.toggle("Closed path", **session.widget("closed"))
+        space_and_view(steps=True)
+    if keyframes is None:
+        return None
+    return lambda: of_path(name, model, data, keyframes)
+
+
+def ask_training(name, model, data):
+    """The number of a training image; what is near are samples."""
+    count = len(data.images) if data is not None else 1
+    if session.view().image >= count > 1:
+        session.set_view(image=count - 1)
+    with st.container(horizontal=True, vertical_alignment="bottom", gap="medium"):
+        st.number_input(
+            "Training image",
+            0,
+            max(count - 1, 1),
+            step=1,
+            width=150,
+            help=f"Its number, from 0 to {count - 1}. What is shown are the nearest of"
+            f" {evidence.SAMPLES:,} samples.",
+            disabled=data is None,
+            **session.widget("image"),
+        )
+        st.button(
+            "Random image",
+            icon=":material/casino:",
+            disabled=data is None,
+            on_click=lambda: session.set_view(image=int(np.random.default_rng().integers(count))),
+        )
+        space_and_view()
+    return lambda: of_training(name, model, data, min(session.view().image, count - 1))
+
+
+def ask_upload(name, model, data):
+    """A picture from outside. It is kept, so that another page or model loses nothing."""
+    with st.container(horizontal=True, vertical_alignment="bottom", gap="medium"):
+        space_and_view()
+    new = st.file_uploader(
+        "A picture of yours, PNG, JPEG or WebP up to 5 MB. It stays on this server’s memory only.",
+        key="picture-upload",
+    )
+    if new is not None:
+        st.session_state.upload = (new.name, new.getvalue())
+    if "upload" not in st.session_state or data is None:
+        return None
+    words, content = st.session_state.upload
+    image = decoded(hashlib.sha256(content).hexdigest(), model.hash, content, model, data)
+    st.caption(
+        f"Its centre square, at {model.size} × {model.size} pixels, as the training images are."
+    )
+    return lambda: of_picture(model, data, words, image, "picture")
+
+
+@st.cache_data(max_entries=16, show_spinner=False)
+def decoded(digest, weights, _content, _model, _data):
+    return evidence.read_picture(_content, _model, _data)
+
+
+ASKS = {"sample": ask_sample, "path": ask_path, "training": ask_training, "upload": ask_upload}
+
+
+def space_and_view(steps=False):
+    """Where distances are taken, and what is seldom changed."""
+    space_control()
+    with st.popover("View", icon=":material/tune:"):
+        if steps:
+            st.segmented_control(
+                "Frames a step", links.STEPS, **session.widget("step", links.STEPS)
+            )
+        st.toggle("Smooth scaling", **session.widget("smooth"))
+
+
+def space_control():
+    st.segmented_control(
+        "Nearest in",
+        evidence.SPACES,
+        format_func=evidence.SPACES.get,
+        **session.widget("space", evidence.SPACES),
+        help="Pixels find copies that lie pixel on pixel, mirrored too. Features find what"
+        " looks alike; EfficientNet’s take minutes the first time.",
+    )
+
+
+# What is shown.
+
+
 @panels.panel("neighbours")
-def neighbours(name, model, data):
-    """The picture, its nearest training images, and one of them beside it."""
+def compare(name, model, data, draw):
+    """The comparison, once the index is there."""
+    if evidence.ready(session.view().space, model, data):
+        draw()
+
+
+def of_picture(model, data, words, image, noun):
+    """A picture, its nearest training images, and one of them beside it."""
     view = session.view()
-    words, z = asked_about(name, model)
-    image = renderer.pictures(model, z)[0]
-    with st.spinner("Comparing with the training images …", show_time=True):
-        found = evidence.nearest(model, data, image, view.space, K)
-    key = f"{model.hash}-{z.tobytes().hex()[:32]}-{view.space}"
-    chosen = st.session_state.get("neighbour", {}).get(key, 0)
-    chosen = min(chosen, len(found.indices) - 1)
-    near = [np.asarray(data.images[i]) for i in found.indices]
-    near = [i[:, ::-1] if flip else i for i, flip in zip(near, found.mirrored, strict=True)]
-    beside(words, image, near[chosen], view)
+    found = evidence.nearest(model, data, image, view.space, K)
+    near = evidence.take(data, found)
+    key = f"{model.hash}-{hashlib.sha256(image).hexdigest()[:16]}-{view.space}"
+    chosen = chosen_of(key, found)
+    beside((image, near[chosen]), (words, "Training image"), view)
     facts(data, found, chosen, view.space)
     st.subheader(f"Nearest of {len(data.images):,} training images", anchor=False)
+    labels = [renderer.plain(data.files[i]) for i in found.indices]
+    gallery("neighbour-tiles", key, near, found, chosen, "Neighbour", labels, view)
+    judge(model, data, found, view.space, noun)
+
+
+def of_training(name, model, data, number):
+    """A training image and its nearest samples."""
+    view = session.view()
+    if not evidence.samples_ready(view.space, model, data):
+        return
+    samples = evidence.samples_of(model)
+    image = np.asarray(data.images[number])
+    found = evidence.nearest(model, samples, image, view.space, K)
+    near = evidence.take(samples, found)
+    key = f"{model.hash}-training-{number}-{view.space}"
+    chosen = chosen_of(key, found)
+    seed = int(found.indices[chosen])
+    beside((image, near[chosen]), (f"Training image {number}", f"Seed {seed}"), view)
+    with st.container(horizontal=True, vertical_alignment="center"):
+        words = [f"Seed {seed}", told(found.distances[chosen], view.space)]
+        words += ["mirrored"] if found.mirrored[chosen] else []
+        words += [renderer.plain(data.files[number])]
+        st.caption(" · ".join(words), width="content")
+        st.button("Add to tray", icon=":material/add:", on_click=add, args=(name, model, seed))
+    st.subheader(f"Nearest of {len(samples.images):,} samples", anchor=False)
+    labels = [f"seed {i}" for i in found.indices]
+    gallery("neighbour-tiles", key, near, found, chosen, "Sample", labels, view)
+    standing = evidence.standing(model, data, found.distances[0], view.space, samples)
+    if "held-out" in standing:
+        st.markdown(
+            f"**{standing['held-out'][0]:.0f} %** of held-out images, never trained on, lie nearer"
+            " to a sample than this training image does."
+        )
+    st.caption(
+        "A training image that was learned by heart lies nearer to some sample than held-out ones"
+        f" do. The samples are those of seeds 0 to {len(samples.images) - 1:,}; another one may"
+        " lie nearer."
+    )
+
+
+def add(name, model, seed):
+    """Put a sample on the tray."""
+    if session.change_tray(tray.add, session.item(name, model, seed, 1.0)):
+        session.say(f"Seed {seed} is on the tray.")
+    panels.redraw()
+
+
+def of_path(name, model, data, keyframes):
+    """A path: the sample and its nearest training image under the slider, and all along it."""
+    view = session.view()
+    segments = len(keyframes) - (0 if view.closed else 1)
+    if view.at > segments:
+        session.set_view(at=float(segments))
+        view = session.view()
+    path = Path(keyframes, view.mode, view.closed)
+    times = np.arange(interpolate.frame_count(segments, view)) / view.step
+    images = renderer.pictures(model, path.latents(times[:, None]))
+    parts = evidence.search(model, data, images, view.space, 1)
+    found = evidence.Found(*(part[:, 0] for part in parts))
+    standing = evidence.standing(model, data, found.distances, view.space)
+    left, right = st.columns([3, 2], gap="large")
+    with left:
+        z, _ = canvas(
+            "beside-canvas",
+            evidence.Beside(model, data, view.space),
+            [path],
+            [axis("Position", 0, segments, ticks=list(range(segments + 1)))],
+            [view.at],
+            lambda values, _: session.set_view(at=round(values[0], 2)),
+            label=f"Picture of {name} at position {view.at:.2f} of the path, and its nearest"
+            " training image",
+            panes=["Sample", "Nearest training image"],
+            smooth=view.smooth,
+            panel="neighbours",
+        )
+    here = renderer.pictures(model, z)
+    nearest = evidence.nearest(model, data, here[0], view.space, K)
+    with right:
+        judge(model, data, nearest, view.space, "sample")
+    facts(data, nearest, 0, view.space)
+    place = int(np.argmin(np.abs(times - view.at)))
+    shares = next(iter(standing.values()), np.zeros(len(times)))
     tiles(
-        "neighbour-tiles",
-        renderer.sheet(np.stack(near)),
+        "pair-tiles",
+        renderer.pairs(images, evidence.take(data, found)),
         [
             {
-                "id": str(place),
-                "label": f"Neighbour {place + 1}, {told(distance, view.space)},"
-                f" {data.files[index]}" + (", mirrored" if flip else ""),
-                "caption": told(distance, view.space) + (" ⇋" if flip else ""),
-                "current": place == chosen,
+                "id": f"{time:.4f}",
+                "label": f"Position {time:.2f}: sample above, training image {index} below,"
+                f" {told(distance, view.space)}, nearer are {share:.0f} % of real images",
+                "caption": f"{share:.0f} %",
+                "current": i == place,
+                "key": i % view.step == 0,
             }
-            for place, (distance, index, flip) in enumerate(
-                zip(found.distances, found.indices, found.mirrored, strict=True)
+            for i, (time, index, distance, share) in enumerate(
+                zip(times, found.indices, found.distances, shares, strict=True)
             )
         ],
-        lambda place: choose(key, int(place)),
-        label="Nearest training images",
-        width=108,
+        lambda time: session.set_view(at=round(float(time), 2)),
+        label="Samples of the path above their nearest training images",
+        width=84,
+        row=True,
         smooth=view.smooth,
     )
-    judge(model, data, found, view.space)
+    st.caption(
+        "The sample above, its nearest training image below, and how many"
+        f" {'held-out' if 'held-out' in standing else 'training'} images lie nearer to one."
+    )
+    along(model, data, times, found.distances, view)
+
+
+def along(model, data, times, distances, view):
+    """The distance along the path, over where those of held-out images lie."""
+    figure = go.Figure()
+    real = evidence.references(view.space, model, data)
+    real = real["held-out"] if len(real["held-out"]) else real["training"]
+    low, middle, high = np.quantile(real, [0.05, 0.5, 0.95])
+    figure.add_hrect(low, high, fillcolor=HELD_OUT, opacity=0.14, line_width=0)
+    figure.add_hline(middle, line={"color": HELD_OUT, "width": 1, "dash": "dot"})
+    figure.add_scatter(
+        x=times,
+        y=distances,
+        mode="lines+markers",
+        line={"color": SAMPLES, "width": 2},
+        marker={"size": 4},
+        hovertemplate="position %{x:.2f}<br>%{y:.3g}<extra></extra>",
+    )
+    figure.add_vline(view.at, line={"color": SAMPLES, "width": 1})
+    figure.update_layout(
+        height=200,
+        margin={"l": 0, "r": 0, "t": 8, "b": 0},
+        showlegend=False,
+        xaxis={"title": "position", "range": [0, times[-1]]},
+        yaxis={"title": "distance", "rangemode": "tozero"},
+    )
+    st.plotly_chart(figure, key="along", config={"displayModeBar": False})
+    st.caption(
+        "Distance to the nearest training image along the path, in"
+        f" {UNITS.get(view.space, '1 − cosine')}. Nine in ten held-out images lie in the band."
+    )
+
+
+# Colours that read on light and on dark: samples, held-out images, training images.
+SAMPLES, HELD_OUT, TRAINING = "#4a86e8", "#2a9d8f", "#9aa3b2"
 
 
 def told(distance, space):
@@ -138,16 +384,49 @@ def told(distance, space):
     return f"{distance:.1f} levels" if space == "pixels" else f"{distance:.3f}"
 
 
+def chosen_of(key, found):
+    """Which of the neighbours is shown large."""
+    chosen = st.session_state.get("neighbour", {}).get(key, 0)
+    return min(chosen, len(found.indices) - 1)
+
+
 def choose(key, place):
     st.session_state.neighbour = {key: place}
 
 
-def beside(words, image, near, view):
-    """The sample, the training image and their difference, at the same size."""
-    difference = np.abs(image.astype(np.int16) - near).astype(np.uint8)
-    captions = (renderer.plain(words), "Training image", "Difference, absolute")
+def gallery(name, key, near, found, chosen, noun, labels, view):
+    """The neighbours as tiles; a click puts one beside the picture."""
+    tiles(
+        name,
+        renderer.sheet(near),
+        [
+            {
+                "id": str(place),
+                "label": f"{noun} {place + 1}, {told(distance, view.space)}, {label}"
+                + (", mirrored" if flip else ""),
+                "caption": told(distance, view.space) + (" ⇋" if flip else ""),
+                "current": place == chosen,
+            }
+            for place, (distance, label, flip) in enumerate(
+                zip(found.distances, labels, found.mirrored, strict=True)
+            )
+        ],
+        lambda place: choose(key, int(place)),
+        label="Nearest samples" if noun == "Sample" else "Nearest training images",
+        width=108,
+        smooth=view.smooth,
+    )
+
+
+def beside(images, captions, view):
+    """Two pictures and their difference, at the same size."""
+    first, second = images
+    difference = np.abs(first.astype(np.int16) - second).astype(np.uint8)
+    captions = (*map(renderer.plain, captions), "Difference, absolute")
     columns = st.columns(3, width=3 * SIDE + 64)
-    for column, picture, caption in zip(columns, (image, near, difference), captions, strict=True):
+    for column, picture, caption in zip(
+        columns, (first, second, difference), captions, strict=True
+    ):
         column.image(renderer.large(picture, view.smooth), width="stretch", caption=caption)
 
 
@@ -171,18 +450,46 @@ def facts(data, found, place, space):
         st.caption(renderer.plain(" · ".join(map(str, shows))))
 
 
-def judge(model, data, found, space):
-    """Where the nearest distance stands among those of real images."""
-    with st.spinner("Measuring how near real images are to one another …", show_time=True):
-        standing = evidence.standing(model, data, found.distances[0], space)
+def judge(model, data, found, space, noun):
+    """What the nearest distance means: several kinds of evidence, none of them a verdict."""
+    distance = found.distances[0]
+    standing = evidence.standing(model, data, distance, space)
     kinds = {
         "held-out": "of held-out images, never trained on, lie nearer to a training image",
         "training": "of training images lie nearer to another one",
     }
-    for kind, percentile in standing.items():
-        st.markdown(f"**{percentile:.0f} %** {kinds[kind]} than this sample does.")
+    lines = [
+        f"**{percentiles[0]:.0f} %** {kinds[kind]} than this {noun} does."
+        for kind, percentiles in standing.items()
+    ]
+    own = evidence.own_nearest(model, data, int(found.indices[0]), space)
+    if len(own.distances):
+        lines += [rule(distance, own, space), *confounded(own, space)]
+    st.markdown("\n\n".join(lines))
     st.caption(
-        "A sample that is nearer than nearly all real ones may be a copy. One that is not may still"
-        " be one, shifted or recoloured; and a blurred picture is near to many. No single number"
-        f" is a verdict. ({evidence.REFERENCES} real images of each kind at most.)"
+        "What is nearer than nearly all real images may be a copy. What is not may still be one,"
+        " shifted or recoloured; and a blurred picture is near to many. No single number is a"
+        f" verdict. ({evidence.REFERENCES} real images of each kind at most; the rule is that of"
+        " Alaa et al. 2022.)"
     )
+
+
+def rule(distance, own, space):
+    """The rule of authenticity in words."""
+    authentic = distance > own.distances[0]
+    return (
+        f"**{'Authentic' if authentic else 'Not authentic'}** by the rule: its nearest training"
+        f" image lies at {told(distance, space)}, that image’s own nearest other one at"
+        f" {told(own.distances[0], space)}."
+    )
+
+
+def confounded(own, space):
+    """What to know when the nearest training image has a near-duplicate."""
+    limit = evidence.NEAR if space == "pixels" else 0.0
+    if own.distances[0] > limit:
+        return []
+    return [
+        f"But that image has a near-duplicate in the training set, number {int(own.indices[0])}:"
+        " duplicates are learned by heart first, and beside them even a copy counts as authentic."
+    ]

@@ -35,7 +35,9 @@ CHANGED = View(
     b="15",
     c="9, 2, 6",
     strength=0.75,
+    ask="training",
     of=9,
+    image=12,
     space="discriminator",
 )
 
@@ -123,6 +125,8 @@ MALFORMED = {
     "y": ["", "x", "-0.1", "1.1", "nan"],
     **{key: ["x", "-1", "1,1", "1,2@9", ",".join(map(str, range(17)))] for key in "abc"},
     "strength": ["", "x", "-0.1", "1.6", "nan"],
+    "ask": ["", "else"],
+    "image": ["", "x", "-1", "4294967296"],
     "of": ["", "x", "-1", "4294967296"],
     "space": ["", "time"],
 }

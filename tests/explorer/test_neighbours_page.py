@@ -96,7 +96,7 @@ def test_where_a_distance_stands_among_real_ones(alpha):
     model, data = alpha
     assert evidence.standing(model, data, 0.0, "pixels") == {"held-out": 0, "training": 0}
     assert evidence.standing(model, data, 1e6, "pixels") == {"held-out": 100, "training": 100}
-    middle = evidence.references("pixels", model.hash, data.fingerprint, model, data)["held-out"]
+    middle = evidence.references("pixels", model, data)["held-out"]
     assert len(middle) == 12
     assert 25 < evidence.standing(model, data, np.median(middle), "pixels")["held-out"] < 75
 

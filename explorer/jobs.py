@@ -1,0 +1,101 @@
+"""Long work in the background: one piece at a time, once for all sessions, told in words."""
+
+import contextlib
+import logging
+import os
+import threading
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+
+import streamlit as st
+
+from gan_core.errors import InputError
+
+PATIENCE = 0.4  # seconds that a page waits before it shows how far the work is
+AGAIN = 1.0  # seconds between two looks at it
+KIND = 10  # how much the work stands back behind drawing, as in nice(1)
+
+
+@dataclass
+class Job:
+    """A piece of work: what is being done, the share done, and how it ended."""
+
+    words: str = "Waiting for other work"
+    share: float = 0.0
+    error: str = ""
+    ended: threading.Event = field(default_factory=threading.Event)
+
+    def tell(self, words, share):
+        """What `gan_core.steps.along` calls."""
+        self.words, self.share = words, min(max(float(share), 0.0), 1.0)
+
+
+_lock = threading.Lock()
+_jobs = {}  # key -> Job
+
+
+def stand_back():
+    """Let other threads go first, where the system knows of such a thing."""
+    with contextlib.suppress(AttributeError, OSError):
+        os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), KIND)
+
+
+_worker = ThreadPoolExecutor(1, thread_name_prefix="jobs", initializer=stand_back)
+
+
+def start(key, work):
+    """The Job of a key. `work(tell)` begins when none is there, as soon as the others are done."""
+    with _lock:
+        if key not in _jobs:
+            _jobs[key] = Job()
+            _worker.submit(run, _jobs[key], work)
+        return _jobs[key]
+
+
+def under_way(key):
+    """Whether the work of a key has begun, or waits, and has not ended."""
+    job = _jobs.get(key)
+    return job is not None and not job.ended.is_set()
+
+
+def forget(key):
+    """Let work that has ended begin anew the next time."""
+    with _lock:
+        if key in _jobs and _jobs[key].ended.is_set():
+            del _jobs[key]
+
+
+def run(job, work):
+    try:
+        work(job.tell)
+    except InputError as error:
+        job.error = str(error)
+    except Exception:
+        logging.getLogger("explorer").exception("work in the background failed")
+        job.error = "This could not be worked out; the log says why."
+    finally:
+        job.ended.set()
+
+
+def done(key, work):
+    """Whether the work of a key is done; until then this shows how far it is.
+
+    The page is drawn anew when it ends. Raises InputError when it failed; it is then begun anew
+    the next time.
+    """
+    job = start(key, work)
+    if not job.ended.wait(PATIENCE):
+        watch(job)
+        return False
+    if job.error:
+        forget(key)
+        raise InputError(job.error)
+    return True
+
+
+@st.fragment(run_every=AGAIN)
+def watch(job):
+    """A bar that follows a job."""
+    if job.ended.is_set():
+        st.rerun()
+    st.progress(job.share, f"{job.words} …")

@@ -1,0 +1,503 @@
+"""Memorisation: thousands of samples at once, beside a guilty control and an innocent one."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import plotly.graph_objects as go
+import streamlit as st
+
+from explorer import evidence, jobs, panels, picker, renderer, session, tray
+from explorer.live.tiles import tiles
+from explorer.views import neighbours
+from explorer.views.neighbours import HELD_OUT, SAMPLES, TRAINING
+from gan_core import memorisation_report
+from gan_core.errors import InputError
+
+GUILTY = "#d1495b"  # the overfitted control, on light and on dark
+COUNTS = (1_000, 10_000)  # samples that can be measured from here
+SHOWN = 6  # most suspicious pairs under each histogram
+TWINS = 24  # near-duplicate pairs shown
+# What is measured: where it stands in a report, and what it can and cannot tell.
+MEASURES = {
+    "C_T": "How much nearer samples lie than held-out images do (Meehan et al. 2020): 0 for alike,"
+    " −3 and less for copies, high for samples farther off than real images. It grows with the"
+    " number of images, and misses a few copies among many samples.",
+    "Farther": "In how many of 100 pairs of a sample and a held-out image the sample lies farther"
+    " from the training images: 50 for alike, near 0 for copies. It does not grow with the number"
+    " of images; it too misses a few copies.",
+    "AuthPct": "Samples in 100 that lie farther from their nearest training image than that one"
+    " from its own nearest (Alaa et al. 2022). Compare it with that of held-out images, not with"
+    " 100: duplicates in the set lower it there, and blurred samples raise it.",
+    "Precision": "Samples in 100 that lie in the neighbourhood of some training image (Kynkäänniemi"
+    " et al. 2019): how real they look to these features. A copy counts as perfect.",
+    "Recall": "Training images in 100 that lie in the neighbourhood of some sample: how much of the"
+    " set is covered. It cannot tell whether what is covered was learned or copied.",
+}
+
+
+@dataclass(frozen=True)
+class Case:
+    """One of the reports that stand side by side.
+
+    title, colour: what it is called and drawn in. result: the report, a dict. model, data: the
+    Model and its TrainingSet, the second None where its images are not here.
+    """
+
+    title: str
+    colour: str
+    result: dict
+    model: object
+    data: object
+
+    def space(self, name):
+        return self.result["spaces"].get(name)
+
+
+def page(card_page=None, neighbours_page=None):
+    """The page, top to bottom."""
+    name, model = picker.choose("Memorisation", card_page)
+    st.markdown(
+        "Has this GAN copied its training images? Samples by the thousand, beside two controls whose"
+        " answer is known: real images it has never seen, and a generator overfitted on purpose."
+    )
+    try:
+        data, missing = evidence.training_images(model), ""
+    except InputError as error:
+        data, missing = None, str(error)
+    result = memorisation_report.kept(model)
+    key = ("report", model.hash)
+    if result is None or jobs.under_way(key):
+        offer(model, data, missing, key)
+    if result is None:
+        return
+    with st.container(horizontal=True, vertical_alignment="bottom", gap="medium"):
+        neighbours.space_control()
+        with st.popover("View", icon=":material/tune:"):
+            st.toggle("Smooth scaling", **session.widget("smooth"))
+            if data is not None:
+                again(key)
+    show(name, Case(f"Samples of {name}", SAMPLES, result, model, data), missing, neighbours_page)
+
+
+# Measuring.
+
+
+def offer(model, data, missing, key):
+    """Measure a model that has no report, in the background."""
+    if missing:
+        st.info(f"There is no report on {model.name} yet. {missing}")
+        return
+    if key not in st.session_state.setdefault("measured", {}) and not jobs.under_way(key):
+        st.info(
+            f"There is no report on these weights of {model.name} yet. Measure them here, in the"
+            f" background, or with `python -m gan_core memorisation {model.directory}`."
+        )
+        with st.container(horizontal=True, vertical_alignment="bottom", gap="medium"):
+            buttons(key)
+        return
+    n = st.session_state.measured.get(key, COUNTS[-1])
+    try:
+        ready = jobs.done(key, lambda tell: evidence.measure(model, data, n, tell))
+    except InputError:
+        st.session_state.measured.pop(key, None)
+        raise
+    if ready:  # and the report has been removed since
+        jobs.forget(key)
+        st.session_state.measured.pop(key, None)
+        if memorisation_report.kept(model) is not None:
+            st.rerun()
+    else:
+        st.caption("The rest of the app can be used meanwhile, and so can other people.")
+
+
+def again(key):
+    """Measure anew, for instance on more samples."""
+    st.caption("Measure again")
+    with st.container(horizontal=True):
+        buttons(key)
+
+
+def buttons(key):
+    for n in COUNTS:
+        st.button(
+            f"Measure {n:,} samples",
+            icon=":material/play_arrow:",
+            key=f"measure-{n}",
+            on_click=measure,
+            args=(key, n),
+        )
+
+
+def measure(key, n):
+    jobs.forget(key)
+    st.session_state.setdefault("measured", {})[key] = n
+
+
+# Showing.
+
+
+@panels.panel("report")
+def show(name, case, missing, neighbours_page):
+    """The report in one space, and the controls beside it."""
+    space = session.view().space
+    if case.space(space) is None:
+        st.info(case.result["missing"].get(space, "This report holds no distances of that kind."))
+        return
+    result = case.result
+    st.caption(
+        f"{result['n']:,} samples, seeds {result['seed']:,} to"
+        f" {result['seed'] + result['n'] - 1:,} at ψ = {result['psi']:g} · {result['n_training']:,}"
+        f" training images · {result['n_held_out']:,} held-out images · weights {result['model']}"
+    )
+    if missing:
+        st.info(missing)
+    cases = [case, *controls(case)]
+    cases = [each for each in cases if each.space(space) is not None]
+    columns = st.columns(len(cases), gap="large")
+    for column, each in zip(columns, cases, strict=True):
+        with column:
+            distances(each, space)
+    if len(cases) < 3:
+        st.caption(absent(cases))
+    numbers(cases, space)
+    suspects(name, case, space, neighbours_page)
+    duplicates(case)
+    with st.expander("What this can and cannot tell"):
+        st.markdown("\n".join(f"- {each}" for each in result["caveats"]))
+
+
+def controls(case):
+    """The innocent control and the guilty one, as far as they are here."""
+    found = []
+    innocent = memorisation_report.kept(case.model, "held-out")
+    if innocent is not None:
+        found.append(
+            Case("Innocent: real images, held out", HELD_OUT, innocent, case.model, case.data)
+        )
+    overfitted = evidence.control_model()
+    if overfitted is not None and overfitted.hash != case.model.hash:
+        guilty = memorisation_report.kept(overfitted)
+        if guilty is not None:
+            data = evidence.training_images(overfitted)
+            count = len(data.images)
+            found.append(Case(f"Guilty: overfitted on {count:,}", GUILTY, guilty, overfitted, data))
+    return found
+
+
+def absent(cases):
+    """Which controls are missing and how to have them."""
+    titles = " ".join(case.title for case in cases)
+    words = []
+    if "Innocent" not in titles:
+        words.append(
+            "The innocent control is missing: run `python -m gan_core memorisation` with"
+            " `--control held-out`."
+        )
+    if "Guilty" not in titles:
+        words.append(
+            "The guilty control is missing: `python benchmarks/overfit_control.py` trains it, and"
+            " `python -m gan_core memorisation checkpoints/controls/overfitted-200` measures it."
+        )
+    return " ".join(words)
+
+
+def distances(case, space):
+    """The three distributions of one report, and its most suspicious pairs."""
+    st.subheader(case.title, anchor=False)
+    told = case.space(space)
+    st.plotly_chart(
+        histogram(told, case.colour, "taken as samples" if case.result["control"] else "samples"),
+        key=f"histogram-{case.colour}",
+        config={"displayModeBar": False},
+    )
+    rows = told["suspicious"][:SHOWN]
+    pairs = pair_pictures(case, rows)
+    if pairs is None:
+        return
+    tiles(
+        f"pairs-{case.colour}",
+        renderer.pairs(*pairs),
+        [
+            {
+                "id": str(place),
+                "label": f"{named(case, row)} above its nearest training image,"
+                f" {neighbours.told(row['distance'], space)}",
+                "caption": short(row["distance"], space),
+            }
+            for place, row in enumerate(rows)
+        ],
+        lambda _: None,
+        label=f"Most suspicious of {case.title}",
+        width=48,
+        smooth=session.view().smooth,
+    )
+
+
+def short(distance, space):
+    return f"{distance:.1f}" if space == "pixels" else f"{distance:.3f}"
+
+
+def histogram(told, colour, words):
+    """Distances to the nearest training image: of samples, held-out images and training images."""
+    bins = told["histogram"]
+    edges = np.array(bins["edges"])
+    figure = go.Figure()
+    kinds = {
+        "training": ("training images, to another", TRAINING),
+        "held-out": ("held-out images", HELD_OUT if colour != HELD_OUT else "#6d7f79"),
+        "samples": (words, colour),
+    }
+    for kind, (label, shade) in kinds.items():
+        counts = np.array(bins[kind], float)
+        if not counts.sum():
+            continue
+        figure.add_scatter(
+            x=np.repeat(edges, 2)[1:-1],
+            y=np.repeat(100 * counts / counts.sum(), 2),
+            name=label,
+            mode="lines",
+            line={"color": shade, "width": 2 if kind == "samples" else 1.5},
+            fill="tozeroy",
+            fillcolor=shade_of(shade, 0.28 if kind == "samples" else 0.12),
+            hovertemplate="%{x:.3g}: %{y:.1f} %<extra>" + label + "</extra>",
+        )
+    unit = "levels of 256" if told["unit"].startswith("grey") else "1 − cosine"
+    figure.update_layout(
+        height=250,
+        margin={"l": 0, "r": 0, "t": 4, "b": 0},
+        legend={"orientation": "h", "y": 1.0, "yanchor": "bottom", "x": 0, "font": {"size": 11}},
+        xaxis={"title": f"distance to the nearest training image, {unit}", "rangemode": "tozero"},
+        yaxis={"title": "% of images", "rangemode": "tozero"},
+    )
+    return figure
+
+
+def shade_of(colour, opacity):
+    """ "#4a86e8" -> "rgba(74, 134, 232, …)"."""
+    red, green, blue = (int(colour[i : i + 2], 16) for i in (1, 3, 5))
+    return f"rgba({red}, {green}, {blue}, {opacity})"
+
+
+def pair_pictures(case, rows):
+    """The pictures of suspicious rows and of their nearest training images, or None.
+
+    Two arrays uint8 (N, H, W, C); None when the images are not here.
+    """
+    if case.data is None or not rows:
+        return None
+    if case.result["control"]:
+        above = np.stack([np.asarray(case.data.held_out[row["id"]]) for row in rows])
+    else:
+        z = renderer.latents(case.model, [row["id"] for row in rows], case.result["psi"])
+        above = renderer.pictures(case.model, z)
+    nearest = [row["neighbours"][0] for row in rows]
+    below = [np.asarray(case.data.images[n["index"]]) for n in nearest]
+    below = [b[:, ::-1] if n["mirrored"] else b for b, n in zip(below, nearest, strict=True)]
+    return above, np.stack(below)
+
+
+def named(case, row):
+    return f"Held-out image {row['id']}" if case.result["control"] else f"Seed {row['id']}"
+
+
+def numbers(cases, space):
+    """Each measure of each report with its 95 % interval, and what it can tell."""
+    st.subheader("What the numbers say", anchor=False)
+    for measure_name, words in MEASURES.items():
+        rows = [(case, *interval(case.space(space), measure_name)) for case in cases]
+        rows = [row for row in rows if row[1] is not None]
+        if not rows:
+            continue
+        left, right = st.columns([2, 3], gap="large", vertical_alignment="center")
+        left.markdown(f"**{renderer.plain(measure_name)}**")
+        left.caption(words)
+        right.plotly_chart(
+            forest(rows, measure_name),
+            key=f"forest-{measure_name}",
+            config={"displayModeBar": False},
+        )
+    st.caption("Points with 95 % intervals, for these training images and these weights.")
+
+
+def interval(told, name):
+    """(value, low, high) of a measure in one space of a report; Nones where there is none."""
+    none = (None, None, None)
+    if name == "AuthPct":
+        return told["auth_pct"].get("samples", none)
+    if name in ("Precision", "Recall"):
+        found = told[name.lower()]
+        return [100 * value for value in found] if found else none
+    key, times = ("c_t", 1) if name == "C_T" else ("farther", 100)
+    ends = told["intervals"].get(key)
+    if told[key] is None or not ends:
+        return none
+    return times * told[key], times * ends[0], times * ends[1]
+
+
+def forest(rows, name):
+    """A point with its interval for each report, one below the other."""
+    figure = go.Figure()
+    for place, (case, value, low, high) in enumerate(rows):
+        text = f"{value:.1f}  ({low:.1f} to {high:.1f})"
+        figure.add_scatter(
+            x=[value],
+            y=[-place],
+            mode="markers",
+            marker={"color": case.colour, "size": 10},
+            error_x={
+                "type": "data",
+                "symmetric": False,
+                "array": [high - value],
+                "arrayminus": [value - low],
+                "color": case.colour,
+                "thickness": 2,
+            },
+            hovertemplate=f"{case.title}: {text}<extra></extra>",
+        )
+        figure.add_annotation(
+            x=0,
+            xref="paper",
+            xanchor="left",
+            y=-place + 0.36,
+            text=f"{case.title}: <b>{text}</b>",
+            showarrow=False,
+            font={"size": 12},
+        )
+    values = [number for row in rows for number in row[1:]]
+    if name == "C_T":
+        margin = max(1.0, 0.06 * (max(values) - min(values)))
+        ends = [min(-4.0, min(values) - margin), max(4.0, max(values) + margin)]
+        lines = {0: "dot", -3: "dot"}
+    else:
+        ends, lines = [-3, 103], {50: "dot"} if name == "Farther" else {}
+    for at, dash in lines.items():
+        figure.add_vline(at, line={"color": TRAINING, "width": 1, "dash": dash})
+    figure.update_layout(
+        height=34 + 46 * len(rows),
+        margin={"l": 0, "r": 0, "t": 4, "b": 0},
+        showlegend=False,
+        xaxis={"range": ends, "zeroline": False},
+        yaxis={"visible": False, "range": [0.7 - len(rows), 0.7]},
+    )
+    return figure
+
+
+def suspects(name, case, space, neighbours_page):
+    """The samples that lie nearest for where they lie, with their neighbours; one of them large."""
+    rows = case.space(space)["suspicious"]
+    st.subheader(f"The {len(rows)} most suspicious samples", anchor=False)
+    st.caption(
+        "Ordered by the distance to the nearest training image over that image’s own distance to"
+        " its nearest: below 1 a sample is nearer than real images are. The sample above, its"
+        " nearest training image below; click one to see it large."
+    )
+    pairs = pair_pictures(case, rows)
+    if pairs is None:
+        z = renderer.latents(case.model, [row["id"] for row in rows], case.result["psi"])
+        sheet = renderer.sheet(renderer.pictures(case.model, z))
+    else:
+        sheet = renderer.pairs(*pairs)
+    key = f"{case.model.hash}-{space}"
+    chosen = st.session_state.get("suspect", {}).get(key)
+    if chosen is not None and chosen < len(rows):
+        one(name, case, rows[chosen], pairs and [p[chosen] for p in pairs], space, neighbours_page)
+    tiles(
+        "suspects",
+        sheet,
+        [
+            {
+                "id": str(place),
+                "label": f"Seed {row['id']}, {neighbours.told(row['distance'], space)}"
+                f" from training image {row['neighbours'][0]['index']}",
+                "caption": ratio_words(row),
+                "current": place == chosen,
+            }
+            for place, row in enumerate(rows)
+        ],
+        lambda place: choose(key, int(place)),
+        label="Most suspicious samples above their nearest training images",
+        width=72,
+        smooth=session.view().smooth,
+    )
+
+
+def ratio_words(row):
+    return "duplicate" if row["ratio"] is None else f"× {row['ratio']:.2f}"
+
+
+def choose(key, place):
+    before = st.session_state.get("suspect", {}).get(key)
+    st.session_state.suspect = {} if before == place else {key: place}
+
+
+def one(name, case, row, pair, space, neighbours_page):
+    """A suspicious sample large, what is known of it, and where to go from here."""
+    seed, nearest = row["id"], row["neighbours"][0]
+    if pair:
+        captions = (f"Seed {seed}", f"Training image {nearest['index']}")
+        neighbours.beside(pair, captions, session.view())
+    words = [
+        neighbours.told(row["distance"], space),
+        f"{ratio_words(row)} of that image’s own distance"
+        if row["ratio"] is not None
+        else "beside a duplicate",
+        *(f"percentile {p:.0f} of {kind} images" for kind, p in row["percentiles"].items()),
+        "authentic" if row["authentic"] else "not authentic",
+        renderer.plain(nearest["file"]),
+    ]
+    st.caption(" · ".join(words))
+    with st.container(horizontal=True):
+        st.button(
+            "Add to tray",
+            icon=":material/add:",
+            key="suspect-add",
+            on_click=add,
+            args=(name, case.model, seed, case.result["psi"]),
+        )
+        if neighbours_page is not None and case.result["psi"] == 1.0:
+            opened = st.button("All its neighbours", icon=":material/search:", key="suspect-open")
+            if opened:
+                st.session_state.pop("of_item", None)
+                session.set_view(ask="sample", of=seed)
+                st.switch_page(neighbours_page)
+
+
+def add(name, model, seed, psi):
+    """Put a suspicious sample on the tray."""
+    if session.change_tray(tray.add, session.item(name, model, seed, psi)):
+        session.say(f"Seed {seed} is on the tray.")
+    panels.redraw()
+
+
+def duplicates(case):
+    """Near-duplicates among the training images, which confound all that stands above."""
+    told = case.result["spaces"].get("pixels", {}).get("near_duplicates")
+    if not told:
+        return
+    st.subheader(f"Near-duplicates in the training set: {told['count']:,} pairs", anchor=False)
+    searched = min(case.result["n_training"], memorisation_report.LEFT_OUT)
+    st.caption(
+        f"Of {searched:,} training images, pairs no farther apart than {told['limit']:g} levels of"
+        " 256. What is there twice is learned by heart first; and beside a pair even a copy counts"
+        " as authentic, so a high AuthPct tells less the more of them there are."
+    )
+    pairs = told["pairs"][:TWINS]
+    if not pairs or case.data is None:
+        return
+    first, second = (np.stack([case.data.images[pair[i]] for pair in pairs]) for i in (0, 1))
+    tiles(
+        "twins",
+        renderer.pairs(first, second),
+        [
+            {
+                "id": str(place),
+                "label": f"Training images {i} and {j}, {distance:.1f} levels apart",
+                "caption": f"{distance:.1f}",
+            }
+            for place, (i, j, distance) in enumerate(pairs)
+        ],
+        lambda _: None,
+        label="Near-duplicates among the training images",
+        width=72,
+        smooth=session.view().smooth,
+    )
