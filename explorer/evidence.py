@@ -1,5 +1,6 @@
 """A model's training images and samples, and what is nearest to a picture among them; shared."""
 
+import contextlib
 import hashlib
 import io
 import os
@@ -14,6 +15,7 @@ from explorer import jobs, models, renderer
 from gan_core import (
     feature_index,
     features,
+    files,
     kept_index,
     memorisation,
     memorisation_report,
@@ -23,6 +25,7 @@ from gan_core import (
 )
 from gan_core import neighbours as exact
 from gan_core.errors import InputError
+from gan_core.steps import along
 
 # Folders of packed training sets, handed on by `python -m explorer --data`, separated as in PATH.
 VARIABLE = "GAN_EXPLORER_DATA"
@@ -32,6 +35,7 @@ SPACES = {
     "effnet": "EfficientNet’s",
 }
 REFERENCES = 500  # real images of each kind that a distance is compared with
+PART = 50  # of them searched for at once
 SAMPLES = 10_000  # among which a training image's nearest ones are sought
 NEAR = memorisation_report.NEAR  # levels up to which two training images are near-duplicates
 # Uploads. By content, not by name: these kinds alone, since Pillow reads some that start programs.
@@ -164,29 +168,32 @@ def _space(space, weights, images, _model, _among, _tell=None):
 
 
 def ready(space, model, data):
-    """Whether what a page asks of the training images is there; else it is made, in the background.
-
-    The index, and the distances of real images, against which others are told. Shows how far it is.
-    """
+    """Whether training images can be searched; else that is prepared, and shown how far it is."""
 
     def work(tell):
         _space(space, *identity(space, model, data), model, data, tell)
-        tell("Measuring how near real images are to one another", 0.9)
-        references(space, model, data)
 
     return jobs.done(("space", space, *identity(space, model, data)), work)
 
 
-def samples_ready(space, model, data):
-    """The same of a model's samples; they are drawn when they are not there."""
+def compared(space, model, data, samples=None):
+    """Whether the distances of real images are there, against which others are told; likewise."""
+
+    def work(tell):
+        references(space, model, data, samples, tell)
+
+    drawn = None if samples is None else model.hash
+    return jobs.done(("references", space, drawn, *identity(space, model, data)), work)
+
+
+def samples_ready(space, model):
+    """Whether a model's samples can be searched; they are drawn when they are not there."""
 
     def work(tell):
         samples = samples_of(model, tell)
         _space(space, *identity(space, model, samples), model, samples, tell)
-        tell("Measuring how near real images are to samples", 0.9)
-        references(space, model, data, samples)
 
-    return jobs.done(("samples", space, model.hash, *identity(space, model, data)), work)
+    return jobs.done(("samples", SAMPLES, space, model.hash), work)
 
 
 def samples_of(model, tell=None):
@@ -214,7 +221,7 @@ def standing(model, data, distances, space, samples=None):
     }
 
 
-def references(space, model, data, samples=None):
+def references(space, model, data, samples=None, tell=None):
     """Nearest distances of real images in a space: {"held-out", "training"}, float (m,) each.
 
     "held-out": of images never trained on to their nearest training image; "training": of training
@@ -222,22 +229,35 @@ def references(space, model, data, samples=None):
     """
     weights, images = identity(space, model, data)
     drawn = "" if samples is None else samples.fingerprint
-    return _references(space, weights, images, drawn, model, data, samples)
+    return _references(space, weights, images, drawn, model, data, samples, tell)
 
 
 @st.cache_resource(max_entries=24, show_spinner=False)
-def _references(space, weights, images, drawn, _model, _data, _samples):
+def _references(space, weights, images, drawn, _model, _data, _samples, _tell):
+    key = hashlib.sha256(f"{REFERENCES} {space} {weights} {_data.fingerprint} {drawn}".encode())
+    path = training_set.cache_directory() / "references" / f"{key.hexdigest()[:32]}.json"
+    # Opening the index checks that the images are those of the fingerprint.
+    among = _data if _samples is None else _samples
+    _space(space, *identity(space, _model, among), _model, among)
+    with contextlib.suppress(InputError):
+        return {kind: np.array(d) for kind, d in files.read_json(path, "distances").items()}
     draw = np.random.RandomState(0)
     sides = {"held-out": _data.held_out, "training": _data.images}
     found = {}
     for kind, pictures in sides.items():
         some = draw.choice(len(pictures), min(REFERENCES, len(pictures)), replace=False)
         some.sort()
-        exclude = some if kind == "training" and _samples is None else None
-        among = _data if _samples is None else _samples
-        own = np.asarray(pictures[some])
-        distances = search(_model, among, own, space, 1, exclude)[0] if len(own) else np.empty(0)
-        found[kind] = distances.ravel()  # of a set of one image there is no other
+        parts = [np.empty(0)]
+        words = f"Measuring how near real images lie: {kind}"
+        for start in along(range(0, len(some), PART), words, _tell):
+            part = some[start : start + PART]
+            exclude = part if kind == "training" and _samples is None else None
+            # Of a set of one image there is no other, and nothing comes back.
+            own = np.asarray(pictures[part])
+            parts.append(search(_model, among, own, space, 1, exclude)[0].ravel())
+        found[kind] = np.concatenate(parts)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    files.write_json(path, {kind: distances.tolist() for kind, distances in found.items()})
     return found
 
 

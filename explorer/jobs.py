@@ -40,15 +40,19 @@ def stand_back():
         os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), KIND)
 
 
-_worker = ThreadPoolExecutor(1, thread_name_prefix="jobs", initializer=stand_back)
+# What somebody waits for, and what takes minutes and stands back.
+_workers = {
+    False: ThreadPoolExecutor(1, thread_name_prefix="jobs"),
+    True: ThreadPoolExecutor(1, thread_name_prefix="long jobs", initializer=stand_back),
+}
 
 
-def start(key, work):
+def start(key, work, long=False):
     """The Job of a key. `work(tell)` begins when none is there, as soon as the others are done."""
     with _lock:
         if key not in _jobs:
             _jobs[key] = Job()
-            _worker.submit(run, _jobs[key], work)
+            _workers[long].submit(run, _jobs[key], work)
         return _jobs[key]
 
 
@@ -77,13 +81,13 @@ def run(job, work):
         job.ended.set()
 
 
-def done(key, work):
+def done(key, work, long=False):
     """Whether the work of a key is done; until then this shows how far it is.
 
-    The page is drawn anew when it ends. Raises InputError when it failed; it is then begun anew
-    the next time.
+    long: it takes minutes, and lets other work and all drawing go first. The page is drawn anew
+    when it ends. Raises InputError when it failed; it is then begun anew the next time.
     """
-    job = start(key, work)
+    job = start(key, work, long)
     if not job.ended.wait(PATIENCE):
         watch(job)
         return False

@@ -20,7 +20,8 @@ def tiles(key, sheet, tiles, on_pick, *, label, width=108, row=False, smooth=Fal
 
     sheet: {"src", "columns", "side"} as `renderer.sheet` makes it, or `renderer.pairs`.
     tiles: one dict a picture, with "id" and "label" (its alternative text), and if wanted
-    "caption", "marked" (a check mark), "current", "dim", "key" (a bar below). label: what the group is. row: one scrolling row.
+    "caption", "marked" (a check mark), "current", "dim", "key" (a bar below). label: what the
+    group is. row: one scrolling row.
     """
 
     def picked():

@@ -241,7 +241,7 @@ def of_picture(model, data, words, image, noun):
 def of_training(name, model, data, number):
     """A training image and its nearest samples."""
     view = session.view()
-    if not evidence.samples_ready(view.space, model, data):
+    if not evidence.samples_ready(view.space, model):
         return
     samples = evidence.samples_of(model)
     image = np.asarray(data.images[number])
@@ -260,6 +260,8 @@ def of_training(name, model, data, number):
     st.subheader(f"Nearest of {len(samples.images):,} samples", anchor=False)
     labels = [f"seed {i}" for i in found.indices]
     gallery("neighbour-tiles", key, near, found, chosen, "Sample", labels, view)
+    if not evidence.compared(view.space, model, data, samples):
+        return
     standing = evidence.standing(model, data, found.distances[0], view.space, samples)
     if "held-out" in standing:
         st.markdown(
@@ -292,7 +294,6 @@ def of_path(name, model, data, keyframes):
     images = renderer.pictures(model, path.latents(times[:, None]))
     parts = evidence.search(model, data, images, view.space, 1)
     found = evidence.Found(*(part[:, 0] for part in parts))
-    standing = evidence.standing(model, data, found.distances, view.space)
     left, right = st.columns([3, 2], gap="large")
     with left:
         z, _ = canvas(
@@ -311,10 +312,11 @@ def of_path(name, model, data, keyframes):
     here = renderer.pictures(model, z)
     nearest = evidence.nearest(model, data, here[0], view.space, K)
     with right:
-        judge(model, data, nearest, view.space, "sample")
+        judged = judge(model, data, nearest, view.space, "sample")
+    standing = evidence.standing(model, data, found.distances, view.space) if judged else {}
     facts(data, nearest, 0, view.space)
     place = int(np.argmin(np.abs(times - view.at)))
-    shares = next(iter(standing.values()), np.zeros(len(times)))
+    kind, shares = next(iter(standing.items()), ("", [None] * len(times)))
     tiles(
         "pair-tiles",
         renderer.pairs(images, evidence.take(data, found)),
@@ -322,8 +324,8 @@ def of_path(name, model, data, keyframes):
             {
                 "id": f"{time:.4f}",
                 "label": f"Position {time:.2f}: sample above, training image {index} below,"
-                f" {told(distance, view.space)}, nearer are {share:.0f} % of real images",
-                "caption": f"{share:.0f} %",
+                f" {told(distance, view.space)}",
+                "caption": told(distance, view.space) if share is None else f"{share:.0f} %",
                 "current": i == place,
                 "key": i % view.step == 0,
             }
@@ -337,9 +339,11 @@ def of_path(name, model, data, keyframes):
         row=True,
         smooth=view.smooth,
     )
+    if not standing:
+        return
     st.caption(
-        "The sample above, its nearest training image below, and how many"
-        f" {'held-out' if 'held-out' in standing else 'training'} images lie nearer to one."
+        f"The sample above, its nearest training image below, and how many {kind} images lie nearer"
+        " to one than the sample does."
     )
     along(model, data, times, found.distances, view)
 
@@ -451,7 +455,12 @@ def facts(data, found, place, space):
 
 
 def judge(model, data, found, space, noun):
-    """What the nearest distance means: several kinds of evidence, none of them a verdict."""
+    """What the nearest distance means: several kinds of evidence, none of them a verdict.
+
+    Returns False while the distances of real images are being measured.
+    """
+    if not evidence.compared(space, model, data):
+        return False
     distance = found.distances[0]
     standing = evidence.standing(model, data, distance, space)
     kinds = {
@@ -472,6 +481,7 @@ def judge(model, data, found, space, noun):
         f" verdict. ({evidence.REFERENCES} real images of each kind at most; the rule is that of"
         " Alaa et al. 2022.)"
     )
+    return True
 
 
 def rule(distance, own, space):

@@ -57,8 +57,9 @@ def page(card_page=None, neighbours_page=None):
     """The page, top to bottom."""
     name, model = picker.choose("Memorisation", card_page)
     st.markdown(
-        "Has this GAN copied its training images? Samples by the thousand, beside two controls whose"
-        " answer is known: real images it has never seen, and a generator overfitted on purpose."
+        "Has this GAN copied its training images? Samples by the thousand, beside two controls"
+        " whose answer is known: real images it has never seen, and a generator overfitted on"
+        " purpose."
     )
     try:
         data, missing = evidence.training_images(model), ""
@@ -97,7 +98,7 @@ def offer(model, data, missing, key):
         return
     n = st.session_state.measured.get(key, COUNTS[-1])
     try:
-        ready = jobs.done(key, lambda tell: evidence.measure(model, data, n, tell))
+        ready = jobs.done(key, lambda tell: evidence.measure(model, data, n, tell), long=True)
     except InputError:
         st.session_state.measured.pop(key, None)
         raise
@@ -153,10 +154,14 @@ def show(name, case, missing, neighbours_page):
         st.info(missing)
     cases = [case, *controls(case)]
     cases = [each for each in cases if each.space(space) is not None]
-    columns = st.columns(len(cases), gap="large")
-    for column, each in zip(columns, cases, strict=True):
+    columns = st.columns(3, gap="large")
+    for column, each in zip(columns, cases, strict=False):
         with column:
             distances(each, space)
+    st.caption(
+        "Distances to the nearest training image, of training images to the nearest other one; the"
+        " pairs are those nearest for where they lie, above their nearest training images."
+    )
     if len(cases) < 3:
         st.caption(absent(cases))
     numbers(cases, space)
@@ -203,7 +208,7 @@ def absent(cases):
 
 def distances(case, space):
     """The three distributions of one report, and its most suspicious pairs."""
-    st.subheader(case.title, anchor=False)
+    st.markdown(f"**{renderer.plain(case.title)}**")
     told = case.space(space)
     st.plotly_chart(
         histogram(told, case.colour, "taken as samples" if case.result["control"] else "samples"),
@@ -228,7 +233,7 @@ def distances(case, space):
         ],
         lambda _: None,
         label=f"Most suspicious of {case.title}",
-        width=48,
+        width=40,
         smooth=session.view().smooth,
     )
 
@@ -243,8 +248,8 @@ def histogram(told, colour, words):
     edges = np.array(bins["edges"])
     figure = go.Figure()
     kinds = {
-        "training": ("training images, to another", TRAINING),
-        "held-out": ("held-out images", HELD_OUT if colour != HELD_OUT else "#6d7f79"),
+        "training": ("training", TRAINING),
+        "held-out": ("held out", HELD_OUT if colour != HELD_OUT else "#6d7f79"),
         "samples": (words, colour),
     }
     for kind, (label, shade) in kinds.items():
@@ -266,7 +271,7 @@ def histogram(told, colour, words):
         height=250,
         margin={"l": 0, "r": 0, "t": 4, "b": 0},
         legend={"orientation": "h", "y": 1.0, "yanchor": "bottom", "x": 0, "font": {"size": 11}},
-        xaxis={"title": f"distance to the nearest training image, {unit}", "rangemode": "tozero"},
+        xaxis={"title": f"distance, {unit}", "rangemode": "tozero"},
         yaxis={"title": "% of images", "rangemode": "tozero"},
     )
     return figure
@@ -337,13 +342,14 @@ def interval(told, name):
 def forest(rows, name):
     """A point with its interval for each report, one below the other."""
     figure = go.Figure()
+    labels = []
     for place, (case, value, low, high) in enumerate(rows):
-        text = f"{value:.1f}  ({low:.1f} to {high:.1f})"
+        labels.append(f"{case.title.partition(':')[0]}<br>{value:.1f} ({low:.1f} to {high:.1f})")
         figure.add_scatter(
             x=[value],
             y=[-place],
             mode="markers",
-            marker={"color": case.colour, "size": 10},
+            marker={"color": case.colour, "size": 11},
             error_x={
                 "type": "data",
                 "symmetric": False,
@@ -352,32 +358,31 @@ def forest(rows, name):
                 "color": case.colour,
                 "thickness": 2,
             },
-            hovertemplate=f"{case.title}: {text}<extra></extra>",
-        )
-        figure.add_annotation(
-            x=0,
-            xref="paper",
-            xanchor="left",
-            y=-place + 0.36,
-            text=f"{case.title}: <b>{text}</b>",
-            showarrow=False,
-            font={"size": 12},
+            hovertemplate=f"{case.title}<br>{value:.1f} ({low:.1f} to {high:.1f})<extra></extra>",
         )
     values = [number for row in rows for number in row[1:]]
     if name == "C_T":
         margin = max(1.0, 0.06 * (max(values) - min(values)))
-        ends = [min(-4.0, min(values) - margin), max(4.0, max(values) + margin)]
-        lines = {0: "dot", -3: "dot"}
+        ends = [min(-5.0, min(values) - margin), max(5.0, max(values) + margin)]
+        lines = (0, -3)
     else:
-        ends, lines = [-3, 103], {50: "dot"} if name == "Farther" else {}
-    for at, dash in lines.items():
-        figure.add_vline(at, line={"color": TRAINING, "width": 1, "dash": dash})
+        ends, lines = [-4, 104], (50,) if name == "Farther" else ()
+    for at in lines:
+        figure.add_vline(at, line={"color": TRAINING, "width": 1, "dash": "dot"})
+    places = [-place for place in range(len(rows))]
     figure.update_layout(
-        height=34 + 46 * len(rows),
-        margin={"l": 0, "r": 0, "t": 4, "b": 0},
+        height=30 + 44 * len(rows),
+        margin={"l": 0, "r": 8, "t": 4, "b": 24},
         showlegend=False,
         xaxis={"range": ends, "zeroline": False},
-        yaxis={"visible": False, "range": [0.7 - len(rows), 0.7]},
+        yaxis={
+            "tickvals": places,
+            "ticktext": labels,
+            "range": [0.6 - len(rows), 0.6],
+            "showgrid": False,
+            "zeroline": False,
+            "automargin": True,
+        },
     )
     return figure
 
