@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from gan_core import attributes, checkpoint, evaluate, media, networks
+from gan_core import attributes, checkpoint, evaluate, foreign, found_directions, media, networks
 
 TEMPLATE = """# {name}
 
@@ -51,6 +51,8 @@ def write(directory):
     Every figure in it is read from model.json, counted, or drawn here.
     """
     directory = Path(directory)
+    if "origin" in checkpoint.read_card(directory):  # trained elsewhere
+        return foreign.card.write(directory)
     model = checkpoint.load(directory)
     card, training, data = model.card, model.card["training"], model.card["training_set"]
     images = model.generate(model.prior.sample(64, seed=0))
@@ -81,8 +83,8 @@ def write(directory):
         d_parameters=networks.parameters(model.discriminator) if model.discriminator else 0,
         **{key: value for key, value in training.items() if key not in REPEATED},
     )
-    recognised = attributes.card_section(directory)
-    text += f"\n{recognised}" if recognised else ""
+    for section in (attributes.card_section(directory), found_directions.card_section(directory)):
+        text += f"\n{section}" if section else ""
     media.save(directory / "README.md", text.encode())
     return directory / "README.md"
 

@@ -10,8 +10,10 @@ Unnamed, from the generator alone:
 
 `effects` measures what a direction does to every attribute; `save` and `load` keep directions
 with the checkpoint, for as long as it holds the weights that they were made for.
+`gan_core.found_directions` finds and measures all of them at once.
 """
 
+import contextlib
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -25,6 +27,7 @@ from gan_core.errors import InputError
 FORMAT = 1
 FILE = "directions.safetensors"
 KINDS = ("difference", "normal", "conditional", "component", "factor", "own")
+FOUND = ("difference", "normal", "component", "factor")  # by a program; the others by a person
 
 
 @dataclass(frozen=True)
@@ -163,16 +166,24 @@ def activations(generator, z):
     """G's first activations of latents float32 (n, nz), after its first ReLU: float64 (n, m)."""
     rectified = (m for m in generator.modules() if isinstance(m, nn.ReLU | nn.LeakyReLU))
     module, parts = next(rectified, None) or _first(generator), []
-    hook = module.register_forward_hook(lambda m, given, out: parts.append(out.flatten(1).double()))
+
+    def keep(module, given, out):
+        parts.append(out.flatten(1).double())
+        raise _Seen  # what the layers after it make of it is of no use here
+
+    hook = module.register_forward_hook(keep)
     try:
         with torch.inference_mode():
             for part in torch.from_numpy(z).split(64):
-                before = len(parts)
-                generator(part)
-                del parts[before + 1 :]  # a ReLU that is used again
+                with contextlib.suppress(_Seen):
+                    generator(part)
     finally:
         hook.remove()
     return torch.cat(parts).numpy()
+
+
+class _Seen(Exception):
+    """The activations are there; ends the forward pass."""
 
 
 def check_k(model, k):
@@ -195,11 +206,16 @@ def effects(model, classifier, vectors, n=256, seed=0, step=1.0):
     (p(z + step·v) − p(z − step·v)) / (2·step). Returns float64 (k, A), columns as
     classifier.names. The attribute meant is the effect; the others are the leakage.
     """
-    z = model.prior.sample(n, seed)
+    # In parts of one batch, so that nobody who draws beside it waits for more than that.
+    parts = np.array_split(model.prior.sample(n, seed), max(1, -(-n // 64)))
     found = []
     for vector in np.asarray(vectors, np.float32):
-        up, down = (classifier.predict(model.generate(z + s * vector)) for s in (step, -step))
-        found.append((up - down).mean(0, dtype=np.float64) / (2 * step))
+        change = [
+            classifier.predict(model.generate(z + step * vector))
+            - classifier.predict(model.generate(z - step * vector))
+            for z in parts
+        ]
+        found.append(np.concatenate(change).mean(0, dtype=np.float64) / (2 * step))
     return np.array(found).reshape(-1, len(classifier.names))
 
 
@@ -227,40 +243,55 @@ def leakage(effects, name):
     return max(others, default=0.0) / own if own else None
 
 
-def of_attributes(model, classifier, n=4096, seed=0, measured=256, progress=None):
+def of_attributes(model, classifier, n=4096, seed=0, measured=256, told=lambda words: None):
     """Both directions of every recognised attribute, from n samples that the classifier labelled.
 
-    measured: samples over which effects are measured. Returns a list of Direction. Attributes that
-    all of the samples have, or none, are left out.
+    measured: samples over which effects are measured. told(words): called before each piece of
+    work. Returns a list of Direction. Attributes that all of the samples have, or none, are left
+    out.
     """
-    probabilities = sample_labels.probabilities(model, classifier, n, seed, progress)
-    z, found = model.prior.sample(n, seed), []
+    probabilities, found = [], []
+    for start in range(0, n, sample_labels.BLOCK):
+        told(f"Labelling sample {start + 1:,} and the next, of {n:,}")
+        count = min(sample_labels.BLOCK, n - start)
+        probabilities.append(sample_labels.probabilities(model, classifier, count, seed + start))
+    probabilities, z = np.concatenate(probabilities), model.prior.sample(n, seed)
     for name in classifier.recognised:
+        told(f"Measuring the directions of {name}")
         labels = probabilities[:, classifier.column(name)] >= 0.5
         if labels.all() or not labels.any():
             continue
         made = {"difference": difference_of_means(z, labels), "normal": normal(z, labels)}
-        told = describe(model, classifier, list(made.values()), measured, seed)
-        for (kind, vector), about in zip(made.items(), told, strict=True):
-            about |= {"attribute": name, "labelled": n, "leakage": leakage(about["effects"], name)}
+        measures = describe(model, classifier, list(made.values()), measured, seed)
+        for (kind, vector), about in zip(made.items(), measures, strict=True):
+            about |= {"attribute": name, "labelled": n, "with_it": int(labels.sum())}
+            about["leakage"] = leakage(about["effects"], name)
             found.append(Direction(f"{name} ({kind})", vector, kind, about))
     return found
 
 
-def unnamed(model, classifier, k=10, measured=256, seed=0):
-    """Principal components and factors, k each, with the attribute each moves most."""
+def unnamed(model, classifier=None, k=10, measured=256, seed=0, told=lambda words: None):
+    """Principal components and factors, k each, with the attribute each moves most.
+
+    Without a classifier nothing is told of attributes. told(words): as in `of_attributes`.
+    """
     found = []
     for kind, make in {"component": principal_components, "factor": factors}.items():
-        vectors = make(model, k)
-        for i, about in enumerate(describe(model, classifier, vectors, measured, seed)):
-            found.append(Direction(f"{kind} {i + 1}", vectors[i], kind, about))
+        told(f"Finding the first {k} {kind}s")
+        for i, vector in enumerate(make(model, k), 1):
+            about = {}
+            if classifier is not None:
+                told(f"Measuring {kind} {i}")
+                about = describe(model, classifier, [vector], measured, seed)[0]
+            found.append(Direction(f"{kind} {i}", vector, kind, about))
     return found
 
 
-def save(model, directions):
+def save(model, directions, path=None):
     """Write a list of Direction into a Model's checkpoint, in place of those that are there.
 
-    Raises InputError for two of one name, or a vector of another size or that is not finite.
+    path: another file to write them into. Raises InputError for two of one name, or a vector of
+    another size or that is not finite.
     """
     names = [direction.name for direction in directions]
     twice = {name for name in names if names.count(name) > 1}
@@ -282,15 +313,16 @@ def save(model, directions):
         "directions": [{"name": d.name, "kind": d.kind, "about": d.about} for d in directions],
     }
     whole = np.stack(vectors) if vectors else np.empty((0, model.prior.size), np.float32)
-    sealed.save(Path(model.directory) / FILE, {"vectors": whole}, about)
+    sealed.save(path or Path(model.directory) / FILE, {"vectors": whole}, about)
 
 
-def load(model):
+def load(model, path=None):
     """The directions in a Model's checkpoint, a list of Direction; empty where it has none.
 
-    Raises InputError when the file is damaged or was made for other weights.
+    path: another file that `save` wrote. Raises InputError when the file is damaged or was made
+    for other weights.
     """
-    path = Path(model.directory) / FILE
+    path = Path(path or Path(model.directory) / FILE)
     if not path.exists():
         return []
     remedy = "remove it, and find directions again"

@@ -7,6 +7,7 @@ from gan_core import features, files, latent, training_set
 from gan_core.errors import InputError
 
 BLOCK = 512  # seeds in one file of the cache
+BATCH = 64  # of them drawn and looked at at once
 
 
 def probabilities(model, classifier, n, seed=0, progress=None):
@@ -36,7 +37,9 @@ def block(model, classifier, start):
     path = folder / f"{start:010d}.npz"
     found = features.read_array(path) if classifier.hash else None
     if found is None or found.shape != shape:
-        found = classifier.predict(model.generate(model.prior.sample(count, start)))
+        # Batch by batch, so that others who draw come in between.
+        parts = np.array_split(model.prior.sample(count, start), -(-count // BATCH))
+        found = np.concatenate([classifier.predict(model.generate(part)) for part in parts])
         if classifier.hash:  # one that was never saved has no name to be kept under
             folder.mkdir(parents=True, exist_ok=True)
             with files.replacing(path) as temporary, open(temporary, "wb") as file:
