@@ -7,8 +7,6 @@ import re
 import shlex
 import signal
 import sys
-import tempfile
-from contextlib import nullcontext
 from json import dumps
 from pathlib import Path
 
@@ -24,17 +22,13 @@ from gan_core import (
     evaluate_arithmetic,
     export,
     features,
-    foreign,
     found_directions,
     latent,
     latent_paths,
     media,
     memorisation_report,
-    own_images,
-    process,
     publishing,
     recipes,
-    settings,
     sources,
     trainer,
     training_set,
@@ -48,7 +42,7 @@ def main(arguments=None):
     arguments = sys.argv[1:] if arguments is None else arguments
     options = vars(build_parser().parse_args(arguments))
     verb = options.pop("verb")
-    if verb in (pack, train, import_weights):
+    if verb in (pack, train):
         options["command"] = "python -m gan_core " + shlex.join(arguments)
     # A polite kill ends a run as Ctrl-C does: with a snapshot.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
@@ -74,11 +68,9 @@ def pack(**options):
 
 
 def train(
-    data="",  # directory of a packed training set; or give --images
+    data,  # directory of a packed training set
     *,
     name,  # the model's name: its run lies in runs/NAME, its checkpoint in checkpoints/NAME
-    images="",  # folder or zip of pictures, packed into runs/NAME; the model is measured as well
-    size=64,  # with --images: side of the packed images, pixels
     runs="runs",  # folder of the runs
     checkpoints="checkpoints",  # folder of the checkpoints
     recipe="",  # faces, avatars, mnist, cifar10 or folder (your own): options that work
@@ -91,64 +83,36 @@ def train(
     """Train a GAN, or go on with a run; then write its checkpoint and card."""
     if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}", name):
         raise InputError(f"The name {name!r} may hold only letters, digits, '.', '_' and '-'.")
-    if bool(data) == bool(images):
-        raise InputError("Give either a packed training set, or --images and a folder or a zip.")
-    several = distributed.size() > 1
-    if several and (dry_run or images):
-        word = "A dry run" if dry_run else "--images"
-        raise InputError(f"{word} is for one process; start it without torchrun.")
-    run, out = Path(runs) / name, Path(checkpoints) / name
-    if images and not (run / "training_set" / "set.json").exists():
-        own_images.check(images, size, recipe, options)
+    options = recipes.options(recipe, data) | options
+    if dry_run and distributed.size() > 1:
+        raise InputError("A dry run times one process; start it without torchrun.")
     if dry_run:
-        with tempfile.TemporaryDirectory() as folder:
-            data = data or own_images.prepare(images, run, size=size, new=Path(folder) / name)
-            recipe = own_images.RECIPE if images and not recipe else recipe
-            print(dry.describe(data, recipes.options(recipe, data) | options))
+        print(dry.describe(data, options))
         return
-    if not images:
-        options = recipes.options(recipe, data) | options
-        check_same_images(data, out)
+    run, out = Path(runs) / name, Path(checkpoints) / name
+    if (out / "model.json").exists():
+        before = checkpoint.read_card(out)["training_set"].get("fingerprint")
+        if before != training_set.read_card(data)["fingerprint"]:
+            raise InputError(f"{out} was trained on other images than {data}; use another name.")
     if (out / "model.json").exists() and not (run / "state.safetensors").exists():
         raise InputError(
             f"{out} holds a model already, and there is no run of it in {runs}; "
             "use another --name, or remove it first."
         )
     check_writable(checkpoints)
-    check_writable(runs)
-    if not images:
-        settings.check(data, trainer.DEFAULTS | options)  # before anything is written
-    about = {"name": name, "licence": licence, "use": use, "command": command}
-    place = {"cwd": os.getcwd(), "checkpoint": str(out.resolve()), "processes": distributed.size()}
-    with process.holding(run, command=command, **place) if not several else nullcontext() as hold:
-        tell = hold or (lambda **more: None)
-        if images:
-            tell(doing="packing")
-            data = own_images.prepare(images, run, size=size)
-            options = own_images.options(recipe, data, options)
-            check_same_images(data, out)
-        kimg = (trainer.DEFAULTS | options)["kimg"]
-        tell(doing="training", kimg=kimg)
-        shown = trainer.train(data, run, **options)
-        if shown < round(kimg * 1000):
-            print(f"Stopped at {shown / 1000:.1f} kimg; the same command goes on from {run}.")
-            raise KeyboardInterrupt
-        if not distributed.leads():
-            return
-        tell(doing="publishing")
-        best = publishing.publish(run, out, data=data, **about)
-        if images:
-            own_images.keep_at_hand(data, out)
-        card.write(out)
-        print(
-            f"{out}: the snapshot at {best:g} of {shown / 1000:g} kimg; "
-            "load it with gan_core.load, or see it with python -m explorer",
-            flush=True,
-        )
-        if images:
-            tell(doing="measuring")
-            own_images.measure(out)
-            card.write(out)
+    shown = trainer.train(data, run, **options)
+    if shown < round((trainer.DEFAULTS | options)["kimg"] * 1000):
+        print(f"Stopped at {shown / 1000:.1f} kimg; the same command goes on from {run}.")
+        raise KeyboardInterrupt
+    if not distributed.leads():
+        return
+    about = {"name": name, "data": data, "licence": licence, "use": use, "command": command}
+    kimg = publishing.publish(run, out, **about)
+    card.write(out)
+    print(
+        f"{out}: the snapshot at {kimg:g} of {shown / 1000:g} kimg; "
+        "load it with gan_core.load, or see it with python -m explorer"
+    )
 
 
 def sample(
@@ -273,62 +237,23 @@ def find_directions(model, **options):
         card.write(model)
 
 
-def export_generator(
+def export_onnx(
     model,  # checkpoint directory
     *,
-    out,  # the file to write, ending in .onnx, .safetensors or .pt (a plain state dict)
+    out,  # the file to write, ending in .onnx
     json=False,  # print what was written as one JSON object on the last line
 ):
-    """Write a model's generator as ONNX, safetensors or a state dict, and check it."""
-    if Path(out).suffix.lower() not in (".onnx", ".safetensors", ".pt", ".pth"):
-        raise InputError(f"{out} must end in .onnx, .safetensors or .pt.")
+    """Write a model's generator as ONNX, for a browser or another runtime, and check it."""
+    if Path(out).suffix.lower() != ".onnx":
+        raise InputError(f"{out} must end in .onnx.")
     loaded = checkpoint.load(model)
-    told = export.write(loaded, out)
+    told = export.to_onnx(loaded, out)
     print(
         f"{out}: the generator of {loaded.name}, {told['bytes'] / 1e6:.1f} MB; "
         f"its pictures differ from PyTorch's by {told['difference']:.1g} at most"
     )
     if json:
         print(dumps(told))
-
-
-def import_weights(
-    file,  # a state dict of PyTorch, safetensors, or an ONNX generator
-    name,  # what to call the model: its checkpoint lies in checkpoints/NAME
-    *,
-    discriminator="",  # file of its discriminator's weights
-    prior="",  # latents it was trained on: normal or uniform (default: normal)
-    data="",  # directory of the packed training set it was trained on, where you have it
-    values="",  # values of an ONNX file's pictures: signed (-1 to 1), unit (0 to 1) or byte
-    nz=0,  # length of the latent, where an ONNX file does not tell it
-    preview="",  # write 16 samples to this PNG file, and no checkpoint
-    checkpoints="checkpoints",  # folder of the checkpoints
-    command="",  # set by the command line
-):
-    """Make a checkpoint of weights that were trained elsewhere."""
-    out = Path(checkpoints) / name
-    if not preview and (out / "model.json").exists():
-        raise InputError(f"{out} already exists; choose another name or remove it first.")
-    options = {"discriminator": discriminator, "prior": prior, "nz": nz, "values": values}
-    try:
-        found = foreign.read(file, **options)
-    except foreign.Unrecognised as error:
-        for line in error.tensors:
-            print("  ".join(line), file=sys.stderr)
-        raise
-    sizes = found.architecture
-    judged = "without a discriminator" if found.discriminator is None else "with its discriminator"
-    print(
-        f"{file}: {found.words}, {sizes['size']} × {sizes['size']} × {sizes['channels']}, "
-        f"nz {sizes['nz']}, {found.parameters:,} parameters, {judged}"
-    )
-    print("\n".join(found.notes))
-    if preview:
-        foreign.sheet(found, preview)
-        print(f"{preview}: 16 samples; nothing was imported")
-        return
-    foreign.save(found, out, name, data=data, command=command)
-    print(f"{out}: look at samples.png in it, or see it with python -m explorer")
 
 
 def embed(
@@ -341,14 +266,6 @@ def embed(
         raise InputError(f"{data} is not the set that {model} was trained on.")
     training_set.embed(data, Path(model) / "training_set")
     print(f"{model}: the training set travels with it")
-
-
-def check_same_images(data, out):
-    """Raise InputError when a checkpoint was trained on other images than a packed set's."""
-    if (out / "model.json").exists():
-        before = checkpoint.read_card(out)["training_set"].get("fingerprint")
-        if before != training_set.read_card(data)["fingerprint"]:
-            raise InputError(f"{out} was trained on other images than {data}; use another name.")
 
 
 def check_writable(folder):
@@ -376,8 +293,7 @@ VERBS = (
     ("sample", sample, (sample,)),
     ("walk", walk, (walk,)),
     ("avatars", render_avatars, (render_avatars,)),
-    ("import", import_weights, (import_weights,)),
-    ("export", export_generator, (export_generator,)),
+    ("export", export_onnx, (export_onnx,)),
     ("embed", embed, (embed,)),
 )
 
@@ -418,9 +334,7 @@ def add_options(parser, function, known):
         if default is not parameter.empty and default not in ("", None):
             words += f" (default: {default})"
         if parameter.kind is not parameter.KEYWORD_ONLY:
-            many = None if default is parameter.empty else "?"
-            shown = {} if many is None else {"default": default}
-            parser.add_argument(name, nargs=many, help=words, **shown)
+            parser.add_argument(name, help=words)
         elif default is parameter.empty:
             parser.add_argument(flag, required=True, help=words)
         elif isinstance(default, bool):
