@@ -4,8 +4,10 @@ Memory stays flat: one image is open at a time.
 """
 
 import csv
+import functools
 import io
 import os
+import re
 import warnings
 import zipfile
 from pathlib import Path
@@ -14,7 +16,7 @@ import numpy as np
 from PIL import Image, ImageOps
 from tqdm import tqdm
 
-from gan_core import training_set
+from gan_core import training_set, zips
 from gan_core.errors import InputError
 
 TORCHVISION = ("celeba", "cifar10", "mnist", "fashion-mnist", "lfw-people")
@@ -31,7 +33,7 @@ def pack(
     crop=1.0,  # side of the centre square that is kept, as a part of the shorter side
     channels=3,  # 3 for colour, 1 for grey
     attributes=None,  # CSV with a file column, or CelebA's list_attr_celeba.txt
-    held_out=None,  # a number, the last ones; or a text file with one file name a line
+    held_out=None,  # a number, the last ones; a share (10%), spread; or a file of names, one a line
     licence="",  # whose images these are and what is allowed, one sentence
     how="",  # how somebody else can get the images, one sentence
     name=None,  # the set's name; the directory's by default
@@ -71,6 +73,7 @@ def pack(
             except Unreadable as error:
                 skipped.append((file, str(error)))
                 continue
+            file = file.encode("utf-8", "replace").decode()  # some names are no text
             row = table.get(file) or table.get(os.path.basename(file))
             known = dict(zip(names, row, strict=True)) if row else known
             aside = test if set_aside is None else set_aside(position, file)
@@ -109,7 +112,7 @@ def decode(data):
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # Pillow warns of odd metadata; the pixels decide
-            image = Image.open(io.BytesIO(data))
+            image = Image.open(io.BytesIO(data), formats=_formats())
             if image.width * image.height > MAX_PIXELS:
                 raise Unreadable(f"more than {MAX_PIXELS // 10**6} million pixels")
             image.load()
@@ -120,6 +123,13 @@ def decode(data):
         raise Unreadable("not an image that Pillow can read") from None
     except Exception as error:  # a damaged file can raise nearly anything
         raise Unreadable(str(error).splitlines()[0][:80] if str(error) else "damaged") from None
+
+
+@functools.cache
+def _formats():
+    """What Pillow reads, less EPS: to read that it starts a program on what a stranger wrote."""
+    Image.init()
+    return tuple(kind for kind in Image.ID if kind != "EPS")
 
 
 def to_mode(image, mode):
@@ -143,6 +153,11 @@ def to_mode(image, mode):
     return image.convert(mode)
 
 
+def count(source, root="data/torchvision", download=False):
+    """How many files `pack` would try to read. Raises InputError as it does."""
+    return open_source(source, root, download)[1]
+
+
 def open_source(source, root, download):
     """(stream, count, attribute names); the stream yields (file, opener, attributes, in test)."""
     if str(source) in TORCHVISION:
@@ -152,9 +167,10 @@ def open_source(source, root, download):
         found = sorted(p for p in path.rglob("*") if p.is_file() and _wanted(p.relative_to(path)))
         stream = ((p.relative_to(path).as_posix(), _reader(p), None, False) for p in found)
     elif zipfile.is_zipfile(path):
-        archive = zipfile.ZipFile(path)
-        found = sorted(n for n in archive.namelist() if not n.endswith("/") and _wanted(Path(n)))
-        stream = ((n, _member(archive, n), None, False) for n in found)
+        archive = zips.open_zip(path)
+        found = [i for i in archive.infolist() if not i.is_dir() and _wanted(Path(i.filename))]
+        found.sort(key=lambda info: info.filename)
+        stream = ((info.filename, _member(archive, info), None, False) for info in found)
     elif path.exists():
         raise InputError(f"{path} is neither a folder nor a zip file.")
     else:
@@ -181,14 +197,13 @@ def _reader(path):
     return read
 
 
-def _member(archive, name):
+def _member(archive, info):
     def read():
+        reason = zips.why_not(info, MAX_BYTES)
+        if reason:
+            raise Unreadable(reason)
         try:
-            if archive.getinfo(name).file_size > MAX_BYTES:
-                raise Unreadable(f"larger than {MAX_BYTES // 2**20} MiB")
-            return archive.read(name)
-        except Unreadable:
-            raise
+            return zips.read(archive, info)
         except Exception as error:  # a damaged or encrypted member can raise nearly anything
             raise Unreadable(str(error)[:80] or "damaged") from None
 
@@ -276,6 +291,10 @@ def read_held_out(held_out, count):
     """None (as the source says), or a function (position, file) -> whether it is held out."""
     if held_out in (None, ""):
         return None
+    if re.fullmatch(r"\d{1,2}(\.\d+)?%", str(held_out), re.ASCII):
+        share = float(str(held_out)[:-1]) / 100
+        # Every tenth, say: the last ones of a sorted folder may all be of one kind.
+        return lambda position, file: int((position + 1) * share) > int(position * share)
     if str(held_out).isdigit():
         number = int(held_out)
         if number >= count:

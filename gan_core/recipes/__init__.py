@@ -24,7 +24,12 @@ def options(name, data):
     """
     if not name:
         return {}
+    count, size, _, channels = training_set.read_card(data)["shape"]
+    return choose(name, count, size, channels)
+
+
+def choose(name, count, size, channels):
+    """The options of a recipe for so many images of a size; raises as `options` does."""
     if name not in RECIPES:
         raise InputError(f"There is no recipe {name!r}; choose from {', '.join(RECIPES)}.")
-    count, size, _, channels = training_set.read_card(data)["shape"]
     return RECIPES[name].options(count, size, channels)
