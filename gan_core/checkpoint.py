@@ -201,6 +201,8 @@ def load(directory):
         prior = latent.Prior(card["prior"]["kind"], card["prior"]["size"])
     except InputError as error:
         raise InputError(f"{directory / 'model.json'} is damaged: {error}") from None
+    if discriminator is None and "discriminator.safetensors" in card["files"]:
+        raise InputError(f"{directory / 'model.json'} is damaged: it tells no ndf, the size of D.")
     load_weights(generator, directory / "generator.safetensors", card)
     if "discriminator.safetensors" in card["files"]:
         load_weights(discriminator, directory / "discriminator.safetensors", card)

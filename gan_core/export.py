@@ -1,21 +1,26 @@
-"""A generator as an ONNX file, for programs that have no PyTorch: a browser, say.
+"""A generator as one file: for PyTorch elsewhere, or for what has none, such as a browser.
 
+    write(model, path)     ONNX, safetensors or a plain state dict, by the file's ending
     to_onnx(model, path)   one file, checked against PyTorch
     cached(model)          the same in the cache folder, made once
 
 onnx, onnxscript and onnxruntime are imported only here and only when something is exported.
 """
 
+import json
 import threading
 import warnings
 from pathlib import Path
 
 import numpy as np
 import torch
+from safetensors import SafetensorError
+from safetensors.torch import load_file, save_file
 
-from gan_core import checkpoint, files, training_set
+from gan_core import checkpoint, files, networks, training_set
 from gan_core.errors import InputError
 from gan_core.folding import fold
+from gan_core.networks import onnx_graph
 
 VERSION = 1  # raise it when the same generator is to give another file
 OPSET = 18  # of ONNX's operators; every runtime of the last years knows it
@@ -23,6 +28,67 @@ LATENTS = 64  # drawn by both for the check
 MOST_APART = 1e-3  # largest difference allowed of a value in [−1, 1]; a level of 256 is 8e-3
 
 _lock = threading.Lock()
+
+
+def write(model, path):
+    """Write a Model's generator as one file; its ending says which: .onnx, .safetensors, .pt.
+
+    .onnx: see `to_onnx`. .safetensors: the state dict, with architecture, prior and name as
+    metadata. .pt (or .pth): the state dict alone, a file of torch.save that `weights_only` reads.
+    `python -m gan_core import` takes each of them back. The file is read again and drawn from
+    before it takes the place of `path`. Returns what `to_onnx` returns.
+    Raises InputError for another ending, or when it cannot be written.
+    """
+    kind = Path(path).suffix.lower()
+    if kind == ".onnx":
+        return to_onnx(model, path)
+    if kind not in (".safetensors", ".pt", ".pth"):
+        raise InputError(f"{path} must end in .onnx, .safetensors or .pt.")
+    if isinstance(model.generator, onnx_graph.Generator):
+        raise InputError(
+            f"{model.name} is an ONNX graph and has no weights of its own; give a file that ends "
+            "in .onnx."
+        )
+    tensors = {k: v.detach().cpu().contiguous() for k, v in model.generator.state_dict().items()}
+    sizes = {k: v for k, v in model.card["architecture"].items() if k not in ("ndf", "norm")}
+    notes = {"architecture": json.dumps(sizes), "prior": model.prior.kind, "name": model.name}
+
+    def put(temporary):
+        if kind == ".safetensors":
+            save_file(tensors, temporary, notes)
+            found = load_file(temporary)
+        else:
+            torch.save(tensors, temporary)
+            found = torch.load(temporary, weights_only=True)
+        copied, _ = networks.build(sizes)
+        copied.load_state_dict(found)
+        z = torch.from_numpy(model.prior.sample(LATENTS, seed=0))
+        with torch.inference_mode():
+            return float((copied.eval()(z) - torch.from_numpy(drawn(model))).abs().max())
+
+    return place_file(path, put)
+
+
+def place_file(path, put):
+    """Let put(temporary path) write a file and tell how far its pictures are off; then tell."""
+    path = Path(path)
+    if path.is_dir():
+        raise InputError(f"{path} is a folder; give the name of a file.")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with files.replacing(path) as temporary:
+            difference = put(temporary)
+            told = {"bytes": temporary.stat().st_size, "difference": difference}
+            told["sha256"] = checkpoint.sha256(temporary)
+    except (OSError, SafetensorError) as error:
+        raise InputError(f"{path} cannot be written ({error}).") from None
+    return {"file": str(path), **told}
+
+
+def drawn(model):
+    """What PyTorch draws for the latents of the check, float32 (64, C, H, W)."""
+    images = model.synthesize(model.prior.sample(LATENTS, seed=0))
+    return images.transpose(0, 3, 1, 2)
 
 
 def to_onnx(model, path):
@@ -34,23 +100,21 @@ def to_onnx(model, path):
     Raises InputError when a package is missing, when that difference is above 1e-3 (the file is
     not written), or when it cannot be written.
     """
-    path = Path(path)
-    if path.is_dir():
+    if Path(path).is_dir():  # before the seconds that encoding takes
         raise InputError(f"{path} is a folder; give the name of a file.")
     encoded = encode(model)
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with files.replacing(path) as temporary:
-            temporary.write_bytes(encoded)
-            difference = check(model, temporary)
-            digest = checkpoint.sha256(temporary)
-    except OSError as error:
-        raise InputError(f"{path} cannot be written ({error}).") from None
-    return {"file": str(path), "bytes": len(encoded), "difference": difference, "sha256": digest}
+
+    def put(temporary):
+        temporary.write_bytes(encoded)
+        return check(model, temporary)
+
+    return place_file(path, put)
 
 
 def encode(model):
     """A Model's folded generator as the bytes of an ONNX file. Raises InputError."""
+    if isinstance(model.generator, onnx_graph.Generator):
+        return model.generator.as_bytes()
     import_packages()
     z = torch.zeros(2, model.prior.size)  # of one latent the exporter would make a fixed number
     generator = fold(model.generator)
@@ -90,7 +154,7 @@ def check(model, path):
     Raises InputError when it is above 1e-3.
     """
     z = model.prior.sample(LATENTS, seed=0)
-    expected = model.synthesize(z).transpose(0, 3, 1, 2)
+    expected = drawn(model)
     try:
         images = run(path, z)
         difference = float(np.abs(images - expected).max())

@@ -159,7 +159,7 @@ def test_impossible_descriptions_are_refused(wrong):
 def test_incomplete_descriptions_are_refused(change):
     description = {"name": "dcgan", "size": 32, "channels": 3, "nz": 4, "ngf": 2, "ndf": 2}
     if change is None:
-        del description["ndf"]
+        del description["ngf"]
     else:
         description |= change
     with pytest.raises(InputError):

@@ -2,13 +2,17 @@
 
 A family's module offers `Generator` and `Discriminator`, built from the same keyword sizes,
 `SIZES`, the image sizes it can draw, `NORMS`, what may normalise its discriminator, the first
-being the usual one, and `weights`, how many weights both have.
+being the usual one, and `weights`, how many weights both have. IMPORTED are for weights trained
+elsewhere (`gan_core.foreign`): they may lack a discriminator, and tell with `SETTINGS` what their
+generator is built from.
 """
 
 from gan_core.errors import InputError
-from gan_core.networks import dcgan, residual, resize
+from gan_core.networks import dcgan, onnx_graph, residual, resize, upsample
 
 FAMILIES = {"dcgan": dcgan, "residual": residual, "resize": resize}
+IMPORTED = {"upsample": upsample, "onnx": onnx_graph}
+SETTINGS = ("size", "channels", "nz", "ngf")
 MAX_WEIGHTS = 500_000_000  # of both networks; 2 GB
 
 
@@ -17,45 +21,62 @@ def parameters(network):
     return sum(p.numel() for p in network.parameters())
 
 
+def family(name):
+    """The module of an architecture family, of FAMILIES or IMPORTED. Raises InputError."""
+    known = FAMILIES | IMPORTED
+    if not isinstance(name, str) or name not in known:
+        raise InputError(f"There is no architecture {name!r}; there are: {', '.join(FAMILIES)}.")
+    return known[name]
+
+
 def build(architecture):
     """(generator, discriminator), freshly initialised, from an architecture's description.
 
     architecture: {"name": "dcgan", "size": 64, "channels": 3, "nz": 100, "ngf": 64, "ndf": 64},
-    and "norm", the normalisation in D, where it is not the family's usual one.
+    and "norm", the normalisation in D, where it is not the family's usual one. Without "ndf" there
+    is no discriminator: None.
     Raises InputError for an unknown family or sizes it cannot draw.
     """
     sizes = dict(architecture)
     name = sizes.pop("name", None)
-    if not isinstance(name, str) or name not in FAMILIES:
-        raise InputError(f"There is no architecture {name!r}; there are: {', '.join(FAMILIES)}.")
-    family = FAMILIES[name]
-    norm = sizes.pop("norm", family.NORMS[0])
-    if norm not in family.NORMS:
+    module = family(name)
+    norm = sizes.pop("norm", module.NORMS[0])
+    if norm not in module.NORMS:
         raise InputError(
-            f"The discriminator of {name} has a norm of {' or '.join(family.NORMS)}, not {norm!r}."
+            f"The discriminator of {name} has a norm of {' or '.join(module.NORMS)}, not {norm!r}."
         )
-    if set(sizes) != {"size", "channels", "nz", "ngf", "ndf"}:
+    needed = getattr(module, "SETTINGS", SETTINGS)
+    judged = "ndf" in sizes and hasattr(module, "Discriminator")
+    if set(sizes) - ({"ndf"} if judged else set()) != set(needed):
         raise InputError(
-            f"The architecture {name} is described by size, channels, nz, ngf and ndf, "
+            f"The architecture {name} is described by {', '.join(needed)} and for D by ndf, "
             f"not by {', '.join(sizes) or 'nothing'}."
         )
     for key, value in sizes.items():
         if not isinstance(value, int) or isinstance(value, bool) or not 1 <= value <= 65536:
             raise InputError(f"The architecture's {key} is {value!r}; it must be from 1 to 65536.")
-    if sizes["size"] not in family.SIZES:
+    if sizes["size"] not in module.SIZES:
         raise InputError(
-            f"{name} draws images of {', '.join(map(str, family.SIZES))} pixels a side, "
+            f"{name} draws images of {in_words(module.SIZES)} pixels a side, "
             f"not {sizes['size']}; pack the training set at one of these sizes."
         )
     if sizes["channels"] not in (1, 3):
         raise InputError(f"Images have 1 or 3 channels, not {sizes['channels']}.")
-    count = family.weights(**sizes)  # counted before any memory is taken
+    count = module.weights(**{"ndf": 0, **sizes})  # counted before any memory is taken
     if count > MAX_WEIGHTS:
         raise InputError(
             f"The architecture has {count // 10**6:,} million weights; "
             f"at most {MAX_WEIGHTS // 10**6:,} million can be built."
         )
-    return (
-        family.Generator(sizes["size"], sizes["channels"], sizes["nz"], sizes["ngf"]),
-        family.Discriminator(sizes["size"], sizes["channels"], sizes["ndf"], norm),
-    )
+    generator = module.Generator(**{key: sizes[key] for key in needed})
+    if not judged:
+        return generator, None
+    return generator, module.Discriminator(sizes["size"], sizes["channels"], sizes["ndf"], norm)
+
+
+def in_words(sizes):
+    """The sizes that a family can draw, as words."""
+    if isinstance(sizes, range):
+        steps = "" if sizes.step == 1 else f" in steps of {sizes.step}"
+        return f"{sizes[0]} to {sizes[-1]}{steps}"
+    return ", ".join(map(str, sizes))

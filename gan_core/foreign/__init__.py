@@ -1,0 +1,15 @@
+"""Weights that were trained elsewhere, made into checkpoints of this project.
+
+    reading      tensors out of a file, without running anything in it
+    layouts      which network they belong to, by names and shapes
+    onnx_files   ONNX generators, by running them apart
+    importing    all of it: a file -> Found -> a checkpoint directory with a card
+
+What is taken is listed in the README under "Your own weights".
+"""
+
+from gan_core.foreign import card
+from gan_core.foreign.importing import NAME, Found, read, save, sheet
+from gan_core.foreign.layouts import Unrecognised
+
+__all__ = ["NAME", "Found", "Unrecognised", "card", "read", "save", "sheet"]

@@ -1,0 +1,223 @@
+"""From a file of somebody else's to a checkpoint: read it, look at it, save it.
+
+found = read("netG.pth")                 recognised, or an InputError that says why not
+found.draw(16)                           the first 16 seeds, to be looked at
+save(found, "checkpoints/mine", "mine")
+"""
+
+import json
+import re
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import torch
+
+from gan_core import checkpoint, files, latent, media, networks, training_set
+from gan_core.errors import InputError
+from gan_core.foreign import card, layouts, onnx_files, reading
+
+NAME = r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}"
+ASSUMED = (
+    "Strides, activations and the range of the values leave no trace in the tensors: they are "
+    "taken to be those of that layout."
+)
+UNKNOWN = "They are not known: the weights were trained elsewhere."
+
+
+@dataclass
+class Found:
+    """A generator that was read from a file, not yet saved.
+
+    words: its layout. architecture: its description. generator, discriminator: networks in eval
+    mode, the second may be None. prior: its latents. parameters: of the generator. origin: where
+    it came from, for model.json. notes: sentences on what was assumed. values: the range of an
+    ONNX file's values, None where the layout tells it.
+    """
+
+    words: str
+    architecture: dict
+    generator: torch.nn.Module
+    discriminator: torch.nn.Module | None
+    prior: latent.Prior
+    parameters: int
+    origin: dict
+    notes: list = field(default_factory=list)
+    values: str | None = None
+
+    def draw(self, n=16, seed=0):
+        """The pictures of n seeds, uint8 (n, H, W, C), as the checkpoint will draw them."""
+        about = {"name": self.origin["file"], "architecture": self.architecture}
+        model = checkpoint.Model(self.generator, None, self.prior, about, Path())
+        return model.generate(self.prior.sample(n, seed))
+
+
+def read(file, *, discriminator="", prior="", nz=0, values="", name=""):
+    """What a file holds, as Found.
+
+    file: a state dict (.pt, .pth), safetensors or ONNX; told by its contents. discriminator: a
+    file of its discriminator, "" for that in `file`, where there is one, or none. prior: "normal",
+    "uniform", or "" for what the file tells, else normal. nz, values: of an ONNX file, see
+    `onnx_files.read`. name: what the file is called, where `file` is a copy.
+    Raises InputError in one sentence; layouts.Unrecognised lists the tensors besides.
+    """
+    path = Path(file)
+    if prior and prior not in latent.PRIORS:
+        raise InputError(f"The prior is {prior!r}; it must be {' or '.join(latent.PRIORS)}.")
+    kind = reading.kind(path)
+    origin = {"file": name or path.name, "bytes": path.stat().st_size}
+    origin |= {"sha256": checkpoint.sha256(path)}
+    if kind == "onnx":
+        if discriminator:
+            raise InputError("A discriminator goes with weights, not with an ONNX generator.")
+        return from_onnx(path, origin, prior or "normal", nz, values)
+    if nz or values:
+        raise InputError(f"{origin['file']} is no ONNX file: its shapes and values are known.")
+    tensors, told = reading.tensors(path)
+    refuse_config(told, origin["file"])
+    player = described(tensors, told) or layouts.generator(tensors, origin["file"])
+    judge = find_judge(tensors, discriminator)
+    architecture = join(player, judge)
+    generator, other = networks.build(architecture)
+    generator.load_state_dict(player.weights)
+    if judge is not None:
+        other.load_state_dict(judge.weights)
+        other.eval().requires_grad_(False)
+    if discriminator:
+        origin |= {"discriminator": Path(discriminator).name}
+        origin |= {"discriminator_sha256": checkpoint.sha256(discriminator)}
+    prior = prior or (told["prior"] if told.get("prior") in latent.PRIORS else "normal")
+    return Found(
+        words=player.words,
+        architecture=architecture,
+        generator=generator.eval().requires_grad_(False),
+        discriminator=other,
+        prior=latent.Prior(prior, architecture["nz"]),
+        parameters=networks.parameters(generator),
+        origin={**origin, "layout": player.words},
+        notes=[] if "architecture" in told else [ASSUMED],
+    )
+
+
+def from_onnx(path, origin, prior, nz, values):
+    graph, sizes, facts = onnx_files.read(path, nz, values, prior)
+    generator, _ = networks.build({"name": "onnx", **sizes})
+    tensor = torch.frombuffer(bytearray(graph), dtype=torch.uint8)
+    generator.load_state_dict({"graph": tensor})
+    low, high = onnx_files.RANGES[facts["values"]]
+    notes = [
+        f"Latents {facts['input']}, images {facts['output']}; 16 samples hold values from "
+        f"{facts['lowest']:.3g} to {facts['highest']:.3g}, taken to be of {low:g} to {high:g}."
+    ]
+    if facts["batch"]:
+        notes.append(f"The graph is made for {facts['batch']} at a time, which is slower.")
+    return Found(
+        words="ONNX generator",
+        architecture={"name": "onnx", **sizes},
+        generator=generator.eval(),
+        discriminator=None,
+        prior=latent.Prior(prior, sizes["nz"]),
+        parameters=facts["parameters"],
+        origin={**origin, "layout": "ONNX", "values": facts["values"]},
+        notes=notes,
+        values=facts["values"],
+    )
+
+
+def described(tensors, told):
+    """The generator that the metadata of an exported safetensors file describes, or None."""
+    try:
+        sizes = json.loads(told["architecture"])
+        sizes = {key: value for key, value in sizes.items() if key not in ("ndf", "norm")}
+        generator, _ = networks.build(sizes)
+        shapes = {name: tensor.shape for name, tensor in generator.state_dict().items()}
+        if shapes != {name: tensor.shape for name, tensor in tensors.items()}:
+            return None
+    except (KeyError, TypeError, ValueError, RecursionError, InputError):
+        return None
+    floats = [tensor for tensor in tensors.values() if tensor.is_floating_point()]
+    if not all(torch.isfinite(tensor).all() for tensor in floats):
+        return None
+    return layouts.Player(f"this project’s {sizes['name']}", sizes, dict(tensors))
+
+
+def refuse_config(told, file):
+    """InputError for generators of pytorch_GAN_zoo that its settings tell to be of another kind."""
+    if told.get("lossCriterion") in ("MSE", "WGANGP"):
+        raise InputError(
+            f"{file} was trained with the loss {told['lossCriterion']}, where pytorch_GAN_zoo's "
+            "generator ends without tanh; only those of its loss DCGAN are taken."
+        )
+    if told.get("attribKeysOrder"):
+        raise InputError(
+            f"{file} is conditional: it takes classes beside the latent, which is not shown here."
+        )
+
+
+def find_judge(tensors, file):
+    """The discriminator in a file of its own, or in the generator's, or None."""
+    if file:
+        other, _ = reading.tensors(file)
+        return layouts.discriminator(other, Path(file).name)
+    try:
+        return layouts.discriminator(tensors, "it")
+    except layouts.Unrecognised:
+        return None
+
+
+def join(player, judge):
+    """The architecture of both; InputError when they are not of one game."""
+    if judge is None:
+        return player.sizes
+    ours, theirs = networks.family(player.sizes["name"]), networks.family(judge.sizes["name"])
+    of_generator = {key: player.sizes[key] for key in ("size", "channels")}
+    of_judge = {key: judge.sizes[key] for key in ("size", "channels")}
+    same = getattr(ours, "Discriminator", None) is theirs.Discriminator
+    if not same or of_generator != of_judge:
+        raise InputError(
+            f"The discriminator ({judge.words}, {of_judge['size']} px, {of_judge['channels']} "
+            f"channels) does not go with the generator ({player.words}, {of_generator['size']} px, "
+            f"{of_generator['channels']} channels); leave it out or give the one it was trained "
+            "with."
+        )
+    norm = {"norm": judge.sizes["norm"]} if "norm" in judge.sizes else {}
+    return {**player.sizes, "ndf": judge.sizes["ndf"], **norm}
+
+
+def save(found, directory, name, data="", command=""):
+    """Write a Found as a checkpoint directory with a card.
+
+    name: what the model is called. data: directory of the packed training set it was trained on,
+    where there is one. Raises InputError when the directory holds something, or cannot be written.
+    """
+    if not re.fullmatch(NAME, name):
+        raise InputError(f"The name {name!r} may hold only letters, digits, '.', '_' and '-'.")
+    about = {"name": "not known", "how": UNKNOWN}
+    if data:
+        about = {k: v for k, v in training_set.read_card(data).items() if k != "format"}
+        sizes = found.architecture["size"], found.architecture["channels"]
+        if (about["shape"][1], about["shape"][3]) != sizes:
+            raise InputError(f"The images in {data} are of another size than this model draws.")
+    told = {
+        "name": name,
+        "architecture": found.architecture,
+        "prior": {"kind": found.prior.kind, "size": found.prior.size},
+        "objective": None,
+        "training": {},
+        "metrics": {},
+        "licence": "Not known; that of whoever trained it.",
+        "origin": {**found.origin, "parameters": found.parameters, "notes": found.notes}
+        | ({"command": command} if command else {}),
+        "training_set": about,
+    }
+    try:
+        with files.new_directory(directory) as temporary:
+            checkpoint.save(temporary, found.generator, found.discriminator, told)
+            card.write(temporary)
+    except OSError as error:
+        raise InputError(f"{directory} cannot be written ({error.strerror}).") from None
+    return Path(directory)
+
+
+def sheet(found, path):
+    """16 samples as a picture file, to be looked at before anything is saved."""
+    media.save(path, media.encode(media.enlarge(media.sheet(found.draw(16)), 2)))

@@ -1,0 +1,424 @@
+"""Which network a set of tensors belongs to, told from their names and shapes alone.
+
+Known layouts, each under any prefix (`module.`, `netG.`, `generator.` …):
+
+    a Sequential of transposed convolutions   PyTorch's DCGAN tutorial, pytorch/examples, and what
+                                              was made after them; the `dcgan` of this project
+    formatLayer, main.batchNorm0 …            facebookresearch/pytorch_GAN_zoo, DCGAN_nets.py
+    l1, conv_blocks                           eriklindernoren/PyTorch-GAN, dcgan
+    enter, layers, leave                      the other networks of this project
+
+Strides, activations and what a norm adds to the variance leave no trace in the tensors: they are
+taken to be those of the layout.
+"""
+
+import functools
+import math
+import re
+from dataclasses import dataclass
+
+import torch
+
+from gan_core import networks
+from gan_core.errors import InputError
+from gan_core.networks import residual, upsample
+
+PARTS = ("weight", "bias", "running_mean", "running_var", "num_batches_tracked")
+AVERAGED = ("ema", "avg", "average")  # parts of a prefix: these are the weights to draw with
+ZOO = "pytorch_GAN_zoo’s DCGAN"
+TUTORIAL = "DCGAN as in PyTorch’s tutorial"
+LINEAR_DCGAN = "PyTorch-GAN’s DCGAN"
+
+
+class Misfit(Exception):
+    """Tensors begin like a layout, and then differ from it; the message says where."""
+
+
+class Unrecognised(InputError):
+    """No layout fits. tensors: [(name, shape, dtype)] of all that the file holds, as text."""
+
+    def __init__(self, sentence, tensors):
+        super().__init__(sentence)
+        self.tensors = tensors
+
+
+@dataclass
+class Player:
+    """A generator or a discriminator that was recognised.
+
+    words: the layout. sizes: size, channels, nz, ngf of a generator, size, channels, ndf and
+    sometimes norm of a discriminator, and name, the family of both. weights: its state dict under
+    this project's names. prefix: what stood before the names.
+    """
+
+    words: str
+    sizes: dict
+    weights: dict
+    prefix: str = ""
+
+
+def generator(tensors, where):
+    """The generator among named tensors, as a Player. where: what holds them, for messages.
+
+    Of several, an averaged one (ema, avgG) comes first. Raises Unrecognised, an InputError with
+    the tensors listed.
+    """
+    found, misfits = players(tensors, GENERATORS, as_generator)
+    if found:
+        averaged = [player for player in found if is_average(player.prefix)]
+        return (averaged or found)[0]
+    judges, _ = players(tensors, DISCRIMINATORS, as_discriminator)
+    if judges:
+        why = f"it is a discriminator ({judges[0].words}); the generator is in another file"
+    elif misfits:
+        why = misfits[0]
+    else:
+        why = "its tensors are those of no known layout; they are listed below"
+    raise Unrecognised(f"No generator was recognised in {where}: {why}.", listing(tensors))
+
+
+def discriminator(tensors, where):
+    """The discriminator among named tensors, as a Player; raises Unrecognised."""
+    found, misfits = players(tensors, DISCRIMINATORS, as_discriminator)
+    if found:
+        return found[0]
+    why = misfits[0] if misfits else "its tensors are those of no known layout"
+    raise Unrecognised(f"No discriminator was recognised in {where}: {why}.", listing(tensors))
+
+
+def players(tensors, layouts, finish):
+    """([Player], [why what looked like one is none]) of all prefixes and layouts."""
+    found, misfits = [], []
+    for prefix, group in groups(tensors).items():
+        for layout in layouts:
+            try:
+                player = layout(group)
+                if player is not None:
+                    found.append(finish(player, prefix))
+            except (Misfit, InputError) as error:
+                misfits.append(str(error).rstrip("."))
+    return found, misfits
+
+
+def groups(tensors):
+    """prefix -> {rest of the name: tensor}, for every prefix that ends at a dot, and for none."""
+    found = {"": dict(tensors)}
+    for name, tensor in tensors.items():
+        places = [match.end() for match in re.finditer(r"\.", name)][:8]
+        for place in places:
+            found.setdefault(name[:place], {})[name[place:]] = tensor
+    return found
+
+
+def is_average(prefix):
+    words = re.split(r"[._\d]|(?<=[a-z])(?=[A-Z])", prefix)
+    return any(word.lower() in AVERAGED for word in words)
+
+
+def listing(tensors):
+    return [
+        (name, " × ".join(map(str, t.shape)) or "a number", str(t.dtype).removeprefix("torch."))
+        for name, t in tensors.items()
+    ]
+
+
+# Sequences: convolutions and norms in their order, whatever they are called.
+
+
+def sequence(group):
+    """[("conv" or "norm", {part: tensor})] in the order of their numbers; None for other names.
+
+    group: names such as "0.weight", or "1.0.weight" where a Sequential holds others.
+    """
+    layers = {}
+    for name, tensor in group.items():
+        match = re.fullmatch(rf"((?:\d{{1,4}}\.){{1,3}})({'|'.join(PARTS)})", name)
+        if not match:
+            return None
+        place = tuple(map(int, match[1].rstrip(".").split(".")))
+        layers.setdefault(place, {})[match[2]] = tensor
+    return in_kinds([layers[place] for place in sorted(layers)])
+
+
+def in_kinds(layers):
+    kinds = []
+    for parts in layers:
+        weight = parts.get("weight")
+        if "running_mean" in parts and "running_var" in parts:
+            kinds.append(("norm", parts))
+        elif weight is not None and weight.ndim == 4 and set(parts) <= {"weight", "bias"}:
+            kinds.append(("conv", parts))
+        else:
+            return None
+    return kinds or None
+
+
+def dcgan_generator(layers, words):
+    """A Player of layers that are transposed convolutions with a norm after each but the last."""
+    kinds = [kind for kind, _ in layers]
+    convolutions = [parts for kind, parts in layers if kind == "conv"]
+    shapes = [tuple(parts["weight"].shape) for parts in convolutions]
+    if len(shapes) < 3 or kinds[:3] != ["conv", "norm", "conv"] or shapes[0][1] != shapes[1][0]:
+        return None  # of a discriminator the first two do not follow one another so
+    if kinds != ["conv", "norm"] * (len(shapes) - 1) + ["conv"]:
+        raise Misfit("it looks like DCGAN, but a norm is missing or one too many")
+    nz, width, start, _ = shapes[0]
+    size, wanted = start * 2 ** (len(shapes) - 1), [(nz, width, start, start)]
+    for _ in shapes[2:]:
+        wanted.append((width, width // 2, 4, 4))
+        width //= 2
+    wanted.append((width, shapes[-1][1], 4, 4))
+    for number, (shape, right) in enumerate(zip(shapes, wanted, strict=True), 1):
+        if shape != right:
+            raise Misfit(
+                f"it looks like DCGAN, but its convolution {number} is {in_words(shape)} where "
+                f"{in_words(right)} would follow"
+            )
+    weights = {}
+    for place, (kind, parts) in enumerate(layers):
+        at = 3 * (place // 2) + place % 2  # ours counts the ReLU after each norm
+        if kind == "norm":
+            weights |= norm(f"layers.{at}", parts, layers[place - 1][1].get("bias"))
+        else:
+            weights[f"layers.{at}.weight"] = parts["weight"]
+    last = convolutions[-1]
+    weights[f"layers.{at}.bias"] = last.get("bias", torch.zeros(shapes[-1][1]))
+    sizes = {"name": "dcgan", "size": size, "channels": shapes[-1][1], "nz": nz, "ngf": width}
+    return Player(words, sizes, weights)
+
+
+def dcgan_discriminator(layers, words):
+    """A Player of layers that are convolutions, the norms from the second up to the last but one.
+
+    Of those without any norm too (as in WGAN's with clipping, say).
+    """
+    kinds = [kind for kind, _ in layers]
+    convolutions = [parts for kind, parts in layers if kind == "conv"]
+    shapes = [tuple(parts["weight"].shape) for parts in convolutions]
+    if len(shapes) < 3 or shapes[0][0] != shapes[1][1] or shapes[-1][0] != 1:
+        return None
+    steps = len(shapes) - 2
+    normed = kinds == ["conv"] + ["conv", "norm"] * steps + ["conv"]
+    if not normed and "norm" in kinds:
+        raise Misfit("it looks like DCGAN's discriminator, but its norms stand elsewhere")
+    ndf, channels = shapes[0][:2]
+    start = shapes[-1][2]
+    weights, at, before = {}, 0, None
+    for kind, parts in layers[:-1]:
+        if kind == "norm":
+            weights |= norm(f"layers.{at - 1}", parts, before.get("bias"))
+            at += 1
+            continue
+        weights[f"layers.{at}.weight"] = parts["weight"]
+        if at == 0 or not normed:
+            weights[f"layers.{at}.bias"] = parts.get("bias", torch.zeros(len(parts["weight"])))
+        at, before = at + 2, parts
+    weights["head.weight"] = convolutions[-1]["weight"]
+    weights["head.bias"] = convolutions[-1].get("bias", torch.zeros(1))
+    sizes = {"name": "dcgan", "size": start * 2 ** (steps + 1), "channels": channels, "ndf": ndf}
+    return Player(words, sizes | ({} if normed else {"norm": "none"}), weights)
+
+
+def norm(name, parts, bias=None):
+    """The tensors of a batch norm under a name; bias: of the layer before, which ours lacks.
+
+    What is added before a norm is what its mean is moved by.
+    """
+    mean = parts["running_mean"]
+    weights = {
+        "weight": parts.get("weight", torch.ones_like(mean)),
+        "bias": parts.get("bias", torch.zeros_like(mean)),
+        "running_mean": mean if bias is None else mean - bias,
+        "running_var": parts["running_var"],
+        "num_batches_tracked": parts.get("num_batches_tracked", torch.tensor(0)),
+    }
+    return {f"{name}.{part}": tensor for part, tensor in weights.items()}
+
+
+# Layouts: a group of names and tensors -> Player, or None.
+
+
+def tutorial(group):
+    layers = sequence(group)
+    return layers and dcgan_generator(layers, TUTORIAL)
+
+
+def tutorial_discriminator(group):
+    layers = sequence(group)
+    return layers and dcgan_discriminator(layers, TUTORIAL)
+
+
+def own_discriminator(group):
+    """This project's `dcgan`: a Sequential called layers, then head."""
+    if not group or not all(re.match(r"(layers\.\d+|head)\.", name) for name in group):
+        return None
+    flat = {re.sub(r"^head\.", "999.", re.sub(r"^layers\.", "", n)): t for n, t in group.items()}
+    return tutorial_discriminator(flat)
+
+
+def zoo(group):
+    layers = named(group, r"(formatLayer|main\.(?:batchNorm|convTranspose)\d+|main\.outlayer)")
+    if layers is None or "formatLayer" not in layers or "main.outlayer" not in layers:
+        return None
+    depth = sum(name.startswith("main.convT") for name in layers)
+    order = ["formatLayer", "main.batchNorm0"]
+    for i in range(1, depth + 1):
+        order += [f"main.convTranspose{i}", f"main.batchNorm{i}"]
+    return dcgan_generator(ordered(layers, [*order, "main.outlayer"]), ZOO)
+
+
+def zoo_discriminator(group):
+    layers = named(group, r"(decisionLayer|main\.(?:batchNorm|convTranspose)\d+)")
+    if layers is None or "decisionLayer" not in layers:
+        return None
+    depth = sum(name.startswith("main.convT") for name in layers) - 1
+    order = [f"main.convTranspose{depth}"]
+    for i in reversed(range(depth)):
+        order += [f"main.convTranspose{i}", f"main.batchNorm{i}"]
+    return dcgan_discriminator(ordered(layers, [*order, "decisionLayer"]), ZOO)
+
+
+def named(group, pattern):
+    """name of a layer -> {part: tensor}; None when a tensor has another name than the pattern."""
+    layers = {}
+    for name, tensor in group.items():
+        match = re.fullmatch(rf"{pattern}\.({'|'.join(PARTS)})", name)
+        if not match:
+            return None
+        layers.setdefault(match[1], {})[match[2]] = tensor
+    return layers
+
+
+def ordered(layers, order):
+    if set(order) != set(layers):
+        raise Misfit("it looks like pytorch_GAN_zoo's DCGAN, but a layer is missing or too many")
+    kinds = in_kinds([layers[name] for name in order])
+    if kinds is None:
+        raise Misfit("it looks like pytorch_GAN_zoo's DCGAN, but a layer is of another kind")
+    return kinds
+
+
+def linear(group):
+    """PyTorch-GAN's generator: l1, and conv_blocks, once called conv_model."""
+    weights = {
+        re.sub(r"^conv_(blocks|model)\.", "layers.", re.sub(r"^l1\.0\.", "project.", name)): tensor
+        for name, tensor in group.items()
+    }
+    first, last = weights.get("project.weight"), weights.get("layers.9.weight")
+    if first is None or last is None or first.ndim != 2 or last.ndim != 4:
+        return None
+    channels, ngf = last.shape[:2]
+    start = math.isqrt(first.shape[0] // (2 * ngf))
+    sizes = {"name": "upsample", "size": 4 * start, "channels": channels}
+    return Player(LINEAR_DCGAN, sizes | {"nz": first.shape[1], "ngf": ngf}, weights)
+
+
+def linear_discriminator(group):
+    """PyTorch-GAN's discriminator: model and adv_layer. Older ones lack the last norm."""
+    first, last = group.get("model.0.weight"), group.get("adv_layer.0.weight")
+    if first is None or last is None or first.ndim != 4 or last.ndim != 2:
+        return None
+    ndf, channels = first.shape[:2]
+    side = math.isqrt(last.shape[1] // (8 * ndf))
+    # Theirs counts dropouts: convolutions at 0, 3, 7, 11, norms at 6, 10, 14.
+    places = {0: 0, 3: 2, 6: 4, 7: 5, 10: 7, 11: 8, 14: 10}
+    weights = {}
+    for name, tensor in group.items():
+        match = re.fullmatch(r"model\.(\d+)\.(\w+)", name)
+        if match and int(match[1]) in places:
+            weights[f"layers.{places[int(match[1])]}.{match[2]}"] = tensor
+        else:
+            weights[re.sub(r"^adv_layer\.0\.", "head.", name)] = tensor
+    if "model.14.weight" not in group:  # a norm that changes nothing
+        mean = torch.zeros(8 * ndf)
+        unit = {"running_mean": mean, "running_var": torch.full_like(mean, 1 - upsample.EPS)}
+        weights |= norm("layers.10", unit)
+    return Player(
+        LINEAR_DCGAN,
+        {"name": "upsample", "size": 16 * side, "channels": channels, "ndf": ndf},
+        weights,
+    )
+
+
+def enlarging(group):
+    """This project's `resize`, in a plain state dict."""
+    layers = {name.removeprefix("layers."): tensor for name, tensor in group.items()}
+    kinds = sequence(layers)
+    if not kinds or len(kinds) < 5 or any(not name.startswith("layers.") for name in group):
+        return None
+    shapes = [tuple(parts["weight"].shape) for kind, parts in kinds if kind == "conv"]
+    if len(shapes) < 3 or {shape[2:] for shape in shapes[1:]} != {(3, 3)}:
+        return None
+    nz, _, start, _ = shapes[0]
+    sizes = {"name": "resize", "size": start * 2 ** (len(shapes) - 1), "channels": shapes[-1][0]}
+    return Player("this project’s resize", sizes | {"nz": nz, "ngf": shapes[-1][1]}, dict(group))
+
+
+def residual_generator(group):
+    """This project's `residual`, in a plain state dict."""
+    first, last = group.get("enter.weight"), group.get("leave.weight")
+    if first is None or last is None or first.ndim != 4 or last.ndim != 4:
+        return None
+    blocks = sum(bool(re.fullmatch(r"layers\.\d+\.mix\.weight", name)) for name in group)
+    sizes = {"name": "residual", "size": first.shape[2] * 2 ** (blocks - 1)}
+    sizes |= {"channels": last.shape[0], "nz": first.shape[0], "ngf": last.shape[1]}
+    if blocks < 1 or sizes["size"] not in residual.SIZES:
+        return None
+    return Player("this project’s residual", sizes, dict(group))
+
+
+GENERATORS = (tutorial, zoo, linear, enlarging, residual_generator)
+DISCRIMINATORS = (
+    *(tutorial_discriminator, own_discriminator),
+    *(zoo_discriminator, linear_discriminator),
+)
+
+
+# What was recognised is held against the network it claims to be.
+
+
+def as_generator(player, prefix):
+    built, _ = shapes_of(tuple(sorted(player.sizes.items())))
+    return checked(player, prefix, built)
+
+
+def as_discriminator(player, prefix):
+    sizes = {**player.sizes, "nz": 1, "ngf": 1}  # any: of the generator nothing is asked
+    _, built = shapes_of(tuple(sorted(sizes.items())))
+    return checked(player, prefix, built)
+
+
+@functools.lru_cache(maxsize=64)
+def shapes_of(architecture):
+    """({name: shape} of G, of D) of an architecture, without the memory of its weights."""
+    with torch.device("meta"):
+        built = networks.build(dict(architecture))
+    return tuple(
+        network and {name: tuple(t.shape) for name, t in network.state_dict().items()}
+        for network in built
+    )
+
+
+def checked(player, prefix, shapes):
+    """The Player with weights in float32, or Misfit when a shape or a name is not as it should."""
+    weights = dict(player.weights)
+    for name in shapes:  # PyTorch before 0.4.1 did not count batches
+        if name.endswith("num_batches_tracked"):
+            weights.setdefault(name, torch.tensor(0))
+    for name in [*shapes, *weights]:
+        given = tuple(weights[name].shape) if name in weights else None
+        if given != shapes.get(name):
+            told, right = in_words(given), in_words(shapes.get(name))
+            raise Misfit(
+                f"it looks like {player.words}, but {name} is {told} and should be {right}"
+            )
+    for name, tensor in weights.items():
+        whole = name.endswith("num_batches_tracked")
+        weights[name] = tensor.to(torch.int64 if whole else torch.float32).clone()
+        if not whole and not torch.isfinite(weights[name]).all():
+            raise Misfit(f"{prefix}{name} holds numbers that are not finite")
+    return Player(player.words, player.sizes, weights, prefix)
+
+
+def in_words(shape):
+    return "missing" if shape is None else " × ".join(map(str, shape)) or "a number"

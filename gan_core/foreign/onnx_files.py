@@ -1,0 +1,303 @@
+"""ONNX generators of other programs: looked through, probed, and brought into one form.
+
+    read(path)               the graph as bytes that `gan_core.networks.onnx_graph` runs, and what
+                             was found out about it
+
+A file may tell little of itself. What is missing is found by running it in a process of its own,
+with bounded memory and time: how long the latent is, how the pictures lie in memory, their range.
+"""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+
+from gan_core.errors import InputError
+from gan_core.foreign import reading
+from gan_core.networks import onnx_graph
+
+RANGES = {"signed": (-1.0, 1.0), "unit": (0.0, 1.0), "byte": (0.0, 255.0)}
+KINDS = {1: "float32", 10: "float16", 11: "float64"}  # ONNX's numbers of element types
+USUAL = (100, 128, 512, 64, 256, 32, 16, 10, 50, 200, 20, 8, 2)  # lengths of latents
+MAX_TRIES = 60
+PROBE_BYTES, PROBE_SECONDS = 3 * 2**30, 60
+MAX_PIXELS = 4 * 512 * 512  # values that one declared picture may have
+
+
+def read(path, nz=0, values="", prior="normal"):
+    """(graph as bytes, sizes, facts) of an ONNX file.
+
+    nz: length of the latent where the file does not tell it, 0 to find out. values: "signed"
+    ([−1, 1]), "unit" ([0, 1]) or "byte" ([0, 255]), "" to find out. The graph takes "z" float32
+    (N, nz) and gives "images" float32 (N, C, H, W) in [−1, 1]. sizes: size, channels, nz. facts:
+    {"input", "output", "values", "lowest", "highest", "batch", "parameters"}.
+    Raises InputError with one sentence when it is no generator that can be run here.
+    """
+    path = Path(path)
+    if values and values not in RANGES:
+        raise InputError(f"The value range is {values!r}; it must be {', '.join(RANGES)}.")
+    proto = parse(path)
+    given, drawn = ends(proto, path)
+    shape = declared(given, path)
+    seen = probe(path, given, drawn, tries(proto, shape, nz), shape, prior)
+    layout, size, channels = picture(seen, path)
+    values = values or guess(seen, path)
+    nz = seen["nz"]
+    facts = {
+        "input": in_words(("N" if not seen["batch"] else seen["batch"], nz), seen["rank"]),
+        "output": layout,
+        "values": values,
+        "lowest": seen["lowest"],
+        "highest": seen["highest"],
+        "batch": seen["batch"],
+        "parameters": parameters(proto),
+    }
+    graph = canonical(proto, given, drawn, seen, layout, values)
+    return graph, {"size": size, "channels": channels, "nz": nz}, facts
+
+
+def parse(path):
+    """The ModelProto in a file; InputError when it is damaged or leans on other files."""
+    onnx = import_onnx()
+    try:
+        proto = onnx.load_model_from_string(path.read_bytes())
+    except Exception:  # protobuf raises many kinds
+        raise InputError(reading.damaged(path)) from None
+    if not proto.graph.node or not proto.graph.output:
+        raise InputError(f"{path.name} is not an ONNX graph, or a damaged one.")
+    if outside(proto):
+        raise InputError(
+            f"{path.name} keeps its weights in other files, and none but itself is read; write it "
+            "as one file: torch.onnx.export(…, external_data=False)."
+        )
+    return proto
+
+
+def outside(message):
+    """Whether any tensor in a protobuf message refers to a file, however deep it lies."""
+    kind = message.DESCRIPTOR.name
+    if kind == "TensorProto":
+        return bool(message.external_data) or message.data_location == 1
+    return any(
+        outside(part)
+        for field, value in message.ListFields()
+        if field.message_type is not None
+        for part in (value if hasattr(value, "__len__") else [value])
+    )
+
+
+def ends(proto, path):
+    """(input, output) of a graph that has one of each, or InputError that names them all."""
+    weights = {tensor.name for tensor in proto.graph.initializer}
+    weights |= {tensor.values.name for tensor in proto.graph.sparse_initializer}
+    inputs = [value for value in proto.graph.input if value.name not in weights]
+    outputs = list(proto.graph.output)
+    for found, what in ((inputs, "input, the latent"), (outputs, "output, the images")):
+        if len(found) != 1:
+            names = ", ".join(value.name[:40] for value in found[:8]) or "none"
+            raise InputError(f"{path.name} must have one {what}; it has {len(found)} ({names}).")
+    return inputs[0], outputs[0]
+
+
+def declared(given, path):
+    """The input's shape as far as it is told: a list with 0 for what is open, or None."""
+    kind = given.type.tensor_type
+    if kind.elem_type not in KINDS:
+        raise InputError(f"The input of {path.name} does not hold floating-point numbers.")
+    if not kind.HasField("shape"):
+        return None
+    shape = [max(side.dim_value, 0) for side in kind.shape.dim]
+    if len(shape) not in (2, 4) or any(side > 1 for side in shape[2:]):
+        told = " × ".join(str(side or "any") for side in shape) or "a number"
+        raise InputError(
+            f"The input of {path.name} is {told}; a latent is (N, nz) or (N, nz, 1, 1), so this is "
+            "no generator of images from latents."
+        )
+    if shape[0] > 4096 or shape[1] > 65536:
+        raise InputError(f"The input of {path.name} is larger than a batch of latents can be.")
+    return shape
+
+
+def tries(proto, shape, nz):
+    """[(nz, rank)] to try, the likeliest first."""
+    ranks = [len(shape)] if shape else [2, 4]
+    if nz or (shape and shape[1]):
+        return [(nz or shape[1], rank) for rank in ranks]
+    first = [side for tensor in proto.graph.initializer[:16] for side in tensor.dims[:2]]
+    lengths = dict.fromkeys([*USUAL, *(side for side in first if 1 <= side <= 4096)])
+    return [(length, rank) for length in lengths for rank in ranks][:MAX_TRIES]
+
+
+def probe(path, given, drawn, tries, shape, prior):
+    """What the graph draws, as `gan_core/foreign/probe.py` tells it; InputError when it cannot."""
+    sides = drawn.type.tensor_type.shape.dim
+    if np.prod([float(max(side.dim_value, 1)) for side in sides[1:]]) > MAX_PIXELS:
+        raise InputError(f"{path.name} says that it draws images larger than 512 × 512.")
+    asked = {
+        "file": str(path),
+        "input": given.name,
+        "output": drawn.name,
+        "type": KINDS[given.type.tensor_type.elem_type],
+        "batch": shape[0] if shape else 0,
+        "tries": tries,
+        "prior": prior,
+        "bytes": PROBE_BYTES,
+        "seconds": PROBE_SECONDS,
+    }
+    script = Path(__file__).with_name("probe.py")
+    try:
+        done = subprocess.run(
+            [sys.executable, str(script)],
+            input=json.dumps(asked),
+            capture_output=True,
+            text=True,
+            timeout=2 * PROBE_SECONDS,
+            env=os.environ | {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"},
+        )
+    except subprocess.TimeoutExpired:
+        raise InputError(f"{path.name} takes too long to draw 16 images; it was stopped.") from None
+    try:
+        seen = json.loads(done.stdout)
+    except ValueError:
+        if "No module named 'onnxruntime'" in done.stderr:
+            raise InputError(
+                "Running ONNX needs a package that is not here: pip install onnxruntime."
+            ) from None
+        raise InputError(
+            f"{path.name} could not be run within {PROBE_BYTES // 2**30} GiB of memory and "
+            f"{PROBE_SECONDS} s; it was stopped."
+        ) from None
+    if "problem" in seen:
+        hint = "" if len(tries) == 1 else f" with any of {len(tries)} shapes of latents"
+        raise InputError(f"onnxruntime cannot run {path.name}{hint} ({seen['problem']}).")
+    return seen
+
+
+def picture(seen, path):
+    """("NCHW" or "NHWC", size, channels) of what was drawn; InputError when it is no picture."""
+    shape = seen["shape"]
+    told = f"{path.name} draws {' × '.join(map(str, shape)) or 'single numbers'}"
+    if len(shape) != 3 or (1 not in shape and 3 not in shape):
+        raise InputError(f"{told}, which is no image of 1 or 3 channels.")
+    layout = "NCHW" if shape[0] in (1, 3) and shape[1] == shape[2] else "NHWC"
+    channels, height, width = shape if layout == "NCHW" else (shape[2], *shape[:2])
+    if channels not in (1, 3) or height != width or height not in onnx_graph.SIZES:
+        raise InputError(
+            f"{told}; images must be square, 8 to 512 pixels a side, in 1 or 3 colours."
+        )
+    if not seen["finite"]:
+        raise InputError(f"{path.name} draws numbers that are not finite.")
+    if not seen["varies"]:
+        raise InputError(f"{path.name} draws the same picture for every latent.")
+    if not seen["repeats"]:
+        raise InputError(
+            f"{path.name} draws other pictures when it gets the same latent again, so that a seed "
+            "would not find a picture; export it without noise of its own."
+        )
+    return layout, height, channels
+
+
+def guess(seen, path):
+    """The range of values that was most likely meant."""
+    low, high = seen["lowest"], seen["highest"]
+    if seen["type"] == "uint8" or (low >= 0 and 2 < high <= 256):
+        return "byte"
+    if low >= 0 and high <= 1.01:
+        return "unit"
+    if high - low > 20:
+        raise InputError(
+            f"{path.name} draws values from {low:.3g} to {high:.3g}, no usual range; "
+            "say which it is: signed (−1 to 1), unit (0 to 1) or byte (0 to 255)."
+        )
+    return "signed"
+
+
+def canonical(proto, given, drawn, seen, layout, values):
+    """The graph between a reshaped latent and images in [−1, 1], as bytes.
+
+    Where it has that form already, it is left as it is.
+    """
+    from onnx import TensorProto, compose, helper, numpy_helper
+
+    nz, rank, batch = seen["nz"], seen["rank"], seen["batch"]
+    right = (given.name, drawn.name, rank, layout, values) == ("z", "images", 2, "NCHW", "signed")
+    bounded = seen["lowest"] >= -1 and seen["highest"] <= 1
+    plain = given.type.tensor_type.elem_type == TensorProto.FLOAT and seen["type"] == "float32"
+    if right and bounded and plain and told(given)[1] == nz and told(given)[0] == batch:
+        return proto.SerializeToString()
+    inner = compose.add_prefix(proto, "foreign/")
+    graph = inner.graph
+    first, last = f"foreign/{given.name}", f"foreign/{drawn.name}"
+    kept = [value for value in graph.input if value.name != first]
+    constants, before, after = [], [], []
+
+    def constant(name, value):
+        constants.append(numpy_helper.from_array(np.asarray(value), name))
+        return name
+
+    def chain(nodes, source, kind, others=(), **attributes):
+        target = f"canonical/{len(before)}-{len(after)}-{kind}"
+        nodes.append(helper.make_node(kind, [source, *others], [target], **attributes))
+        return target
+
+    name = chain(before, "z", "Cast", to=given.type.tensor_type.elem_type)
+    shape = [-1, nz, 1, 1] if rank == 4 else [-1, nz]
+    name = chain(before, name, "Reshape", [constant("canonical/latent", np.int64(shape))])
+    before[-1].output[0] = first
+    name = chain(after, last, "Cast", to=TensorProto.FLOAT)
+    if layout == "NHWC":
+        name = chain(after, name, "Transpose", perm=[0, 3, 1, 2])
+    low, high = RANGES[values]
+    if values != "signed":
+        name = chain(
+            after, name, "Mul", [constant("canonical/scale", np.float32(2 / (high - low)))]
+        )
+        name = chain(after, name, "Add", [constant("canonical/offset", np.float32(-1))])
+    # Min and Max in place of Clip, whose form changed between versions of ONNX.
+    name = chain(after, name, "Max", [constant("canonical/lowest", np.float32(-1))])
+    name = chain(after, name, "Min", [constant("canonical/highest", np.float32(1))])
+    after[-1].output[0] = "images"
+    nodes = [*before, *graph.node, *after]
+    side = seen["shape"][0 if layout == "NHWC" else 1]
+    channels = seen["shape"][2 if layout == "NHWC" else 0]
+    count = batch or "n"
+    images = helper.make_tensor_value_info(
+        "images", TensorProto.FLOAT, [count, channels, side, side]
+    )
+    del graph.node[:], graph.input[:], graph.output[:]
+    graph.node.extend(nodes)
+    graph.initializer.extend(constants)
+    graph.input.extend([helper.make_tensor_value_info("z", TensorProto.FLOAT, [count, nz]), *kept])
+    graph.output.append(images)
+    return inner.SerializeToString()
+
+
+def told(value):
+    """The sides of a value's shape, 0 for what is open."""
+    return [side.dim_value for side in value.type.tensor_type.shape.dim] or [0, 0]
+
+
+def parameters(proto):
+    """How many numbers the graph's floating-point weights have."""
+    return sum(
+        int(np.prod(tensor.dims, dtype=np.int64))
+        for tensor in proto.graph.initializer
+        if tensor.data_type in (*KINDS, 16)
+    )
+
+
+def in_words(shape, rank):
+    return " × ".join(map(str, [*shape, *([1, 1] if rank == 4 else [])]))
+
+
+def import_onnx():
+    try:
+        import onnx
+    except ImportError:
+        raise InputError(
+            "Reading ONNX needs a package that is not here: pip install onnx."
+        ) from None
+    return onnx
