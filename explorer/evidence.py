@@ -4,6 +4,7 @@ import contextlib
 import hashlib
 import io
 import os
+import warnings
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -311,18 +312,20 @@ def read_picture(content, model, data):
     """
     if len(content) > MAX_BYTES:
         raise InputError(f"This file is larger than {MAX_BYTES // 2**20} MB; make it smaller.")
+    large = f"This picture has more than {MAX_PIXELS // 10**6} million pixels; make it smaller."
     try:
-        with Image.open(io.BytesIO(content), formats=KINDS) as image:  # reads the header alone
-            size = image.size
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # Pillow warns of many pixels, which are counted here
+            with Image.open(io.BytesIO(content), formats=KINDS) as image:  # reads the header alone
+                width, height = image.size
+    except Image.DecompressionBombError:
+        raise InputError(large) from None
     except Exception:  # a damaged file can raise nearly anything
         raise InputError(
             "This file is not a picture that can be read here; take a PNG, JPEG or WebP."
         ) from None
-    if size[0] * size[1] > MAX_PIXELS:
-        raise InputError(
-            f"This picture has {size[0]:,} × {size[1]:,} pixels; the most is"
-            f" {MAX_PIXELS // 10**6} million, so make it smaller."
-        )
+    if width * height > MAX_PIXELS:
+        raise InputError(large)
     crop = data.card.get("framing", {}).get("crop", 1.0)
     try:
         channels = model.card["architecture"]["channels"]

@@ -211,7 +211,7 @@ def distances(case, space):
     st.markdown(f"**{renderer.plain(case.title)}**")
     told = case.space(space)
     st.plotly_chart(
-        histogram(told, case.colour, "taken as samples" if case.result["control"] else "samples"),
+        histogram(told, case.colour, "as samples" if case.result["control"] else "samples"),
         key=f"histogram-{case.colour}",
         config={"displayModeBar": False},
     )
@@ -421,7 +421,7 @@ def suspects(name, case, space, neighbours_page):
         ],
         lambda place: choose(key, int(place)),
         label="Most suspicious samples above their nearest training images",
-        width=72,
+        width=60,
         smooth=session.view().smooth,
     )
 
@@ -503,6 +503,6 @@ def duplicates(case):
         ],
         lambda _: None,
         label="Near-duplicates among the training images",
-        width=72,
+        width=60,
         smooth=session.view().smooth,
     )

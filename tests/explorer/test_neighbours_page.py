@@ -1,13 +1,20 @@
 """The page Neighbours, without a browser: what is found, beside what, and what it says."""
 
+import io
 import json
+import os
+import struct
+import threading
+import zlib
+from pathlib import Path
 
 import numpy as np
 import pytest
+from PIL import Image
 
 import gan_core
-from explorer import evidence
-from gan_core import training_set
+from explorer import evidence, jobs
+from gan_core import feature_index, media, training_set
 
 
 def state(app, name):
@@ -36,6 +43,8 @@ def alpha(make_checkpoint, make_set, tmp_path, monkeypatch):
     (directory / "model.json").write_text(json.dumps(card), "utf-8")
     monkeypatch.setenv("GAN_EXPLORER_CHECKPOINTS", str(tmp_path / "models"))
     monkeypatch.setenv(evidence.VARIABLE, str(tmp_path / "sets"))
+    monkeypatch.setattr(jobs, "PATIENCE", 60)  # AppTest looks once, and not again
+    monkeypatch.setattr(evidence, "SAMPLES", 30)
     return gan_core.load(directory), training_set.load(data)
 
 
@@ -131,3 +140,252 @@ def test_a_picture_of_the_tray_without_a_seed(alpha, open_app):
     image = model.generate(item.z[None])[0]
     nearest = evidence.nearest(model, data, image, "pixels", 1)
     assert shown(app)[0]["caption"].startswith(f"{nearest.distances[0]:.1f}")
+
+
+def markdown(app):
+    return " ".join(element.value for element in app.markdown)
+
+
+def test_the_rule_of_authenticity_and_its_confounder(alpha, open_app):
+    model, data = alpha
+    app = open_app("neighbours", model="alpha", of="5")
+    order = np.argsort(expected(model, data, 5), kind="stable")
+    images = np.asarray(data.images).astype(np.float64)
+    ways = [np.square(images[:, :, ::way] - images[order[0]]).mean((1, 2, 3)) for way in (1, -1)]
+    own = np.sqrt(np.delete(np.minimum(*ways), order[0]).min())
+    authentic = expected(model, data, 5)[order[0]] > own
+    assert f"**{'Authentic' if authentic else 'Not authentic'}**" in markdown(app)
+    assert f"own nearest other one at {own:.1f} levels" in markdown(app)
+    assert "near-duplicate" not in markdown(app)
+
+
+def test_a_copy_is_not_authentic_but_beside_a_duplicate(
+    alpha, make_set, open_app, tmp_path, monkeypatch
+):
+    model, _ = alpha
+    images = np.asarray(training_set.load(make_set("plain", n=20)).images)
+    for place, twin in (("one", False), ("two", True)):
+        shown = np.concatenate([images, images[3:4]]) if twin else images
+        with training_set.writing(tmp_path / place, 32, 3, {"name": place}) as writer:
+            for i, image in enumerate(shown):
+                writer.add(image, f"{i}.png")
+        data = training_set.load(tmp_path / place)
+        found = evidence.nearest(model, data, images[3], "pixels", 2)
+        own = evidence.own_nearest(model, data, 3, "pixels")
+        assert found.distances[0] == 0
+        assert bool(own.distances[0] == 0) == twin
+        assert not found.distances[0] > own.distances[0]
+
+
+def test_neighbours_follow_a_path(alpha, open_app):
+    model, data = alpha
+    app = open_app("neighbours", model="alpha", ask="path", keys="3,4", step="4")
+    assert sentences(app) == []
+    grid = state(app, "pair-tiles-data")
+    assert grid["sheet"]["tall"] == 2
+    assert [tile["key"] for tile in grid["tiles"]] == [True] + [False] * 3 + [True]
+    for tile, seed in ((grid["tiles"][0], 3), (grid["tiles"][-1], 4)):
+        distances = expected(model, data, seed)
+        assert f"training image {distances.argmin()} below" in tile["label"]
+        assert f"{distances.min():.1f} levels" in tile["label"]
+        standing = evidence.standing(model, data, distances.min(), "pixels")["held-out"]
+        assert tile["caption"] == f"{standing[0]:.0f} %"
+    app = app.button(key="pair-tiles-1.0000").click().run()
+    assert state(app, "link") | {"at": "1"} == state(app, "link")
+    assert state(app, "link")["keys"] == "3,4"
+    sheet = media.sheet(np.stack([model.generate(model.prior.sample(1, 4))[0]]))
+    nearest = data.images[expected(model, data, 4).argmin()]
+    exact = state(app, "beside-canvas-data")
+    assert (exact["width"], exact["height"]) == (64, 32)
+    drawn = evidence.Beside(model, data, "pixels").generate(model.prior.sample(1, 4))[0]
+    np.testing.assert_array_equal(drawn[:, :32], sheet)
+    either = [np.array_equal(drawn[:, 32:], nearest[:, ::way]) for way in (1, -1)]
+    assert any(either)
+
+
+def test_the_nearest_samples_of_a_training_image(alpha, open_app):
+    model, data = alpha
+    app = open_app("neighbours", model="alpha", ask="training", image="7")
+    assert sentences(app) == []
+    samples = model.generate(np.concatenate([model.prior.sample(1, s) for s in range(30)]))
+    own = data.images[7].astype(np.float64)
+    ways = [np.square(samples[:, :, ::way] - own).mean((1, 2, 3)) for way in (1, -1)]
+    distances = np.sqrt(np.minimum(*ways))
+    order = np.argsort(distances, kind="stable")[:8]
+    assert [tile["caption"].split()[0] for tile in shown(app)] == [
+        f"{distances[i]:.1f}" for i in order
+    ]
+    assert f"seed {order[0]}" in shown(app)[0]["label"]
+    app = next(b for b in app.button if b.label == "Add to tray").click().run()
+    assert [item.seed for item in state(app, "tray").items] == [order[0]]
+
+
+def test_a_number_beyond_the_set_is_its_last_image(alpha, open_app):
+    app = open_app("neighbours", model="alpha", ask="training", image="999")
+    assert sentences(app) == []
+    assert state(app, "view").image == 39
+
+
+def encoded(image, kind="PNG", mode="RGB", **options):
+    buffer = io.BytesIO()
+    Image.fromarray(image).convert(mode).save(buffer, kind, **options)
+    return buffer.getvalue()
+
+
+def bomb(side=40_000):
+    """The beginning of a PNG that says it has side × side pixels."""
+    head = struct.pack(">IIBBBBB", side, side, 8, 2, 0, 0, 0)
+    parts = [(b"IHDR", head), (b"IDAT", zlib.compress(b"\0" * 1000)), (b"IEND", b"")]
+    chunks = [
+        struct.pack(">I", len(d)) + k + d + struct.pack(">I", zlib.crc32(k + d)) for k, d in parts
+    ]
+    return b"\x89PNG\r\n\x1a\n" + b"".join(chunks)
+
+
+def upload(app, content, name="mine.png"):
+    return app.file_uploader(key="picture-upload").upload(name, content).run()
+
+
+def test_a_picture_of_ones_own(alpha, open_app):
+    _, data = alpha
+    app = open_app("neighbours", model="alpha", ask="upload")
+    assert sentences(app) == []
+    app = upload(app, encoded(data.images[11]))
+    assert sentences(app) == []
+    assert data.files[11] in shown(app)[0]["label"]
+    assert shown(app)[0]["caption"].startswith("0.0")
+    assert "**Not authentic**" in markdown(app)
+    # It is still there after a look elsewhere.
+    app = app.segmented_control(key="set-ask").set_value("sample").run()
+    app = app.segmented_control(key="set-ask").set_value("upload").run()
+    assert data.files[11] in shown(app)[0]["label"]
+
+
+@pytest.mark.parametrize("mode", ["L", "RGBA", "P", "CMYK", "1"])
+@pytest.mark.parametrize("size", [(32, 32), (50, 31), (1, 7)])
+def test_pictures_of_any_kind_fit(alpha, mode, size):
+    model, data = alpha
+    picture = np.asarray(Image.fromarray(data.images[2]).resize(size))
+    kind = "TIFF" if mode == "CMYK" else "PNG"
+    image = evidence.read_picture(encoded(picture, kind, mode), model, data)
+    assert (image.shape, image.dtype) == ((32, 32, 3), np.uint8)
+
+
+def test_the_first_picture_of_an_animation(alpha):
+    model, data = alpha
+    film = media.gif(np.stack([np.zeros((32, 32, 3)), np.full((32, 32, 3), 255)]).astype(np.uint8))
+    assert evidence.read_picture(film, model, data).max() == 0
+
+
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [
+        (b"", "not a picture"),
+        (b"only words", "not a picture"),
+        (b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 9 9\n", "not a picture"),
+        (bomb(), "more than 25 million pixels"),
+        (bomb(5_001), "more than 25 million pixels"),
+        (bomb(64), "cannot be read"),
+        (b"\0" * (evidence.MAX_BYTES + 1), "larger than 5 MB"),
+    ],
+    ids=["empty", "text", "postscript", "bomb", "many pixels", "damaged", "large"],
+)
+def test_what_is_no_picture_is_told_in_a_sentence(alpha, open_app, content, words):
+    app = upload(open_app("neighbours", model="alpha", ask="upload"), content)
+    (sentence,) = sentences(app)
+    assert words in sentence
+
+
+def test_images_changed_on_disk_are_noticed(alpha, open_app):
+    _, data = alpha
+    app = open_app("neighbours", model="alpha")
+    assert sentences(app) == []
+    path = data.images.filename
+    content = bytearray(Path(path).read_bytes())
+    content[-1] ^= 255
+    with open(path, "r+b") as file:
+        file.write(content)
+    state_of = os.stat(path)
+    os.utime(path, ns=(state_of.st_atime_ns, state_of.st_mtime_ns + 10**9))
+    for space in ("pixels", "discriminator"):
+        app = app.segmented_control(key="set-space").set_value(space).run()
+        (sentence,) = sentences(app)
+        assert "pack the training set again" in sentence
+    content[-1] ^= 255  # as it was
+    with open(path, "r+b") as file:
+        file.write(content)
+    assert sentences(app.run()) == []
+
+
+def test_two_sessions_at_once(alpha, open_app):
+    model, data = alpha
+    one = open_app("neighbours", model="alpha", of="5")
+    two = open_app("neighbours", model="alpha", of="6", space="discriminator")
+    one = one.button(key="neighbour-tiles-3").click().run()
+    two = two.run()
+    assert [t["current"] for t in shown(one)].index(True) == 3
+    assert [t["current"] for t in shown(two)].index(True) == 0
+    images = np.asarray(data.images[:8])
+    expected_found = {
+        s: evidence.search(model, data, images, s, 3) for s in ("pixels", "discriminator")
+    }
+    found = []
+
+    def ask(space):
+        for _ in range(5):
+            found.append((space, evidence.search(model, data, images, space, 3)))
+
+    threads = [threading.Thread(target=ask, args=(s,)) for s in ("pixels", "discriminator") * 2]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len(found) == 20
+    for space, parts in found:
+        for part, wanted in zip(parts, expected_found[space], strict=True):
+            np.testing.assert_array_equal(part, wanted)
+
+
+def test_work_in_the_background_is_done_once_and_tells_how_far_it_is():
+    begun, go = [], threading.Event()
+
+    def work(tell):
+        begun.append(1)
+        tell("Counting", 0.5)
+        go.wait(60)
+
+    jobs_found = [jobs.start("a test", work) for _ in range(3)]
+    assert jobs.under_way("a test")
+    go.set()
+    assert all(job.ended.wait(60) for job in jobs_found)
+    assert (begun, jobs_found[0].words, jobs_found[0].share) == ([1], "Counting", 0.5)
+    jobs.forget("a test")
+    assert jobs.start("a test", work).ended.wait(60)
+    assert len(begun) == 2
+
+
+def test_work_that_fails_is_a_sentence_and_can_be_done_again(monkeypatch):
+    monkeypatch.setattr(jobs, "PATIENCE", 60)
+
+    def fail(tell):
+        raise gan_core.InputError("It cannot be done.")
+
+    with pytest.raises(gan_core.InputError, match="It cannot be done"):
+        jobs.done("a failing test", fail)
+    assert jobs.done("a failing test", lambda tell: None)
+
+
+def test_features_of_d_lock_a_batch_at_a_time(alpha):
+    model, data = alpha
+    network, held = feature_index.discriminator_features(model), []
+
+    class Lock:
+        def __enter__(self):
+            held.append(1)
+
+        def __exit__(self, *_):
+            pass
+
+    model.lock = Lock()
+    network.extract(np.asarray(data.images[:10]), batch=4)
+    assert len(held) == 3

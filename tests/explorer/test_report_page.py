@@ -1,0 +1,213 @@
+"""The page Memorisation, without a browser: what it shows of a report, and how it makes one."""
+
+import json
+
+import numpy as np
+import pytest
+
+import gan_core
+from explorer import evidence, jobs, models
+from explorer.views import report as page
+from gan_core import memorisation_report, training_set
+
+OPTIONS = {"n": 40, "spaces": "pixels,discriminator"}
+
+
+def sentences(app):
+    assert not app.exception
+    return [element.value for element in [*app.error, *app.warning, *app.info]]
+
+
+def tiles(app, key):
+    return app.session_state[f"{key}-data"]["tiles"]
+
+
+def texts(app):
+    return " ".join(element.value for element in [*app.caption, *app.markdown, *app.subheader])
+
+
+@pytest.fixture
+def trained(make_checkpoint, make_set, tmp_path):
+    """Make a checkpoint that says it was trained on a set; returns (Model, TrainingSet)."""
+
+    def make(name, n=60, held_out=44, seed=0, nz=8):
+        directory = make_checkpoint(name, nz=nz, seed=seed)
+        data = make_set(f"sets/{directory.name}", n=n, held_out=held_out, seed=seed)
+        card = json.loads((directory / "model.json").read_text("utf-8"))
+        card["training_set"] = training_set.read_card(data) | {"how": "Ask somebody."}
+        (directory / "model.json").write_text(json.dumps(card), "utf-8")
+        return gan_core.load(directory), training_set.load(data)
+
+    return make
+
+
+@pytest.fixture
+def alpha(trained, tmp_path, monkeypatch):
+    monkeypatch.setenv(models.VARIABLE, str(tmp_path / "models"))
+    monkeypatch.setenv(evidence.VARIABLE, str(tmp_path / "sets"))
+    monkeypatch.setattr(models, "ROOT", tmp_path)
+    monkeypatch.setattr(jobs, "PATIENCE", 60)
+    return trained("models/alpha", seed=1)
+
+
+def keep(model, data, **options):
+    found = memorisation_report.report(model, data, **(OPTIONS | options))
+    memorisation_report.keep(model, found)
+    return found
+
+
+def test_without_a_report_it_offers_to_make_one(alpha, open_app, monkeypatch):
+    model, _ = alpha
+    monkeypatch.setattr(page, "COUNTS", (24, 36))
+    app = open_app("memorisation", model="alpha")
+    (sentence,) = sentences(app)
+    assert f"python -m gan_core memorisation {model.directory}" in sentence
+    assert memorisation_report.kept(model) is None
+    monkeypatch.setattr(
+        memorisation_report,
+        "SPACES",
+        {name: memorisation_report.SPACES[name] for name in ("pixels", "discriminator")},
+    )
+    report = memorisation_report.report
+    monkeypatch.setattr(
+        memorisation_report,
+        "report",
+        lambda *a, **k: report(*a, **k, spaces="pixels,discriminator"),
+    )
+    app = app.button(key="measure-24").click().run()
+    assert sentences(app) == []
+    found = memorisation_report.kept(model)
+    assert found["n"] == 24
+    assert memorisation_report.kept(model, "held-out")["control"] == "held-out"
+    assert not (model.directory / "memorisation.json").exists()  # a checkpoint is left as it was
+    assert len(tiles(app, "suspects")) == 24
+    assert "24 samples, seeds 0 to 23" in texts(app)
+
+
+def test_it_shows_what_the_report_says(alpha, open_app):
+    model, data = alpha
+    found = keep(model, data)
+    keep(model, data, control="held-out")
+    app = open_app("memorisation", model="alpha")
+    assert sentences(app) == []
+    told = found["spaces"]["pixels"]
+    first = told["suspicious"][0]
+    assert f"Seed {first['id']}," in tiles(app, "suspects")[0]["label"]
+    assert len(tiles(app, "suspects")) == 40
+    assert "Samples of alpha" in texts(app)
+    assert "Innocent" in texts(app)
+    assert "The guilty control is missing" in texts(app)
+    figures = [json.loads(chart.proto.spec) for chart in app.get("plotly_chart")]
+    assert len(figures) == 2 + 3  # two histograms; C_T, Farther and AuthPct, of pixels no others
+    labels = figures[-1]["layout"]["yaxis"]["ticktext"]
+    share, low, high = told["auth_pct"]["samples"]
+    assert labels[0].endswith(f"{share:.1f} ({low:.1f} to {high:.1f})")
+    app = app.segmented_control(key="set-space").set_value("discriminator").run()
+    assert sentences(app) == []
+    assert len(app.get("plotly_chart")) == 2 + 5
+    app = app.segmented_control(key="set-space").set_value("effnet").run()
+    (sentence,) = sentences(app)
+    assert "no distances of that kind" in sentence
+
+
+def test_histograms_count_every_image(alpha):
+    model, data = alpha
+    found = keep(model, data)
+    for space in found["spaces"].values():
+        bins = space["histogram"]
+        assert len(bins["edges"]) == memorisation_report.BINS + 1
+        sums = {kind: sum(bins[kind]) for kind in ("samples", "held-out", "training")}
+        assert sums == {"samples": 40, "held-out": 44, "training": 60}
+        low, high = (space["distances"]["samples"][q] for q in ("1%", "99%"))
+        edges, counts = np.array(bins["edges"]), np.array(bins["samples"])
+        inside = counts[(edges[1:] >= low) & (edges[:-1] <= high)].sum()
+        assert inside >= 38
+
+
+def test_a_click_shows_a_suspect_large_and_puts_it_on_the_tray(alpha, open_app):
+    model, data = alpha
+    found = keep(model, data)
+    app = open_app("memorisation", model="alpha")
+    app = app.button(key="suspects-2").click().run()
+    third = found["spaces"]["pixels"]["suspicious"][2]
+    assert f"{third['distance']:.1f} levels" in texts(app)
+    assert ("authentic" if third["authentic"] else "not authentic") in texts(app)
+    app = app.button(key="suspect-add").click().run()
+    assert [item.seed for item in app.session_state["tray"].items] == [third["id"]]
+    app = app.button(key="suspects-2").click().run()
+    assert not [button for button in app.button if button.key == "suspect-add"]
+
+
+def test_a_report_of_other_weights_is_not_shown(alpha, open_app):
+    model, data = alpha
+    found = keep(model, data)
+    path = model.directory / "memorisation.json"
+    path.write_text(json.dumps(found | {"model": "0" * 12}), "utf-8")
+    (sentence,) = sentences(open_app("memorisation", model="alpha"))
+    assert "no report on these weights" in sentence
+
+
+@pytest.mark.parametrize("content", ["", "[]", '{"format": 9, "spaces": {}}', '{"format": 1}'])
+def test_a_damaged_report_is_a_sentence(alpha, open_app, content):
+    model, _ = alpha
+    (model.directory / "memorisation.json").write_text(content, "utf-8")
+    (sentence,) = sentences(open_app("memorisation", model="alpha"))
+    assert "memorisation.json" in sentence
+
+
+def test_without_the_images_the_numbers_still_show(alpha, open_app, monkeypatch):
+    model, data = alpha
+    keep(model, data)
+    monkeypatch.delenv(evidence.VARIABLE)
+    app = open_app("memorisation", model="alpha")
+    (sentence,) = sentences(app)
+    assert "--data" in sentence
+    assert len(app.get("plotly_chart")) == 1 + 3
+    assert "tall" not in app.session_state["suspects-data"]["sheet"]
+
+
+def test_without_report_and_images_it_says_both(alpha, open_app, monkeypatch):
+    monkeypatch.delenv(evidence.VARIABLE)
+    (sentence,) = sentences(open_app("memorisation", model="alpha"))
+    assert "There is no report on" in sentence
+    assert "--data" in sentence
+
+
+def test_guilty_stands_beside_innocent_and_lies_apart(alpha, trained, open_app, monkeypatch):
+    model, data = alpha
+    keep(model, data)
+    innocent = keep(model, data, control="held-out")
+    other, images = trained("models/controls/overfitted-60", seed=4)
+    copies = np.asarray(images.images[:40])
+    with monkeypatch.context() as patch:
+        patch.setattr(memorisation_report, "draw", lambda *_: copies)
+        guilty = keep(other, images)
+    app = open_app("memorisation", model="alpha")
+    assert sentences(app) == []
+    assert "Guilty: overfitted on 60" in texts(app).replace("\\", "")
+    assert "is missing" not in texts(app)
+    assert "overfitted-60" not in models.entries()
+    _, _, high = page.interval(guilty["spaces"]["pixels"], "AuthPct")
+    _, low, _ = page.interval(innocent["spaces"]["pixels"], "AuthPct")
+    assert high < low
+    _, _, high = page.interval(guilty["spaces"]["pixels"], "Farther")
+    _, low, _ = page.interval(innocent["spaces"]["pixels"], "Farther")
+    assert high < low
+
+
+def test_duplicates_in_the_set_are_shown(alpha, open_app, tmp_path, trained):
+    model, data = trained("models/beta", n=30, seed=6)
+    images = np.asarray(data.images).copy()
+    images[4] = images[20]
+    with training_set.writing(tmp_path / "sets/twice", 32, 3, {"name": "twice"}) as writer:
+        for i, image in enumerate(images):
+            writer.add(image, f"{i}.png")
+    path = model.directory / "model.json"
+    card = json.loads(path.read_text("utf-8"))
+    card["training_set"] = training_set.read_card(tmp_path / "sets/twice")
+    path.write_text(json.dumps(card), "utf-8")
+    keep(gan_core.load(model.directory), training_set.load(tmp_path / "sets/twice"))
+    app = open_app("memorisation", model="beta")
+    (tile,) = tiles(app, "twins")
+    assert "Training images 4 and 20, 0.0 levels apart" in tile["label"]
+    assert "in the training set: 1 pair" in texts(app)
