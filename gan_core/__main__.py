@@ -1,12 +1,14 @@
 """The command line: python -m gan_core VERB. Each verb is a few lines over the package."""
 
 import argparse
+import contextlib
 import inspect
 import os
 import re
 import shlex
 import signal
 import sys
+import tempfile
 from json import dumps
 from pathlib import Path
 
@@ -27,8 +29,11 @@ from gan_core import (
     latent_paths,
     media,
     memorisation_report,
+    own_images,
+    process,
     publishing,
     recipes,
+    settings,
     sources,
     trainer,
     training_set,
@@ -68,9 +73,11 @@ def pack(**options):
 
 
 def train(
-    data,  # directory of a packed training set
+    data="",  # directory of a packed training set; or give --images
     *,
     name,  # the model's name: its run lies in runs/NAME, its checkpoint in checkpoints/NAME
+    images="",  # folder or zip of pictures, packed into runs/NAME; the model is measured as well
+    size=64,  # with --images: side of the packed images, pixels
     runs="runs",  # folder of the runs
     checkpoints="checkpoints",  # folder of the checkpoints
     recipe="",  # faces, avatars, mnist, cifar10 or folder (your own): options that work
@@ -83,36 +90,64 @@ def train(
     """Train a GAN, or go on with a run; then write its checkpoint and card."""
     if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}", name):
         raise InputError(f"The name {name!r} may hold only letters, digits, '.', '_' and '-'.")
-    options = recipes.options(recipe, data) | options
-    if dry_run and distributed.size() > 1:
-        raise InputError("A dry run times one process; start it without torchrun.")
-    if dry_run:
-        print(dry.describe(data, options))
-        return
+    if bool(data) == bool(images):
+        raise InputError("Give either a packed training set, or --images and a folder or a zip.")
+    several = distributed.size() > 1
+    if several and (dry_run or images):
+        word = "A dry run" if dry_run else "--images"
+        raise InputError(f"{word} is for one process; start it without torchrun.")
     run, out = Path(runs) / name, Path(checkpoints) / name
-    if (out / "model.json").exists():
-        before = checkpoint.read_card(out)["training_set"].get("fingerprint")
-        if before != training_set.read_card(data)["fingerprint"]:
-            raise InputError(f"{out} was trained on other images than {data}; use another name.")
+    if images and not (run / "training_set" / "set.json").exists():
+        own_images.check(images, size, recipe, options)
+    if dry_run:
+        with tempfile.TemporaryDirectory() as folder:
+            data = data or own_images.prepare(images, run, size=size, new=Path(folder) / name)
+            recipe = own_images.RECIPE if images and not recipe else recipe
+            print(dry.describe(data, recipes.options(recipe, data) | options))
+        return
+    if not images:
+        options = recipes.options(recipe, data) | options
+        check_same_images(data, out)
     if (out / "model.json").exists() and not (run / "state.safetensors").exists():
         raise InputError(
             f"{out} holds a model already, and there is no run of it in {runs}; "
             "use another --name, or remove it first."
         )
     check_writable(checkpoints)
-    shown = trainer.train(data, run, **options)
-    if shown < round((trainer.DEFAULTS | options)["kimg"] * 1000):
-        print(f"Stopped at {shown / 1000:.1f} kimg; the same command goes on from {run}.")
-        raise KeyboardInterrupt
-    if not distributed.leads():
-        return
-    about = {"name": name, "data": data, "licence": licence, "use": use, "command": command}
-    kimg = publishing.publish(run, out, **about)
-    card.write(out)
-    print(
-        f"{out}: the snapshot at {kimg:g} of {shown / 1000:g} kimg; "
-        "load it with gan_core.load, or see it with python -m explorer"
-    )
+    check_writable(runs)
+    if not images:
+        settings.check(data, trainer.DEFAULTS | options)  # before anything is written
+    about = {"name": name, "licence": licence, "use": use, "command": command}
+    place = {"cwd": os.getcwd(), "checkpoint": str(out.resolve()), "processes": distributed.size()}
+    holding = process.holding if distributed.leads() else unheld
+    with holding(run, command=command, **place) as tell:
+        if images:
+            tell(doing="packing")
+            data = own_images.prepare(images, run, size=size)
+            options = own_images.options(recipe, data, options)
+            check_same_images(data, out)
+        kimg = (trainer.DEFAULTS | options)["kimg"]
+        tell(doing="training", kimg=kimg)
+        shown = trainer.train(data, run, **options)
+        if shown < round(kimg * 1000):
+            print(f"Stopped at {shown / 1000:.1f} kimg; the same command goes on from {run}.")
+            raise KeyboardInterrupt
+        if not distributed.leads():
+            return
+        tell(doing="publishing")
+        best = publishing.publish(run, out, data=data, **about)
+        if images:
+            own_images.keep_at_hand(data, out)
+        card.write(out)
+        print(
+            f"{out}: the snapshot at {best:g} of {shown / 1000:g} kimg; "
+            "load it with gan_core.load, or see it with python -m explorer",
+            flush=True,
+        )
+        if images:
+            tell(doing="measuring")
+            own_images.measure(out)
+            card.write(out)
 
 
 def sample(
@@ -268,6 +303,20 @@ def embed(
     print(f"{model}: the training set travels with it")
 
 
+@contextlib.contextmanager
+def unheld(run, **about):
+    """What `process.holding` is to a process that another one leads."""
+    yield lambda **more: None
+
+
+def check_same_images(data, out):
+    """Raise InputError when a checkpoint was trained on other images than a packed set's."""
+    if (out / "model.json").exists():
+        before = checkpoint.read_card(out)["training_set"].get("fingerprint")
+        if before != training_set.read_card(data)["fingerprint"]:
+            raise InputError(f"{out} was trained on other images than {data}; use another name.")
+
+
 def check_writable(folder):
     """Raise InputError before hours are spent on what a folder could not keep; makes nothing."""
     there = Path(folder).absolute()
@@ -334,7 +383,9 @@ def add_options(parser, function, known):
         if default is not parameter.empty and default not in ("", None):
             words += f" (default: {default})"
         if parameter.kind is not parameter.KEYWORD_ONLY:
-            parser.add_argument(name, help=words)
+            many = None if default is parameter.empty else "?"
+            shown = {} if many is None else {"default": default}
+            parser.add_argument(name, nargs=many, help=words, **shown)
         elif default is parameter.empty:
             parser.add_argument(flag, required=True, help=words)
         elif isinstance(default, bool):
