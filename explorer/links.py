@@ -3,12 +3,14 @@
     /?model=avatars&seed=72&psi=0.7&n=36&sort=real&tray=avatars:12,avatars:40@0.7
     /interpolate?model=avatars&keys=3,14,15@0.8&mode=both&closed=1&at=1.25
     /latents?model=avatars&start=7&coords=3:1.25,17:-0.8&frozen=17
+    /directions?model=avatars&start=7&along=glasses (normal):2.5,factor 1:-1&locked=beard
 
 A value that cannot be read keeps its default and is named, so that a link with a slip in it
 still opens.
 """
 
 import math
+import re
 from dataclasses import dataclass, replace
 from urllib.parse import quote, unquote
 
@@ -22,14 +24,23 @@ WAYS = ("sliders", "pad")
 SPACES = ("pixels", "discriminator", "effnet")
 STEPS = (4, 8, 16, 30)
 SOURCES = ("seeds", "tray")
+LOOKS = ("attributes", "components", "factors", "saved")
 ASKED = ("sample", "path", "training", "upload")
 MAX_PSI = 1.5
 MIN_KEYS, MAX_KEYS = 2, 8
 MAX_EXEMPLARS = 16
 MAX_STRENGTH = 1.5
-LISTS = ("keys", "corners", "a", "b", "c")  # of seeds; a page shows them with blanks between
+MAX_WEIGHT = 3.0  # of a basket
+BASKETS = "abcde"
+MIN_BASKETS = 3
+# Of seeds; a page shows them with blanks between.
+LISTS = ("keys", "corners", *BASKETS)
 MAX_TRAY = 64
 MAX_COORDINATES = 1024  # that a link can tell
+MAX_ALONG = 24  # directions with a slider, or locked attributes
+FARTHEST = 20.0  # that a slider goes along a direction
+NOTHING = "-"  # no direction at all, where an empty text means the usual ones
+KEPT = re.compile("~[0-9a-f]{12}")
 
 
 @dataclass(frozen=True)
@@ -39,7 +50,10 @@ class View:
     keys: the keyframes typed as seeds. picks: the tray's, as places in the link's tray from 1 on;
     empty for the first ones. start, coords, frozen: the latent under the sliders, which is that of
     the seed `start` with some coordinates moved. corners, x, y: the pad, and where its handle is.
-    a, b, c: the exemplars of A − B + C as seeds; strength: how much of A − B is added.
+    along, locked, level, look: the directions added to that latent with their weights, the
+    attributes they leave alone, whether its length is kept, and which ones are looked at.
+    a to e: the exemplars of the baskets A to E; sum: the weight of each; strength: how much of
+    the sum is added to C.
     ask: whose neighbours are shown; of, image: the seed, or the number of the training image;
     space: what is compared.
     """
@@ -66,14 +80,22 @@ class View:
     corners: str = "0, 1, 2, 3"
     x: float = 0.5
     y: float = 0.5
+    along: str = ""
+    locked: str = ""
+    level: bool = False
+    look: str = "attributes"
     a: str = ""
     b: str = ""
     c: str = ""
+    d: str = ""
+    e: str = ""
+    sum: str = "1,-1,1"
     strength: float = 1.0
     ask: str = "sample"
     of: int = 0
     image: int = 0
     space: str = "pixels"
+    run: str = ""
 
 
 # Which settings each page's link carries, besides model and tray.
@@ -84,10 +106,13 @@ PAGES = {
         *("psi", "way", "start", "coords", "frozen"),
         *("corners", "x", "y", "mode", "smooth"),
     ),
-    "arithmetic": ("a", "b", "c", "strength", "smooth"),
+    "directions": ("psi", "start", "coords", "along", "locked", "level", "look", "smooth"),
+    "arithmetic": (*BASKETS, "sum", "strength", "smooth"),
     "neighbours": ("ask", "of", "image", "space", "smooth"),
     "memorisation": ("space", "smooth"),
+    "train": ("run",),
     "card": (),
+    "import": (),
 }
 
 
@@ -132,15 +157,19 @@ def read(params):
         "start": lambda text: read_int(text, 0, MAX_SEED),
         "coords": lambda text: write_coordinates(read_coordinates(text)),
         "frozen": read_frozen,
+        "along": lambda text: write_along(read_along(text)),
+        "locked": lambda text: write_names(read_names(text)),
+        "level": read_bool,
+        "look": lambda text: read_choice(text, LOOKS),
         "corners": lambda text: write_keys(read_corners(text)),
-        "a": lambda text: write_keys(read_exemplars(text)),
-        "b": lambda text: write_keys(read_exemplars(text)),
-        "c": lambda text: write_keys(read_exemplars(text)),
+        **dict.fromkeys(BASKETS, lambda text: write_keys(read_exemplars(text))),
+        "sum": lambda text: write_sum(read_sum(text)),
         "strength": lambda text: read_float(text, 0.0, MAX_STRENGTH),
         "ask": lambda text: read_choice(text, ASKED),
         "image": lambda text: read_int(text, 0, MAX_SEED),
         "of": lambda text: read_int(text, 0, MAX_SEED),
         "space": lambda text: read_choice(text, SPACES),
+        "run": read_model,
         "x": lambda text: read_float(text, 0.0, 1.0),
         "y": lambda text: read_float(text, 0.0, 1.0),
     }
@@ -180,11 +209,28 @@ def read_corners(text):
 
 
 def read_exemplars(text):
-    """ "3, 14@0.7" -> [(3, None), (14, 0.7)], at most 16, none twice; else ValueError."""
-    exemplars = [read_seed(part) for part in split_keys(text)]
+    """ "3, 14@0.7" -> [(3, None), (14, 0.7)], at most 16, none twice; else ValueError.
+
+    A picture without a seed stands by its name in exemplars.py: "~0123456789ab", None.
+    """
+    parts = split_keys(text)
+    exemplars = [(part, None) if KEPT.fullmatch(part) else read_seed(part) for part in parts]
     if len(exemplars) > MAX_EXEMPLARS or len(set(exemplars)) < len(exemplars):
         raise ValueError(f"{len(exemplars)} exemplars")
     return exemplars
+
+
+def write_sum(weights):
+    """[1.0, -1.0, 0.5] -> "1,-1,0.5", the weights of the baskets."""
+    return ",".join(f"{weight:g}" for weight in weights)
+
+
+def read_sum(text):
+    """ "1,-1,0.5" -> [1.0, -1.0, 0.5], three to five of them; else ValueError."""
+    parts = text.split(",")
+    if not MIN_BASKETS <= len(parts) <= len(BASKETS):
+        raise ValueError(f"{len(parts)} weights")
+    return [round(read_float(part, -MAX_WEIGHT, MAX_WEIGHT), 2) for part in parts]
 
 
 def write_coordinates(moved):
@@ -208,6 +254,43 @@ def read_frozen(text):
     if len(parts) > MAX_COORDINATES:
         raise ValueError(text[:20])
     return ",".join(str(read_int(part, 0, 65535)) for part in parts)
+
+
+def write_along(weights):
+    """{"glasses (normal)": 2.5} -> "glasses (normal):2.5"; none at all is "-"."""
+    parts = (f"{escape(name)}:{weight:g}" for name, weight in weights.items())
+    return ",".join(parts) or NOTHING
+
+
+def read_along(text):
+    """ "glasses (normal):2.5" -> {"glasses (normal)": 2.5}; ValueError for anything else."""
+    parts = [] if text == NOTHING else text.split(",")
+    pairs = [part.rpartition(":") for part in parts]
+    if len(pairs) > MAX_ALONG or not all(colon for _, colon, _ in pairs):
+        raise ValueError(text[:20])
+    return {read_name(n): read_float(weight, -FARTHEST, FARTHEST) for n, _, weight in pairs}
+
+
+def write_names(names):
+    """["beard", "hat"] -> "beard,hat"."""
+    return ",".join(map(escape, names))
+
+
+def read_names(text):
+    """ "beard,hat" -> ["beard", "hat"]; ValueError for too many or what cannot be a name."""
+    names = [read_name(part) for part in text.split(",") if part]
+    if len(names) > MAX_ALONG:
+        raise ValueError(text[:20])
+    return names
+
+
+def escape(name):
+    """A name without the comma that parts it from the next."""
+    return name.replace("%", "%25").replace(",", "%2C")
+
+
+def read_name(text):
+    return read_model(unquote(text))
 
 
 def split_keys(text):

@@ -42,6 +42,11 @@ def scores(model, images):
     return _each_once("score", weights, images, model.realness)
 
 
+def labels(classifier, images):
+    """The probabilities of a classifier's attributes, float32 (N, A), kept as pictures are."""
+    return _each_once("labels", classifier.hash, images, classifier.predict)
+
+
 def effects(model, wait=True):
     """`sensitivity.effects` of a model, worked out once for its weights; float64 (nz,).
 
@@ -133,9 +138,9 @@ def data_url(encoded, kind):
     return f"data:image/{kind};base64,{base64.b64encode(encoded).decode()}"
 
 
-def sheet_png(images):
+def sheet_png(images, columns=None):
     """Images as one PNG, to be shown as a whole."""
-    return media.encode(media.enlarge(media.sheet(images), 2), "PNG")
+    return media.encode(media.enlarge(media.sheet(images, columns), 2), "PNG")
 
 
 def plain(value):

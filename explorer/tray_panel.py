@@ -36,6 +36,7 @@ def grid(items):
         [
             {
                 "id": item.id,
+                "drag": item.id,
                 "label": f"On the tray: {item.name} ({detail.origin(item)})",
                 "caption": item.name if item.model == shown else f"{item.name} · {item.model}",
                 "current": item.id == current,

@@ -7,6 +7,7 @@ al. found that single exemplars are unstable and that the mean of three is not.
     calculate(concepts, weights)           the weighted sum
     random_control(base, result, seed)     as far from `base`, in a random direction
     sheet(result, seed)                    the result and eight neighbours
+    meant(probabilities, weights)          the attributes it should change, and those it should keep
     search(model, classifier, wanted)      seeds whose samples show what is wanted
     matched(…)                             exemplars that differ in one attribute and little else
 """
@@ -92,6 +93,23 @@ def sheet(result, seed=0, spread=SPREAD):
     noise = np.random.RandomState(seed).uniform(-spread, spread, (9, *result.shape))
     noise[4] = 0
     return (result + noise).astype(np.float32)
+
+
+def meant(probabilities, weights, start=2, least=0.5):
+    """What a sum should change in its start, and what of it should stay, by a classifier.
+
+    probabilities: float (k, A), of each concept the mean over its exemplars. weights: float (k,).
+    start: which concept is the one that the others are added to, C in A − B + C. Returns two
+    lists of columns, the strongest first: those whose weighted sum over the others is `least` or
+    more in size, and the rest of those that the start shows with `least` or more.
+    """
+    probabilities = np.asarray(probabilities, np.float64)
+    others = np.delete(np.arange(len(probabilities)), start)
+    moved = np.abs(np.asarray(weights, np.float64)[others] @ probabilities[others])
+    own = probabilities[start]
+    changed = [int(i) for i in np.argsort(-moved, kind="stable") if moved[i] >= least]
+    kept = [int(i) for i in np.argsort(-own, kind="stable") if own[i] >= least]
+    return changed, [i for i in kept if i not in changed]
 
 
 def search(model, classifier, wanted, n=4096, seed=0, least=0.5, progress=None):

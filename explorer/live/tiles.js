@@ -18,6 +18,7 @@ export default function ({ data, parentElement, setTriggerValue }) {
       state.picks += 1;
       state.send("pick", { id: state.data.tiles[index].id, count: state.picks });
     });
+    letDrag(state);
     states.set(parentElement, state);
   }
   state.data = data;
@@ -28,6 +29,7 @@ export default function ({ data, parentElement, setTriggerValue }) {
 
 function arrange({ root, buttons, data, focus }) {
   root.className = ["tiles", data.row && "row", data.smooth && "smooth"].filter(Boolean).join(" ");
+  root.dataset.hint = data.tiles.length ? "" : (data.hint ?? "");
   root.style.setProperty("--side", `${data.width}px`);
   const { side, tall = 1 } = data.sheet;
   root.style.setProperty("--ratio", side / heightOf(side, tall));
@@ -41,9 +43,10 @@ function arrange({ root, buttons, data, focus }) {
   const reachable = Math.min(Math.max(focus, 0), buttons.length - 1);
   buttons.forEach((button, i) => {
     const tile = data.tiles[i];
-    for (const name of ["marked", "current", "dim", "key"]) {
+    for (const name of ["marked", "current", "dim", "key", "big"]) {
       button.classList.toggle(name, Boolean(tile[name]));
     }
+    button.draggable = Boolean(tile.drag);
     button.setAttribute("aria-label", tile.label);
     button.setAttribute("title", tile.label);
     button.setAttribute("aria-pressed", String(Boolean(tile.marked || tile.current)));
@@ -54,6 +57,36 @@ function arrange({ root, buttons, data, focus }) {
     caption.style.display = tile.caption ? "" : "none";
   });
   if (data.row) reveal(root, buttons[data.tiles.findIndex((tile) => tile.current)]);
+}
+
+// A tile with "drag" can be carried to a grid that takes drops; its text is all that travels.
+const CARRIED = "application/x-gan-exemplar";
+
+function letDrag(state) {
+  const { root } = state;
+  const fits = (event) => state.data.drops && event.dataTransfer.types.includes(CARRIED);
+  root.addEventListener("dragstart", (event) => {
+    const tile = state.data.tiles[indexOf(state, event.target)];
+    if (!tile?.drag) return;
+    event.dataTransfer.setData(CARRIED, tile.drag);
+    event.dataTransfer.effectAllowed = "copy";
+  });
+  root.addEventListener("dragover", (event) => {
+    if (!fits(event)) return;
+    event.preventDefault();
+    event.dataTransfer.dropEffect = "copy";
+    root.classList.add("over");
+  });
+  root.addEventListener("dragleave", (event) => {
+    if (!root.contains(event.relatedTarget)) root.classList.remove("over");
+  });
+  root.addEventListener("drop", (event) => {
+    root.classList.remove("over");
+    if (!fits(event)) return;
+    event.preventDefault();
+    state.picks += 1;
+    state.send("drop", { what: event.dataTransfer.getData(CARRIED), count: state.picks });
+  });
 }
 
 function makeTile() {
@@ -78,6 +111,7 @@ function makeTile() {
 
 // A canvas for each picture: scaling one large background would blend neighbours at the seams.
 function paint(state) {
+  if (!state.data.tiles.length) return;
   const { src, columns, side, tall = 1 } = state.data.sheet;
   if (state.drawn === src) return;
   state.drawn = src;

@@ -15,19 +15,28 @@ _component = st.components.v2.component(
 )
 
 
-def tiles(key, sheet, tiles, on_pick, *, label, width=108, row=False, smooth=False):
+def tiles(
+    key, sheet, tiles, on_pick, *, label, width=108, row=False, smooth=False, on_drop=None, hint=""
+):
     """Show a sheet of pictures as buttons; `on_pick(id)` is called when one is clicked.
 
     sheet: {"src", "columns", "side"} as `renderer.sheet` makes it, or `renderer.pairs`.
     tiles: one dict a picture, with "id" and "label" (its alternative text), and if wanted
-    "caption", "marked" (a check mark), "current", "dim", "key" (a bar below). label: what the
-    group is. row: one scrolling row.
+    "caption", "marked" (a check mark), "current", "dim", "key" (a bar below), "big" (two places
+    wide and high), "drag" (the text that it carries when dragged). label: what the group is.
+    row: one scrolling row. on_drop(text): called when such a tile is dropped here. hint: what
+    stands here while there are no tiles.
     """
 
     def picked():
         pick = (st.session_state.get(key) or {}).get("pick")
         if pick:
             on_pick(pick["id"])
+
+    def dropped():
+        drop = (st.session_state.get(key) or {}).get("drop")
+        if drop:
+            on_drop(str(drop["what"])[:100])
 
     data = {
         "sheet": sheet,
@@ -36,5 +45,8 @@ def tiles(key, sheet, tiles, on_pick, *, label, width=108, row=False, smooth=Fal
         "width": width,
         "row": row,
         "smooth": smooth,
+        "drops": on_drop is not None,
+        "hint": hint,
     }
-    _component(key=key, data=data, on_pick_change=picked)
+    drops = {"on_drop_change": dropped} if on_drop else {}
+    _component(key=key, data=data, on_pick_change=picked, **drops)

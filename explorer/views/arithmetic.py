@@ -1,35 +1,49 @@
 """Arithmetic: A − B + C, with each letter the mean of a basket of exemplars."""
 
-import json
+import functools
 
 import numpy as np
 import streamlit as st
 
-from explorer import drawing, links, panels, picker, renderer, session, tray
+from explorer import (
+    basket_panel,
+    baskets,
+    drawing,
+    labels,
+    links,
+    panels,
+    picker,
+    recipes,
+    renderer,
+    session,
+    tray,
+)
 from explorer.live.canvas import axis, canvas
 from explorer.live.motions import Sum
 from explorer.live.tiles import tiles
-from gan_core import arithmetic, attributes, evaluate_arithmetic
+from gan_core import arithmetic, arithmetic_figure, directions, evaluate_arithmetic, media
+from gan_core import sample_labels as sampled
 from gan_core.errors import InputError
 
-BASKETS = {"a": "A", "b": "− B", "c": "+ C"}
-MOST = arithmetic.MOST_EXEMPLARS
-GRID = 24  # samples to pick from
-POOL = 2048  # seeds that a search looks through
 PRESET = 8  # exemplars that a preset puts into each basket
-MAX_STEPS = 100  # of undo
+RANDOM = 3  # controls in random directions
 
 
 def page(card_page=None):
     """The page, top to bottom."""
     name, model = picker.choose("Arithmetic", card_page)
+    take_preset(model)
     bar(name, model)
-    concepts = baskets(model)
-    fill(name, model)
-    if concepts is None:
+    if not any(map(baskets.text, baskets.names())):
+        invite(model)
+    held = basket_panel.show(name, model)
+    basket_panel.fill(name, model)
+    # A fourth or fifth basket counts from its first exemplar on.
+    if any(z is None or (i <= baskets.START and not len(z)) for i, z in enumerate(held)):
         st.info("Put at least one exemplar into each basket: click samples, or type their seeds.")
-    else:
-        result(name, model, *concepts)
+        return
+    terms = zip(baskets.names().upper(), baskets.weights(), held, strict=True)
+    result(name, model, [term for term in terms if len(term[2])])
 
 
 # What stands above the baskets.
@@ -37,292 +51,292 @@ def page(card_page=None):
 
 def bar(name, model):
     """Presets, undo and redo, and what is seldom changed."""
-    past, future = history()
     with st.container(horizontal=True, vertical_alignment="bottom", gap="small"):
-        presets(model)
-        st.button("Undo", icon=":material/undo:", disabled=not past, on_click=step, args=(-1,))
-        st.button("Redo", icon=":material/redo:", disabled=not future, on_click=step, args=(1,))
-        st.button("Swap A and B", icon=":material/swap_horiz:", on_click=swap)
+        if triples(model):
+            with st.popover("Presets", icon=":material/auto_awesome:"):
+                preset_buttons(model, "bar")
+        history()
+        st.button("Swap A and B", icon=":material/swap_horiz:", on_click=baskets.swap)
+        full = len(baskets.names()) == len(links.BASKETS)
+        st.button("Add basket", icon=":material/add:", on_click=baskets.add, disabled=full)
+        with st.popover("Load recipe", icon=":material/upload:"):
+            st.file_uploader(
+                "A recipe that was saved here",
+                type="json",
+                key="recipe-upload",
+                on_change=take_recipe,
+                args=(name, model),
+            )
         with st.popover("View", icon=":material/tune:"):
             drawing.options()
 
 
-def presets(model):
-    """Triples that this model's attribute classifier can fill the baskets for."""
-    classifier = classifier_of(model)
-    known = classifier.recognised if classifier else []
-    triples = [t for t in evaluate_arithmetic.TRIPLES if all(n in known for w in t[2:] for n in w)]
-    if not triples:
-        return
-    with st.popover("Presets", icon=":material/auto_awesome:"):
-        for title, _, *wanted in triples:
-            st.button(title, key=f"preset-{title}", on_click=take_preset, args=(model, wanted))
-
-
-def take_preset(model, wanted):
-    """Fill the baskets with the samples that show most surely what is wanted."""
-    found = [arithmetic.search(model, classifier_of(model), w, POOL)[0][:PRESET] for w in wanted]
-    if not all(len(seeds) for seeds in found):
-        session.warn(f"Among {POOL} samples of {model.name} some of these were not to be found.")
-        return
-    change(**{b: write([(int(s), None) for s in f]) for b, f in zip(BASKETS, found, strict=True)})
-
-
-@st.cache_resource(max_entries=8, show_spinner=False)
-def load_classifier(directory, stamp):
-    return attributes.load(directory)
-
-
-def classifier_of(model):
-    """The attribute classifier beside a model, or None."""
-    path = model.directory / attributes.FILES[False]
-    try:
-        return load_classifier(str(model.directory), path.stat().st_mtime_ns)
-    except (InputError, OSError):
-        return None
-
-
-# The baskets. What they hold stands in the view, as the seeds in the link; so undo is a step back.
-
-
+@panels.panel("arithmetic-history")
 def history():
-    return st.session_state.setdefault("arithmetic", ([], []))
-
-
-def contents():
-    return {basket: getattr(session.view(), basket) for basket in BASKETS}
-
-
-def change(**new):
-    """Change baskets, one step further; for callbacks."""
-    before = contents()
-    if all(before[basket] == value for basket, value in new.items()):
-        return
-    past, future = history()
-    past.append(before)
-    del past[:-MAX_STEPS]
-    future.clear()
-    session.set_view(**new)
+    """Undo and redo. A panel, because the strength is changed without the rest of the page."""
+    past, future = baskets.history()
+    with st.container(horizontal=True, gap="small", width="content"):
+        st.button("Undo", icon=":material/undo:", disabled=not past, on_click=step, args=(-1,))
+        st.button("Redo", icon=":material/redo:", disabled=not future, on_click=step, args=(1,))
 
 
 def step(way):
-    """Undo (−1) or redo (1)."""
-    past, future = history()
-    source, other = (past, future) if way < 0 else (future, past)
-    if source:
-        other.append(contents())
-        session.set_view(**source.pop())
+    baskets.step(way)
+    panels.redraw()
 
 
-def swap():
-    view = session.view()
-    change(a=view.b, b=view.a)
-
-
-def write(exemplars):
-    return links.write_keys(exemplars)
-
-
-def read(basket):
-    """The exemplars of a basket, [(seed, ψ or None)]."""
-    return links.read_exemplars(getattr(session.view(), basket))
-
-
-def baskets(model):
-    """The three baskets side by side. Returns their mean latents, or None while one is empty."""
-    means = {}
-    for column, (basket, title) in zip(st.columns(3, gap="medium"), BASKETS.items(), strict=True):
-        with column:
-            means[basket] = one_basket(model, basket, title)
-    return None if any(mean is None for mean in means.values()) else list(means.values())
-
-
-def one_basket(model, basket, title):
-    """A basket: its mean face, its exemplars, and their seeds to be typed."""
-    exemplars = read(basket)
-    z = np.concatenate(
-        [renderer.latents(model, [s], 1.0 if psi is None else psi) for s, psi in exemplars]
-        or [np.empty((0, model.prior.size), np.float32)]
-    )
-    mean = arithmetic.concept(z) if len(z) else None
-    with st.container(horizontal=True, vertical_alignment="center"):
-        st.subheader(title, anchor=False, width="content")
-        words = f"{len(z)} of at most {MOST}"
-        st.caption(words if mean is None else f"{words} · |mean| {np.linalg.norm(mean):.2f}")
-    if mean is not None:
-        pictures = renderer.pictures(model, np.concatenate([mean[None], z]))
-        names = [write([e]) for e in exemplars]
-        tiles(
-            f"basket-{basket}",
-            renderer.sheet(pictures),
-            [
-                {"id": "mean", "label": f"The mean of {len(z)} exemplars", "caption": "mean"},
-                *(
-                    {"id": name, "label": f"Take seed {name} out of {title}", "caption": name}
-                    for name in names
-                ),
-            ],
-            lambda which: toggle(basket, which) if which != "mean" else None,
-            label=f"Exemplars of {title}",
-            width=64,
-            smooth=session.view().smooth,
-        )
-    field = f"basket-text-{basket}"
-    if st.session_state.get(field) != getattr(session.view(), basket):
-        st.session_state[field] = getattr(session.view(), basket)
-    st.text_input(
-        f"Seeds of {title}",
-        key=field,
-        max_chars=250,
-        placeholder="such as 3, 14, 15@0.7",
-        on_change=typed,
-        args=(basket,),
-    )
-    return mean
-
-
-def typed(basket):
-    """Take a basket's seeds from its field."""
+def take_recipe(name, model):
+    """Fill the page from an uploaded recipe; it can be undone."""
+    upload = st.session_state.get("recipe-upload")
+    if upload is None:
+        return
     try:
-        change(**{basket: write(links.read_exemplars(st.session_state[f"basket-text-{basket}"]))})
-    except ValueError:
+        settings = recipes.read(upload.getvalue(), name, model)
+    except InputError as error:
+        session.warn(str(error))
+        return
+    st.session_state.filling = False
+    baskets.change(**settings)
+
+
+# Presets.
+
+
+def triples(model):
+    """Those of the evaluated triples that this model's classifier can fill the baskets for."""
+    classifier = labels.classifier_of(model)
+    known = set(classifier.recognised if classifier else ())
+    found = evaluate_arithmetic.TRIPLES
+    return [t for t in found if all(known.issuperset(wanted) for wanted in t[2:])]
+
+
+def preset_buttons(model, place):
+    for title, *_ in triples(model):
+        st.button(title, key=f"preset-{place}-{title}", on_click=ask_preset, args=(title,))
+
+
+def ask_preset(title):
+    st.session_state.preset = title
+
+
+def invite(model):
+    """What an empty page offers: one click and the baskets are full."""
+    with st.container(border=True):
+        if triples(model):
+            st.markdown("Begin with a preset, or fill three baskets yourself.")
+        else:
+            st.markdown("Fill three baskets with samples, or begin with any nine.")
+        with st.container(horizontal=True, gap="small"):
+            preset_buttons(model, "page")
+            if not triples(model):
+                st.button("Nine samples", on_click=nine_samples)
+
+
+def nine_samples():
+    st.session_state.filling = False
+    baskets.change(a="0, 1, 2", b="3, 4, 5", c="6, 7, 8")
+
+
+def take_preset(model):
+    """Fill the baskets for the preset that was asked for, if any, and draw the page with them."""
+    title = st.session_state.pop("preset", None)
+    triple = next((t for t in triples(model) if t[0] == title), None)
+    if triple is None:
+        return
+    with st.spinner(f"Looking through {basket_panel.POOL} samples …", show_time=True):
+        found = find_exemplars(model, *triple[1:])
+    if not all(map(len, found)):
         session.warn(
-            f"A basket takes up to {MOST} seeds with commas between, such as 3, 14, 15@0.7;"
-            " it was left as it is."
+            f"Among {basket_panel.POOL} samples of {model.name} some of these were not to be found."
         )
+        return
+    st.session_state.filling = False
+    filled = [", ".join(map(str, rows)) for rows in found]
+    emptied = dict.fromkeys(links.BASKETS, "")
+    baskets.change(
+        **emptied | dict(zip("abc", filled, strict=True)),
+        sum=links.View.sum,
+        strength=links.View.strength,
+    )
+    panels.redraw()
 
 
-def toggle(basket, name):
-    """Put a seed into a basket, or take it out."""
-    held = [write([exemplar]) for exemplar in read(basket)]
-    if name in held:
-        held.remove(name)
-    elif len(held) < MOST:
-        held.append(name)
-    else:
-        session.warn(f"A basket holds {MOST} exemplars; take one out first.")
-    change(**{basket: ", ".join(held)})
-
-
-# Where exemplars come from.
-
-
-def fill(name, model):
-    """Samples to click into a basket: the next seeds, what a search finds, or the tray."""
-    with st.expander("Fill the baskets", expanded=not all(contents().values())):
-        classifier = classifier_of(model)
-        with st.container(horizontal=True, vertical_alignment="bottom", gap="medium"):
-            into = st.segmented_control(
-                "Clicks go into", BASKETS, format_func=BASKETS.get, default="a", key="fill-into"
-            )
-            source = st.segmented_control(
-                "From", ["Samples", "Tray"], default="Samples", key="fill-from"
-            )
-            wanted = {}
-            if source != "Tray":
-                first = st.number_input("First seed", 0, links.MAX_SEED - GRID, key="fill-seed")
-                if classifier:
-                    wanted = choose_wanted(classifier)
-        seeds = from_tray(name) if source == "Tray" else samples(model, classifier, wanted, first)
-        if into is None or not seeds:
-            st.caption("Nothing to show: choose a basket, or look for something else.")
-            return
-        held = [write([exemplar]) for exemplar in read(into)]
-        z = np.concatenate([renderer.latents(model, [s], 1 if p is None else p) for s, p in seeds])
-        tiles(
-            "fill-tiles",
-            renderer.sheet(renderer.pictures(model, z)),
-            [
-                {"id": key, "label": f"Seed {key}", "caption": key, "marked": key in held}
-                for key in (write([seed]) for seed in seeds)
-            ],
-            lambda key: toggle(into, key),
-            label="Samples to pick exemplars from",
-            width=72,
-            smooth=session.view().smooth,
-        )
-
-
-def choose_wanted(classifier):
-    """{attribute: wanted or not} from two fields."""
-    names = classifier.recognised
-    having = st.multiselect("Show me samples with", names, key="fill-with", width=220)
-    lacking = st.multiselect("and without", [n for n in names if n not in having], width=220)
-    return dict.fromkeys(having, True) | dict.fromkeys(lacking, False)
-
-
-def samples(model, classifier, wanted, first):
-    """Seeds to show: the next ones, or the surest of those that show what is wanted."""
-    first = int(first or 0)
-    if not wanted:
-        return [(seed, None) for seed in range(first, first + GRID)]
-    with st.spinner(f"Looking through {POOL} samples …", show_time=True):
-        found, _ = arithmetic.search(model, classifier, wanted, POOL, first)
-    return [(int(seed), None) for seed in found[:GRID]]
-
-
-def from_tray(name):
-    """The tray's samples of this model that have a seed."""
-    items = [i for i in session.picked().items if i.model == name and i.seed is not None]
-    return [(i.seed, None if i.psi == 1.0 else i.psi) for i in items]
+def find_exemplars(model, target, *wanted):
+    """Seeds for A, B and C: the surest of A and C, and of B those that are most like A's."""
+    classifier = labels.classifier_of(model)
+    p = sampled.probabilities(model, classifier, basket_panel.POOL)
+    a, b, c = (evaluate_arithmetic.choose(classifier, p, part) for part in wanted)
+    a, c = a[: min(PRESET, len(b))], c[:PRESET]
+    others = [classifier.column(n) for n in classifier.recognised if n != target]
+    return a, arithmetic.matched(p, a, b, others), c
 
 
 # The result.
 
 
 @panels.panel("canvas")
-def result(name, model, a, b, c):
-    """The picture over the strength of A − B, as summed and on the shell, with its controls."""
-    view = session.view()
-    difference, shell = a - b, arithmetic.shell(model.prior)
+def result(name, model, terms):
+    """The picture over the strength, as summed and on the shell, with its controls.
+
+    terms: (letter, weight, exemplars float32 (m, nz)) of each basket, C in place START.
+    """
+    view, shell = session.view(), arithmetic.shell(model.prior)
+    start, way = parts([(weight, arithmetic.concept(z)) for _, weight, z in terms])
+    letters = [(letter, weight) for letter, weight, _ in terms]
     left, right = st.columns([3, 2], gap="large")
     with left:
         z, images = canvas(
             "sum-canvas",
             model,
-            [Sum(c, difference[None]), Sum(c, difference[None], shell)],
-            [axis("Strength", 0, 1.5, ticks=[0, 1])],
+            [Sum(start, way[None]), Sum(start, way[None], shell)],
+            [axis("Strength", 0, links.MAX_STRENGTH, ticks=[0, 1])],
             [view.strength],
-            lambda values, _: session.set_view(strength=round(values[0], 2)),
-            label=f"C and {view.strength:.2f} times A − B, of {name}",
+            release,
+            label=f"{formula(letters, view.strength)}, of {name}",
             panes=("As summed", f"Brought to the prior’s length, {shell:.1f}"),
             smooth=view.smooth,
             browser=drawing.addresses(model),
         )
-        keep(name, model, z, images)
+        numbers(model, letters, way, z, images)
+    controls = find_controls(model, terms, start, way, shell)
+    seen, changed = see(model, terms, images, controls)
     with right:
-        sheet(model, z[1], view)
-        controls(model, a, b, c, shell, view)
+        near = renderer.pictures(model, arithmetic.sheet(z[1]))
+        st.image(renderer.sheet_png(near), width=288)
+        st.caption("The result on the shell, and around it uniform noise of ±0.25 (Radford 2016)")
+        show_controls(controls)
+    if seen:
+        with left:
+            st.caption("**What the classifier sees**, on average over exemplars and over controls")
+            labels.show(seen, changed, (len(terms) + 1, len(terms) + 2))
+    figure = functools.partial(sheet, name, model, terms, view, z, images, near, controls, seen)
+    with left:
+        keep(name, model, letters, way, z, figure)
 
 
-def keep(name, model, z, images):
-    """Numbers, and ways to keep the result."""
+def release(values, _):
+    """The strength after a drag; undo needs to know of it."""
+    baskets.change(strength=round(values[0], 2))
+    panels.redraw("canvas", "arithmetic-history")
+
+
+def parts(weighted):
+    """[(weight, vector)] -> (what the sum starts from, what the strength scales), float32 (nz,)."""
+    others = [one for i, one in enumerate(weighted) if i != baskets.START]
+    return tuple(
+        arithmetic.calculate([vector for _, vector in part], [weight for weight, _ in part])
+        for part in ([weighted[baskets.START]], others)
+    )
+
+
+def formula(letters, strength):
+    """The sum in words, such as "C + 1.00 · (A − B)"."""
+    others = [one for i, one in enumerate(letters) if i != baskets.START]
+    return f"{added([letters[baskets.START]])} + {strength:.2f} · ({added(others)})"
+
+
+def added(letters):
+    words = " ".join(
+        f"{'−' if weight < 0 else '+'} {'' if abs(weight) == 1 else f'{abs(weight):g} '}{letter}"
+        for letter, weight in letters
+    )
+    return words.removeprefix("+ ").replace("− ", "−", 1 if words.startswith("−") else 0)
+
+
+def numbers(model, letters, way, z, images):
+    """Lengths and D(x), in one line."""
     scores = renderer.scores(model, images)
-    for place, title in enumerate(("As summed", "On the shell")):
-        words = [title, f"|z| {np.linalg.norm(z[place]):.2f}"]
-        if scores is not None:
-            words.append(f"D(x) {scores[place]:.3f}")
-        with st.container(horizontal=True, vertical_alignment="center"):
-            st.caption(" · ".join(words), width="content")
+    words = []
+    for place, title in enumerate(("As summed", "on the shell")):
+        score = "" if scores is None else f", D(x) {scores[place]:.3f}"
+        words.append(f"{title} |z| {np.linalg.norm(z[place]):.2f}{score}")
+    others = added([one for i, one in enumerate(letters) if i != baskets.START])
+    st.markdown(f"**{formula(letters, session.view().strength)}**")
+    st.caption(" · ".join([*words, f"|{others}| {np.linalg.norm(way):.2f}"]))
+
+
+def find_controls(model, terms, start, way, shell):
+    """[(caption, picture)]: what the same step does without the meaning and without averaging."""
+    strength = session.view().strength
+    whole = start + strength * way
+    random = [arithmetic.random_control(start, whole, seed) for seed in range(RANDOM)]
+    first, single = parts([(weight, z[0]) for _, weight, z in terms])
+    rows = [start, *random, first + strength * single]
+    rows = np.stack([arithmetic.calculate([row], [1], shell) for row in rows])
+    captions = [f"{terms[baskets.START][0]} alone", *["random"] * RANDOM, "single"]
+    return list(zip(captions, renderer.pictures(model, rows), strict=True))
+
+
+def show_controls(controls):
+    captions = [caption for caption, _ in controls]
+    tiles(
+        "sum-controls",
+        renderer.sheet(np.stack([picture for _, picture in controls])),
+        [
+            {"id": str(i), "label": f"Control: {caption}", "caption": caption}
+            for i, caption in enumerate(captions)
+        ],
+        lambda _: None,
+        label="Controls",
+        width=56,
+        smooth=session.view().smooth,
+    )
+    st.caption(
+        "Controls, on the shell: C alone; as long a step from C in three random directions; the"
+        " first exemplar of each basket in place of the means."
+    )
+
+
+def see(model, terms, images, controls):
+    """The table of what the classifier sees, if there is one."""
+    classifier = labels.classifier_of(model)
+    if classifier is None:
+        return [], 0
+    told = [(letter, w, renderer.pictures(model, z)) for letter, w, z in terms]
+    pictures = np.stack([picture for _, picture in controls])
+    return labels.table(
+        classifier,
+        told,
+        [("sum", images[:1]), ("on shell", images[1:])],
+        [("random", pictures[1 : 1 + RANDOM]), ("single", pictures[-1:])],
+    )
+
+
+# Ways to keep it.
+
+
+def keep(name, model, letters, way, z, figure):
+    """Tray, direction, sheet and recipe."""
+    title = formula(letters, session.view().strength)
+    with st.container(horizontal=True, gap="small"):
+        for place, words in enumerate(("as summed", "on the shell")):
+            item = tray.Item(f"{title}, {words}", name, model.hash, None, 1.0, z[place])
             st.button(
-                "Add to tray",
+                f"Tray, {words}",
                 key=f"add-sum-{place}",
                 icon=":material/add:",
+                help="Put this result on the tray.",
                 on_click=add,
-                args=(
-                    tray.Item(f"A − B + C, {title.lower()}", name, model.hash, None, 1.0, z[place]),
-                ),
+                args=(item,),
             )
-    recipe = {"model": name, "model_hash": model.hash, **contents()}
-    recipe |= {"strength": session.view().strength, "z": [float(str(v)) for v in z[0]]}
-    st.download_button(
-        "Recipe, JSON",
-        json.dumps(recipe),
-        f"{name}-arithmetic.json",
-        "application/json",
-        icon=":material/download:",
-        on_click="ignore",
-    )
+        with st.popover("Save direction", icon=":material/explore:"):
+            direction_form(model, letters, way)
+        st.download_button(
+            "Sheet, PNG",
+            figure,
+            f"{name}-arithmetic.png",
+            "image/png",
+            icon=":material/image:",
+            on_click="ignore",
+        )
+        st.download_button(
+            "Recipe, JSON",
+            recipes.write(name, model, session.view(), baskets.weights(), z),
+            f"{name}-arithmetic.json",
+            "application/json",
+            icon=":material/download:",
+            on_click="ignore",
+        )
 
 
 def add(item):
@@ -331,42 +345,63 @@ def add(item):
     panels.redraw()
 
 
-def sheet(model, z, view):
-    """Radford's 3 × 3 sheet."""
-    near = renderer.pictures(model, arithmetic.sheet(z))
-    st.image(
-        renderer.sheet_png(near),
-        width=288,
-        caption="The result in the middle, around it uniform noise of ±0.25 (Radford et al. 2016)",
-    )
+def direction_form(model, letters, way):
+    """A name for the difference, and the button that saves it with the model."""
+    others = added([one for i, one in enumerate(letters) if i != baskets.START])
+    st.caption(f"{others}, brought to length 1, goes into the checkpoint of {model.name}.")
+    st.text_input("Name", key="direction-name", max_chars=60, placeholder="such as smile")
+    st.button("Save", key="direction-save", on_click=save_direction, args=(model, others, way))
 
 
-def controls(model, a, b, c, shell, view):
-    """What the same step does without the meaning, and without the averaging."""
-    whole = c + view.strength * (a - b)
-    random = [arithmetic.random_control(c, whole, seed) for seed in range(3)]
-    lists = [renderer.latents(model, [s], 1 if p is None else p)[0] for s, p in firsts()]
-    single = lists[2] + view.strength * (lists[0] - lists[1])
-    rows = np.stack([c, *random, single])
-    rows *= shell / np.linalg.norm(rows, axis=1, keepdims=True)
-    captions = ["C alone", *["random"] * 3, "single"]
-    tiles(
-        "sum-controls",
-        renderer.sheet(renderer.pictures(model, rows)),
-        [
-            {"id": str(i), "label": f"Control: {caption}", "caption": caption}
-            for i, caption in enumerate(captions)
+def save_direction(model, others, way):
+    """Put the difference among the model's directions, with what it does."""
+    title = tray.clean(st.session_state.get("direction-name") or "")
+    try:
+        if not title:
+            raise InputError("A direction needs a name; type one.")
+        vector, before = directions.unit(way), directions.load(model)
+        if title in [one.name for one in before]:
+            raise InputError(f"There is a direction called {title} already; choose another name.")
+        about = {"made": f"arithmetic, {others}", "length": float(np.linalg.norm(way))}
+        about |= {"baskets": baskets.contents()}
+        classifier = labels.classifier_of(model)
+        if classifier is not None:
+            about |= directions.describe(model, classifier, [vector])[0]
+        directions.save(model, [*before, directions.Direction(title, vector, "own", about)])
+    except InputError as error:
+        session.warn(str(error))
+    else:
+        session.say(f"{title} is saved with {model.name}.")
+        st.session_state["direction-name"] = ""
+    panels.redraw()
+
+
+def sheet(name, model, terms, view, z, images, near, controls, seen):
+    """Everything in one picture for a slide, the bytes of a PNG."""
+    drawn = []
+    for i, (letter, weight, latents) in enumerate(terms):
+        mean = renderer.pictures(model, arithmetic.concept(latents)[None])[0]
+        whole = weight if i == baskets.START else weight * view.strength
+        pictures = renderer.pictures(model, latents)
+        drawn.append(arithmetic_figure.Basket(letter, whole, mean, pictures))
+    lengths = [f"|z| {np.linalg.norm(row):.2f}" for row in z]
+    figure = arithmetic_figure.Figure(
+        title=formula([(letter, weight) for letter, weight, _ in terms], view.strength),
+        subtitle=f"{name}, weights {model.hash}",
+        baskets=drawn,
+        results=[
+            (f"As summed\n{lengths[0]}", images[0]),
+            (f"On the prior’s shell\n{lengths[1]}", images[1]),
         ],
-        lambda _: None,
-        label="Controls",
-        width=60,
-        smooth=view.smooth,
+        near=near,
+        controls=controls,
+        seen=seen,
+        notes=[
+            "Each letter is the mean latent of its exemplars (Radford et al. 2016). Neighbourhood:"
+            " the result on the shell, and uniform noise of ±0.25 on every coordinate.",
+            "Controls, on the shell: C alone; C moved as far in random directions; the first"
+            " exemplars in place of the means. Classifier: on average over exemplars and controls.",
+        ],
+        crisp=not view.smooth,
     )
-    st.caption(
-        "Controls, on the shell: C alone; as long a step from C in three random directions; the"
-        " first exemplar of each basket in place of the means."
-    )
-
-
-def firsts():
-    return [read(basket)[0] for basket in BASKETS]
+    return media.encode(np.asarray(arithmetic_figure.draw(figure)), "PNG")

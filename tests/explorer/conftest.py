@@ -50,10 +50,11 @@ def open_app(monkeypatch):
     return open_page
 
 
-def buttons(key, data, on_pick_change):
+def buttons(key, data, on_pick_change, on_drop_change=None):
     """Stands for the tile grid, which AppTest does not know: a button a tile, `key-id`.
 
-    What the grid was given stands in the session state as `key-data`.
+    What the grid was given stands in the session state as `key-data`. Where things can be dropped
+    there is a text field, `key-drop`, for what is.
     """
     st.session_state[f"{key}-data"] = data
 
@@ -64,6 +65,13 @@ def buttons(key, data, on_pick_change):
     for tile in data["tiles"]:
         name = f"{key}-{tile['id']}"
         st.button(tile["label"], key=name, on_click=click, args=(tile["id"],))
+
+    def drop():
+        st.session_state[key] = {"drop": {"what": st.session_state[f"{key}-drop"], "count": 1}}
+        on_drop_change()
+
+    if on_drop_change:
+        st.text_input("drop", key=f"{key}-drop", on_change=drop)
 
 
 def fields(key, data, on_values_change, on_want_change):

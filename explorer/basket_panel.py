@@ -1,0 +1,261 @@
+"""The baskets as they stand on the page Arithmetic, and the samples that fill them."""
+
+import numpy as np
+import streamlit as st
+
+from explorer import baskets, exemplars, labels, links, renderer, session
+from explorer.live.tiles import tiles
+from gan_core import arithmetic
+from gan_core.errors import InputError
+
+GRID = 24  # samples to pick from
+POOL = 2048  # seeds that a search looks through
+ROW = 3  # baskets side by side
+
+
+def show(name, model):
+    """All baskets, three in a row. Returns their exemplars, [float32 (m, nz) or None] each.
+
+    None stands for a basket whose exemplars cannot be used; a sentence in it says why.
+    """
+    found, names = [], baskets.names()
+    for first in range(0, len(names), ROW):
+        columns = st.columns(ROW, gap="medium")
+        for column, basket in zip(columns, names[first : first + ROW], strict=False):
+            with column:
+                found.append(one(name, model, basket))
+    return found
+
+
+def one(name, model, basket):
+    """A basket: sign and weight, its mean face, its exemplars, and their seeds to be typed."""
+    title, parsed = basket.upper(), links.read_exemplars(baskets.text(basket))
+    head(basket, title)
+    try:
+        z, trouble = exemplars.latents(title, model, baskets.text(basket)), None
+    except InputError as error:
+        z, trouble = None, str(error)
+    if trouble:
+        st.error(trouble)
+        st.button(
+            "Take out what does not belong here",
+            key=f"clear-{basket}",
+            on_click=lambda: baskets.change(
+                **{basket: exemplars.without_strangers(model, baskets.text(basket))}
+            ),
+        )
+    else:
+        pictures(name, model, basket, title, parsed, z)
+    typing(basket, title)
+    return z
+
+
+def head(basket, title):
+    """The sign, the weight, and the cross that takes away a fourth or fifth basket."""
+    place = links.BASKETS.index(basket)
+    weight = baskets.weights()[place]
+    with st.container(horizontal=True, vertical_alignment="center", gap="small"):
+        st.button(
+            f"{'−' if weight < 0 else '+'} {title}",
+            key=f"turn-{basket}",
+            help="Add or take away: a click turns the sign.",
+            on_click=baskets.turn,
+            args=(basket,),
+        )
+        key = f"weight-{basket}"
+        if st.session_state.get(key) != abs(weight):
+            st.session_state[key] = abs(weight)
+        st.number_input(
+            f"Weight of {title}",
+            0.0,
+            links.MAX_WEIGHT,
+            step=0.25,
+            key=key,
+            width=116,
+            label_visibility="collapsed",
+            on_change=weighed,
+            args=(basket,),
+        )
+        if place >= links.MIN_BASKETS:
+            st.button(
+                f"Remove {title}",
+                key=f"remove-{basket}",
+                icon=":material/close:",
+                type="tertiary",
+                on_click=baskets.remove,
+                args=(basket,),
+            )
+
+
+def weighed(basket):
+    """A weight from its field; the sign stays."""
+    value, now = st.session_state[f"weight-{basket}"], baskets.weights()
+    negative = now[links.BASKETS.index(basket)] < 0
+    if value is not None:
+        baskets.weigh(basket, -value if negative else value)
+
+
+def pictures(name, model, basket, title, parsed, z):
+    """The mean face, large, and the exemplars; a click takes one out, a drop puts one in."""
+    shown, mean = [], None
+    if len(z):
+        mean = arithmetic.concept(z)
+        shown.append({"id": "mean", "label": f"The mean of {title}", "caption": "mean"})
+        shown[0]["big"] = True
+    for seed, psi in parsed:
+        which, caption = links.write_keys([(seed, psi)]), exemplars.caption(seed, psi)
+        words = f"Take {'' if exemplars.is_kept(seed) else 'seed '}{caption} out of {title}"
+        shown.append({"id": which, "label": words, "caption": caption, "drag": which})
+    rows = np.concatenate([mean[None], z]) if len(z) else None
+    tiles(
+        f"basket-{basket}",
+        renderer.sheet(renderer.pictures(model, rows)) if len(z) else nothing(),
+        shown,
+        lambda which: baskets.take_out(basket, which) if which != "mean" else None,
+        label=f"Exemplars of {title}",
+        width=56,
+        smooth=session.view().smooth,
+        on_drop=lambda what: baskets.drop(basket, name, model, what),
+        hint="Drop pictures here, or click some below",
+    )
+    if len(z):
+        many = "1 exemplar" if len(z) == 1 else f"{len(z)} exemplars"
+        st.caption(f"{many}, |mean| {np.linalg.norm(mean):.2f}")
+
+
+def nothing():
+    """The sheet of no pictures."""
+    return {"src": "", "columns": 1, "side": 1}
+
+
+def typing(basket, title):
+    """The seeds as text, to be typed or copied."""
+    field = f"basket-text-{basket}"
+    if st.session_state.get(field) != baskets.text(basket):
+        st.session_state[field] = baskets.text(basket)
+    st.text_input(
+        f"Seeds of {title}",
+        key=field,
+        max_chars=400,
+        placeholder="Seeds, such as 3, 14, 15@0.7",
+        label_visibility="collapsed",
+        on_change=typed,
+        args=(basket,),
+    )
+
+
+def typed(basket):
+    """Take a basket's seeds from its field."""
+    try:
+        parsed = links.read_exemplars(st.session_state[f"basket-text-{basket}"])
+        baskets.change(**{basket: links.write_keys(parsed)})
+    except ValueError:
+        session.warn(
+            f"A basket takes up to {links.MAX_EXEMPLARS} seeds with commas between, such as 3, 14,"
+            " 15@0.7; it was left as it is."
+        )
+
+
+# Where exemplars come from.
+
+
+def fill(name, model):
+    """Samples to click into a basket: the next seeds, what a search finds, or the tray."""
+    # It stays open while a person fills the baskets, also when none is empty any more.
+    state = st.session_state
+    if not all(map(baskets.text, baskets.names())):
+        state.filling = True
+    with st.expander("Fill the baskets", expanded=state.get("filling", False)):
+        classifier = labels.classifier_of(model)
+        with st.container(horizontal=True, vertical_alignment="bottom", gap="medium"):
+            into = st.segmented_control(
+                "Clicks go into", list(baskets.names()), format_func=str.upper, **chosen_basket()
+            )
+            source = st.segmented_control(
+                "From", ["Samples", "Tray"], default="Samples", key="fill-from"
+            )
+            wanted = {}
+            if source != "Tray":
+                first = st.number_input(
+                    "First seed", 0, links.MAX_SEED - GRID, key="fill-seed", width=150
+                )
+                if classifier:
+                    wanted = choose_wanted(classifier)
+        if source == "Tray":
+            found = from_tray(name, model)
+        else:
+            found = samples(model, classifier, wanted, first)
+        if into is None or not found:
+            st.caption("Nothing to show: choose a basket, or look for something else.")
+            return
+        parsed = links.read_exemplars  # one by one: a grid may hold more than a basket
+        z = np.concatenate([exemplars.latents("the grid", model, one) for one in found])
+        held = baskets.held(into)
+        tiles(
+            "fill-tiles",
+            renderer.sheet(renderer.pictures(model, z)),
+            [
+                {
+                    "id": one,
+                    "label": f"Put {exemplars.caption(*parsed(one)[0])} into {into.upper()}",
+                    "caption": exemplars.caption(*parsed(one)[0]),
+                    "marked": one in held,
+                    "drag": one,
+                }
+                for one in found
+            ],
+            lambda one: baskets.toggle(into, one),
+            label="Samples to pick exemplars from",
+            width=72,
+            smooth=session.view().smooth,
+        )
+
+
+def chosen_basket():
+    """The basket that clicks go into; one that was removed gives way to A."""
+    if st.session_state.get("fill-into", "a") not in baskets.names():
+        st.session_state["fill-into"] = "a"
+    st.session_state.setdefault("fill-into", "a")
+    return {"key": "fill-into"}
+
+
+def choose_wanted(classifier):
+    """{attribute: wanted or not} from two fields."""
+    names, show = classifier.recognised, labels.readable
+    having = st.multiselect("With", names, key="fill-with", width=210, format_func=show)
+    lacking = st.multiselect(
+        "Without",
+        [n for n in names if n not in having],
+        key="fill-without",
+        width=210,
+        format_func=show,
+    )
+    return dict.fromkeys(having, True) | dict.fromkeys(lacking, False)
+
+
+def samples(model, classifier, wanted, first):
+    """Seeds to show: the next ones, or the surest of those that show what is wanted."""
+    first = int(first or 0)
+    if not wanted:
+        return [str(seed) for seed in range(first, first + GRID)]
+    with st.spinner(f"Looking through {POOL} samples …", show_time=True):
+        last = min(POOL, links.MAX_SEED + 1 - first)
+        found, _ = arithmetic.search(model, classifier, wanted, last, first)
+    return [str(seed) for seed in found[:GRID]]
+
+
+def from_tray(name, model):
+    """The tray's pictures as exemplars; says how many belong to another model."""
+    found, strangers = [], 0
+    for item in session.picked().items:
+        try:
+            found.append(exemplars.of_item(item, name, model))
+        except InputError:
+            strangers += 1
+    if strangers:
+        st.caption(
+            f"{'One picture' if strangers == 1 else f'{strangers} pictures'} on the tray"
+            f" {'was' if strangers == 1 else 'were'} made with another model, whose latents mean"
+            f" something else to {name}."
+        )
+    return list(dict.fromkeys(found))

@@ -1,0 +1,138 @@
+"""The baskets of A − B + C: what they hold and weigh, and every change of it, to be undone.
+
+All of it stands in the view, as it stands in the link; so a step back is an older view.
+"""
+
+import streamlit as st
+
+from explorer import exemplars, links, session
+from gan_core.errors import InputError
+
+START = 2  # C, to which the sum of the others is added
+MAX_STEPS = 100  # of undo
+FIELDS = (*links.BASKETS, "sum", "strength")
+
+
+def weights():
+    """The weight of each basket that is there, three to five floats."""
+    found = links.read_sum(session.view().sum)
+    # A link may fill D without a word about its weight.
+    filled = [i for i, basket in enumerate(links.BASKETS, 1) if getattr(session.view(), basket)]
+    return found + [1.0] * (max(filled, default=0) - len(found))
+
+
+def names():
+    """The baskets that are there: "a", "b", "c" and perhaps "d" and "e"."""
+    return links.BASKETS[: len(weights())]
+
+
+def text(basket):
+    """What a basket holds, as links write it."""
+    return getattr(session.view(), basket)
+
+
+def held(basket):
+    """The same as a list of single exemplars: ["3", "14@0.7"]."""
+    return [links.write_keys([exemplar]) for exemplar in links.read_exemplars(text(basket))]
+
+
+def contents():
+    return {name: getattr(session.view(), name) for name in FIELDS}
+
+
+def history():
+    return st.session_state.setdefault("arithmetic", ([], []))
+
+
+# For callbacks.
+
+
+def change(**new):
+    """Change what is in the baskets, or their weights or the strength, one step further."""
+    before = contents()
+    if all(before[name] == value for name, value in new.items()):
+        return
+    past, future = history()
+    past.append(before)
+    del past[:-MAX_STEPS]
+    future.clear()
+    session.set_view(**new)
+
+
+def step(way):
+    """Undo (−1) or redo (1)."""
+    past, future = history()
+    source, other = (past, future) if way < 0 else (future, past)
+    if source:
+        other.append(contents())
+        session.set_view(**source.pop())
+
+
+def add():
+    """One basket more, empty, with weight 1."""
+    now = weights()
+    if len(now) < len(links.BASKETS):
+        change(sum=links.write_sum([*now, 1.0]))
+
+
+def remove(basket):
+    """Take a basket away; those behind it move up."""
+    place = links.BASKETS.index(basket)
+    left = [text(other) for other in links.BASKETS if other != basket]
+    now = weights()
+    change(**dict(zip(links.BASKETS, [*left, ""], strict=True), sum=without(now, place)))
+
+
+def without(now, place):
+    return links.write_sum([weight for i, weight in enumerate(now) if i != place])
+
+
+def weigh(basket, weight):
+    """Give a basket another weight."""
+    now = weights()
+    now[links.BASKETS.index(basket)] = round(float(weight), 2)
+    change(sum=links.write_sum(now))
+
+
+def turn(basket):
+    """Give a basket the other sign."""
+    weigh(basket, -weights()[links.BASKETS.index(basket)])
+
+
+def swap():
+    """What A holds into B, and the other way round."""
+    change(a=text("b"), b=text("a"))
+
+
+def put(basket, exemplar):
+    """Put an exemplar into a basket; one that is there already stays."""
+    now = held(basket)
+    if exemplar in now:
+        return
+    if len(now) >= links.MAX_EXEMPLARS:
+        session.warn(f"A basket holds {links.MAX_EXEMPLARS} exemplars; take one out first.")
+        return
+    change(**{basket: ", ".join([*now, exemplar])})
+
+
+def take_out(basket, exemplar):
+    """Take an exemplar out of a basket."""
+    change(**{basket: ", ".join(one for one in held(basket) if one != exemplar)})
+
+
+def toggle(basket, exemplar):
+    """Put an exemplar into a basket, or take it out."""
+    (take_out if exemplar in held(basket) else put)(basket, exemplar)
+
+
+def drop(basket, name, model, what):
+    """Take in what was dropped: an exemplar of this page, or the id of a picture on the tray."""
+    item = session.picked().find(what)
+    try:
+        exemplar = exemplars.of_item(item, name, model) if item else what
+        if len(links.read_exemplars(exemplar)) == 1:
+            put(basket, exemplar)
+    except InputError as error:
+        session.warn(str(error))
+    except ValueError:
+        session.warn("Only pictures of this page or of the tray can be dropped into a basket.")

@@ -1,0 +1,80 @@
+"""What the attribute classifier beside a model sees, on the page Arithmetic."""
+
+import html
+
+import numpy as np
+import streamlit as st
+
+from explorer import renderer
+from gan_core import arithmetic, attributes
+from gan_core.errors import InputError
+
+MOST = 6  # rows of the table
+
+STYLE = """<style>
+.seen { width: 100%; border-collapse: collapse; font-size: 13px; font-variant-numeric: tabular-nums;
+  table-layout: auto; }
+.seen th, .seen td { padding: 2px 0 2px 6px; text-align: right; font-weight: 400; border: 0; }
+.seen th:first-child { padding-left: 0; text-align: left; }
+.seen th { opacity: 0.7; }
+.seen .result { font-weight: 600; opacity: 1; }
+.seen tbody tr.kept:first-of-type td, .seen tr.rule > * { border-top: 1px solid #8884; }
+</style>"""
+
+
+@st.cache_resource(max_entries=8, show_spinner=False)
+def _load(directory, stamp):
+    return attributes.load(directory)
+
+
+def classifier_of(model):
+    """The attribute classifier beside a model, or None."""
+    path = model.directory / attributes.FILES[False]
+    try:
+        return _load(str(model.directory), path.stat().st_mtime_ns)
+    except (InputError, OSError):
+        return None
+
+
+def readable(name):
+    """An attribute's name as a page shows it."""
+    return name.replace("_", " ")
+
+
+def table(classifier, terms, results, controls):
+    """What is seen, [heading, rows …] of text, and how many rows are of what should change.
+
+    terms: [(name, weight, pictures of the exemplars)], the start in place 2. results, controls:
+    [(name, pictures)], the mean of which is told. Returns ([], 0) when nothing is worth telling.
+    """
+    see = lambda pictures: renderer.labels(classifier, pictures).mean(0)  # noqa: E731
+    columns = [classifier.column(name) for name in classifier.recognised]
+    shown = np.array([see(pictures)[columns] for _, _, pictures in terms])
+    changed, kept = arithmetic.meant(shown, [weight for _, weight, _ in terms])
+    rows = (changed[:MOST] + kept)[:MOST]
+    if not rows:
+        return [], 0
+    others = [see(pictures)[columns] for _, pictures in (*results, *controls)]
+    names = [name for name, *_ in terms] + [name for name, _ in (*results, *controls)]
+    whole = np.array([*shown, *others])
+    lines = [
+        [readable(classifier.recognised[row]), *(f"{p:.2f}" for p in whole[:, row])] for row in rows
+    ]
+    return [["", *names], *lines], len(changed[:MOST])
+
+
+def show(rows, changed, results):
+    """Draw the table. results: the numbers of its columns that hold the result."""
+    kind = lambda i: ' class="result"' if i in results else ""  # noqa: E731
+    cells = lambda tag, row: "".join(  # noqa: E731
+        f"<{tag if i else 'th'}{kind(i)}>{html.escape(cell)}</{tag if i else 'th'}>"
+        for i, cell in enumerate(row)
+    )
+    body = "".join(
+        f"<tr{' class=rule' if i in (0, changed) else ''}>{cells('td', row)}</tr>"
+        for i, row in enumerate(rows[1:])
+    )
+    st.html(
+        f"{STYLE}<table class=seen><thead><tr>{cells('th', rows[0])}</tr></thead>"
+        f"<tbody>{body}</tbody></table>"
+    )

@@ -1,0 +1,150 @@
+"""Recipes: an arithmetic as one JSON file, with everything that it takes to draw it again.
+
+    {"format": "gan-arithmetic", "version": 1, "model": "avatars", "model_hash": …,
+     "baskets": [{"name": "A", "weight": 1, "exemplars": [{"seed": 3, "psi": 0.7}, …]}, …],
+     "strength": 1, "result": {"as_summed": [z …], "on_the_shell": [z …]}}
+
+An exemplar without a seed is {"title": …, "z": [numbers]}.
+"""
+
+import json
+
+import numpy as np
+
+from explorer import exemplars, links
+from explorer.tray import MAX_LATENT, MAX_NAME, clean, is_finite
+from gan_core.errors import InputError
+
+FORMAT = "gan-arithmetic"
+VERSION = 1
+MAX_BYTES = 4_000_000
+NOT_ONE = "This file is not a recipe that was saved on this page"
+
+
+def write(name, model, view, weights, results=()):
+    """What the page shows as the text of a recipe. results: the two sums, float32 (2, nz)."""
+    record = {
+        "format": FORMAT,
+        "version": VERSION,
+        "model": name,
+        "model_hash": model.hash,
+        "baskets": [
+            {
+                "name": basket.upper(),
+                "weight": weight,
+                "exemplars": [write_one(*one) for one in links.read_exemplars(text)],
+            }
+            for basket, weight, text in zip(
+                links.BASKETS, weights, texts(view, weights), strict=False
+            )
+        ],
+        "strength": view.strength,
+        "result": dict(zip(("as_summed", "on_the_shell"), map(numbers, results), strict=False)),
+    }
+    return json.dumps(record, ensure_ascii=False)
+
+
+def texts(view, weights):
+    return [getattr(view, basket) for basket in links.BASKETS[: len(weights)]]
+
+
+def write_one(seed, psi):
+    if exemplars.is_kept(seed):
+        one = exemplars.find(seed)
+        if one is None:
+            raise InputError("An exemplar without a seed is not known here; take it out first.")
+        return {"title": one.title, "z": numbers(one.z)}
+    return {"seed": seed, "psi": exemplars.whole(psi)}
+
+
+def numbers(z):
+    """The shortest decimals that read back as the same float32."""
+    return [float(str(value)) for value in np.float32(z)]
+
+
+def read(content, name, model):
+    """A recipe, bytes or str, as settings of the view: a to e, sum and strength.
+
+    Raises InputError with one sentence when anything about it is not as `write` writes it, or when
+    it belongs to another model or to other weights.
+    """
+    if len(content) > MAX_BYTES:
+        raise InputError(f"This file is too large for a recipe: over {MAX_BYTES // 10**6} MB.")
+    try:
+        record = json.loads(content)
+    except (ValueError, RecursionError):
+        raise InputError(f"{NOT_ONE}: it is not JSON.") from None
+    if not isinstance(record, dict) or record.get("format") != FORMAT:
+        raise InputError(f"{NOT_ONE}.")
+    if record.get("version") != VERSION:
+        raise InputError(f"This recipe is not of version {VERSION}, the one this app reads.")
+    check_model(record, name, model)
+    baskets, most = record.get("baskets"), len(links.BASKETS)
+    if not isinstance(baskets, list) or not links.MIN_BASKETS <= len(baskets) <= most:
+        raise InputError(f"A recipe has {links.MIN_BASKETS} to {most} baskets; this one has not.")
+    read_baskets = [
+        read_basket(letter.upper(), basket, name, model)
+        for letter, basket in zip(links.BASKETS, baskets, strict=False)
+    ]
+    strength = record.get("strength")
+    if not is_finite(strength) or not 0 <= strength <= links.MAX_STRENGTH:
+        raise InputError(f"The recipe’s strength must be from 0 to {links.MAX_STRENGTH}.")
+    held = dict.fromkeys(links.BASKETS, "")
+    held |= {b: text for b, (_, text) in zip(links.BASKETS, read_baskets, strict=False)}
+    weights = links.write_sum([weight for weight, _ in read_baskets])
+    return {**held, "sum": weights, "strength": round(float(strength), 2)}
+
+
+def check_model(record, name, model):
+    other, weights = record.get("model"), record.get("model_hash")
+    if not isinstance(other, str) or not isinstance(weights, str) or not other.isprintable():
+        raise InputError("This recipe lacks its model or model_hash.")
+    if weights == model.hash:
+        return
+    if other == name:
+        raise InputError(
+            f"This recipe was made with other weights of {name} ({weights[:12]}; these are"
+            f" {model.hash}), to which its latents mean something else."
+        )
+    raise InputError(
+        f"This recipe is of the model {clean(other)}; choose that model first, then load it."
+    )
+
+
+def read_basket(letter, basket, name, model):
+    """(weight, exemplars as a link writes them) of one record."""
+    if not isinstance(basket, dict):
+        raise InputError(f"Basket {letter} of this recipe is not a record.")
+    weight, held = basket.get("weight"), basket.get("exemplars")
+    if not is_finite(weight) or abs(weight) > links.MAX_WEIGHT:
+        most = f"{links.MAX_WEIGHT:g}"
+        raise InputError(f"The weight of basket {letter} must be from −{most} to {most}.")
+    if not isinstance(held, list) or len(held) > links.MAX_EXEMPLARS:
+        raise InputError(
+            f"Basket {letter} of this recipe must be a list of {links.MAX_EXEMPLARS} exemplars"
+            " at most."
+        )
+    found = [read_one(f"{letter}{i}", one, name, model) for i, one in enumerate(held, 1)]
+    return round(float(weight), 2), links.write_keys(dict.fromkeys(found))
+
+
+def read_one(place, record, name, model):
+    """An exemplar's record as links.read_exemplars gives it."""
+    seed, psi = (record.get(key) for key in ("seed", "psi")) if isinstance(record, dict) else (0, 0)
+    if isinstance(record, dict) and "z" in record:
+        z, size = record["z"], model.prior.size
+        if not isinstance(z, list) or len(z) > MAX_LATENT or not all(map(is_finite, z)):
+            raise InputError(f"Exemplar {place} of this recipe has a latent not of finite numbers.")
+        if len(z) != size:
+            raise InputError(
+                f"Exemplar {place} of this recipe has {len(z)} numbers; {name} takes {size}."
+            )
+        title = record.get("title")
+        title = clean(title)[:MAX_NAME] if isinstance(title, str) else ""
+        return exemplars.keep(title or f"Exemplar {place}", name, model.hash, z), None
+    # JSON's true is Python's True, which is an int.
+    if type(seed) is not int or not 0 <= seed <= links.MAX_SEED or not is_finite(psi):
+        raise InputError(f"Exemplar {place} of this recipe has neither a seed and ψ nor a latent.")
+    if not 0 <= psi <= links.MAX_PSI:
+        raise InputError(f"Exemplar {place} of this recipe has a ψ outside 0 to {links.MAX_PSI}.")
+    return seed, None if psi == 1 else float(f"{psi:g}")

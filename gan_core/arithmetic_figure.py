@@ -1,0 +1,168 @@
+"""The arithmetic as one picture for a slide: A − B + C, what comes out, and its controls.
+
+    draw(figure)    a Figure as a Pillow image of 1920 × 1080
+
+Pictures are uint8 (H, W, C). Pillow's own font is used, so that nothing has to be installed.
+"""
+
+from dataclasses import dataclass, field
+
+import numpy as np
+from PIL import Image, ImageDraw, ImageFont
+
+from gan_core import media
+
+WIDTH, HEIGHT, MARGIN = 1920, 1080, 64
+PAPER, INK, QUIET, LINE = "#ffffff", "#1b1f24", "#5b636d", "#d6dade"
+COLUMNS = 4  # of exemplars below a mean
+# What Pillow's font lacks.
+SPELLED = str.maketrans({"−": "-", "–": "-", "×": "x", "ψ": "psi", "“": '"', "”": '"', "_": " "})
+
+
+@dataclass(frozen=True)
+class Basket:
+    """One term: its name and weight, its mean's picture, and its exemplars' (m, H, W, C)."""
+
+    name: str
+    weight: float
+    mean: np.ndarray
+    exemplars: np.ndarray
+
+
+@dataclass(frozen=True)
+class Figure:
+    """title, subtitle, notes: lines of text. baskets: 1 to 5 of Basket, in order.
+
+    results, controls: (caption, picture) each. near: uint8 (9, H, W, C), Radford's sheet. seen: a
+    table of what a classifier sees, its first row the heading; cells are text. crisp: scale
+    pictures without blending.
+    """
+
+    title: str
+    subtitle: str
+    baskets: list
+    results: list
+    near: np.ndarray
+    controls: list
+    seen: list = field(default_factory=list)
+    notes: list = field(default_factory=list)
+    crisp: bool = True
+
+
+def draw(figure):
+    """A Figure as an RGB Pillow image, 1920 × 1080."""
+    page = Image.new("RGB", (WIDTH, HEIGHT), PAPER)
+    pen = ImageDraw.Draw(page)
+    write(pen, (MARGIN, 40), figure.title, 44)
+    write(pen, (MARGIN, 98), figure.subtitle, 22, QUIET)
+    equation(page, pen, figure)
+    pen.line((MARGIN, 652, WIDTH - MARGIN, 652), LINE, 2)
+    evidence(page, pen, figure)
+    for i, note in enumerate(figure.notes):
+        write(pen, (MARGIN, HEIGHT - 46 - 24 * (len(figure.notes) - 1 - i)), note, 18, QUIET)
+    return page
+
+
+def equation(page, pen, figure):
+    """The upper half: baskets with their signs, and what they come to."""
+    count, top = len(figure.baskets), 150
+    large = 330 if count < 5 else 300
+    gap = 76 if count < 5 else 56  # room for a sign
+    width = WIDTH - 2 * MARGIN - len(figure.results) * large - 24 * (len(figure.results) - 1)
+    first = gap if figure.baskets[0].weight < 0 else 0
+    side = min(250, (width - first - gap * count) // count)
+    # What is left widens the room for the signs, so that the last picture ends at the margin.
+    gap += (width - first - count * (side + gap)) // count
+    x = MARGIN + first
+    for i, basket in enumerate(figure.baskets):
+        if i or basket.weight < 0:
+            sign(pen, "+" if basket.weight >= 0 else "-", x - (gap if i else first) // 2, top + 125)
+        paste(page, basket.mean, x, top, side, figure.crisp)
+        many = len(basket.exemplars)
+        what = "one exemplar" if many == 1 else f"mean of {many}"
+        write(pen, (x, top + side + 8), basket.name, 26)
+        after = x + pen.textlength(spell(basket.name), font(26)) + 10
+        words = f"{what}, weight {abs(basket.weight):.2f}".rstrip("0").rstrip(".")
+        write(pen, (after, top + side + 13), words, min(19, side // 11), QUIET)
+        small = (side - 6 * (COLUMNS - 1)) // COLUMNS
+        for j, picture in enumerate(basket.exemplars):
+            row, column = divmod(j, COLUMNS)
+            across, down = x + column * (small + 6), top + side + 46 + row * (small + 6)
+            # Four rows of the widest fit exactly; those of a narrow basket fit anyway.
+            fitted = min(small, (502 - side - 46 - 24) // 4)
+            paste(page, picture, across, down - row * (small - fitted), fitted, figure.crisp)
+        x += side + gap
+    sign(pen, "=", x - gap // 2, top + 125)
+    for caption, picture in figure.results:
+        paste(page, picture, x, top, large, figure.crisp)
+        for i, line in enumerate(caption.split("\n")):
+            write(pen, (x, top + large + 8 + 28 * i), line, 24 if i == 0 else 19, INK, QUIET, i)
+        x += large + 24
+
+
+def evidence(page, pen, figure):
+    """The lower half: Radford's sheet, the controls, and what the classifier sees."""
+    top = 706
+    write(pen, (MARGIN, 666), "Its neighbourhood", 24)
+    part = 96
+    for i, picture in enumerate(figure.near):
+        row, column = divmod(i, 3)
+        paste(page, picture, MARGIN + column * part, top + row * part, part, figure.crisp)
+    x = MARGIN + 3 * part + 56
+    write(pen, (x, 666), "Controls", 24)
+    side = 128
+    for caption, picture in figure.controls:
+        paste(page, picture, x, top, side, figure.crisp)
+        write(pen, (x, top + side + 8), caption, 19, QUIET)
+        x += side + 12
+    if figure.seen:
+        table(pen, figure.seen, x + 44, 666)
+
+
+def table(pen, rows, x, y):
+    """Rows of text, the heading first; the first column is as wide as what stands in it."""
+    wide = max(pen.textlength(spell(row[0]), font(19)) for row in rows[1:]) + 18
+    wide = max(wide, 60)
+    step = (WIDTH - MARGIN - x - wide) / max(len(rows[0]) - 1, 1)
+    write(pen, (x, y), "What the classifier sees", 24)
+    for i, row in enumerate(rows):
+        down = y + 40 + i * 32
+        for j, cell in enumerate(row):
+            ink = QUIET if i == 0 or j == 0 else INK
+            if j == 0:
+                write(pen, (x, down), cell, 19, ink)
+            else:
+                right = x + wide + j * step
+                pen.text((right, down), spell(cell), ink, font(19 if i else 17), anchor="ra")
+
+
+def sign(pen, which, x, y, arm=17):
+    """A plus, minus or equals sign around a point, drawn: the font's own are small."""
+    heights = (-8, 8) if which == "=" else (0,)
+    for height in heights:
+        pen.line((x - arm, y + height, x + arm, y + height), INK, 5)
+    if which == "+":
+        pen.line((x, y - arm, x, y + arm), INK, 5)
+
+
+def paste(page, picture, x, y, side, crisp):
+    """A picture at a size, its upper left corner at (x, y)."""
+    picture = media.picture(picture).convert("RGB")
+    shrinks = side < picture.width
+    how = Image.Resampling.NEAREST if crisp and not shrinks else Image.Resampling.BICUBIC
+    page.paste(picture.resize((int(side), int(side)), how), (int(x), int(y)))
+
+
+def write(pen, place, text, size, ink=INK, *rest):
+    """Text, its upper left corner at a place. rest: another ink and whether it is to be taken."""
+    ink = rest[0] if rest and rest[1] else ink
+    pen.text(place, spell(text), ink, font(size))
+
+
+def spell(text):
+    """Text in characters that the font has."""
+    return text.translate(SPELLED)
+
+
+def font(size):
+    return ImageFont.load_default(size)
