@@ -108,6 +108,8 @@ def from_onnx(path, origin, prior, nz, values):
         f"Latents {facts['input']}, images {facts['output']}; 16 samples hold values from "
         f"{facts['lowest']:.3g} to {facts['highest']:.3g}, taken to be of {low:g} to {high:g}."
     ]
+    if facts["lowest"] < low - 0.05 * (high - low) or facts["highest"] > high + 0.05 * (high - low):
+        notes.append("What lies beyond that range is clipped.")
     if facts["batch"]:
         notes.append(f"The graph is made for {facts['batch']} at a time, which is slower.")
     return Found(

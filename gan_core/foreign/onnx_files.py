@@ -44,7 +44,7 @@ def read(path, nz=0, values="", prior="normal"):
     shape = declared(given, path)
     seen = probe(path, given, drawn, tries(proto, shape, nz), shape, prior)
     layout, size, channels = picture(seen, path)
-    values = values or guess(seen, path)
+    values = values or guess(seen)
     nz = seen["nz"]
     facts = {
         "input": in_words(("N" if not seen["batch"] else seen["batch"], nz), seen["rank"]),
@@ -200,19 +200,12 @@ def picture(seen, path):
     return layout, height, channels
 
 
-def guess(seen, path):
-    """The range of values that was most likely meant."""
+def guess(seen):
+    """The range of values that was most likely meant; a person sees what comes of it."""
     low, high = seen["lowest"], seen["highest"]
-    if seen["type"] == "uint8" or (low >= 0 and 2 < high <= 256):
+    if seen["type"] == "uint8" or high > 20:
         return "byte"
-    if low >= 0 and high <= 1.01:
-        return "unit"
-    if high - low > 20:
-        raise InputError(
-            f"{path.name} draws values from {low:.3g} to {high:.3g}, no usual range; "
-            "say which it is: signed (−1 to 1), unit (0 to 1) or byte (0 to 255)."
-        )
-    return "signed"
+    return "unit" if low >= -0.01 and high <= 1.01 else "signed"
 
 
 def canonical(proto, given, drawn, seen, layout, values):

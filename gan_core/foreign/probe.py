@@ -52,19 +52,18 @@ def look(np, session, asked, nz, rank):
     def draw(rows):
         given = np.zeros((batch, *z.shape[1:]), z.dtype)
         given[: len(rows)] = rows
-        return session.run([asked["output"]], {asked["input"]: given})[0][: len(rows)]
+        images = session.run([asked["output"]], {asked["input"]: given})[0]
+        if len(images) != batch:
+            raise ValueError(f"{batch} latents gave {len(images)} pictures")
+        return images[: len(rows)]
 
     try:
         images = draw(z[:batch])
-        if len(images) != min(batch, SAMPLES):
-            raise ValueError(f"{min(batch, SAMPLES)} latents gave {len(images)} pictures")
     except Exception:
         if asked["batch"] or batch == 1:
             raise
         batch = 1  # made for one latent, though it does not say so
         images = draw(z[:1])
-        if len(images) != 1:
-            raise ValueError(f"1 latent gave {len(images)} pictures") from None
     again = draw(z[:batch])
     rest = [draw(z[i : i + batch]) for i in range(batch, SAMPLES, batch)]
     images = np.concatenate([images, *rest])

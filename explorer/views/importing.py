@@ -1,0 +1,235 @@
+"""Import: weights that were trained elsewhere become a model in the menu."""
+
+import os
+import re
+import tempfile
+from dataclasses import replace
+from pathlib import Path
+
+import streamlit as st
+
+from explorer import evidence, models, renderer, session
+from gan_core import foreign, latent, media, training_set
+from gan_core.errors import InputError
+
+MAX_MB = 200
+SHOWN = 16  # samples in the preview
+SHEET = 768  # pixels a side of it
+VALUES = {"signed": "−1 to 1", "unit": "0 to 1", "byte": "0 to 255"}
+PRIORS = {"normal": "Normal", "uniform": "Uniform, −1 to 1"}
+NOT_KNOWN = "Not known"
+
+
+def page(browse_page=None):
+    """The page, top to bottom."""
+    st.header("Import", anchor=False)
+    st.markdown(
+        "A generator that was trained elsewhere: the weights of PyTorch’s DCGAN tutorial, of"
+        " PyTorch-GAN or of pytorch_GAN_zoo (`.pt`, `.pth`, `.safetensors`), or any ONNX file that"
+        " turns a latent into an image. No code in a file is run."
+    )
+    left, right = st.columns([2, 3], gap="large")
+    with left:
+        upload = st.file_uploader("Weights of the generator", max_upload_size=MAX_MB)
+        with st.expander("Its discriminator, if you have it"):
+            judge = st.file_uploader(
+                "Weights of the discriminator",
+                max_upload_size=MAX_MB,
+                help="With it the pages show D(x), how real it finds a picture.",
+            )
+        done(browse_page)
+        if upload is None:
+            return
+        found = recognise(upload, judge)
+        if found is None:
+            return
+        found = settle(found)
+        keep(found)
+    with right:
+        preview(found)
+
+
+def recognise(upload, judge):
+    """The Found of an upload with the chosen range of values; None when it was refused."""
+    key = (upload.file_id, judge and judge.file_id, st.session_state.get("import-values"))
+    before = st.session_state.get("import_found")
+    if before is None or before[0][0] != upload.file_id:
+        key = (*key[:2], None)  # what was chosen for another file does not hold for this one
+        st.session_state["import-values"] = None
+        st.session_state["import-name"] = unused(upload.name)
+    if before is None or before[0] != key:
+        with st.spinner("Reading the file …", show_time=True):
+            before = key, read(upload, judge, key[2])
+        st.session_state.import_found = before
+    result = before[1]
+    if isinstance(result, foreign.Found):
+        return result
+    st.error(str(result))
+    tensors = getattr(result, "tensors", [])
+    if tensors:
+        with st.expander(f"What the file holds: {len(tensors):,} tensors"):
+            rows = [dict(zip(("Name", "Shape", "Type"), row, strict=True)) for row in tensors]
+            st.dataframe(rows, hide_index=True, width="stretch")
+    return None
+
+
+def read(upload, judge, values):
+    """What `foreign.read` makes of an upload, or the InputError that it raised."""
+    with tempfile.TemporaryDirectory() as folder:
+        path = put(upload, folder, "generator")
+        options = {"name": safe(upload.name), "values": values or ""}
+        if judge is not None:
+            options["discriminator"] = put(judge, folder, safe(judge.name))
+        try:
+            return foreign.read(path, **options)
+        except InputError as error:
+            return error
+
+
+def put(upload, folder, name):
+    path = Path(folder) / name
+    path.write_bytes(upload.getbuffer())
+    return path
+
+
+def safe(name):
+    """A file's name without anything that a folder could read into it."""
+    return re.sub(r"[^\w .+-]", "_", Path(name).name)[:100].lstrip(".") or "file"
+
+
+def settle(found):
+    """What the file does not tell, chosen here. Returns the Found as chosen."""
+    if found.values is not None:
+        if st.session_state.get("import-values") not in VALUES:
+            st.session_state["import-values"] = found.values
+        st.segmented_control(
+            "Values of the pictures",
+            VALUES,
+            format_func=VALUES.get,
+            key="import-values",
+            help="Found by drawing 16 samples. With another range they look too dark or too pale.",
+        )
+    kind = st.segmented_control(
+        "Latents it was trained on",
+        PRIORS,
+        format_func=PRIORS.get,
+        default=found.prior.kind,
+        key=f"import-prior-{found.origin['sha256'][:12]}",
+        help="DCGANs are mostly trained on normal latents; the paper took uniform ones.",
+    )
+    return replace(found, prior=latent.Prior(kind or found.prior.kind, found.prior.size))
+
+
+def keep(found):
+    """The name, the training set where one fits, and the button."""
+    sets = matching_sets(found)
+    data = ""
+    if sets:
+        chosen = st.selectbox(
+            "Trained on",
+            [NOT_KNOWN, *sets],
+            help="With its training images the page Neighbours can look for copies.",
+        )
+        data = sets.get(chosen, "")
+    st.text_input("Name", key="import-name", max_chars=64)
+    st.button(
+        "Import",
+        type="primary",
+        icon=":material/download:",
+        on_click=write,
+        args=(found, data),
+    )
+    problem = st.session_state.pop("import_problem", "")
+    if problem:
+        st.error(problem)
+
+
+def write(found, data):
+    """Make the checkpoint, and show it from now on."""
+    name = st.session_state["import-name"].strip()
+    try:
+        if not re.fullmatch(foreign.NAME, name):
+            raise InputError("The name may hold only letters, digits, '.', '_' and '-'.")
+        if name in models.entries():
+            raise InputError(f"There is a model called {name} already; choose another name.")
+        foreign.save(found, folder() / name, name, data=data)
+    except InputError as error:
+        st.session_state.import_problem = str(error)
+        return
+    st.session_state.import_done = name
+    st.session_state.pop("import_found", None)
+    session.set_view(model=name, weights="")
+
+
+def done(browse_page):
+    """That the last import is in the menu, and the way there."""
+    name = st.session_state.get("import_done")
+    if name and name in models.entries():
+        st.success(f"{name} is in the model menu of every page now.")
+        if browse_page is not None:
+            st.page_link(browse_page, label=f"Browse {name}", icon=":material/grid_view:")
+
+
+def folder():
+    """The folder that new checkpoints go to. Raises InputError when there is none to write to."""
+    folders = [path for path in models.folders() if not (path / "model.json").exists()]
+    if not folders:
+        raise InputError(
+            "The app was started with single checkpoints, so there is no folder for another; start"
+            " it with `python -m explorer --checkpoints FOLDER`."
+        )
+    if not os.access(folders[0], os.W_OK):
+        raise InputError(f"The folder {folders[0].name} of the checkpoints cannot be written to.")
+    return folders[0]
+
+
+def unused(file):
+    """A name for a model out of a file's name, one that is not taken."""
+    stem = re.sub(r"[^A-Za-z0-9._-]+", "-", Path(file).stem).lstrip("._-")[:56] or "model"
+    return models.unused(stem, models.entries()).replace(" (", "-").rstrip(")")
+
+
+def matching_sets(found):
+    """name -> folder of the packed training sets at hand whose images are of the same size."""
+    size, channels = found.architecture["size"], found.architecture["channels"]
+    sets = {}
+    for place in evidence.given():
+        try:
+            told = training_set.read_card(place)
+        except InputError:
+            continue
+        if (told["shape"][1], told["shape"][3]) == (size, channels):
+            sets[place.name] = place
+    return sets
+
+
+def preview(found):
+    """What was recognised, and the first samples, large enough to judge."""
+    try:
+        images = found.draw(SHOWN)
+    except InputError as error:
+        st.error(str(error))
+        return
+    sheet = media.sheet(images, 4)
+    factor = max(1, SHEET // sheet.shape[0])
+    st.image(
+        renderer.png(media.enlarge(sheet, factor)),
+        width="stretch",
+        caption=f"Seeds 0 to {SHOWN - 1} at ψ = 1, unselected. If this is noise or has false"
+        " colours, the file is not what it was taken for.",
+    )
+    sizes = found.architecture
+    judged = "none: D(x) is left out" if found.discriminator is None else "recognised too"
+    rows = {
+        "Recognised as": found.words,
+        "Images": f"{sizes['size']} × {sizes['size']} × {sizes['channels']}",
+        "Latents": f"{sizes['nz']} numbers",
+        "ngf": sizes.get("ngf"),
+        "Parameters": f"{found.parameters:,}",
+        "Discriminator": judged,
+    }
+    st.table(
+        {key: renderer.plain(value) for key, value in rows.items() if value}, border="horizontal"
+    )
+    if found.notes:
+        st.caption(" ".join(renderer.plain(note) for note in found.notes))
