@@ -18,12 +18,12 @@ QUICK = {"n": 2048, "measured": 64}  # of `kept`, for which somebody waits
 MOST = 10  # components, and as many factors
 
 
-def find(model, classifier=None, *, n=4096, measured=256, k=MOST, seed=0, told=None):
+def find(model, classifier=None, *, n=4096, measured=256, k=MOST, seed=0, tell=None):
     """Every direction that can be found: a list of Direction, those of attributes first.
 
     classifier: attributes.Classifier, or None for those without names only. n: samples that it
     labels. measured: samples over which effects are measured. k: components, and as many factors,
-    at most. told(share, words): called before each piece of work; share is what is done of it all.
+    at most. tell(words, share): called before each piece of work with the share of it all done.
     A generator whose first layer cannot be read has no components and no factors. Raises InputError
     when nothing at all can be found.
     """
@@ -33,14 +33,14 @@ def find(model, classifier=None, *, n=4096, measured=256, k=MOST, seed=0, told=N
         pieces += -(-n // sample_labels.BLOCK) + len(classifier.recognised)
     done = iter(range(pieces))
 
-    def tell(words):
-        if told:
-            told(next(done, pieces) / pieces, words)
+    def told(words):
+        if tell:
+            tell(words, next(done, pieces) / pieces)
 
     if classifier is not None:
-        found += directions.of_attributes(model, classifier, n, seed, measured, tell)
+        found += directions.of_attributes(model, classifier, n, seed, measured, told)
     try:
-        found += directions.unnamed(model, classifier, k, measured, seed, tell)
+        found += directions.unnamed(model, classifier, k, measured, seed, told)
     except InputError as error:
         refusal = error
     if refusal and not found:
@@ -48,7 +48,7 @@ def find(model, classifier=None, *, n=4096, measured=256, k=MOST, seed=0, told=N
     return found
 
 
-def kept(model, classifier=None, told=None):
+def kept(model, classifier=None, tell=None):
     """`find` with the numbers of QUICK, once for these weights and this classifier."""
     weights = model.card["files"]["generator.safetensors"]
     digest = "none" if classifier is None else classifier.hash
@@ -59,7 +59,7 @@ def kept(model, classifier=None, told=None):
     except InputError:  # damaged: it is made again
         found = []
     if not found:
-        found = find(model, classifier, **QUICK, told=told)
+        found = find(model, classifier, **QUICK, tell=tell)
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
             directions.save(model, found, path)
@@ -93,11 +93,11 @@ def keep(
         print(f"{model} has no attribute classifier, so that its directions get no names.")
     with tqdm(total=100, unit="%", bar_format="{l_bar}{bar}| {elapsed}") as bar:
 
-        def told(share, words):
+        def tell(words, share):
             bar.set_description(words)
             bar.update(int(100 * share) - bar.n)
 
-        found = find(loaded, classifier, n=n, measured=measured, k=k, seed=seed, told=told)
+        found = find(loaded, classifier, n=n, measured=measured, k=k, seed=seed, tell=tell)
     print(section(found))
     if not discard:
         directions.save(loaded, [*found, *by_people(loaded)])
@@ -145,7 +145,7 @@ def section(found):
             "|---|---|---|---|---|",
         ]
         for name, pair in named.items():
-            cells = [told(pair[kind], name) for kind in ("normal", "difference")]
+            cells = [pair_of_cells(pair[kind], name) for kind in ("normal", "difference")]
             lines.append(f"| {name} | {' | '.join(cells)} |")
         lines.append("")
     for kind, words in {
@@ -160,7 +160,7 @@ def section(found):
     return "\n".join(lines)
 
 
-def told(direction, name):
+def pair_of_cells(direction, name):
     """An effect and the largest leakage as two cells of a table."""
     own, (other, most) = direction.about["effects"].get(name, 0.0), leak(direction.about, name)
     return f"{own:+.3f} | " + (f"{other} {most:+.3f}" if other else "–")

@@ -96,7 +96,7 @@ function build(state) {
   state.rows = data.axes.map((axis, i) => makeRow(state, axis, i, hand));
   state.list = data.layout === "list" ? makeList(state, controls) : null;
   if (!state.list) {
-    controls.append(...state.rows.map(({ row }) => row));
+    controls.append(...state.rows.flatMap((row, i) => headed(row, data.axes[i - 1])));
     return;
   }
   state.list.search.value = sought ?? "";
@@ -105,6 +105,12 @@ function build(state) {
   opened?.forEach((open, i) => {
     if (state.list.groups.children[i]) state.list.groups.children[i].open = open;
   });
+}
+
+// A slider's row, below the name of its group where that begins.
+function headed({ row, axis }, before) {
+  const goes = axis.group === undefined || axis.group === before?.group;
+  return goes ? [row] : [element("p", "group", axis.group), row];
 }
 
 // What a hand can do; rows.js and pad.js call these.

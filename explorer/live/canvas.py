@@ -39,7 +39,8 @@ _component = st.components.v2.component(
 
 
 def axis(label, low, high, step=0.01, **more):
-    """One slider, as the browser is told. more: unit, ticks, effect (0 to 1), effectLabel."""
+    """One slider, as the browser is told. more: unit, ticks, effect (0 to 1), effectLabel, group
+    (a heading above the first of them)."""
     return {"label": label, "min": float(low), "max": float(high), "step": step, **more}
 
 
@@ -65,10 +66,11 @@ def canvas(
     motions: one from motions.py for each pane, all moved by the same sliders. axes: as `axis`
     makes them. values: floats, one a slider. on_release(values, frozen): called once after a drag,
     with lists of float and int. label: the picture's alternative text. layout: "rows", "list"
-    (many sliders; `home` are their values for "Reset", `frozen` the numbers of those that rest) or
-    "pad" (two sliders and a plane). browser: the addresses by which the browser can draw by
-    itself, or None. A pane more than there are motions is a name more, for a model whose pictures
-    hold several side by side. panel: the panel that is drawn anew after a drag.
+    (many sliders; `home` are their values for "Reset", `frozen` the numbers of those that rest),
+    "beside" (some sliders beside the picture) or "pad" (two sliders and a plane). browser: the
+    addresses by which the browser can draw by itself, or None. A pane more than there are motions
+    is a name more, for a model whose pictures hold several side by side. panel: the panel that is
+    drawn anew after a drag.
     Returns (float32 (panes, nz), uint8 (panes, H, W, C)) at `values`.
     """
     values = [float(v) for v in values]

@@ -1,0 +1,132 @@
+"""Which directions the view goes along and how far, as the page Directions and its link say it."""
+
+import numpy as np
+import streamlit as st
+
+from explorer import links, session
+from gan_core import directions
+from gan_core.errors import InputError
+
+GROUPS = {
+    "normal": "Attributes, by a classifier’s normal",
+    "difference": "Attributes, by difference of means",
+    "component": "Principal components",
+    "factor": "Factors of the first layer",
+    "conditional": "Saved",
+    "own": "Saved",
+}
+FIRST = 6  # sliders of a first visit
+
+
+def weights(known):
+    """{name: weight} of the directions with a slider that a Known has; a few at first."""
+    text = session.view().along
+    if text:
+        return {n: w for n, w in links.read_along(text).items() if n in known.by_name}
+    names = [known.normals[a].name for a in known.attributes[:FIRST]]
+    names = names or [d.name for d in known.found[:FIRST]]
+    return dict.fromkeys(names, 0.0)
+
+
+def keep(new):
+    """Directions and weights into the view; at most as many as a link tells. For callbacks."""
+    if len(new) > links.MAX_ALONG:
+        session.warn(f"At most {links.MAX_ALONG} directions have a slider; take one away first.")
+        new = dict(list(new.items())[: links.MAX_ALONG])
+    session.set_view(along=links.write_along(new))
+
+
+def take(names, on, known):
+    """A slider for those of `names` that are in `on`, and none for the others; for callbacks."""
+    before = weights(known)
+    kept = {n: w for n, w in before.items() if n not in names or n in on}
+    keep(kept | {n: before.get(n, 0.0) for n in on})
+
+
+def switch(name, known):
+    take([name], [] if name in weights(known) else [name], known)
+
+
+def reset(known):
+    keep(dict.fromkeys(weights(known), 0.0))
+
+
+def rename(old, new):
+    """Call a direction by another name, or leave it out when that is None. For callbacks."""
+    view = session.view()
+    if view.along:
+        pairs = links.read_along(view.along).items()
+        named = {new if name == old else name: weight for name, weight in pairs}
+        session.set_view(along=links.write_along({n: w for n, w in named.items() if n}))
+
+
+def locked(known):
+    """The attributes that every slider leaves alone."""
+    return [name for name in links.read_names(session.view().locked) if name in known.normals]
+
+
+def take_locked():
+    session.set_view(locked=links.write_names(st.session_state["set-locked"]))
+
+
+def unknown(known):
+    """What the view names that a Known has not."""
+    view = session.view()
+    names = [n for n in links.read_along(view.along or links.NOTHING) if n not in known.by_name]
+    return names + [n for n in links.read_names(view.locked) if n not in known.normals]
+
+
+def held(direction, known):
+    """A direction's vector at right angles to what is locked, but for its own attribute.
+
+    float32 (nz,). Raises InputError when nothing of it is left.
+    """
+    own = direction.about.get("attribute")
+    others = [known.normals[name].vector for name in locked(known) if name != own]
+    return directions.conditional(direction.vector, others) if others else direction.vector
+
+
+def chosen(known):
+    """[(Direction, its vector, weight)] in the order of the groups, and what a lock cancels."""
+    rows, cancelled = [], []
+    for name, weight in weights(known).items():
+        direction = known.by_name[name]
+        try:
+            rows.append((direction, held(direction, known), weight))
+        except InputError:
+            cancelled.append(direction)
+    order = list(GROUPS)
+    return sorted(rows, key=lambda row: order.index(row[0].kind)), cancelled
+
+
+def step(rows):
+    """The sum of the directions at their weights, float64 (nz,); rows as `chosen` gives them."""
+    return sum((weight * np.float64(vector) for _, vector, weight in rows), np.float64(0))
+
+
+# How they are called.
+
+
+def words(attribute):
+    """An attribute's name as it is read: hair_colour: black -> hair colour black."""
+    return str(attribute).replace("_", " ").replace(": ", " ")
+
+
+def label(direction):
+    """What a direction is called under its slider."""
+    if direction.kind == "normal":
+        return words(direction.about["attribute"])
+    if direction.kind == "difference":
+        return f"{words(direction.about['attribute'])}, means"
+    return direction.name
+
+
+def short(direction):
+    """The same where the group stands beside it."""
+    if direction.kind in ("normal", "difference"):
+        return words(direction.about["attribute"])
+    return (
+        direction.name.split()[-1]
+        if direction.kind in ("component", "factor")
+        else (direction.name)
+    )

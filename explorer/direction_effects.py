@@ -1,0 +1,190 @@
+"""What directions do: strips over several seeds, and their measured effects as a chart."""
+
+import numpy as np
+import plotly.graph_objects as go
+import streamlit as st
+
+from explorer import along, direction_saving, known_directions, renderer, session
+from gan_core.errors import InputError
+
+LOOKS = {
+    "attributes": "Attributes",
+    "components": "Components",
+    "factors": "Factors",
+    "saved": "Saved",
+}
+SEEDS = (0, 1, 2)  # the rows of a strip
+STEPS = 7  # its columns
+BLUE, GREY, GREEN = "#4a8df0", "#9aa3ae", "#2fa37c"  # told apart on white and on black
+
+
+def panel(model, classifier, known, reach):
+    """All that is known of one kind of directions. reach: how far a strip goes on either side."""
+    members = {
+        "attributes": known.attributes,
+        "components": known.kind("component"),
+        "factors": known.kind("factor"),
+        "saved": known.saved,
+    }
+    offered = {key: title for key, title in LOOKS.items() if members[key]}
+    if not offered:
+        return
+    st.subheader("What they do", anchor=False)
+    st.segmented_control(
+        "Kind",
+        offered,
+        format_func=offered.get,
+        label_visibility="collapsed",
+        **session.widget("look", offered),
+    )
+    look = session.view().look
+    if look == "attributes":
+        one_attribute(model, classifier, known, reach)
+    else:
+        several(model, known, members[look], look, reach)
+    st.caption(
+        f"Rows: seeds {', '.join(map(str, SEEDS))}. Columns: from −{reach:g} to +{reach:g} along"
+        " the direction, which has the length 1."
+    )
+
+
+def one_attribute(model, classifier, known, reach):
+    """Both directions of one attribute, and the one that leaves alone what is locked."""
+    names = known.attributes
+    moved = [known.by_name[name].about.get("attribute") for name in along.weights(known)]
+    first = next((names.index(name) for name in moved if name in names), 0)
+    attribute = st.selectbox(
+        "Attribute", names, first, format_func=along.words, key="look-attribute", width=260
+    )
+    pair = {d.kind: d for d in known.found if d.about.get("attribute") == attribute}
+    named = {"normal": ("Classifier’s normal", BLUE), "difference": ("Difference of means", GREY)}
+    shown = [
+        (title, pair[kind].vector, pair[kind].about.get("effects"), colour)
+        for kind, (title, colour) in named.items()
+        if kind in pair
+    ]
+    others = [name for name in along.locked(known) if name != attribute]
+    if others:
+        try:
+            vector = along.held(pair["normal"], known)
+        except InputError as error:
+            st.caption(str(error))
+        else:
+            title = f"Normal, {', '.join(map(along.words, others))} locked"
+            effects = known_directions.measured(model, classifier, vector).get("effects")
+            shown.insert(0, (title, vector, effects, GREEN))
+    pictures = strips(model, [vector for _, vector, _, _ in shown], reach)
+    left, right = st.columns([3, 2], gap="large")
+    with left:
+        for (title, _, effects, _), image in zip(shown, pictures, strict=True):
+            st.markdown(f"**{renderer.plain(title)}** · {told(effects, attribute)}")
+            st.image(image, width="stretch")
+    with right:
+        chart([(t, effects, colour) for t, _, effects, colour in shown if effects], attribute)
+        st.caption(how_measured(pair["normal"].about, attribute))
+
+
+def how_measured(about, attribute):
+    return (
+        "How much a step of 1 changes the probability of each attribute, on the mean of"
+        f" {about['n']} samples; all but the first is leakage. Found from"
+        f" {about['labelled']:,} samples, {about['with_it']:,} of them with"
+        f" {renderer.plain(along.words(attribute))} as the classifier sees it."
+    )
+
+
+def several(model, known, members, look, reach):
+    """A strip for each direction, two side by side where there is room."""
+    on = along.weights(known)
+    images = strips(model, [d.vector for d in members], reach)
+    for start in range(0, len(members), 2):
+        pairs = zip(st.columns(2, gap="large"), members[start:], images[start:], strict=False)
+        for column, direction, image in pairs:
+            with column:
+                one_of_several(known, direction, image, direction.name in on)
+                if look == "saved":
+                    direction_saving.tools(model, direction)
+
+
+def one_of_several(known, direction, image, on):
+    """A strip with the direction's name, what it moves most, and a slider for it."""
+    with st.container(horizontal=True, vertical_alignment="center", gap="small"):
+        name = renderer.plain(direction.name)
+        moves = direction.about.get("moves")
+        effect = "" if moves is None else f" · {most(direction.about['effects'], moves)}"
+        st.markdown(f"**{name[:1].upper()}{name[1:]}**{effect}", width="stretch")
+        st.button(
+            "Take away" if on else "Add slider",
+            key=f"slider-{direction.name}",
+            icon=":material/remove:" if on else ":material/add:",
+            type="tertiary",
+            on_click=along.switch,
+            args=(direction.name, known),
+        )
+    st.image(image, width="stretch")
+
+
+def most(effects, attribute):
+    """The attribute a direction moves most, in words."""
+    share = percent(effects[attribute])
+    return f"moves {renderer.plain(along.words(attribute))} most, {share} a step"
+
+
+def told(effects, attribute):
+    """A measured effect and the largest leakage, in words."""
+    if not effects:
+        return "not measured"
+    own = f"{percent(effects.get(attribute, 0.0))} a step"
+    others = {name: value for name, value in effects.items() if name != attribute}
+    if not others:
+        return own
+    other = max(others, key=lambda name: abs(others[name]))
+    return f"{own}; leaks most into {renderer.plain(along.words(other))}, {percent(others[other])}"
+
+
+def percent(change):
+    return f"{100 * change:+.1f} %".replace("-", "−")
+
+
+def strips(model, vectors, reach):
+    """For each vector a picture: a row for each of SEEDS, from −reach on the left to +reach."""
+    start = renderer.latents(model, SEEDS)[:, None]
+    steps = np.linspace(-reach, reach, STEPS, dtype=np.float32)[None, :, None]
+    z = np.concatenate([start + steps * vector for vector in vectors])
+    images = renderer.pictures(model, z.reshape(-1, model.prior.size))
+    return [renderer.sheet_png(part, columns=STEPS) for part in np.split(images, len(vectors))]
+
+
+def chart(rows, attribute):
+    """What directions do to every attribute, as bars: the attribute meant first, then leakage.
+
+    rows: (title, {attribute: effect}, colour) of each direction.
+    """
+    if not rows:
+        return
+    others = [name for name in rows[0][1] if name != attribute]
+    size = lambda name: abs(rows[-1][1].get(name, 0.0))  # noqa: E731
+    names = [attribute, *sorted(others, key=size, reverse=True)]
+    figure = go.Figure(
+        [
+            go.Bar(
+                y=[along.words(name) for name in names],
+                x=[100 * effects.get(name, 0.0) for name in names],
+                name=title,
+                orientation="h",
+                marker_color=colour,
+                hovertemplate="%{y}: %{x:+.1f} %<extra></extra>",
+            )
+            for title, effects, colour in rows
+        ]
+    )
+    figure.update_layout(
+        height=70 + 24 * len(rows) + (8 + 8 * len(rows)) * len(names),
+        margin={"l": 0, "r": 8, "t": 24 * len(rows), "b": 0},
+        barmode="group",
+        bargap=0.3,
+        legend={"x": 0, "xref": "container", "y": 1, "yref": "container", "yanchor": "top"},
+        xaxis={"ticksuffix": " %", "fixedrange": True, "nticks": 6},
+        yaxis={"autorange": "reversed", "fixedrange": True, "showgrid": False},
+    )
+    st.plotly_chart(figure, key="effects-chart", config={"displayModeBar": False})

@@ -1,0 +1,138 @@
+"""Naming directions, and keeping them in the checkpoint or in a file."""
+
+import streamlit as st
+
+from explorer import along, known_directions, panels, renderer, session, tray
+from gan_core import directions
+from gan_core.errors import InputError
+
+ALL = ""  # of the sliders; no direction has an empty name
+
+
+def form(model, classifier, known, rows):
+    """A name for what the sliders do; rows as `along.chosen` gives them."""
+    titles = {ALL: "All sliders together", **{d.name: along.label(d) for d, _, _ in rows}}
+    with st.popover("Save as a direction", icon=":material/bookmark_add:"):
+        which = st.selectbox("What", list(titles), format_func=titles.get, key="save-what")
+        typed = st.text_input(
+            "Name", key="save-name", max_chars=tray.MAX_NAME, placeholder="such as friendlier"
+        )
+        made = compose(known, rows, which, tray.clean(typed))
+        if made is None:
+            st.caption("At 0 the sliders lead nowhere: move one first.")
+            return
+        with st.container(horizontal=True):
+            st.button(
+                "Into the checkpoint",
+                key="save-direction",
+                type="primary",
+                disabled=not made.name,
+                on_click=save,
+                args=(model, classifier, made),
+            )
+            st.download_button(
+                "As a file",
+                lambda: in_a_file(model, classifier, known, made),
+                directions.FILE,
+                "application/octet-stream",
+                key="download-direction",
+                icon=":material/download:",
+                disabled=not made.name or made.name in known.by_name,
+                on_click="ignore",
+                help="All directions of this model with the new one; the file belongs into the"
+                " checkpoint’s folder.",
+            )
+
+
+def compose(known, rows, which, name):
+    """The Direction of one slider, or of all at their weights; None where all are at 0."""
+    rows = [(d, v, w if which == ALL else 1.0) for d, v, w in rows if which in (ALL, d.name)]
+    try:
+        vector = directions.unit(along.step(rows))
+    except InputError:
+        return None
+    about = {"made_of": {d.name: w for d, _, w in rows if w}, "locked": along.locked(known)}
+    return directions.Direction(name, vector, "conditional" if about["locked"] else "own", about)
+
+
+def measured(model, classifier, made):
+    """The same with what it does."""
+    about = made.about | known_directions.measured(model, classifier, made.vector)
+    return directions.Direction(made.name, made.vector, made.kind, about)
+
+
+def save(model, classifier, made):
+    """Put a direction into the checkpoint."""
+    made = measured(model, classifier, made)
+    more = " The direction is not lost: take it as a file instead."
+    if change(model, lambda saved: [*saved, made], more):
+        session.say(f"{made.name} is in the checkpoint.")
+        session.set_view(look="saved")
+    panels.redraw()
+
+
+def in_a_file(model, classifier, known, made):
+    made = measured(model, classifier, made)
+    return known_directions.file(model, [*known.found, *known.saved, made])
+
+
+def rename(model, name, key):
+    """Another name for a saved direction, wherever it stands."""
+    new = tray.clean(st.session_state[key])
+
+    def renamed(saved):
+        return [
+            directions.Direction(new, d.vector, d.kind, d.about) if d.name == name else d
+            for d in saved
+        ]
+
+    if new and new != name and change(model, renamed):
+        along.rename(name, new)
+
+
+def remove(model, name):
+    if change(model, lambda saved: [d for d in saved if d.name != name]):
+        session.say(f"{name} is no longer in the checkpoint.")
+        along.rename(name, None)
+
+
+def change(model, verb, more=""):
+    """Whether what is saved could be changed; a refusal becomes a sentence."""
+    try:
+        known_directions.change(model, verb)
+    except (InputError, OSError) as error:
+        session.warn(f"{error}{more}")
+        return False
+    return True
+
+
+def tools(model, direction):
+    """What can be done with a saved direction, and how it was made."""
+    with st.container(horizontal=True, vertical_alignment="center", gap="small"):
+        key = f"rename-{direction.name}"
+        st.text_input(
+            "Name",
+            direction.name,
+            key=key,
+            max_chars=tray.MAX_NAME,
+            on_change=rename,
+            args=(model, direction.name, key),
+            label_visibility="collapsed",
+        )
+        st.button(
+            "Remove",
+            key=f"remove-{direction.name}",
+            icon=":material/delete:",
+            on_click=remove,
+            args=(model, direction.name),
+        )
+    st.caption(origin(direction))
+
+
+def origin(direction):
+    """How a saved direction was made, in words."""
+    made = direction.about.get("made_of") or {}
+    told = ["Made of " + ", ".join(f"{n} × {w:g}" for n, w in made.items())] if made else []
+    if direction.about.get("locked"):
+        told.append("locked: " + ", ".join(map(along.words, direction.about["locked"])))
+    return renderer.plain("; ".join(told) or "Saved") + "."

@@ -1,0 +1,101 @@
+"""The directions of a model: found by a program, or named by a person and kept beside it."""
+
+import tempfile
+import threading
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+
+from explorer import jobs
+from gan_core import directions, found_directions
+from gan_core.errors import InputError
+
+MEASURED = found_directions.QUICK["measured"]  # samples over which a new direction is measured
+
+_lock = threading.Lock()
+_found = {}  # (weights, classifier) -> [Direction]
+_measured = {}  # (weights, classifier, vector) -> what a direction does
+
+
+@dataclass(frozen=True)
+class Known:
+    """found, saved: lists of Direction. problem: why there are not more, in a sentence, or ""."""
+
+    found: list = field(default_factory=list)
+    saved: list = field(default_factory=list)
+    problem: str = ""
+
+    def kind(self, *kinds):
+        return [direction for direction in self.found if direction.kind in kinds]
+
+    @property
+    def by_name(self):
+        return {direction.name: direction for direction in [*self.found, *self.saved]}
+
+    @property
+    def normals(self):
+        """attribute -> its classifier's normal, for every attribute that has a direction."""
+        return {d.about["attribute"]: d for d in self.kind("normal")}
+
+    @property
+    def attributes(self):
+        """The same attributes, those that their direction moves most first."""
+        own = lambda name: self.normals[name].about["effects"].get(name, 0.0)  # noqa: E731
+        return sorted(self.normals, key=own, reverse=True)
+
+
+def of(model, classifier):
+    """The Known of a model; None while they are being found, which this shows the progress of."""
+    problem = ""
+    try:
+        inside = directions.load(model)
+    except InputError as error:
+        inside, problem = [], str(error)
+    saved = [d for d in inside if d.kind not in directions.FOUND]
+    found = [d for d in inside if d.kind in directions.FOUND]
+    key = key_of(model, classifier)
+    if not found and key not in _found:
+
+        def work(tell):
+            _found[key] = found_directions.kept(model, classifier, tell)
+
+        try:
+            if not jobs.done(("directions", *key), work):
+                return None
+        except InputError as error:
+            problem = str(error)
+    return Known(found or _found.get(key, []), saved, problem)
+
+
+def key_of(model, classifier):
+    return model.hash, "" if classifier is None else classifier.hash
+
+
+def measured(model, classifier, vector):
+    """What a direction does, as `directions.describe` tells it; {} without a classifier."""
+    if classifier is None:
+        return {}
+    key = (*key_of(model, classifier), np.float32(vector).tobytes())
+    if key not in _measured:
+        if len(_measured) > 500:
+            _measured.clear()
+        _measured[key] = directions.describe(model, classifier, [vector], MEASURED)[0]
+    return _measured[key]
+
+
+def change(model, verb):
+    """Change what is saved: verb(list of Direction) -> the new list.
+
+    Raises InputError when the checkpoint cannot be written, or the list cannot be saved.
+    """
+    with _lock:
+        directions.save(model, verb(directions.load(model)))
+
+
+def file(model, saved):
+    """The bytes of a file with these directions, as a checkpoint holds it."""
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / directions.FILE
+        directions.save(model, saved, path)
+        return path.read_bytes()

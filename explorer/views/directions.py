@@ -1,0 +1,260 @@
+"""Directions: what a step in the latent space changes, with sliders for several at once."""
+
+import numpy as np
+import streamlit as st
+
+from explorer import (
+    along,
+    direction_effects,
+    direction_saving,
+    drawing,
+    known_directions,
+    labels,
+    links,
+    panels,
+    picker,
+    renderer,
+    session,
+    tray,
+)
+from explorer.live.canvas import axis, canvas
+from explorer.live.motions import Sum
+from explorer.live.tiles import tiles
+from explorer.views import latents
+from gan_core.latent import MAX_SEED
+
+REACH = {"normal": 4.0, "uniform": 2.5}  # how far a slider goes: some deviations of the prior
+
+
+def page(card_page=None):
+    """The page, top to bottom."""
+    name, model = picker.choose("Directions", card_page)
+    classifier = labels.classifier_of(model)
+    known = known_directions.of(model, classifier)
+    if known is None:
+        st.caption(
+            "The directions of these weights are found once, from a few thousand samples, and"
+            " kept. `python -m gan_core directions` puts them into the checkpoint."
+        )
+        return
+    if known.problem:
+        st.warning(known.problem)
+    bar(name, model, known)
+    picture(name, model, classifier, known)
+    if not known.normals:
+        st.info(
+            "There is no attribute classifier beside this model, so its directions have no names."
+            f" `python -m gan_core attributes {model.directory}` trains one where the training set"
+            " has attributes."
+        )
+    direction_effects.panel(model, classifier, known, REACH[model.prior.kind])
+
+
+def bar(name, model, known):
+    """Where to start, which sliders there are, and what they leave alone."""
+    with st.container(horizontal=True, vertical_alignment="bottom", gap="small"):
+        choose_start(name, model)
+        with st.popover("Directions", icon=":material/tune:"):
+            choose_directions(known)
+        if known.normals:
+            choose_locked(known)
+        st.button(
+            "Reset",
+            icon=":material/restart_alt:",
+            help="All sliders back to 0.",
+            on_click=along.reset,
+            args=(known,),
+        )
+        with st.popover("View", icon=":material/visibility:"):
+            st.slider("Truncation ψ", 0.0, links.MAX_PSI, step=0.05, **session.widget("psi"))
+            st.toggle(
+                "Keep |z|",
+                **session.widget("level"),
+                help="Bring the latent back to the length it started with, where the generator"
+                " was trained.",
+            )
+            drawing.options()
+
+
+def choose_start(name, model):
+    """The seed, or a picture of the tray, that the directions are added to."""
+    st.number_input(
+        "Start",
+        0,
+        MAX_SEED,
+        step=1,
+        width=150,
+        help="The seed of the picture that the directions are added to.",
+        **session.widget("start", on_change=take_start),
+    )
+    st.button("Random", icon=":material/casino:", help="Another seed.", on_click=random_start)
+    mine = [i for i in session.picked().items if i.model == name and len(i.z) == model.prior.size]
+    if mine:
+        with st.popover("From tray", icon=":material/inbox:"):
+            tiles(
+                "start-tiles",
+                renderer.sheet(renderer.pictures(model, np.stack([i.z for i in mine]))),
+                [{"id": i.id, "label": i.name, "caption": i.name} for i in mine],
+                latents.start_from,
+                label="Pictures on the tray to start from",
+                width=72,
+                smooth=session.view().smooth,
+            )
+
+
+def take_start(name):
+    start = st.session_state[f"set-{name}"]
+    if start is not None:
+        session.set_view(start=start, coords="", frozen="")
+
+
+def random_start():
+    start = int(np.random.default_rng().integers(1_000_000))
+    session.set_view(start=start, coords="", frozen="")
+
+
+def choose_directions(known):
+    """Which directions have a slider, by their kind."""
+    groups = {title: [] for title in along.GROUPS.values()}
+    for direction in known.by_name.values():
+        groups[along.GROUPS[direction.kind]].append(direction)
+    on = along.weights(known)
+    for i, (title, members) in enumerate(groups.items()):
+        if members:
+            names = [d.name for d in members]
+            pills(
+                f"along-{i}",
+                title,
+                names,
+                [n for n in names if n in on],
+                lambda n: along.short(known.by_name[n]),
+                lambda key, names: along.take(names, st.session_state[key], known),
+            )
+
+
+def choose_locked(known):
+    """The attributes that every slider is to leave alone."""
+    locked = along.locked(known)
+    with st.popover(
+        f"Lock ({len(locked)})" if locked else "Lock",
+        icon=":material/lock:" if locked else ":material/lock_open:",
+    ):
+        pills(
+            "set-locked",
+            "Attributes to leave alone",
+            list(known.normals),
+            locked,
+            along.words,
+            lambda *_: along.take_locked(),
+        )
+        st.caption(
+            "Every slider is made orthogonal to their normals (Shen et al. 2020). A slider of"
+            " their own still moves them."
+        )
+
+
+def pills(key, title, names, on, called, take):
+    """A group of names to switch on and off; what is on is written only when it differs."""
+    if set(st.session_state.get(key) or ()) != set(on):
+        st.session_state[key] = on
+    st.pills(
+        title,
+        names,
+        selection_mode="multi",
+        format_func=lambda name: renderer.plain(called(name)),
+        key=key,
+        on_change=take,
+        args=(key, names),
+    )
+
+
+@panels.panel("canvas")
+def picture(name, model, classifier, known):
+    """The picture, a slider for every direction, and ways to keep what they make."""
+    view = session.view()
+    home = renderer.latents(model, [view.start], view.psi)[0]
+    coords = {i: v for i, v in links.read_coordinates(view.coords).items() if i < len(home)}
+    home[list(coords)] = list(coords.values())
+    rows, cancelled = along.chosen(known)
+    z, images = canvas(
+        "directions-canvas",
+        model,
+        [motion(home, rows, view.level)],
+        axes(model, rows),
+        [weight for *_, weight in rows],
+        lambda values, _: moved_to(values, known),
+        label=f"Picture of {name}, seed {view.start} with {len(rows)} directions",
+        layout="beside",
+        smooth=view.smooth,
+        browser=drawing.addresses(model),
+    )
+    notes(name, known, coords, cancelled)
+    with st.container(horizontal=True, vertical_alignment="center"):
+        readout(name, model, rows, coords, z[0], images[0])
+        direction_saving.form(model, classifier, known, rows)
+
+
+def motion(home, rows, level):
+    """The start and the step along all directions; level: with the length of the start."""
+    vectors = np.stack([vector for _, vector, _ in rows]) if rows else np.empty((0, len(home)))
+    return Sum(home, vectors, float(np.linalg.norm(home)) if level else None)
+
+
+def axes(model, rows):
+    """A slider for each direction, under the name of its group."""
+    reach = REACH[model.prior.kind]
+    return [
+        axis(
+            along.label(direction),
+            min(-reach, np.floor(weight)),
+            max(reach, np.ceil(weight)),
+            0.05,
+            group=along.GROUPS[direction.kind],
+            ticks=[0],
+        )
+        for direction, _, weight in rows
+    ]
+
+
+def moved_to(values, known):
+    """After a drag: the sliders' values into the view."""
+    rows, _ = along.chosen(known)
+    moved = {d.name: round(value, 4) for (d, _, _), value in zip(rows, values, strict=True)}
+    along.keep(along.weights(known) | moved)
+
+
+def notes(name, known, coords, cancelled):
+    """What is to be known about the start and the sliders, in a line each."""
+    locked, unknown = along.locked(known), along.unknown(known)
+    told = {
+        f"Not known to {name} and left out: {{}}.": unknown,
+        "What is locked leaves nothing of {}; unlock something to move it.": map(
+            along.label, cancelled
+        ),
+        "Locked: {}; to first order, the sliders of others leave that alone.": map(
+            along.words, locked
+        ),
+    }
+    for sentence, names in told.items():
+        names = ", ".join(names)
+        if names:
+            st.caption(renderer.plain(sentence.format(names)))
+    if coords:
+        st.caption(f"The start has {len(coords)} coordinates moved, from the tray or Latents.")
+
+
+def readout(name, model, rows, coords, z, image):
+    """What is known about the picture, and the way to the tray."""
+    view = session.view()
+    moved = [f", {along.label(d)} {weight:+.2g}" for d, _, weight in rows if weight]
+    told = [f"|z| {np.linalg.norm(z):.2f}"]
+    score = renderer.scores(model, image[None])
+    if score is not None:
+        told.append(f"D(x) {score[0]:.3f}")
+    title = tray.clean(f"Seed {view.start}{''.join(moved)}")
+    seed = None if moved or coords else view.start
+    item = tray.Item(title, name, model.hash, seed, view.psi, z)
+    st.caption(" · ".join(told), width="content")
+    st.button(
+        "Add to tray", key="add-along", icon=":material/add:", on_click=latents.add, args=(item,)
+    )
