@@ -13,7 +13,16 @@ if ROOT not in sys.path:
 
 from explorer import detail, session, tray_panel  # noqa: E402
 from explorer.panels import guarded  # noqa: E402
-from explorer.views import arithmetic, browse, card, interpolate, latents, neighbours, report  # noqa: E402
+from explorer.views import (  # noqa: E402
+    arithmetic,
+    browse,
+    card,
+    directions,
+    interpolate,
+    latents,
+    neighbours,
+    report,
+)
 
 # Pictures begin higher up than Streamlit's own margin lets them, and never outgrow a phone.
 STYLE = """<style>
@@ -32,6 +41,9 @@ def main():
         partial(interpolate.page, card_page), title="Interpolate", url_path="interpolate"
     )
     latents_page = st.Page(partial(latents.page, card_page), title="Latents", url_path="latents")
+    directions_page = st.Page(
+        partial(directions.page, card_page), title="Directions", url_path="directions"
+    )
     arithmetic_page = st.Page(
         partial(arithmetic.page, card_page), title="Arithmetic", url_path="arithmetic"
     )
@@ -51,6 +63,7 @@ def main():
             browse_page,
             latents_page,
             interpolate_page,
+            directions_page,
             arithmetic_page,
             neighbours_page,
             report_page,
