@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from gan_core import attributes, checkpoint, evaluate, found_directions, media, networks
+from gan_core import attributes, checkpoint, evaluate, foreign, found_directions, media, networks
 
 TEMPLATE = """# {name}
 
@@ -51,6 +51,8 @@ def write(directory):
     Every figure in it is read from model.json, counted, or drawn here.
     """
     directory = Path(directory)
+    if "origin" in checkpoint.read_card(directory):  # trained elsewhere
+        return foreign.card.write(directory)
     model = checkpoint.load(directory)
     card, training, data = model.card, model.card["training"], model.card["training_set"]
     images = model.generate(model.prior.sample(64, seed=0))
