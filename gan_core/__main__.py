@@ -24,6 +24,7 @@ from gan_core import (
     evaluate_arithmetic,
     export,
     features,
+    foreign,
     found_directions,
     latent,
     latent_paths,
@@ -47,7 +48,7 @@ def main(arguments=None):
     arguments = sys.argv[1:] if arguments is None else arguments
     options = vars(build_parser().parse_args(arguments))
     verb = options.pop("verb")
-    if verb in (pack, train):
+    if verb in (pack, train, import_weights):
         options["command"] = "python -m gan_core " + shlex.join(arguments)
     # A polite kill ends a run as Ctrl-C does: with a snapshot.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
@@ -272,23 +273,62 @@ def find_directions(model, **options):
         card.write(model)
 
 
-def export_onnx(
+def export_generator(
     model,  # checkpoint directory
     *,
-    out,  # the file to write, ending in .onnx
+    out,  # the file to write, ending in .onnx, .safetensors or .pt (a plain state dict)
     json=False,  # print what was written as one JSON object on the last line
 ):
-    """Write a model's generator as ONNX, for a browser or another runtime, and check it."""
-    if Path(out).suffix.lower() != ".onnx":
-        raise InputError(f"{out} must end in .onnx.")
+    """Write a model's generator as ONNX, safetensors or a state dict, and check it."""
+    if Path(out).suffix.lower() not in (".onnx", ".safetensors", ".pt", ".pth"):
+        raise InputError(f"{out} must end in .onnx, .safetensors or .pt.")
     loaded = checkpoint.load(model)
-    told = export.to_onnx(loaded, out)
+    told = export.write(loaded, out)
     print(
         f"{out}: the generator of {loaded.name}, {told['bytes'] / 1e6:.1f} MB; "
         f"its pictures differ from PyTorch's by {told['difference']:.1g} at most"
     )
     if json:
         print(dumps(told))
+
+
+def import_weights(
+    file,  # a state dict of PyTorch, safetensors, or an ONNX generator
+    name,  # what to call the model: its checkpoint lies in checkpoints/NAME
+    *,
+    discriminator="",  # file of its discriminator's weights
+    prior="",  # latents it was trained on: normal or uniform (default: normal)
+    data="",  # directory of the packed training set it was trained on, where you have it
+    values="",  # values of an ONNX file's pictures: signed (-1 to 1), unit (0 to 1) or byte
+    nz=0,  # length of the latent, where an ONNX file does not tell it
+    preview="",  # write 16 samples to this PNG file, and no checkpoint
+    checkpoints="checkpoints",  # folder of the checkpoints
+    command="",  # set by the command line
+):
+    """Make a checkpoint of weights that were trained elsewhere."""
+    out = Path(checkpoints) / name
+    if not preview and (out / "model.json").exists():
+        raise InputError(f"{out} already exists; choose another name or remove it first.")
+    options = {"discriminator": discriminator, "prior": prior, "nz": nz, "values": values}
+    try:
+        found = foreign.read(file, **options)
+    except foreign.Unrecognised as error:
+        for line in error.tensors:
+            print("  ".join(line), file=sys.stderr)
+        raise
+    sizes = found.architecture
+    judged = "without a discriminator" if found.discriminator is None else "with its discriminator"
+    print(
+        f"{file}: {found.words}, {sizes['size']} × {sizes['size']} × {sizes['channels']}, "
+        f"nz {sizes['nz']}, {found.parameters:,} parameters, {judged}"
+    )
+    print("\n".join(found.notes))
+    if preview:
+        foreign.sheet(found, preview)
+        print(f"{preview}: 16 samples; nothing was imported")
+        return
+    foreign.save(found, out, name, data=data, command=command)
+    print(f"{out}: look at samples.png in it, or see it with python -m explorer")
 
 
 def embed(
@@ -342,7 +382,8 @@ VERBS = (
     ("sample", sample, (sample,)),
     ("walk", walk, (walk,)),
     ("avatars", render_avatars, (render_avatars,)),
-    ("export", export_onnx, (export_onnx,)),
+    ("import", import_weights, (import_weights,)),
+    ("export", export_generator, (export_generator,)),
     ("embed", embed, (embed,)),
 )
 
