@@ -168,7 +168,7 @@ def ask_upload(name, model, data):
     with st.container(horizontal=True, vertical_alignment="bottom", gap="medium"):
         space_and_view()
     new = st.file_uploader(
-        "A picture of yours, PNG, JPEG or WebP up to 5 MB; it is held in memory and written nowhere",
+        "A picture of yours, PNG, JPEG or WebP up to 5 MB; it is kept in memory alone",
         key="picture-upload",
     )
     if new is not None:

@@ -6,7 +6,7 @@ import numpy as np
 import plotly.graph_objects as go
 import streamlit as st
 
-from explorer import evidence, jobs, panels, picker, renderer, session, tray
+from explorer import evidence, jobs, models, panels, picker, renderer, session, tray
 from explorer.live.tiles import tiles
 from explorer.views import neighbours
 from explorer.views.neighbours import HELD_OUT, SAMPLES, TRAINING
@@ -91,7 +91,7 @@ def offer(model, data, missing, key):
     if key not in st.session_state.setdefault("measured", {}) and not jobs.under_way(key):
         st.info(
             f"There is no report on these weights of {model.name} yet. Measure them here, in the"
-            f" background, or with `python -m gan_core memorisation {model.directory}`."
+            f" background, or with `python -m gan_core memorisation {written(model.directory)}`."
         )
         with st.container(horizontal=True, vertical_alignment="bottom", gap="medium"):
             buttons(key)
@@ -109,6 +109,12 @@ def offer(model, data, missing, key):
             st.rerun()
     else:
         st.caption("The rest of the app can be used meanwhile, and so can other people.")
+
+
+def written(directory):
+    """A checkpoint's directory as one types it in the project's folder."""
+    inside = directory.is_relative_to(models.ROOT)
+    return directory.relative_to(models.ROOT) if inside else directory
 
 
 def again(key):

@@ -12,9 +12,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
+import browsing
 import gan_core
 from explorer import evidence, jobs
-from gan_core import feature_index, media, training_set
+from gan_core import feature_index, latent, media, training_set
 
 
 def state(app, name):
@@ -389,3 +390,52 @@ def test_features_of_d_lock_a_batch_at_a_time(alpha):
     model.lock = Lock()
     network.extract(np.asarray(data.images[:10]), batch=4)
     assert len(held) == 3
+
+
+# In a real browser.
+
+
+def brute_force(data, image):
+    """The pictures that may stand beside an image: the nearest training image, either way round."""
+    image, least, found = image.astype(np.int32), None, None
+    for start in range(0, len(data.images), 500):
+        part = data.images[start : start + 500].astype(np.int32)
+        for way in (1, -1):
+            distances = np.square(part[:, :, ::way] - image).sum((1, 2, 3))
+            if least is None or distances.min() < least:
+                least, found = distances.min(), part[distances.argmin(), :, ::way]
+    return found.astype(np.uint8)
+
+
+def test_the_neighbour_follows_the_slider(visit, avatars):
+    page = visit("neighbours?model=avatars&ask=path&keys=1,2&step=4")
+    data = avatars.training_set()
+    side = avatars.size
+    for seed, key in ((1, None), (2, "End")):
+        if key:
+            page.locator(".live input[type=range]").press(key)
+            browsing.address_has(page, "at=1")
+        picture, wanted = browsing.exact(page), browsing.drawn(avatars, seed)
+        assert picture.shape == (side, 2 * side, 3)
+        assert browsing.apart(picture[:, :side], wanted) < 1
+        assert browsing.apart(picture[:, side:], brute_force(data, wanted)) < 1
+    browsing.no_trouble(page)
+    # While it moves the browser shows frames of a strip: the neighbour beside each sample.
+    slider = page.locator(".live input[type=range]")
+    box = slider.bounding_box()
+    middle = box["y"] + box["height"] / 2
+    page.mouse.move(box["x"] + box["width"] * 0.95, middle)
+    page.mouse.down()
+    for step in range(400):
+        page.mouse.move(box["x"] + box["width"] * (0.5 + 0.1 * (step % 2)), middle)
+        page.wait_for_timeout(100)
+        if ":" in browsing.shown(page):
+            break
+    count, frame = map(int, browsing.shown(page).split(":"))
+    picture = browsing.canvas_pixels(page)
+    page.mouse.up()
+    start, end = (avatars.prior.sample(1, s)[0] for s in (1, 2))
+    z = latent.at(np.stack([start, end]), np.array([frame / (count - 1)]), "slerp", False)
+    wanted = avatars.generate(z)[0]
+    assert browsing.apart(picture[:, :side], wanted) < 6  # a JPEG of a noisy picture
+    assert browsing.apart(picture[:, side:], brute_force(data, wanted)) < 6

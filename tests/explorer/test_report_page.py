@@ -61,7 +61,7 @@ def test_without_a_report_it_offers_to_make_one(alpha, open_app, monkeypatch):
     monkeypatch.setattr(page, "COUNTS", (24, 36))
     app = open_app("memorisation", model="alpha")
     (sentence,) = sentences(app)
-    assert f"python -m gan_core memorisation {model.directory}" in sentence
+    assert "python -m gan_core memorisation models/alpha`" in sentence
     assert memorisation_report.kept(model) is None
     monkeypatch.setattr(
         memorisation_report,
