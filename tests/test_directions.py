@@ -115,6 +115,27 @@ def test_directions_of_a_dcgan(make_checkpoint, make):
     np.testing.assert_array_equal(found, make(model, 4))
 
 
+def test_activations_are_those_after_the_first_relu_and_nothing_after_it_runs(make_checkpoint):
+    model = checkpoint.load(make_checkpoint())
+    z = model.prior.sample(70)  # more than one part
+    with torch.inference_mode():
+        expected = model.generator.layers[:3](torch.from_numpy(z)[:, :, None, None])
+    ran = []
+    model.generator.layers[3].register_forward_hook(lambda *_: ran.append(1))
+    found = directions.activations(model.generator, z)
+    np.testing.assert_allclose(found, expected.flatten(1).double().numpy(), atol=1e-6)
+    assert not ran
+    model.generate(z[:1])  # nothing of it is left in the way
+    assert ran
+
+
+def test_effects_of_more_than_a_batch_are_those_of_its_parts():
+    model, reader = Linear(nz=6), Reader(["bright", "warm"])
+    whole = directions.effects(model, reader, model.axes[:1], n=128)
+    parts = [directions.effects(model, reader, model.axes[:1], n=64, seed=s) for s in (0, 64)]
+    np.testing.assert_allclose(whole, np.mean(parts, 0), atol=1e-9)
+
+
 def test_effects_are_the_change_of_probability_and_turn_with_the_sign():
     model, reader = Linear(nz=6), Reader(["bright", "warm"])
     vector = model.axes[0]
@@ -160,6 +181,11 @@ def test_unnamed_directions_tell_what_they_move():
     found = directions.unnamed(model, Reader(["bright", "warm"]), k=2, measured=32)
     assert [d.name for d in found] == ["component 1", "component 2", "factor 1", "factor 2"]
     assert {d.about["moves"] for d in found} <= {"bright", "warm"}
+
+
+def test_unnamed_directions_need_no_classifier():
+    found = directions.unnamed(Linear(nz=6, scales=SCALES), k=2)
+    assert [d.about for d in found] == [{}] * 4
 
 
 def own(nz=8, **changes):
