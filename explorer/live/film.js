@@ -1,0 +1,80 @@
+// A film: frames under a slider. It holds them all, so that nothing is asked of the server.
+
+const states = new WeakMap();
+const STEP = 140; // ms a frame while it plays
+
+export default function ({ data, parentElement }) {
+  let state = states.get(parentElement);
+  if (!state) {
+    const root = parentElement.querySelector(".film");
+    state = {
+      image: root.querySelector("img"),
+      play: root.querySelector("button"),
+      range: root.querySelector("input"),
+      words: root.querySelector("output"),
+      at: 0,
+      timer: null,
+      name: null,
+    };
+    state.range.addEventListener("input", () => {
+      pause(state);
+      show(state, Number(state.range.value));
+    });
+    state.play.addEventListener("click", () => (state.timer ? pause(state) : play(state)));
+    states.set(parentElement, state);
+    pause(state);
+  }
+  const last = state.frames ? state.frames.length - 1 : -1;
+  // Who looks at the newest picture goes on looking at the newest.
+  const newest = state.name !== data.name || state.at === last;
+  state.frames = data.frames;
+  state.name = data.name;
+  state.label = data.label;
+  state.range.max = String(data.frames.length - 1);
+  state.range.setAttribute("aria-label", data.label);
+  state.range.disabled = state.play.disabled = data.frames.length < 2;
+  show(state, newest && !state.timer ? data.frames.length - 1 : state.at);
+  return () => {
+    // Taken off the page: the timer must not outlive it.
+    if (!parentElement.isConnected) pause(state);
+  };
+}
+
+function show(state, at) {
+  state.at = Math.min(Math.max(at, 0), state.frames.length - 1);
+  const frame = state.frames[state.at];
+  if (state.image.src !== frame.src) state.image.src = frame.src;
+  state.image.alt = `${state.label}, ${frame.words}`;
+  state.range.value = String(state.at);
+  state.range.setAttribute("aria-valuetext", frame.words);
+  state.words.textContent = frame.words;
+  state.image.dataset.frame = String(state.at);
+}
+
+function play(state) {
+  if (state.at === state.frames.length - 1) show(state, 0);
+  state.timer = setInterval(() => {
+    show(state, state.at + 1);
+    if (state.at === state.frames.length - 1 || !state.image.isConnected) pause(state);
+  }, STEP);
+  icon(state.play, "Pause", "M4 2 H6.5 V14 H4 Z M9.5 2 H12 V14 H9.5 Z");
+}
+
+function pause(state) {
+  clearInterval(state.timer);
+  state.timer = null;
+  icon(state.play, "Play", "M4 2 L13 8 L4 14 Z");
+}
+
+function icon(button, label, path) {
+  const space = "http://www.w3.org/2000/svg";
+  const drawing = document.createElementNS(space, "svg");
+  drawing.setAttribute("viewBox", "0 0 16 16");
+  drawing.setAttribute("aria-hidden", "true");
+  const shape = document.createElementNS(space, "path");
+  shape.setAttribute("d", path);
+  drawing.append(shape);
+  button.replaceChildren(drawing);
+  button.setAttribute("aria-label", label);
+  button.title = label;
+}

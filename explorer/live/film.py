@@ -1,0 +1,32 @@
+"""A film: pictures under a slider, all in the browser. Moving through them sends nothing."""
+
+from pathlib import Path
+
+import streamlit as st
+
+HERE = Path(__file__).parent
+
+HTML = """<div class="film">
+  <img draggable="false">
+  <div class="bar">
+    <button type="button" class="play"></button>
+    <input type="range" min="0" step="1">
+    <output></output>
+  </div>
+</div>"""
+
+_component = st.components.v2.component(
+    "gan_explorer_film",
+    html=HTML,
+    css=(HERE / "film.css").read_text(encoding="utf-8"),
+    js=(HERE / "film.js").read_text(encoding="utf-8"),
+)
+
+
+def film(key, frames, *, name, label):
+    """Show frames under a slider with a button to play them; it begins with the last one.
+
+    frames: dicts with "src", a data URL, and "words", what the slider says of it. name: which film
+    this is; another name begins at its end again. label: the pictures' alternative text.
+    """
+    _component(key=key, data={"frames": frames, "name": name, "label": label})

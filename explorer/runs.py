@@ -1,0 +1,514 @@
+"""Training runs: listed, started, stopped and resumed. Each lives in a process of its own.
+
+A run outlives the browser and the app. What is known of it lies in its folder: what gan_core
+writes (process.json, log.jsonl, samples, state.safetensors), and what was started from here:
+
+    started.json    the arguments, the process and when it was started
+    output.log      what the process said
+    upload.zip      pictures that came through the browser, until they are packed
+"""
+
+import contextlib
+import functools
+import ipaddress
+import json
+import os
+import re
+import shlex
+import signal
+import subprocess
+import sys
+import threading
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+import streamlit as st
+from safetensors import safe_open
+
+from explorer import evidence, models
+from gan_core import files, own_images, process, record, sources
+from gan_core.errors import InputError
+
+ROOT = models.ROOT
+# Set by `python -m explorer`: the folder of runs, and whether visitors may start one.
+VARIABLE, ALLOWED = "GAN_EXPLORER_RUNS", "GAN_EXPLORER_TRAINING"
+STARTED, OUTPUT, UPLOAD = "started.json", "output.log", "upload.zip"
+NAME = r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}"
+STARTING = 120  # seconds that a process may take until it holds its run
+KIND = 5  # how much a run stands back behind the app, as in nice(1)
+TAIL = 2**16  # bytes of output that are looked at
+LATELY = 10  # lines of the log that the speed is told from
+PICTURES = {".png", ".jpg", ".jpeg", ".webp", ".bmp", ".gif", ".tif", ".tiff"}
+
+_starting = threading.Lock()
+_children = {}  # pid -> Popen, so that they are not left behind as zombies
+
+
+@dataclass(frozen=True)
+class Run:
+    """A run as it stands on the disk at this moment.
+
+    state: "running", "stopped", "finished" or "failed". doing: of a running one, in a word.
+    reason: why it failed, one sentence. shown, total: kimg; the second is None where nobody knows.
+    lines: of its log, each a dict of finite floats. arguments: of `python -m gan_core`, to go on
+    with it, or () when that is not known. at: when something last happened, seconds since 1970.
+    """
+
+    name: str
+    directory: Path
+    state: str
+    doing: str
+    reason: str
+    shown: float
+    total: float | None
+    lines: tuple
+    arguments: tuple
+    cwd: str
+    checkpoint: str
+    at: float
+
+    @property
+    def running(self):
+        return self.state == "running"
+
+    @property
+    def at_start(self):
+        """What tells this stretch of the run from the next one."""
+        record = process.read(self.directory)
+        return record.get("pid"), record.get("began")
+
+    @property
+    def rate(self):
+        """Images a second over the last lines of the log, or None."""
+        rates = [line["images_per_second"] for line in self.lines if "images_per_second" in line]
+        rates = [rate for rate in rates[-LATELY:] if rate > 0]
+        return len(rates) / sum(1 / rate for rate in rates) if rates else None
+
+    @property
+    def left(self):
+        """Seconds of training to come at that speed, or None."""
+        if self.rate is None or self.total is None:
+            return None
+        return max(self.total - self.shown, 0) * 1000 / self.rate
+
+
+# Which runs there are.
+
+
+def folder():
+    return Path(os.environ.get(VARIABLE) or ROOT / "runs")
+
+
+def entries():
+    """name -> Run, what was active last first."""
+    try:
+        inside = [path for path in folder().iterdir() if path.is_dir()]
+    except OSError:
+        return {}
+    marks = (process.RECORD, STARTED, "log.jsonl", "state.safetensors")
+    found = [look(path) for path in inside if any((path / mark).exists() for mark in marks)]
+    found.sort(key=lambda run: (not run.running, -run.at, run.name))
+    return {run.name: run for run in found}
+
+
+def look(directory):
+    """The Run in a directory. Damaged files count as missing ones."""
+    about, started = process.read(directory), read_json(directory / STARTED)
+    lines = log(directory)
+    position, total = saved(directory)
+    total = number(about.get("kimg")) or total or asked(started)
+    shown = max(lines[-1]["kimg"] if lines else 0.0, position)
+    state, doing, reason = condition(directory, about, started, position, total)
+    if state == "running" and doing in ("publishing", "measuring"):
+        shown = total or shown
+    arguments, cwd = how_to_go_on(about, started)
+    return Run(
+        directory.name,
+        directory,
+        state,
+        doing,
+        reason,
+        shown,
+        total,
+        lines,
+        arguments,
+        cwd,
+        str(about.get("checkpoint") or ""),
+        max(stamp(directory / name) for name in ("log.jsonl", process.RECORD, STARTED)),
+    )
+
+
+def condition(directory, about, started, position, total):
+    """(state, doing, reason) of a run; see Run."""
+    if process.held(directory):
+        return "running", str(about.get("doing", "starting"))[:20], ""
+    began, at = number(about.get("began")) or 0.0, number(started.get("at")) or 0.0
+    if at > began:  # the last start has not come so far as to hold the run, or never will
+        if alive(started.get("pid"), at):
+            return "running", "starting", ""
+        return "failed", "", last_words(directory)
+    ended = about.get("ended")
+    if ended in ("finished", "stopped"):
+        return ended, "", ""
+    if ended == "failed":
+        return "failed", "", str(about.get("reason") or last_words(directory))[:1000]
+    if about:
+        return "failed", "", "Its process ended without a word: killed, or switched off."
+    done = total is not None and position >= total > 0
+    return ("finished" if done else "stopped"), "", ""
+
+
+def how_to_go_on(about, started):
+    """(arguments, cwd) of the last start, here or on a command line; ((), "") when unknown."""
+    if (number(started.get("at")) or 0) >= (number(about.get("began")) or 0) and started:
+        given = started.get("arguments")
+        good = isinstance(given, list) and all(isinstance(part, str) for part in given)
+        return (tuple(given), str(ROOT)) if good and given[:1] == ["train"] else ((), "")
+    try:
+        words = shlex.split(str(about.get("command", "")))
+    except ValueError:
+        words = []
+    cwd = str(about.get("cwd", ""))
+    known = words[1:4] == ["-m", "gan_core", "train"] and about.get("processes") == 1
+    return (tuple(words[3:]), cwd) if known and Path(cwd).is_dir() else ((), "")
+
+
+def asked(started):
+    """The kimg among the arguments of a start, or None."""
+    given = started.get("arguments")
+    if isinstance(given, list) and "--kimg" in given[:-1]:
+        with contextlib.suppress(TypeError, ValueError):
+            return number(float(given[given.index("--kimg") + 1]))
+    return None
+
+
+def alive(pid, at):
+    """Whether the process of a start is still about to begin."""
+    if type(pid) is not int or pid <= 0 or not 0 <= time.time() - at < STARTING:
+        return False
+    if pid in _children:
+        return _children[pid].poll() is None
+    if os.name == "nt":  # there a signal cannot ask
+        return True
+    try:
+        os.kill(pid, 0)
+    except OSError:
+        return False
+    words = Path(f"/proc/{pid}/cmdline")
+    with contextlib.suppress(OSError):
+        return b"gan_core" in words.read_bytes()
+    return True
+
+
+def reap():
+    """Take note of children that have ended."""
+    for pid, child in list(_children.items()):
+        if child.poll() is not None:
+            del _children[pid]
+
+
+def log(directory):
+    """The lines of log.jsonl with what in them is a finite number, a tuple of dicts."""
+    return _log(str(directory / "log.jsonl"), stamp(directory / "log.jsonl"))
+
+
+@functools.lru_cache(maxsize=64)
+def _log(path, stamp):
+    try:
+        lines = record.read_log(Path(path))
+    except OSError:
+        return ()
+    kept = []
+    for line in lines:
+        values = {key: number(value) for key, value in line.items()}
+        values = {key: value for key, value in values.items() if value is not None}
+        if values.get("kimg", -1) >= 0:
+            kept.append(values)
+    return tuple(kept)
+
+
+def saved(directory):
+    """(kimg, total kimg) of the last snapshot; (0.0, None) when there is none that can be read."""
+    path = directory / "state.safetensors"
+    return _saved(str(path), stamp(path))
+
+
+@functools.lru_cache(maxsize=64)
+def _saved(path, stamp):
+    try:
+        with safe_open(path, "numpy") as file:
+            notes = json.loads(file.metadata()["state"])
+        return number(notes["position"] / 1000) or 0.0, number(notes["settings"]["kimg"])
+    except Exception:  # missing, damaged, or written in some other way
+        return 0.0, None
+
+
+def grids(run):
+    """[(kimg, path, when it was written)] of a run's sample grids, in order."""
+    found = (path for path in (run.directory / "samples").glob("*.png") if path.stem.isdigit())
+    return sorted((int(path.stem), path, stamp(path)) for path in found)
+
+
+def model_of(run):
+    """What the app calls the model that a run has made, or None while there is none."""
+    for entry in models.entries().values():
+        same = str(entry.directory.resolve()) == run.checkpoint
+        if same and not entry.problem:
+            return entry.name
+    return None
+
+
+def words(directory, most=30):
+    """The last lines that a run's process said, less its progress bars."""
+    try:
+        with open(directory / OUTPUT, "rb") as file:
+            file.seek(max(0, file.seek(0, os.SEEK_END) - TAIL))
+            text = file.read().decode("utf-8", "replace")
+    except OSError:
+        return []
+    lines = (line.strip() for line in re.split(r"[\r\n]+", text))
+    return [line for line in lines if line and not re.search(r"\d+%\||\d+it \[", line)][-most:]
+
+
+def last_words(directory):
+    """The sentence with which a process ended."""
+    said = [line for line in words(directory) if line.startswith("gan_core: ")]
+    if said:
+        return said[-1].removeprefix("gan_core: ")
+    rest = [line for line in words(directory) if not line.startswith("$ ")]
+    return rest[-1][:300] if rest else "Its process ended without a word."
+
+
+def number(value):
+    """A finite float, or None."""
+    good = type(value) in (int, float) and abs(value) < 1e15  # which no NaN is
+    return float(value) if good else None
+
+
+def read_json(path):
+    try:
+        return files.read_json(path, "a run")
+    except InputError:
+        return {}
+
+
+def stamp(path):
+    with contextlib.suppress(OSError):
+        return path.stat().st_mtime
+    return 0.0
+
+
+# Starting, stopping, going on.
+
+
+def allowed():
+    """Whether the page may start processes: on this computer alone, or when that was asked for."""
+    if ALLOWED in os.environ:
+        return os.environ[ALLOWED] == "1"
+    address = st.get_option("server.address") or ""
+    with contextlib.suppress(ValueError):
+        return ipaddress.ip_address(address).is_loopback
+    return address == "localhost"
+
+
+def check_allowed():
+    if not allowed():
+        raise InputError(
+            "This app can be reached from other computers, so runs are only watched here; start "
+            "it with --training to let visitors start and stop them."
+        )
+
+
+def check_name(name):
+    """Raise InputError when a new run cannot be called so."""
+    if not re.fullmatch(NAME, name, re.ASCII):
+        raise InputError(
+            "A name has letters, digits, dots, hyphens and underscores, begins with a letter or "
+            "digit and has at most 64 of them."
+        )
+    run = folder() / name
+    if (run / "state.safetensors").exists() or (run / "training_set").exists():
+        raise InputError(f"There is a run called {name} already; resume it, or take another name.")
+    if (target() / name).exists():
+        raise InputError(f"There is a model called {name} already; take another name.")
+
+
+def target():
+    """The folder that new checkpoints go to: the first of the app's that is not itself one."""
+    for path in models.folders():
+        if not (path / "model.json").exists():
+            return path
+    raise InputError(
+        "The app shows single checkpoints and no folder of them, so a new one has no place; start "
+        "it with --checkpoints FOLDER."
+    )
+
+
+def arguments(name, images="", data="", recipe="", kimg=None, size=None, device=""):
+    """What a person would type after `python -m gan_core`, a list of words."""
+    words = ["train", *([plain(data)] if data else []), "--name", name]
+    given = {
+        "--images": images and plain(images),
+        "--size": str(size) if images and size else "",
+        "--recipe": recipe or ("" if images else own_images.RECIPE),
+        "--kimg": f"{kimg:g}" if kimg else "",
+        "--device": device,
+        "--runs": "" if folder() == ROOT / "runs" else plain(folder()),
+        "--checkpoints": "" if target() == ROOT / "checkpoints" else plain(target()),
+    }
+    return words + [word for flag, value in given.items() if value for word in (flag, value)]
+
+
+def plain(path):
+    """A path as it is typed in the project's folder."""
+    path = Path(path)
+    return str(path.relative_to(ROOT) if path.is_relative_to(ROOT) else path)
+
+
+def command(words):
+    return "python -m gan_core " + shlex.join(words)
+
+
+def start(name, words, cwd=ROOT):
+    """Start a process for a run. Raises InputError when it cannot be."""
+    check_allowed()
+    with _starting:
+        directory = folder() / name
+        if look(directory).running:
+            raise InputError(f"{name} is running already.")
+        environment = {
+            **os.environ,
+            "PYTHONPATH": os.pathsep.join(filter(None, [str(ROOT), os.getenv("PYTHONPATH")])),
+            "PYTHONUNBUFFERED": "1",
+            "TQDM_MININTERVAL": "30",  # the bar goes to a file
+        }
+        try:
+            directory.mkdir(parents=True, exist_ok=True)
+            with open(directory / OUTPUT, "ab") as output:
+                output.write(f"$ {command(words)}\n".encode())
+                output.flush()
+                child = subprocess.Popen(
+                    [sys.executable, "-m", "gan_core", *words],
+                    cwd=cwd,
+                    env=environment,
+                    stdin=subprocess.DEVNULL,
+                    stdout=output,
+                    stderr=subprocess.STDOUT,
+                    start_new_session=True,  # Ctrl-C for the app is none for the run
+                )
+            _children[child.pid] = child
+            about = {"arguments": list(words), "pid": child.pid, "at": time.time()}
+            files.write_json(directory / STARTED, about)
+        except OSError as error:
+            raise InputError(f"{directory} cannot be written: {error.strerror}.") from None
+        with contextlib.suppress(AttributeError, OSError):
+            os.setpriority(os.PRIO_PROCESS, child.pid, KIND)
+
+
+def stop(run):
+    """Ask a run's process to end with a snapshot. Raises InputError when there is none to ask."""
+    check_allowed()
+    started = read_json(run.directory / STARTED)
+    if process.held(run.directory):
+        pid = process.read(run.directory).get("pid")
+    elif alive(started.get("pid"), number(started.get("at")) or 0.0):
+        pid = started["pid"]
+    else:
+        raise InputError(f"{run.name} is not running any more.")
+    try:
+        os.kill(pid, signal.SIGTERM)
+    except (OSError, TypeError, OverflowError):
+        raise InputError(f"The process of {run.name} cannot be reached from here.") from None
+
+
+def go_on(run, kimg=None):
+    """Resume a run with its own command, or with a greater length."""
+    if not run.arguments:
+        raise InputError(
+            f"{run.name} was not started by a command that is known here; resume it where it was "
+            "started."
+        )
+    words = list(run.arguments)
+    if kimg:
+        place = words.index("--kimg") if "--kimg" in words[:-1] else len(words)
+        words[place : place + 2] = ["--kimg", f"{kimg:g}"]
+    start(run.name, words, run.cwd)
+
+
+# Where pictures come from.
+
+
+def keep_upload(name, upload):
+    """Write an uploaded zip into the run's folder; returns its path.
+
+    upload: a binary file. Raises InputError when it is no zip, not to be trusted, or empty.
+    """
+    path = folder() / name / UPLOAD
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with files.replacing(path) as temporary:
+            upload.seek(0)
+            with open(temporary, "wb") as file:
+                while part := upload.read(2**20):
+                    file.write(part)
+            try:
+                empty = not sources.count(temporary)
+            except InputError as error:
+                raise InputError(str(error).replace(str(temporary), "This file")) from None
+            if empty:
+                raise InputError("There is no picture in this zip.")
+    except OSError as error:
+        raise InputError(f"{path.parent} cannot be written: {error.strerror}.") from None
+    finally:
+        with contextlib.suppress(OSError):
+            path.parent.rmdir()  # when it is empty
+    return path
+
+
+def tidy(run):
+    """An uploaded zip has served once its pictures are packed."""
+    if (run.directory / "training_set" / "set.json").exists():
+        with contextlib.suppress(OSError):
+            (run.directory / UPLOAD).unlink(missing_ok=True)
+
+
+def image_folders():
+    """Folders of pictures and zips in the folders given at the start, as {words: Path}."""
+    found = {}
+    for root in roots():
+        inside = [root, *sorted(path for path in root.iterdir() if not path.name.startswith("."))]
+        for path in inside:
+            if confined(path) and holds_pictures(path):
+                found[str(path.relative_to(root.parent))] = path
+    return found
+
+
+def packed_sets():
+    """Packed training sets in the folders given at the start, as {words: Path}."""
+    return {path.name: path for path in evidence.given()}
+
+
+def roots():
+    given = os.environ.get(evidence.VARIABLE, "").split(os.pathsep)
+    return [Path(part).resolve() for part in given if part and Path(part).is_dir()]
+
+
+def confined(path):
+    """Whether a path, all links followed, lies in a folder given at the start."""
+    real = Path(path).resolve()
+    return any(real == root or real.is_relative_to(root) for root in roots())
+
+
+def holds_pictures(path):
+    """Whether a path is a zip, or a folder with a picture among its first files."""
+    try:
+        if path.is_file():
+            return path.suffix.lower() == ".zip"
+        if (path / "set.json").exists():
+            return False
+        with os.scandir(path) as inside:
+            first = [entry.name for _, entry in zip(range(200), inside, strict=False)]
+    except OSError:
+        return False
+    return any(Path(name).suffix.lower() in PICTURES for name in first)

@@ -1,0 +1,442 @@
+"""Train: start a run on one's own pictures, watch it, stop it and go on with it."""
+
+import datetime
+from functools import partial
+
+import numpy as np
+import plotly.graph_objects as go
+import streamlit as st
+from PIL import Image
+
+from explorer import panels, renderer, runs, session
+from explorer.live.film import film
+from gan_core import dry_run, media, own_images, recipes, sources, training_set
+from gan_core.errors import InputError
+
+EVERY = 2.0  # seconds between two looks at a run that goes on
+MANY = 6  # runs that are listed before the rest is folded away
+FRAMES = 40  # of a film, the first and the last among them
+SIDE = 512  # pixels a side of a frame at most
+POINTS = 600  # of a curve
+SIZES = (32, 64, 128)
+COLOURS = {"running": "blue", "finished": "green", "stopped": "grey", "failed": "red"}
+DOING = {"packing": "Packing the pictures", "measuring": "Measuring the finished model"}
+FIRST, SECOND = "#4a86e8", "#d1495b"
+WAYS = {"upload": "Upload a zip", "folder": "Pictures on this computer", "packed": "Packed set"}
+KEPT = "It goes on when this page is closed, and when the app ends."
+
+
+def page(browse_page=None):
+    """The page, top to bottom."""
+    found = runs.entries()
+    may = runs.allowed()
+    with st.container(horizontal=True, vertical_alignment="center"):
+        st.header("Train", anchor=False, width="content")
+        if may and found:
+            st.toggle("New run", key="new-run")
+    if not may:
+        try:
+            runs.check_allowed()
+        except InputError as error:
+            st.info(str(error))
+    elif not found or st.session_state.get("new-run"):
+        panels.guarded(new_run)
+    if not found:
+        if not may:
+            st.caption("There is no run yet.")
+        return
+    live = any(run.running for run in found.values())
+    watch = partial(panels.guarded, partial(watched, browse_page))
+    st.fragment(watch, run_every=EVERY if live else None, key="train")()
+
+
+# A new run.
+
+
+def new_run():
+    """The form, and the command that it stands for."""
+    with st.container(border=True):
+        ways = dict(WAYS)
+        folders, packed = runs.image_folders(), runs.packed_sets()
+        for way, there in {"folder": folders, "packed": packed}.items():
+            if not there:
+                del ways[way]
+        way = st.segmented_control(
+            "Pictures from", ways, format_func=ways.get, default="upload", key="new-way"
+        )
+        images, data, upload = "", "", None
+        if way == "folder":
+            images = folders[st.selectbox("Folder or zip", folders, key="new-folder")]
+        elif way == "packed":
+            data = packed[st.selectbox("Training set", packed, key="new-packed")]
+        else:
+            upload = st.file_uploader(
+                "Zip of pictures",
+                type="zip",
+                key=f"new-upload-{st.session_state.get('uploads', 0)}",
+                max_upload_size=int(st.get_option("server.maxUploadSize")),
+            )
+        name, recipe, size, kimg = settings(way, images, data)
+        shown = images or (upload.name if upload is not None else "pictures.zip")
+        given = {"data": data, "recipe": recipe, "kimg": kimg, "size": size}
+        words = runs.arguments(name or "NAME", "" if data else shown, **given)
+        st.code(runs.command(words), language="bash", wrap_lines=True)
+        with st.container(horizontal=True, vertical_alignment="center"):
+            st.button(
+                "Start",
+                type="primary",
+                icon=":material/play_arrow:",
+                disabled=not name or (way == "upload" and upload is None),
+                on_click=begin,
+                args=(name, images, upload, given),
+            )
+            st.caption(
+                f"The same as this command, in the project’s folder. {KEPT}", width="stretch"
+            )
+
+
+def settings(way, images, data):
+    """(name, recipe, size, kimg) as the person has them."""
+    first, second, third, fourth = st.columns([2.2, 2.2, 1.6, 1.6], vertical_alignment="bottom")
+    name = first.text_input(
+        "Name", key="new-name", max_chars=64, placeholder="what the model is to be called"
+    ).strip()
+    recipe = second.selectbox(
+        "Recipe",
+        ["", *(name for name in recipes.RECIPES if name != own_images.RECIPE)],
+        format_func=lambda name: name or "By the number of pictures",
+        key="new-recipe",
+        help="Widths, augmentation and length that were found to work.",
+    )
+    size = None
+    if way == "packed":
+        shape = training_set.read_card(data)["shape"]
+        third.metric("Pictures", f"{shape[0]:,}, {shape[1]} px")
+    else:
+        size = third.segmented_control(
+            "Size in pixels",
+            SIZES,
+            default=64,
+            key="new-size",
+            help="Doubling it takes 4 times as long.",
+        )
+    usual = usual_length(str(images), str(data), recipe, size or 64)
+    kimg = fourth.number_input(
+        "Length in kimg",
+        min_value=0.1,
+        value=None,
+        step=50.0,
+        format="%g",
+        key="new-kimg",
+        placeholder=f"{usual:g}, the recipe’s" if usual else "the recipe’s",
+        help="Thousands of pictures shown to the discriminator. A finished run can be lengthened.",
+    )
+    return name, recipe, size, kimg
+
+
+@st.cache_data(ttl=60, max_entries=32, show_spinner=False)
+def usual_length(images, data, recipe, size):
+    """The kimg that a recipe chooses, or None while the pictures are not known."""
+    try:
+        if data:
+            count, size, _, channels = training_set.read_card(data)["shape"]
+        elif images:
+            count, channels = sources.count(images), 3
+        else:
+            return None
+        return recipes.choose(recipe or own_images.RECIPE, count, size, channels)["kimg"]
+    except InputError:
+        return None
+
+
+def begin(name, images, upload, given):
+    """Start the run that the form describes."""
+    try:
+        runs.check_allowed()
+        runs.check_name(name)
+        if upload is not None:
+            images = runs.keep_upload(name, upload)
+        if images and upload is None and not runs.confined(images):
+            raise InputError("These pictures do not lie in a folder given at the start.")
+        runs.start(name, runs.arguments(name, images, **given))
+    except InputError as error:
+        session.warn(str(error))
+        return
+    session.set_view(run=name)
+    st.session_state["new-run"] = False
+    st.session_state.uploads = st.session_state.get("uploads", 0) + 1  # an empty one
+    session.say(f"{name} has begun.")
+
+
+# The runs there are.
+
+
+def watched(browse_page):
+    """All runs in a list, and one of them in full; drawn anew while one goes on."""
+    runs.reap()
+    found = runs.entries()
+    states = {name: run.state for name, run in found.items()}
+    before = st.session_state.get("run_states")
+    st.session_state.run_states = states
+    if before is not None and before != states:
+        st.rerun()  # for the menus of the other parts, and for the pace of this one
+    if not found:
+        return
+    chosen = session.view().run
+    if chosen and chosen not in found:
+        st.info(f"There is no run called {renderer.plain(chosen)} here; another one is shown.")
+    run = found.get(chosen) or next(iter(found.values()))
+    listed = list(found.values())
+    rows(listed[:MANY], run)
+    if listed[MANY:]:
+        with st.expander(f"{len(listed) - MANY} older runs", expanded=run in listed[MANY:]):
+            rows(listed[MANY:], run)
+    detail(run, browse_page)
+    session.follow()
+    session.show_messages()
+
+
+def rows(listed, chosen):
+    with st.container(gap="xsmall"):
+        for run in listed:
+            row(run, run is chosen)
+
+
+def row(run, chosen):
+    """One run in a line."""
+    with st.container(horizontal=True, vertical_alignment="center", gap="small"):
+        st.button(
+            run.name,
+            key=f"run-{run.name}",
+            width=150,
+            type="primary" if chosen else "secondary",
+            on_click=session.set_view,
+            kwargs={"run": run.name},
+        )
+        st.badge(run.state, color=COLOURS[run.state])
+        st.caption(" · ".join(facts(run)), width="stretch")
+
+
+def facts(run):
+    """How far a run is, in a few words each."""
+    told = [f"{run.shown:,.4g} of {run.total:,g} kimg" if run.total else f"{run.shown:,.4g} kimg"]
+    if run.running:
+        told += [DOING[run.doing]] if run.doing in DOING else []
+        if run.left is not None and run.doing == "training":
+            told.append(f"{dry_run.duration(run.left)} left")
+    else:
+        told.append(ago(run.at))
+    return told
+
+
+def ago(at):
+    """When something was, in words that a person would use."""
+    then = datetime.datetime.fromtimestamp(at)
+    today = datetime.datetime.now().date()
+    day = "today" if then.date() == today else f"{then:%-d %B}" if at else ""
+    return f"{day}, {then:%H:%M}" if at else "nobody knows when"
+
+
+def detail(run, browse_page):
+    """One run in full."""
+    head(run, browse_page)
+    if run.reason:
+        st.error(renderer.plain(run.reason))
+    if run.running or run.total:
+        share = min(run.shown / run.total, 1.0) if run.total else 0.0
+        st.progress(share, progress_words(run))
+    numbers(run)
+    left, right = st.columns([5, 6], gap="large")
+    with left:
+        grids(run)
+    with right:
+        curves(run)
+    if run.arguments:
+        with st.expander("The command"):
+            st.code(runs.command(run.arguments), language="bash", wrap_lines=True)
+            st.caption("The same command goes on from the last snapshot.")
+    said = runs.words(run.directory)
+    if said:
+        with st.expander("What it said"):
+            st.code("\n".join(said), language=None, wrap_lines=True)
+
+
+def progress_words(run):
+    if run.running and run.doing in DOING:
+        return DOING[run.doing] + " …"
+    if run.running and not run.lines:
+        return "Starting; the first numbers come after 2 kimg …"
+    return " · ".join(facts(run)[:2] if run.running else facts(run)[:1])
+
+
+def head(run, browse_page):
+    """Its name and what can be done to it."""
+    may = runs.allowed()
+    with st.container(horizontal=True, vertical_alignment="center"):
+        st.subheader(renderer.plain(run.name), anchor=False, width="content")
+        if run.running and may:
+            asked = st.session_state.setdefault("stopping", {})
+            waiting = asked.get(run.name) == run.at_start
+            st.button(
+                "Stopping …" if waiting else "Stop",
+                icon=":material/stop:",
+                key="stop",
+                disabled=waiting,
+                on_click=stop,
+                args=(run,),
+                help="Ends after this step, with a snapshot.",
+            )
+        elif may and run.arguments and run.state != "finished":
+            st.button(
+                "Resume",
+                icon=":material/play_arrow:",
+                key="resume",
+                on_click=resume,
+                args=(run,),
+                help="Goes on from the last snapshot.",
+            )
+        elif may and run.arguments and run.total:
+            with st.popover("Train longer", icon=":material/more_time:"):
+                kimg = st.number_input(
+                    "Length in kimg",
+                    min_value=run.total,
+                    value=run.total * 1.5,
+                    format="%g",
+                    key=f"longer-{run.name}",
+                )
+                st.button(
+                    "Go on",
+                    key="longer",
+                    disabled=kimg <= run.total,
+                    on_click=resume,
+                    args=(run, kimg),
+                )
+        model = runs.model_of(run)
+        if model and browse_page is not None:
+            st.page_link(
+                browse_page,
+                label="See the model",
+                icon=":material/grid_view:",
+                query_params={"model": model},
+            )
+
+
+def stop(run):
+    try:
+        runs.stop(run)
+        st.session_state.setdefault("stopping", {})[run.name] = run.at_start
+    except InputError as error:
+        session.warn(str(error))
+        panels.redraw()
+
+
+def resume(run, kimg=None):
+    try:
+        runs.go_on(run, kimg)
+    except InputError as error:
+        session.warn(str(error))
+    panels.redraw()
+
+
+def numbers(run):
+    """What a person asks for first, in one line."""
+    told = [f"{run.rate:,.3g} images/s"] if run.rate else []
+    measured = [line for line in run.lines if DISTANCE in line]
+    if measured:
+        best = min(measured, key=lambda line: line[DISTANCE])
+        told.append(f"{DISTANCE} {best[DISTANCE]:.1f} at best, at {best['kimg']:,g} kimg")
+    spread = [line["diversity"] for line in run.lines if "diversity" in line]
+    if spread:
+        told.append(f"samples differ {spread[-1]:.0%} as much as training images do")
+    if told:
+        st.caption(" · ".join(told))
+
+
+DISTANCE = "FD-EffNetLite0"
+
+
+# What it draws, and how it goes.
+
+
+def grids(run):
+    """The same 64 latents at every sample grid, as a film."""
+    frames = [
+        {"src": src, "words": f"{kimg:,} kimg"}
+        for kimg, path, at in thin(runs.grids(run), FRAMES)
+        if (src := frame(str(path), at))
+    ]
+    if not frames:
+        st.caption("The first sample grid comes later: the same 64 latents, to be watched.")
+        return
+    film("film", frames, name=run.name, label=f"Samples of {run.name}")
+    st.caption("The same 64 latents each time. Drag to see how they came about.")
+
+
+@st.cache_data(max_entries=512, show_spinner=False)
+def frame(path, at):
+    """A sample grid as a data URL, or None when it cannot be read. at: when it was written."""
+    try:
+        with Image.open(path) as image:
+            image = image.convert("RGB")
+    except (OSError, ValueError):
+        return None
+    if max(image.size) > SIDE:
+        image = image.resize((SIDE, SIDE), Image.Resampling.BOX)
+    return renderer.data_url(media.encode(np.asarray(image), "WEBP", quality=85), "webp")
+
+
+def thin(items, most):
+    """At most so many of a list, spread over it, its ends among them."""
+    if len(items) <= most:
+        return list(items)
+    return [items[round(i * (len(items) - 1) / (most - 1))] for i in range(most)]
+
+
+def curves(run):
+    """The losses, what D makes of real and generated pictures, and the distance."""
+    charts = {
+        "Losses": {"d_loss": ("discriminator", FIRST), "g_loss": ("generator", SECOND)},
+        "D(x), the mean over a batch": {
+            "d_real": ("training images", FIRST),
+            "d_fake": ("samples", SECOND),
+        },
+        f"{DISTANCE}, to the training images on the run’s own few samples": {
+            DISTANCE: ("samples", SECOND)
+        },
+    }
+    drawn = False
+    for title, series in charts.items():
+        figure = curve(run.lines, series)
+        if figure is not None:
+            st.markdown(f"**{title}**")
+            st.plotly_chart(figure, key=f"curve-{title}", config={"displayModeBar": False})
+            drawn = True
+    if not drawn:
+        st.caption("The curves begin with the first line of the log, after 2 kimg.")
+
+
+def curve(lines, series):
+    """A small chart of some values of the log over kimg, or None where there are none."""
+    figure = go.Figure()
+    for key, (label, colour) in series.items():
+        points = thin([(line["kimg"], line[key]) for line in lines if key in line], POINTS)
+        if points:
+            figure.add_scatter(
+                x=[x for x, _ in points],
+                y=[y for _, y in points],
+                name=label,
+                mode="lines" if len(points) > 20 else "lines+markers",
+                line={"color": colour, "width": 1.5},
+                hovertemplate="%{x:,.4g} kimg: %{y:.4g}<extra>" + label + "</extra>",
+            )
+    if not figure.data:
+        return None
+    figure.update_layout(
+        height=190,
+        margin={"l": 0, "r": 0, "t": 4, "b": 0},
+        showlegend=len(series) > 1,
+        legend={"orientation": "h", "y": 1.0, "yanchor": "bottom", "x": 0, "font": {"size": 11}},
+        xaxis={"title": "kimg", "rangemode": "tozero"},
+        yaxis={"rangemode": "tozero"},
+    )
+    return figure
