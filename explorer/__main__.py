@@ -12,6 +12,9 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 # models.py and evidence.py read these; importing them here would take seconds.
 CHECKPOINTS, DATA = "GAN_EXPLORER_CHECKPOINTS", "GAN_EXPLORER_DATA"
+RUNS, TRAINING = "GAN_EXPLORER_RUNS", "GAN_EXPLORER_TRAINING"  # runs.py reads these
+LOOPBACK = ("localhost", "::1")
+MAX_UPLOAD, MAX_TRAINING_UPLOAD = 5, 512  # MB
 FIRST_PORT = 8501
 
 
@@ -20,13 +23,17 @@ def main(argv=None):
     arguments = parse(argv)
     hand_on(CHECKPOINTS, arguments.checkpoints)
     hand_on(DATA, arguments.data)
+    hand_on(RUNS, [arguments.runs] if arguments.runs else [])
+    address = arguments.address
+    training = arguments.training or address in LOOPBACK or address.startswith("127.")
+    os.environ[TRAINING] = "1" if training else "0"
     port = choose_port(arguments.address, arguments.port)
     host = arguments.address if arguments.address not in ("0.0.0.0", "::") else "localhost"
     sys.path.append(str(ROOT))  # for `python explorer`, which knows this folder alone
     threading.Thread(
         target=announce, args=(host, port, arguments.browser), name="announce", daemon=True
     ).start()
-    serve(arguments.address, port)
+    serve(arguments.address, port, MAX_TRAINING_UPLOAD if training else MAX_UPLOAD)
 
 
 def hand_on(variable, folders):
@@ -55,12 +62,21 @@ def parse(argv):
         metavar="DIR",
         nargs="+",
         default=[],
-        help="packed training sets, or folders of them, of models whose images do not travel",
+        help="folders of packed training sets, of models whose images do not travel, "
+        "and of pictures to train on",
     )
     parser.add_argument(
         "--port", type=int, help=f"port to listen on (the first free one from {FIRST_PORT})"
     )
     parser.add_argument("--address", default="127.0.0.1", help="address to listen on (127.0.0.1)")
+    parser.add_argument(
+        "--runs", metavar="DIR", help="folder of training runs to watch (runs, beside the app)"
+    )
+    parser.add_argument(
+        "--training",
+        action="store_true",
+        help="let the page Train start processes although other computers can reach the app",
+    )
     parser.add_argument("--browser", action="store_true", help="open the page in a browser")
     return parser.parse_args(argv)
 
@@ -103,7 +119,7 @@ def announce(host, port, browser):
     import gan_core  # noqa: F401
 
 
-def serve(address, port):
+def serve(address, port, max_upload):
     """Run the app of server.py in this process, through Streamlit's command line."""
     # Threads that wait for each other should sleep: spinning takes the core from the other one.
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
@@ -123,7 +139,7 @@ def serve(address, port):
         "server.port": port,
         "server.headless": "true",
         "server.fileWatcherType": "none",
-        "server.maxUploadSize": 5,
+        "server.maxUploadSize": max_upload,
         "browser.gatherUsageStats": "false",
         "client.showErrorDetails": "none",
         "client.toolbarMode": "minimal",

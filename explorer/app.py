@@ -22,6 +22,7 @@ from explorer.views import (  # noqa: E402
     latents,
     neighbours,
     report,
+    train,
 )
 
 # Pictures begin higher up than Streamlit's own margin lets them, and never outgrow a phone.
@@ -55,6 +56,7 @@ def main():
         title="Memorisation",
         url_path="memorisation",
     )
+    train_page = st.Page(partial(train.page, browse_page), title="Train", url_path="train")
     # Streamlit's first page has no path of its own, but a link to Browse should name it.
     root = st.Page(str, title="Start", url_path="start", default=True, visibility="hidden")
     current = st.navigation(
@@ -67,6 +69,7 @@ def main():
             arithmetic_page,
             neighbours_page,
             report_page,
+            train_page,
             card_page,
         ],
         position="top",
