@@ -18,6 +18,7 @@ from explorer.views import (  # noqa: E402
     browse,
     card,
     directions,
+    importing,
     interpolate,
     latents,
     neighbours,
@@ -56,6 +57,7 @@ def main():
         title="Memorisation",
         url_path="memorisation",
     )
+    import_page = st.Page(partial(importing.page, browse_page), title="Import", url_path="import")
     train_page = st.Page(partial(train.page, browse_page), title="Train", url_path="train")
     # Streamlit's first page has no path of its own, but a link to Browse should name it.
     root = st.Page(str, title="Start", url_path="start", default=True, visibility="hidden")
@@ -71,6 +73,7 @@ def main():
             report_page,
             train_page,
             card_page,
+            import_page,
         ],
         position="top",
     )

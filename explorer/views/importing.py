@@ -25,27 +25,27 @@ def page(browse_page=None):
     st.header("Import", anchor=False)
     st.markdown(
         "A generator that was trained elsewhere: the weights of PyTorch’s DCGAN tutorial, of"
-        " PyTorch-GAN or of pytorch_GAN_zoo (`.pt`, `.pth`, `.safetensors`), or any ONNX file that"
-        " turns a latent into an image. No code in a file is run."
+        " PyTorch-GAN or of pytorch_GAN_zoo, as a state dict or safetensors, or any ONNX file that"
+        " turns a latent into an image. No Python code in a file is run."
     )
-    left, right = st.columns([2, 3], gap="large")
-    with left:
-        upload = st.file_uploader("Weights of the generator", max_upload_size=MAX_MB)
-        with st.expander("Its discriminator, if you have it"):
-            judge = st.file_uploader(
-                "Weights of the discriminator",
-                max_upload_size=MAX_MB,
-                help="With it the pages show D(x), how real it finds a picture.",
-            )
-        done(browse_page)
-        if upload is None:
-            return
-        found = recognise(upload, judge)
-        if found is None:
-            return
+    first, second = st.columns(2, gap="medium")
+    upload = first.file_uploader("Weights of the generator", max_upload_size=MAX_MB)
+    judge = second.file_uploader(
+        "Weights of its discriminator, if you have them",
+        max_upload_size=MAX_MB,
+        help="With them the pages show D(x), how real the discriminator finds a picture.",
+    )
+    found = recognise(upload, judge) if upload is not None else None
+    done(browse_page)
+    if found is None:
+        return
+    # On a phone the pictures come first: nobody should import what they have not looked at.
+    left, right = st.columns([3, 2], gap="large")
+    with right:
+        facts(found)
         found = settle(found)
         keep(found)
-    with right:
+    with left:
         preview(found)
 
 
@@ -57,6 +57,7 @@ def recognise(upload, judge):
         key = (*key[:2], None)  # what was chosen for another file does not hold for this one
         st.session_state["import-values"] = None
         st.session_state["import-name"] = unused(upload.name)
+        st.session_state.pop("import_done", None)
     if before is None or before[0] != key:
         with st.spinner("Reading the file …", show_time=True):
             before = key, read(upload, judge, key[2])
@@ -76,18 +77,18 @@ def recognise(upload, judge):
 def read(upload, judge, values):
     """What `foreign.read` makes of an upload, or the InputError that it raised."""
     with tempfile.TemporaryDirectory() as folder:
-        path = put(upload, folder, "generator")
-        options = {"name": safe(upload.name), "values": values or ""}
-        if judge is not None:
-            options["discriminator"] = put(judge, folder, safe(judge.name))
+        path = put(upload, Path(folder) / "generator")
+        other = put(judge, Path(folder) / "discriminator") if judge is not None else ""
         try:
-            return foreign.read(path, **options)
+            return foreign.read(path, discriminator=other, values=values or "")
         except InputError as error:
             return error
 
 
-def put(upload, folder, name):
-    path = Path(folder) / name
+def put(upload, folder):
+    """Write an upload into a new folder under its own name, which messages tell."""
+    folder.mkdir()
+    path = folder / safe(upload.name)
     path.write_bytes(upload.getbuffer())
     return path
 
@@ -95,6 +96,25 @@ def put(upload, folder, name):
 def safe(name):
     """A file's name without anything that a folder could read into it."""
     return re.sub(r"[^\w .+-]", "_", Path(name).name)[:100].lstrip(".") or "file"
+
+
+def facts(found):
+    """What was recognised, and what was assumed."""
+    sizes = found.architecture
+    judged = "none: D(x) is left out" if found.discriminator is None else "recognised too"
+    rows = {
+        "Recognised as": found.words,
+        "Images": f"{sizes['size']} × {sizes['size']} × {sizes['channels']}",
+        "Latents": f"{sizes['nz']} numbers",
+        "ngf": sizes.get("ngf"),
+        "Parameters": f"{found.parameters:,}",
+        "Discriminator": judged,
+    }
+    st.table(
+        {key: renderer.plain(value) for key, value in rows.items() if value}, border="horizontal"
+    )
+    if found.notes:
+        st.caption(" ".join(renderer.plain(note) for note in found.notes))
 
 
 def settle(found):
@@ -157,7 +177,6 @@ def write(found, data):
         st.session_state.import_problem = str(error)
         return
     st.session_state.import_done = name
-    st.session_state.pop("import_found", None)
     session.set_view(model=name, weights="")
 
 
@@ -204,7 +223,7 @@ def matching_sets(found):
 
 
 def preview(found):
-    """What was recognised, and the first samples, large enough to judge."""
+    """The first samples, large enough to judge."""
     try:
         images = found.draw(SHOWN)
     except InputError as error:
@@ -218,18 +237,3 @@ def preview(found):
         caption=f"Seeds 0 to {SHOWN - 1} at ψ = 1, unselected. If this is noise or has false"
         " colours, the file is not what it was taken for.",
     )
-    sizes = found.architecture
-    judged = "none: D(x) is left out" if found.discriminator is None else "recognised too"
-    rows = {
-        "Recognised as": found.words,
-        "Images": f"{sizes['size']} × {sizes['size']} × {sizes['channels']}",
-        "Latents": f"{sizes['nz']} numbers",
-        "ngf": sizes.get("ngf"),
-        "Parameters": f"{found.parameters:,}",
-        "Discriminator": judged,
-    }
-    st.table(
-        {key: renderer.plain(value) for key, value in rows.items() if value}, border="horizontal"
-    )
-    if found.notes:
-        st.caption(" ".join(renderer.plain(note) for note in found.notes))

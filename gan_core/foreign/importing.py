@@ -51,20 +51,20 @@ class Found:
         return model.generate(self.prior.sample(n, seed))
 
 
-def read(file, *, discriminator="", prior="", nz=0, values="", name=""):
+def read(file, *, discriminator="", prior="", nz=0, values=""):
     """What a file holds, as Found.
 
     file: a state dict (.pt, .pth), safetensors or ONNX; told by its contents. discriminator: a
     file of its discriminator, "" for that in `file`, where there is one, or none. prior: "normal",
     "uniform", or "" for what the file tells, else normal. nz, values: of an ONNX file, see
-    `onnx_files.read`. name: what the file is called, where `file` is a copy.
+    `onnx_files.read`.
     Raises InputError in one sentence; layouts.Unrecognised lists the tensors besides.
     """
     path = Path(file)
     if prior and prior not in latent.PRIORS:
         raise InputError(f"The prior is {prior!r}; it must be {' or '.join(latent.PRIORS)}.")
     kind = reading.kind(path)
-    origin = {"file": name or path.name, "bytes": path.stat().st_size}
+    origin = {"file": path.name, "bytes": path.stat().st_size}
     origin |= {"sha256": checkpoint.sha256(path)}
     if kind == "onnx":
         if discriminator:

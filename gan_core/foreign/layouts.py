@@ -73,7 +73,7 @@ def generator(tensors, where):
     elif misfits:
         why = misfits[0]
     else:
-        why = "its tensors are those of no known layout; they are listed below"
+        why = "its tensors are those of no known layout"
     raise Unrecognised(f"No generator was recognised in {where}: {why}.", listing(tensors))
 
 

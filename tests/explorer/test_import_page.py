@@ -1,0 +1,153 @@
+"""The page Import: what it shows of a file, what it refuses, and the model it makes."""
+
+import pytest
+import torch
+
+from explorer import models
+from gan_core import checkpoint, networks
+from test_foreign import HALF, ONE, UNIT, Linear, Tutorial, TutorialD, graph_of, trained
+
+
+@pytest.fixture
+def file_of(tmp_path):
+    """The bytes of a network's state dict as torch.save writes it."""
+
+    def content(network):
+        path = tmp_path / "written.pth"
+        torch.save(network.state_dict(), path)
+        data = path.read_bytes()
+        path.unlink()
+        return data
+
+    return content
+
+
+def give(app, name, data, place=0):
+    app.main.get("file_uploader")[place].set_value((name, data, "application/octet-stream"))
+    return app.run()
+
+
+def told(app):
+    return {row: cells.iloc[0] for row, cells in app.main.table[0].value.iterrows()}
+
+
+def press(app):
+    next(b for b in app.main.button if b.label == "Import").click()
+    return app.run()
+
+
+def healthy(app):
+    assert not app.exception
+    assert not app.error
+
+
+def test_weights_become_a_model_in_the_menu(two_models, open_app, file_of):
+    network = trained(Tutorial())
+    app = open_app("import")
+    healthy(app)
+    assert not [b for b in app.main.button if b.label == "Import"]
+    give(app, "my netG (3).pth", file_of(network))
+    healthy(app)
+    facts = told(app)
+    assert facts["Images"] == "64 × 64 × 3"
+    assert facts["Recognised as"].startswith("DCGAN as in PyTorch")
+    assert facts["Discriminator"].startswith("none")
+    assert app.text_input(key="import-name").value == "my-netG-3-"
+    press(app)
+    healthy(app)
+    assert "my-netG-3- is in the model menu" in app.main.success[0].value
+    assert app.session_state["view"].model == "my-netG-3-"
+    kept = checkpoint.read_card(two_models / "my-netG-3-")
+    assert kept["origin"]["file"] == "my netG _3_.pth"
+    # Pages that need D say so; all others work.
+    for page in ("browse", "interpolate", "arithmetic", "neighbours", "card", "latents"):
+        other = open_app(page, model="my-netG-3-")
+        assert not other.exception, page
+        assert not other.error, page
+    browse = open_app("browse", model="my-netG-3-")
+    assert any("has no discriminator" in caption.value for caption in browse.main.caption)
+
+
+def test_a_discriminator_comes_along(two_models, open_app, file_of):
+    app = open_app("import")
+    give(app, "g.pth", file_of(trained(Tutorial())))
+    give(app, "d.pth", file_of(trained(TutorialD())), 1)
+    healthy(app)
+    assert told(app)["Discriminator"] == "recognised too"
+    press(app)
+    assert checkpoint.load(two_models / "g").discriminator is not None
+    assert checkpoint.read_card(two_models / "g")["origin"]["discriminator"] == "d.pth"
+
+
+def test_what_a_person_chooses_is_kept(two_models, open_app):
+    pytest.importorskip("onnxruntime", reason="needs onnxruntime")
+    steps = [(kind, dict(attributes)) for kind, attributes in UNIT]
+    app = open_app("import")
+    give(app, "g.onnx", graph_of(["n", 4], steps, more=[ONE, HALF]))
+    healthy(app)
+    assert app.main.get("button_group")[0].value in ("unit", ["unit"])
+    assert any("taken to be of 0 to 1" in caption.value for caption in app.main.caption)
+    app.main.get("button_group")[0].set_value("byte").run()
+    healthy(app)
+    assert any("taken to be of 0 to 255" in caption.value for caption in app.main.caption)
+    app.main.get("button_group")[1].set_value("uniform").run()
+    app.text_input(key="import-name").set_value("chosen").run()
+    press(app)
+    kept = checkpoint.read_card(two_models / "chosen")
+    assert kept["prior"] == {"kind": "uniform", "size": 4}
+    assert kept["origin"]["values"] == "byte"
+
+
+def test_what_is_not_recognised_is_listed(two_models, open_app, file_of):
+    app = open_app("import")
+    give(app, "odd.pth", file_of(torch.nn.Linear(3, 5)))
+    assert not app.exception
+    assert "No generator was recognised in odd.pth" in app.error[0].value
+    assert app.main.expander[-1].label == "What the file holds: 2 tensors"
+    rows = app.main.dataframe[0].value
+    assert list(rows["Shape"]) == ["5 × 3", "5"]
+    give(app, "noise.pth", b"hello")
+    assert "noise.pth is neither" in app.error[0].value
+    assert not app.main.dataframe
+    assert not [b for b in app.main.button if b.label == "Import"]
+    give(app, "good.pth", file_of(trained(Linear())))
+    healthy(app)
+    assert told(app)["Images"] == "32 × 32 × 1"
+
+
+@pytest.mark.parametrize("name", ["alpha", "../up", "", "a/b"])
+def test_names_that_are_taken_or_lead_elsewhere_are_refused(two_models, open_app, file_of, name):
+    before = sorted(two_models.rglob("*"))
+    app = open_app("import")
+    give(app, "g.pth", file_of(trained(Linear())))
+    app.text_input(key="import-name").set_value(name).run()
+    press(app)
+    assert not app.exception
+    assert len(app.error) == 1
+    words = "already" if name == "alpha" else "may hold only"
+    assert words in app.error[0].value
+    assert sorted(two_models.rglob("*")) == before
+
+
+def test_without_a_folder_to_write_to_it_says_so(make_checkpoint, folders, open_app, file_of):
+    folders(make_checkpoint("alone"))
+    app = open_app("import")
+    give(app, "g.pth", file_of(trained(Linear())))
+    press(app)
+    assert "no folder for another" in app.error[0].value
+
+
+def test_a_training_set_of_the_same_size_can_be_named(
+    two_models, open_app, file_of, make_set, monkeypatch
+):
+    monkeypatch.setenv("GAN_EXPLORER_DATA", str(make_set("packed", size=32, channels=1).parent))
+    app = open_app("import")
+    give(app, "g.pth", file_of(trained(Linear())))
+    healthy(app)
+    choice = next(box for box in app.main.selectbox if box.label == "Trained on")
+    assert choice.options == ["Not known", "packed"]
+    choice.set_value("packed").run()
+    press(app)
+    model = models.load(models.entries()["g"])
+    assert model.card["training_set"]["fingerprint"]
+    assert model.card["architecture"]["name"] in networks.IMPORTED
