@@ -22,6 +22,7 @@ from explorer.views import (  # noqa: E402
     interpolate,
     latents,
     neighbours,
+    photo,
     report,
     train,
 )
@@ -59,6 +60,7 @@ def main():
     )
     import_page = st.Page(partial(importing.page, browse_page), title="Import", url_path="import")
     train_page = st.Page(partial(train.page, browse_page), title="Train", url_path="train")
+    photo_page = st.Page(partial(photo.page, card_page), title="Your photo", url_path="photo")
     # Streamlit's first page has no path of its own, but a link to Browse should name it.
     root = st.Page(str, title="Start", url_path="start", default=True, visibility="hidden")
     current = st.navigation(
@@ -70,6 +72,7 @@ def main():
             directions_page,
             arithmetic_page,
             neighbours_page,
+            photo_page,
             report_page,
             train_page,
             card_page,

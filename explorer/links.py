@@ -110,6 +110,7 @@ PAGES = {
     "arithmetic": (*BASKETS, "sum", "strength", "smooth"),
     "neighbours": ("ask", "of", "image", "space", "smooth"),
     "memorisation": ("space", "smooth"),
+    "photo": ("smooth",),
     "train": ("run",),
     "card": (),
     "import": (),

@@ -20,12 +20,15 @@ from gan_core import (
     card,
     checkpoint,
     distributed,
+    encoder,
     evaluate,
     evaluate_arithmetic,
     export,
     features,
     foreign,
     found_directions,
+    framing,
+    inversion,
     latent,
     latent_paths,
     media,
@@ -273,6 +276,32 @@ def find_directions(model, **options):
         card.write(model)
 
 
+def invert(
+    model,  # checkpoint directory
+    photo,  # a picture file: PNG, JPEG, WebP, GIF, BMP or TIFF
+    out,  # a PNG file for the photo as it was framed and what is drawn for it, side by side
+    *,
+    eyes="",  # where the eyes are in the photo, as parts of it: 0.4,0.5,0.6,0.5
+    crop=1.0,  # without eyes, the side of the centre square, as a part of the shorter side
+    seed=0,  # of the random starts
+    json=False,  # print the latent and its error as one JSON object on the last line
+):
+    """Search for the latent that comes nearest to a photo."""
+    loaded = checkpoint.load(model)
+    image = framing.read_photo(Path(photo).read_bytes())
+    frame = framing.Frame(side=crop)
+    if eyes:
+        known = (inversion.kept(loaded) or {}).get("eyes") or framing.EYES
+        frame = framing.frame_of_eyes(image.size, *framing.read_eyes(eyes), known)
+    target = framing.cut(image, frame, loaded.size, loaded.card["architecture"]["channels"])
+    *_, now = inversion.invert(loaded, target, encoder=encoder.load(loaded), seed=seed)
+    pair = media.strip(np.stack([target, now.image]))
+    media.save(out, media.encode(media.enlarge(pair, 4)))
+    print(f"{out}: {loaded.name} comes within {now.error:.1f} levels of the photo")
+    if json:
+        print(dumps({"error": now.error, "z": now.z.tolist(), "model_hash": loaded.hash}))
+
+
 def export_generator(
     model,  # checkpoint directory
     *,
@@ -379,6 +408,8 @@ VERBS = (
     ("attributes", learn_attributes, (attribute_training.attributes,)),
     ("directions", find_directions, (found_directions.keep,)),
     ("memorisation", memorisation_report.memorise, (memorisation_report.memorise,)),
+    ("encoder", encoder.encode, (encoder.encode,)),
+    ("invert", invert, (invert,)),
     ("sample", sample, (sample,)),
     ("walk", walk, (walk,)),
     ("avatars", render_avatars, (render_avatars,)),

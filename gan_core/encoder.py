@@ -15,7 +15,7 @@ import numpy as np
 import torch
 from torch import nn
 
-from gan_core import card, checkpoint, evaluate, inversion, sealed
+from gan_core import card, checkpoint, evaluate, framing, inversion, sealed
 from gan_core.errors import InputError
 from gan_core.steps import along
 
@@ -54,10 +54,12 @@ def encode(
     steps=1500,  # of training, 64 samples each
     n=24,  # samples, training images and held-out ones that are inverted to be compared with
     seed=0,  # of the first weights and of the random starts
+    eyes="",  # where the eyes are in its pictures, as parts of the side: 0.36,0.52,0.64,0.52
     json=False,  # print what was measured as one JSON object on the last line
 ):
     """Train an encoder on a model's own samples, and measure how well pictures are inverted."""
     loaded = checkpoint.load(model)
+    places = framing.read_eyes(eyes) if eyes else framing.EYES
     try:
         reference = evaluate.find_images(loaded, data)
     except InputError as error:
@@ -72,6 +74,7 @@ def encode(
         f"whose pictures it misses by {told['error']:.1f} levels"
     )
     result = inversion.measure(loaded, reference, n=n, encoder=trained, seed=seed, progress=True)
+    result["eyes"] = places
     inversion.keep(model, result)
     card.write(model)
     print(inversion.table(result))

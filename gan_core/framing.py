@@ -154,6 +154,22 @@ def eyes_of_frame(photo_size, frame, eyes=EYES):
     return tuple(tuple(float(v) for v in place / photo_size) for place in places)
 
 
+def read_eyes(text):
+    """ "0.36,0.52,0.64,0.52" -> ((0.36, 0.52), (0.64, 0.52)): x, y of the left eye, of the right.
+
+    Raises InputError for anything else.
+    """
+    try:
+        a, b, c, d = (float(part) for part in text.split(","))
+    except ValueError:
+        a = b = c = d = math.nan
+    if not (0 <= a < c <= 1 and 0 <= b <= 1 and 0 <= d <= 1):
+        raise InputError(
+            f"eyes is {text!r}; it must be four parts of the side: 0.36,0.52,0.64,0.52."
+        )
+    return ((a, b), (c, d))
+
+
 def detector():
     """Whether eyes can be found without a hand: whether OpenCV and its cascades are installed."""
     try:

@@ -283,10 +283,11 @@ def kept(model):
     if not isinstance(result, dict) or result.get("model") != model.hash:
         return None
     rows = result.get("errors")
-    if not isinstance(rows, dict) or not set(rows) <= set(KINDS):
+    if not isinstance(rows, dict) or not rows or not set(rows) <= set(KINDS):
         return None
-    numbers = [value for row in rows.values() for value in row]
-    return result if numbers and all(isinstance(v, int | float) for v in numbers) else None
+    whole = all(isinstance(row, list) and row for row in rows.values())
+    numbers = [value for row in rows.values() for value in row] if whole else [None]
+    return result if all(type(value) in (int, float) for value in numbers) else None
 
 
 def table(result):

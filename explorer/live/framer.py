@@ -1,0 +1,38 @@
+"""The framer: a photo under a square that can be moved, and turned and sized by its two eyes."""
+
+from pathlib import Path
+
+import streamlit as st
+
+HERE = Path(__file__).parent
+
+_component = st.components.v2.component(
+    "gan_explorer_framer",
+    html='<div class="framer" role="group"></div>',
+    css=(HERE / "framer.css").read_text(encoding="utf-8"),
+    js=(HERE / "framer.js").read_text(encoding="utf-8"),
+)
+
+
+def framer(key, src, size, frame, eyes, limits, on_frame, *, label):
+    """Show a photo and the frame on it; on_frame(dict of x, y, side, turn) when it is let go.
+
+    src: the photo as a URL. size: its (width, height). frame: {"x", "y", "side", "turn"} as
+    gan_core.framing.Frame has them. eyes: where the eyes are in the frame, ((x, y), (x, y)).
+    limits: the least and the largest side. label: what the photo is, in words.
+    """
+
+    def framed():
+        found = (st.session_state.get(key) or {}).get("frame")
+        if found:
+            on_frame(found)
+
+    data = {
+        "src": src,
+        "size": list(size),
+        "frame": frame,
+        "eyes": [list(eye) for eye in eyes],
+        "limits": list(limits),
+        "label": label,
+    }
+    _component(key=key, data=data, on_frame_change=framed)

@@ -1,0 +1,440 @@
+"""Your photo: which latent comes nearest to a picture of one's own?"""
+
+import hashlib
+import io
+import time
+from dataclasses import asdict, dataclass, field, replace
+
+import numpy as np
+import plotly.graph_objects as go
+import streamlit as st
+from PIL import Image
+
+from explorer import panels, picker, renderer, session, tray
+from explorer.live.framer import framer
+from gan_core import encoder, framing, inversion
+from gan_core.errors import InputError
+
+FROM = {"file": "File", "camera": "Camera"}
+CHUNK = 0.4  # seconds of search between two looks at the page
+AGAIN = 0.5  # seconds from one stretch to the next
+SHARP = 128  # pixels a side of the small pictures
+KINDS = {
+    "samples": "the generator’s own samples",
+    "training": "training images",
+    "held-out": "held-out images",
+}
+PRIVATE = (
+    "Your photo stays in the memory of this session: it is written to no disk, stands in no link,"
+    " and is gone when you close this tab."
+)
+
+
+@dataclass(frozen=True)
+class Photo:
+    """A photo as one session keeps it: the image, its digest, as a URL, and the frame on it."""
+
+    image: Image.Image
+    digest: str
+    src: str
+    frame: framing.Frame
+
+
+@dataclass
+class Search:
+    """A search under way or ended. target names what is sought; steps is the generator of them."""
+
+    target: str
+    steps: object
+    running: bool = True
+    now: inversion.Progress | None = None
+    wanted: np.ndarray = field(default=None, repr=False)
+
+
+def page(card_page=None):
+    """The page, top to bottom."""
+    name, model = picker.choose("Your photo", card_page)
+    photo = take_in(model)
+    if photo is None:
+        return
+    left, right = st.columns([5, 6], gap="large")
+    with left:
+        frame(name, model)
+    with right:
+        search(name, model)
+
+
+# The photo.
+
+
+def take_in(model):
+    """The Photo of this session, or None while there is none."""
+    st.session_state.setdefault("photo", None)
+    here = st.session_state.photo is not None
+    if here:
+        with st.popover("Another photo", icon=":material/add_a_photo:"):
+            ask(model)
+    else:
+        st.markdown(
+            "A GAN draws a picture from a latent; nothing in it leads back. Give it a photo, and"
+            " the latent that comes nearest is searched for, step by step."
+        )
+        with st.container(width=560):
+            ask(model)
+    problem = st.session_state.pop("photo_problem", None)
+    if problem:
+        st.error(problem)
+    return st.session_state.photo
+
+
+def ask(model):
+    """A file or the camera."""
+    with st.container(horizontal=True, vertical_alignment="center"):
+        source = st.segmented_control(
+            "From", FROM, default="file", format_func=FROM.get, label_visibility="collapsed"
+        )
+    most = framing.MAX_BYTES // 2**20
+    if source == "camera":
+        st.camera_input("Take a photo", key="photo-camera", on_change=taken, args=("camera", model))
+    else:
+        st.file_uploader(
+            f"A photo, PNG, JPEG or WebP up to {most} MB",
+            key="photo-file",
+            max_upload_size=most,
+            on_change=taken,
+            args=("file", model),
+        )
+    st.caption(PRIVATE)
+
+
+def taken(source, model):
+    """A new photo from a widget. What cannot be read leaves the photo before it alone."""
+    given = st.session_state.get(f"photo-{source}")
+    if given is None:
+        return
+    st.session_state.touched = True
+    try:
+        st.session_state.photo = read(given.getvalue(), model)
+    except InputError as error:
+        st.session_state.photo_problem = str(error)
+
+
+def read(content, model):
+    """The Photo in the bytes of a file, framed by its eyes where they can be found."""
+    image = framing.read_photo(content)
+    shown = io.BytesIO()
+    image.save(shown, "JPEG", quality=90)
+    return Photo(
+        image,
+        hashlib.sha256(image.tobytes()).hexdigest()[:16],
+        renderer.data_url(shown.getvalue(), "jpeg"),
+        by_detector(image, model) or centred(model),
+    )
+
+
+def centred(model):
+    """The centre square, as large as that of the training images."""
+    crop = (model.card["training_set"].get("framing") or {}).get("crop", 1.0)
+    return framing.Frame(side=crop if isinstance(crop, float) and 0.1 <= crop <= 1 else 1.0)
+
+
+def by_detector(image, model):
+    """The Frame that a detector finds, or None."""
+    try:
+        found = framing.find_eyes(image)
+        return framing.frame_of_eyes(image.size, *found, eyes_of(model)) if found else None
+    except InputError:
+        return None
+
+
+def eyes_of(model):
+    """Where the eyes are in a model's pictures."""
+    kept = inversion.kept(model)
+    return framing.EYES if kept is None else kept.get("eyes") or framing.EYES
+
+
+# The frame.
+
+
+@panels.panel("frame")
+def frame(name, model):
+    """The photo with the frame on it, and what the generator is asked to draw."""
+    photo = st.session_state.photo
+    framer(
+        "photo-framer",
+        photo.src,
+        photo.image.size,
+        asdict(photo.frame),
+        eyes_of(model),
+        (framing.LEAST, framing.MOST),
+        lambda found: reframe(**{key: float(found[key]) for key in asdict(photo.frame)}),
+        label="Your photo with the frame that is cut out",
+    )
+    with st.container(horizontal=True, vertical_alignment="center", gap="medium"):
+        target = cut(photo, model)
+        st.container(width=SHARP).image(
+            renderer.large(target, session.view().smooth),
+            width="stretch",
+            alt="What the generator is asked to draw",
+        )
+        with st.container(width="stretch"):
+            st.caption(
+                "Drag the two rings onto the eyes; drag the square to move it. On the left is what"
+                f" the generator is asked to draw, {model.size} × {model.size} pixels."
+            )
+            numbers(photo, model)
+
+
+def cut(photo, model):
+    """What the frame holds, as an image of the model: uint8 (H, W, C)."""
+    return framing.cut(photo.image, photo.frame, model.size, model.card["architecture"]["channels"])
+
+
+def numbers(photo, model):
+    """The same by hand."""
+    with st.container(horizontal=True, gap="small"), st.popover("Numbers", icon=":material/tune:"):
+        where = photo.frame
+        shown = {
+            "x": ("Across, %", 100 * where.x, 0.0, 100.0),
+            "y": ("Down, %", 100 * where.y, 0.0, 100.0),
+            "side": ("Size, % of the shorter side", 100 * where.side, 10.0, 200.0),
+            "turn": ("Turn, °", where.turn, -180.0, 180.0),
+        }
+        for key, (label, value, low, high) in shown.items():
+            slider = f"photo-{key}"
+            st.session_state[slider] = round(min(max(float(value), low), high), 1)
+            st.slider(label, low, high, step=0.1, key=slider, on_change=slid, args=(key,))
+        places = framing.eyes_of_frame(photo.image.size, where, eyes_of(model))
+        for side, place in zip(("left", "right"), places, strict=True):
+            columns = st.columns(2)
+            for column, axis, value in zip(columns, ("across", "down"), place, strict=True):
+                field_key = f"photo-{side}-{axis}"
+                st.session_state[field_key] = round(100 * value, 1)
+                column.number_input(
+                    f"{side.capitalize()} eye, {axis}, %",
+                    step=0.5,
+                    key=field_key,
+                    on_change=typed,
+                    args=(model,),
+                )
+    if framing.detector():
+        st.button("Find the eyes", icon=":material/face:", on_click=find, args=(model,))
+
+
+def slid(key):
+    value = st.session_state[f"photo-{key}"]
+    reframe(**{key: value if key == "turn" else value / 100})
+
+
+def typed(model):
+    """The frame from the four numbers of the eyes."""
+    values = [
+        [st.session_state[f"photo-{side}-{axis}"] for axis in ("across", "down")]
+        for side in ("left", "right")
+    ]
+    if any(value is None for eye in values for value in eye):
+        return
+    left, right = ([value / 100 for value in eye] for eye in values)
+    try:
+        found = framing.frame_of_eyes(
+            st.session_state.photo.image.size, left, right, eyes_of(model)
+        )
+    except InputError as error:
+        session.say(str(error))
+        return
+    reframe(**asdict(found))
+
+
+def find(model):
+    found = by_detector(st.session_state.photo.image, model)
+    if found is None:
+        session.say("No face was found; place the rings by hand.")
+    else:
+        reframe(**asdict(found))
+
+
+def reframe(**changes):
+    """Another frame. What it cannot be, a place outside of the photo say, is brought back."""
+    photo = st.session_state.photo
+    wanted = {**asdict(photo.frame), **changes}
+    if not np.isfinite(list(wanted.values())).all():
+        return
+    side = min(max(wanted["side"], framing.LEAST), framing.MOST)
+    x, y = (min(max(wanted[key], 0.0), 1.0) for key in ("x", "y"))
+    new = framing.Frame(x, y, side, (wanted["turn"] + 180) % 360 - 180)
+    st.session_state.photo = replace(photo, frame=new)
+    st.session_state.touched = True
+    panels.redraw("frame", "search")
+
+
+# The search.
+
+
+@panels.panel("search")
+def search(name, model):
+    """The buttons, the picture that the generator comes to, and what its error means."""
+    photo = st.session_state.photo
+    wanted = cut(photo, model)
+    target = f"{model.hash} {hashlib.sha256(wanted.tobytes()).hexdigest()}"
+    found = st.session_state.get("search")
+    if found is not None and found.target != target:
+        found.running = False
+    running = found is not None and found.running
+    with st.container(horizontal=True, gap="small"):
+        st.button(
+            "Start" if found is None or found.target != target else "Start again",
+            type="primary",
+            icon=":material/play_arrow:",
+            disabled=running,
+            on_click=start,
+            args=(model, wanted, target),
+        )
+        st.button("Stop", icon=":material/stop:", disabled=not running, on_click=stop)
+        st.button(
+            "Add to tray",
+            icon=":material/add:",
+            disabled=found is None or found.now is None or not found.target.startswith(model.hash),
+            on_click=add,
+            args=(name, model),
+        )
+    if running:
+        follow(model)
+    elif found is None or found.now is None or not found.target.startswith(model.hash):
+        st.progress(0.0)
+        empty(wanted)
+    else:
+        shown(model, found)
+        if found.target != target:
+            st.caption("The frame or the photo has changed since: this is for the one before.")
+    meaning(model, found)
+
+
+def start(model, wanted, target):
+    """Begin a search; the steps are done by `follow`."""
+    try:
+        guide = encoder.load(model)
+    except InputError as error:
+        session.say(f"{error} The search begins from samples alone.")
+        guide = None
+    steps = inversion.invert(model, wanted, encoder=guide)
+    st.session_state.search = Search(target, steps, wanted=wanted)
+    st.session_state.touched = True
+    panels.redraw("search")
+
+
+def stop():
+    """End the search; the best so far stays."""
+    found = st.session_state.get("search")
+    if found is not None:
+        found.running = False
+        found.steps.close()
+    panels.redraw("search")
+
+
+@st.fragment(run_every=AGAIN)
+def follow(model):
+    """A stretch of the search, and where it is now. The steps wait while nobody looks."""
+    found = st.session_state.get("search")
+    if found is None or not found.running:
+        st.rerun()
+    try:
+        until = time.monotonic() + CHUNK
+        if found.now is None:
+            with st.spinner("Looking for places to start from …"):
+                found.now = next(found.steps)
+        while time.monotonic() < until:
+            found.now = next(found.steps)
+    except StopIteration:
+        found.running = False
+    except InputError as error:
+        found.running = False
+        session.say(str(error))
+    if not found.running:
+        st.rerun()
+    shown(model, found)
+
+
+def shown(model, found):
+    """The bar, and the best picture so far, large."""
+    now = found.now
+    ended = "" if found.running else (" · done" if now.step == now.steps else " · stopped")
+    st.progress(now.step / now.steps, f"Step {now.step} of {now.steps}{ended}")
+    st.container(width=renderer.LARGE).image(
+        renderer.large(now.image, session.view().smooth),
+        width="stretch",
+        alt="The nearest picture that the generator draws",
+    )
+
+
+def empty(wanted):
+    """Where the picture will be."""
+    grey = np.full((*wanted.shape[:2], 3), 128, np.uint8)
+    ghost = np.dstack([grey, np.full(wanted.shape[:2], 28, np.uint8)])
+    encoded = io.BytesIO()
+    Image.fromarray(ghost, "RGBA").save(encoded, "PNG")
+    st.container(width=renderer.LARGE).image(
+        encoded.getvalue(), width="stretch", alt="No picture yet"
+    )
+    st.caption("Start, and the picture that the generator comes to appears here.")
+
+
+def add(name, model):
+    """The latent onto the tray, from where every other page takes it."""
+    now = st.session_state.search.now
+    item = tray.Item("Photo", name, model.hash, None, 1.0, now.z)
+    if session.change_tray(tray.add, item):
+        session.say("Photo is on the tray: Interpolate, Arithmetic and Neighbours take it there.")
+    panels.redraw()
+
+
+# What it means.
+
+
+def meaning(model, found):
+    """The error beside those of pictures whose answer is known or unknown."""
+    kept = inversion.kept(model)
+    ready = found is not None and found.now is not None and found.target.startswith(model.hash)
+    error = found.now.error if ready and not found.running else None
+    if error is not None:
+        st.markdown(f"**{error:.0f} levels** from your photo, root mean square, of 256.")
+    if kept is None:
+        st.caption(
+            "How near other pictures come has not been measured for these weights:"
+            f" `python -m gan_core encoder checkpoints/{renderer.plain(model.name)}` does it."
+        )
+        return
+    if error is None and ready:
+        return
+    chart(kept["errors"], error)
+    words = [
+        f"{KINDS[kind]} {min(values):.0f} to {max(values):.0f}"
+        for kind, values in kept["errors"].items()
+    ]
+    st.caption(
+        f"The same search comes to: {'; '.join(words)}. Samples can be met exactly, so what is"
+        " left of them is the search’s own error; what more is left of a photograph the generator"
+        " cannot draw."
+    )
+
+
+def chart(errors, error):
+    """A dot for every picture measured, and a line for the photo."""
+    figure = go.Figure()
+    for kind, values in errors.items():
+        figure.add_scatter(
+            x=values,
+            y=[KINDS[kind].replace("the generator’s own ", "").capitalize()] * len(values),
+            mode="markers",
+            marker={"size": 9, "opacity": 0.45},
+            hovertemplate="%{x:.1f} levels<extra></extra>",
+        )
+    if error is not None:
+        figure.add_vline(x=error, line_width=2, annotation_text="your photo")
+    figure.update_layout(
+        height=190,
+        margin={"l": 0, "r": 10, "t": 22, "b": 0},
+        showlegend=False,
+        xaxis={"title": "levels", "rangemode": "tozero"},
+        yaxis={"autorange": "reversed"},
+    )
+    st.plotly_chart(figure, key="photo-errors", config={"displayModeBar": False})
