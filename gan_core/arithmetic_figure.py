@@ -13,6 +13,7 @@ from PIL import Image, ImageDraw, ImageFont
 from gan_core import media
 
 WIDTH, HEIGHT, MARGIN = 1920, 1080, 64
+BREAK = 652  # where the lower half begins
 PAPER, INK, QUIET, LINE = "#ffffff", "#1b1f24", "#5b636d", "#d6dade"
 COLUMNS = 4  # of exemplars below a mean
 # What Pillow's font lacks.
@@ -56,7 +57,7 @@ def draw(figure):
     write(pen, (MARGIN, 40), figure.title, 44)
     write(pen, (MARGIN, 98), figure.subtitle, 22, QUIET)
     equation(page, pen, figure)
-    pen.line((MARGIN, 652, WIDTH - MARGIN, 652), LINE, 2)
+    pen.line((MARGIN, BREAK, WIDTH - MARGIN, BREAK), LINE, 2)
     evidence(page, pen, figure)
     for i, note in enumerate(figure.notes):
         write(pen, (MARGIN, HEIGHT - 46 - 24 * (len(figure.notes) - 1 - i)), note, 18, QUIET)
@@ -84,39 +85,39 @@ def equation(page, pen, figure):
         after = x + pen.textlength(spell(basket.name), font(26)) + 10
         words = f"{what}, weight {abs(basket.weight):.2f}".rstrip("0").rstrip(".")
         write(pen, (after, top + side + 13), words, min(19, side // 11), QUIET)
-        small = (side - 6 * (COLUMNS - 1)) // COLUMNS
+        rows = -(-many // COLUMNS)
+        small = min((side + 6) // COLUMNS, (BREAK - 10 - (top + side + 46)) // rows) - 6
         for j, picture in enumerate(basket.exemplars):
             row, column = divmod(j, COLUMNS)
             across, down = x + column * (small + 6), top + side + 46 + row * (small + 6)
-            # Four rows of the widest fit exactly; those of a narrow basket fit anyway.
-            fitted = min(small, (502 - side - 46 - 24) // 4)
-            paste(page, picture, across, down - row * (small - fitted), fitted, figure.crisp)
+            paste(page, picture, across, down, small, figure.crisp)
         x += side + gap
     sign(pen, "=", x - gap // 2, top + 125)
     for caption, picture in figure.results:
         paste(page, picture, x, top, large, figure.crisp)
         for i, line in enumerate(caption.split("\n")):
-            write(pen, (x, top + large + 8 + 28 * i), line, 24 if i == 0 else 19, INK, QUIET, i)
+            size, ink = (19, QUIET) if i else (24, INK)
+            write(pen, (x, top + large + 8 + 30 * i), line, size, ink)
         x += large + 24
 
 
 def evidence(page, pen, figure):
     """The lower half: Radford's sheet, the controls, and what the classifier sees."""
-    top = 706
-    write(pen, (MARGIN, 666), "Its neighbourhood", 24)
+    head, top = BREAK + 14, BREAK + 54
+    write(pen, (MARGIN, head), "Its neighbourhood", 24)
     part = 96
     for i, picture in enumerate(figure.near):
         row, column = divmod(i, 3)
         paste(page, picture, MARGIN + column * part, top + row * part, part, figure.crisp)
     x = MARGIN + 3 * part + 56
-    write(pen, (x, 666), "Controls", 24)
+    write(pen, (x, head), "Controls", 24)
     side = 128
     for caption, picture in figure.controls:
         paste(page, picture, x, top, side, figure.crisp)
         write(pen, (x, top + side + 8), caption, 19, QUIET)
         x += side + 12
     if figure.seen:
-        table(pen, figure.seen, x + 44, 666)
+        table(pen, figure.seen, x + 44, head)
 
 
 def table(pen, rows, x, y):
@@ -153,9 +154,8 @@ def paste(page, picture, x, y, side, crisp):
     page.paste(picture.resize((int(side), int(side)), how), (int(x), int(y)))
 
 
-def write(pen, place, text, size, ink=INK, *rest):
-    """Text, its upper left corner at a place. rest: another ink and whether it is to be taken."""
-    ink = rest[0] if rest and rest[1] else ink
+def write(pen, place, text, size, ink=INK):
+    """Text, its upper left corner at a place."""
     pen.text(place, spell(text), ink, font(size))
 
 

@@ -113,6 +113,31 @@ def test_the_sheet_holds_the_result_in_its_middle_and_eight_others_near_it():
     np.testing.assert_array_equal(sheet, arithmetic.sheet(result, seed=1))
 
 
+def test_more_than_three_concepts_with_weights_of_their_own():
+    model = Linear(nz=6, seed=1)
+    concepts, weights = (
+        [arithmetic.concept(latents(2, seed=s)) for s in range(5)],
+        [1, -0.5, 2, 0, -3],
+    )
+    result = arithmetic.calculate(concepts, weights)
+    pictures = [w * model.values(v[None])[0] for w, v in zip(weights, concepts, strict=True)]
+    np.testing.assert_allclose(model.values(result[None])[0], sum(pictures), atol=1e-5)
+    left = [i for i, weight in enumerate(weights) if weight]
+    without = arithmetic.calculate([concepts[i] for i in left], [weights[i] for i in left])
+    np.testing.assert_allclose(result, without, atol=1e-6)
+
+
+def test_what_a_sum_is_meant_to_change_and_to_keep():
+    #        smiling glasses beard hat
+    a, b, c = [0.9, 0.9, 0.1, 0.2], [0.1, 0.8, 0.2, 0.9], [0.1, 0.7, 0.9, 0.6]
+    assert arithmetic.meant([a, b, c], [1, -1, 1]) == ([0, 3], [2, 1])
+    # Neither the sign of the step nor the weight of the start matters.
+    assert arithmetic.meant([a, b, c], [-1, 1, 0.5]) == ([0, 3], [2, 1])
+    assert arithmetic.meant([a, b, c], [0.5, -0.5, 1]) == ([], [2, 1, 3])
+    d = [0.9, 0, 0, 0]
+    assert arithmetic.meant([a, b, c, d], [1, -1, 1, -1])[0] == [3]
+
+
 def test_search_finds_what_is_wanted_the_surest_first():
     model, reader = Linear(nz=6), Reader(["bright", "warm"])
     seeds, sure = arithmetic.search(model, reader, {"bright": True, "warm": False}, n=300, seed=40)

@@ -207,11 +207,15 @@ def result(name, model, terms):
         show_controls(controls)
     if seen:
         with left:
-            st.caption("**What the classifier sees**, on average over exemplars and over controls")
+            st.caption(
+                "**What the classifier sees**: above the line what should change, below it what"
+                " should stay. Baskets and random controls are averages."
+                if 0 < changed < len(seen) - 1
+                else "**What the classifier sees**; baskets and random controls are averages."
+            )
             labels.show(seen, changed, (len(terms) + 1, len(terms) + 2))
     figure = functools.partial(sheet, name, model, terms, view, z, images, near, controls, seen)
-    with left:
-        keep(name, model, letters, way, z, figure)
+    keep(name, model, letters, way, z, figure)
 
 
 def release(values, _):
