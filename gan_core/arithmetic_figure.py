@@ -5,6 +5,7 @@
 Pictures are uint8 (H, W, C). Pillow's own font is used, so that nothing has to be installed.
 """
 
+import functools
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -164,5 +165,6 @@ def spell(text):
     return text.translate(SPELLED)
 
 
+@functools.cache
 def font(size):
     return ImageFont.load_default(size)

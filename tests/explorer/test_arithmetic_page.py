@@ -3,13 +3,16 @@
 import base64
 import io
 import json
+import re
 
 import numpy as np
 import pytest
 from PIL import Image
 
 import gan_core
-from explorer import links
+from explorer import exemplars, links, recipes
+from explorer.views import arithmetic as page_of
+from gan_core import attributes, directions
 
 
 def state(app, name):
@@ -132,13 +135,30 @@ def test_the_result_goes_to_the_tray(opened):
     assert np.allclose(item.z, z, atol=1e-6)
 
 
-def test_the_trays_samples_can_be_exemplars(opened):
-    _, app = opened(tray="alpha:3@0.7,beta:4,alpha:9")
+def press(app, label):
+    """Press the button of a label, and draw the page."""
+    return next(b for b in app.button if b.label == label).click().run().run()
+
+
+def test_the_trays_pictures_can_be_exemplars_with_or_without_a_seed(opened):
+    model, app = opened(tray="alpha:3@0.7,beta:4,alpha:9", a="1", b="2", c="3")
+    app = click(app, "add-sum-0")
+    z = state(app, "tray").items[-1].z
     app = app.segmented_control(key="fill-from").set_value("Tray").run()
-    tiles = state(app, "fill-tiles-data")["tiles"]
-    assert [tile["id"] for tile in tiles] == ["3@0.7", "9"]
+    tiles = [tile["id"] for tile in state(app, "fill-tiles-data")["tiles"]]
+    assert tiles[:2] == ["3@0.7", "9"]
+    assert len(tiles) == 3
+    assert any("One picture on the tray was made with another" in c.value for c in app.caption)
     app = click(app, "fill-tiles-3@0.7")
-    assert ids(app, "a") == ["3@0.7"]
+    app = click(app, f"fill-tiles-{tiles[2]}")
+    assert ids(app, "a") == ["1", "3@0.7", tiles[2]]
+    means = np.stack([mean(model, 1), 0.7 * mean(model, 3), z]).mean(0) - mean(model, 2)
+    plain, _ = shown(app)
+    drawn = model.generate((means + mean(model, 3))[None].astype(np.float32))[0]
+    assert np.abs(plain.astype(int) - drawn).max() <= 1
+    # Its picture is called by its name on the tray.
+    captions = [tile["caption"] for tile in state(app, "basket-a-data")["tiles"]]
+    assert captions == ["mean", "1", "3@0.7", state(app, "tray").items[-1].name]
 
 
 def test_another_model_keeps_the_seeds(opened):
@@ -146,3 +166,256 @@ def test_another_model_keeps_the_seeds(opened):
     app = app.selectbox(key="set-model").set_value("beta").run()
     assert sentences(app) == []
     assert links.read_exemplars(state(app, "link")["a"]) == [(1, None)]
+
+
+def test_another_model_refuses_pictures_without_a_seed_and_lets_them_be_taken_out(opened):
+    model, app = opened(a="1", b="2", c="3")
+    kept = exemplars.keep("Mine", "alpha", model.hash, np.ones(8))
+    app = app.text_input(key="basket-text-a").set_value(f"1, {kept}").run()
+    assert sentences(app) == []
+    app = app.selectbox(key="set-model").set_value("beta").run()
+    said = sentences(app)
+    assert any("“Mine” was made with alpha" in sentence for sentence in said)
+    app = press(app, "Take out what does not belong here")
+    assert sentences(app) == []
+    assert ids(app, "a") == ["1"]
+
+
+def test_a_link_with_a_picture_that_it_cannot_carry_says_so(opened):
+    _, app = opened(a="1,~0123456789ab", b="2", c="3")
+    assert "no seed, so the link could not carry it" in sentences(app)[0]
+
+
+def weighted(model, weights, strength, *baskets):
+    """The sum as the page should have it: C, and `strength` times the others."""
+    terms = [w * mean(model, *seeds) for w, seeds in zip(weights, baskets, strict=True)]
+    return terms[2] + strength * (sum(terms) - terms[2])
+
+
+def is_shown(app, model, z):
+    drawn = model.generate(np.float32(z)[None])[0]
+    return np.abs(shown(app)[0].astype(int) - drawn).max() <= 1
+
+
+def test_five_baskets_with_weights_of_their_own(opened):
+    link = {"a": "1", "b": "2", "c": "3", "d": "4,5", "e": "6", "sum": "2,-0.5,1.5,-1,0"}
+    model, app = opened(**link, strength="0.5")
+    assert sentences(app) == []
+    baskets = [[1], [2], [3], [4, 5], [6]]
+    assert is_shown(app, model, weighted(model, [2, -0.5, 1.5, -1, 0], 0.5, *baskets))
+    assert {name: state(app, "link")[name] for name in link} == link
+    app = app.button(key="turn-d").click().run().run()
+    app = app.number_input(key="weight-e").set_value(0.75).run().run()
+    assert state(app, "link")["sum"] == "2,-0.5,1.5,1,0.75"
+    assert is_shown(app, model, weighted(model, [2, -0.5, 1.5, 1, 0.75], 0.5, *baskets))
+    app = app.button(key="remove-d").click().run().run()
+    assert state(app, "link")["sum"] == "2,-0.5,1.5,0.75"
+    assert ids(app, "d") == ["6"]
+    for _ in range(3):
+        app = press(app, "Undo")
+    assert {name: state(app, "link")[name] for name in link} == link
+    assert next(b for b in app.button if b.label == "Undo").disabled
+
+
+def test_a_basket_more_counts_from_its_first_exemplar_on(opened):
+    model, app = opened(a="1", b="2", c="3")
+    app = press(app, "Add basket")
+    assert sentences(app) == []
+    assert is_shown(app, model, weighted(model, [1, -1, 1], 1, [1], [2], [3]))
+    app = app.segmented_control(key="fill-into").set_value("d").run()
+    app = click(app, "fill-tiles-7")
+    assert is_shown(app, model, weighted(model, [1, -1, 1, 1], 1, [1], [2], [3], [7]))
+    app = press(app, "Add basket")
+    assert next(b for b in app.button if b.label == "Add basket").disabled
+    # Clicks go somewhere that is there.
+    app = app.segmented_control(key="fill-into").set_value("e").run()
+    app = app.button(key="remove-e").click().run().run()
+    assert app.segmented_control(key="fill-into").value == "a"
+
+
+def test_a_link_that_fills_a_fourth_basket_without_a_weight_counts_it_once(opened):
+    model, app = opened(a="1", b="2", c="3", d="4")
+    assert is_shown(app, model, weighted(model, [1, -1, 1, 1], 1, [1], [2], [3], [4]))
+
+
+def test_weights_that_cancel_everything_draw_the_latent_zero(opened):
+    model, app = opened(a="1", b="1", c="3", sum="1,-1,0")
+    assert sentences(app) == []
+    assert is_shown(app, model, np.zeros(8))
+
+
+@pytest.mark.parametrize("text", ["1,-1", "1,-1,99", "1,-1,nan", "a,b,c"])
+def test_weights_that_cannot_be_read_are_told_and_the_usual_ones_stand(opened, text):
+    model, app = opened(a="1", b="2", c="3", sum=text)
+    (sentence,) = sentences(app)
+    assert "sum" in sentence
+    assert is_shown(app, model, weighted(model, [1, -1, 1], 1, [1], [2], [3]))
+
+
+def test_sixteen_exemplars_in_five_baskets(opened):
+    full = {
+        basket: ",".join(str(16 * i + j) for j in range(16)) for i, basket in enumerate("abcde")
+    }
+    model, app = opened(**full, sum="3,-3,3,-3,3", strength="1.5")
+    assert sentences(app) == []
+    seeds = [range(16 * i, 16 * i + 16) for i in range(5)]
+    assert is_shown(app, model, weighted(model, [3, -3, 3, -3, 3], 1.5, *seeds))
+
+
+def test_the_strength_is_undone_too(opened):
+    _, app = opened(a="1", b="2", c="3")
+    data = state(app, "sum-canvas-data")
+    report = {"count": 1, "context": data["context"], "values": [0.25], "frozen": []}
+    app = app.text_input(key="sum-canvas-values").set_value(json.dumps(report)).run().run()
+    assert state(app, "view").strength == 0.25
+    app = press(app, "Undo")
+    assert state(app, "view").strength == 1
+    app = press(app, "Redo")
+    assert state(app, "link")["strength"] == "0.25"
+
+
+def test_what_is_dropped_into_a_basket_is_put_there(opened):
+    _, app = opened(tray="alpha:8,beta:4", a="1", b="2", c="3")
+    drop = lambda app, what: (  # noqa: E731
+        app.text_input(key="basket-b-drop").set_value(what).run().run()
+    )
+    app = drop(app, "7@0.5")
+    first, second = state(app, "tray").items
+    app = drop(app, first.id)
+    assert ids(app, "b") == ["2", "7@0.5", "8"]
+    app = app.text_input(key="basket-b-drop").set_value(second.id).run()
+    assert ["made with beta" in sentence for sentence in sentences(app)] == [True]
+    app = app.text_input(key="basket-b-drop").set_value("https://elsewhere").run()
+    assert ["can be dropped" in sentence for sentence in sentences(app)] == [True]
+    assert ids(app, "b") == ["2", "7@0.5", "8"]
+
+
+def test_a_recipe_fills_the_page_and_can_be_undone(opened):
+    model, app = opened(a="1", b="2", c="3")
+    view = links.View(a="5, 6@0.5", b="7", c="8", d="9", strength=0.75)
+    content = recipes.write("alpha", model, view, [1, -0.5, 1, 2]).encode()
+    app = upload(app, content)
+    assert sentences(app) == []
+    assert (ids(app, "a"), ids(app, "d")) == (["5", "6@0.5"], ["9"])
+    assert (state(app, "link")["sum"], state(app, "link")["strength"]) == ("1,-0.5,1,2", "0.75")
+    app = press(app, "Undo")
+    assert ids(app, "a") == ["1"]
+    app = upload(app, b'{"format": "gan-tray"}')
+    (sentence,) = sentences(app)
+    assert "not a recipe" in sentence
+    assert ids(app, "a") == ["1"]
+
+
+def upload(app, content):
+    return (
+        app.file_uploader(key="recipe-upload").upload("r.json", content, "application/json").run()
+    )
+
+
+def test_the_difference_is_saved_as_a_direction(opened, two_models):
+    model, app = opened(a="1", b="2", c="3", d="4", sum="1,-1,1,0.5")
+    app = app.text_input(key="direction-name").set_value("my smile").run().run()
+    app = click(app, "direction-save")
+    (saved,) = directions.load(model)
+    step = mean(model, 1) - mean(model, 2) + 0.5 * mean(model, 4)
+    np.testing.assert_allclose(saved.vector, step / np.linalg.norm(step), atol=1e-6)
+    assert (saved.name, saved.kind) == ("my smile", "own")
+    assert saved.about["made"] == "arithmetic, A − B + 0.5 D"
+    assert saved.about["length"] == pytest.approx(np.linalg.norm(step), rel=1e-5)
+    assert not app.warning
+    app = app.text_input(key="direction-name").set_value("my smile").run().run()
+    app = app.button(key="direction-save").click().run()
+    assert ["called my smile already" in sentence for sentence in sentences(app)] == [True]
+    app = app.text_input(key="direction-name").set_value(" ").run()
+    app = app.button(key="direction-save").click().run()
+    assert ["needs a name" in sentence for sentence in sentences(app)] == [True]
+    assert len(directions.load(model)) == 1
+
+
+def test_a_direction_that_cannot_be_saved_is_told_in_a_sentence(opened, two_models):
+    (two_models / "alpha" / directions.FILE).mkdir()  # where the file should go
+    _, app = opened(a="1", b="2", c="3")
+    app = app.text_input(key="direction-name").set_value("smile").run()
+    app = app.button(key="direction-save").click().run()
+    assert len(sentences(app)) == 1
+    _, app = opened(a="1", b="1", c="3")
+    app = app.text_input(key="direction-name").set_value("nothing").run()
+    app = app.button(key="direction-save").click().run()
+    assert ["length above 0" in sentence for sentence in sentences(app)] == [True]
+
+
+def test_without_a_classifier_an_empty_page_offers_nine_samples(opened):
+    _, app = opened()
+    app = press(app, "Nine samples")
+    assert sentences(app) == []
+    assert [ids(app, basket) for basket in "abc"] == [
+        ["0", "1", "2"],
+        ["3", "4", "5"],
+        ["6", "7", "8"],
+    ]
+
+
+@pytest.fixture
+def with_classifier(two_models):
+    """An untrained classifier beside alpha, spread so that about half the samples show each."""
+    model = gan_core.load(two_models / "alpha")
+    names = ["Male", "Smiling", "Wavy_Hair", "Eyeglasses"]
+    rows = [{"name": name, "recognised": name != "Eyeglasses"} for name in names]
+    about = {"format": attributes.FORMAT, "architecture": "strided", "channels": 3}
+    about |= {"attributes": rows, "training_set": None}
+    network = attributes.build("strided", 3, len(rows)).eval()
+    ones = np.ones(len(rows), np.float32)
+    raw = attributes.Classifier(network, ones, 0 * ones, about)
+    logits = raw.logits(model.generate(model.prior.sample(256)))
+    scale = 4 / logits.std(0)
+    spread = attributes.Classifier(network, scale, -scale * np.median(logits, 0), about)
+    attributes.save(two_models / "alpha", spread)
+    return attributes.load(two_models / "alpha")
+
+
+def seen(app):
+    """The table of what the classifier sees, as rows of text."""
+    (table,) = [e.proto.body for e in app.get("html") if "class=seen" in e.proto.body]
+    rows = table.split("<tr")[1:]
+    return [[cell.split("<")[0] for cell in re.split(r"<t[hd][^>]*>", row)[1:]] for row in rows]
+
+
+def test_a_preset_fills_an_empty_page_in_one_click(opened, with_classifier):
+    title = "smiling woman − neutral woman + neutral man"
+    model, app = opened()
+    labels = [b.label for b in app.button]
+    assert title in labels
+    assert not any("glasses" in label for label in labels)  # not recognised well enough
+    app = app.button(key=f"preset-page-{title}").click().run().run()
+    assert sentences(app) == []
+    male, smiling = 0, 1
+    wanted = {"a": (False, True), "b": (False, False), "c": (True, False)}
+    for basket, (man, smile) in wanted.items():
+        seeds = [int(seed) for seed in ids(app, basket)]
+        assert len(seeds) == page_of.PRESET
+        pictures = model.generate(np.concatenate([model.prior.sample(1, s) for s in seeds]))
+        p = with_classifier.predict(pictures)
+        assert ((p[:, male] > 0.5) == man).all()
+        assert ((p[:, smiling] > 0.5) == smile).all()
+    assert not any(b.key == f"preset-page-{title}" for b in app.button)
+    app = press(app, "Undo")
+    assert all(ids(app, basket) == [] for basket in "abc")
+
+
+def test_the_page_tells_what_the_classifier_sees(opened, with_classifier):
+    model, app = opened(a="1,2,3", b="4,5", c="6", strength="0.5")
+    table = seen(app)
+    assert table[0] == ["", "A", "B", "C", "sum", "on shell", "random", "single"]
+    names = {"Male": 0, "Smiling": 1, "Wavy Hair": 2}
+    assert len(table) > 1
+    see = lambda z: with_classifier.predict(model.generate(np.float32(z)))  # noqa: E731
+    z = weighted(model, [1, -1, 1], 0.5, [1, 2, 3], [4, 5], [6])
+    for name, a, b, c, plain, on_shell, *_ in table[1:]:
+        column = names[name]  # Eyeglasses is not recognised, so it is not told
+        for cell, seeds in ((a, [1, 2, 3]), (b, [4, 5]), (c, [6])):
+            p = see(np.concatenate([model.prior.sample(1, s) for s in seeds]))[:, column].mean()
+            assert float(cell) == pytest.approx(p, abs=0.011)
+        assert float(plain) == pytest.approx(see(z[None])[0, column], abs=0.03)
+        assert float(on_shell) == pytest.approx(
+            see((z * np.sqrt(8) / np.linalg.norm(z))[None])[0, column], abs=0.03
+        )
