@@ -7,6 +7,8 @@ import threading
 import numpy as np
 import pytest
 import torch
+from safetensors import safe_open
+from safetensors.torch import load_file
 from torch import nn
 
 from gan_core import __main__ as cli
@@ -312,3 +314,38 @@ def test_the_verb_needs_a_checkpoint(tmp_path, capsys):
     assert cli.main(["export", str(tmp_path), "--out", str(tmp_path / "out.onnx")]) == 2
     assert "model.json is missing" in capsys.readouterr().err
     assert not (tmp_path / "out.onnx").exists()
+
+
+@pytest.mark.parametrize("kind", ["pt", "pth", "safetensors"])
+def test_the_verb_writes_weights_that_pytorch_reads(tmp_path, model, capsys, kind):
+    out = tmp_path / f"out.{kind}"
+    assert cli.main(["export", str(model.directory), "--out", str(out), "--json"]) == 0
+    told = json.loads(capsys.readouterr().out.splitlines()[-1])
+    assert told["bytes"] == out.stat().st_size
+    assert told["sha256"] == checkpoint.sha256(out)
+    assert 0 <= told["difference"] < 1e-5
+    if kind == "safetensors":
+        found = load_file(out)
+        with safe_open(out, "pt") as file:
+            notes = file.metadata()
+        assert json.loads(notes["architecture"])["name"] == "dcgan"
+        assert "ndf" not in json.loads(notes["architecture"])
+        assert (notes["prior"], notes["name"]) == ("normal", model.name)
+    else:
+        found = torch.load(out, weights_only=True)
+    expected = model.generator.state_dict()
+    assert list(map(str, sorted(found))) == sorted(expected)
+    assert all(torch.equal(found[name], tensor) for name, tensor in expected.items())
+
+
+def test_weights_that_do_not_come_back_leave_the_file_before(tmp_path, model, monkeypatch):
+    path = tmp_path / "out.pt"
+    path.write_text("before")
+    with monkeypatch.context() as patch:
+        patch.setattr(torch, "save", lambda *given: (_ for _ in ()).throw(OSError("no space")))
+        with pytest.raises(InputError, match="cannot be written"):
+            export.write(model, path)
+    assert path.read_text() == "before"
+    assert not list(tmp_path.glob("*.partial-*"))
+    with pytest.raises(InputError, match=r"must end in \.onnx"):
+        export.write(model, tmp_path / "out.txt")
