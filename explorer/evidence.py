@@ -78,6 +78,12 @@ def given():
 def how_to_get(model):
     """Why the images are not here and what to do, in a few sentences."""
     about = model.card["training_set"]
+    if "origin" in model.card and "fingerprint" not in about:
+        return (
+            f"The training images of {model.name} are not known: it was trained elsewhere. Where"
+            " you have them, pack them (`python -m gan_core pack FOLDER data/NAME`) and import the"
+            " weights again with `--data data/NAME`."
+        )
     how = about.get("how", "")
     return (
         f"The training images of {model.name} do not travel with it. {how} Pack them with"
