@@ -130,8 +130,9 @@ def read_basket(letter, basket, name, model):
 
 def read_one(place, record, name, model):
     """An exemplar's record as links.read_exemplars gives it."""
-    seed, psi = (record.get(key) for key in ("seed", "psi")) if isinstance(record, dict) else (0, 0)
-    if isinstance(record, dict) and "z" in record:
+    record = record if isinstance(record, dict) else {}
+    seed, psi = record.get("seed"), record.get("psi")
+    if "z" in record:
         z, size = record["z"], model.prior.size
         if not isinstance(z, list) or len(z) > MAX_LATENT or not all(map(is_finite, z)):
             raise InputError(f"Exemplar {place} of this recipe has a latent not of finite numbers.")

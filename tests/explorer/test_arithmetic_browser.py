@@ -1,0 +1,123 @@
+"""The page Arithmetic in a real browser: clicked, dragged, loaded and taken away."""
+
+import io
+import json
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from browsing import AVATARS, PHONE, address_has, apart, download, exact, grid, no_trouble, query
+from explorer import links, recipes
+
+sync_api = pytest.importorskip("playwright.sync_api", reason="needs playwright")
+expect = sync_api.expect
+
+pytestmark = pytest.mark.skipif(
+    not (AVATARS / "model.json").exists(), reason="needs checkpoints/avatars"
+)
+LINK = "arithmetic?model=avatars&a=1,2&b=3&c=4"
+
+
+def drawn(model, strength=1.0):
+    """The sum of LINK, as it is and on the shell, side by side."""
+    one = lambda seed: model.prior.sample(1, seed)[0].astype(np.float64)  # noqa: E731
+    z = one(4) + strength * ((one(1) + one(2)) / 2 - one(3))
+    rows = np.stack([z, z * np.sqrt(len(z)) / np.linalg.norm(z)])
+    return np.concatenate(list(model.generate(np.float32(rows))), 1)
+
+
+def basket(page, letter):
+    return page.locator(f'.tiles[aria-label="Exemplars of {letter}"]')
+
+
+def test_the_sum_is_painted_as_it_is_and_on_the_shell(visit, avatars):
+    page = visit(LINK)
+    assert apart(exact(page), drawn(avatars)) < 1
+    expect(page.get_by_text("C + 1.00 · (A − B)", exact=True)).to_be_visible()
+    no_trouble(page)
+
+
+def test_pictures_are_dragged_into_a_basket_and_between_baskets(visit):
+    page = visit("arithmetic?model=avatars&b=3&tray=avatars:9")
+    samples = grid(page, "Samples to pick")
+    samples.locator(".tile").nth(5).drag_to(basket(page, "A"))
+    address_has(page, "a=5")
+    grid(page, "Pictures on the tray").locator(".tile").first.drag_to(basket(page, "A"))
+    address_has(page, "a=5,9")
+    basket(page, "A").locator(".tile").nth(2).drag_to(basket(page, "C"))
+    address_has(page, "c=9")
+    expect(basket(page, "C").locator(".tile")).to_have_count(2)  # the mean and the exemplar
+    assert query(page)["b"] == "3"
+    # A drop is no click: nothing more went onto the tray, and the fourth basket is not there.
+    page.get_by_role("heading", name="Tray (1)").wait_for(state="attached")
+
+
+def test_the_strength_is_dragged_and_undone(visit, avatars):
+    page = visit(LINK)
+    exact(page)
+    slider = page.get_by_role("slider", name="Strength")
+    slider.focus()
+    for _ in range(4):
+        slider.press("ArrowLeft")
+    slider.blur()
+    address_has(page, "strength=0.96")
+    expect(page.get_by_text("C + 0.96 · (A − B)", exact=True)).to_be_visible()
+    assert apart(exact(page), drawn(avatars, 0.96)) < 1
+    undo = page.get_by_role("button", name="Undo").last
+    expect(undo).to_be_enabled()
+    while "strength" in query(page):
+        undo.click()
+        page.wait_for_timeout(500)
+    expect(page.get_by_text("C + 1.00 · (A − B)", exact=True)).to_be_visible()
+    assert apart(exact(page), drawn(avatars)) < 1
+
+
+def test_the_sheet_and_the_recipe_are_taken_away_and_the_recipe_is_loaded(visit, avatars, tmp_path):
+    page = visit(LINK)
+    exact(page)
+    name, content = download(page, "Sheet, PNG")
+    assert name == "avatars-arithmetic.png"
+    sheet = Image.open(io.BytesIO(content)).convert("RGB")
+    assert sheet.size == (1920, 1080)
+    # The last of the equation's pictures, up to the margin, is the sum on the shell.
+    right = sheet.crop((1920 - 64 - 330, 150, 1920 - 64, 480)).resize((64, 64), Image.BOX)
+    assert apart(np.asarray(right), drawn(avatars)[:, 64:]) < 12
+    _, content = download(page, "Recipe, JSON")
+    settings = recipes.read(content, "avatars", avatars)
+    assert (settings["a"], settings["b"], settings["c"]) == ("1, 2", "3", "4")
+
+    record = json.loads(content)
+    record["baskets"][1]["weight"] = -0.5
+    record["baskets"].append({"name": "D", "weight": 2, "exemplars": [{"seed": 8, "psi": 0.5}]})
+    file = tmp_path / "recipe.json"
+    file.write_text(json.dumps(record))
+    page.get_by_role("button", name="Load recipe").click()
+    page.locator("[data-testid=stFileUploader] input").first.set_input_files(file)
+    address_has(page, "sum=1,-0.5,1,2")
+    page.keyboard.press("Escape")
+    expect(page.get_by_text("C + 1.00 · (A − 0.5 B + 2 D)", exact=True)).to_be_visible()
+    assert query(page)["d"] == "8@0.5"
+    no_trouble(page)
+
+
+def test_a_preset_is_one_click_on_the_first_visit(visit):
+    page = visit("arithmetic?model=avatars")
+    if not (AVATARS / "attributes.safetensors").exists():
+        pytest.skip("needs the attribute classifier of avatars")
+    page.get_by_role("button", name="glasses bearded − bearded + long-haired").click()
+    exact(page)
+    for letter in "ABC":
+        assert basket(page, letter).locator(".tile").count() > 1
+    table = page.locator("table.seen")
+    expect(table.locator("tbody tr").first).to_be_visible()
+    assert "glasses" in table.inner_text()
+    no_trouble(page)
+
+
+def test_on_a_phone_nothing_is_wider_than_the_screen(visit):
+    page = visit(f"{LINK}&d=5&e=6&sum=1,-1,1,0.25,-3", viewport=PHONE)
+    exact(page)
+    wide = page.evaluate("document.querySelector('[data-testid=stMain]').scrollWidth")
+    assert wide <= PHONE["width"]
+    assert len(links.BASKETS) == page.locator('.tiles[aria-label^="Exemplars of"]').count()
