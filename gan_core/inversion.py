@@ -20,9 +20,9 @@ from gan_core import checkpoint, evaluate_arithmetic, folding
 from gan_core.errors import InputError
 from gan_core.steps import along
 
-STEPS = 200  # of the descent
-STARTS = 16  # latents moved at once, until …
-TRIAL = 40  # … so many steps are done; then the best
+STEPS = 150  # of the descent
+STARTS = 12  # latents moved at once, until …
+TRIAL = 30  # … so many steps are done; then the best
 KEPT = 4  # of them go on
 RATE = 0.1  # step size of Adam in units of the latent, falling to 0 along a half cosine
 FEATURES = 0.1  # weight of the discriminator's features beside the pixels
@@ -57,7 +57,7 @@ def invert(model, image, *, encoder=None, steps=STEPS, starts=STARTS, seed=0):
     """Search for the latent of an image; yields a Progress before the first step and after each.
 
     image: uint8 (H, W, C), of the Model's size. encoder: an `encoder.Encoder`, or None.
-    starts: how many latents to begin with; after a fifth of the steps the best quarter goes on.
+    starts: how many latents to begin with; after a fifth of the steps the best third goes on.
     seed: of the random starts. The same arguments give the same steps. The lock for drawing is
     held during a step and free between two. The generator's weights are never touched.
     Raises InputError for an image of another size, and for a generator without gradients.

@@ -3,7 +3,7 @@
 import hashlib
 import io
 import time
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, dataclass, replace
 
 import numpy as np
 import plotly.graph_objects as go
@@ -32,10 +32,9 @@ PRIVATE = (
 
 @dataclass(frozen=True)
 class Photo:
-    """A photo as one session keeps it: the image, its digest, as a URL, and the frame on it."""
+    """A photo as one session keeps it: the image, the same as a URL, and the frame on it."""
 
     image: Image.Image
-    digest: str
     src: str
     frame: framing.Frame
 
@@ -48,18 +47,30 @@ class Search:
     steps: object
     running: bool = True
     now: inversion.Progress | None = None
-    wanted: np.ndarray = field(default=None, repr=False)
 
 
 def page(card_page=None):
     """The page, top to bottom."""
     name, model = picker.choose("Your photo", card_page)
-    photo = take_in(model)
-    if photo is None:
+    st.session_state.setdefault("photo", None)
+    if st.session_state.photo is None:
+        st.markdown(
+            "A GAN draws a picture from a latent; nothing in it leads back. Give it a photo, and"
+            " the latent that comes nearest is searched for, step by step."
+        )
+        with st.container(width=560):
+            ask(model)
+            st.caption(PRIVATE)
         return
     left, right = st.columns([5, 6], gap="large")
     with left:
         frame(name, model)
+        with st.container(horizontal=True, gap="small"):
+            with st.popover("Another photo", icon=":material/add_a_photo:"):
+                ask(model)
+            with st.popover("View", icon=":material/tune:"):
+                st.toggle("Smooth scaling", **session.widget("smooth"))
+        st.caption(PRIVATE)
     with right:
         search(name, model)
 
@@ -67,32 +78,11 @@ def page(card_page=None):
 # The photo.
 
 
-def take_in(model):
-    """The Photo of this session, or None while there is none."""
-    st.session_state.setdefault("photo", None)
-    here = st.session_state.photo is not None
-    if here:
-        with st.popover("Another photo", icon=":material/add_a_photo:"):
-            ask(model)
-    else:
-        st.markdown(
-            "A GAN draws a picture from a latent; nothing in it leads back. Give it a photo, and"
-            " the latent that comes nearest is searched for, step by step."
-        )
-        with st.container(width=560):
-            ask(model)
-    problem = st.session_state.pop("photo_problem", None)
-    if problem:
-        st.error(problem)
-    return st.session_state.photo
-
-
 def ask(model):
     """A file or the camera."""
-    with st.container(horizontal=True, vertical_alignment="center"):
-        source = st.segmented_control(
-            "From", FROM, default="file", format_func=FROM.get, label_visibility="collapsed"
-        )
+    source = st.segmented_control(
+        "From", FROM, default="file", format_func=FROM.get, label_visibility="collapsed"
+    )
     most = framing.MAX_BYTES // 2**20
     if source == "camera":
         st.camera_input("Take a photo", key="photo-camera", on_change=taken, args=("camera", model))
@@ -104,7 +94,9 @@ def ask(model):
             on_change=taken,
             args=("file", model),
         )
-    st.caption(PRIVATE)
+    problem = st.session_state.pop("photo_problem", None)
+    if problem:
+        st.error(problem)
 
 
 def taken(source, model):
@@ -126,7 +118,6 @@ def read(content, model):
     image.save(shown, "JPEG", quality=90)
     return Photo(
         image,
-        hashlib.sha256(image.tobytes()).hexdigest()[:16],
         renderer.data_url(shown.getvalue(), "jpeg"),
         by_detector(image, model) or centred(model),
     )
@@ -192,7 +183,7 @@ def cut(photo, model):
 
 def numbers(photo, model):
     """The same by hand."""
-    with st.container(horizontal=True, gap="small"), st.popover("Numbers", icon=":material/tune:"):
+    with st.popover("Place by numbers", icon=":material/straighten:"):
         where = photo.frame
         shown = {
             "x": ("Across, %", 100 * where.x, 0.0, 100.0),
@@ -317,7 +308,7 @@ def start(model, wanted, target):
         session.say(f"{error} The search begins from samples alone.")
         guide = None
     steps = inversion.invert(model, wanted, encoder=guide)
-    st.session_state.search = Search(target, steps, wanted=wanted)
+    st.session_state.search = Search(target, steps)
     st.session_state.touched = True
     panels.redraw("search")
 
