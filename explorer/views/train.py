@@ -182,6 +182,8 @@ def watched(browse_page):
         st.rerun()  # for the menus of the other parts, and for the pace of this one
     if not found:
         return
+    for each in found.values():
+        runs.tidy(each)
     chosen = session.view().run
     if chosen and chosen not in found:
         st.info(f"There is no run called {renderer.plain(chosen)} here; another one is shown.")
@@ -191,6 +193,7 @@ def watched(browse_page):
     if listed[MANY:]:
         with st.expander(f"{len(listed) - MANY} older runs", expanded=run in listed[MANY:]):
             rows(listed[MANY:], run)
+    st.space("xsmall")
     detail(run, browse_page)
     session.follow()
     session.show_messages()
@@ -382,7 +385,7 @@ def frame(path, at):
         return None
     if max(image.size) > SIDE:
         image = image.resize((SIDE, SIDE), Image.Resampling.BOX)
-    return renderer.data_url(media.encode(np.asarray(image), "WEBP", quality=85), "webp")
+    return renderer.data_url(media.encode(np.asarray(image), "JPEG", quality=88), "jpeg")
 
 
 def thin(items, most):
@@ -400,9 +403,7 @@ def curves(run):
             "d_real": ("training images", FIRST),
             "d_fake": ("samples", SECOND),
         },
-        f"{DISTANCE}, to the training images on the run’s own few samples": {
-            DISTANCE: ("samples", SECOND)
-        },
+        f"{DISTANCE} to the training images": {DISTANCE: ("samples", SECOND)},
     }
     drawn = False
     for title, series in charts.items():

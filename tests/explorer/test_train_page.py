@@ -1,0 +1,358 @@
+"""The page Train: runs as they stand on the disk, and real ones, started, stopped and resumed."""
+
+import io
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+import zipfile
+
+import pytest
+from PIL import Image
+
+from explorer import evidence, models, runs
+from gan_core import process
+from gan_core.errors import InputError
+from support import ROOT, pictures
+
+TINY = ["--ngf", "4", "--ndf", "4", "--nz", "6", "--batch", "20", "--precision", "fp32"]
+TINY += ["--layout", "channels_last", "--measure-kimg", "0"]
+PATIENCE = 300  # seconds; only ends a test that would wait for ever
+
+
+@pytest.fixture
+def place(tmp_path, monkeypatch):
+    """Folders of runs, models and data that the app works in; returns their parent."""
+    for name in ("runs", "models", "data"):
+        (tmp_path / name).mkdir()
+    monkeypatch.setenv(runs.VARIABLE, str(tmp_path / "runs"))
+    monkeypatch.setenv(models.VARIABLE, str(tmp_path / "models"))
+    monkeypatch.setenv(evidence.VARIABLE, str(tmp_path / "data"))
+    monkeypatch.setenv(runs.ALLOWED, "1")
+    return tmp_path
+
+
+@pytest.fixture
+def packed(place, make_set):
+    return make_set("data/noise", n=40, held_out=4)
+
+
+def make_run(place, name, lines=(), **about):
+    """A run as gan_core leaves it behind."""
+    run = place / "runs" / name
+    run.mkdir()
+    (run / "log.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines), "utf-8")
+    if about:
+        record = {"pid": 1, "began": 1.0, "processes": 1, **about}
+        (run / process.RECORD).write_text(json.dumps(record), "utf-8")
+    return run
+
+
+def line(kimg, **more):
+    values = {"d_loss": 1.2, "g_loss": 0.8, "d_real": 0.6, "d_fake": 0.4, "hours": 0.1}
+    return {"kimg": kimg, **values, "images_per_second": 50.0, **more}
+
+
+def wait(name, condition):
+    """The Run of a name, once a condition holds for it."""
+    end = time.monotonic() + PATIENCE
+    while time.monotonic() < end:
+        run = runs.look(runs.folder() / name)
+        if condition(run):
+            return run
+        time.sleep(0.2)
+    raise AssertionError((run.state, run.doing, run.reason, runs.words(run.directory)))
+
+
+def start(name, data, *more):
+    runs.start(name, [*runs.arguments(name, data=data), *TINY, *map(str, more)])
+
+
+def told(app):
+    assert not app.exception
+    kinds = [*app.error, *app.warning, *app.info, *app.caption, *app.markdown]
+    return "\n".join(str(element.value) for element in kinds)
+
+
+# --- What stands on the disk. ---
+
+
+def test_without_runs_the_form_is_there(place, open_app):
+    app = open_app("train")
+    assert told(app).count("It goes on when this page is closed") == 1
+    assert app.text_input(key="new-name").value == ""
+    assert [button.disabled for button in app.button if button.label == "Start"] == [True]
+
+
+def test_runs_are_listed_with_their_states(place, open_app):
+    make_run(place, "done", [line(9.5)], ended="finished", kimg=10.0)
+    make_run(place, "halted", [line(4.0)], ended="stopped", kimg=10.0)
+    make_run(place, "broken", [line(2.0)], ended="failed", reason="The disk is full.", kimg=10.0)
+    make_run(place, "killed", [line(3.0)], doing="training", kimg=10.0)
+    (place / "runs" / "no run").mkdir()
+    found = runs.entries()
+    states = {name: run.state for name, run in found.items()}
+    expected = {"done": "finished", "halted": "stopped", "broken": "failed", "killed": "failed"}
+    assert states == expected
+    assert found["broken"].reason == "The disk is full."
+    assert "without a word" in found["killed"].reason
+    app = open_app("train", run="broken")
+    assert [error.value for error in app.error] == ["The disk is full."]
+    buttons = {button.label for button in app.button}
+    assert set(expected) <= buttons
+    assert "2 of 10 kimg" in told(app)
+    # One that is not there any more is said, and another one is shown.
+    assert "There is no run called gone" in told(open_app("train", run="gone"))
+
+
+def test_speed_time_left_and_curves_come_from_the_log(place, open_app):
+    lines = [line(k, **({"FD-EffNetLite0": 90.0 - k} if k % 2 == 0 else {})) for k in range(1, 9)]
+    make_run(place, "x", lines, ended="stopped", kimg=20.0)
+    run = runs.look(place / "runs" / "x")
+    assert run.rate == pytest.approx(50)
+    assert run.left == pytest.approx(12_000 / 50)
+    app = open_app("train", run="x")
+    assert "50 images/s" in told(app)
+    assert "82.0 at best, at 8 kimg" in told(app)
+    figures = [json.loads(chart.proto.spec) for chart in app.get("plotly_chart")]
+    names = [[trace["name"] for trace in figure["data"]] for figure in figures]
+    assert names[:2] == [["discriminator", "generator"], ["training images", "samples"]]
+    assert len(figures) == 3
+    assert figures[0]["data"][0]["x"] == list(range(1, 9))
+
+
+DAMAGED = {
+    "binary": os.urandom(3000),
+    "words": b'{"kimg": "many", "d_loss": 1}\nno json\n[1, 2]\n{"kimg": 2.0, "d_loss": "x"}\n',
+    "not finite": b'{"kimg": Infinity, "d_loss": NaN}\n{"kimg": 3.0, "d_loss": -Infinity}\n',
+    "cut": json.dumps(line(2.0)).encode() + b'\n{"kimg": 4.0, "d_l',
+    "deep": b"[" * 5000,
+}
+
+
+@pytest.mark.parametrize("content", DAMAGED.values(), ids=DAMAGED)
+def test_damaged_files_are_as_good_as_missing(place, open_app, content):
+    run = make_run(place, "x", [line(1.0)], ended="stopped", kimg=10.0)
+    for name in ("log.jsonl", process.RECORD, runs.STARTED, runs.OUTPUT, "state.safetensors"):
+        (run / name).write_bytes(content)
+    (run / "samples").mkdir()
+    (run / "samples" / "000001.png").write_bytes(content)
+    found = runs.entries()["x"]
+    assert found.state in ("stopped", "failed")
+    assert not found.running
+    assert all(value == value for each in found.lines for value in each.values())
+    assert told(open_app("train", run="x"))
+
+
+def test_sample_grids_are_a_film_in_their_order(place, monkeypatch, open_app):
+    run = make_run(place, "x", [line(1.0)], ended="stopped", kimg=10.0)
+    (run / "samples").mkdir()
+    for kimg in (25, 100, 50):
+        image = Image.new("RGB", (64, 64), (kimg, 0, 0))
+        image.save(run / "samples" / f"{kimg:06d}.png")
+    (run / "samples" / "notes.png").write_text("nothing")
+    shown = {}
+    monkeypatch.setattr(
+        "explorer.views.train.film", lambda key, frames, **more: shown.update(frames=frames, **more)
+    )
+    open_app("train", run="x")
+    assert [frame["words"] for frame in shown["frames"]] == ["25 kimg", "50 kimg", "100 kimg"]
+    assert all(frame["src"].startswith("data:image/jpeg") for frame in shown["frames"])
+    assert shown["name"] == "x"
+
+
+# --- Starting. ---
+
+
+def test_names_that_cannot_be_are_refused(place, make_checkpoint):
+    for name in ("", "a/b", "../up", ".hidden", "-option", "ä", "a" * 65, "a b", "a\n"):
+        with pytest.raises(InputError, match="A name has"):
+            runs.check_name(name)
+    make_checkpoint("models/taken")
+    with pytest.raises(InputError, match="a model called taken"):
+        runs.check_name("taken")
+    run = make_run(place, "begun", [line(1.0)])
+    (run / "state.safetensors").write_bytes(b"")
+    with pytest.raises(InputError, match="a run called begun already"):
+        runs.check_name("begun")
+    runs.check_name("free")
+
+
+def test_elsewhere_than_on_this_computer_runs_are_only_watched(
+    place, packed, open_app, monkeypatch
+):
+    make_run(place, "x", [line(1.0)], ended="stopped", kimg=10.0, command="", cwd="/")
+    monkeypatch.setenv(runs.ALLOWED, "0")
+    app = open_app("train", run="x")
+    (sentence,) = [each.value for each in app.info]
+    assert "--training" in sentence
+    assert {button.label for button in app.button if button.label != "x"} & {
+        "Start",
+        "Resume",
+    } == set()
+    assert [toggle.label for toggle in app.toggle if toggle.label == "New run"] == []
+    for refused in (
+        lambda: runs.start("y", runs.arguments("y", data=packed)),
+        lambda: runs.stop(runs.look(place / "runs" / "x")),
+    ):
+        with pytest.raises(InputError, match="only watched"):
+            refused()
+    assert not (place / "runs" / "y").exists()
+
+
+@pytest.mark.parametrize(
+    ("address", "allowed"),
+    [("127.0.0.1", True), ("localhost", True), ("::1", True), ("0.0.0.0", False), (None, False)],
+)
+def test_only_a_loopback_address_allows_it(address, allowed, monkeypatch):
+    monkeypatch.delenv(runs.ALLOWED, raising=False)
+    monkeypatch.setattr(runs.st, "get_option", {"server.address": address}.get)
+    assert runs.allowed() == allowed
+
+
+def test_only_pictures_in_the_folders_given_are_offered(place, tmp_path):
+    outside = tmp_path / "outside"
+    for folder in (outside, place / "data" / "mine", place / "data" / "empty"):
+        folder.mkdir()
+    for folder in (outside, place / "data" / "mine"):
+        Image.new("RGB", (8, 8)).save(folder / "a.png")
+    (place / "data" / "link").symlink_to(outside)
+    with zipfile.ZipFile(place / "data" / "some.zip", "w") as archive:
+        archive.write(outside / "a.png", "a.png")
+    assert set(runs.image_folders()) == {"data/mine", "data/some.zip"}
+    assert not runs.confined(place / "data" / ".." / "outside")
+    assert runs.confined(place / "data" / "mine")
+
+
+def zipped(n):
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w") as archive:
+        for i, image in enumerate(pictures(n, 32)):
+            single = io.BytesIO()
+            Image.fromarray(image).save(single, "PNG")
+            archive.writestr(f"{i}.png", single.getvalue())
+    buffer.seek(0)
+    return buffer
+
+
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [(b"no zip", "This file is neither"), (zipped(0).getvalue(), "no picture in this zip")],
+)
+def test_an_upload_that_cannot_be_used_leaves_nothing(place, content, words):
+    with pytest.raises(InputError, match=words):
+        runs.keep_upload("x", io.BytesIO(content))
+    assert list((place / "runs").iterdir()) == []
+
+
+def test_a_folder_that_cannot_be_written_is_one_sentence(place, packed, monkeypatch):
+    (place / "file").write_text("")
+    monkeypatch.setenv(runs.VARIABLE, str(place / "file"))
+    assert runs.entries() == {}
+    with pytest.raises(InputError, match="cannot be written"):
+        runs.keep_upload("x", zipped(2))
+    with pytest.raises(InputError, match="cannot be written"):
+        runs.start("x", runs.arguments("x", data=packed))
+
+
+# --- Real runs. ---
+
+
+def test_from_the_form_to_a_model_in_the_menu(place, packed, open_app, monkeypatch):
+    """Start, see it in the list, and find its model, in one session of the app."""
+    usual = runs.arguments
+    monkeypatch.setattr(runs, "arguments", lambda *a, **k: [*usual(*a, **k), *TINY])
+    app = open_app("train")
+    app = app.segmented_control(key="new-way").set_value("packed").run()
+    app.text_input(key="new-name").set_value("mine")
+    app = app.number_input(key="new-kimg").set_value(0.1).run()
+    (shown,) = [code.value for code in app.code]
+    assert shown.startswith("python -m gan_core train ")
+    assert "--name mine --recipe folder --kimg 0.1" in shown
+    (button,) = [button for button in app.button if button.label == "Start"]
+    app = button.click().run()
+    assert not [*app.error, *app.warning]
+    assert "mine" in {button.label for button in app.button}
+    assert runs.entries()["mine"].running
+    done = wait("mine", lambda run: not run.running)
+    assert (done.state, done.reason) == ("finished", "")
+    assert (done.shown, done.total) == (0.1, 0.1)
+    app = app.run()
+    assert "finished" in told(app)
+    assert runs.model_of(done) == "mine"
+    menu = open_app("browse", model="mine").selectbox(key="set-model")
+    assert (menu.options, menu.value) == (["mine"], "mine")
+
+
+def test_stopped_killed_and_resumed(place, packed):
+    start("x", packed, "--kimg", 400, "--snapshot-kimg", 0.1, "--log-kimg", 0.1)
+    run = wait("x", lambda run: run.shown >= 0.2)
+    assert (run.state, run.doing, run.total) == ("running", "training", 400)
+    with pytest.raises(InputError, match="is running already"):
+        start("x", packed)
+    runs.stop(run)
+    stopped = wait("x", lambda run: not run.running)
+    assert (stopped.state, stopped.shown >= run.shown) == ("stopped", True)
+    with pytest.raises(InputError, match="not running any more"):
+        runs.stop(stopped)
+    # It goes on from its snapshot, and a kill without notice is told.
+    runs.go_on(stopped)
+    run = wait("x", lambda run: run.doing == "training" and run.shown > stopped.shown)
+    os.kill(process.read(run.directory)["pid"], signal.SIGKILL)
+    killed = wait("x", lambda run: not run.running)
+    assert killed.state == "failed"
+    assert "without a word" in killed.reason
+    assert killed.arguments == run.arguments
+    # To another length, which it reaches.
+    runs.go_on(killed, kimg=killed.shown + 0.1)
+    assert wait("x", lambda run: not run.running).state == "finished"
+
+
+def test_a_run_outlives_the_program_that_started_it(place, packed):
+    code = f"""
+from explorer import runs
+runs.start("x", [*runs.arguments("x", data={str(packed)!r}), *{TINY!r}, "--kimg", "400"])
+"""
+    environment = os.environ | {"PYTHONPATH": str(ROOT)}
+    subprocess.run([sys.executable, "-c", code], env=environment, check=True, timeout=PATIENCE)
+    run = wait("x", lambda run: run.running and run.doing == "training")
+    assert os.getsid(process.read(run.directory)["pid"]) != os.getsid(0)
+    runs.stop(run)
+    assert wait("x", lambda run: not run.running).state == "stopped"
+
+
+def test_a_run_that_cannot_begin_says_why(place, packed):
+    start("x", packed, "--kimg", 0.001)
+    failed = wait("x", lambda run: not run.running)
+    assert failed.state == "failed"
+    assert failed.reason.startswith("kimg is 0.001")
+
+
+def test_an_uploaded_zip_becomes_a_run(place):
+    path = runs.keep_upload("mine", zipped(30))
+    assert path == place / "runs" / "mine" / runs.UPLOAD
+    runs.check_name("mine")
+    words = [*runs.arguments("mine", path, size=32, kimg=400.0), *TINY]
+    runs.start("mine", words)
+    run = wait("mine", lambda run: run.doing == "training")
+    runs.tidy(run)
+    assert not path.exists()  # its pictures are packed
+    runs.stop(run)
+    run = wait("mine", lambda run: not run.running)
+    runs.go_on(run)
+    run = wait("mine", lambda run: run.doing == "training")
+    runs.stop(run)
+    assert wait("mine", lambda run: not run.running).state == "stopped"
+
+
+def test_a_process_that_is_no_run_is_not_taken_for_one(place):
+    """A number in the files that belongs to this very process by now."""
+    run = make_run(place, "x", [line(1.0)], pid=os.getpid(), doing="training", kimg=10.0)
+    assert runs.look(run).state == "failed"
+    with pytest.raises(InputError, match="not running any more"):
+        runs.stop(runs.look(run))
+    started = {"arguments": ["train"], "pid": os.getpid(), "at": time.time() - 10 * runs.STARTING}
+    (run / runs.STARTED).write_text(json.dumps(started))
+    assert runs.look(run).state == "failed"
