@@ -35,7 +35,7 @@ ROOT = models.ROOT
 VARIABLE, ALLOWED = "GAN_EXPLORER_RUNS", "GAN_EXPLORER_TRAINING"
 STARTED, OUTPUT, UPLOAD = "started.json", "output.log", "upload.zip"
 NAME = r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}"
-STARTING = 120  # seconds that a process may take until it holds its run
+STARTING = 600  # seconds that a process may take until it holds its run, on a busy computer
 KIND = 5  # how much a run stands back behind the app, as in nice(1)
 TAIL = 2**16  # bytes of output that are looked at
 LATELY = 10  # lines of the log that the speed is told from
@@ -347,9 +347,10 @@ def target():
 
 def arguments(name, images="", data="", recipe="", kimg=None, size=None, device=""):
     """What a person would type after `python -m gan_core`, a list of words."""
-    words = ["train", *([plain(data)] if data else []), "--name", name]
+    words = ["train", *([plain(data)] if data else [])]
     given = {
         "--images": images and plain(images),
+        "--name": name,
         "--size": str(size) if images and size else "",
         "--recipe": recipe or ("" if images else own_images.RECIPE),
         "--kimg": f"{kimg:g}" if kimg else "",

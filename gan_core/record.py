@@ -35,7 +35,7 @@ def read_log(path):
     for text in path.read_text("utf-8", "replace").splitlines() if path.exists() else []:
         try:
             line = json.loads(text)
-        except ValueError:
+        except (ValueError, RecursionError):
             continue
         if isinstance(line, dict) and isinstance(line.get("kimg"), int | float):
             lines.append(line)

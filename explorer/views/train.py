@@ -23,6 +23,8 @@ COLOURS = {"running": "blue", "finished": "green", "stopped": "grey", "failed": 
 DOING = {"packing": "Packing the pictures", "measuring": "Measuring the finished model"}
 FIRST, SECOND = "#4a86e8", "#d1495b"
 WAYS = {"upload": "Upload a zip", "folder": "Pictures on this computer", "packed": "Packed set"}
+# What is drawn anew every moment should not fade each time.
+STEADY = "<style>.stMain [data-stale=true] { opacity: 1 !important; }</style>"
 KEPT = "It goes on when this page is closed, and when the app ends."
 
 
@@ -30,6 +32,7 @@ def page(browse_page=None):
     """The page, top to bottom."""
     found = runs.entries()
     may = runs.allowed()
+    st.html(STEADY)
     with st.container(horizontal=True, vertical_alignment="center"):
         st.header("Train", anchor=False, width="content")
         if may and found:
