@@ -143,7 +143,7 @@ def files(items):
                 st.caption(
                     "Pictures made on a path do not fit into the link: save the tray to keep them."
                 )
-        upload = st.file_uploader("Load a tray", type="json", key="tray-upload")
+        upload = st.file_uploader("Load a tray", type="json", key="tray-upload", max_upload_size=5)
         if upload is not None:
             offer(upload.getvalue())
 

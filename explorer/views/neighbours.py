@@ -169,6 +169,7 @@ def ask_upload(name, model, data):
         space_and_view()
     new = st.file_uploader(
         "A picture of yours, PNG, JPEG or WebP up to 5 MB; it is kept in memory alone",
+        max_upload_size=evidence.MAX_BYTES // 2**20,
         key="picture-upload",
     )
     if new is not None:
