@@ -42,6 +42,11 @@ def panel(model, classifier, known, reach):
         one_attribute(model, classifier, known, reach)
     else:
         several(model, known, members[look], look, reach)
+        if any(d.about.get("moves") for d in members[look]):
+            st.caption(
+                "Named is the attribute that each moves most, and how much a step of 1 changes its"
+                " probability on the mean of some samples."
+            )
     st.caption(
         f"Rows: seeds {', '.join(map(str, SEEDS))}. Columns: from −{reach:g} to +{reach:g} along"
         " the direction, which has the length 1."
@@ -114,10 +119,11 @@ def one_of_several(known, direction, image, on):
         effect = "" if moves is None else f" · {most(direction.about['effects'], moves)}"
         st.markdown(f"**{name[:1].upper()}{name[1:]}**{effect}", width="stretch")
         st.button(
-            "Take away" if on else "Add slider",
+            "Slider",
             key=f"slider-{direction.name}",
             icon=":material/remove:" if on else ":material/add:",
             type="tertiary",
+            help="Take its slider away." if on else "Give it a slider.",
             on_click=along.switch,
             args=(direction.name, known),
         )
@@ -126,8 +132,7 @@ def one_of_several(known, direction, image, on):
 
 def most(effects, attribute):
     """The attribute a direction moves most, in words."""
-    share = percent(effects[attribute])
-    return f"moves {renderer.plain(along.words(attribute))} most, {share} a step"
+    return f"{renderer.plain(along.words(attribute))} {percent(effects[attribute])}"
 
 
 def told(effects, attribute):
