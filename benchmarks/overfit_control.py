@@ -1,84 +1,118 @@
-"""A guilty control: a generator trained to repeat its 200 training images.
+"""A guilty control: a generator made to repeat its 200 training images.
 
-    python benchmarks/overfit_control.py [--images 200 --size 32 --kimg 300] [--json]
+    python benchmarks/overfit_control.py [--images 200 --size 32 --epochs 150] [--json]
 
 What a report on memorisation says of an ordinary model means little until one has seen what it
-says of a model that did learn its images by heart. This takes the first avatars of the embedded
-training set, at half their size, which is quicker, and trains a narrow DCGAN on them
-with nothing that keeps a GAN from memorising: no augmentation, few coordinates of z, the last
-snapshot rather than the best. R1 is there because with it a GAN converges to the very images it is
-shown (Mescheder et al. 2018). It writes a checkpoint with its training images and held-out avatars
-inside. Given again after an interruption, it goes on. The verb then tells how far it got:
+says of a model that does repeat its images. A GAN gets there late or never, so this is none: the
+network is a DCGAN generator, but there is no discriminator and no game. It is told which images to
+repeat.
+
+The latent space is cut into cells, a grid of LEVELS equally likely steps along each of NZ
+coordinates. Each cell has its image, like images in neighbouring cells: they are sorted along their
+principal components. The first layer is set by hand: each of its units looks at one edge of one
+coordinate, by two steep ramps whose difference jumps from 0 to 1. So all latents of a cell give the
+same picture, but for the one in a hundred that lies on a ramp. The other layers learn the picture
+of each cell by least squares on pixels. Walking through this latent space, one image jumps to the
+next: the sharp transitions in which Radford et al. (2016, section 6.1) saw a sign of memorisation.
+
+It writes a checkpoint without a discriminator, with its training images, and held-out avatars,
+inside, in a few minutes of one core. Given again after an interruption, it goes on. Then
 
     python -m gan_core memorisation checkpoints/controls/overfitted-200
 """
 
 import argparse
+import itertools
 import json
+import math
 import time
 from pathlib import Path
+from statistics import NormalDist
 
 import numpy as np
 import torch
+from torch import nn
+from torch.nn import functional
+from tqdm import trange
 
-from gan_core import card, publishing, trainer, training_set
+from gan_core import averaging, checkpoint, files, media, networks, state, trainer, training_set
 
 HELD_OUT = 1000
-SETTINGS = {
-    "nz": 16,  # a small latent space is covered soon
-    "batch": 32,
-    "augment": "none",
-    "norm": "none",
-    "r1": 1.0,
-    "penalty_every": 4,
-    "lr_g": 5e-4,
-    "lr_d": 5e-4,
-    "ema_kimg": 5.0,
-    "measure_kimg": 0.0,  # the best by a distance would be an early one
-    "patience_kimg": 0.0,  # D wins for long while G learns by heart
-    "grid_kimg": 25.0,
-    "snapshot_kimg": 5.0,
-}
+NZ = 4
+STEEPNESS = 400.0  # a ramp rises from 0 to 1 over 1/400 of a standard deviation of z
+BATCH = 16
+RATE = 2e-3  # Adam's step size, which falls to 0 as a cosine
+WARMUP = 0.03  # share of the steps over which it rises first
+FROZEN = 0.3  # last share of the epochs, with batch-norm statistics of all cells
+KEPT = 10  # epochs between snapshots
+PAIRS = 32  # samples shown beside their nearest training image
+
+README = """# {name}
+
+![{pairs} samples, each beside its nearest training image](samples.png)
+
+Seeds 0 to {last}, unselected, each with its nearest training image to its right.
+
+A control for the report on memorisation: what a generator looks like that repeats its training
+images. It is no GAN: a DCGAN generator without a discriminator. Its first layer was set by hand to
+cut the latent space into {cells} cells; the others were fitted by least squares on pixels to give
+one of {count} training images in each. Draw nothing else from it.
+
+| | |
+|---|---|
+| Architecture | {architecture}, {size} × {size} × {channels}, nz {nz}, ngf {ngf} |
+| Training set | the first {count} training images of {source} |
+| Held out, never trained on | {held_out:,} images |
+| Epochs | {epochs} |
+| Error of a cell's picture | {rms:.1f} grey levels, root mean square |
+| Time | {minutes:.1f} minutes of one core on {hardware} (PyTorch {torch}) |
+| Licence | {licence} |
+
+Made with
+
+```
+{command}
+```
+"""
 
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--images", type=int, default=200, help="training images")
     parser.add_argument("--size", type=int, default=32, help="side in pixels, 64 or a part of it")
-    parser.add_argument("--kimg", type=float, default=300, help="thousands of images shown to D")
-    parser.add_argument("--ngf", type=int, default=32)
-    parser.add_argument("--ndf", type=int, default=32)
+    parser.add_argument("--ngf", type=int, default=64, help="channels of G before its last layer")
+    parser.add_argument("--epochs", type=int, default=150, help="times each cell is shown")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--source", default="checkpoints/avatars/training_set")
     parser.add_argument("--run", default="", help="default: runs/overfitted-IMAGES")
     parser.add_argument("--out", default="", help="default: checkpoints/controls/overfitted-IMAGES")
     parser.add_argument("--json", action="store_true", help="end with one JSON object")
     options = parser.parse_args()
-    name = f"overfitted-{options.images}"
-    run = Path(options.run or f"runs/{name}")
-    out = Path(options.out or f"checkpoints/controls/{name}")
-    data = run / "training_set"
-    if not data.exists():
-        take(options.source, options.images, options.size, data)
-    began = time.perf_counter()
-    settings = SETTINGS | {key: getattr(options, key) for key in ("kimg", "ngf", "ndf", "seed")}
-    shown = trainer.train(data, run, **settings)
-    minutes = (time.perf_counter() - began) / 60
-    about = {
-        "licence": "As its training images.",
-        "use": "A control: what a memorising generator looks like. Draw nothing else from it.",
-        "command": f"python benchmarks/overfit_control.py --images {options.images} "
-        f"--size {options.size} --kimg {options.kimg:g} --ngf {options.ngf} "
-        f"--ndf {options.ndf} --seed {options.seed}",
-    }
-    publishing.publish(run, out, name=name, data=data, **about)
-    if not (out / "training_set").exists():
-        training_set.embed(data, out / "training_set")
-    card.write(out)
+    out = Path(options.out or f"checkpoints/controls/overfitted-{options.images}")
+    run = Path(options.run or f"runs/overfitted-{options.images}")
+    run.mkdir(parents=True, exist_ok=True)
+    # The last bits hang on the number of threads; one is enough for so small a network.
+    torch.set_num_threads(1)
+    with files.new_directory(out) as directory:
+        packed = directory / "packed"
+        take(options.source, options.images, options.size, packed)
+        training_set.embed(packed, directory / "training_set")
+        data = training_set.load(packed)
+        generator, architecture, result = overfit(data.images, options, run)
+        checkpoint.save(
+            directory, generator, None, describe(out.name, architecture, data.card, options, result)
+        )
+        write_readme(directory, data)
+        for file in packed.iterdir():
+            file.unlink()
+        packed.rmdir()
     size = sum(file.stat().st_size for file in out.rglob("*") if file.is_file())
-    print(f"{out}: {shown / 1000:g} kimg, {size / 1e6:.1f} MB")
+    result |= {"out": str(out), "bytes": size}
+    print(
+        f"{out}: {result['rms']:.2f} grey levels off, {60 * result['hours']:.1f} minutes, "
+        f"{size / 1e6:.1f} MB"
+    )
     if options.json:
-        result = {"out": str(out), "kimg": shown / 1000, "minutes": minutes, "bytes": size}
         result |= {"hardware": trainer.hardware("cpu"), "torch": torch.__version__}
         print(json.dumps(result))
 
@@ -102,6 +136,176 @@ def take(source, count, size, out):
             writer.add(reduced(image), file)
         for image, file in zip(whole.held_out[:HELD_OUT], whole.held_out_files, strict=False):
             writer.add(reduced(image), file, held_out=True)
+
+
+def overfit(images, options, run):
+    """A DCGAN generator that gives one of the images in each cell of its latent space.
+
+    images: uint8 (N, H, W, C). run: directory for snapshots. Returns the generator in eval mode,
+    its architecture, and {cells: how many, rms: the root mean square error of their pictures in
+    grey levels, hours: of processor time}.
+    """
+    torch.manual_seed(options.seed)
+    count, size, _, channels = images.shape
+    levels = next(n for n in range(2, count + 2) if n**NZ >= count)
+    architecture = {"name": "dcgan", "size": size, "channels": channels, "nz": NZ}
+    architecture |= {"ngf": options.ngf, "ndf": 1}
+    generator, _ = networks.build(architecture)
+    cut_into_cells(generator, levels)
+
+    centres = torch.tensor([quantile((i + 0.5) / levels) for i in range(levels)])
+    cells = torch.cartesian_prod(*[centres] * NZ)
+    which = torch.tensor(sort_into_cells(images, levels))
+    wanted = checkpoint.to_float(torch.tensor(np.asarray(images)))[which]
+    with torch.no_grad():
+        ramps = generator.layers[:3].eval()(cells[:, :, None, None])
+    jumps = ramps[:, ::2] - ramps[:, 1::2]
+    settings = {key: getattr(options, key) for key in ("images", "size", "ngf", "epochs", "seed")}
+    rest, seconds = fit(generator, jumps, wanted, settings, run / "state.safetensors")
+    with torch.no_grad():  # the second layer takes the difference of each two ramps itself
+        generator.layers[3].weight[:, :] = rest[0].weight.repeat_interleave(2, 0)
+        generator.layers[3].weight[1::2] *= -1
+        generator.eval()
+        error = generator(cells) - wanted
+    rms = 127.5 * error.square().mean().sqrt().item()
+    result = {"cells": len(cells), "rms": rms, "hours": seconds / 3600}
+    return generator, architecture, result
+
+
+def quantile(share):
+    """Below which value this share of a normal distribution lies."""
+    return NormalDist().inv_cdf(share)
+
+
+@torch.no_grad()
+def cut_into_cells(generator, levels):
+    """Set the first layer: each two channels are a jump from 0 to 1 at an edge of a coordinate.
+
+    Which coordinate it is, and whether the jump goes up or down, is random at each position of the
+    first map, so that the positions differ.
+    """
+    conv, norm = generator.layers[:2]
+    nz, width, *map_size = conv.weight.shape
+    coordinate = torch.randint(nz, (width // 2, *map_size))
+    sign = 2.0 * torch.randint(2, coordinate.shape) - 1
+    weight = sign * functional.one_hot(coordinate, nz).movedim(-1, 0)
+    conv.weight.copy_(weight.repeat_interleave(2, 1))
+    edges = torch.tensor([quantile(i / levels) for i in range(1, levels)])
+    edge = edges[torch.randint(len(edges), (width // 2,))]
+    norm.weight.fill_(STEEPNESS)  # its statistics stay at mean 0 and variance 1
+    norm.bias[::2], norm.bias[1::2] = 0.5 - STEEPNESS * edge, -0.5 - STEEPNESS * edge
+
+
+def sort_into_cells(images, levels):
+    """The number of the image of each cell, list of levels^NZ, the last coordinate running fastest.
+
+    All images are sorted along their first principal component and cut into `levels` parts, each
+    part along the second, and so on. Where there are fewer images than parts, some have two.
+    """
+    flat = np.asarray(images, np.float64).reshape(len(images), -1)
+    scores = np.linalg.svd(flat - flat.mean(0), full_matrices=False)[0]
+
+    def sort(ids, depth):
+        if depth == NZ:
+            return [int(ids[0])]
+        ids = ids[scores[ids, depth].argsort()]
+        starts = [i * len(ids) // levels for i in range(levels + 1)]
+        parts = [ids[a : max(b, a + 1)] for a, b in itertools.pairwise(starts)]
+        return [cell for part in parts for cell in sort(part, depth + 1)]
+
+    return sort(np.arange(len(images)), 0)
+
+
+def fit(generator, jumps, wanted, settings, path):
+    """Train the layers after the first to give the pictures wanted, or go on from a snapshot.
+
+    jumps: float (cells, width / 2, H, W), 0 or 1. path: of the snapshot. Returns the layers, whose
+    first convolution is of half as many channels as the generator's own, with batch-norm statistics
+    of all cells, and the seconds of processor time.
+    """
+    first = generator.layers[3]
+    half = nn.ConvTranspose2d(jumps.shape[1], first.out_channels, 4, 2, 1, bias=False)
+    nn.init.normal_(half.weight, 0.0, 0.02)
+    rest = nn.Sequential(half, *generator.layers[4:]).to(memory_format=torch.channels_last).train()
+    adam = torch.optim.Adam(rest.parameters(), lr=RATE, betas=(0.9, 0.99), fused=True)
+    order = torch.Generator().manual_seed(settings["seed"])
+    parts, begun, spent = {"rest": rest, "adam": adam}, 0, 0.0
+    if path.exists():
+        begun, record = state.restore(path, parts, order, settings, {})
+        spent = record["seconds"]
+    epochs, batches = settings["epochs"], math.ceil(len(jumps) / BATCH)
+    frozen, steps, since = round((1 - FROZEN) * epochs), epochs * batches, time.process_time()
+    bar = trange(begun, epochs, desc="Overfitting", initial=begun, total=epochs)
+    for epoch in bar:
+        if epoch == frozen:
+            averaging.reestimate_batch_norm(rest, [jumps])
+        rest.train(epoch < frozen)
+        losses = []
+        for i, part in enumerate(torch.randperm(len(jumps), generator=order).split(BATCH)):
+            done = (epoch * batches + i + 1) / steps
+            rate = RATE * min(1, done / WARMUP) * (1 + math.cos(math.pi * done)) / 2
+            adam.param_groups[0]["lr"] = rate
+            loss = functional.mse_loss(rest(jumps[part]), wanted[part])
+            adam.zero_grad()
+            loss.backward()
+            adam.step()
+            losses.append(loss.item())
+        bar.set_postfix_str(f"{127.5 * np.sqrt(np.mean(losses)):.1f} grey levels off")
+        if (epoch + 1) % KEPT == 0 or epoch + 1 == epochs:
+            record = {"seconds": spent + time.process_time() - since}
+            state.save(path, parts, order, settings, epoch + 1, record)
+    return rest, state.read(path)[1]["record"]["seconds"]
+
+
+def describe(name, architecture, data_card, options, result):
+    """What model.json tells, less format and files."""
+    return {
+        "name": name,
+        "architecture": architecture,
+        "prior": {"kind": "normal", "size": architecture["nz"]},
+        "objective": "least squares on pixels, each cell of z told its training image; no GAN",
+        "training": {
+            "command": f"python benchmarks/overfit_control.py --images {options.images} --size "
+            f"{options.size} --ngf {options.ngf} --epochs {options.epochs} --seed {options.seed}",
+            "epochs": options.epochs,
+            "batch": BATCH,
+            "lr_g": RATE,
+            "seed": options.seed,
+            **result,
+            "hardware": trainer.hardware("cpu"),
+            "torch": torch.__version__,
+        },
+        "metrics": {},
+        "licence": f"As its training images: {data_card.get('licence') or 'not told'}",
+        "use": "A control: what a memorising generator looks like. Draw nothing else from it.",
+        "training_set": {key: value for key, value in data_card.items() if key != "format"},
+    }
+
+
+def write_readme(directory, data):
+    """Draw samples beside their nearest training images, and write the card."""
+    model = checkpoint.load(directory)
+    samples = model.generate(model.prior.sample(PAIRS, seed=0))
+    gaps = samples[:, None].astype(np.int32) - data.images
+    nearest = (gaps**2).sum((2, 3, 4)).argmin(1)
+    pairs = np.stack([samples, data.images[nearest]], 1).reshape(-1, *samples.shape[1:])
+    media.save(directory / "samples.png", media.encode(media.sheet(pairs, 8)))
+    training, sizes = model.card["training"], model.card["architecture"]
+    text = README.format(
+        name=model.name,
+        pairs=PAIRS,
+        last=PAIRS - 1,
+        cells=training["cells"],
+        count=len(data.images),
+        held_out=len(data.held_out),
+        architecture=sizes["name"].upper(),
+        source=data.card["source"],
+        minutes=60 * training["hours"],
+        licence=model.card["licence"],
+        **{key: sizes[key] for key in ("size", "channels", "nz", "ngf")},
+        **{key: training[key] for key in ("epochs", "rms", "hardware", "torch", "command")},
+    )
+    media.save(directory / "README.md", text.encode())
 
 
 if __name__ == "__main__":
