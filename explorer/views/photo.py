@@ -266,7 +266,7 @@ def search(name, model):
     """The buttons, the picture that the generator comes to, and what its error means."""
     photo = st.session_state.photo
     wanted = cut(photo, model)
-    target = f"{model.hash} {hashlib.sha256(wanted.tobytes()).hexdigest()}"
+    target = target_of(model, wanted)
     found = st.session_state.get("search")
     if found is not None and found.target != target:
         found.running = False
@@ -278,7 +278,7 @@ def search(name, model):
             icon=":material/play_arrow:",
             disabled=running,
             on_click=start,
-            args=(model, wanted, target),
+            args=(model,),
         )
         st.button("Stop", icon=":material/stop:", disabled=not running, on_click=stop)
         st.button(
@@ -300,15 +300,21 @@ def search(name, model):
     meaning(model, found)
 
 
-def start(model, wanted, target):
-    """Begin a search; the steps are done by `follow`."""
+def target_of(model, wanted):
+    """What tells one search from another: the weights, and the picture that is sought."""
+    return f"{model.hash} {hashlib.sha256(wanted.tobytes()).hexdigest()}"
+
+
+def start(model):
+    """Begin a search for what the frame holds by now; the steps are done by `follow`."""
+    wanted = cut(st.session_state.photo, model)
     try:
         guide = encoder.load(model)
     except InputError as error:
         session.say(f"{error} The search begins from samples alone.")
         guide = None
     steps = inversion.invert(model, wanted, encoder=guide)
-    st.session_state.search = Search(target, steps)
+    st.session_state.search = Search(target_of(model, wanted), steps)
     st.session_state.touched = True
     panels.redraw("search")
 

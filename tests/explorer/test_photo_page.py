@@ -1,0 +1,182 @@
+"""The page Your photo: framed, inverted, kept on the tray; without a browser, then in one."""
+
+import io
+import json
+import re
+
+import numpy as np
+import pytest
+import streamlit as st
+from PIL import Image
+from streamlit.testing.v1.element_tree import FileUploader
+
+import explorer.live.framer
+import gan_core
+from browsing import on_tray
+from explorer.views import photo
+from gan_core import framing, inversion
+
+SMALL = {"steps": 12, "starts": 3}
+
+
+def encoded(seed=0, size=(120, 160)):
+    stream = np.random.RandomState(seed)
+    coarse = Image.fromarray(stream.randint(0, 256, (6, 5, 3)).astype(np.uint8))
+    out = io.BytesIO()
+    coarse.resize(size, Image.Resampling.BICUBIC).save(out, "JPEG")
+    return out.getvalue()
+
+
+def sentences(app):
+    assert not app.exception
+    return [element.value for element in [*app.error, *app.warning, *app.info]]
+
+
+def button(app, label):
+    (found,) = (b for b in app.button if b.label == label)
+    return found
+
+
+@pytest.fixture
+def open_photo(two_models, open_app, monkeypatch):
+    """Open the page with a photo in it; the framer is a field that takes what a hand would do."""
+
+    def field(key, data, on_frame_change):
+        st.session_state[f"{key}-data"] = data
+
+        def send():
+            st.session_state[key] = {"frame": json.loads(st.session_state[f"{key}-field"])}
+            on_frame_change()
+
+        st.text_input("frame", key=f"{key}-field", on_change=send)
+
+    monkeypatch.setattr(explorer.live.framer, "_component", field)
+    monkeypatch.setattr(framing, "detector", lambda: False)
+    monkeypatch.setattr(inversion, "POOL", 64)
+    search = inversion.invert
+    monkeypatch.setattr(inversion, "invert", lambda *a, **k: search(*a, **(k | SMALL)))
+    return lambda content: give(open_app("photo", model="alpha"), content)
+
+
+def give(app, content):
+    (uploader,) = (u for u in app.get("file_uploader") if "photo" in u.label)
+    assert isinstance(uploader, FileUploader)
+    return uploader.set_value(("me.jpg", content, "image/jpeg")).run()
+
+
+def until_done(app):
+    app = button(app, "Start").click().run()
+    for _ in range(50):
+        if not app.session_state.search.running:
+            return app.run()
+        app = app.run()
+    raise AssertionError("the search does not end")
+
+
+def test_a_first_visit_says_where_the_photo_stays(two_models, open_app):
+    app = open_app("photo", model="alpha")
+    assert sentences(app) == []
+    assert any("written to no disk" in caption.value for caption in app.caption)
+
+
+def test_a_photo_is_inverted_and_its_latent_goes_to_the_tray(open_photo, two_models):
+    app = until_done(open_photo(encoded()))
+    assert sentences(app) == []
+    now = app.session_state.search.now
+    assert now.step == SMALL["steps"]
+    assert any(f"**{now.error:.0f} levels**" in text.value for text in app.markdown)
+    app = button(app, "Add to tray").click().run()
+    (item,) = app.session_state.tray.items
+    assert (item.name, item.model, item.seed) == ("Photo", "alpha", None)
+    model = gan_core.load(two_models / "alpha")
+    drawn = model.generate(item.z[None])[0].astype(int)
+    assert np.abs(drawn - now.image).max() <= 1
+
+
+def test_stop_keeps_the_best_so_far(open_photo, monkeypatch):
+    monkeypatch.setattr(photo, "CHUNK", 0)
+    app = open_photo(encoded())
+    app = button(app, "Start").click().run()
+    assert app.session_state.search.running
+    step = app.session_state.search.now.step
+    app = button(app, "Stop").click().run()
+    assert not app.session_state.search.running
+    assert step <= app.session_state.search.now.step < SMALL["steps"]
+    app = button(app, "Add to tray").click().run()
+    assert len(app.session_state.tray.items) == 1
+    assert sentences(app) == []
+
+
+def test_the_frame_follows_the_hand_and_the_numbers(open_photo):
+    app = open_photo(encoded())
+    moved = {"x": 0.4, "y": 0.6, "side": 0.5, "turn": 10, "count": 1}
+    app = app.text_input(key="photo-framer-field").set_value(json.dumps(moved)).run()
+    assert app.session_state.photo.frame == framing.Frame(0.4, 0.6, 0.5, 10.0)
+    app = app.slider(key="photo-turn").set_value(-5.0).run()
+    assert app.session_state.photo.frame.turn == -5.0
+    eyes = {"left-across": 35, "left-down": 45, "right-across": 65, "right-down": 45}
+    for key, value in eyes.items():
+        app = app.number_input(key=f"photo-{key}").set_value(float(value)).run()
+    found = framing.eyes_of_frame((120, 160), app.session_state.photo.frame)
+    assert np.allclose(found, [(0.35, 0.45), (0.65, 0.45)], atol=2e-3)
+    nowhere = {"x": 9, "y": -9, "side": 1e9, "turn": 10, "count": 2}
+    app = app.text_input(key="photo-framer-field").set_value(json.dumps(nowhere)).run()
+    frame = app.session_state.photo.frame
+    assert (frame.x, frame.y, frame.side) == (1, 0, framing.MOST)
+    assert sentences(app) == []
+
+
+def test_another_frame_ends_the_search_and_keeps_what_it_found(open_photo):
+    app = until_done(open_photo(encoded()))
+    z = app.session_state.search.now.z
+    app = app.slider(key="photo-side").set_value(60.0).run()
+    assert np.array_equal(app.session_state.search.now.z, z)
+    assert any("has changed since" in caption.value for caption in app.caption)
+
+
+def test_what_is_no_photo_is_one_sentence_and_loses_nothing(open_photo):
+    app = open_photo(encoded())
+    before = app.session_state.photo
+    app = give(app, b"no picture at all")
+    assert sentences(app) == [
+        "This file is not a picture that can be read here; take a PNG, JPEG or WebP."
+    ]
+    assert app.session_state.photo is before
+
+
+def test_the_error_stands_beside_those_of_other_pictures(open_photo, two_models):
+    model = gan_core.load(two_models / "alpha")
+    inversion.keep(model.directory, inversion.measure(model, n=2, steps=3, starts=2))
+    app = until_done(open_photo(encoded()))
+    assert sentences(app) == []
+    assert any("own samples" in caption.value for caption in app.caption)
+    assert app.get("plotly_chart")
+
+
+def test_in_a_browser(visit, tmp_path):
+    (tmp_path / "me.jpg").write_bytes(encoded(size=(300, 400)))
+    page = visit("photo?model=other")
+    page.locator("input[type=file]").first.wait_for(state="attached")
+    page.locator("input[type=file]").last.set_input_files(tmp_path / "me.jpg")
+    framer = page.locator(".framer")
+    framer.locator(".photo img").wait_for()
+    before = framer.get_attribute("data-frame")
+    eye = framer.get_by_role("button", name="Left eye")
+    box = eye.bounding_box()
+    x, y = box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
+    page.mouse.move(x, y)
+    page.mouse.down()
+    page.mouse.move(x - 20, y + 10, steps=4)
+    page.mouse.up()
+    after = framer.get_attribute("data-frame")
+    assert after != before
+    after = eye.bounding_box()
+    assert after["x"] - box["x"] == pytest.approx(-20, abs=2)
+    assert after["y"] - box["y"] == pytest.approx(10, abs=2)
+    page.get_by_role("button", name="Start", exact=True).click()
+    page.get_by_text(re.compile(r"Step \d+ of")).wait_for()
+    page.get_by_role("button", name="Stop").click()
+    page.get_by_text(re.compile("· (stopped|done)")).wait_for()
+    page.get_by_role("button", name="Add to tray").click()
+    on_tray(page, 1)
+    assert "tray" not in page.url
