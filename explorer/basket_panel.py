@@ -96,22 +96,28 @@ def weighed(basket):
 
 
 def pictures(name, model, basket, title, parsed, z):
-    """The mean face, large, and the exemplars; a click takes one out, a drop puts one in."""
+    """The mean face, as it is and on the shell, and the exemplars.
+
+    A click takes an exemplar out, a drop puts one in.
+    """
     shown, mean = [], None
     if len(z):
         mean = arithmetic.concept(z)
-        shown.append({"id": "mean", "label": f"The mean of {title}", "caption": "mean"})
-        shown[0]["big"] = True
+        # The mean of many lies so near to zero that a generator may draw a blur of it.
+        on_shell = arithmetic.calculate([mean], [1], arithmetic.shell(model.prior))
+        for which, caption in {"mean": "mean", "mean-shell": "mean, on the shell"}.items():
+            words = f"Exemplars of {title}: {caption}"
+            shown.append({"id": which, "label": words, "caption": caption, "big": True})
     for seed, psi in parsed:
         which, caption = links.write_keys([(seed, psi)]), exemplars.caption(seed, psi)
         words = f"Take {'' if exemplars.is_kept(seed) else 'seed '}{caption} out of {title}"
         shown.append({"id": which, "label": words, "caption": caption, "drag": which})
-    rows = np.concatenate([mean[None], z]) if len(z) else None
+    rows = np.concatenate([[mean, on_shell], z]) if len(z) else None
     tiles(
         f"basket-{basket}",
         renderer.sheet(renderer.pictures(model, rows)) if len(z) else nothing(),
         shown,
-        lambda which: baskets.take_out(basket, which) if which != "mean" else None,
+        lambda which: baskets.take_out(basket, which),
         label=f"Exemplars of {title}",
         width=56,
         smooth=session.view().smooth,

@@ -116,7 +116,7 @@ def put(basket, exemplar):
 
 
 def take_out(basket, exemplar):
-    """Take an exemplar out of a basket."""
+    """Take an exemplar out of a basket; what is not one, such as the mean, is let be."""
     change(**{basket: ", ".join(one for one in held(basket) if one != exemplar)})
 
 

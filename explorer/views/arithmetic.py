@@ -203,7 +203,7 @@ def result(name, model, terms):
     with right:
         near = renderer.pictures(model, arithmetic.sheet(z[1]))
         st.image(renderer.sheet_png(near), width=288)
-        st.caption("The result on the shell, and around it uniform noise of ±0.25 (Radford 2016)")
+        st.caption("On the shell, and around it uniform noise of ±0.25 (Radford et al. 2016)")
         show_controls(controls)
     if seen:
         with left:
@@ -370,7 +370,7 @@ def save_direction(model, others, way):
         about |= {"baskets": baskets.contents()}
         classifier = labels.classifier_of(model)
         if classifier is not None:
-            about |= directions.describe(model, classifier, [vector])[0]
+            about |= directions.describe(model, classifier, [vector], 128)[0]
         directions.save(model, [*before, directions.Direction(title, vector, "own", about)])
     except InputError as error:
         session.warn(str(error))
@@ -382,9 +382,10 @@ def save_direction(model, others, way):
 
 def sheet(name, model, terms, view, z, images, near, controls, seen):
     """Everything in one picture for a slide, the bytes of a PNG."""
-    drawn = []
+    drawn, shell = [], arithmetic.shell(model.prior)
     for i, (letter, weight, latents) in enumerate(terms):
-        mean = renderer.pictures(model, arithmetic.concept(latents)[None])[0]
+        mean = arithmetic.calculate([arithmetic.concept(latents)], [1], shell)
+        mean = renderer.pictures(model, mean[None])[0]
         whole = weight if i == baskets.START else weight * view.strength
         pictures = renderer.pictures(model, latents)
         drawn.append(arithmetic_figure.Basket(letter, whole, mean, pictures))
@@ -401,8 +402,8 @@ def sheet(name, model, terms, view, z, images, near, controls, seen):
         controls=controls,
         seen=seen,
         notes=[
-            "Each letter is the mean latent of its exemplars (Radford et al. 2016). Neighbourhood:"
-            " the result on the shell, and uniform noise of ±0.25 on every coordinate.",
+            "Each letter is the mean latent of its exemplars (Radford et al. 2016), drawn on the"
+            " shell. Neighbourhood: the result on the shell, and uniform noise of ±0.25.",
             "Controls, on the shell: C alone; C moved as far in random directions; the first"
             " exemplars in place of the means. Classifier: on average over exemplars and controls.",
         ],
