@@ -28,6 +28,10 @@ CHANGED = View(
     start=7,
     coords="3:1.25,17:-0.8",
     frozen="3,17",
+    along="glasses (normal):2.5,factor 1:-1",
+    locked="beard,hat",
+    level=True,
+    look="factors",
     corners="3, 14, 15@0.7, 92",
     x=0.25,
     y=0.0,
@@ -42,6 +46,7 @@ CHANGED = View(
     of=9,
     image=12,
     space="discriminator",
+    run="photos",
 )
 
 
@@ -123,6 +128,11 @@ MALFORMED = {
         ",".join(f"{i}:1" for i in range(1025)),
     ],
     "frozen": ["", "x", "-1", "1,,2", "65536", ",".join(["1"] * 1025)],
+    "along": ["", "x", "x:", "x:y", "x:nan", "x:20.1", ":1", ",".join(["x:1"] * 25)],
+    "locked": ["a\nb", "m" * 201, ",".join(["x"] * 25)],
+    "level": ["", "yes"],
+    "look": ["", "else"],
+    "run": ["", "m" * 201, "a\nb"],
     "corners": ["", "1", "1,2,3", "1,2,3,4,5", "1,2,3,x"],
     "x": ["", "x", "-0.1", "1.1", "nan"],
     "y": ["", "x", "-0.1", "1.1", "nan"],
