@@ -410,13 +410,10 @@ def start(name, words, cwd=ROOT):
 def stop(run):
     """Ask a run's process to end with a snapshot. Raises InputError when there is none to ask."""
     check_allowed()
-    started = read_json(run.directory / STARTED)
-    if process.held(run.directory):
-        pid = process.read(run.directory).get("pid")
-    elif alive(started.get("pid"), number(started.get("at")) or 0.0):
-        pid = started["pid"]
-    else:
+    if not look(run.directory).running:
         raise InputError(f"{run.name} is not running any more.")
+    held = process.held(run.directory)  # else it is about to begin
+    pid = (process.read(run.directory) if held else read_json(run.directory / STARTED)).get("pid")
     try:
         os.kill(pid, signal.SIGTERM)
     except (OSError, TypeError, OverflowError):

@@ -19,7 +19,7 @@ from support import ROOT, pictures
 
 TINY = ["--ngf", "4", "--ndf", "4", "--nz", "6", "--batch", "20", "--precision", "fp32"]
 TINY += ["--layout", "channels_last", "--measure-kimg", "0"]
-PATIENCE = 300  # seconds; only ends a test that would wait for ever
+PATIENCE = 900  # seconds; only ends a test that would wait for ever
 
 
 @pytest.fixture
