@@ -51,7 +51,7 @@ def encode(
     model,  # checkpoint directory
     *,
     data="",  # directory of the packed training set, where the images do not travel with the model
-    steps=1500,  # of training, 64 samples each
+    steps=1000,  # of training, 64 samples each
     n=24,  # samples, training images and held-out ones that are inverted to be compared with
     seed=0,  # of the first weights and of the random starts
     eyes="",  # where the eyes are in its pictures, as parts of the side: 0.36,0.52,0.64,0.52
@@ -97,7 +97,7 @@ def resize(images):
     return nn.functional.adaptive_avg_pool2d(images, SIDE)
 
 
-def train(model, *, steps=1500, seed=0, batch=64, progress=False):
+def train(model, *, steps=1000, seed=0, batch=64, progress=False):
     """Train an Encoder on samples of a Model; each is seen once. progress: as for `steps.along`.
 
     The loss is the mean squared error of the latent. A little noise of a random strength keeps the
