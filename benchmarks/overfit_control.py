@@ -118,7 +118,10 @@ def main():
 
 
 def take(source, count, size, out):
-    """Pack the first `count` training images of a set, and up to HELD_OUT of its held-out ones."""
+    """Pack the first `count` training images of a set, and up to HELD_OUT of its held-out ones.
+
+    A held-out image that equals one of these training images by chance is left out.
+    """
     whole = training_set.load(source)
     _, side, _, channels = whole.images.shape
     if side % size:
@@ -132,10 +135,15 @@ def take(source, count, size, out):
         return np.rint(blocks.mean((1, 3))).astype(np.uint8)
 
     with training_set.writing(out, size, channels, about) as writer:
+        shown = set()
         for image, file in zip(whole.images[:count], whole.files, strict=False):
-            writer.add(reduced(image), file)
+            image = reduced(image)
+            shown.add(image.tobytes())
+            writer.add(image, file)
         for image, file in zip(whole.held_out[:HELD_OUT], whole.held_out_files, strict=False):
-            writer.add(reduced(image), file, held_out=True)
+            image = reduced(image)
+            if image.tobytes() not in shown:
+                writer.add(image, file, held_out=True)
 
 
 def overfit(images, options, run):

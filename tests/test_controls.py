@@ -1,0 +1,46 @@
+"""The control that ships: the report on a generator that repeats its images against real images."""
+
+import numpy as np
+import pytest
+
+import gan_core
+from gan_core import checkpoint, memorisation_report
+from support import ROOT
+
+CONTROL = ROOT / "checkpoints" / "controls" / "overfitted-200"
+
+
+@pytest.fixture(scope="module")
+def control():
+    return checkpoint.load(CONTROL)
+
+
+def test_the_report_tells_the_two_controls_apart(control):
+    data = control.training_set()
+    options = {"n": 300, "k": 3, "spaces": "pixels"}
+    guilty = memorisation_report.report(control, data, **options)["spaces"]["pixels"]
+    options["control"] = "held-out"
+    innocent = memorisation_report.report(control, data, **options)["spaces"]["pixels"]
+    # Each statistic by its interval, and the whole distributions.
+    assert guilty["auth_pct"]["samples"][2] < 10
+    assert innocent["auth_pct"]["samples"][1] > 30
+    assert guilty["intervals"]["c_t"][1] < -5
+    assert innocent["intervals"]["c_t"][0] < 0 < innocent["intervals"]["c_t"][1]
+    assert guilty["farther"] < 0.1
+    assert 0.4 < innocent["farther"] < 0.6
+    assert guilty["distances"]["samples"]["50%"] < guilty["distances"]["held-out"]["5%"]
+
+
+def test_the_control_is_no_collapsed_generator(control):
+    data = control.training_set()
+    samples = control.generate(control.prior.sample(400, seed=5))
+    _, nearest, *_ = gan_core.PixelIndex(np.asarray(data.images)).query(samples, 1)
+    assert len(data.images) == 200
+    assert len(np.unique(nearest)) > 100
+
+
+def test_no_image_of_the_control_is_held_out_too(control):
+    data = control.training_set()
+    training = {image.tobytes() for image in data.images}
+    assert len(data.held_out) > 900
+    assert sum(image.tobytes() in training for image in data.held_out) == 0
