@@ -31,7 +31,10 @@ def place(tmp_path, monkeypatch):
     monkeypatch.setenv(models.VARIABLE, str(tmp_path / "models"))
     monkeypatch.setenv(evidence.VARIABLE, str(tmp_path / "data"))
     monkeypatch.setenv(runs.ALLOWED, "1")
-    return tmp_path
+    yield tmp_path
+    for run in (tmp_path / "runs").iterdir():  # of a test that failed
+        if process.held(run):
+            os.kill(process.read(run)["pid"], signal.SIGKILL)
 
 
 @pytest.fixture
