@@ -6,6 +6,7 @@ import logging
 import streamlit as st
 
 from explorer import session
+from gan_core.checkpoint import Model
 from gan_core.errors import InputError
 
 
@@ -30,6 +31,8 @@ def panel(key):
     def decorate(draw):
         @functools.wraps(draw)
         def draw_safely(*args, **kwargs):
+            if outdated(args):
+                redraw()
             guarded(functools.partial(draw, *args, **kwargs))
             session.follow()
             session.show_messages()
@@ -37,6 +40,15 @@ def panel(key):
         return st.fragment(draw_safely, key=key)
 
     return decorate
+
+
+def outdated(args):
+    """Whether a panel was made with (name, Model, …) of another model than is chosen by now.
+
+    A choice made while a slider is held can reach the server as a run of the slider's panel alone.
+    """
+    named = len(args) > 1 and isinstance(args[1], Model)
+    return named and args[0] != session.view().model
 
 
 def redraw(*keys):

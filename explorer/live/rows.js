@@ -34,11 +34,20 @@ function makeRow(state, axis, i, hand) {
   }
   range.addEventListener("pointerenter", () => hand.near(i));
   range.addEventListener("focus", () => hand.near(i));
-  range.addEventListener("pointerdown", () => hand.grab(i));
+  let held = null;
+  range.addEventListener("pointerdown", () => {
+    held = state.values[i];
+    hand.grab(i);
+  });
   range.addEventListener("input", () => hand.move(i, rounded(axis, Number(range.value))));
-  for (const end of ["change", "pointerup", "pointercancel", "blur"]) {
+  for (const end of ["change", "pointerup", "blur"]) {
     range.addEventListener(end, () => hand.release());
   }
+  // A finger that came to scroll the page: what it moved by the way goes back.
+  range.addEventListener("pointercancel", () => {
+    if (held !== null) hand.move(i, held);
+    hand.release();
+  });
   range.addEventListener("keydown", (event) => {
     const to = keyTarget(event, axis, state.values[i]);
     if (to === null || range.disabled) return;
