@@ -344,6 +344,18 @@ def test_a_finger_drags(visit, avatars):
     assert np.array_equal(exact(page), path(avatars, (3, 9), at))
 
 
+def test_a_finger_that_came_to_scroll_moves_nothing(visit, avatars):
+    page = visit("interpolate?model=avatars&keys=3,9&at=0.25")
+    before, move = exact(page), press(page, "Position", 0.3)
+    move(0.8)
+    assert value(page, "Position") > 0.6
+    slider(page, "Position").dispatch_event("pointercancel")  # as a browser that begins to scroll
+    assert value(page, "Position") == 0.25
+    assert np.array_equal(exact(page), before)
+    address_has(page, "at=0.25")
+    page.mouse.up()
+
+
 def in_browser(page):
     """Let the browser draw, and wait until it can."""
     page.get_by_role("button", name="View").click()

@@ -607,6 +607,17 @@ def counting():
     assert one.__doc__ == "Words."
 
 
+def test_a_panel_of_another_model_than_the_chosen_one_is_outdated(two_models, monkeypatch):
+    from explorer import links, panels
+
+    model = gan_core.load(two_models / "alpha")
+    monkeypatch.setattr(panels.session, "view", lambda: links.View(model="beta"))
+    assert panels.outdated(("alpha", model))
+    assert not panels.outdated(("beta", model))
+    assert not panels.outdated(("alpha", "no model"))
+    assert not panels.outdated(())
+
+
 @pytest.mark.parametrize(
     ("button", "again"),
     [
