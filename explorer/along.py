@@ -19,10 +19,12 @@ FIRST = 6  # sliders of a first visit
 
 
 def weights(known):
-    """{name: weight} of the directions with a slider that a Known has; a few at first."""
+    """{name: weight} of the directions with a slider that a Known has; a few where it has none."""
     text = session.view().along
-    if text:
-        return {n: w for n, w in links.read_along(text).items() if n in known.by_name}
+    there = links.read_along(text or links.NOTHING)
+    there = {name: weight for name, weight in there.items() if name in known.by_name}
+    if there or text == links.NOTHING:
+        return there
     names = [known.normals[a].name for a in known.attributes[:FIRST]]
     names = names or [d.name for d in known.found[:FIRST]]
     return dict.fromkeys(names, 0.0)

@@ -188,7 +188,7 @@ def chart(rows, attribute):
         margin={"l": 0, "r": 8, "t": 24 * len(rows), "b": 0},
         barmode="group",
         bargap=0.3,
-        legend={"x": 0, "xref": "container", "y": 1, "yref": "container", "yanchor": "top"},
+        legend={"orientation": "h", "x": 0, "xanchor": "left", "y": 1, "yanchor": "bottom"},
         xaxis={"ticksuffix": " %", "fixedrange": True, "nticks": 6},
         yaxis={"autorange": "reversed", "fixedrange": True, "showgrid": False},
     )

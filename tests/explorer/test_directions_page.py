@@ -327,6 +327,7 @@ def test_names_that_the_model_has_not_are_left_out(opened):
     assert sliders(app) == {"bright": 1.0}
     assert "Not known to alpha and left out: age, hat." in captions(app)
     assert links.read_along(state(app, "link")["along"]) == {BRIGHT: 1.0, "age": 2.0}
+    assert sliders(opened(along="age:2")) == {"bright": 0.0, "warm": 0.0}
 
 
 def test_far_weights_stretch_the_slider(opened):
