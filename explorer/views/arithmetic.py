@@ -64,6 +64,7 @@ def bar(name, model):
                 "A recipe that was saved here",
                 type="json",
                 key="recipe-upload",
+                max_upload_size=5,
                 on_change=take_recipe,
                 args=(name, model),
             )
