@@ -14,9 +14,10 @@ VIEWS = {
     "browse-{}.png": "?model={}",
     "latents-{}.png": "latents?model={}&start=7",
     "pad-{}.png": "latents?model={}&way=pad&corners=0,7,11,15",
-    "arithmetic-avatars.png": "arithmetic?model={}&a=1092,1237,1954,231,736,209,1957,103"
-    "&b=1505,1819,1082,652,965,1217,431,1585&c=1021,478,1080,499,1593,49,482,1786",
+    "arithmetic-avatars.png": "arithmetic?model={}&a=1678,73,949,1388,979,1011,779,1242"
+    "&b=1210,850,1855,644,928,1248,53,1221&c=1917,1861,434,1318,660,834,257,1455",
     "neighbours-avatars.png": "neighbours?model={}&of=7",
+    "directions-{}.png": "directions?model={}&start=7",
     "interpolate-{}.png": "interpolate?model={}&keys=0,7,11,15",
 }
 

@@ -39,18 +39,18 @@ TRIPLES = (
         {"Eyeglasses": False, "Male": False},
     ),
     (
-        "smiling long-haired − neutral long-haired + neutral bearded",
-        "smiling",
-        {"smiling": True, "long_hair": True, "beard": False},
-        {"smiling": False, "long_hair": True, "beard": False},
-        {"smiling": False, "long_hair": False, "beard": True},
-    ),
-    (
         "glasses bearded − bearded + long-haired",
         "glasses",
         {"glasses": True, "beard": True, "long_hair": False},
         {"glasses": False, "beard": True, "long_hair": False},
         {"glasses": False, "beard": False, "long_hair": True},
+    ),
+    (
+        "smiling long-haired − neutral long-haired + neutral bearded",
+        "smiling",
+        {"smiling": True, "long_hair": True, "beard": False},
+        {"smiling": False, "long_hair": True, "beard": False},
+        {"smiling": False, "long_hair": False, "beard": True},
     ),
 )
 
