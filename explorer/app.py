@@ -31,6 +31,7 @@ from explorer.views import (  # noqa: E402
 STYLE = """<style>
 .stMainBlockContainer { padding-top: 4rem; padding-bottom: 4rem; }
 .stMainBlockContainer :is(.stImage, .stImage img) { max-width: 100%; }
+.stMarkdown table { display: block; max-width: 100%; overflow-x: auto; }
 </style>"""
 
 
