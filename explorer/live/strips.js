@@ -98,6 +98,9 @@ async function fetchStrip(state, question, address, otherwise) {
 // A data URL as a bitmap, decoded aside from the page.
 async function bitmapOf(src) {
   const [head, content] = src.split(",");
-  const bytes = Uint8Array.from(atob(content), (c) => c.charCodeAt(0));
+  const text = atob(content);
+  const bytes = new Uint8Array(text.length);
+  // A loop: Uint8Array.from with a function takes ten times as long, while the hand is moving.
+  for (let i = 0; i < text.length; i += 1) bytes[i] = text.charCodeAt(i);
   return createImageBitmap(new Blob([bytes], { type: head.slice(5, head.indexOf(";")) }));
 }

@@ -15,7 +15,7 @@ from PIL import Image
 
 import gan_core
 from browsing import AVATARS, address_has, apart, canvas_pixels, exact, no_trouble, on_tray, query
-from explorer import known_directions, labels, links, models
+from explorer import jobs, known_directions, labels, links, models
 from gan_core import attributes, directions, files, found_directions
 from gan_core.directions import Direction
 from toys import Reader
@@ -47,6 +47,7 @@ def quick(monkeypatch):
     monkeypatch.setattr(known_directions, "MEASURED", 4)
     monkeypatch.setattr(known_directions, "_found", {})
     monkeypatch.setattr(known_directions, "_measured", {})
+    monkeypatch.setattr(jobs, "_jobs", {})
 
 
 @pytest.fixture
