@@ -13,7 +13,7 @@ FREE = ("kimg", "cooldown", "snapshot_kimg", "grid_kimg", "log_kimg", "measure_k
 FREE += ("patience_kimg", "tensorboard", "device")
 
 POSITIVE = ("k", "batch", "kimg", "lr_g", "lr_d", "clip", "log_kimg", "grid_kimg", "snapshot_kimg")
-POSITIVE += ("penalty_every",)
+POSITIVE += ("penalty_every", "codes")
 WHOLE = ("k", "batch", "penalty_every", "measure_n", "seed")
 NOT_NEGATIVE = ("ema_kimg", "warmup_kimg", "gp", "r1", "r2", "measure_kimg", "patience_kimg")
 
@@ -133,6 +133,8 @@ def combinations(settings):
         raise InputError("penalty_every is given, but no penalty; set r1 or r2, or use wgan-gp.")
     if settings["smoothing"] and not OBJECTIVES[objective].smooths:
         raise InputError(f"{objective} has no target for real images that smoothing could lower.")
+    if settings["codes"] != 1 and not settings["codes_from"]:
+        raise InputError("codes weighs the loss that codes_from adds; give codes_from too.")
     if settings["compile"] and penalty:
         raise InputError("torch.compile cannot differentiate twice; leave out compile or penalty.")
     if distributed.size() > 1:

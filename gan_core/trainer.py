@@ -30,6 +30,7 @@ from gan_core import (
     regularisers,
     state,
 )
+from gan_core import codes as attribute_codes
 from gan_core.distributed import Draws, Team, share_batch_norm
 from gan_core.errors import InputError
 from gan_core.objectives import OBJECTIVES
@@ -71,6 +72,8 @@ def train(
     ema_kimg=10.0,  # half-life of G's average, thousands of images
     seed=0,  # of the weights, of the order of the data and of the noise
     begin_from="",  # checkpoint directory whose networks the run begins with, to train them on
+    codes_from="",  # checkpoint directory whose classifier ties attributes to coordinates of z
+    codes=1.0,  # with codes_from: weight of that loss beside G's own
     # The machine.
     precision="auto",  # fp32, bf16 (autocast), or auto: what a probe at the start finds faster
     layout="auto",  # memory: channels_last, contiguous, or auto: what the probe finds faster
@@ -112,6 +115,7 @@ def train(
     average = copy.deepcopy(generator).eval().requires_grad_(False)
     latents = latent.Prior(prior, nz)
     loss = OBJECTIVES[objective]
+    tied = attribute_codes.load(codes_from, data, prior, nz, device) if codes_from else None
     chosen = augmentation.parse(augment)
 
     # --- Randomness: one stream for all noise; the data's order follows from seed and epoch. ---
@@ -229,7 +233,8 @@ def train(
     due = Due(
         order.position, log=log_kimg, grid=grid_kimg, measure=measure_kimg, snapshot=snapshot_kimg
     )
-    sums, since, asked = torch.zeros(5, device=device), 0, False
+    told = [*SUMS, *("codes_loss",) * bool(tied)]
+    sums, since, asked = torch.zeros(len(told), device=device), 0, False
     clock, logged = time.monotonic(), order.position
     with Stop() as stop, bar:
         while order.position < total and not asked:
@@ -241,7 +246,8 @@ def train(
             for turn in range(k):
                 x = seen(real_batch())
                 with fast(), torch.set_grad_enabled(turn == k - 1):  # the last are G's step's too
-                    fake = draw_fake(noise())
+                    z = noise()
+                    fake = draw_fake(z)
                 generated = seen(fake.detach())
                 with fast():
                     real_out, fake_out = judge(x), judge(generated)
@@ -263,12 +269,14 @@ def train(
             # D's own gradients are not needed, so not computed.
             discriminator.requires_grad_(False)
             with fast():
-                out = judge(seen(fake)).float()
+                generated = seen(fake)
+                out = judge(generated).float()
                 with torch.no_grad():
                     beside = judge(x).float() if loss.paired else None
             g_loss = loss.generator(beside, out)
+            codes_loss = [tied.loss(generated.float(), z)] if tied else []
             generator_adam.zero_grad()
-            g_loss.backward()
+            (g_loss + codes * sum(codes_loss)).backward()
             team.average_gradients(generator)
             generator_adam.step()
             discriminator.requires_grad_(True)
@@ -281,7 +289,7 @@ def train(
                 wins = (real_out[:, None] > fake_out).float().mean()
                 judged = torch.stack([real_out, fake_out])
                 judged = (judged.sigmoid() if loss.probability else judged).mean(1)
-                sums += torch.stack([d_loss, g_loss, *judged, wins])
+                sums += torch.stack([d_loss, g_loss, *judged, wins, *codes_loss])
             since += 1
             bar.update(k * batch)
             now = due(order.position)
@@ -304,7 +312,7 @@ def train(
                 clock += seconds
                 notes["hours"] += seconds / 3600
                 team.average([sums])
-                means = dict(zip(SUMS, (sums / since).tolist(), strict=True))
+                means = dict(zip(told, (sums / since).tolist(), strict=True))
                 sums.zero_()
                 since = 0
                 if team.leads:

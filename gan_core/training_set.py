@@ -259,7 +259,11 @@ def unpack(directory, card):
     the first to finish wins. Raises InputError when the zip files are missing or damaged, or when
     the images are not the ones that set.json tells of.
     """
-    out = cache_directory() / card["fingerprint"][:32]
+    try:  # the fingerprint is of the training images alone
+        held_out = hashlib.sha256((directory / "held_out.zip").read_bytes()).hexdigest()
+    except OSError:
+        raise InputError(f"{directory / 'held_out.zip'} is missing or cannot be read.") from None
+    out = cache_directory() / f"{card['fingerprint'][:24]}-{held_out[:8]}"
     if out.exists():
         return out
     try:

@@ -252,10 +252,28 @@ def test_a_set_is_unpacked_once(embedded, monkeypatch):
 def test_the_cache_is_where_the_environment_says(tmp_path, embedded, monkeypatch):
     monkeypatch.setenv("LATENT_EXPLORER_CACHE", str(tmp_path / "here"))
     loaded = training_set.load(embedded)
-    assert (tmp_path / "here" / loaded.fingerprint[:32] / "images.npy").exists()
+    (folder,) = (tmp_path / "here").iterdir()
+    assert folder.name.startswith(loaded.fingerprint[:24])
+    assert (folder / "images.npy").exists()
     monkeypatch.delenv("LATENT_EXPLORER_CACHE")
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "xdg"))
     assert training_set.cache_directory() == tmp_path / "xdg" / "latent-explorer"
+
+
+def test_other_held_out_images_are_unpacked_beside(tmp_path, make_set):
+    """Two sets with the same training images have the same fingerprint."""
+    first = make_set("first", n=8, held_out=4)
+    for name, rows in (("first", 4), ("second", 3)):
+        if name == "second":
+            shutil.copytree(first, tmp_path / name)
+            card = json.loads((first / "set.json").read_text())
+            (tmp_path / name / "set.json").write_text(json.dumps(card | {"held_out": rows}))
+            np.save(tmp_path / name / "held_out.npy", np.load(first / "held_out.npy")[:rows])
+            lines = (first / "index.csv").read_text().splitlines()
+            (tmp_path / name / "index.csv").write_text("\n".join(lines[: 1 + 8 + rows]))
+        training_set.embed(tmp_path / name, tmp_path / f"{name}-embedded")
+    assert len(training_set.load(tmp_path / "first-embedded").held_out) == 4
+    assert len(training_set.load(tmp_path / "second-embedded").held_out) == 3
 
 
 def rezip(path, change):
