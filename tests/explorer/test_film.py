@@ -72,7 +72,10 @@ def test_a_film_begins_with_its_last_picture_and_follows_the_slider(visit):
         """() => {
             window.sent = 0;
             const send = WebSocket.prototype.send;
-            WebSocket.prototype.send = function (x) { window.sent += 1; return send.call(this, x); };
+            WebSocket.prototype.send = function (x) {
+              window.sent += 1;
+              return send.call(this, x);
+            };
         }"""
     )
     slider(page).press("Home")
