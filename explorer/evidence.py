@@ -2,21 +2,19 @@
 
 import contextlib
 import hashlib
-import io
 import os
-import warnings
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import streamlit as st
-from PIL import Image
 
 from explorer import jobs, models, renderer
 from gan_core import (
     feature_index,
     features,
     files,
+    framing,
     kept_index,
     memorisation,
     memorisation_report,
@@ -39,10 +37,7 @@ REFERENCES = 500  # real images of each kind that a distance is compared with
 PART = 50  # of them searched for at once
 SAMPLES = 10_000  # among which a training image's nearest ones are sought
 NEAR = memorisation_report.NEAR  # levels up to which two training images are near-duplicates
-# Uploads. By content, not by name: these kinds alone, since Pillow reads some that start programs.
-KINDS = ("PNG", "JPEG", "WEBP", "GIF", "BMP", "TIFF")
-MAX_BYTES = 5 * 2**20
-MAX_PIXELS = 25_000_000
+MAX_BYTES = 5 * 2**20  # of an upload
 
 
 # Training images.
@@ -316,26 +311,12 @@ def read_picture(content, model, data):
     The centre square, resized as the training images were. Of an animation the first picture.
     Raises InputError with one sentence when the file is too large or no picture.
     """
-    if len(content) > MAX_BYTES:
-        raise InputError(f"This file is larger than {MAX_BYTES // 2**20} MB; make it smaller.")
-    large = f"This picture has more than {MAX_PIXELS // 10**6} million pixels; make it smaller."
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # Pillow warns of many pixels, which are counted here
-            with Image.open(io.BytesIO(content), formats=KINDS) as image:  # reads the header alone
-                width, height = image.size
-    except Image.DecompressionBombError:
-        raise InputError(large) from None
-    except Exception:  # a damaged file can raise nearly anything
-        raise InputError(
-            "This file is not a picture that can be read here; take a PNG, JPEG or WebP."
-        ) from None
-    if width * height > MAX_PIXELS:
-        raise InputError(large)
+    framing.check_picture(content, MAX_BYTES, least=1)
     crop = data.card.get("framing", {}).get("crop", 1.0)
     try:
         channels = model.card["architecture"]["channels"]
-        return sources.square(content, model.size, crop, channels)
+        image = sources.decode(content, framing.KINDS)
+        return sources.square(image, model.size, crop, channels)
     except sources.Unreadable as error:
         raise InputError(f"This picture cannot be read: {error}.") from None
 

@@ -47,7 +47,7 @@ def to_one(images, norms, queries, q):
     found = np.empty(len(images), np.int64)
     for start in range(0, len(images), ROWS):
         part = as_float(images[start : start + ROWS]).reshape(-1, *queries.chunks[q].shape)
-        sums = np.einsum("ncd,cd->nc", part, queries.chunks[q])
+        sums = np.matmul(part[:, :, None], queries.chunks[q][:, :, None])[:, :, 0, 0]
         found[start : start + ROWS] = sums.astype(np.int64).sum(1)
     return norms + queries.constant[q] - 2 * found
 

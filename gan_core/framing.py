@@ -9,10 +9,11 @@ cut(photo, frame, …)         what the Frame holds, as the model's pictures are
 
 import io
 import math
+import warnings
 from dataclasses import dataclass
 
 import numpy as np
-from PIL import Image, ImageOps
+from PIL import Image
 
 from gan_core import sources
 from gan_core.errors import InputError
@@ -20,7 +21,6 @@ from gan_core.errors import InputError
 # By content, not by name: these kinds alone, since Pillow reads some that start programs.
 KINDS = ("PNG", "JPEG", "WEBP", "GIF", "BMP", "TIFF")
 MAX_BYTES = 10 * 2**20
-MAX_PIXELS = 50_000_000
 LONGEST = 1024  # pixels; a larger photo is made smaller, a model's pictures are smaller still
 # Where CelebA's alignment puts the eyes in the framing of `faces`: (left, right), each (x, y), as
 # parts of the picture's side. Left is what is left in the picture.
@@ -50,30 +50,41 @@ def read_photo(content):
     turned as its EXIF orientation says; of an animation it is the first picture; transparent parts
     become white. Raises InputError with one sentence.
     """
-    if len(content) > MAX_BYTES:
-        raise InputError(f"This file is larger than {MAX_BYTES // 2**20} MB; make it smaller.")
+    check_picture(content, MAX_BYTES)
     try:
-        image = Image.open(io.BytesIO(content), formats=KINDS)  # reads the header alone
+        image = sources.to_mode(sources.decode(content, KINDS, LONGEST), "RGB")
+    except Exception:  # a damaged file can raise nearly anything
+        raise InputError("This picture is damaged; take another one.") from None
+    image.thumbnail((LONGEST, LONGEST), Image.Resampling.BICUBIC)
+    return image
+
+
+def check_picture(content, most_bytes, least=8):
+    """Raise InputError when bytes are too many, no picture, or one of too many or few pixels.
+
+    Nothing but the picture's header is read. least: pixels of its shorter side.
+    """
+    if len(content) > most_bytes:
+        raise InputError(f"This file is larger than {most_bytes // 2**20} MB; make it smaller.")
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # Pillow warns of many pixels, which are counted here
+            with Image.open(io.BytesIO(content), formats=KINDS) as image:
+                (width, height), most = image.size, sources.most_pixels(image.format)
+    except Image.DecompressionBombError:
+        width = height = most = sources.MAX_PIXELS
     except Exception:  # a damaged file can raise nearly anything
         raise InputError(
             "This file is not a picture that can be read here; take a PNG, JPEG or WebP."
         ) from None
-    if image.width * image.height > MAX_PIXELS:
+    if width * height > most:
         raise InputError(
-            f"This picture has {image.width:,} × {image.height:,} pixels; the most is "
-            f"{MAX_PIXELS // 10**6} million, so make it smaller."
+            f"This picture has more than {most // 10**6} million pixels; make it smaller."
         )
-    if min(image.size) < 8:
-        raise InputError("This picture is less than 8 pixels high or wide; take a larger one.")
-    try:
-        if image.format == "JPEG":
-            image.draft("RGB", (LONGEST, LONGEST))  # decoded at a half or a quarter at once
-        image.load()
-        image = sources.to_mode(ImageOps.exif_transpose(image), "RGB")
-    except Exception:
-        raise InputError("This picture is damaged; take another one.") from None
-    image.thumbnail((LONGEST, LONGEST), Image.Resampling.BICUBIC)
-    return image
+    if min(width, height) < least:
+        raise InputError(
+            f"This picture is less than {least} pixels high or wide; take a larger one."
+        )
 
 
 def corners(photo_size, frame):

@@ -11,7 +11,7 @@ import numpy as np
 from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save_file
 
-from gan_core import files
+from gan_core import files, tensor_files
 from gan_core.errors import InputError
 
 
@@ -40,6 +40,7 @@ def load(path, remedy):
     if not path.exists():
         raise InputError(f"{path} is missing; {remedy}.")
     try:
+        tensor_files.header(path)
         with safe_open(path, "np") as file:
             notes = file.metadata()
             arrays = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118

@@ -22,7 +22,12 @@ from gan_core.errors import InputError
 TORCHVISION = ("celeba", "cifar10", "mnist", "fashion-mnist", "lfw-people")
 NOT_IMAGES = {".csv", ".txt", ".json", ".jsonl", ".md", ".html", ".pdf", ".db", ".ini"}
 MAX_BYTES = 256 * 2**20  # of one image file
-MAX_PIXELS = 100_000_000  # of one decoded image
+# Of a table of attributes; CelebA's has 26 MiB, 202,599 rows and two values.
+MAX_TABLE, MAX_ROWS, MAX_VALUES = 64 * 2**20, 1_000_000, 500_000
+# Of one image, so that decoding it takes less than 500 MB, which the kind decides: others are held
+# several times over while they are decoded and brought to colour.
+MAX_PIXELS = 25_000_000
+MAX_PIXELS_JPEG = 50_000_000
 
 
 def pack(
@@ -105,18 +110,34 @@ def square(data, size, crop, channels):
     return np.asarray(image).reshape(size, size, channels)
 
 
-def decode(data):
-    """Image file bytes -> a fully read Pillow image, turned as its EXIF orientation says."""
+def most_pixels(kind):
+    """How many pixels an image of a format of Pillow's may have."""
+    return MAX_PIXELS_JPEG if kind in ("JPEG", "MPO") else MAX_PIXELS
+
+
+def decode(data, formats=None, longest=None):
+    """Image file bytes -> a fully read Pillow image, turned as its EXIF orientation says.
+
+    Bytes and pixels are limited before anything is decoded; the kind is told by the content.
+    formats: those that are read, names of Pillow's; all but EPS by default. longest: a side in
+    pixels that will do, so that a JPEG is decoded at a half or a quarter at once. Raises
+    Unreadable with the reason.
+    """
     if len(data) > MAX_BYTES:
         raise Unreadable(f"larger than {MAX_BYTES // 2**20} MiB")
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # Pillow warns of odd metadata; the pixels decide
-            image = Image.open(io.BytesIO(data), formats=_formats())
-            if image.width * image.height > MAX_PIXELS:
-                raise Unreadable(f"more than {MAX_PIXELS // 10**6} million pixels")
+            image = Image.open(io.BytesIO(data), formats=formats or _formats())
+            most = most_pixels(image.format)
+            if image.width * image.height > most:
+                raise Unreadable(f"more than {most // 10**6} million pixels")
+            if longest and image.format == "JPEG":
+                image.draft("RGB", (longest, longest))
             image.load()
             return ImageOps.exif_transpose(image)
+    except Image.DecompressionBombError:  # more than Pillow itself opens
+        raise Unreadable(f"more than {MAX_PIXELS // 10**6} million pixels") from None
     except Unreadable:
         raise
     except Image.UnidentifiedImageError:
@@ -163,26 +184,33 @@ def open_source(source, root, download):
     if str(source) in TORCHVISION:
         return torchvision_images(str(source), root, download)
     path = Path(source)
-    if path.is_dir():
-        found = sorted(p for p in path.rglob("*") if p.is_file() and _wanted(p.relative_to(path)))
-        stream = ((p.relative_to(path).as_posix(), _reader(p), None, False) for p in found)
-    elif zipfile.is_zipfile(path):
-        archive = zips.open_zip(path)
-        found = [i for i in archive.infolist() if not i.is_dir() and _wanted(Path(i.filename))]
-        found.sort(key=lambda info: info.filename)
-        stream = ((info.filename, _member(archive, info), None, False) for info in found)
-    elif path.exists():
-        raise InputError(f"{path} is neither a folder nor a zip file.")
-    else:
+    try:
+        path.stat()
+    except FileNotFoundError:
         raise InputError(
             f"{path} does not exist; name a folder, a zip file or one of {', '.join(TORCHVISION)}."
-        )
+        ) from None
+    except (OSError, ValueError) as error:  # a name that no file can have
+        reason = getattr(error, "strerror", None) or error
+        raise InputError(f"{path} cannot be read: {reason}.") from None
+    if path.is_dir():
+        inside = (p for p in path.rglob("*") if p.is_file())
+        found = sorted(p for p in inside if _wanted_name(p.relative_to(path).as_posix()))
+        stream = ((p.relative_to(path).as_posix(), _reader(p), None, False) for p in found)
+    elif path.is_file() and zipfile.is_zipfile(path):
+        archive = zips.open_zip(path)
+        # Pure paths are slow to make, and there may be hundreds of thousands.
+        found = [i for i in archive.infolist() if not i.is_dir() and _wanted_name(i.filename)]
+        found.sort(key=lambda info: info.filename)
+        stream = ((info.filename, _member(archive, info), None, False) for info in found)
+    else:
+        raise InputError(f"{path} is neither a folder nor a zip file.")
     return stream, len(found), ()
 
 
-def _wanted(path):
-    hidden = any(part.startswith((".", "__MACOSX")) for part in path.parts)
-    return not hidden and path.suffix.lower() not in NOT_IMAGES
+def _wanted_name(name):
+    hidden = any(part.startswith((".", "__MACOSX")) for part in name.split("/"))
+    return not hidden and os.path.splitext(name)[1].lower() not in NOT_IMAGES
 
 
 def _reader(path):
@@ -261,29 +289,46 @@ def torchvision_images(name, root, download):
 def read_attributes(path):
     """({file: (value, …)}, names) from a CSV, or from CelebA's list_attr_celeba.txt.
 
-    CelebA's −1 becomes 0. Files may be named with or without their folders.
+    CelebA's −1 becomes 0. Files may be named with or without their folders. Raises InputError
+    when it is no such table, or larger than MAX_TABLE, MAX_ROWS and MAX_VALUES allow.
     """
     path = Path(path)
     try:
-        text = path.read_text("utf-8-sig")
-    except (OSError, ValueError):
-        raise InputError(f"{path} cannot be read as a table of attributes.") from None
-    lines = text.splitlines()
-    if len(lines) > 2 and lines[0].strip().isdigit():  # CelebA: a count, the names, then rows
-        names = lines[1].split()
-        rows = (line.split() for line in lines[2:] if line.strip())
+        if path.stat().st_size > MAX_TABLE:
+            raise InputError(
+                f"{path} is larger than {MAX_TABLE // 2**20} MiB, far more than attributes need."
+            )
+        with open(path, encoding="utf-8-sig", newline="") as file:
+            return _table(file, path)
+    except (OSError, UnicodeError, csv.Error) as error:
+        why = f": {error}" if isinstance(error, csv.Error) else ""
+        raise InputError(f"{path} cannot be read as a table of attributes{why}.") from None
+
+
+def _table(file, path):
+    """What `read_attributes` returns, from an open file."""
+    first = file.readline(1000)
+    if first.strip().isdigit():  # CelebA: a count, the names, then rows
+        names = file.readline().split()
+        rows = (line.split() for line in file)
     else:
-        rows = csv.reader(lines)
+        file.seek(0)
+        rows = csv.reader(file)
         header = next(rows, [])
         if not header or header[0].strip().lower() not in ("file", "image_id", "filename", "image"):
             raise InputError(f"{path} must begin with a header whose first column is file.")
         names = [n.strip() for n in header[1:]]
-    table = {}
+    table, values = {}, {"-1": "0"}
     for number, row in enumerate(filter(None, rows), 1):
         if len(row) != len(names) + 1:
             raise InputError(f"{path}: row {number} has {len(row)} cells, not {len(names) + 1}.")
-        # A tuple: 200,000 dictionaries would take hundreds of megabytes.
-        table[row[0]] = tuple("0" if v == "-1" else v for v in row[1:])
+        # A tuple of values that are held once: dictionaries would take hundreds of megabytes.
+        table[row[0]] = tuple(values.setdefault(v, v) for v in row[1:])
+        if number > MAX_ROWS or len(values) > MAX_VALUES:
+            raise InputError(
+                f"{path} has more than {MAX_ROWS:,} rows or {MAX_VALUES:,} different values; "
+                "leave out what is no attribute."
+            )
     return table, names
 
 

@@ -6,7 +6,7 @@ import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 
-from gan_core import files
+from gan_core import files, tensor_files
 from gan_core.errors import InputError
 from gan_core.settings import FREE
 
@@ -33,8 +33,12 @@ def save(path, parts, rng, settings, position, record):
 def read(path):
     """(tensors, notes) of a state file. Raises InputError when it is damaged."""
     try:
+        tensor_files.header(path)
         with safe_open(path, "pt") as file:
             notes = json.loads(file.metadata()["state"])
+            kinds = {"settings": dict, "position": int, "record": dict}
+            if not all(isinstance(notes[key], kind) for key, kind in kinds.items()):
+                raise ValueError("notes of other kinds")
             return {key: file.get_tensor(key) for key in file.keys()}, notes  # noqa: SIM118
     except Exception:  # safetensors raises several kinds
         raise InputError(f"{path} is not a run's state or is damaged; start a new run.") from None

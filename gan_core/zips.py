@@ -11,7 +11,8 @@ import zipfile
 
 from gan_core.errors import InputError
 
-MAX_DIRECTORY = 24 * 2**20  # bytes of a zip's directory: about 300,000 pictures
+MAX_DIRECTORY = 24 * 2**20  # bytes of a zip's directory
+MAX_MEMBERS = 300_000  # files in it; CelebA has 202,599
 MAX_RATIO = 100  # what a whole zip may unpack to, as a multiple of its own size
 MAX_MEMBER_RATIO = 200  # the same of a member that is larger than SMALL
 METHODS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED, zipfile.ZIP_BZIP2)  # LZMA asks for memory
@@ -25,23 +26,37 @@ def open_zip(path):
     that unpack to petabytes do), and a whole that unpacks to more than MAX_RATIO times the file.
     """
     try:
-        with contextlib.ExitStack() as stack:
-            file = stack.enter_context(contextlib.closing(_Bounded(path)))
-            archive = zipfile.ZipFile(file)
-            file.limit = None
-            check(archive.infolist(), file.size, path)
-            stack.pop_all()  # all is well: the file stays open
-            return archive
-    except _TooLarge:
+        archive, size = listed(path)
+    except TooLarge:
         raise InputError(
-            f"{path} lists more files than fit into {MAX_DIRECTORY // 2**20} MiB; "
-            "unpack it and give the folder."
+            f"{path} lists more than {MAX_MEMBERS:,} files; unpack it and give the folder."
         ) from None
     except OSError as error:
         raise InputError(f"{path} cannot be read: {error.strerror or error}.") from None
-    except (zipfile.BadZipFile, ValueError, NotImplementedError, struct.error) as error:
+    except DAMAGED as error:
         reason = str(error).rstrip(".") or "it is no zip"
         raise InputError(f"{path} is damaged: {reason}.") from None
+    try:
+        check(archive.infolist(), size, path)
+    except InputError:
+        archive.fp.close()
+        raise
+    return archive
+
+
+def listed(path, most=MAX_MEMBERS):
+    """(ZipFile, the file's size), its directory read and nothing else.
+
+    Raises TooLarge when it lists more than `most` files, and DAMAGED for what is no zip.
+    """
+    with contextlib.ExitStack() as stack:
+        file = stack.enter_context(contextlib.closing(_Bounded(path, most)))
+        archive = zipfile.ZipFile(file)
+        file.limit = None
+        if len(archive.filelist) > most:
+            raise TooLarge
+        stack.pop_all()  # all is well: the file stays open
+        return archive, file.size
 
 
 def check(members, size, path):
@@ -76,27 +91,38 @@ def read(archive, info):
         return member.read(info.file_size)
 
 
-class _TooLarge(Exception):
-    pass
+class TooLarge(Exception):
+    """A zip lists more than it may."""
+
+
+# What ZipFile raises for a file that is no zip, or for one made to confuse it.
+DAMAGED = (
+    *(zipfile.BadZipFile, ValueError, NotImplementedError, OverflowError),
+    *(struct.error, EOFError, IndexError),
+)
 
 
 class _Bounded:
     """A file for ZipFile; while `limit` is set, no more than that is read at once.
 
-    ZipFile reads the whole directory in one piece, before anybody can ask how large it is.
+    ZipFile reads the whole directory in one piece, before anybody can ask how large it is, and
+    takes it apart, which for millions of names takes a minute: they are counted as they are read.
     """
 
-    def __init__(self, path):
+    def __init__(self, path, most):
         self.file = open(path, "rb")  # noqa: SIM115
-        self.limit = MAX_DIRECTORY
+        self.limit, self.most = MAX_DIRECTORY, most
         self.size = self.file.seek(0, 2)
 
     def read(self, n=-1):
         if self.limit is not None and (n is None or not 0 <= n <= self.limit):
             n = self.size - self.file.tell() if n is None or n < 0 else n
             if n > self.limit:
-                raise _TooLarge
-        return self.file.read(n)
+                raise TooLarge
+        data = self.file.read(n)
+        if self.limit is not None and data.count(b"PK\1\2") > self.most:
+            raise TooLarge
+        return data
 
     def __getattr__(self, name):
         return getattr(self.file, name)

@@ -16,7 +16,7 @@ from pathlib import Path
 import numpy as np
 
 from gan_core.errors import InputError
-from gan_core.foreign import reading
+from gan_core.foreign import protobuf, reading
 from gan_core.networks import onnx_graph
 
 RANGES = {"signed": (-1.0, 1.0), "unit": (0.0, 1.0), "byte": (0.0, 255.0)}
@@ -62,8 +62,10 @@ def read(path, nz=0, values="", prior="normal"):
 def parse(path):
     """The ModelProto in a file; InputError when it is damaged or leans on other files."""
     onnx = import_onnx()
+    data = path.read_bytes()
     try:
-        proto = onnx.load_model_from_string(path.read_bytes())
+        protobuf.count(data, onnx.ModelProto.DESCRIPTOR)
+        proto = onnx.load_model_from_string(data)
     except Exception:  # protobuf raises many kinds
         raise InputError(reading.damaged(path)) from None
     if not proto.graph.node or not proto.graph.output:

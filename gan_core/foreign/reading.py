@@ -8,7 +8,7 @@ torch reads it, with weights_only=True, the names in it are looked through: thos
 any other is told and refused.
 """
 
-import itertools
+import contextlib
 import json
 import pickletools
 import re
@@ -16,16 +16,16 @@ import zipfile
 from pathlib import Path
 
 import torch
-from safetensors import SafetensorError
 from safetensors.torch import load_file
 
+from gan_core import tensor_files, zips
 from gan_core.errors import InputError
 
 MAX_BYTES = 200 * 2**20  # of a file
 MAX_NOTES = 4 * 2**20  # bytes that may describe the tensors in it
 MAX_TENSORS = 20_000
 MAX_DEPTH = 6  # dictionaries in dictionaries
-MAX_STEPS = 1_000_000  # of a pickle
+MAX_STEPS = 200_000  # of a pickle; 300 tensors take 10,000
 CONFIG = "models.utils.config BaseConfig"  # beside the weights in files of pytorch_GAN_zoo
 HARMLESS = {
     *("collections OrderedDict", "collections Counter", "torch Size", "torch device"),
@@ -96,18 +96,14 @@ def tensors(path):
 
 
 def from_safetensors(path):
-    with open(path, "rb") as file:
-        length = int.from_bytes(file.read(8), "little")
-        if length > MAX_NOTES:
-            raise InputError(
-                f"The header of {path.name} has {length:,} bytes, far more than weights need; "
-                "it is not read."
-            )
-        header = file.read(length)
+    try:
+        header = tensor_files.header(path)
+    except ValueError as error:
+        raise InputError(f"{path.name} has {error}; it is not read.") from None
     try:
         notes = json.loads(header).get("__metadata__") or {}
         found = load_file(path)
-    except (SafetensorError, ValueError, RecursionError, AttributeError, KeyError):
+    except Exception:  # safetensors and torch raise many kinds
         raise InputError(f"{path.name} is cut short or damaged; fetch it again.") from None
     return limited(found.items(), path), notes if isinstance(notes, dict) else {}
 
@@ -134,7 +130,8 @@ def from_torch(path):
 def archive(path):
     """The pickles in a zip of torch.save, after its entries were looked through: [bytes]."""
     try:
-        with zipfile.ZipFile(path) as file:
+        archive, _ = zips.listed(path, MAX_TENSORS)
+        with contextlib.closing(archive.fp), archive as file:
             entries = file.infolist()
             names = [entry.filename for entry in entries]
             if any(re.match(r"[^/]+/(constants\.pkl|code/)", name) for name in names):
@@ -152,11 +149,13 @@ def archive(path):
                     f"{path.name} is a compressed zip, which torch.save never writes; "
                     "it is not unpacked."
                 )
-            if notes[0].file_size > MAX_NOTES or len(entries) > MAX_TENSORS:
-                raise InputError(f"{path.name} describes far more than a generator's weights.")
+            if notes[0].file_size > MAX_NOTES:
+                raise InputError(too_much(path))
             return [file.read(notes[0])]
     except InputError:
         raise
+    except zips.TooLarge:
+        raise InputError(too_much(path)) from None
     except Exception:  # zipfile raises many kinds
         raise InputError(damaged(path)) from None
 
@@ -170,8 +169,9 @@ def plain_pickles(path):
     pickles, at = [], 0
     for _ in range(4):  # a magic number, a version, the machine's kinds, and what was saved
         try:
-            ops = itertools.islice(pickletools.genops(head[at:]), MAX_STEPS)
-            length = next((place + 1 for op, _, place in ops if op.name == "STOP"), None)
+            ops = enumerate(pickletools.genops(head[at:]))
+            ends = (place + 1 for i, (op, _, place) in ops if op.name == "STOP" or i > MAX_STEPS)
+            length = next(ends, None)
         except Exception:  # pickletools raises many kinds
             raise InputError(damaged(path)) from None
         if length is None:
@@ -187,7 +187,9 @@ def check_names(path, pickles):
     """Raise InputError when a pickle names anything but what makes up tensors."""
     for pickle in pickles:
         try:
-            for op, argument, _ in itertools.islice(pickletools.genops(pickle), MAX_STEPS):
+            for step, (op, argument, _) in enumerate(pickletools.genops(pickle)):
+                if step > MAX_STEPS:  # what comes after would go unseen
+                    raise InputError(too_much(path))
                 name = str(argument) if op.name in ("GLOBAL", "INST") else ""
                 if op.name in ("STACK_GLOBAL", "EXT1", "EXT2", "EXT4"):
                     name = "something it does not tell plainly"
@@ -202,6 +204,10 @@ def check_names(path, pickles):
             raise
         except Exception:
             raise InputError(damaged(path)) from None
+
+
+def too_much(path):
+    return f"{path.name} describes far more than a generator's weights; {SAVE_WEIGHTS}."
 
 
 def damaged(path):
