@@ -27,7 +27,7 @@ import streamlit as st
 from safetensors import safe_open
 
 from explorer import evidence, models
-from gan_core import files, own_images, process, record, sources
+from gan_core import files, own_images, process, record, sources, tensor_files
 from gan_core.errors import InputError
 
 ROOT = models.ROOT
@@ -237,6 +237,7 @@ def saved(directory):
 @functools.lru_cache(maxsize=64)
 def _saved(path, stamp):
     try:
+        tensor_files.header(path)
         with safe_open(path, "numpy") as file:
             notes = json.loads(file.metadata()["state"])
         return number(notes["position"] / 1000) or 0.0, number(notes["settings"]["kimg"])
@@ -382,6 +383,8 @@ def start(name, words, cwd=ROOT):
             **os.environ,
             "PYTHONPATH": os.pathsep.join(filter(None, [str(ROOT), os.getenv("PYTHONPATH")])),
             "PYTHONUNBUFFERED": "1",
+            # A run's folder may come from elsewhere: what is imported does not lie in its cwd.
+            "PYTHONSAFEPATH": "1",
             "TQDM_MININTERVAL": "30",  # the bar goes to a file
         }
         try:
@@ -494,7 +497,14 @@ def roots():
 
 def confined(path):
     """Whether a path, all links followed, lies in a folder given at the start."""
-    real = Path(path).resolve()
+    try:
+        real = Path(path).resolve()
+    except (
+        OSError,
+        ValueError,
+        RuntimeError,
+    ):  # a name that no file can have, or a circle of links
+        return False
     return any(real == root or real.is_relative_to(root) for root in roots())
 
 

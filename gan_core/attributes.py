@@ -25,6 +25,8 @@ SIDE = 64  # pictures are brought to SIDE × SIDE pixels
 BATCH = 64
 LEAST_ACCURACY = 0.85  # balanced accuracy on held-out images from which an attribute is recognised
 LEAST_IMAGES = 20  # held-out images with it, and as many without it, that must bear this out
+MAX_ATTRIBUTES = 1000
+COLUMNS = {"name", "recognised", "balanced_accuracy", "accuracy", "positives", "n"}
 ARCHITECTURES = ("strided", "pooled")  # of the first classifier and of the second
 
 
@@ -151,9 +153,15 @@ def load(directory, second=False):
     arrays, about, digest = sealed.load(path, remedy)
     if about.get("format") != FORMAT:
         raise InputError(f"{path} is of format {about.get('format')!r}; {remedy} again.")
-    if about["training_set"] != checkpoint.read_card(directory)["training_set"].get("fingerprint"):
+    if about.get("training_set") != checkpoint.read_card(directory)["training_set"].get(
+        "fingerprint"
+    ):
         raise InputError(f"{path} was trained on other images than the model; {remedy} again.")
-    network = build(about["architecture"], about["channels"], len(about["attributes"]))
+    rows, channels = about.get("attributes"), about.get("channels")
+    good = isinstance(rows, list) and 1 <= len(rows) <= MAX_ATTRIBUTES and channels in (1, 3)
+    if not good or not all(isinstance(row, dict) and set(row) >= COLUMNS for row in rows):
+        raise InputError(f"{path} does not fit its own description; {remedy} again.")
+    network = build(about.get("architecture"), channels, len(rows))
     weights = {
         name.removeprefix("network/"): torch.from_numpy(array)
         for name, array in arrays.items()
@@ -161,10 +169,11 @@ def load(directory, second=False):
     }
     try:
         network.load_state_dict(weights)
-    except RuntimeError:
+        scale, offset = (np.broadcast_to(arrays[key], len(rows)) for key in ("scale", "offset"))
+    except (RuntimeError, KeyError, ValueError):
         raise InputError(f"{path} does not fit its own description; {remedy} again.") from None
     network.eval().requires_grad_(False)
-    return Classifier(network, arrays["scale"], arrays["offset"], about, digest[:12])
+    return Classifier(network, scale, offset, about, digest[:12])
 
 
 def table(about):

@@ -11,6 +11,7 @@ Weights are safetensors and the description is JSON: nothing is ever unpickled.
 """
 
 import hashlib
+import re
 import threading
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -21,11 +22,12 @@ import torch
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 
-from gan_core import files, folding, latent, networks, training_set
+from gan_core import files, folding, latent, networks, tensor_files, training_set
 from gan_core.errors import InputError
 
 FORMAT = 1
 BATCH = 64  # images drawn at once
+MAX_BYTES = 2 * 2**30  # of a file of weights
 ONE_AT_A_TIME = threading.Lock()
 
 
@@ -197,9 +199,16 @@ def load(directory):
     directory = Path(directory)
     card = read_card(directory)
     try:
+        with torch.device("meta"):  # first without any memory: what is told may be anything
+            told = networks.build(card["architecture"])
+        for name, network in zip(("generator", "discriminator"), told, strict=True):
+            if f"{name}.safetensors" in card["files"] and network is not None:
+                check_file(network, directory / f"{name}.safetensors", card)
         generator, discriminator = networks.build(card["architecture"])
         prior = latent.Prior(card["prior"]["kind"], card["prior"]["size"])
     except InputError as error:
+        if str(directory) in str(error):
+            raise
         raise InputError(f"{directory / 'model.json'} is damaged: {error}") from None
     if discriminator is None and "discriminator.safetensors" in card["files"]:
         raise InputError(f"{directory / 'model.json'} is damaged: it tells no ndf, the size of D.")
@@ -235,24 +244,61 @@ def read_card(directory):
         raise InputError(f"{path} is damaged: its prior is not a kind and a size.")
     if card["prior"]["size"] != card["architecture"].get("nz"):
         raise InputError(f"{path} is damaged: its prior and its architecture differ in size.")
-    if not isinstance(card["files"].get("generator.safetensors"), str):
+    if "generator.safetensors" not in card["files"]:
         raise InputError(f"{path} is damaged: it tells no generator.safetensors.")
+    for file, digest in card["files"].items():  # they become names of files in the cache
+        if not isinstance(digest, str) or not re.fullmatch("[0-9a-f]{64}", digest):
+            raise InputError(f"{path} is damaged: it tells no sha256 of {file}.")
+    metrics = card.get("metrics") or {}
+    if not isinstance(metrics, dict) or not all(isinstance(m, dict) for m in metrics.values()):
+        raise InputError(f"{path} is damaged: its metrics are not a table of tables.")
+    if not isinstance(card.get("origin", {}), dict):
+        raise InputError(f"{path} is damaged: its origin is no table.")
+    training_set.check_words(card["training_set"], path)
     return card
+
+
+def check_file(network, path, card):
+    """Raise InputError unless a file is the one that the card names and can hold a network.
+
+    network: may be on the device "meta". Nothing is read into memory that is larger than told.
+    """
+    held = holder(path, card)
+    if not held.exists():
+        raise InputError(f"{path} is missing; fetch the checkpoint again.")
+    size, wanted = held.stat().st_size, bytes_of(network)
+    if size > MAX_BYTES:
+        raise InputError(f"{path} has {size / 2**30:.1f} GiB; at most 2 are read.")
+    if sha256(held) != card["files"][path.name]:
+        raise InputError(f"{path} is damaged or of another model than model.json; fetch it again.")
+    try:
+        tensor_files.header(held)
+    except ValueError as error:
+        raise InputError(f"{path} has {error}; it is not read.") from None
+    if size < wanted:
+        raise InputError(f"{path} does not fit the architecture that model.json tells.")
+
+
+def bytes_of(network):
+    """How many bytes the tensors of a network take in a file."""
+    return sum(t.numel() * t.element_size() for t in network.state_dict().values())
 
 
 def load_weights(network, path, card):
     """Load a safetensors file into a network, checked against the hash in the card."""
-    held = holder(path, card)
-    if not held.exists():
-        raise InputError(f"{path} is missing; fetch the checkpoint again.")
-    if sha256(held) != card["files"][path.name]:
-        raise InputError(f"{path} is damaged or of another model than model.json; fetch it again.")
+    check_file(network, path, card)
     try:
-        network.load_state_dict(load_file(held))
+        network.load_state_dict(load_file(holder(path, card)))
+    except InputError:
+        raise
     except Exception:  # safetensors and torch raise many kinds
         raise InputError(f"{path} does not fit the architecture that model.json tells.") from None
 
 
 def sha256(path):
     """The sha256 of a file, as hexadecimal."""
-    return hashlib.sha256(Path(path).read_bytes()).hexdigest()
+    digest = hashlib.sha256()
+    with open(path, "rb") as file:
+        while part := file.read(2**20):
+            digest.update(part)
+    return digest.hexdigest()

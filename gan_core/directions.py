@@ -329,14 +329,32 @@ def load(model, path=None):
     arrays, about, _ = sealed.load(path, remedy)
     if about.get("format") != FORMAT:
         raise InputError(f"{path} is of format {about.get('format')!r}; {remedy}.")
-    if about["generator"] != model.card["files"]["generator.safetensors"]:
+    if about.get("generator") != model.card["files"]["generator.safetensors"]:
         raise InputError(
             f"{path} was made for other weights than {model.name} {model.hash}; {remedy}."
         )
-    vectors = arrays["vectors"]
-    if vectors.shape != (len(about["directions"]), model.prior.size):
+    vectors, entries = arrays.get("vectors"), about.get("directions")
+    good = (
+        isinstance(entries, list)
+        and all(map(is_entry, entries))
+        and vectors is not None
+        and vectors.shape == (len(entries), model.prior.size)
+        and vectors.dtype == np.float32
+        and np.isfinite(vectors).all()
+    )
+    if not good:
         raise InputError(f"{path} does not fit its own description; {remedy}.")
     return [
         Direction(entry["name"], vector, entry["kind"], entry["about"])
-        for entry, vector in zip(about["directions"], vectors, strict=True)
+        for entry, vector in zip(entries, vectors, strict=True)
     ]
+
+
+def is_entry(entry):
+    """Whether what a file tells of one direction has the kinds that `save` writes."""
+    return (
+        isinstance(entry, dict)
+        and isinstance(entry.get("name"), str)
+        and entry.get("kind") in KINDS
+        and isinstance(entry.get("about"), dict)
+    )

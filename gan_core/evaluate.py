@@ -274,8 +274,18 @@ def kept(card):
 
 
 def headline(card):
-    """{measure: words} of a card's Fréchet distances to the training images, beside their floor."""
-    result, lines = kept(card), {}
+    """{measure: words} of a card's Fréchet distances to the training images, beside their floor.
+
+    Nothing where the card does not tell them as `measure` does.
+    """
+    try:
+        return _headline(kept(card))
+    except (KeyError, TypeError, ValueError, AttributeError):
+        return {}
+
+
+def _headline(result):
+    lines = {}
     for entry in result["metrics"].values() if result else ():
         floor = of = None
         for number in entry["numbers"]:

@@ -24,12 +24,15 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from gan_core import files
+from gan_core import files, zips
 from gan_core.errors import InputError
 
 FORMAT = 1
 SPLITS = ("images", "held_out")
 SHEET = 20  # an embedded sheet holds up to SHEET × SHEET images
+# What a set of a stranger may hold: pixels a side of an image, bytes of a sheet, bytes of a row of
+# the index on average, characters of an attribute.
+MAX_SIDE, MAX_SHEET, MAX_ROW, MAX_CELL = 1024, 256 * 2**20, 4096, 200
 
 
 @dataclass(frozen=True)
@@ -171,19 +174,36 @@ def read_card(directory):
         and isinstance(card.get("fingerprint"), str)
         and re.fullmatch("[0-9a-f]{64}", card["fingerprint"])  # it names a folder in the cache
     )
-    if card.get("format") != FORMAT or not good:
+    if card.get("format") != FORMAT or not good or max(shape[1:]) > MAX_SIDE:
         raise InputError(f"{path} does not describe a training set of format {FORMAT}.")
+    check_words(card, path)
     return card
+
+
+def check_words(card, path):
+    """Raise InputError when what a card tells of a training set beside its numbers is not words.
+
+    card: of set.json, or the part of model.json on the training set, where nothing need be told.
+    """
+    for key in ("name", "source", "licence", "how", "command", "fingerprint"):
+        if not isinstance(card.get(key), str | None):
+            raise InputError(f"{path} is damaged: the {key} of its training set is not text.")
+    if not isinstance(card.get("shape"), list | None):
+        raise InputError(f"{path} is damaged: the shape of its training set is no list.")
+    framing = card.get("framing") or {}
+    crop = framing.get("crop", 1.0) if isinstance(framing, dict) else None
+    if type(crop) not in (int, float) or not 0 < crop <= 1:
+        raise InputError(f"{path} is damaged: the framing of its training set tells no crop.")
 
 
 def _map(path, shape):
     if shape[0] == 0:  # an empty file cannot be mapped
         return np.zeros(shape, np.uint8)
     try:
-        array = np.load(path, mmap_mode="r", allow_pickle=False)
+        array = np.lib.format.open_memmap(path, mode="r")
     except FileNotFoundError:
         raise InputError(f"{path} is missing; pack the training set again.") from None
-    except (ValueError, OSError, EOFError):
+    except Exception:  # a damaged header can raise nearly anything
         raise InputError(f"{path} is damaged; pack the training set again.") from None
     if array.dtype != np.uint8 or list(array.shape) != list(shape):
         raise InputError(f"{path} does not have the shape that set.json tells; pack it again.")
@@ -192,12 +212,17 @@ def _map(path, shape):
 
 def _read_index(path, count):
     try:
+        if path.stat().st_size > MAX_ROW * (count + 1):
+            raise ValueError("more than rows of so many images can have")
         with open(path, newline="", encoding="utf-8") as file:
             header, *rows = list(csv.reader(file))
     except (OSError, ValueError, csv.Error):
         raise InputError(f"{path} is missing or damaged; pack the training set again.") from None
     if len(rows) != count or header[:1] != ["file"] or any(len(r) != len(header) for r in rows):
         raise InputError(f"{path} does not have one row an image; pack the training set again.")
+    # Every cell of a column of words takes as much memory as its longest one.
+    if any(len(cell) > MAX_CELL for row in rows for cell in row[2:]):
+        raise InputError(f"{path} has an attribute of more than {MAX_CELL} characters.")
     columns = list(zip(*rows, strict=True)) if rows else [()] * len(header)
     attributes = {}
     for name, column in zip(header[2:], columns[2:], strict=True):
@@ -238,7 +263,10 @@ def _encode(images):
 
 def _decode(data, n, shape):
     height, width, channels = shape
-    sheet = np.asarray(Image.open(io.BytesIO(data)).convert("RGB"))[..., :channels]
+    image = Image.open(io.BytesIO(data), formats=("WEBP",))
+    if image.width != SHEET * width or image.height > SHEET * height:
+        raise ValueError("a sheet of another size")
+    sheet = np.asarray(image.convert("RGB"))[..., :channels]
     rows = sheet.shape[0] // height
     images = sheet.reshape(rows, height, SHEET, width, channels).swapaxes(1, 2)
     return images.reshape(-1, height, width, channels)[:n]
@@ -283,10 +311,13 @@ def unpack(directory, card):
 
 def _embedded_images(path, count, shape):
     try:
-        with zipfile.ZipFile(path) as archive:
+        with zips.open_zip(path) as archive:
             for start in range(0, count, SHEET * SHEET):
                 n = min(SHEET * SHEET, count - start)
-                images = _decode(archive.read(f"{start:08d}.webp"), n, shape)
+                member = archive.getinfo(f"{start:08d}.webp")
+                if zips.why_not(member, MAX_SHEET):
+                    raise ValueError("not a sheet that was written here")
+                images = _decode(zips.read(archive, member), n, shape)
                 if len(images) != n:
                     raise ValueError("too few images")
                 yield from images

@@ -29,7 +29,8 @@ def open_zip(path):
         archive, size = listed(path)
     except TooLarge:
         raise InputError(
-            f"{path} lists more than {MAX_MEMBERS:,} files; unpack it and give the folder."
+            f"{path} lists more files than fit into memory, over {MAX_MEMBERS:,}; "
+            "unpack it and give the folder."
         ) from None
     except OSError as error:
         raise InputError(f"{path} cannot be read: {error.strerror or error}.") from None

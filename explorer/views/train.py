@@ -159,8 +159,9 @@ def begin(name, images, upload, given):
         runs.check_name(name)
         if upload is not None:
             images = runs.keep_upload(name, upload)
-        if images and upload is None and not runs.confined(images):
-            raise InputError("These pictures do not lie in a folder given at the start.")
+        for given_path in (given["data"], "" if upload is not None else images):
+            if given_path and not runs.confined(given_path):
+                raise InputError("These pictures do not lie in a folder given at the start.")
         runs.start(name, runs.arguments(name, images, **given))
     except InputError as error:
         session.warn(str(error))

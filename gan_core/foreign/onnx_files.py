@@ -15,8 +15,9 @@ from pathlib import Path
 
 import numpy as np
 
+from gan_core import protobuf
 from gan_core.errors import InputError
-from gan_core.foreign import protobuf, reading
+from gan_core.foreign import reading
 from gan_core.networks import onnx_graph
 
 RANGES = {"signed": (-1.0, 1.0), "unit": (0.0, 1.0), "byte": (0.0, 255.0)}
@@ -70,25 +71,12 @@ def parse(path):
         raise InputError(reading.damaged(path)) from None
     if not proto.graph.node or not proto.graph.output:
         raise InputError(f"{path.name} is not an ONNX graph, or a damaged one.")
-    if outside(proto):
+    if onnx_graph.outside(proto):
         raise InputError(
             f"{path.name} keeps its weights in other files, and none but itself is read; write it "
             "as one file: torch.onnx.export(…, external_data=False)."
         )
     return proto
-
-
-def outside(message):
-    """Whether any tensor in a protobuf message refers to a file, however deep it lies."""
-    kind = message.DESCRIPTOR.name
-    if kind == "TensorProto":
-        return bool(message.external_data) or message.data_location == 1
-    return any(
-        outside(part)
-        for field, value in message.ListFields()
-        if field.message_type is not None
-        for part in (value if hasattr(value, "__len__") else [value])
-    )
 
 
 def ends(proto, path):

@@ -5,15 +5,20 @@ other. `gan_core.foreign.onnx_files` brings graphs of other programs into the fo
 input "z" float32 (N, nz), output "images" float32 (N, C, H, W) in [−1, 1].
 """
 
+import threading
+
 import numpy as np
 import torch
 from torch import nn
 
+from gan_core import protobuf
 from gan_core.errors import InputError
 
 NORMS = ("none",)
 SIZES = range(8, 513)
 SETTINGS = ("size", "channels", "nz")
+MAX_BYTES = 210 * 2**20  # of a graph: what may be imported, and what is put around it
+MAX_SECONDS = 60  # of one run
 
 
 def weights(size, channels, nz, ndf=0):
@@ -49,10 +54,21 @@ class Generator(nn.Module):
         """One run: latents (n, nz), n up to at_once -> array (n, C, H, W)."""
         rows = np.zeros((at_once, self.nz), np.float32)
         rows[: len(z)] = z.detach().cpu().numpy()
+        options = run_options()
+        # A loop in a graph may go on for ever, and whoever draws next waits for it.
+        watch = threading.Timer(MAX_SECONDS, setattr, (options, "terminate", True))
+        watch.daemon = True
+        watch.start()
         try:
-            images = session.run(["images"], {"z": rows})[0]
+            images = session.run(["images"], {"z": rows}, options)[0]
         except Exception as error:  # onnxruntime raises many kinds
+            if options.terminate:
+                raise InputError(
+                    f"This generator draws for more than {MAX_SECONDS} s at once; it was stopped."
+                ) from None
             raise InputError(f"onnxruntime cannot run this generator ({first(error)}).") from None
+        finally:
+            watch.cancel()
         if images.shape != (at_once, *self.shape) or images.dtype != np.float32:
             raise InputError("This generator's graph draws pictures of another size than it tells.")
         return images[: len(z)]
@@ -79,11 +95,18 @@ class Generator(nn.Module):
 
 
 def start(graph):
-    """An onnxruntime session of a graph, uint8 (bytes,)."""
+    """An onnxruntime session of a graph, uint8 (bytes,).
+
+    Raises InputError for a graph that is too large, leans on other files, or cannot be run.
+    """
     try:
+        import onnx
         import onnxruntime
     except ImportError:
-        raise InputError("This generator needs a package: pip install onnxruntime.") from None
+        raise InputError("This generator needs packages: pip install onnx onnxruntime.") from None
+    problem = refused(onnx, graph.numpy().tobytes())
+    if problem:
+        raise InputError(f"This generator’s graph {problem}, so it is not run.")
     options = onnxruntime.SessionOptions()
     options.log_severity_level = 4  # what goes wrong is told by the exception
     options.intra_op_num_threads = torch.get_num_threads()
@@ -93,6 +116,36 @@ def start(graph):
         )
     except Exception as error:
         raise InputError(f"onnxruntime cannot read this generator ({first(error)}).") from None
+
+
+def refused(onnx, graph):
+    """Why a graph, bytes, is not run in this process, or None."""
+    if len(graph) > MAX_BYTES:
+        return f"has more than {MAX_BYTES // 2**20} MiB"
+    try:
+        protobuf.count(graph, onnx.ModelProto.DESCRIPTOR)
+        proto = onnx.load_model_from_string(graph)
+    except Exception:  # protobuf raises many kinds
+        return "is damaged or holds far more than a generator's"
+    return "keeps its weights in other files" if outside(proto) else None
+
+
+def outside(message):
+    """Whether any tensor in a protobuf message refers to a file, however deep it lies."""
+    if message.DESCRIPTOR.name == "TensorProto":
+        return bool(message.external_data) or message.data_location == 1
+    return any(
+        outside(part)
+        for field, value in message.ListFields()
+        if field.message_type is not None
+        for part in (value if hasattr(value, "__len__") else [value])
+    )
+
+
+def run_options():
+    import onnxruntime
+
+    return onnxruntime.RunOptions()
 
 
 def first(error):
