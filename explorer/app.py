@@ -32,13 +32,16 @@ STYLE = """<style>
 .stMainBlockContainer { padding-top: 4rem; padding-bottom: 4rem; }
 .stMainBlockContainer :is(.stImage, .stImage img) { max-width: 100%; }
 .stMarkdown table { display: block; max-width: 100%; overflow-x: auto; }
+.stElementContainer:has(#one-step) { display: none; }
 </style>"""
+HISTORY = (Path(__file__).parent / "live" / "history.js").read_text(encoding="utf-8")
 
 
 def main():
     """One run of the app."""
     st.set_page_config("Latent explorer", layout="wide")
     st.html(STYLE)
+    st.html(f'<i id="one-step"></i><script>{HISTORY}</script>', unsafe_allow_javascript=True)
     card_page = st.Page(card.page, title="Model card", url_path="card")
     browse_page = st.Page(partial(browse.page, card_page), title="Browse", url_path="browse")
     interpolate_page = st.Page(
@@ -83,7 +86,7 @@ def main():
     )
     if current is root:
         st.switch_page(browse_page, query_params=st.query_params.to_dict())
-    session.begin()
+    session.begin(current.url_path)
     warnings = st.container()
     guarded(current.run)
     with st.sidebar:

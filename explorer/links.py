@@ -117,16 +117,20 @@ PAGES = {
 }
 
 
+def names(view, page):
+    """The settings that a page's link carries."""
+    if page == "neighbours" and view.ask == "path":
+        return tuple(dict.fromkeys((*PAGES[page], *PAGES["interpolate"])))
+    return PAGES[page]
+
+
 def write(view, page, tray_items=()):
     """A View as query parameters, str -> str; settings at their default are left out.
 
     Model and seed always stand in the link, so that it says what it shows.
     """
     params = {"model": view.model or "", "weights": view.weights}
-    names = PAGES[page]
-    if page == "neighbours" and view.ask == "path":
-        names = (*names, *(name for name in PAGES["interpolate"] if name not in names))
-    for name in names:
+    for name in names(view, page):
         value = getattr(view, name)
         if name in LISTS and (name == "keys" or value != getattr(View, name)):
             params[name] = ",".join(split_keys(value))
@@ -136,8 +140,11 @@ def write(view, page, tray_items=()):
     return {name: value for name, value in params.items() if value}
 
 
-def read(params):
-    """Query parameters -> (View, [names of the parameters that could not be read])."""
+def read(params, page="browse"):
+    """Query parameters -> (View, [names of the parameters that could not be read]).
+
+    `seed` is what a picture starts from on any page, where its own `start` does not say otherwise.
+    """
     readers = {
         "model": read_model,
         "weights": read_weights,
@@ -182,6 +189,8 @@ def read(params):
             values[name] = reader(params[name])
         except ValueError:
             unread.append(name)
+    if "start" in PAGES[page] and "start" not in params and "seed" in values:
+        values["start"] = values["seed"]
     return replace(View(), **values), unread
 
 

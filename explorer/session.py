@@ -12,8 +12,11 @@ from explorer import links, models, renderer, tray
 from gan_core.errors import InputError
 
 
-def begin():
-    """At the start of a run: read the link when there is one that the app did not write."""
+def begin(page):
+    """At the start of a run: read the link when there is one that the app did not write.
+
+    A step back in the browser's history changes what that page's link tells, and nothing else.
+    """
     state = st.session_state
     params = st.query_params.to_dict()
     first = "view" not in state
@@ -23,7 +26,12 @@ def begin():
     # the browser's history. (A touched widget may send an address that is a moment old.)
     elif state.pop("touched", False) or not params or params == state.get("link"):
         return
-    state.view, unread = links.read(params)
+    told, unread = links.read(params, page)
+    if first:
+        state.view = told
+    else:
+        settings = ("model", "weights", *links.names(told, page))
+        state.view = replace(state.view, **{name: getattr(told, name) for name in settings})
     if first and "tray" in params:
         unread += read_tray(params["tray"])
     if unread:
@@ -38,6 +46,8 @@ def end(page):
     """At the end of a run: put what is shown into the address bar."""
     st.session_state.page = page
     write_link()
+    # What the page itself has set stands in the link now.
+    st.session_state.pop("touched", None)
 
 
 def follow():

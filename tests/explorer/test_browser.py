@@ -249,3 +249,22 @@ def test_the_tray_goes_along_to_another_page(visit):
     page.get_by_text("Tray", exact=True).last.click()
     address_has(page, "source=tray")
     no_trouble(page)
+
+
+def test_one_press_of_back_leads_to_the_page_before(visit):
+    page = visit("?model=avatars&n=16&seed=40")
+    grid(page)
+    address_has(page, "weights=")
+    page.get_by_role("link", name="Interpolate").first.click()
+    grid(page, "Filmstrip")
+    address_has(page, "keys=0,1,2")
+    page.get_by_role("link", name="Model card").first.click()
+    page.get_by_role("heading", name="Model card").wait_for()
+    address_has(page, "weights=")
+    page.go_back()
+    grid(page, "Filmstrip")
+    assert urlsplit(page.url).path == "/interpolate"
+    page.go_back()
+    expect(tile(page, 40)).to_be_visible()
+    assert urlsplit(page.url).path == "/browse"
+    assert query(page)["seed"] == "40"

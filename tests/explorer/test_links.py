@@ -176,6 +176,13 @@ def test_read_seed(text, seed, psi):
     assert links.read_seed(text) == (seed, psi)
 
 
+@pytest.mark.parametrize("page", ["latents", "directions"])
+def test_a_seed_is_where_a_picture_starts(page):
+    assert links.read({"seed": "12"}, page)[0].start == 12
+    assert links.read({"seed": "12", "start": "7"}, page)[0].start == 7
+    assert links.read({"seed": "x"}, page)[1] == ["seed"]
+
+
 def test_keys_write_and_read():
     keys = [(3, None), (14, 0.7), (15, 1.0)]
     assert links.write_keys(keys) == "3, 14@0.7, 15@1"
