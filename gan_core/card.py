@@ -69,7 +69,7 @@ def write(directory):
             f"nz {sizes['nz']}, ngf {sizes['ngf']}, ndf {sizes['ndf']}"
         ),
         prior="N(0, I)" if card["prior"]["kind"] == "normal" else "U(−1, 1)",
-        objective=card["objective"],
+        objective=card["objective"] + tied(training),
         data=f"{data['name']}: {count:,} images ({data['source']})",
         framing=f"centre square, {crop:.1%} of the shorter side, as {side} × {side} × {channels}",
         held_out=f"{data['held_out']:,}",
@@ -91,6 +91,17 @@ def write(directory):
 
 # The training record names these too; the card takes them from model.json itself.
 REPEATED = ("architecture", "prior", "objective")
+
+
+def tied(training):
+    """Which coordinates of z stand for an attribute, in words."""
+    if not training.get("tied"):
+        return ""
+    names = ", ".join(training["tied"])
+    return (
+        f"; and coordinates 0 to {len(training['tied']) - 1} of z tied to attributes by an "
+        f"auxiliary loss of weight {training['codes']:g}, in this order: {names}"
+    )
 
 
 def regularisation(sizes, training):

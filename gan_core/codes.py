@@ -95,8 +95,8 @@ def load(directory, data, prior, nz, device="cpu"):
         group(names),
         torch.tensor(shares, device=device).clamp(TINY, 1 - TINY),
         classifier.network.to(device),
-        torch.from_numpy(classifier.scale).to(device),
-        torch.from_numpy(classifier.offset).to(device),
+        torch.tensor(classifier.scale, device=device),
+        torch.tensor(classifier.offset, device=device),
         [classifier.names.index(name) for name in names],
         latent.Prior(prior, nz).kind,
     )

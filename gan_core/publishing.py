@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from gan_core import checkpoint, files, latent, networks, state, trainer, training_set
+from gan_core import attributes, checkpoint, files, latent, networks, state, trainer, training_set
 from gan_core.errors import InputError
 from gan_core.settings import FREE
 
@@ -42,6 +42,8 @@ def publish(run, out, *, name, data, licence, use, command):
         "use": use,
         "training_set": about_data,
     }
+    if settings.get("codes_from"):
+        card["training"]["tied"] = attributes.load(settings["codes_from"]).recognised
     kept = metrics_of(out)
     checkpoint.save(out, generator, discriminator.eval(), card)
     saved = checkpoint.read_card(out)

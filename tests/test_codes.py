@@ -10,11 +10,13 @@ from torch import nn
 from gan_core import (
     attribute_training,
     attributes,
+    card,
     checkpoint,
     codes,
     latent,
     networks,
     progress,
+    publishing,
     settings,
     state,
     trainer,
@@ -121,12 +123,12 @@ def shades(tmp_path_factory):
             image = stream.randint(60, 90, (32, 32, 3)) + 90 * bright
             writer.add(image.astype(np.uint8), f"{i}.png", {"bright": bright}, held_out=i >= 200)
     model = folder / "model"
-    card = {"name": "model", "architecture": {"name": "dcgan", "size": 32, "channels": 3}}
-    card["architecture"] |= {"nz": 4, "ngf": 2, "ndf": 2}
-    card |= {"prior": {"kind": "normal", "size": 4}, "objective": "non-saturating"}
-    card |= {"training": {}, "training_set": training_set.read_card(data)}
-    generator, judge = networks.build(card["architecture"])
-    checkpoint.save(model, generator, judge, card)
+    about_model = {"name": "model", "architecture": {"name": "dcgan", "size": 32, "channels": 3}}
+    about_model["architecture"] |= {"nz": 4, "ngf": 2, "ndf": 2}
+    about_model |= {"prior": {"kind": "normal", "size": 4}, "objective": "non-saturating"}
+    about_model |= {"training": {}, "training_set": training_set.read_card(data)}
+    generator, judge = networks.build(about_model["architecture"])
+    checkpoint.save(model, generator, judge, about_model)
     attributes.save(model, attribute_training.train(training_set.load(data), epochs=8))
     return data, model
 
@@ -175,6 +177,12 @@ def test_a_run_learns_what_its_first_coordinate_stands_for(shades, tmp_path):
     wanted = codes.load(model, data, "normal", 4).wanted(torch.from_numpy(z))[:, 0].numpy() > 0.5
     assert (told == wanted).mean() > 0.9
     assert 0.15 < told.mean() < 0.35  # as often as in the training images
+    # What stands for what is published with the model.
+    about = {"licence": "CC0", "use": "Tests.", "command": "python -m gan_core train"}
+    publishing.publish(run, tmp_path / "out", name="tied", data=data, **about)
+    assert checkpoint.load(tmp_path / "out").card["training"]["tied"] == ["bright"]
+    written = card.write(tmp_path / "out").read_text("utf-8")
+    assert "coordinates 0 to 0 of z tied to attributes" in written
 
 
 def test_a_run_without_codes_logs_none(shades, tmp_path):
