@@ -1,22 +1,26 @@
 """How the live picture is drawn: crisp or smooth, by the server or in the visitor's own browser."""
 
+import os
+import subprocess
+import sys
+
 import streamlit as st
 
-from explorer import server, session
-from gan_core.errors import InputError
+from explorer import jobs, models, panels, server, session
+
+AGAIN = 1.0  # seconds between two looks at a model that is being prepared
+# Exporting holds the interpreter for seconds: a process of its own leaves this one to the strips.
+PREPARE = "import sys, gan_core.export as e; e.cached(e.checkpoint.load(sys.argv[1]))"
+
+_found = {}  # weights -> what server.urls told
 
 
 def options():
     """The widgets for a page's View menu."""
     st.toggle("Smooth scaling", **session.widget("smooth"))
-    state = st.session_state
-    key = "set-browser-draws"
-    # Kept apart from the widget, whose own memory ends when another page is opened.
-    state[key] = state.get("browser_draws", False)
     st.toggle(
         "Run this model in my browser",
-        key=key,
-        on_change=lambda: state.update(browser_draws=state[key]),
+        **session.widget("browser", on_change=switch),
         disabled=not server.available(),
         help="Loads the model into this browser once; while you drag, the server draws nothing."
         if server.available()
@@ -24,13 +28,61 @@ def options():
     )
 
 
+def switch(name):
+    """Take the choice; a model that could not be prepared before is tried again."""
+    session.take(name)
+    jobs.forget(key_of(session.view().weights))
+
+
 def addresses(model):
-    """Where the browser finds what it needs to draw by itself, or None when it is not to."""
-    if not (server.available() and st.session_state.get("browser_draws")):
+    """Where the browser finds what it needs to draw by itself, or None when it is not to.
+
+    The model is prepared in the background; until it is there, None, and the server draws.
+    """
+    if not (server.available() and session.view().browser):
         return None
-    try:
-        with st.spinner("Preparing the model for your browser …", show_time=True):
-            return server.urls(model)
-    except InputError as error:
-        st.warning(str(error))
+    weights = session.view().weights
+    key = key_of(weights)
+    if jobs.under_way(key):
         return None
+
+    def work(tell):
+        prepare(model)
+        _found[weights] = server.urls(model)
+
+    job = jobs.start(key, work)
+    # What was prepared before needs no time worth a second drawing of the page.
+    if not job.ended.wait(jobs.PATIENCE):
+        return None
+    if job.error:
+        st.warning(f"{job.error} The server draws.")
+        return None
+    return _found[weights]
+
+
+def prepare(model):
+    """Put a Model's export into the cache. Where that fails, server.urls says why."""
+    from gan_core import export
+
+    if export.stored(model.card["files"]["generator.safetensors"]) is None:
+        command = [sys.executable, "-c", PREPARE, str(model.directory.resolve())]
+        environment = os.environ | {"OMP_NUM_THREADS": "1"}
+        subprocess.run(command, cwd=models.ROOT, env=environment, capture_output=True, check=False)
+
+
+def key_of(weights):
+    return "browser", weights
+
+
+def waiting():
+    """A line for as long as the model is being prepared; the page is drawn anew afterwards."""
+    key = key_of(session.view().weights)
+    if session.view().browser and jobs.under_way(key):
+        watch(key)
+
+
+@st.fragment(run_every=AGAIN)
+def watch(key):
+    if not jobs.under_way(key):
+        panels.redraw()
+    st.caption("The model is being prepared for your browser; until then the server draws.")

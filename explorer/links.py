@@ -56,6 +56,7 @@ class View:
     the sum is added to C.
     ask: whose neighbours are shown; of, image: the seed, or the number of the training image;
     space: what is compared.
+    browser: whether the visitor's browser draws the live picture.
     """
 
     model: str | None = None
@@ -96,18 +97,25 @@ class View:
     image: int = 0
     space: str = "pixels"
     run: str = ""
+    browser: bool = False
 
 
 # Which settings each page's link carries, besides model and tray.
 PAGES = {
     "browse": ("seed", "psi", "n", "size", "sort", "smooth"),
-    "interpolate": ("psi", "source", "keys", "picks", "mode", "closed", "step", "at", "smooth"),
+    "interpolate": (
+        *("psi", "source", "keys", "picks", "mode", "closed", "step"),
+        *("at", "smooth", "browser"),
+    ),
     "latents": (
         *("psi", "way", "start", "coords", "frozen"),
-        *("corners", "x", "y", "mode", "smooth"),
+        *("corners", "x", "y", "mode", "smooth", "browser"),
     ),
-    "directions": ("psi", "start", "coords", "along", "locked", "level", "look", "smooth"),
-    "arithmetic": (*BASKETS, "sum", "strength", "smooth"),
+    "directions": (
+        *("psi", "start", "coords", "along", "locked", "level"),
+        *("look", "smooth", "browser"),
+    ),
+    "arithmetic": (*BASKETS, "sum", "strength", "smooth", "browser"),
     "neighbours": ("ask", "of", "image", "space", "smooth"),
     "memorisation": ("space", "smooth"),
     "photo": ("smooth",),
@@ -132,7 +140,9 @@ def write(view, page, tray_items=()):
     params = {"model": view.model or "", "weights": view.weights}
     for name in names(view, page):
         value = getattr(view, name)
-        if name in LISTS and (name == "keys" or value != getattr(View, name)):
+        if name == "keys":
+            params[name] = ",".join(sift(value)[0])
+        elif name in LISTS and value != getattr(View, name):
             params[name] = ",".join(split_keys(value))
         elif name == "seed" or value != getattr(View, name):
             params[name] = write_value(value)
@@ -155,7 +165,7 @@ def read(params, page="browse"):
         "sort": lambda text: read_choice(text, SORTS),
         "smooth": read_bool,
         "source": lambda text: read_choice(text, SOURCES),
-        "keys": lambda text: write_keys(read_keys(text)),
+        "keys": lambda text: write_keys(read_keys(",".join(sift(text)[0]))),
         "picks": read_picks,
         "mode": lambda text: read_choice(text, MODES),
         "closed": read_bool,
@@ -178,6 +188,7 @@ def read(params, page="browse"):
         "of": lambda text: read_int(text, 0, MAX_SEED),
         "space": lambda text: read_choice(text, SPACES),
         "run": read_model,
+        "browser": read_bool,
         "x": lambda text: read_float(text, 0.0, 1.0),
         "y": lambda text: read_float(text, 0.0, 1.0),
     }
@@ -191,6 +202,8 @@ def read(params, page="browse"):
             unread.append(name)
     if "start" in PAGES[page] and "start" not in params and "seed" in values:
         values["start"] = values["seed"]
+    lost = sift(params["keys"])[1] if "keys" in values else []
+    unread += [f"keys ({', '.join(lost)})"] if lost else []
     return replace(View(), **values), unread
 
 
@@ -208,6 +221,18 @@ def read_keys(text):
     if not MIN_KEYS <= len(parts) <= MAX_KEYS:
         raise ValueError(f"{len(parts)} keyframes")
     return [read_seed(part) for part in parts]
+
+
+def sift(text):
+    """The parts of a list of keyframes that can be read, and the first letters of the others."""
+    kept, lost = [], []
+    for part in split_keys(text):
+        try:
+            read_seed(part)
+            (kept if len(kept) < MAX_KEYS else lost).append(part)
+        except ValueError:
+            lost.append(part[:12])
+    return kept, lost
 
 
 def read_corners(text):

@@ -27,6 +27,7 @@ def choose(title, card_page=None):
     usable = [name for name, entry in entries.items() if not entry.problem] or list(entries)
     if wanted not in entries:
         session.set_view(model=usable[0], weights="")
+        session.leave_coordinates()
         st.session_state.pop("touched", None)
     with st.container(horizontal=True, vertical_alignment="center"):
         st.header(title, anchor=False, width="content")
@@ -35,7 +36,7 @@ def choose(title, card_page=None):
             list(entries),
             width=200,
             label_visibility="collapsed",
-            **session.widget("model", entries),
+            **session.widget("model", entries, on_change=another),
         )
         if card_page is not None:
             st.page_link(card_page, label="Model card", icon=":material/description:")
@@ -43,6 +44,12 @@ def choose(title, card_page=None):
     model = models.load(entries[name])
     compare_weights(name, model)
     return name, model
+
+
+def another(name):
+    """Take another model, and leave behind what was moved of the latents of the one before."""
+    session.take(name)
+    session.leave_coordinates()
 
 
 def compare_weights(name, model):

@@ -31,15 +31,24 @@ def begin(page):
         state.view = told
     else:
         settings = ("model", "weights", *links.names(told, page))
+        if told.model != state.view.model:
+            leave_coordinates()
         state.view = replace(state.view, **{name: getattr(told, name) for name in settings})
     if first and "tray" in params:
         unread += read_tray(params["tray"])
     if unread:
-        one = len(unread) == 1
+        # What stands with its parts in brackets was read but for these.
+        whole = sum("(" not in name for name in unread)
+        usual = f" {'It keeps its' if whole == 1 else 'They keep their'} usual value."
         warn(
-            f"Part of the link could not be read and was ignored: {', '.join(unread)}."
-            f" {'It keeps its' if one else 'They keep their'} usual value."
+            "Part of the link could not be read and was ignored:"
+            f" {renderer.plain(', '.join(unread))}.{usual if whole else ''}"
         )
+
+
+def leave_coordinates():
+    """Forget what was moved: it belongs to the latents of one model. For another model."""
+    st.session_state.view = replace(view(), coords="", frozen="")
 
 
 def end(page):

@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 import streamlit as st
 
-from explorer import renderer, server
+from explorer import drawing, renderer, server
 from explorer.live import strips
 from explorer.live.strips import PAD
 
@@ -113,6 +113,7 @@ def canvas(
         _component(key=key, data=data | new, on_values_change=released, on_want_change=lambda: None)
 
     component()
+    drawing.waiting()
     return z, images
 
 

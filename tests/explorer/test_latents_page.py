@@ -224,9 +224,14 @@ def test_coordinates_beyond_a_smaller_latent_are_ignored(alpha, two_models, open
     assert data(app)["frozen"] == [4]
     assert len(data(app)["axes"]) == 5
     assert "2 of 5 coordinates moved" in captions(app)
-    app = fine(app.selectbox(key="set-model").set_value("alpha").run())
-    assert holds(app, home(alpha, 5, z1=2, z4=-1, z5=1, z7=3))  # they are not forgotten
-    assert data(app)["frozen"] == [4, 6]
+
+
+def test_another_model_leaves_behind_what_was_moved(alpha, two_models, open_app):
+    app = open_app("latents", model="alpha", start="5", coords="1:2,7:3", frozen="7")
+    app = fine(app.selectbox(key="set-model").set_value("beta").run())
+    assert holds(app, home(gan_core.load(two_models / "beta"), 5))
+    assert data(app)["frozen"] == []
+    assert not {"coords", "frozen"} & set(link(app))
 
 
 @pytest.mark.parametrize(("prior", "reach"), [("normal", 3.0), ("uniform", 1.0)])

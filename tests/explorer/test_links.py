@@ -17,6 +17,7 @@ CHANGED = View(
     size="large",
     sort="fake",
     smooth=True,
+    browser=True,
     source="tray",
     keys="3, 14, 15@0.7",
     picks="2,1",
@@ -104,12 +105,12 @@ MALFORMED = {
     "size": ["", "huge", "MEDIUM"],
     "sort": ["", "best"],
     "smooth": ["", "true", "2"],
+    "browser": ["", "true", "2"],
     "source": ["", "other"],
     "keys": [
         "",
         "1",
         "a,b",
-        "1,2,3,4,5,6,7,8,9",
         "1,-2",
         "1,2@9",
         "1,2@",
@@ -174,6 +175,25 @@ def test_several_malformed_values_are_all_named():
 )
 def test_read_seed(text, seed, psi):
     assert links.read_seed(text) == (seed, psi)
+
+
+@pytest.mark.parametrize(
+    ("text", "keys", "lost"),
+    [
+        ("3,foo,14", "3, 14", "foo"),
+        ("3,-1,<script>alert(1),15@0.7", "3, 15@0.7", "-1, <script>aler"),
+        ("1,2,3,4,5,6,7,8,9,10", "1, 2, 3, 4, 5, 6, 7, 8", "9, 10"),
+    ],
+)
+def test_keyframes_that_can_be_read_are_kept_and_the_others_named(text, keys, lost):
+    view, unread = links.read({"keys": text})
+    assert view.keys == keys
+    assert unread == [f"keys ({lost})"]
+
+
+def test_keyframes_that_cannot_be_read_stand_in_no_link():
+    assert links.write(View(keys="3, foo, 14"), "interpolate")["keys"] == "3,14"
+    assert "keys" not in links.write(View(keys="<b>"), "interpolate")
 
 
 @pytest.mark.parametrize("page", ["latents", "directions"])

@@ -1,6 +1,7 @@
 """The live canvas in a real browser: what a drag paints, what it sends, and what is left of it."""
 
 import re
+import threading
 
 import numpy as np
 import pytest
@@ -18,8 +19,9 @@ from browsing import (
     query,
     shown,
 )
-from explorer import links
+from explorer import drawing, jobs, links, server
 from gan_core import latent
+from gan_core.errors import InputError
 
 sync_api = pytest.importorskip("playwright.sync_api", reason="needs playwright")
 expect = sync_api.expect
@@ -385,6 +387,42 @@ def test_the_browser_draws_by_itself(visit, avatars):
     assert len(sent) == before
     page.mouse.up()
     assert np.array_equal(exact(page), moved(avatars, 5, {3: value(page, "z3")}))
+    address_has(page, "browser=1")
+    page.reload()
+    page.locator('.live[data-engine="ready"]').wait_for()
+
+
+def test_while_a_model_is_prepared_for_the_browser_the_server_draws(
+    two_models, open_app, monkeypatch
+):
+    prepared = threading.Event()
+    monkeypatch.setattr(server, "available", lambda: True)
+    monkeypatch.setattr(drawing, "prepare", lambda model: prepared.wait(60))
+    monkeypatch.setattr(server, "urls", lambda model: {"model": model.name})
+    monkeypatch.setattr(drawing, "_found", {})
+    monkeypatch.setattr(jobs, "_jobs", {})
+    monkeypatch.setattr(jobs, "PATIENCE", 0.01)
+    app = open_app("latents", model="alpha", browser="1")
+    assert app.session_state["latents-canvas-data"]["browser"] is None
+    assert any("being prepared" in c.value for c in app.caption)
+    prepared.set()
+    (job,) = jobs._jobs.values()
+    assert job.ended.wait(60)
+    app.run()
+    assert app.session_state["latents-canvas-data"]["browser"]["model"] == "alpha"
+    assert not any("being prepared" in c.value for c in app.caption)
+
+
+def test_a_model_that_cannot_be_prepared_is_told_once(two_models, open_app, monkeypatch):
+    def refuse(model):
+        raise InputError("It cannot be exported.")
+
+    monkeypatch.setattr(server, "available", lambda: True)
+    monkeypatch.setattr(drawing, "prepare", refuse)
+    monkeypatch.setattr(jobs, "_jobs", {})
+    app = open_app("latents", model="alpha", browser="1")
+    assert [w.value for w in app.warning] == ["It cannot be exported. The server draws."]
+    assert app.session_state["latents-canvas-data"]["browser"] is None
 
 
 @pytest.mark.parametrize(
