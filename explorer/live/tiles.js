@@ -19,6 +19,7 @@ export default function ({ data, parentElement, setTriggerValue }) {
       state.send("pick", { id: state.data.tiles[index].id, count: state.picks });
     });
     letDrag(state);
+    new ResizeObserver(() => fill(state)).observe(root);
     states.set(parentElement, state);
   }
   state.data = data;
@@ -56,7 +57,26 @@ function arrange({ root, buttons, data, focus }) {
     caption.hidden = !tile.caption;
     caption.style.display = tile.caption ? "" : "none";
   });
+  fill({ root, data });
   if (data.row) reveal(root, buttons[data.tiles.findIndex((tile) => tile.current)]);
+}
+
+const NARROWEST = 0.75; // of the width asked for
+const WIDEST = 1.8;
+
+// Columns that leave no gap in the last row, the number nearest to that of tiles as wide as asked
+// for; where none is near, as many as fit.
+function fill({ root, data }) {
+  const [n, gap, room] = [data.tiles.length, 6, root.clientWidth - 6];
+  const width = (columns) => (room + gap) / columns - gap;
+  const off = (columns) => Math.abs(Math.log(width(columns) / data.width));
+  const whole = [];
+  for (let columns = 1; data.full && columns <= n; columns += 1) {
+    const share = width(columns) / data.width;
+    if (n % columns === 0 && share >= NARROWEST && share <= WIDEST) whole.push(columns);
+  }
+  whole.sort((a, b) => off(a) - off(b));
+  root.style.gridTemplateColumns = whole.length ? `repeat(${whole[0]}, minmax(0, 1fr))` : "";
 }
 
 // A tile with "drag" can be carried to a grid that takes drops; its text is all that travels.

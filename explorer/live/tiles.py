@@ -16,7 +16,18 @@ _component = st.components.v2.component(
 
 
 def tiles(
-    key, sheet, tiles, on_pick, *, label, width=108, row=False, smooth=False, on_drop=None, hint=""
+    key,
+    sheet,
+    tiles,
+    on_pick,
+    *,
+    label,
+    width=108,
+    row=False,
+    full=False,
+    smooth=False,
+    on_drop=None,
+    hint="",
 ):
     """Show a sheet of pictures as buttons; `on_pick(id)` is called when one is clicked.
 
@@ -24,8 +35,8 @@ def tiles(
     tiles: one dict a picture, with "id" and "label" (its alternative text), and if wanted
     "caption", "marked" (a check mark), "current", "dim", "key" (a bar below), "big" (two places
     wide and high), "drag" (the text that it carries when dragged). label: what the group is.
-    row: one scrolling row. on_drop(text): called when such a tile is dropped here. hint: what
-    stands here while there are no tiles.
+    row: one scrolling row. full: as many columns as leave no gap in the last row. on_drop(text):
+    called when such a tile is dropped here. hint: what stands here while there are no tiles.
     """
 
     def picked():
@@ -44,6 +55,7 @@ def tiles(
         "label": label,
         "width": width,
         "row": row,
+        "full": full,
         "smooth": smooth,
         "drops": on_drop is not None,
         "hint": hint,

@@ -136,6 +136,7 @@ def grid(name, model, seeds, images, scores):
         click,
         label=f"Samples of {name}",
         width=WIDTHS[view.size],
+        full=True,
         smooth=view.smooth,
     )
 
