@@ -14,9 +14,7 @@ def form(model, classifier, known, rows):
     titles = {ALL: "All sliders together", **{d.name: along.label(d) for d, _, _ in rows}}
     with st.popover("Save as a direction", icon=":material/bookmark_add:"):
         which = st.selectbox("What", list(titles), format_func=titles.get, key="save-what")
-        typed = st.text_input(
-            "Name", key="save-name", max_chars=tray.MAX_NAME, placeholder="such as friendlier"
-        )
+        typed = st.text_input("Name", key="save-name", placeholder="such as friendlier")
         made = compose(known, rows, which, tray.clean(typed))
         if made is None:
             st.caption("At 0 the sliders lead nowhere: move one first.")
@@ -114,7 +112,6 @@ def tools(model, direction):
             "Name",
             direction.name,
             key=key,
-            max_chars=tray.MAX_NAME,
             on_change=rename,
             args=(model, direction.name, key),
             label_visibility="collapsed",

@@ -10,6 +10,8 @@ from explorer.live.tiles import tiles
 from gan_core.errors import InputError
 
 SIDE = 64  # pixels a side of a thumbnail in the sheet
+MANY = 15  # pictures beyond which they scroll by themselves, so that the buttons stay in sight
+TALL = 460  # pixels that they then have
 
 
 @panels.panel("tray")
@@ -18,7 +20,8 @@ def tray_panel():
     items = session.picked().items
     st.subheader(f"Tray ({len(items)})" if items else "Tray", anchor=False)
     if items:
-        grid(items)
+        with st.container(height=TALL if len(items) > MANY else "content", border=False):
+            grid(items)
         selected(items)
     else:
         st.caption("Click a picture to put it here. Click it again to see it large.")
@@ -46,7 +49,7 @@ def grid(items):
         ],
         select,
         label="Pictures on the tray",
-        width=72,
+        width=62,
         smooth=session.view().smooth,
     )
     if any(item.model != shown for item in items):
@@ -82,7 +85,8 @@ def selected(items):
     key = f"name-{item.id}"
     if st.session_state.get(key) != item.name:
         st.session_state[key] = item.name
-    st.text_input("Name", key=key, max_chars=tray.MAX_NAME, on_change=rename, args=(item.id,))
+    # No max_chars: the field would drop a longer name whole. `rename` cuts it.
+    st.text_input("Name", key=key, on_change=rename, args=(item.id,))
     place = [i.id for i in items].index(item.id)
     change = session.change_tray
     with st.container(horizontal=True, gap="small"):
