@@ -49,7 +49,7 @@ def read_link(data, folder):
         pair.split("=", 1) for pair in data.decode("utf-8", "replace").split("&") if "=" in pair
     )
     view, unread = links.read(params)
-    assert set(unread) <= set(params)
+    assert {name.split(" (")[0] for name in unread} <= set(params)
     links.read_tray(params.get("tray", ""))
     for page in links.PAGES:
         written = links.write(view, page)
