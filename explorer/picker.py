@@ -27,7 +27,8 @@ def choose(title, card_page=None):
     usable = [name for name, entry in entries.items() if not entry.problem] or list(entries)
     if wanted not in entries:
         session.set_view(model=usable[0], weights="")
-        session.leave_coordinates()
+        if wanted:
+            session.leave_coordinates()
         st.session_state.pop("touched", None)
     with st.container(horizontal=True, vertical_alignment="center"):
         st.header(title, anchor=False, width="content")
