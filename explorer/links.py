@@ -202,8 +202,8 @@ def read(params, page="browse"):
             unread.append(name)
     if "start" in PAGES[page] and "start" not in params and "seed" in values:
         values["start"] = values["seed"]
-    lost = sift(params["keys"])[1] if "keys" in values else []
-    unread += [f"keys ({', '.join(lost)})"] if lost else []
+    if "keys" in values and sift(params["keys"])[1]:
+        unread.append("keys")
     return replace(View(), **values), unread
 
 

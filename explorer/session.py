@@ -37,7 +37,10 @@ def begin(page):
     if first and "tray" in params:
         unread += read_tray(params["tray"])
     if unread:
-        # What stands with its parts in brackets was read but for these.
+        # Keyframes that could be read are kept; the others are named.
+        kept, lost = links.sift(params.get("keys", ""))
+        if "keys" in unread and len(kept) >= links.MIN_KEYS:
+            unread[unread.index("keys")] = f"keys ({', '.join(lost)})"
         whole = sum("(" not in name for name in unread)
         usual = f" {'It keeps its' if whole == 1 else 'They keep their'} usual value."
         warn(

@@ -127,6 +127,13 @@ def test_the_first_visit_shows_a_model_that_works(two_models, open_app):
     assert app.selectbox(key="set-model").value == "beta"
 
 
+def test_keyframes_of_a_link_that_cannot_be_read_are_named_and_left_out(two_models, open_app):
+    app = open_app("interpolate", model="alpha", keys="3,<b>x,14")
+    one_sentence(app, "keys (\\<b\\>x)")
+    assert app.text_input(key="set-keys").value == "3, 14"
+    assert link(app)["keys"] == "3,14"
+
+
 def test_a_model_without_a_card_text_says_so(two_models, open_app):
     assert "alpha has no README.md" in open_app("card", model="alpha").info[0].value
 
