@@ -49,10 +49,11 @@ def training_images(model):
     Raises InputError with how to get the images when they are in neither.
     """
     wanted = model.card["training_set"].get("fingerprint")
-    if (model.directory / "training_set" / "set.json").exists():
-        unpacked = training_set.cache_directory() / str(wanted)[:32]
-        packed = model.directory / "training_set"
-        arrays = packed if (packed / "images.npy").exists() else unpacked
+    packed = model.directory / "training_set"
+    if (packed / "set.json").exists():
+        arrays = packed
+        if not (packed / "images.npy").exists():
+            arrays = training_set.unpacked(packed, training_set.read_card(packed))
         return _load(str(model.directory), "", stamp(arrays))
     for folder in given():
         try:

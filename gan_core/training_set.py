@@ -280,6 +280,19 @@ def cache_directory():
     return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "latent-explorer"
 
 
+def unpacked(directory, card):
+    """Where in the cache the arrays of an embedded set lie, or will.
+
+    Raises InputError when the zip of the held-out images cannot be read.
+    """
+    path = directory / "held_out.zip"  # the fingerprint is of the training images alone
+    try:
+        held_out = hashlib.sha256(path.read_bytes()).hexdigest()
+    except OSError:
+        raise InputError(f"{path} is missing or cannot be read.") from None
+    return cache_directory() / f"{card['fingerprint'][:24]}-{held_out[:8]}"
+
+
 def unpack(directory, card):
     """Unpack an embedded set into the cache, once; returns the directory with its arrays.
 
@@ -287,11 +300,7 @@ def unpack(directory, card):
     the first to finish wins. Raises InputError when the zip files are missing or damaged, or when
     the images are not the ones that set.json tells of.
     """
-    try:  # the fingerprint is of the training images alone
-        held_out = hashlib.sha256((directory / "held_out.zip").read_bytes()).hexdigest()
-    except OSError:
-        raise InputError(f"{directory / 'held_out.zip'} is missing or cannot be read.") from None
-    out = cache_directory() / f"{card['fingerprint'][:24]}-{held_out[:8]}"
+    out = unpacked(directory, card)
     if out.exists():
         return out
     try:
