@@ -33,6 +33,8 @@ STYLE = """<style>
 .stMainBlockContainer :is(.stImage, .stImage img) { max-width: 100%; }
 .stMarkdown table { display: block; max-width: 100%; overflow-x: auto; }
 .stElementContainer:has(#one-step) { display: none; }
+/* As high as the fields and buttons beside them, so that labels stand on one line. */
+.stButtonGroup button[data-variant="segmented_control"] { min-height: 2.5rem; }
 </style>"""
 HISTORY = (Path(__file__).parent / "live" / "history.js").read_text(encoding="utf-8")
 

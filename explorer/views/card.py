@@ -22,7 +22,7 @@ def page():
             st.info(f"{model.name} has no README.md, so only what model.json tells is shown.")
     with right:
         samples(model)
-        facts(model)
+        facts(model, told(text))
 
 
 def read(path):
@@ -50,26 +50,30 @@ def samples(model):
     )
 
 
-def facts(model):
-    """What model.json tells, as a small table."""
+def told(text):
+    """The labels of the rows of the card's tables."""
+    return set(re.findall(r"^\| *([^|]+?) *\|", text, re.MULTILINE))
+
+
+def facts(model, told):
+    """What model.json tells, as a small table, less what the card's own tables tell already."""
     card, training = model.card, model.card["training"]
     shape = card["training_set"].get("shape") or ["–"]
+    time = [with_unit(training.get("hours"), "hours"), training.get("hardware")]
     rows = {
         "Architecture": f"{card['architecture'].get('name', '–')}, {model.size} × {model.size}",
-        "Latents": f"{model.prior.size}, {model.prior.kind}",
+        "Prior": f"{model.prior.kind}, {model.prior.size} numbers",
         "Objective": card.get("objective"),
-        "Trained on": f"{card['training_set'].get('name', '–')}, {shape[0]} images",
+        "Training set": f"{card['training_set'].get('name', '–')}, {shape[0]} images",
         "Shown to D": with_unit(training.get("kimg"), "kimg"),
-        "Hours": with_unit(training.get("hours"), "h"),
-        "Hardware": training.get("hardware"),
-        "Discriminator": "yes" if model.discriminator is not None else "not included",
+        "Time": " on ".join(str(part) for part in time if part),
+        "D(x)": "" if model.discriminator is not None else "none: the discriminator is not here",
         "Licence": card.get("licence"),
         "Weights": model.hash,
     }
     rows |= evaluate.headline(card)
-    st.table(
-        {key: renderer.plain(value) for key, value in rows.items() if value}, border="horizontal"
-    )
+    rows = {label: renderer.plain(value) for label, value in rows.items() if value}
+    st.table({k: v for k, v in rows.items() if k not in told}, border="horizontal")
 
 
 def with_unit(number, unit):

@@ -127,6 +127,15 @@ def test_the_first_visit_shows_a_model_that_works(two_models, open_app):
     assert app.selectbox(key="set-model").value == "beta"
 
 
+def test_a_fact_that_the_card_tells_is_not_told_again(two_models, open_app):
+    before = list(fine(open_app("card", model="beta")).table[0].value.index)
+    assert {"Architecture", "Prior", "Weights"} <= set(before)
+    text = "# beta\n\n| | |\n|---|---|\n| Architecture | DCGAN |\n| Prior | N(0, I) |\n"
+    (two_models / "beta" / "README.md").write_text(text)
+    after = list(fine(open_app("card", model="beta")).table[0].value.index)
+    assert after == [label for label in before if label not in ("Architecture", "Prior")]
+
+
 def test_keyframes_of_a_link_that_cannot_be_read_are_named_and_left_out(two_models, open_app):
     app = open_app("interpolate", model="alpha", keys="3,<b>x,14")
     one_sentence(app, "keys (\\<b\\>x)")
@@ -148,7 +157,7 @@ def test_a_card_is_shown_without_its_images(two_models, open_app):
 def test_the_card_tells_latents_and_weights(two_models, open_app):
     app = fine(open_app("card", model="beta"))
     table = app.table[0].value.to_string()
-    assert "5, normal" in table
+    assert "normal, 5 numbers" in table
     assert gan_core.load(two_models / "beta").hash in table
 
 
