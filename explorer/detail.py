@@ -17,7 +17,7 @@ def show():
     """Open the enlarged picture that was asked for, if any."""
     item = session.picked().find(st.session_state.pop("enlarged", None))
     if item is not None:
-        st.dialog(renderer.plain(item.name), width="medium")(body)(item)
+        st.dialog(renderer.plain(item.name), width="large")(body)(item)
 
 
 def body(item):
@@ -29,11 +29,18 @@ def body(item):
         image = renderer.pictures(model, item.z[None])[0]
         smooth = session.view().smooth
         large = renderer.large(image, smooth)
-        st.container(width=renderer.LARGE).image(
-            large, width="stretch", caption=renderer.plain(describe(item))
-        )
-        facts(item, model, image)
-        downloads(item, model, image, smooth)
+        left, right = st.columns([3, 2], gap="medium")
+        left.image(large, width="stretch", caption=renderer.plain(describe(item)))
+        with right:
+            facts(item, model, image)
+            downloads(item, model, image, smooth)
+            remove(item)
+        return
+    remove(item)
+
+
+def remove(item):
+    """The button that takes it off the tray."""
     if st.button("Remove from tray", icon=":material/delete:"):
         session.change_tray(tray.remove, item.id)
         st.rerun()
