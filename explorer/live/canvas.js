@@ -5,6 +5,7 @@
 
 const states = new WeakMap();
 const DWELL = 60; // ms the pointer rests on one of many sliders before its strip is asked for
+const GAP = 2; // of the picture's own pixels, between two side by side
 let canvases = 0;
 
 export default function ({ data, parentElement, setTriggerValue, setStateValue }) {
@@ -71,6 +72,7 @@ function take(state, data) {
 function nameThePanes(root, { panes, layout }) {
   root.style.setProperty("--panes", panes.length);
   root.querySelector(".body").classList.toggle("wide", layout !== "rows");
+  root.classList.toggle("several", layout === "rows" && panes.length > 1);
   const names = panes.filter(Boolean).map((pane) => element("span", "", pane));
   root.querySelector(".names").replaceChildren(...names);
 }
@@ -187,13 +189,19 @@ function show(state) {
 }
 
 function put({ stage, paint, data }, source, x, y, name) {
-  if (stage.width !== data.width || stage.height !== data.height) {
-    stage.width = data.width;
-    stage.height = data.height;
-  }
-  const { width, height } = data;
-  paint.drawImage(source, x, y, width, height, 0, 0, width, height);
+  const { height, panes } = data;
+  const side = data.width / panes.length;
+  size(stage, data);
+  panes.forEach((_, i) => {
+    paint.drawImage(source, x + i * side, y, side, height, i * (side + GAP), 0, side, height);
+  });
   stage.dataset.shown = name;
+}
+
+function size(stage, { width, height, panes }) {
+  const whole = width + GAP * (panes.length - 1);
+  if (stage.width !== whole || stage.height !== height) Object.assign(stage, { width: whole, height });
+  stage.dataset.gap = panes.length > 1 ? GAP : 0;
 }
 
 async function takeExact(state, { exact, context }) {
@@ -218,18 +226,18 @@ function drawsHere({ data }) {
 
 // All panes of the picture in the browser; the newest values win.
 function drawHere(state) {
-  const { browser, panes, width, height } = state.data;
+  const { browser, panes } = state.data;
   const latents = browser.specs.map((spec) => latentAt(spec, state.values));
   const z = new Float32Array(latents.length * latents[0].length);
   latents.forEach((latent, i) => z.set(latent, i * latent.length));
   const context = state.data.context;
   drawLatents(engineFor(browser), z, latents.length, ({ pixels, side }) => {
     if (state.data.context !== context || state.dragging === null) return;
-    if (state.stage.width !== width) Object.assign(state.stage, { width, height });
+    size(state.stage, state.data);
     const each = side * side * 4;
     panes.forEach((_, i) => {
       const part = pixels.subarray(i * each, (i + 1) * each);
-      state.paint.putImageData(new ImageData(part, side, side), i * side, 0);
+      state.paint.putImageData(new ImageData(part, side, side), i * (side + GAP), 0);
     });
     state.drawings = (state.drawings ?? 0) + 1;
     state.stage.dataset.shown = `browser:${state.drawings}`;

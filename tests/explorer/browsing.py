@@ -83,9 +83,12 @@ def shown(page):
 
 
 def canvas_pixels(page):
-    """What is painted on the live canvas, uint8 (side, panes · side, 3)."""
-    url = page.locator(".live .stage canvas").evaluate("c => c.toDataURL('image/png')")
-    return decode(base64.b64decode(url.partition(",")[2]))
+    """What is painted on the live canvas, uint8 (side, panes · side, 3), less the gaps."""
+    canvas = page.locator(".live .stage canvas")
+    url, gap = canvas.evaluate("c => [c.toDataURL('image/png'), Number(c.dataset.gap)]")
+    painted = decode(base64.b64decode(url.partition(",")[2]))
+    side = painted.shape[0]
+    return np.delete(painted, [i for i in range(painted.shape[1]) if i % (side + gap) >= side], 1)
 
 
 def exact(page):
