@@ -47,6 +47,7 @@ function arrangeList(state, list) {
   }
   list.groups.replaceChildren(...parts);
   list.none.hidden = wanted.length > 0;
+  list.groups.hidden = wanted.length === 0;
 }
 
 function makeGroup(place) {
@@ -63,12 +64,14 @@ function groupName(by, first, members) {
   return `${what} ${first + 1} to ${last}`;
 }
 
-// "17", "z17", "17, 20-29" or nothing.
+// "17", "z17", "17, 20-29", "29-20" or nothing.
 function matches(text, i) {
   const parts = text.split(/[\s,;]+/).filter(Boolean);
   if (!parts.length) return true;
   return parts.some((part) => {
-    const [, from, to] = /^z?(\d+)(?:[-–]z?(\d+))?$/i.exec(part) ?? [];
-    return from !== undefined && i >= Number(from) && i <= Number(to ?? from);
+    const [, from, to = from] = /^z?(\d+)(?:[-–]z?(\d+))?$/i.exec(part) ?? [];
+    if (from === undefined) return false;
+    const ends = [Number(from), Number(to)];
+    return i >= Math.min(...ends) && i <= Math.max(...ends);
   });
 }

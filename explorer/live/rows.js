@@ -17,14 +17,16 @@ function makeRow(state, axis, i, hand) {
   const output = element("output");
   output.htmlFor = id;
   row.append(name, range, output);
+  const reset = () => {
+    hand.move(i, state.data.home[i]);
+    hand.release();
+  };
   if (state.data.freezable) {
     row.append(
       button("freeze", "Freeze", () => hand.freeze(i)),
-      button("reset", "Reset", () => {
-        hand.move(i, state.data.home[i]);
-        hand.release();
-      }),
+      button("reset", "Reset", reset),
     );
+    range.setAttribute("aria-keyshortcuts", "F Delete");
   }
   if (axis.effect !== undefined) {
     const bar = element("span", "effect");
@@ -49,6 +51,7 @@ function makeRow(state, axis, i, hand) {
     hand.release();
   });
   range.addEventListener("keydown", (event) => {
+    if (state.data.freezable && shortcut(event, row, reset)) return;
     const to = keyTarget(event, axis, state.values[i]);
     if (to === null || range.disabled) return;
     event.preventDefault();
@@ -56,6 +59,19 @@ function makeRow(state, axis, i, hand) {
   });
   range.addEventListener("keyup", () => hand.release());
   return { row, name, range, output, axis };
+}
+
+// The keys that do what a row's buttons do: F freezes, Delete resets. Whether it was one of them.
+function shortcut(event, row, reset) {
+  if (event.ctrlKey || event.metaKey || event.altKey || event.repeat) return false;
+  const freeze = row.querySelector(".freeze");
+  if (event.key.toLowerCase() === "f") {
+    freeze.click();
+    freeze.focus(); // a frozen slider cannot hold it
+  } else if (event.key === "Delete" || event.key === "Backspace") reset();
+  else return false;
+  event.preventDefault();
+  return true;
 }
 
 // Where a key leads: arrows one step, page keys and Shift ten, Home and End to the ends.
@@ -89,6 +105,9 @@ function showRow({ range, output, axis, row }, value, frozen) {
   row.classList.toggle("frozen", frozen);
   const freeze = row.querySelector(".freeze");
   if (freeze) {
+    // One stop of the Tab key for each row: the slider, or what thaws it.
+    freeze.tabIndex = frozen ? 0 : -1;
+    row.querySelector(".reset").tabIndex = -1;
     freeze.setAttribute("aria-pressed", String(frozen));
     freeze.setAttribute("aria-label", `${frozen ? "Thaw" : "Freeze"} ${axis.label}`);
     freeze.title = frozen ? "Thaw: let it move again" : "Freeze: keep it when all others change";

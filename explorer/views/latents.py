@@ -24,7 +24,8 @@ def page(card_page=None):
             WAYS,
             format_func=WAYS.get,
             **session.widget("way", WAYS),
-            help="Sliders: one for each coordinate of z. Pad: a plane between four samples.",
+            help="Sliders: one for each coordinate of z. Pad: a plane between four samples. On a"
+            " slider, the arrow keys take a step, with Shift ten; F freezes it, Delete resets it.",
         )
         if session.view().way == "pad":
             corners = choose_corners(model)

@@ -232,6 +232,27 @@ def test_keys_move_a_slider_and_report_when_let_go(visit, avatars):
     assert len(sent) == before + 1
 
 
+def test_a_row_is_one_stop_of_the_tab_key_and_its_buttons_have_keys(visit):
+    page = visit("latents?model=avatars&start=5&coords=3:1.5,4:-1")
+    find(page, "3, 4")
+    page.get_by_role("combobox", name="Order of the sliders").select_option("number")
+    slider(page, "z3").focus()
+    page.keyboard.press("Tab")
+    expect(slider(page, "z4")).to_be_focused()
+    page.keyboard.press("Delete")
+    page.wait_for_function("!decodeURIComponent(location.search).includes('4:-1')")
+    page.keyboard.press("f")
+    expect(slider(page, "z4")).to_be_disabled()
+    expect(page.get_by_role("button", name="Thaw z4", exact=True)).to_be_focused()
+    address_has(page, "frozen=4")
+    page.keyboard.press("Shift+Tab")
+    expect(slider(page, "z3")).to_be_focused()
+    page.keyboard.press("Tab")
+    page.keyboard.press("Enter")
+    page.wait_for_function("!location.search.includes('frozen')")
+    expect(slider(page, "z4")).to_be_enabled()
+
+
 def test_both_paths_stand_beside_each_other(visit, avatars):
     page = visit("interpolate?model=avatars&keys=3,9&mode=both&at=0.5")
     z = np.concatenate([avatars.prior.sample(1, seed=seed) for seed in (3, 9)])
@@ -283,10 +304,13 @@ def test_sliders_are_found_sorted_and_grouped(visit):
     expect(page.locator(".groups summary").nth(1)).to_have_text("z10 to z19")
     page.get_by_role("searchbox").fill("17, 20-22")
     assert names.all_inner_texts() == ["z17", "z20", "z21", "z22"]
+    page.get_by_role("searchbox").fill("17, 22-20")
+    assert names.all_inner_texts() == ["z17", "z20", "z21", "z22"]
     page.get_by_role("searchbox").fill("z99")
     assert names.all_inner_texts() == ["z99"]
     page.get_by_role("searchbox").fill("100")
     expect(page.get_by_text("No slider has that number.")).to_be_visible()
+    expect(page.locator(".groups")).to_be_hidden()
     page.get_by_role("searchbox").fill("")
     expect(names).to_have_count(100)
 
