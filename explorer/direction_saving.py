@@ -1,5 +1,7 @@
 """Naming directions, and keeping them in the checkpoint or in a file."""
 
+import dataclasses
+
 import streamlit as st
 
 from explorer import along, known_directions, panels, renderer, session, tray
@@ -40,6 +42,43 @@ def form(model, classifier, known, rows):
                 help="All directions of this model with the new one; the file belongs into the"
                 " checkpoint’s folder.",
             )
+
+
+def loading(model, classifier, known):
+    """Take directions out of a file that was saved here, or on another computer."""
+    with st.popover("Load", icon=":material/upload:"):
+        upload = st.file_uploader(
+            "A file of directions", type="safetensors", key="load-directions", max_upload_size=5
+        )
+        if upload is None:
+            return
+        try:
+            inside = known_directions.read_file(model, upload.getvalue())
+        except InputError as error:
+            st.error(renderer.plain(error))
+            return
+        named = [dataclasses.replace(d, name=tray.clean(d.name)) for d in inside]
+        new = {d.name: d for d in named if d.name and d.name not in known.by_name}
+        if not new:
+            st.caption("The file holds no directions that are not here already.")
+            return
+        st.caption(renderer.plain(", ".join(new)))
+        st.button(
+            "Into the checkpoint",
+            key="take-directions",
+            type="primary",
+            on_click=take,
+            args=(model, classifier, list(new.values())),
+        )
+
+
+def take(model, classifier, new):
+    """Put the directions of a file beside those that are saved."""
+    new = [measured(model, classifier, direction) for direction in new]
+    if change(model, lambda saved: [*saved, *new]):
+        session.say(f"{len(new)} from the file {'is' if len(new) == 1 else 'are'} saved.")
+        session.set_view(look="saved")
+    panels.redraw()
 
 
 def compose(known, rows, which, name):

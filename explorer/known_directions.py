@@ -1,11 +1,18 @@
 """The directions of a model: found by a program, or named by a person and kept beside it."""
 
+import contextlib
+import os
 import tempfile
 import threading
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
+
+try:
+    import fcntl
+except ImportError:  # Windows, where one process alone should serve
+    fcntl = None
 
 from explorer import jobs
 from gan_core import directions, found_directions
@@ -89,8 +96,23 @@ def change(model, verb):
 
     Raises InputError when the checkpoint cannot be written, or the list cannot be saved.
     """
-    with _lock:
+    with _lock, alone(model.directory):
         directions.save(model, verb(directions.load(model)))
+
+
+@contextlib.contextmanager
+def alone(directory):
+    """Keep other processes from changing what is in a checkpoint at the same time."""
+    if fcntl is None:
+        yield
+        return
+    handle = os.open(directory, os.O_RDONLY)
+    try:
+        with contextlib.suppress(OSError):  # a disk that knows no locks
+            fcntl.flock(handle, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(handle)  # which ends the lock
 
 
 def file(model, saved):
@@ -99,3 +121,32 @@ def file(model, saved):
         path = Path(folder) / directions.FILE
         directions.save(model, saved, path)
         return path.read_bytes()
+
+
+def read_file(model, content):
+    """The directions by a person in the bytes of such a file, a list of Direction.
+
+    Of what it tells about them only how they were made is taken, where that is well formed.
+    Raises InputError in one sentence when it is not a file of directions of these weights.
+    """
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / directions.FILE
+        path.write_bytes(content)
+        try:
+            inside = directions.load(model, path)
+        except InputError as error:
+            reason = str(error).replace(str(path), "it").split(";")[0].rstrip(".")
+            raise InputError(
+                f"This file cannot be taken as directions of {model.name}: {reason}."
+            ) from None
+    return [replace(d, about=how_made(d.about)) for d in inside if d.kind not in directions.FOUND]
+
+
+def how_made(about):
+    """What is kept of a stranger's description: the parts by weight, and what was locked."""
+    made, locked = about.get("made_of"), about.get("locked")
+    good = isinstance(made, dict) and all(
+        type(w) in (int, float) and np.isfinite(w) for w in made.values()
+    )
+    named = isinstance(locked, list) and all(isinstance(name, str) for name in locked)
+    return {"made_of": made if good else {}, "locked": locked if named else []}

@@ -192,6 +192,7 @@ def picture(name, model, classifier, known):
     with st.container(horizontal=True, vertical_alignment="center"):
         readout(name, model, rows, coords, z[0], images[0])
         direction_saving.form(model, classifier, known, rows)
+        direction_saving.loading(model, classifier, known)
 
 
 def motion(home, rows, level):

@@ -303,6 +303,63 @@ def test_a_file_holds_what_the_checkpoint_would(opened):
     assert [d.name for d in directions.load(opened.model)] == [*opened.vectors, "mine"]
 
 
+def loaded(app, content):
+    """Give a file to the field for directions."""
+    (field,) = (f for f in app.get("file_uploader") if "directions" in f.label)
+    return field.set_value((directions.FILE, content, "application/octet-stream")).run()
+
+
+def test_a_file_of_directions_is_taken_back(opened):
+    about = {"made_of": {BRIGHT: 2.0}, "locked": ["warm"], "moves": 7, "effects": "all"}
+    mine = Direction("mine", opened.vectors[BRIGHT], "conditional", about)
+    known = known_directions.of(opened.model, opened.reader)
+    content = known_directions.file(opened.model, [*known.found, mine])
+    app = click(loaded(opened(), content), "take-directions")
+    assert sentences(app) == []
+    saved = directions.load(opened.model)
+    assert [d.name for d in saved] == [*opened.vectors, "mine"]
+    np.testing.assert_array_equal(saved[-1].vector, mine.vector)
+    assert saved[-1].about["made_of"] == {BRIGHT: 2.0}
+    assert set(saved[-1].about["effects"]) == {"bright", "warm"}  # measured here, not believed
+    assert "already" in captions(loaded(opened(), content))
+
+
+@pytest.mark.parametrize("content", [b"", b"junk", b"\x08\0\0\0\0\0\0\0{}      ", None])
+def test_a_file_that_does_not_fit_is_one_sentence(opened, two_models, content):
+    if content is None:  # of another model
+        beta = gan_core.load(two_models / "beta")
+        vector = directions.unit(np.ones(beta.prior.size))
+        content = known_directions.file(beta, [Direction("mine", vector)])
+    (sentence,) = sentences(loaded(opened(), content))
+    assert sentence.startswith("This file cannot be taken as directions of alpha")
+    assert len(directions.load(opened.model)) == len(opened.vectors)
+
+
+ADD = """
+import sys, numpy as np, gan_core
+from explorer import known_directions
+from gan_core import directions
+model, first = gan_core.load(sys.argv[1]), int(sys.argv[2])
+for i in range(first, first + 20):
+    vector = directions.unit(np.arange(model.prior.size) + i + 1)
+    known_directions.change(model, lambda saved: [*saved, directions.Direction(str(i), vector)])
+"""
+
+
+def test_two_processes_that_save_at_once_lose_nothing(opened):
+    folder = str(opened.model.directory)
+    both = [
+        subprocess.Popen(
+            [sys.executable, "-c", ADD, folder, first],
+            env=os.environ | {"PYTHONPATH": str(models.ROOT)},
+        )
+        for first in ("0", "20")
+    ]
+    assert [process.wait() for process in both] == [0, 0]
+    names = {d.name for d in directions.load(opened.model)}
+    assert names == {*opened.vectors, *map(str, range(40))}
+
+
 @pytest.mark.parametrize(
     ("params", "part"),
     [
