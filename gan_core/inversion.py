@@ -18,6 +18,7 @@ from torch.nn import functional as F
 
 from gan_core import checkpoint, evaluate_arithmetic, folding
 from gan_core.errors import InputError
+from gan_core.networks import onnx_graph
 from gan_core.steps import along
 
 STEPS = 150  # of the descent
@@ -51,6 +52,11 @@ class Progress:
     image: np.ndarray
     error: float
     loss: float
+
+
+def has_gradients(model):
+    """Whether a Model's generator has gradients to follow, which an ONNX graph has not."""
+    return not isinstance(model.generator, onnx_graph.Generator)
 
 
 def invert(model, image, *, encoder=None, steps=STEPS, starts=STARTS, seed=0):

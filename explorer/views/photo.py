@@ -46,6 +46,7 @@ class Search:
     target: str
     steps: object
     running: bool = True
+    problem: str = ""
     now: inversion.Progress | None = None
 
 
@@ -53,6 +54,12 @@ def page(card_page=None):
     """The page, top to bottom."""
     name, model = picker.choose("Your photo", card_page)
     st.session_state.setdefault("photo", None)
+    if not inversion.has_gradients(model):
+        st.info(
+            f"{renderer.plain(name)} is an ONNX graph, which has no gradients that a search could"
+            " follow; choose another model for your photo."
+        )
+        return
     if st.session_state.photo is None:
         st.markdown(
             "A GAN draws a picture from a latent; nothing in it leads back. Give it a photo, and"
@@ -288,6 +295,8 @@ def search(name, model):
             on_click=add,
             args=(name, model),
         )
+    if found is not None and found.problem:
+        st.warning(renderer.plain(found.problem))
     if running:
         follow(model)
     elif found is None or found.now is None or not found.target.startswith(model.hash):
@@ -344,8 +353,7 @@ def follow(model):
     except StopIteration:
         found.running = False
     except InputError as error:
-        found.running = False
-        session.say(str(error))
+        found.running, found.problem = False, str(error)
     if not found.running:
         st.rerun()
     shown(model, found)

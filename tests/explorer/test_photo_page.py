@@ -3,6 +3,7 @@
 import io
 import json
 import re
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -15,6 +16,8 @@ import gan_core
 from browsing import on_tray
 from explorer.views import photo
 from gan_core import framing, inversion
+from gan_core.errors import InputError
+from gan_core.networks import onnx_graph
 
 SMALL = {"steps": 12, "starts": 3}
 
@@ -180,3 +183,25 @@ def test_in_a_browser(visit, tmp_path):
     page.get_by_role("button", name="Add to tray").click()
     on_tray(page, 1)
     assert "tray" not in page.url
+
+
+def test_a_model_without_gradients_is_one_sentence(two_models, open_app, monkeypatch):
+    model = gan_core.load(two_models / "alpha")
+    assert inversion.has_gradients(model)
+    graph = onnx_graph.Generator(size=16, channels=3, nz=8)
+    assert not inversion.has_gradients(replace(model, generator=graph))
+    monkeypatch.setattr(inversion, "has_gradients", lambda model: False)
+    app = open_app("photo", model="alpha")
+    (found,) = sentences(app)
+    assert "alpha is an ONNX graph" in found
+    assert not [u for u in app.get("file_uploader") if "photo" in u.label]
+
+
+def test_a_search_that_cannot_go_on_says_why(open_photo, monkeypatch):
+    def refuse(*args, **kwargs):
+        raise InputError("No gradient can be taken.")
+        yield
+
+    app = open_photo(encoded())
+    monkeypatch.setattr(inversion, "invert", refuse)
+    assert [w.value for w in until_done(app).warning] == ["No gradient can be taken."]
