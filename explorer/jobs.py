@@ -101,5 +101,6 @@ def done(key, work, long=False):
 def watch(job):
     """A bar that follows a job."""
     if job.ended.is_set():
+        st.session_state.touched = True  # as in panels.redraw
         st.rerun()
     st.progress(job.share, f"{job.words} …")

@@ -53,4 +53,6 @@ def outdated(args):
 
 def redraw(*keys):
     """Draw these panels anew, or the whole page when none is named; the last line of a callback."""
+    # The address may be a moment old by now: it is no step back in the browser's history.
+    st.session_state.touched = True
     st.rerun(list(keys) if keys else "app")
