@@ -10,7 +10,7 @@ from gan_core.errors import InputError
 
 START = 2  # C, to which the sum of the others is added
 MAX_STEPS = 100  # of undo
-FIELDS = (*links.BASKETS, "sum", "strength")
+FIELDS = (*links.BASKETS, "sum", "strength", "apart")
 
 
 def weights():

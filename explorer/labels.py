@@ -41,20 +41,31 @@ def readable(name):
     return name.replace("_", " ")
 
 
+def seen_in(classifier, pictures):
+    """The mean probability of each recognised attribute in pictures."""
+    columns = [classifier.column(name) for name in classifier.recognised]
+    return renderer.labels(classifier, pictures).mean(0)[columns]
+
+
+def changed_by(classifier, terms):
+    """The attributes that a sum should change, the strongest first; terms as for `table`."""
+    shown = np.array([seen_in(classifier, pictures) for _, _, pictures in terms])
+    changed, _ = arithmetic.meant(shown, [weight for _, weight, _ in terms])
+    return [classifier.recognised[i] for i in changed]
+
+
 def table(classifier, terms, results, controls):
     """What is seen, [heading, rows …] of text, and how many rows are of what should change.
 
     terms: [(name, weight, pictures of the exemplars)], the start in place 2. results, controls:
     [(name, pictures)], the mean of which is told. Returns ([], 0) when nothing is worth telling.
     """
-    see = lambda pictures: renderer.labels(classifier, pictures).mean(0)  # noqa: E731
-    columns = [classifier.column(name) for name in classifier.recognised]
-    shown = np.array([see(pictures)[columns] for _, _, pictures in terms])
+    shown = np.array([seen_in(classifier, pictures) for _, _, pictures in terms])
     changed, kept = arithmetic.meant(shown, [weight for _, weight, _ in terms])
     rows = (changed[:MOST] + kept)[:MOST]
     if not rows:
         return [], 0
-    others = [see(pictures)[columns] for _, pictures in (*results, *controls)]
+    others = [seen_in(classifier, pictures) for _, pictures in (*results, *controls)]
     names = [name for name, *_ in terms] + [name for name, _ in (*results, *controls)]
     whole = np.array([*shown, *others])
     lines = [

@@ -53,7 +53,7 @@ class View:
     along, locked, level, look: the directions added to that latent with their weights, the
     attributes they leave alone, whether its length is kept, and which ones are looked at.
     a to e: the exemplars of the baskets A to E; sum: the weight of each; strength: how much of
-    the sum is added to C.
+    the sum is added to C; apart: whether the attributes that should stay are taken out of it.
     ask: whose neighbours are shown; of, image: the seed, or the number of the training image;
     space: what is compared.
     browser: whether the visitor's browser draws the live picture.
@@ -92,6 +92,7 @@ class View:
     e: str = ""
     sum: str = "1,-1,1"
     strength: float = 1.0
+    apart: bool = False
     ask: str = "sample"
     of: int = 0
     image: int = 0
@@ -115,7 +116,7 @@ PAGES = {
         *("psi", "start", "coords", "along", "locked", "level"),
         *("look", "smooth", "browser"),
     ),
-    "arithmetic": (*BASKETS, "sum", "strength", "smooth", "browser"),
+    "arithmetic": (*BASKETS, "sum", "strength", "apart", "smooth", "browser"),
     "neighbours": ("ask", "of", "image", "space", "smooth"),
     "memorisation": ("space", "smooth"),
     "photo": ("smooth",),
@@ -178,6 +179,7 @@ def read(params, page="browse"):
         "along": lambda text: write_along(read_along(text)),
         "locked": lambda text: write_names(read_names(text)),
         "level": read_bool,
+        "apart": read_bool,
         "look": lambda text: read_choice(text, LOOKS),
         "corners": lambda text: write_keys(read_corners(text)),
         **dict.fromkeys(BASKETS, lambda text: write_keys(read_exemplars(text))),

@@ -2,7 +2,7 @@
 
     {"format": "gan-arithmetic", "version": 1, "model": "avatars", "model_hash": …,
      "baskets": [{"name": "A", "weight": 1, "exemplars": [{"seed": 3, "psi": 0.7}, …]}, …],
-     "strength": 1, "result": {"as_summed": [z …], "on_the_shell": [z …]}}
+     "strength": 1, "apart": false, "result": {"as_summed": [z …], "on_the_shell": [z …]}}
 
 An exemplar without a seed is {"title": …, "z": [numbers]}.
 """
@@ -39,6 +39,7 @@ def write(name, model, view, weights, results=()):
             )
         ],
         "strength": view.strength,
+        "apart": view.apart,
         "result": dict(zip(("as_summed", "on_the_shell"), map(numbers, results), strict=False)),
     }
     return json.dumps(record, ensure_ascii=False)
@@ -63,7 +64,7 @@ def numbers(z):
 
 
 def read(content, name, model):
-    """A recipe, bytes or str, as settings of the view: a to e, sum and strength.
+    """A recipe, bytes or str, as settings of the view: a to e, sum, strength and apart.
 
     Raises InputError with one sentence when anything about it is not as `write` writes it, or when
     it belongs to another model or to other weights.
@@ -89,10 +90,13 @@ def read(content, name, model):
     strength = record.get("strength")
     if not is_finite(strength) or not 0 <= strength <= links.MAX_STRENGTH:
         raise InputError(f"The recipe’s strength must be from 0 to {links.MAX_STRENGTH}.")
+    apart = record.get("apart", False)  # older ones do not tell
+    if not isinstance(apart, bool):
+        raise InputError("The recipe’s word on the other attributes, apart, must be true or false.")
     held = dict.fromkeys(links.BASKETS, "")
     held |= {b: text for b, (_, text) in zip(links.BASKETS, read_baskets, strict=False)}
     weights = links.write_sum([weight for weight, _ in read_baskets])
-    return {**held, "sum": weights, "strength": round(float(strength), 2)}
+    return {**held, "sum": weights, "strength": round(float(strength), 2), "apart": apart}
 
 
 def check_model(record, name, model):

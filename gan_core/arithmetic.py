@@ -5,6 +5,7 @@ al. found that single exemplars are unstable and that the mean of three is not.
 
     concept(exemplars)                     the mean latent
     calculate(concepts, weights)           the weighted sum
+    conditioned(step, locked)              what of A − B leaves other attributes alone
     random_control(base, result, seed)     as far from `base`, in a random direction
     sheet(result, seed)                    the result and eight neighbours
     meant(probabilities, weights)          the attributes it should change, and those it should keep
@@ -14,7 +15,7 @@ al. found that single exemplars are unstable and that the mean of three is not.
 
 import numpy as np
 
-from gan_core import latent, sample_labels
+from gan_core import directions, latent, sample_labels
 from gan_core.errors import InputError
 
 MOST_EXEMPLARS = 16
@@ -73,6 +74,18 @@ def calculate(concepts, weights=(1, -1, 1), norm=None):
 def shell(prior):
     """The length near which a prior's latents lie: √nz for normal, √(nz / 3) for uniform ones."""
     return float(np.sqrt(prior.size / (3 if prior.kind == "uniform" else 1)))
+
+
+def conditioned(step, locked):
+    """What of a step, such as A − B, is at right angles to locked directions: float32 (nz,).
+
+    step: float (nz,). locked: float (k, nz), any k, such as the directions of the attributes that
+    are to stay. Exemplars that are few differ in more than they were picked for; this takes that
+    away, to first order, where the directions are known (Shen et al. 2020, section 3.3).
+    Raises InputError when nothing of the step is left.
+    """
+    left = directions.conditional(step, locked)
+    return (left * (np.asarray(step, np.float64) @ left)).astype(np.float32)
 
 
 def random_control(base, result, seed=0):

@@ -2,8 +2,10 @@
 
 For each triple of concepts: how often the result has the target attribute, how often it keeps each
 other attribute of C, and how far it lies from C; for 1, 3 and 10 exemplars, brought to the prior's
-shell or not, with exemplars of B drawn at random or matched to those of A, beside the control: C
-moved as far in a random direction. The first classifier picks the exemplars, the second scores.
+shell or not, with exemplars of B drawn at random or matched to those of A, and then with A − B at
+right angles to the other attributes' directions (conditional, Shen et al. 2020), beside the
+control: C moved as far in a random direction. The first classifier picks the exemplars and tells
+the directions, the second scores.
 """
 
 from pathlib import Path
@@ -11,11 +13,12 @@ from pathlib import Path
 import numpy as np
 from tqdm import tqdm
 
-from gan_core import arithmetic, attributes, checkpoint, files, sample_labels
+from gan_core import arithmetic, attributes, checkpoint, directions, files, sample_labels
 from gan_core.errors import InputError
 
 COUNTS = (1, 3, 10)  # exemplars of a concept
-PICKS = ("random", "matched")  # how the exemplars of B are chosen
+# How A − B comes about: B's exemplars at random, matched to A's, or matched and then conditional.
+PICKS = ("random", "matched", "conditional")
 POOL = 8192  # seeds that exemplars are picked from
 CHOICE = 256  # the surest samples of a concept, which the draws are from
 LEAST = 0.8  # probability of each wanted attribute, by the first classifier
@@ -74,6 +77,7 @@ def evaluate(model, *, draws=500, seed=0, pool=POOL, progress=False):
     known = [name for name in picker.recognised if name in scorer.recognised]
     words = "labels" if progress else None
     probabilities = sample_labels.probabilities(loaded, picker, pool, 0, words)
+    normals = find_normals(loaded.prior.sample(pool, 0), probabilities, picker, known)
     triples, left_out = [], {}
     for name, target, *wanted in TRIPLES:
         needed = {attribute for part in wanted for attribute in part}
@@ -90,7 +94,7 @@ def evaluate(model, *, draws=500, seed=0, pool=POOL, progress=False):
         told = {"name": name, "target": target, "wanted": wanted}
         told["choices"] = [len(choice) for choice in choices]
         told["conditions"] = measure(
-            loaded, scorer, probabilities, choices, told, known, draws, seed, progress
+            loaded, scorer, probabilities, choices, told, known, normals, draws, seed, progress
         )
         triples.append(told)
     if not triples:
@@ -122,7 +126,17 @@ def choose(classifier, probabilities, wanted):
     return order[sure[order] >= LEAST][:CHOICE]
 
 
-def measure(model, scorer, probabilities, choices, triple, known, draws, seed, progress):
+def find_normals(z, probabilities, picker, names):
+    """attribute -> the normal of its boundary among samples; without what all or none show."""
+    found = {}
+    for name in names:
+        has = probabilities[:, picker.names.index(name)] >= 0.5
+        if has.any() and not has.all():
+            found[name] = directions.normal(z, has)
+    return found
+
+
+def measure(model, scorer, probabilities, choices, triple, known, normals, draws, seed, progress):
     """One triple under every condition, a list of dicts.
 
     exemplars, pick, shell, control: the condition. target: share of results with the target
@@ -137,11 +151,14 @@ def measure(model, scorer, probabilities, choices, triple, known, draws, seed, p
     meant = [other.index(name) for name in triple["wanted"][2] if name != target]
     # Both classifiers have the same columns: they learned from the same labels.
     columns, goal = [scorer.names.index(name) for name in other], scorer.names.index(target)
+    locked = [vector for name, vector in normals.items() if name != target]
     found = []
     conditions = [(count, pick) for count in COUNTS for pick in PICKS]
     bar = tqdm(conditions, triple["name"][:30], disable=not progress, leave=False)
     for count, pick in bar:
         a, b, c, random = draw(model, probabilities, choices, columns, count, pick, draws, seed)
+        if pick == "conditional":
+            a = b + np.stack([arithmetic.conditioned(step, locked) for step in a - b])
         random = model.generate(random)
         for shell in (False, True):
             norm = arithmetic.shell(model.prior) if shell else None
@@ -178,7 +195,7 @@ def draw(model, probabilities, choices, agree, count, pick, draws, seed):
     for i in range(draws):
         stream = np.random.RandomState([seed, i])
         a, b, c = (stream.choice(choice, count, replace=False) for choice in choices)
-        if pick == "matched":
+        if pick != "random":
             b = arithmetic.matched(probabilities, a, choices[1], agree)
         chosen = [arithmetic.concept(latents[rows]) for rows in (a, b, c)]
         found.append([*chosen, latents[stream.randint(len(seeds))]])
@@ -224,7 +241,7 @@ def table(result):
         a, b, c = triple["choices"]
         lines += [f"{triple['name']} (samples to draw from: A {a}, B {b}, C {c})", ""]
         lines += [
-            "| exemplars | B's | length | what | has target | others kept | C's meant | far |"
+            "| exemplars | A − B | length | what | has target | others kept | C's meant | far |"
         ]
         lines += ["|---|---|---|---|---|---|---|---|"]
         for row in triple["conditions"]:

@@ -221,13 +221,17 @@ def measured(model, names):
     ]
     choices = [evaluate_arithmetic.choose(reader, p, part) for part in wanted]
     triple = {"name": "toy", "target": "bright", "wanted": wanted}
-    rows = evaluate_arithmetic.measure(model, reader, p, choices, triple, names, 40, 0, False)
+    normals = evaluate_arithmetic.find_normals(model.prior.sample(2000, 0), p, reader, names)
+    assert set(normals) == set(names)
+    rows = evaluate_arithmetic.measure(
+        model, reader, p, choices, triple, names, normals, 40, 0, False
+    )
     return {(r["exemplars"], r["pick"], r["shell"], r["control"]): r for r in rows}
 
 
 def test_on_a_linear_generator_arithmetic_works_and_the_control_does_not():
     rows = measured(Linear(nz=6), ["bright", "warm"])
-    assert len(rows) == 24
+    assert len(rows) == 36
     works = rows[10, "matched", False, False]
     control = rows[10, "matched", False, True]
     assert works["target"][0] == 1
@@ -235,3 +239,19 @@ def test_on_a_linear_generator_arithmetic_works_and_the_control_does_not():
     assert works["kept_each"] == {"warm": 1.0}
     assert control["target"][0] < 0.5
     assert rows[1, "random", False, False]["target"][0] <= works["target"][0]
+    # Single exemplars differ in warmth too; at right angles to it, they do not.
+    single, apart = rows[1, "random", False, False], rows[1, "conditional", False, False]
+    assert single["kept"][0] < 1
+    assert apart["kept"][0] == 1
+    assert apart["target"][0] > rows[1, "conditional", False, True]["target"][0] + 0.3
+
+
+def test_what_is_conditioned_has_nothing_of_the_locked_and_all_of_the_rest():
+    step, locked = latents(1)[0], latents(2, seed=3)
+    left = arithmetic.conditioned(step, locked)
+    np.testing.assert_allclose(locked @ left, 0, atol=1e-5)
+    taken = step - left  # lies in the plane of the locked ones
+    assert np.linalg.matrix_rank(np.vstack([locked, taken]), tol=1e-4) == 2
+    np.testing.assert_allclose(arithmetic.conditioned(step, np.empty((0, 6))), step, atol=1e-6)
+    with pytest.raises(InputError, match="leave nothing"):
+        arithmetic.conditioned(locked[0], locked)

@@ -9,6 +9,7 @@ from explorer import (
     basket_panel,
     baskets,
     drawing,
+    known_directions,
     labels,
     links,
     panels,
@@ -57,6 +58,14 @@ def bar(name, model):
                 preset_buttons(model, "bar")
         history()
         st.button("Swap A and B", icon=":material/swap_horiz:", on_click=baskets.swap)
+        if triples(model):
+            st.toggle(
+                "Leave the rest alone",
+                **session.widget("apart", on_change=take_apart),
+                help="Take out of A − B what belongs to attributes that should stay: it is made"
+                " orthogonal to their directions (Shen et al. 2020). Where the latent space does"
+                " not part them, it takes away what was wanted too.",
+            )
         full = len(baskets.names()) == len(links.BASKETS)
         st.button("Add basket", icon=":material/add:", on_click=baskets.add, disabled=full)
         with st.popover("Load recipe", icon=":material/upload:"):
@@ -79,6 +88,10 @@ def history():
     with st.container(horizontal=True, gap="small", width="content"):
         st.button("Undo", icon=":material/undo:", disabled=not past, on_click=step, args=(-1,))
         st.button("Redo", icon=":material/redo:", disabled=not future, on_click=step, args=(1,))
+
+
+def take_apart(name):
+    baskets.change(apart=st.session_state[f"set-{name}"])
 
 
 def step(way):
@@ -183,6 +196,8 @@ def result(name, model, terms):
     """
     view, shell = session.view(), arithmetic.shell(model.prior)
     start, way = parts([(weight, arithmetic.concept(z)) for _, weight, z in terms])
+    apart, kept = leaving_the_rest(model, terms) if view.apart else (None, "")
+    way = apart(way) if apart else way
     letters = [(letter, weight) for letter, weight, _ in terms]
     left, right = st.columns([3, 2], gap="large")
     with left:
@@ -199,7 +214,9 @@ def result(name, model, terms):
             browser=drawing.addresses(model),
         )
         numbers(model, letters, way, z, images)
-    controls = find_controls(model, terms, start, way, shell)
+        if kept:
+            st.caption(kept)
+    controls = find_controls(model, terms, start, way, shell, apart)
     seen, changed = see(model, terms, images, controls)
     with right:
         near = renderer.pictures(model, arithmetic.sheet(z[1]))
@@ -217,6 +234,34 @@ def result(name, model, terms):
             labels.show(seen, changed, (len(terms) + 1, len(terms) + 2))
     figure = functools.partial(sheet, name, model, terms, view, z, images, near, controls, seen)
     keep(name, model, letters, way, z, figure)
+
+
+def leaving_the_rest(model, terms):
+    """What takes out of a step the attributes that should stay, and a line that tells of it.
+
+    (None, why not) where that cannot be done.
+    """
+    classifier = labels.classifier_of(model)
+    known = classifier and known_directions.of(model, classifier)
+    if not known or not known.normals:
+        return None, "There are no directions of attributes beside this model yet."
+    told = [(letter, weight, renderer.pictures(model, z)) for letter, weight, z in terms]
+    changed = labels.changed_by(classifier, told)
+    if not changed:
+        return (
+            None,
+            "The baskets differ in no attribute that is recognised, so nothing is left out.",
+        )
+    locked = [d.vector for name, d in known.normals.items() if name not in changed]
+
+    def apart(way):
+        try:
+            return arithmetic.conditioned(way, locked)
+        except InputError:  # nothing is left of it
+            return np.zeros_like(way)
+
+    moved = renderer.plain(", ".join(map(labels.readable, changed)))
+    return apart, f"Left alone, to first order, is every other attribute than {moved}."
 
 
 def release(values, _):
@@ -260,12 +305,13 @@ def numbers(model, letters, way, z, images):
     st.caption(" · ".join([*words, f"|{others}| {np.linalg.norm(way):.2f}"]))
 
 
-def find_controls(model, terms, start, way, shell):
+def find_controls(model, terms, start, way, shell, apart=None):
     """[(caption, picture)]: what the same step does without the meaning and without averaging."""
     strength = session.view().strength
     whole = start + strength * way
     random = [arithmetic.random_control(start, whole, seed) for seed in range(RANDOM)]
     first, single = parts([(weight, z[0]) for _, weight, z in terms])
+    single = apart(single) if apart else single
     rows = [start, *random, first + strength * single]
     rows = np.stack([arithmetic.calculate([row], [1], shell) for row in rows])
     captions = [f"{terms[baskets.START][0]} alone", *["random"] * RANDOM, "single"]

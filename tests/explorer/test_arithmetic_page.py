@@ -10,9 +10,10 @@ import pytest
 from PIL import Image
 
 import gan_core
-from explorer import exemplars, links, recipes
+from explorer import exemplars, known_directions, labels, links, recipes
 from explorer.views import arithmetic as page_of
-from gan_core import attributes, directions
+from gan_core import arithmetic, attributes, directions
+from toys import Reader
 
 
 def state(app, name):
@@ -193,6 +194,45 @@ def weighted(model, weights, strength, *baskets):
     return terms[2] + strength * (sum(terms) - terms[2])
 
 
+def test_what_should_stay_can_be_taken_out_of_the_difference(opened, monkeypatch):
+    model = opened()[0]
+    reader = Reader(["bright", "warm", "cold"], gain=1e3)  # sure of nearly everything
+    stream = np.random.RandomState(0)
+    known = {
+        name: directions.Direction(name, directions.unit(stream.normal(size=8)), "normal", about)
+        for name in reader.names
+        for about in [{"attribute": name, "effects": {}}]
+    }
+    monkeypatch.setattr(labels, "classifier_of", lambda model: reader)
+    found = known_directions.Known(list(known.values()))
+    monkeypatch.setattr(known_directions, "of", lambda model, classifier: found)
+    for changed in (["warm"], ["warm", "cold"]):
+        monkeypatch.setattr(labels, "changed_by", lambda *_, changed=changed: changed)
+        _, app = opened(a="3,4", b="5", c="6,7", apart="1")
+        assert sentences(app) == []
+        way = mean(model, 3, 4) - mean(model, 5)
+        way = arithmetic.conditioned(way, [known[n].vector for n in known if n not in changed])
+        assert is_shown(app, model, mean(model, 6, 7) + way)
+        told = [c.value for c in app.caption if "Left alone" in c.value]
+        assert [all(name in line for name in changed) for line in told] == [True]
+    # Where the baskets differ in nothing, nothing is taken out, and it is said.
+    monkeypatch.setattr(labels, "changed_by", lambda *_: [])
+    _, app = opened(a="3,4", b="5", c="6,7", apart="1")
+    assert is_shown(app, model, mean(model, 6, 7) + mean(model, 3, 4) - mean(model, 5))
+    assert any("nothing is left out" in c.value for c in app.caption)
+
+
+def test_the_attributes_that_a_sum_changes_are_told_by_the_classifier(opened):
+    reader = Reader(["bright", "warm", "cold"])
+    pictures = {
+        name: np.full((2, 4, 4, 3), shade, np.uint8) for name, shade in (("on", 250), ("off", 5))
+    }
+    half = pictures["off"].copy()
+    half[..., 1] = 250  # "warm" alone
+    terms = [("A", 1, half), ("B", -1, pictures["off"]), ("C", 1, pictures["on"])]
+    assert labels.changed_by(reader, terms) == ["warm"]
+
+
 def is_shown(app, model, z):
     drawn = model.generate(np.float32(z)[None])[0]
     return np.abs(shown(app)[0].astype(int) - drawn).max() <= 1
@@ -361,7 +401,8 @@ def with_classifier(two_models):
     """An untrained classifier beside alpha, spread so that about half the samples show each."""
     model = gan_core.load(two_models / "alpha")
     names = ["Male", "Smiling", "Wavy_Hair", "Eyeglasses"]
-    rows = [{"name": name, "recognised": name != "Eyeglasses"} for name in names]
+    told = {"accuracy": 0.9, "balanced_accuracy": 0.9, "positives": 50, "n": 100}
+    rows = [{"name": name, "recognised": name != "Eyeglasses", **told} for name in names]
     about = {"format": attributes.FORMAT, "architecture": "strided", "channels": 3}
     about |= {"attributes": rows, "training_set": None}
     network = attributes.build("strided", 3, len(rows)).eval()

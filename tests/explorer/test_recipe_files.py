@@ -25,7 +25,9 @@ def test_a_recipe_reads_back_as_it_was_written(model):
     kept = exemplars.keep("On a path", "alpha", model.hash, z)
     view, text = recipe(model, d=f"5, {kept}", sum="1,-0.25,1,2.5", strength=0.35)
     back = recipes.read(text.encode(), "alpha", model)
-    assert back == {name: getattr(view, name) for name in (*links.BASKETS, "sum", "strength")}
+    assert back == {
+        name: getattr(view, name) for name in (*links.BASKETS, "sum", "strength", "apart")
+    }
     record = json.loads(text)
     assert record["baskets"][3]["exemplars"][1]["title"] == "On a path"
     assert np.array_equal(np.float32(record["baskets"][3]["exemplars"][1]["z"]), z)
@@ -70,6 +72,7 @@ WRONG = {
     "latent not of finite": exemplar({"z": [float("inf")] + [0] * 7}),
     "7 numbers; alpha takes 8": exemplar({"z": [0] * 7}),
     "strength": lambda r: r.update(strength="1"),
+    "apart": lambda r: r.update(apart=1),
 }
 
 
