@@ -11,7 +11,7 @@ from gan_core.errors import InputError
 
 SIDE = 64  # pixels a side of a thumbnail in the sheet
 MANY = 15  # pictures beyond which they scroll by themselves, so that the buttons stay in sight
-TALL = 460  # pixels that they then have
+TALL = 400  # pixels that they then have
 
 
 @panels.panel("tray")

@@ -300,6 +300,14 @@ def test_the_tray_of_a_link(two_models, open_app):
     assert [tile["dim"] for tile in shown(app, "tray-tiles")] == [False, True]
 
 
+def test_a_long_name_is_cut_and_kept(two_models, open_app):
+    app = open_app(model="alpha", tray="alpha:1")
+    (item,) = items(app)
+    app = click(app, f"tray-tiles-{item.id}")
+    app = app.text_input(key=f"name-{item.id}").set_value("x" * 90).run()
+    assert items(app)[0].name == "x" * tray.MAX_NAME
+
+
 def test_rename_move_remove_undo_and_empty(two_models, open_app):
     app = open_app(model="alpha", tray="alpha:1,alpha:2,alpha:3")
     first = items(app)[0].id
