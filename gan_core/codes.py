@@ -102,6 +102,18 @@ def load(directory, data, prior, nz, device="cpu"):
     )
 
 
+def names_of(model):
+    """What the first coordinates of a Model's latents stand for: a list of str, often empty.
+
+    It was published with the model, and may come from anyone; words that cannot be are left out.
+    """
+    found = (model.card.get("training") or {}).get("tied")
+    found = found[: model.prior.size] if isinstance(found, list) else []
+    if not all(isinstance(name, str) and name.isprintable() for name in found):
+        return []
+    return [name[:60].replace("_", " ") for name in found]
+
+
 def group(names):
     """Coordinates by the category that their attribute belongs to: "hair: red" to "hair"."""
     groups = {}

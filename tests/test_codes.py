@@ -159,11 +159,11 @@ def test_a_weight_without_a_classifier_is_refused(make_set):
 
 def test_a_run_learns_what_its_first_coordinate_stands_for(shades, tmp_path):
     """A picture is bright when the coordinate says so, in the averaged generator that is kept."""
-    data, model = shades
+    data, judge = shades
     small = {"nz": 4, "ngf": 4, "ndf": 4, "batch": 32, "kimg": 8.0, "ema_kimg": 0.3, "lr_g": 2e-3}
     small |= {"measure_kimg": 0.0, "grid_kimg": 1e3, "log_kimg": 1.0, "patience_kimg": 0.0}
     run = tmp_path / "run"
-    trainer.train(data, run, **small, codes_from=str(model), codes=3.0)
+    trainer.train(data, run, **small, codes_from=str(judge), codes=3.0)
     assert '"codes_loss"' in (run / "log.jsonl").read_text()
     tensors, notes = state.read(run / "state.safetensors")
     generator, _ = networks.build(notes["settings"]["network"])
@@ -173,14 +173,20 @@ def test_a_run_learns_what_its_first_coordinate_stands_for(shades, tmp_path):
     z = latent.Prior("normal", 4).sample(400, seed=5)
     fitted = trainer.fit_average(generator, latent.Prior("normal", 4), "cpu", batches=4)
     drawn = checkpoint.to_uint8(progress.draw(fitted, torch.from_numpy(z)))
-    told = attributes.load(model).predict(drawn)[:, 0] > 0.5
-    wanted = codes.load(model, data, "normal", 4).wanted(torch.from_numpy(z))[:, 0].numpy() > 0.5
+    told = attributes.load(judge).predict(drawn)[:, 0] > 0.5
+    wanted = codes.load(judge, data, "normal", 4).wanted(torch.from_numpy(z))[:, 0].numpy() > 0.5
     assert (told == wanted).mean() > 0.9
     assert 0.15 < told.mean() < 0.35  # as often as in the training images
     # What stands for what is published with the model.
     about = {"licence": "CC0", "use": "Tests.", "command": "python -m gan_core train"}
     publishing.publish(run, tmp_path / "out", name="tied", data=data, **about)
-    assert checkpoint.load(tmp_path / "out").card["training"]["tied"] == ["bright"]
+    model = checkpoint.load(tmp_path / "out")
+    assert codes.names_of(model) == ["bright"]
+    for nonsense in (None, 3, "bright", [1], ["a\nb"], {"bright": 0}):
+        model.card["training"]["tied"] = nonsense
+        assert codes.names_of(model) == []
+    model.card["training"]["tied"] = ["long_hair"] * 9  # of four coordinates
+    assert codes.names_of(model) == ["long hair"] * 4
     written = card.write(tmp_path / "out").read_text("utf-8")
     assert "coordinates 0 to 0 of z tied to attributes" in written
 

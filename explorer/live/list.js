@@ -31,7 +31,7 @@ function makeList(state, box) {
 // Puts the rows in their order; a row is moved, not made anew, so that focus stays.
 function arrangeList(state, list) {
   const { rows, data, values } = state;
-  const wanted = rows.map((_, i) => i).filter((i) => matches(list.search.value, i));
+  const wanted = rows.map((_, i) => i).filter((i) => matches(list.search.value, i, rows[i].axis.label));
   const changed = (i) => Number(values[i] !== data.home[i]);
   const effect = (i) => rows[i].axis.effect ?? 0;
   const by = list.order.value;
@@ -64,13 +64,14 @@ function groupName(by, first, members) {
   return `${what} ${first + 1} to ${last}`;
 }
 
-// "17", "z17", "17, 20-29", "29-20" or nothing.
-function matches(text, i) {
+// "17", "z17", "17, 20-29", "29-20", a part of the name of a coordinate that has one, or nothing.
+function matches(text, i, label) {
+  const name = label.replace(/^z\d+/, "").toLowerCase();
   const parts = text.split(/[\s,;]+/).filter(Boolean);
   if (!parts.length) return true;
   return parts.some((part) => {
     const [, from, to = from] = /^z?(\d+)(?:[-–]z?(\d+))?$/i.exec(part) ?? [];
-    if (from === undefined) return false;
+    if (from === undefined) return name.includes(part.toLowerCase());
     const ends = [Number(from), Number(to)];
     return i >= Math.min(...ends) && i <= Math.max(...ends);
   });

@@ -8,6 +8,7 @@ from explorer.live.canvas import axis, canvas
 from explorer.live.motions import Coordinates, Pad
 from explorer.live.strips import PAD
 from explorer.live.tiles import tiles
+from gan_core import codes
 from gan_core.latent import MAX_SEED
 
 WAYS = {"sliders": "Sliders", "pad": "Pad"}
@@ -154,10 +155,11 @@ def sliders(name, model):
 def axes(model, values):
     """A slider for each coordinate, with how much it moves the picture."""
     effects = renderer.effects(model, wait=False)
+    names = codes.names_of(model)
     reach = REACH[model.prior.kind]
     return [
         axis(
-            f"z{i}",
+            f"z{i} {names[i]}" if i < len(names) else f"z{i}",
             min(-reach, np.floor(value)),
             max(reach, np.ceil(value)),
             **({} if effects is None else strength(effects[i], effects.max())),
