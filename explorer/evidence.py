@@ -44,24 +44,35 @@ MAX_BYTES = 5 * 2**20  # of an upload
 
 
 def training_images(model):
-    """The TrainingSet of a Model: what travels with it, or lies in a folder given at the start.
+    """The TrainingSet of a Model: what travels with it or with another one that was trained on the
+    same images, or lies in a folder given at the start.
 
-    Raises InputError with how to get the images when they are in neither.
+    Raises InputError with how to get the images when they are nowhere.
     """
     wanted = model.card["training_set"].get("fingerprint")
-    packed = model.directory / "training_set"
-    if (packed / "set.json").exists():
-        arrays = packed
-        if not (packed / "images.npy").exists():
-            arrays = training_set.unpacked(packed, training_set.read_card(packed))
-        return _load(str(model.directory), "", stamp(arrays))
-    for folder in given():
+    own = model.directory / "training_set"
+    if (own / "set.json").exists():
+        return _load(str(model.directory), "", stamp(arrays(own)))
+    for folder in [*given(), *travelling()]:
         try:
             if training_set.read_card(folder)["fingerprint"] == wanted:
-                return _load("", str(folder), stamp(folder))
+                return _load("", str(folder), stamp(arrays(folder)))
         except InputError:
             continue
     raise InputError(how_to_get(model))
+
+
+def arrays(folder):
+    """Where the arrays of a set lie: in its folder, or in the cache when it is embedded."""
+    if (folder / "images.npy").exists():
+        return folder
+    return training_set.unpacked(folder, training_set.read_card(folder))
+
+
+def travelling():
+    """The embedded sets of all checkpoints at hand."""
+    folders = [entry.directory / "training_set" for entry in models.entries().values()]
+    return [folder for folder in folders if (folder / "set.json").is_file()]
 
 
 def given():

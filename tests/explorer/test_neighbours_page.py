@@ -439,3 +439,21 @@ def test_the_neighbour_follows_the_slider(visit, avatars):
     wanted = avatars.generate(z)[0]
     assert browsing.apart(picture[:, :side], wanted) < 6  # a JPEG of a noisy picture
     assert browsing.apart(picture[:, side:], brute_force(data, wanted)) < 6
+
+
+def test_images_that_travel_with_another_model_serve_too(
+    alpha, make_checkpoint, open_app, tmp_path, monkeypatch
+):
+    model, data = alpha
+    monkeypatch.setenv(evidence.VARIABLE, "")
+    assert any("do not travel with it" in sentence for sentence in sentences(opened(open_app)))
+    other = make_checkpoint("models/other", nz=8, seed=2)
+    training_set.embed(tmp_path / "sets" / "noise", other / "training_set")
+    found = evidence.training_images(model)
+    assert found.fingerprint == data.fingerprint
+    np.testing.assert_array_equal(found.images, data.images)
+    assert sentences(opened(open_app)) == []
+
+
+def opened(open_app):
+    return open_app("neighbours", model="alpha")
