@@ -3,6 +3,8 @@
 const TENS = 10;
 
 function makeList(state, box) {
+  // Names besides the numbers take more room.
+  box.classList.toggle("named", state.data.axes.some((axis) => axis.label.includes(" ")));
   const tools = element("div", "tools");
   const search = element("input", "search");
   Object.assign(search, { type: "search", placeholder: "Find, e.g. 17 or 20-29" });
