@@ -17,6 +17,7 @@ VIEWS = {
     "arithmetic-avatars.png": "arithmetic?model={}&a=1678,73,949,1388,979,1011,779,1242"
     "&b=1210,850,1855,644,928,1248,53,1221&c=1917,1861,434,1318,660,834,257,1455",
     "neighbours-avatars.png": "neighbours?model={}&of=7",
+    "latents-avatars-tied.png": "latents?model={}&start=7",
     "directions-{}.png": "directions?model={}&start=7",
     "interpolate-{}.png": "interpolate?model={}&keys=0,7,11,15",
 }
@@ -34,7 +35,8 @@ def main():
             )
             page = browser.new_page(viewport={"width": 1440, "height": 900})
             for file, path in VIEWS.items():
-                for model in ("avatars", "faces") if "{}" in file else ("avatars",):
+                own = file.removesuffix(".png").split("-", 1)[1]
+                for model in ("avatars", "faces") if own == "{}" else (own,):
                     page.goto(f"{address}/{path.format(model)}")
                     page.wait_for_selector(PAINTED, timeout=120_000)
                     page.wait_for_timeout(8000)  # fonts, and what follows the first picture
