@@ -1,9 +1,13 @@
 """Plain functions that the tests in a real browser share."""
 
 import base64
+import contextlib
 import io
 import os
 import shutil
+import socket
+import subprocess
+import sys
 from urllib.parse import parse_qs, urlsplit
 
 import numpy as np
@@ -19,6 +23,28 @@ AVATARS = models.ROOT / "checkpoints" / "avatars"
 ARGUMENTS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--no-first-run"]
 PATIENCE = int(os.environ.get("PATIENCE_MS", 60_000))  # only ends a test that would wait for ever
 PHONE = {"width": 390, "height": 844}
+
+
+@contextlib.contextmanager
+def running(folder, *options):
+    """The address of an app that is started from a folder with these options."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    server = subprocess.Popen(
+        [sys.executable, "-m", "explorer", "--port", str(port), *map(str, options)],
+        cwd=folder,
+        env=os.environ | {"PYTHONPATH": str(models.ROOT), "OMP_NUM_THREADS": "1"},
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    try:
+        line = server.stdout.readline().strip()
+        assert line == f"Explorer: http://127.0.0.1:{port}"
+        yield line.split()[-1]
+    finally:
+        server.terminate()
+        server.communicate()
 
 
 def grid(page, label="Samples of"):

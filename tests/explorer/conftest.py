@@ -2,9 +2,6 @@
 
 import json
 import os
-import socket
-import subprocess
-import sys
 
 import pytest
 import streamlit as st
@@ -15,7 +12,7 @@ from streamlit.util import calc_hash
 import explorer.live.canvas
 import explorer.live.tiles
 import gan_core
-from browsing import ARGUMENTS, AVATARS, CHROMIUM, PATIENCE
+from browsing import ARGUMENTS, AVATARS, CHROMIUM, PATIENCE, running
 from explorer import models
 from gan_core import checkpoint, networks
 
@@ -117,24 +114,9 @@ def other(tmp_path_factory):
 @pytest.fixture(scope="module")
 def address(other, tmp_path_factory):
     """The address of a running app, started from a folder that has nothing to do with it."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    command = [sys.executable, "-m", "explorer", "--port", str(port)]
-    server = subprocess.Popen(
-        [*command, "--checkpoints", str(AVATARS), str(other)],
-        cwd=tmp_path_factory.mktemp("elsewhere"),
-        env=os.environ | {"PYTHONPATH": str(models.ROOT), "OMP_NUM_THREADS": "1"},
-        stdout=subprocess.PIPE,
-        text=True,
-    )
-    try:
-        line = server.stdout.readline().strip()
-        assert line == f"Explorer: http://127.0.0.1:{port}"
-        yield line.split()[-1]
-    finally:
-        server.terminate()
-        server.communicate()
+    elsewhere = tmp_path_factory.mktemp("elsewhere")
+    with running(elsewhere, "--checkpoints", AVATARS, other) as address:
+        yield address
 
 
 @pytest.fixture(scope="module")

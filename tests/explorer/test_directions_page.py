@@ -5,7 +5,6 @@ import io
 import json
 import os
 import shutil
-import socket
 import subprocess
 import sys
 
@@ -14,7 +13,17 @@ import pytest
 from PIL import Image
 
 import gan_core
-from browsing import AVATARS, address_has, apart, canvas_pixels, exact, no_trouble, on_tray, query
+from browsing import (
+    AVATARS,
+    address_has,
+    apart,
+    canvas_pixels,
+    exact,
+    no_trouble,
+    on_tray,
+    query,
+    running,
+)
 from explorer import jobs, known_directions, labels, links, models
 from gan_core import attributes, directions, files, found_directions
 from gan_core.directions import Direction
@@ -466,22 +475,8 @@ def copy(tmp_path_factory):
 @pytest.fixture(scope="module")
 def address(copy, tmp_path_factory):
     """The address of an app that shows the copy alone."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    command = [sys.executable, "-m", "explorer", "--port", str(port), "--checkpoints", str(copy)]
-    server = subprocess.Popen(
-        command,
-        cwd=tmp_path_factory.mktemp("elsewhere"),
-        env=os.environ | {"PYTHONPATH": str(models.ROOT), "OMP_NUM_THREADS": "1"},
-        stdout=subprocess.PIPE,
-        text=True,
-    )
-    try:
-        yield server.stdout.readline().split()[-1]
-    finally:
-        server.terminate()
-        server.communicate()
+    with running(tmp_path_factory.mktemp("elsewhere"), "--checkpoints", copy) as address:
+        yield address
 
 
 def slider(page, name):

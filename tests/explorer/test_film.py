@@ -1,17 +1,12 @@
 """The film of a run's sample grids, in a real browser."""
 
 import json
-import os
-import socket
-import subprocess
-import sys
 
 import numpy as np
 import pytest
 from PIL import Image
 
-from browsing import decode, no_trouble
-from explorer import models
+from browsing import decode, no_trouble, running
 
 KIMG = (25, 50, 75, 100)
 
@@ -33,22 +28,8 @@ def folders(tmp_path_factory):
 @pytest.fixture(scope="module")
 def address(folders):
     """The address of an app that watches these runs."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    command = [sys.executable, "-m", "explorer", "--port", str(port)]
-    server = subprocess.Popen(
-        [*command, "--runs", str(folders / "runs")],
-        cwd=folders,
-        env=os.environ | {"PYTHONPATH": str(models.ROOT), "OMP_NUM_THREADS": "1"},
-        stdout=subprocess.PIPE,
-        text=True,
-    )
-    try:
-        yield server.stdout.readline().split()[-1]
-    finally:
-        server.terminate()
-        server.communicate()
+    with running(folders, "--runs", folders / "runs") as address:
+        yield address
 
 
 def shade(page):
