@@ -69,11 +69,12 @@ class Codes:
         return each.sum(1).mean()
 
 
-def load(directory, data, prior, nz, device="cpu"):
+def load(directory, data, prior, nz, chosen="", device="cpu"):
     """The Codes of a checkpoint's classifier, for a generator with nz coordinates.
 
-    data: directory of the packed training set, whose labels tell the shares. Raises InputError when
-    the classifier is missing or recognises nothing, learned from other images, or when z is short.
+    data: directory of the packed training set, whose labels tell the shares; without labels the
+    classifier tells them. chosen: the attributes to tie, as `choose` reads them. Raises InputError when the classifier is missing or does not
+    recognise them, learned from other images, or when z is short.
     """
     images = training_set.load(data)
     classifier = attributes.load(directory)
@@ -82,13 +83,16 @@ def load(directory, data, prior, nz, device="cpu"):
             f"The classifier of {directory} learned from other images than {data}; train one on "
             "these with the attributes command, on a checkpoint of theirs."
         )
-    names = classifier.recognised
+    names = choose(classifier, chosen)
     if not 0 < len(names) <= nz:
         raise InputError(
-            f"The classifier of {directory} recognises {len(names)} attributes, and z has {nz} "
-            "coordinates; it takes one attribute at least, and a coordinate for each."
+            f"The classifier of {directory} recognises {len(names)} of these attributes, and z has "
+            f"{nz} coordinates; it takes one attribute at least, and a coordinate for each."
         )
-    known, labels, _ = attribute_training.concepts(images)
+    if images.attributes:
+        known, labels, _ = attribute_training.concepts(images)
+    else:  # as often as the classifier reads them off the training images
+        known, labels = classifier.names, classifier.predict(images.images)
     shares = [float(labels[:, known.index(name)].mean()) for name in names]
     return Codes(
         names,
@@ -100,6 +104,23 @@ def load(directory, data, prior, nz, device="cpu"):
         [classifier.names.index(name) for name in names],
         latent.Prior(prior, nz).kind,
     )
+
+
+def choose(classifier, chosen):
+    """The attributes to tie: all that a classifier recognises, or those named, in this order.
+
+    chosen: names separated by commas, or "". Attributes are tied as if they were independent; those
+    that come together in the training images, such as make-up and lipstick, are better left alone.
+    Raises InputError on a name that is not recognised.
+    """
+    names = [name.strip() for name in chosen.split(",") if name.strip()]
+    unknown = [name for name in names if name not in classifier.recognised]
+    if unknown:
+        raise InputError(
+            f'The classifier does not recognise "{unknown[0]}"; it does '
+            f"{', '.join(classifier.recognised) or 'nothing'}."
+        )
+    return list(dict.fromkeys(names)) or classifier.recognised
 
 
 def names_of(model):

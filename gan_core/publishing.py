@@ -2,7 +2,17 @@
 
 from pathlib import Path
 
-from gan_core import attributes, checkpoint, files, latent, networks, state, trainer, training_set
+from gan_core import (
+    attributes,
+    checkpoint,
+    codes,
+    files,
+    latent,
+    networks,
+    state,
+    trainer,
+    training_set,
+)
 from gan_core.errors import InputError
 from gan_core.settings import FREE
 
@@ -43,7 +53,8 @@ def publish(run, out, *, name, data, licence, use, command):
         "training_set": about_data,
     }
     if settings.get("codes_from"):
-        card["training"]["tied"] = attributes.load(settings["codes_from"]).recognised
+        classifier = attributes.load(settings["codes_from"])
+        card["training"]["tied"] = codes.choose(classifier, settings.get("codes_names", ""))
     kept = metrics_of(out)
     checkpoint.save(out, generator, discriminator.eval(), card)
     saved = checkpoint.read_card(out)

@@ -135,6 +135,8 @@ def combinations(settings):
         raise InputError(f"{objective} has no target for real images that smoothing could lower.")
     if settings["codes"] != 1 and not settings["codes_from"]:
         raise InputError("codes weighs the loss that codes_from adds; give codes_from too.")
+    if settings["codes_names"] and not settings["codes_from"]:
+        raise InputError("codes_names chooses among what codes_from knows; give codes_from too.")
     if settings["compile"] and penalty:
         raise InputError("torch.compile cannot differentiate twice; leave out compile or penalty.")
     if distributed.size() > 1:

@@ -74,6 +74,7 @@ def train(
     begin_from="",  # checkpoint directory whose networks the run begins with, to train them on
     codes_from="",  # checkpoint directory whose classifier ties attributes to coordinates of z
     codes=1.0,  # with codes_from: weight of that loss beside G's own
+    codes_names="",  # with codes_from: the attributes to tie, comma-separated; empty: all it knows
     # The machine.
     precision="auto",  # fp32, bf16 (autocast), or auto: what a probe at the start finds faster
     layout="auto",  # memory: channels_last, contiguous, or auto: what the probe finds faster
@@ -115,7 +116,9 @@ def train(
     average = copy.deepcopy(generator).eval().requires_grad_(False)
     latents = latent.Prior(prior, nz)
     loss = OBJECTIVES[objective]
-    tied = attribute_codes.load(codes_from, data, prior, nz, device) if codes_from else None
+    tied = None
+    if codes_from:
+        tied = attribute_codes.load(codes_from, data, prior, nz, codes_names, device)
     chosen = augmentation.parse(augment)
 
     # --- Randomness: one stream for all noise; the data's order follows from seed and epoch. ---

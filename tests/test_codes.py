@@ -134,6 +134,14 @@ def shades(tmp_path_factory):
     return data, model
 
 
+def test_without_labels_the_classifier_tells_the_shares(shades, monkeypatch):
+    data, model = shades
+    found = training_set.load(data)
+    found.attributes.clear()
+    monkeypatch.setattr(training_set, "load", lambda directory: found)
+    assert codes.load(model, data, "normal", 4).shares.tolist() == [pytest.approx(0.25, abs=0.03)]
+
+
 def test_the_classifiers_shares_are_those_of_the_training_images(shades):
     data, model = shades
     found = codes.load(model, data, "normal", 4)
@@ -143,8 +151,21 @@ def test_the_classifiers_shares_are_those_of_the_training_images(shades):
     assert not found.network.training
 
 
+class Knows:
+    recognised = ["glasses", "hair: red", "hat"]
+
+
+def test_attributes_to_tie_are_chosen_by_name():
+    assert codes.choose(Knows, "") == Knows.recognised
+    assert codes.choose(Knows, "hat, glasses,hat,") == ["hat", "glasses"]
+    with pytest.raises(InputError, match='"beard".*glasses, hair: red, hat'):
+        codes.choose(Knows, "hat,beard")
+
+
 def test_what_cannot_be_tied_is_refused(shades, make_set, make_checkpoint):
     data, model = shades
+    with pytest.raises(InputError, match='"dark"'):
+        codes.load(model, data, "normal", 4, "dark")
     with pytest.raises(InputError, match="learned from other images"):
         codes.load(model, make_set(), "normal", 4)
     with pytest.raises(InputError, match="a coordinate for each"):
@@ -153,9 +174,10 @@ def test_what_cannot_be_tied_is_refused(shades, make_set, make_checkpoint):
         codes.load(make_checkpoint(), data, "normal", 4)
 
 
-def test_a_weight_without_a_classifier_is_refused(make_set):
+@pytest.mark.parametrize("option", [{"codes": 2.0}, {"codes_names": "hat"}])
+def test_codes_without_a_classifier_are_refused(make_set, option):
     with pytest.raises(InputError, match="codes_from"):
-        settings.check(make_set(n=4), trainer.DEFAULTS | {"codes": 2.0})
+        settings.check(make_set(n=4), trainer.DEFAULTS | option)
 
 
 def test_a_run_learns_what_its_first_coordinate_stands_for(shades, tmp_path):
