@@ -73,8 +73,9 @@ def load(directory, data, prior, nz, chosen="", device="cpu"):
     """The Codes of a checkpoint's classifier, for a generator with nz coordinates.
 
     data: directory of the packed training set, whose labels tell the shares; without labels the
-    classifier tells them. chosen: the attributes to tie, as `choose` reads them. Raises InputError when the classifier is missing or does not
-    recognise them, learned from other images, or when z is short.
+    classifier tells them. chosen: the attributes to tie, as `choose` reads them. Raises InputError
+    when the classifier is missing or does not recognise them, learned from other images, or when z
+    is short.
     """
     images = training_set.load(data)
     classifier = attributes.load(directory)
