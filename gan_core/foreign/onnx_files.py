@@ -199,7 +199,7 @@ def guess(seen):
 
 
 def canonical(proto, given, drawn, seen, layout, values):
-    """The graph between a reshaped latent and images in [−1, 1], as bytes.
+    """The graph between a reshaped latent and images in [−1, 1], as bytes; proto is used up.
 
     Where it has that form already, it is left as it is.
     """
@@ -211,9 +211,11 @@ def canonical(proto, given, drawn, seen, layout, values):
     plain = given.type.tensor_type.elem_type == TensorProto.FLOAT and seen["type"] == "float32"
     if right and bounded and plain and told(given)[1] == nz and told(given)[0] == batch:
         return proto.SerializeToString()
-    inner = compose.add_prefix(proto, "foreign/")
-    graph = inner.graph
     first, last = f"foreign/{given.name}", f"foreign/{drawn.name}"
+    kind = given.type.tensor_type.elem_type
+    # In place, for a copy of a graph may take 200 MB; the names above change with it.
+    inner = compose.add_prefix(proto, "foreign/", inplace=True)
+    graph = inner.graph
     kept = [value for value in graph.input if value.name != first]
     constants, before, after = [], [], []
 
@@ -226,7 +228,7 @@ def canonical(proto, given, drawn, seen, layout, values):
         nodes.append(helper.make_node(kind, [source, *others], [target], **attributes))
         return target
 
-    name = chain(before, "z", "Cast", to=given.type.tensor_type.elem_type)
+    name = chain(before, "z", "Cast", to=kind)
     shape = [-1, nz, 1, 1] if rank == 4 else [-1, nz]
     name = chain(before, name, "Reshape", [constant("canonical/latent", np.int64(shape))])
     before[-1].output[0] = first
