@@ -29,6 +29,7 @@ import torch
 from gan_core import exact, kept_index, trainer, training_set
 
 SIZE, K, BLOCK, QUERIES = 64, 8, 500, 64
+REST = 0.5  # seconds before each method, in which the threads of the one before come to rest
 
 
 def main():
@@ -80,6 +81,7 @@ def run(options, folder):
     times = {name: {"one": [], "many": [], "exact": True} for name in methods}
     for turn in range(options.rounds + 1):  # the first is to warm up
         for name, (query, _) in methods.items():
+            time.sleep(REST)
             one = queries[turn : turn + 1], [part[turn : turn + 1] for part in truth]
             many = queries[QUERIES:], [part[QUERIES:] for part in truth]
             for key, (asked, expected) in {"one": one, "many": many}.items():
@@ -179,7 +181,7 @@ def brute_force(images, queries):
 
 def memory(index):
     known = index.bounds
-    return sum(x.nbytes for x in (known.coarse, known.fine, known.norms, known.axes))
+    return sum(x.nbytes for x in (known.coarse, known.fine, known.texture, known.norms, known.axes))
 
 
 def hard_queries(index, images):

@@ -20,7 +20,7 @@ import torch
 
 CHUNK = 512  # numbers in a product that float32 sums exactly
 SQUARES = 256  # squares of 0 … 255 that float32 sums exactly
-ROWS = 64  # images turned into float32 at once: 3 MB of 64 × 64 × 3, which stays in the cache
+ROWS = 32  # images turned into float32 at once: 1.5 MB of 64 × 64 × 3, which stays in the cache
 PRODUCT_ROWS = 256  # likewise for a product with several queries, which pays off later
 INT8_ROWS = 4096  # images in one product of 8-bit integers
 INT32 = 2**31 // 128**2  # numbers in an image up to which 32-bit sums of such products hold
@@ -42,14 +42,19 @@ class Queries:
         self.chunks = padded.reshape(len(flat), -1, CHUNK)
 
 
-def to_one(images, norms, queries, q):
-    """Distances of images to query q: int64 (n,). images: uint8 (n, size); norms: int64 (n,)."""
-    found = np.empty(len(images), np.int64)
-    for start in range(0, len(images), ROWS):
-        part = as_float(images[start : start + ROWS]).reshape(-1, *queries.chunks[q].shape)
+def to_one(images, norms, queries, q, rows=None):
+    """Distances of images to query q: int64 (n,). images: uint8 (n, size); norms: int64 (n,).
+
+    rows: int64, which of the images to compare with; default all, in order.
+    """
+    found = np.empty(len(images) if rows is None else len(rows), np.int64)
+    for start in range(0, len(found), ROWS):
+        some = slice(start, start + ROWS)
+        part = as_float(images[some] if rows is None else taken(images, rows[some]))
+        part = part.reshape(-1, *queries.chunks[q].shape)
         sums = np.matmul(part[:, :, None], queries.chunks[q][:, :, None])[:, :, 0, 0]
         found[start : start + ROWS] = sums.astype(np.int64).sum(1)
-    return norms + queries.constant[q] - 2 * found
+    return (norms if rows is None else norms[rows]) + queries.constant[q] - 2 * found
 
 
 def to_all(images, norms, queries):
@@ -150,15 +155,31 @@ def norms_and_sums(images):
     return squares - 256 * sums + 128**2 * size, sums
 
 
-def as_float(images):
-    """Up to PRODUCT_ROWS images uint8 (n, size) as float32, zeros up to a whole number of chunks.
+def taken(table, rows):
+    """Some rows of an array (N, m), by index. The memory is as that of `buffer`."""
+    into = buffer("taken", len(rows), table.shape[1], table.dtype)
+    return np.take(table, rows, 0, out=into, mode="clip")  # any other mode copies twice
 
-    The same memory each time in a thread: valid until the next call there.
+
+def buffer(name, rows, width, dtype):
+    """An array (rows, width) of the same memory each time in a thread: valid until the next call.
+
+    Fresh memory costs more than what is done with it: the system clears it page by page.
+    """
+    known = getattr(_buffers, name, None)
+    if known is None or known.dtype != dtype or known.shape[1] != width or len(known) < rows:
+        known = np.empty((max(rows, PRODUCT_ROWS), width), dtype)
+        setattr(_buffers, name, known)
+    return known[:rows]
+
+
+def as_float(images):
+    """Images uint8 (n, size) as float32, zeros up to a whole number of chunks.
+
+    The memory is as that of `buffer`.
     """
     width = -(-images.shape[1] // CHUNK) * CHUNK
-    buffer = getattr(_buffers, "rows", None)
-    if buffer is None or buffer.shape[1] != width:
-        buffer = _buffers.rows = np.empty((PRODUCT_ROWS, width), np.float32)
-    buffer[: len(images), images.shape[1] :] = 0
-    np.copyto(buffer[: len(images), : images.shape[1]], images)
-    return buffer[: len(images)]
+    into = buffer("floats", len(images), width, np.float32)
+    into[:, images.shape[1] :] = 0
+    np.copyto(into[:, : images.shape[1]], images)
+    return into

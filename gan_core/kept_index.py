@@ -2,7 +2,7 @@
 
     CACHE/neighbours/FINGERPRINT/
         index.json                         format, shape, fingerprint
-        coarse, fine, norms, centre, axes  the Bounds, each an .npy that is mapped
+        coarse, fine, texture, …           the Bounds, each an .npy that is mapped
         seen.json                          the files of images found to have this fingerprint
 
 It is made once, and the images are checked against the set's fingerprint while they are read. When
@@ -20,8 +20,8 @@ from gan_core import bounds, files, training_set
 from gan_core.errors import InputError
 from gan_core.neighbours import PixelIndex, changed, stamp
 
-FORMAT = 1
-ARRAYS = ("coarse", "fine", "norms", "centre", "axes")
+FORMAT = 2
+ARRAYS = ("coarse", "fine", "texture", "norms", "centre", "axes")
 LOOKED_AT = 64  # images compared with the index at every opening
 
 
@@ -56,7 +56,7 @@ def make(where, data):
             built = bounds.build(data.images, put, digest.update)
             for name in ("centre", "axes"):
                 np.save(temporary / f"{name}.npy", getattr(built, name))
-            for name in ("coarse", "fine", "norms"):
+            for name in ("coarse", "fine", "texture", "norms"):
                 getattr(built, name).flush()
             if digest.hexdigest() != data.fingerprint:
                 raise stranger(data)
@@ -85,6 +85,7 @@ def read(where, data):
     wanted = {
         "coarse": (n, min(bounds.COARSE, components) + 3),
         "fine": (n, components + 1),
+        "texture": (n, len(known.axes) // data.images.shape[3]),
         "norms": (n,),
         "centre": (len(known.axes),),
     }
@@ -107,7 +108,7 @@ def check(where, data, known):
         if now is not None:
             files.write_json(where / "seen.json", seen | {name_of(data): now})
     rows = np.unique(np.linspace(0, len(images) - 1, LOOKED_AT).astype(int))
-    _, _, norms = bounds.describe(images[rows], known.centre, known.axes)
+    *_, norms = bounds.describe(images[rows], known.centre, known.axes)
     if not np.array_equal(norms, known.norms[rows]):
         raise changed(images)
 

@@ -36,7 +36,7 @@ class PixelIndex:
     (about 20 s of a processor for 200,000 of 64 × 64 × 3) and at every query, and must not change.
     mirrored: also compare with the images' mirror images, see `query`. known: the images' Bounds
     when they are there already; `gan_core.kept_index.open_index` keeps them on disk. The index
-    itself takes about 1 KB an image. Several threads may query it at once.
+    itself takes about 1.5 KB an image. Several threads may query it at once.
     Raises InputError when images are not of that kind.
     """
 
@@ -107,18 +107,17 @@ class PixelIndex:
         queries = exact.Queries(images)
         found = [None] * len(images)
         if len(self.flat) > max(SMALL, 4 * k):
-            coarse, fine = self.bounds.describe(images)
+            coarse, fine, texture = self.bounds.describe(images)
             slack = self.bounds.slack(coarse[:, -1] + self.longest)
             # ‖a‖² + ‖b‖² − 2 a·b for all rows in one product; ‖b‖², of the query, is left out.
             table = np.column_stack([-2 * coarse[:, :-1], np.ones(len(images), np.float32)])
             table = table @ self.bounds.coarse.T
             offset = slack - coarse[:, -1]
 
-            def prune(q):
-                own = float(slack[q]), float(offset[q]), fine[q]
-                return self._prune(queries, q, table[q], *own, k, exclude[q])
-
-            found = in_threads(prune, range(len(images)))
+            # One after another: steps this short gain nothing from Python's threads.
+            for q in range(len(images)):
+                own = float(slack[q]), float(offset[q]), fine[q], texture[q]
+                found[q] = self._prune(queries, q, table[q], *own, k, exclude[q])
         left = [q for q, pair in enumerate(found) if pair is None]
         if left:
             scanned = self._scan(exact.Queries(images[left]), k, exclude[left])
@@ -126,10 +125,11 @@ class PixelIndex:
                 found[q] = pair
         return (np.stack(part) for part in zip(*found, strict=True))
 
-    def _prune(self, queries, q, low, slack, offset, fine, k, exclude):
+    def _prune(self, queries, q, low, slack, offset, fine, texture, k, exclude):
         """(distances, indices) for query q by bounds; None when they rule out too few images.
 
-        low: float32 (N,), less `offset` the coarse bounds. fine: the query's row. It changes low.
+        low: float32 (N,), less `offset` the coarse bounds. fine, texture: the query's rows. It
+        changes low.
         """
         if exclude >= 0:
             low[exclude] = np.inf
@@ -142,10 +142,12 @@ class PixelIndex:
         if len(left) > 4 * SHARE * len(low):  # the fine bounds would not rule out enough
             return None
         low = self._fine_bounds(left, fine) - slack
+        left, low = left[low <= limit], low[low <= limit]
+        if len(left) > SHARE * len(self.flat):
+            return None
+        low = self.bounds.raised(low, left, fine, texture)
         order = np.argsort(low, kind="stable")
         order = order[: np.searchsorted(low[order], limit, "right")]
-        if len(order) > SHARE * len(self.flat):
-            return None
         left, low = left[order], low[order]
         best, start, step = (np.empty(0, np.int64),) * 2, 0, STEP
         while start < len(left) and low[start] <= limit:
@@ -163,19 +165,15 @@ class PixelIndex:
     def _fine_bounds(self, rows, fine):
         """The squared fine bounds of some rows, less slack: float32 (n,)."""
         found = np.empty(len(rows), np.float32)
-        for start in range(0, len(rows), SCAN):
-            part = self.bounds.fine[rows[start : start + SCAN]] - fine
-            found[start : start + SCAN] = np.einsum("nf,nf->n", part, part)
+        for start in range(0, len(rows), exact.PRODUCT_ROWS):
+            part = exact.taken(self.bounds.fine, rows[start : start + exact.PRODUCT_ROWS])
+            part -= fine
+            found[start : start + len(part)] = np.einsum("nf,nf->n", part, part)
         return found
 
     def _compare(self, queries, q, rows):
         """The distances of some rows to query q, int64 (n,)."""
-        return np.concatenate(
-            [
-                exact.to_one(self.flat[part], self.bounds.norms[part], queries, q)
-                for part in np.split(rows, range(exact.ROWS, len(rows), exact.ROWS))
-            ]
-        )
+        return exact.to_one(self.flat, self.bounds.norms, queries, q, rows)
 
     def _scan(self, queries, k, exclude):
         """A list of (distances, indices), one of each query, from comparing with every image."""
@@ -233,18 +231,19 @@ def merge(plain, mirrored):
 
 
 def least_of_groups(values, count):
-    """Indices of the least value of each group of neighbouring ones, for the `count` best groups.
+    """Indices of the least value of each group of values, for the `count` best groups.
 
-    Groups are of GROUP values or of fewer, so that there are enough of them.
+    Groups are of GROUP values or of fewer, so that there are enough of them; a value's group is its
+    index modulo their number, which lets the processor work on many groups at once.
     """
     size = max(1, min(GROUP, len(values) // count))
-    whole = len(values) // size * size
-    table = values[:whole].reshape(-1, size)
-    least = table.min(1)
-    groups = np.arange(len(least))
-    if len(least) > count:
+    number = len(values) // size
+    table = values[: number * size].reshape(size, number)
+    least = table.min(0)
+    groups = np.arange(number)
+    if number > count:
         groups = np.argpartition(least, count)[:count]
-    return groups * size + table[groups].argmin(1)
+    return table[:, groups].argmin(0) * number + groups
 
 
 def in_threads(function, items):

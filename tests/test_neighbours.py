@@ -96,7 +96,7 @@ def test_bounds_spare_most_of_the_work(monkeypatch):
     to_one = exact.to_one
     index = neighbours.PixelIndex(images)
     monkeypatch.setattr(
-        exact, "to_one", lambda rows, *rest: (compared.append(len(rows)), to_one(rows, *rest))[1]
+        exact, "to_one", lambda *given: (compared.append(len(given[-1])), to_one(*given))[1]
     )
     found = index.query(smooth(4, seed=5), 3)
     np.testing.assert_array_equal(found[1], brute_force(images, smooth(4, seed=5), 3)[1])
@@ -108,7 +108,7 @@ def test_bounds_are_bounds(make):
     images = make(300, 20, 3)
     queries = np.concatenate([images[:5], smooth(5, 20), pictures(5, 20)])
     known = bounds.build(images)
-    coarse, fine = known.describe(queries)
+    coarse, fine, texture = known.describe(queries)
     true = ((images[None].astype(np.int64) - queries[:, None]) ** 2).sum((2, 3, 4))
     slack = known.slack(coarse[:, -1][:, None] + known.coarse[:, -1].max()).astype(np.float64)
     low = known.coarse.astype(np.float64)
@@ -117,6 +117,33 @@ def test_bounds_are_bounds(make):
     assert (low - slack <= true).all()
     assert (high - slack <= true).all()
     assert (low <= high + slack).all()
+    for q in range(len(queries)):
+        every = np.arange(len(images))
+        raised = known.raised(high[q].astype(np.float32), every, fine[q], texture[q])
+        assert (raised - slack[q] <= true[q]).all()
+        assert (raised >= high[q].astype(np.float32)).all()
+
+
+def test_a_texture_rounded_up_is_still_a_bound(monkeypatch):
+    """Where it is tight: every block the same checkerboard, as strong as float16 rounds most."""
+    strengths = np.arange(30, 120)
+    lengths = strengths * np.sqrt(48)  # of a block of 4 × 4 × 3 numbers
+    strength = strengths[np.argmax(np.float16(lengths).astype(float) - lengths)]
+    board = np.indices((64, 64)).sum(0)[None, :, :, None] % 2 * 2 - np.ones((1, 64, 64, 3), int)
+    images = np.uint8(128 + board * np.array([strength, 1])[:, None, None, None])
+    known = bounds.build(images.repeat(300, 0))
+    _, fine, texture = known.describe(images[1:])
+    true = ((images[0].astype(int) - images[1].astype(int)) ** 2).sum()
+    slack = known.slack(2 * known.coarse[:, -1].max())
+
+    low = ((known.fine[:1] - fine) ** 2).sum(1)
+
+    def raised():
+        return known.raised(low, np.array([0]), fine[0], texture[0])[0]
+
+    assert true - 3 * slack < raised() - slack <= true
+    monkeypatch.setattr(bounds, "ROUGH", 0)
+    assert raised() - slack > true
 
 
 @pytest.mark.parametrize("n", [1, 2, 5])
