@@ -75,8 +75,8 @@ class Run:
     @property
     def at_start(self):
         """What tells this stretch of the run from the next one."""
-        record = process.read(self.directory)
-        return record.get("pid"), record.get("began")
+        about, started = process.read(self.directory), read_json(self.directory / STARTED)
+        return about.get("pid"), about.get("began"), started.get("at")
 
     @property
     def rate(self):
@@ -117,7 +117,9 @@ def look(directory):
     about, started = process.read(directory), read_json(directory / STARTED)
     lines = log(directory)
     position, total = saved(directory)
-    total = number(about.get("kimg")) or total or asked(started)
+    # What was asked for last counts before what the process before it was to do.
+    wanted = asked(started) if later(started, about) else None
+    total = wanted or number(about.get("kimg")) or total or asked(started)
     shown = max(lines[-1]["kimg"] if lines else 0.0, position)
     state, doing, reason = condition(directory, about, started, position, total)
     if state == "running" and doing in ("publishing", "measuring"):
@@ -143,10 +145,11 @@ def condition(directory, about, started, position, total):
     """(state, doing, reason) of a run; see Run."""
     if process.held(directory):
         return "running", str(about.get("doing", "starting"))[:20], ""
-    began, at = number(about.get("began")) or 0.0, number(started.get("at")) or 0.0
-    if at > began:  # the last start has not come so far as to hold the run, or never will
-        if alive(started.get("pid"), at):
+    if later(started, about):  # the last start does not hold the run yet, or never will
+        if alive(started.get("pid"), number(started.get("at"))):
             return "running", "starting", ""
+        if started.get("to_stop"):
+            return "stopped", "", ""
         return "failed", "", last_words(directory)
     ended = about.get("ended")
     if ended in ("finished", "stopped"):
@@ -157,6 +160,11 @@ def condition(directory, about, started, position, total):
         return "failed", "", "Its process ended without a word: killed, or switched off."
     done = total is not None and position >= total > 0
     return ("finished" if done else "stopped"), "", ""
+
+
+def later(started, about):
+    """Whether a run was started from here after its last process began to hold it."""
+    return (number(started.get("at")) or 0.0) > (number(about.get("began")) or 0.0)
 
 
 def how_to_go_on(about, started):
@@ -273,12 +281,14 @@ def words(directory, most=30):
 
 
 def last_words(directory):
-    """The sentence with which a process ended."""
-    said = [line for line in words(directory) if line.startswith("gan_core: ")]
+    """The sentence with which a run's last process ended."""
+    lines = words(directory)
+    starts = [place for place, line in enumerate(lines) if line.startswith("$ ")]
+    lines = lines[starts[-1] + 1 :] if starts else lines
+    said = [line for line in lines if line.startswith("gan_core: ")]
     if said:
         return said[-1].removeprefix("gan_core: ")
-    rest = [line for line in words(directory) if not line.startswith("$ ")]
-    return rest[-1][:300] if rest else "Its process ended without a word."
+    return lines[-1][:300] if lines else "Its process ended without a word."
 
 
 def number(value):
@@ -415,9 +425,11 @@ def stop(run):
     check_allowed()
     if not look(run.directory).running:
         raise InputError(f"{run.name} is not running any more.")
-    held = process.held(run.directory)  # else it is about to begin
-    pid = (process.read(run.directory) if held else read_json(run.directory / STARTED)).get("pid")
+    held, started = process.held(run.directory), read_json(run.directory / STARTED)
+    pid = (process.read(run.directory) if held else started).get("pid")
     try:
+        if not held:  # it is about to begin, and may end before it can say that it was asked to
+            files.write_json(run.directory / STARTED, {**started, "to_stop": True})
         os.kill(pid, signal.SIGTERM)
     except (OSError, TypeError, OverflowError):
         raise InputError(f"The process of {run.name} cannot be reached from here.") from None

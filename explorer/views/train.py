@@ -20,7 +20,11 @@ SIDE = 512  # pixels a side of a frame at most
 POINTS = 600  # of a curve
 SIZES = (32, 64, 128)
 COLOURS = {"running": "blue", "finished": "green", "stopped": "grey", "failed": "red"}
-DOING = {"packing": "Packing the pictures", "measuring": "Measuring the finished model"}
+DOING = {
+    "starting": "Starting",
+    "packing": "Packing the pictures",
+    "measuring": "Measuring the finished model",
+}
 FIRST, SECOND = "#4a86e8", "#d1495b"
 WAYS = {"upload": "Upload a zip", "folder": "Pictures on this computer", "packed": "Packed set"}
 # What is drawn anew every moment should not fade each time.
@@ -253,11 +257,12 @@ def detail(run, browse_page):
         share = min(run.shown / run.total, 1.0) if run.total else 0.0
         st.progress(share, progress_words(run))
     numbers(run)
-    left, right = st.columns([5, 6], gap="large")
-    with left:
-        grids(run)
-    with right:
-        curves(run)
+    if run.running or run.lines or runs.grids(run):
+        left, right = st.columns([5, 6], gap="large")
+        with left:
+            grids(run)
+        with right:
+            curves(run)
     if run.arguments:
         with st.expander("The command"):
             st.code(runs.command(run.arguments), language="bash", wrap_lines=True)
@@ -373,7 +378,8 @@ def grids(run):
         if (src := frame(str(path), at))
     ]
     if not frames:
-        st.caption("The first sample grid comes later: the same 64 latents, to be watched.")
+        if run.running:
+            st.caption("The first sample grid comes later: the same 64 latents, to be watched.")
         return
     film("film", frames, name=run.name, label=f"Samples of {run.name}")
     st.caption("The same 64 latents each time. Drag to see how they came about.")
@@ -416,7 +422,7 @@ def curves(run):
             st.markdown(f"**{title}**")
             st.plotly_chart(figure, key=f"curve-{title}", config={"displayModeBar": False})
             drawn = True
-    if not drawn:
+    if not drawn and run.running:
         st.caption("The curves begin with the first line of the log, after 2 kimg.")
 
 

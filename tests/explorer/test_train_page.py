@@ -359,3 +359,51 @@ def test_a_process_that_is_no_run_is_not_taken_for_one(place):
     started = {"arguments": ["train"], "pid": os.getpid(), "at": time.time() - 10 * runs.STARTING}
     (run / runs.STARTED).write_text(json.dumps(started))
     assert runs.look(run).state == "failed"
+
+
+def test_a_run_stopped_before_it_began_is_stopped_and_not_failed(place, packed):
+    """The words of the stretch before are not taken for its own."""
+    run = make_run(place, "x", [line(1.0)], ended="finished", kimg=10.0)
+    (run / runs.OUTPUT).write_text("$ python -m gan_core train\nA distance is this or that.\n")
+    start("x", packed, "--kimg", 400)
+    starting = runs.look(run)
+    assert (starting.doing, starting.total) == ("starting", 400)
+    runs.stop(starting)
+    stopped = wait("x", lambda run: not run.running)
+    assert (stopped.state, stopped.reason) == ("stopped", "")
+    # Killed by something else it has failed, and what it did not say stands nowhere.
+    start("x", packed, "--kimg", 400)
+    os.kill(json.loads((run / runs.STARTED).read_text())["pid"], signal.SIGKILL)
+    killed = wait("x", lambda run: not run.running)
+    assert (killed.state, killed.reason) == ("failed", "Its process ended without a word.")
+
+
+def test_stop_can_be_asked_for_again_after_it_was_resumed(place, open_app, monkeypatch):
+    run = make_run(place, "x", [line(1.0)], ended="stopped", kimg=10.0)
+    monkeypatch.setattr(runs, "alive", lambda pid, at: True)
+    monkeypatch.setattr(runs.os, "kill", lambda pid, sign: None)
+
+    def begin(at):
+        about = {"arguments": ["train", "--kimg", "90"], "pid": 12345, "at": at}
+        (run / runs.STARTED).write_text(json.dumps(about))
+
+    def stop_button():
+        return next(button for button in app.button if button.label.startswith("Stop"))
+
+    begin(time.time())
+    app = open_app("train", run="x")
+    assert "1 of 90 kimg · Starting" in told(app)
+    stop_button().click().run()
+    app.run()
+    assert stop_button().label == "Stopping …"
+    begin(time.time() + 1)
+    app.run()
+    assert (stop_button().label, stop_button().disabled) == ("Stop", False)
+
+
+def test_a_run_that_drew_nothing_promises_nothing(place, open_app):
+    make_run(place, "x", ended="failed", reason="There is no usable training image.")
+    words = told(open_app("train", run="x"))
+    assert "There is no usable training image." in words
+    assert "comes later" not in words
+    assert "The curves begin" not in words
