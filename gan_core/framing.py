@@ -21,6 +21,7 @@ from gan_core.errors import InputError
 # By content, not by name: these kinds alone, since Pillow reads some that start programs.
 KINDS = ("PNG", "JPEG", "WEBP", "GIF", "BMP", "TIFF")
 MAX_BYTES = 10 * 2**20
+LEAST_PIXELS = 8  # of a photo's shorter side
 LONGEST = 1024  # pixels; a larger photo is made smaller, a model's pictures are smaller still
 # Where CelebA's alignment puts the eyes in the framing of `faces`: (left, right), each (x, y), as
 # parts of the picture's side. Left is what is left in the picture.
@@ -56,10 +57,12 @@ def read_photo(content):
     except Exception:  # a damaged file can raise nearly anything
         raise InputError("This picture is damaged; take another one.") from None
     image.thumbnail((LONGEST, LONGEST), Image.Resampling.BICUBIC)
+    if min(image.size) < LEAST_PIXELS:
+        raise InputError("This picture is a narrow strip; take one that is less long.")
     return image
 
 
-def check_picture(content, most_bytes, least=8):
+def check_picture(content, most_bytes, least=LEAST_PIXELS):
     """Raise InputError when bytes are too many, no picture, or one of too many or few pixels.
 
     Nothing but the picture's header is read. least: pixels of its shorter side.

@@ -196,13 +196,31 @@ def nearest_samples(model, image, n):
 
 def thumbnails(model):
     """Thumbnails of the pool, float32 (POOL, side, side, C), drawn once for a Model's weights."""
-    if model.hash not in _pools:
-        starts = range(FIRST_SEED, FIRST_SEED + POOL, checkpoint.BATCH)
-        parts = [model.generate(model.prior.sample(checkpoint.BATCH, seed)) for seed in starts]
-        while len(_pools) >= MOST_POOLS:
-            _pools.pop(next(iter(_pools)), None)
-        _pools[model.hash] = np.concatenate([thumbnail(part) for part in parts])
+    found = _pools.get(model.hash)
+    return draw_pool(model) if found is None else found
+
+
+def draw_pool(model):
+    for _ in pool(model):
+        pass
     return _pools[model.hash]
+
+
+def pool(model):
+    """Draw the pool of a Model, where it is not drawn yet; yields the share done, batch by batch.
+
+    It takes the longest of what comes before the first step of a search, and may be left.
+    """
+    if model.hash in _pools:
+        return
+    parts = []
+    for seed in range(FIRST_SEED, FIRST_SEED + POOL, checkpoint.BATCH):
+        if parts:
+            yield (seed - FIRST_SEED) / POOL
+        parts.append(thumbnail(model.generate(model.prior.sample(checkpoint.BATCH, seed))))
+    while len(_pools) >= MOST_POOLS:
+        _pools.pop(next(iter(_pools)), None)
+    _pools[model.hash] = np.concatenate(parts)
 
 
 def thumbnail(images):

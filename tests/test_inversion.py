@@ -195,6 +195,7 @@ def test_a_photo_is_turned_as_its_exif_says_and_made_smaller():
         (b"\0" * (framing.MAX_BYTES + 1), "10 MB"),
         (encoded(Image.new("1", (10_000, 5_001))), "25 million"),
         (encoded(Image.new("RGB", (7, 900))), "8 pixels"),
+        (encoded(Image.new("RGB", (20, 6000))), "narrow strip"),
     ],
 )
 def test_what_is_no_photo_is_one_sentence(content, words):

@@ -10,7 +10,7 @@ import plotly.graph_objects as go
 import streamlit as st
 from PIL import Image
 
-from explorer import panels, picker, renderer, session, tray
+from explorer import panels, picker, renderer, runs, session, tray
 from explorer.live.framer import framer
 from gan_core import encoder, framing, inversion
 from gan_core.errors import InputError
@@ -41,9 +41,14 @@ class Photo:
 
 @dataclass
 class Search:
-    """A search under way or ended. target names what is sought; steps is the generator of them."""
+    """A search under way or ended.
+
+    target names what is sought; pool and steps are the generators of what comes before the first
+    step, and of the steps.
+    """
 
     target: str
+    pool: object
     steps: object
     running: bool = True
     problem: str = ""
@@ -210,6 +215,7 @@ def numbers(photo, model):
                 st.session_state[field_key] = round(100 * value, 1)
                 column.number_input(
                     f"{side.capitalize()} eye, {axis}, %",
+                    value=None,  # else an emptied field would count as 0
                     step=0.5,
                     key=field_key,
                     on_change=typed,
@@ -301,7 +307,8 @@ def search(name, model):
         follow(model)
     elif found is None or found.now is None or not found.target.startswith(model.hash):
         st.progress(0.0)
-        empty(wanted)
+        empty(model)
+        st.caption("Start, and the picture that the generator comes to appears here.")
     else:
         shown(model, found)
         if found.target != target:
@@ -323,7 +330,7 @@ def start(model):
         session.say(f"{error} The search begins from samples alone.")
         guide = None
     steps = inversion.invert(model, wanted, encoder=guide)
-    st.session_state.search = Search(target_of(model, wanted), steps)
+    st.session_state.search = Search(target_of(model, wanted), inversion.pool(model), steps)
     st.session_state.touched = True
     panels.redraw("search")
 
@@ -345,9 +352,13 @@ def follow(model):
         st.rerun()
     try:
         until = time.monotonic() + CHUNK
+        for share in found.pool:
+            if time.monotonic() >= until:
+                st.progress(share, "Looking for places to start from …")
+                empty(model)
+                return
         if found.now is None:
-            with st.spinner("Looking for places to start from …"):
-                found.now = next(found.steps)
+            found.now = next(found.steps)
         while time.monotonic() < until:
             found.now = next(found.steps)
     except StopIteration:
@@ -371,16 +382,15 @@ def shown(model, found):
     )
 
 
-def empty(wanted):
+def empty(model):
     """Where the picture will be."""
-    grey = np.full((*wanted.shape[:2], 3), 128, np.uint8)
-    ghost = np.dstack([grey, np.full(wanted.shape[:2], 28, np.uint8)])
+    grey = np.full((model.size, model.size, 3), 128, np.uint8)
+    ghost = np.dstack([grey, np.full((model.size, model.size), 28, np.uint8)])
     encoded = io.BytesIO()
     Image.fromarray(ghost, "RGBA").save(encoded, "PNG")
     st.container(width=renderer.LARGE).image(
         encoded.getvalue(), width="stretch", alt="No picture yet"
     )
-    st.caption("Start, and the picture that the generator comes to appears here.")
 
 
 def add(name, model):
@@ -405,7 +415,7 @@ def meaning(model, found):
     if kept is None:
         st.caption(
             "How near other pictures come has not been measured for these weights:"
-            f" `python -m gan_core encoder checkpoints/{renderer.plain(model.name)}` does it."
+            f" `python -m gan_core encoder {runs.plain(model.directory)}` does it."
         )
         return
     if error is None and ready:

@@ -205,3 +205,39 @@ def test_a_search_that_cannot_go_on_says_why(open_photo, monkeypatch):
     app = open_photo(encoded())
     monkeypatch.setattr(inversion, "invert", refuse)
     assert [w.value for w in until_done(app).warning] == ["No gradient can be taken."]
+
+
+def test_what_comes_before_the_search_is_seen_and_can_be_stopped(open_photo, monkeypatch):
+    monkeypatch.setattr(photo, "CHUNK", 0)
+    monkeypatch.setattr(inversion, "POOL", 640)
+    monkeypatch.setattr(inversion, "_pools", {})
+    app = button(open_photo(encoded()), "Start").click().run()
+    search = app.session_state.search
+    assert (search.running, search.now) == (True, None)
+    assert [bar.proto.text for bar in app.get("progress")] == ["Looking for places to start from …"]
+    first = app.get("progress")[0].proto.value
+    assert app.run().get("progress")[0].proto.value > first
+    app = button(app, "Stop").click().run()
+    assert not app.session_state.search.running
+    assert sentences(app) == []
+    # What was not drawn to its end is drawn anew.
+    monkeypatch.setattr(photo, "CHUNK", 600)
+    app = button(app, "Start again").click().run()
+    assert app.session_state.search.now.step == SMALL["steps"]
+
+
+def test_an_emptied_field_of_an_eye_moves_nothing(open_photo):
+    app = open_photo(encoded())
+    before = app.session_state.photo.frame
+    field = app.number_input(key="photo-left-across")
+    shown = field.value
+    app = field.set_value(None).run()
+    assert app.session_state.photo.frame == before
+    assert app.number_input(key="photo-left-across").value == shown
+    assert not app.number_input(key="photo-left-across").proto.HasField("default")
+
+
+def test_the_command_names_the_place_of_the_checkpoint(open_photo, two_models):
+    app = open_photo(encoded())
+    words = [caption.value for caption in app.caption if "encoder" in caption.value]
+    assert str(two_models / "alpha") in words[0]
