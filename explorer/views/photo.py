@@ -289,6 +289,7 @@ def search(name, model):
             "Start" if found is None or found.target != target else "Start again",
             type="primary",
             icon=":material/play_arrow:",
+            key="photo-start",  # one button under both labels
             disabled=running,
             on_click=start,
             args=(model,),

@@ -241,3 +241,11 @@ def test_the_command_names_the_place_of_the_checkpoint(open_photo, two_models):
     app = open_photo(encoded())
     words = [caption.value for caption in app.caption if "encoder" in caption.value]
     assert str(two_models / "alpha") in words[0]
+
+
+def test_start_is_one_button_under_both_its_labels(open_photo):
+    app = open_photo(encoded())
+    before = app.button(key="photo-start")
+    assert before.label == "Start"
+    after = before.click().run().button(key="photo-start")
+    assert (after.label, after.proto.id) == ("Start again", before.proto.id)
