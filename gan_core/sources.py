@@ -84,6 +84,12 @@ def pack(
             aside = test if set_aside is None else set_aside(position, file)
             writer.add(image, file, known, held_out=bool(aside))
             used[bool(aside)] += 1
+        if skipped and not any(used):
+            file, reason = skipped[0]
+            raise InputError(
+                f"None of the {len(skipped)} pictures can be used, so no training set was made; "
+                f"the first, {file}: {reason}."
+            )
     return used[0], used[1], skipped
 
 

@@ -416,7 +416,7 @@ def checked(player, prefix, shapes):
         whole = name.endswith("num_batches_tracked")
         weights[name] = tensor.to(torch.int64 if whole else torch.float32).clone()
         if not whole and not torch.isfinite(weights[name]).all():
-            raise Misfit(f"{prefix}{name} holds numbers that are not finite")
+            raise Misfit(f"it looks like {player.words}, but holds numbers that are not finite")
     return Player(player.words, player.sizes, weights, prefix)
 
 
