@@ -234,6 +234,25 @@ def keep(directory, name, result):
     files.write_json(Path(directory) / "model.json", card)
 
 
+def better_apart(card, name):
+    """Whether a triple did better with the rest left alone, as measured on a model; else False.
+
+    card: of a model, which may come from anyone. It compares the smaller of both shares, that of
+    the target and that of what is kept, over the draws of most exemplars on the shell.
+    """
+    try:
+        triples = card["metrics"]["arithmetic"]["triples"]
+        rows = next(t["conditions"] for t in triples if t["name"] == name)
+        least = {
+            row["pick"]: min(float(row["target"][0]), float(row["kept"][0]))
+            for row in rows
+            if row["shell"] and not row["control"] and row["exemplars"] == COUNTS[-1]
+        }
+        return least["conditional"] > least["matched"]
+    except (KeyError, IndexError, TypeError, ValueError, StopIteration):
+        return False
+
+
 def table(result):
     """A result as Markdown tables, one for each triple, and how it was measured."""
     lines = []

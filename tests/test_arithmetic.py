@@ -255,3 +255,30 @@ def test_what_is_conditioned_has_nothing_of_the_locked_and_all_of_the_rest():
     np.testing.assert_allclose(arithmetic.conditioned(step, np.empty((0, 6))), step, atol=1e-6)
     with pytest.raises(InputError, match="leave nothing"):
         arithmetic.conditioned(locked[0], locked)
+
+
+def card_with(*conditions):
+    rows = [dict(zip(("pick", "target", "kept"), row, strict=True)) for row in conditions]
+    rows = [
+        {"exemplars": 10, "shell": True, "control": False}
+        | row
+        | {"target": [row["target"], 0, 1], "kept": [row["kept"], 0, 1]}
+        for row in rows
+    ]
+    return {"metrics": {"arithmetic": {"triples": [{"name": "x", "conditions": rows}]}}}
+
+
+def test_leaving_the_rest_alone_is_better_where_it_measured_better():
+    better = card_with(("matched", 1.0, 0.7), ("conditional", 0.9, 0.95))
+    assert evaluate_arithmetic.better_apart(better, "x")
+    assert not evaluate_arithmetic.better_apart(better, "y")
+    worse = card_with(("matched", 1.0, 0.8), ("conditional", 0.0, 0.95))
+    assert not evaluate_arithmetic.better_apart(worse, "x")
+    few = card_with(("matched", 1.0, 0.7), ("conditional", 0.9, 0.95))
+    few["metrics"]["arithmetic"]["triples"][0]["conditions"][1]["exemplars"] = 3
+    assert not evaluate_arithmetic.better_apart(few, "x")
+
+
+@pytest.mark.parametrize("metrics", [None, [], {"arithmetic": 3}, {"arithmetic": {"triples": [7]}}])
+def test_a_card_that_tells_nothing_of_it_is_no_trouble(metrics):
+    assert not evaluate_arithmetic.better_apart({"metrics": metrics}, "x")

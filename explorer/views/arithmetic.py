@@ -171,6 +171,7 @@ def take_preset(model):
         **emptied | dict(zip("abc", filled, strict=True)),
         sum=links.View.sum,
         strength=links.View.strength,
+        apart=evaluate_arithmetic.better_apart(model.card, title),
     )
     panels.redraw()
 

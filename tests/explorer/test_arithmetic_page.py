@@ -12,7 +12,7 @@ from PIL import Image
 import gan_core
 from explorer import exemplars, known_directions, labels, links, recipes
 from explorer.views import arithmetic as page_of
-from gan_core import arithmetic, attributes, directions
+from gan_core import arithmetic, attributes, directions, evaluate_arithmetic
 from toys import Reader
 
 
@@ -442,6 +442,17 @@ def test_a_preset_fills_an_empty_page_in_one_click(opened, with_classifier):
     assert not any(b.key == f"preset-page-{title}" for b in app.button)
     app = press(app, "Undo")
     assert all(ids(app, basket) == [] for basket in "abc")
+
+
+@pytest.mark.parametrize("better", [True, False])
+def test_a_preset_leaves_the_rest_alone_where_that_measured_better(
+    better, opened, with_classifier, monkeypatch
+):
+    monkeypatch.setattr(evaluate_arithmetic, "better_apart", lambda card, name: better)
+    _, app = opened()
+    app = app.button(key="preset-page-smiling woman − neutral woman + neutral man").click()
+    app = app.run().run()
+    assert state(app, "view").apart is better
 
 
 def test_the_page_tells_what_the_classifier_sees(opened, with_classifier):
