@@ -21,6 +21,7 @@ import shutil
 import statistics
 import tempfile
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -128,10 +129,18 @@ def find_source(given):
 
 def write(source, n, out):
     """Write n images made of a set's training images as a packed set."""
-    with training_set.writing(out, SIZE, 3, {"name": out.name, "source": "benchmark"}) as writer:
-        for start in range(0, n, BLOCK):
-            for i, image in enumerate(make(source.images, min(BLOCK, n - start), [0, start])):
-                writer.add(image, str(start + i))
+    about = {"name": out.name, "source": "benchmark"}
+    starts, at_once = range(0, n, BLOCK), torch.get_num_threads()
+
+    def block(start):
+        return make(source.images, min(BLOCK, n - start), [0, start])
+
+    with training_set.writing(out, SIZE, 3, about) as writer, ThreadPoolExecutor(at_once) as pool:
+        for first in range(0, len(starts), at_once):
+            some = starts[first : first + at_once]
+            for start, images in zip(some, pool.map(block, some), strict=True):
+                for i, image in enumerate(images):
+                    writer.add(image, str(start + i))
 
 
 def make(images, n, seed):

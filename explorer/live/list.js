@@ -40,12 +40,19 @@ function arrangeList(state, list) {
   if (by === "effect") wanted.sort((a, b) => effect(b) - effect(a));
   if (by === "changed") wanted.sort((a, b) => changed(b) - changed(a) || effect(b) - effect(a));
   const parts = [];
-  for (let first = 0; first < wanted.length; first += TENS) {
-    const members = wanted.slice(first, first + TENS);
+  const add = (title, members) => {
     const details = list.groups.children[parts.length] ?? makeGroup(parts.length);
-    details.querySelector("summary").textContent = groupName(by, first, members);
+    details.querySelector("summary").textContent = title;
     details.querySelector(".rows").replaceChildren(...members.map((i) => rows[i].row));
     parts.push(details);
+  };
+  // What has a name is what people look for.
+  const named = by === "effect" ? wanted.filter((i) => rows[i].axis.label.includes(" ")) : [];
+  if (named.length) add("With a name", named);
+  const others = wanted.filter((i) => !named.includes(i));
+  for (let first = 0; first < others.length; first += TENS) {
+    const members = others.slice(first, first + TENS);
+    add(groupName(by, first, members, named.length > 0), members);
   }
   list.groups.replaceChildren(...parts);
   list.none.hidden = wanted.length > 0;
@@ -59,10 +66,11 @@ function makeGroup(place) {
   return details;
 }
 
-function groupName(by, first, members) {
+function groupName(by, first, members, afterNamed) {
   const last = first + members.length;
   if (by === "number") return `z${members[0]} to z${members[members.length - 1]}`;
-  const what = by === "effect" ? "Strongest" : "Changed first,";
+  const strongest = afterNamed ? "Strongest of the others," : "Strongest";
+  const what = by === "effect" ? strongest : "Changed first,";
   return `${what} ${first + 1} to ${last}`;
 }
 

@@ -17,10 +17,11 @@ from browsing import (
     no_trouble,
     on_tray,
     query,
+    running,
     shown,
 )
 from explorer import drawing, jobs, links, server
-from gan_core import latent
+from gan_core import codes, latent
 from gan_core.errors import InputError
 
 sync_api = pytest.importorskip("playwright.sync_api", reason="needs playwright")
@@ -313,6 +314,25 @@ def test_sliders_are_found_sorted_and_grouped(visit):
     expect(page.locator(".groups")).to_be_hidden()
     page.get_by_role("searchbox").fill("")
     expect(names).to_have_count(100)
+
+
+def test_sliders_with_a_name_come_first_and_are_found_by_it(browser, tmp_path):
+    tied = AVATARS.parent / "avatars-tied"
+    wanted = codes.names_of(gan_core.load(tied))
+    with running(tmp_path, "--checkpoints", tied) as address:
+        page = browser.new_page()
+        page.goto(f"{address}/latents")
+        groups, names = page.locator(".groups summary"), page.locator(".row label")
+        expect(groups.nth(0)).to_have_text("With a name")
+        expect(groups.nth(1)).to_have_text("Strongest of the others, 1 to 10")
+        first = names.all_inner_texts()[: len(wanted)]
+        assert sorted(re.sub(r"^z\d+ ", "", name) for name in first) == sorted(wanted)
+        page.get_by_role("searchbox").fill("glasses")
+        assert names.all_inner_texts() == ["z1 glasses"]
+        page.get_by_role("searchbox").fill("")
+        page.get_by_label("Order of the sliders").select_option("number")
+        expect(groups.nth(0)).to_have_text("z0 to z9")
+        page.close()
 
 
 def test_what_is_frozen_stays_when_all_others_change(visit, avatars):
