@@ -166,10 +166,11 @@ def buffer(name, rows, width, dtype):
 
     Fresh memory costs more than what is done with it: the system clears it page by page.
     """
-    known = getattr(_buffers, name, None)
-    if known is None or known.dtype != dtype or known.shape[1] != width or len(known) < rows:
+    key = f"{name} {width} {dtype}"
+    known = getattr(_buffers, key, None)
+    if known is None or len(known) < rows:
         known = np.empty((max(rows, PRODUCT_ROWS), width), dtype)
-        setattr(_buffers, name, known)
+        setattr(_buffers, key, known)
     return known[:rows]
 
 
