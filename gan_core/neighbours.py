@@ -18,7 +18,7 @@ from gan_core.errors import InputError
 
 SMALL = 512  # images up to which comparing with all of them is as quick
 SHARE = 0.1  # of the images left by the bounds, above which all are compared
-TOGETHER = 64  # queries worked on at once, for a bound each of up to MOST
+TOGETHER = 16  # queries worked on at once, for a bound each of up to MOST
 MOST = 16_000_000  # numbers in a table of bounds: 64 MB
 GROUP = 32  # images of which the one with the least bound may be a first candidate
 FIRST = 256  # such images that a first k-th distance is taken from
@@ -134,11 +134,12 @@ class PixelIndex:
         if exclude >= 0:
             low[exclude] = np.inf
         # A first k-th distance, from images with small bounds: one each of as many groups.
-        first = least_of_groups(low, max(FIRST, 4 * k))
+        groups, least = grouped(low, max(FIRST, 4 * k))
+        first = best_of_groups(groups, least, max(FIRST, 4 * k))
         first = first[first != exclude]
         first = first[np.argsort(self._fine_bounds(first, fine), kind="stable")[: max(2 * k, 16)]]
         limit = float(np.partition(self._compare(queries, q, first), k - 1)[k - 1])
-        left = np.flatnonzero(low <= limit + offset)
+        left = up_to(limit + offset, low, groups, least)
         if len(left) > 4 * SHARE * len(low):  # the fine bounds would not rule out enough
             return None
         low = self._fine_bounds(left, fine) - slack
@@ -230,20 +231,33 @@ def merge(plain, mirrored):
     return found
 
 
-def least_of_groups(values, count):
-    """Indices of the least value of each group of values, for the `count` best groups.
+def grouped(values, count):
+    """(groups, least): values as a table with a group in each column, and the least of each group.
 
-    Groups are of GROUP values or of fewer, so that there are enough of them; a value's group is its
-    index modulo their number, which lets the processor work on many groups at once.
+    Groups are of GROUP values or of fewer, so that there are at least `count` where there are as
+    many values; a value's group is its index modulo their number, which lets the processor work on
+    many groups at once. Up to GROUP values at the end belong to none.
     """
     size = max(1, min(GROUP, len(values) // count))
     number = len(values) // size
-    table = values[: number * size].reshape(size, number)
-    least = table.min(0)
-    groups = np.arange(number)
-    if number > count:
-        groups = np.argpartition(least, count)[:count]
-    return table[:, groups].argmin(0) * number + groups
+    groups = values[: number * size].reshape(size, number)
+    return groups, groups.min(0)
+
+
+def best_of_groups(groups, least, count):
+    """Indices of the least value of each of the `count` best groups."""
+    best = np.arange(len(least))
+    if len(least) > count:
+        best = np.argpartition(least, count)[:count]
+    return groups[:, best].argmin(0) * len(least) + best
+
+
+def up_to(limit, values, groups, least):
+    """Indices of the values up to a limit, in order; only groups that have one are looked at."""
+    some = np.flatnonzero(least <= limit)
+    places, columns = np.nonzero(groups[:, some] <= limit)
+    end = np.flatnonzero(values[groups.size :] <= limit) + groups.size
+    return np.concatenate([places * len(least) + some[columns], end])
 
 
 def in_threads(function, items):

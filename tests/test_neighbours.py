@@ -443,3 +443,15 @@ def test_index_files_are_described(make_set):
     (path,) = (sets.cache_directory() / "neighbours").glob("*/index.json")
     told = files.read_json(path, "an index")
     assert told["fingerprint"] == data.fingerprint
+
+
+@pytest.mark.parametrize("n", [1, 5, 64, 1000, 1037])
+def test_values_are_found_by_group(n):
+    values = np.random.RandomState(0).randint(0, 90, n).astype(np.float32)
+    groups, least = neighbours.grouped(values, 20)
+    for limit in (-1, 0, 3, 40, 90, np.inf):
+        found = neighbours.up_to(limit, values, groups, least)
+        np.testing.assert_array_equal(found, np.flatnonzero(values <= limit))
+    best = neighbours.best_of_groups(groups, least, 20)
+    assert len(set(best.tolist())) == len(best) == min(20, len(least))
+    np.testing.assert_array_equal(np.sort(values[best]), np.sort(least)[: len(best)])
