@@ -7,24 +7,19 @@ A file may tell little of itself. What is missing is found by running it in a pr
 with bounded memory and time: how long the latent is, how the pictures lie in memory, their range.
 """
 
-import json
-import os
-import subprocess
-import sys
 from pathlib import Path
 
 import numpy as np
 
 from gan_core import protobuf
 from gan_core.errors import InputError
-from gan_core.foreign import reading
+from gan_core.foreign import probe, reading
 from gan_core.networks import onnx_graph
 
 RANGES = {"signed": (-1.0, 1.0), "unit": (0.0, 1.0), "byte": (0.0, 255.0)}
 KINDS = {1: "float32", 10: "float16", 11: "float64"}  # ONNX's numbers of element types
 USUAL = (100, 128, 512, 64, 256, 32, 16, 10, 50, 200, 20, 8, 2)  # lengths of latents
 MAX_TRIES = 60
-PROBE_BYTES, PROBE_SECONDS = 3 * 2**30, 60
 MAX_PIXELS = 4 * 512 * 512  # values that one declared picture may have
 
 
@@ -43,7 +38,7 @@ def read(path, nz=0, values="", prior="normal"):
     proto = parse(path)
     given, drawn = ends(proto, path)
     shape = declared(given, path)
-    seen = probe(path, given, drawn, tries(proto, shape, nz), shape, prior)
+    seen = drawn_by(path, given, drawn, tries(proto, shape, nz), shape, prior)
     layout, size, channels = picture(seen, path)
     values = values or guess(seen)
     nz = seen["nz"]
@@ -121,49 +116,15 @@ def tries(proto, shape, nz):
     return [(length, rank) for length in lengths for rank in ranks][:MAX_TRIES]
 
 
-def probe(path, given, drawn, tries, shape, prior):
-    """What the graph draws, as `gan_core/foreign/probe.py` tells it; InputError when it cannot."""
+def drawn_by(path, given, drawn, tries, shape, prior):
+    """What the graph draws, as `probe.look` tells it; InputError when it cannot."""
     sides = drawn.type.tensor_type.shape.dim
     if np.prod([float(max(side.dim_value, 1)) for side in sides[1:]]) > MAX_PIXELS:
         raise InputError(f"{path.name} says that it draws images larger than 512 × 512.")
-    asked = {
-        "file": str(path),
-        "input": given.name,
-        "output": drawn.name,
-        "type": KINDS[given.type.tensor_type.elem_type],
-        "batch": shape[0] if shape else 0,
-        "tries": tries,
-        "prior": prior,
-        "bytes": PROBE_BYTES,
-        "seconds": PROBE_SECONDS,
-    }
-    script = Path(__file__).with_name("probe.py")
-    try:
-        done = subprocess.run(
-            [sys.executable, str(script)],
-            input=json.dumps(asked),
-            capture_output=True,
-            text=True,
-            timeout=2 * PROBE_SECONDS,
-            env=os.environ | {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"},
-        )
-    except subprocess.TimeoutExpired:
-        raise InputError(f"{path.name} takes too long to draw 16 images; it was stopped.") from None
-    try:
-        seen = json.loads(done.stdout)
-    except ValueError:
-        if "No module named 'onnxruntime'" in done.stderr:
-            raise InputError(
-                "Running ONNX needs a package that is not here: pip install onnxruntime."
-            ) from None
-        raise InputError(
-            f"{path.name} could not be run within {PROBE_BYTES // 2**30} GiB of memory and "
-            f"{PROBE_SECONDS} s; it was stopped."
-        ) from None
-    if "problem" in seen:
-        hint = "" if len(tries) == 1 else f" with any of {len(tries)} shapes of latents"
-        raise InputError(f"onnxruntime cannot run {path.name}{hint} ({seen['problem']}).")
-    return seen
+    kind = KINDS[given.type.tensor_type.elem_type]
+    batch = shape[0] if shape else 0
+    ends = (given.name, drawn.name)
+    return probe.look(path.read_bytes(), path.name, tries, ends, kind, batch, prior)
 
 
 def picture(seen, path):

@@ -1,66 +1,82 @@
-"""Run an unknown ONNX file apart from everything else, with bounded memory and time.
+"""Run an unknown ONNX file, apart from everything else, to see what it draws.
 
-Started as a script by `onnx_files.probe`: a JSON object on stdin, one on stdout. It imports
-neither torch nor this package, so that it starts quickly and has nothing to lose.
+A file may tell little of itself: neither how long its latents are nor whether it takes several at
+once, nor what its pictures are like.
 """
 
-import json
-import sys
+import time
 
-sys.path.pop(0)  # this folder: none of its files is to be taken for a package
+import numpy as np
+
+from gan_core import onnx_process
+from gan_core.errors import InputError
 
 SAMPLES = 16
+SECONDS = 60  # for all that is tried
 
 
-def main():
-    asked = json.load(sys.stdin)
-    bound(asked["bytes"], asked["seconds"])
-    import numpy as np
-    import onnxruntime
+def look(graph, name, tries, ends, kind, batch, prior):
+    """What a graph, bytes, draws for 16 latents: a dict.
 
-    options = onnxruntime.SessionOptions()
-    options.log_severity_level = 4
-    options.intra_op_num_threads = options.inter_op_num_threads = 1
-    options.enable_cpu_mem_arena = False
-    try:
-        with open(asked["file"], "rb") as file:
-            session = onnxruntime.InferenceSession(
-                file.read(), options, providers=["CPUExecutionProvider"]
-            )
-    except Exception as error:  # onnxruntime raises many kinds
-        return {"problem": first(error)}
+    name: of the file, for messages. tries: [(nz, rank)], latents (N, nz) or with rank 4
+    (N, nz, 1, 1). ends: names of input and output. kind: the input's element type. batch: how many
+    latents it takes, 0 where that is open. prior: "normal" or "uniform".
+    Returns nz, rank, batch (0 for any number), shape and type of a picture, finite, lowest,
+    highest, varies (whether the latent changes it), repeats (whether the same latent draws it
+    again). Raises InputError when none of the tries draws anything.
+    """
     problem = "no shape of latent was tried"
-    for nz, rank in asked["tries"]:
+    until = time.monotonic() + SECONDS
+    runner = None
+    for nz, rank in tries:
         try:
-            return look(np, session, asked, nz, rank)
-        except Exception as error:
-            problem = first(error)
-    return {"problem": problem}
+            if runner is None:
+                runner = onnx_process.Runner(graph)
+            return draw_all(runner, ends, latents(nz, rank, kind, prior), batch, until) | {
+                "nz": nz,
+                "rank": rank,
+            }
+        except onnx_process.Ended as error:
+            raise InputError(f"{name} was stopped: {error}.") from None
+        except onnx_process.Problem as error:
+            problem = error
+            if runner is None:
+                break
+    if "pip install" in str(problem):
+        raise InputError(f"{name} cannot be read: {problem}.")
+    hint = "" if len(tries) == 1 else f" with any of {len(tries)} shapes of latents"
+    raise InputError(f"onnxruntime cannot run {name}{hint} ({problem}).")
 
 
-def look(np, session, asked, nz, rank):
-    """What the graph draws for latents of nz numbers, (N, nz) or with rank 4 (N, nz, 1, 1)."""
+def latents(nz, rank, kind, prior):
+    """Samples of a prior in the shape and type that a graph is to get."""
     stream = np.random.RandomState(0)
-    z = (
-        stream.standard_normal((SAMPLES, nz))
-        if asked["prior"] == "normal"
-        else (stream.uniform(-1, 1, (SAMPLES, nz)))
-    )
-    z = z.reshape((SAMPLES, nz) + (1, 1) * (rank == 4)).astype(asked["type"])
-    batch = asked["batch"] or SAMPLES
+    normal = prior == "normal"
+    z = stream.standard_normal((SAMPLES, nz)) if normal else stream.uniform(-1, 1, (SAMPLES, nz))
+    return z.reshape((SAMPLES, nz) + (1, 1) * (rank == 4)).astype(kind)
+
+
+def draw_all(runner, ends, z, declared, until):
+    """What is drawn for latents z, as `look` tells it; Problem when it cannot draw them."""
+    given, drawn = ends
+    batch = declared or SAMPLES
 
     def draw(rows):
-        given = np.zeros((batch, *z.shape[1:]), z.dtype)
-        given[: len(rows)] = rows
-        images = session.run([asked["output"]], {asked["input"]: given})[0]
-        if len(images) != batch:
-            raise ValueError(f"{batch} latents gave {len(images)} pictures")
+        padded = np.zeros((batch, *z.shape[1:]), z.dtype)
+        padded[: len(rows)] = rows
+        images = runner.run(drawn, {given: padded}, max(until - time.monotonic(), 0.1))
+        if not images.ndim or len(images) != batch:
+            raise onnx_process.Problem(
+                f"{batch} latents gave {len(images) if images.ndim else 'no'} pictures"
+            )
         return images[: len(rows)]
 
     try:
         images = draw(z[:batch])
-    except Exception:
-        if asked["batch"] or batch == 1:
+    except onnx_process.Ended:
+        raise
+    except onnx_process.Problem:
+        if declared or batch == 1:
             raise
         batch = 1  # made for one latent, though it does not say so
         images = draw(z[:1])
@@ -69,9 +85,7 @@ def look(np, session, asked, nz, rank):
     images = np.concatenate([images, *rest])
     finite = bool(np.isfinite(images).all())
     return {
-        "nz": nz,
-        "rank": rank,
-        "batch": 0 if batch == SAMPLES and not asked["batch"] else batch,
+        "batch": 0 if batch == SAMPLES and not declared else batch,
         "shape": list(images.shape[1:]),
         "type": str(images.dtype),
         "finite": finite,
@@ -80,22 +94,3 @@ def look(np, session, asked, nz, rank):
         "varies": bool(np.ptp(images.astype(np.float64), axis=0).max() > 0) if finite else False,
         "repeats": bool(np.array_equal(again, images[: len(again)])),
     }
-
-
-def bound(most_bytes, seconds):
-    """Let the system end this process before it takes more, where there is such a limit."""
-    try:
-        import resource
-    except ImportError:  # Windows: whoever waits for it still ends it after a while
-        return
-    resource.setrlimit(resource.RLIMIT_AS, (most_bytes, most_bytes))
-    resource.setrlimit(resource.RLIMIT_CPU, (seconds, seconds))
-    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
-
-
-def first(error):
-    return (str(error).splitlines() or [type(error).__name__])[0][:200]
-
-
-if __name__ == "__main__":
-    print(json.dumps(main()))

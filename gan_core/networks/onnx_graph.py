@@ -2,16 +2,15 @@
 
 The graph is the network's one tensor, its file byte by byte, so that a checkpoint of it is like any
 other. `gan_core.foreign.onnx_files` brings graphs of other programs into the form that is run here:
-input "z" float32 (N, nz), output "images" float32 (N, C, H, W) in [−1, 1].
+input "z" float32 (N, nz), output "images" float32 (N, C, H, W) in [−1, 1]. What a stranger's graph
+does it does in a process of its own (`gan_core.onnx_process`).
 """
-
-import threading
 
 import numpy as np
 import torch
 from torch import nn
 
-from gan_core import protobuf
+from gan_core import onnx_process, protobuf
 from gan_core.errors import InputError
 
 NORMS = ("none",)
@@ -19,6 +18,7 @@ SIZES = range(8, 513)
 SETTINGS = ("size", "channels", "nz")
 MAX_BYTES = 210 * 2**20  # of a graph: what may be imported, and what is put around it
 MAX_SECONDS = 60  # of one run
+AT_ONCE = 16  # latents; as many as are tried when a graph is imported, so that memory suffices
 
 
 def weights(size, channels, nz, ndf=0):
@@ -37,47 +37,44 @@ class Generator(nn.Module):
         super().__init__()
         self.shape, self.nz = (channels, size, size), nz
         self.register_buffer("graph", torch.empty(0, dtype=torch.uint8))
-        self.session = None
+        self.runner = None
 
     def forward(self, z):
         if z.requires_grad and torch.is_grad_enabled():
             raise InputError(
                 "This generator is an ONNX graph, through which no gradient can be taken."
             )
-        session = self.session = self.session or start(self.graph)
-        wanted = session.get_inputs()[0].shape[0]
-        at_once = wanted if isinstance(wanted, int) else max(len(z), 1)
-        parts = [self.draw(session, part, at_once) for part in z.split(at_once)]
-        return torch.from_numpy(np.concatenate(parts)).to(z.device)
+        at_once = self.running().batch or AT_ONCE
+        rows = z.detach().cpu().float().numpy()
+        parts = [self.draw(rows[i : i + at_once]) for i in range(0, len(rows), at_once)]
+        images = np.concatenate([np.empty((0, *self.shape), np.float32), *parts])
+        return torch.from_numpy(images).to(z.device)
 
-    def draw(self, session, z, at_once):
-        """One run: latents (n, nz), n up to at_once -> array (n, C, H, W)."""
-        rows = np.zeros((at_once, self.nz), np.float32)
-        rows[: len(z)] = z.detach().cpu().numpy()
-        options = run_options()
-        # A loop in a graph may go on for ever, and whoever draws next waits for it.
-        watch = threading.Timer(MAX_SECONDS, setattr, (options, "terminate", True))
-        watch.daemon = True
-        watch.start()
+    def running(self):
+        """The process that runs the graph, started where there is none."""
+        if self.runner is None or not self.runner.alive:
+            self.runner = start(self.graph)
+        return self.runner
+
+    def draw(self, rows):
+        """One run: latents float32 (n, nz), no more than it takes at once -> (n, C, H, W)."""
+        runner = self.running()
+        given = np.zeros((runner.batch or len(rows), self.nz), np.float32)
+        given[: len(rows)] = rows
         try:
-            images = session.run(["images"], {"z": rows}, options)[0]
-        except Exception as error:  # onnxruntime raises many kinds
-            if options.terminate:
-                raise InputError(
-                    f"This generator draws for more than {MAX_SECONDS} s at once; it was stopped."
-                ) from None
-            raise InputError(f"onnxruntime cannot run this generator ({first(error)}).") from None
-        finally:
-            watch.cancel()
-        if images.shape != (at_once, *self.shape) or images.dtype != np.float32:
+            images = runner.run("images", {"z": given}, MAX_SECONDS)
+        except onnx_process.Ended as error:
+            raise InputError(f"This generator was stopped: {error}.") from None
+        except onnx_process.Problem as error:
+            raise InputError(f"onnxruntime cannot run this generator ({error}).") from None
+        if images.shape != (len(given), *self.shape) or images.dtype != np.float32:
             raise InputError("This generator's graph draws pictures of another size than it tells.")
-        return images[: len(z)]
+        return images[: len(rows)]
 
     def as_bytes(self):
         """The graph as the contents of an ONNX file that takes any number of latents."""
-        self.session = self.session or start(self.graph)
-        count = self.session.get_inputs()[0].shape[0]
-        if isinstance(count, int):
+        count = self.running().batch
+        if count:
             raise InputError(
                 f"This generator's graph takes {count} at a time and no other number of latents; "
                 "export it anew where it was trained, with a dynamic first dimension."
@@ -87,39 +84,34 @@ class Generator(nn.Module):
     def _load_from_state_dict(self, state_dict, prefix, *others):
         given = state_dict.get(f"{prefix}graph")
         if given is not None and given.ndim == 1 and given.dtype == torch.uint8:
-            self.graph, self.session = torch.empty_like(given), None  # of the length it has
+            self.graph, self.runner = torch.empty_like(given), None  # of the length it has
         super()._load_from_state_dict(state_dict, prefix, *others)
 
-    def __getstate__(self):  # a session cannot be copied, and is started again when it is needed
-        return self.__dict__ | {"session": None}
+    def __getstate__(self):  # a process cannot be copied, and is started again when it is needed
+        return self.__dict__ | {"runner": None}
 
 
 def start(graph):
-    """An onnxruntime session of a graph, uint8 (bytes,).
+    """The onnx_process.Runner of a graph, uint8 (bytes,).
 
     Raises InputError for a graph that is too large, leans on other files, or cannot be run.
     """
     try:
         import onnx
-        import onnxruntime
     except ImportError:
         raise InputError("This generator needs packages: pip install onnx onnxruntime.") from None
-    problem = refused(onnx, graph.numpy().tobytes())
+    data = graph.numpy().tobytes()
+    problem = refused(onnx, data)
     if problem:
         raise InputError(f"This generator’s graph {problem}, so it is not run.")
-    options = onnxruntime.SessionOptions()
-    options.log_severity_level = 4  # what goes wrong is told by the exception
-    options.intra_op_num_threads = torch.get_num_threads()
     try:
-        return onnxruntime.InferenceSession(
-            graph.numpy().tobytes(), options, providers=["CPUExecutionProvider"]
-        )
-    except Exception as error:
-        raise InputError(f"onnxruntime cannot read this generator ({first(error)}).") from None
+        return onnx_process.Runner(data, torch.get_num_threads())
+    except onnx_process.Problem as error:
+        raise InputError(f"onnxruntime cannot read this generator ({error}).") from None
 
 
 def refused(onnx, graph):
-    """Why a graph, bytes, is not run in this process, or None."""
+    """Why a graph, bytes, is not run, or None."""
     if len(graph) > MAX_BYTES:
         return f"has more than {MAX_BYTES // 2**20} MiB"
     try:
@@ -140,14 +132,3 @@ def outside(message):
         if field.message_type is not None
         for part in (value if hasattr(value, "__len__") else [value])
     )
-
-
-def run_options():
-    import onnxruntime
-
-    return onnxruntime.RunOptions()
-
-
-def first(error):
-    """The first line of what an exception tells."""
-    return (str(error).splitlines() or [type(error).__name__])[0][:200]
