@@ -113,7 +113,7 @@ class Model:
         """The generator as it draws quickest on a CPU: folded, with channels last."""
         if not any(isinstance(m, torch.nn.BatchNorm2d) for m in self.generator.modules()):
             return self.generator
-        return folding.fold(self.generator).to(memory_format=torch.channels_last)
+        return folding.fold(self.generator)
 
     @torch.inference_mode()
     def _generate(self, z):
@@ -199,12 +199,8 @@ def load(directory):
     directory = Path(directory)
     card = read_card(directory)
     try:
-        with torch.device("meta"):  # first without any memory: what is told may be anything
-            told = networks.build(card["architecture"])
-        for name, network in zip(("generator", "discriminator"), told, strict=True):
-            if f"{name}.safetensors" in card["files"] and network is not None:
-                check_file(network, directory / f"{name}.safetensors", card)
-        generator, discriminator = networks.build(card["architecture"])
+        with torch.device("meta"):  # without any memory yet: what is told may be anything
+            generator, discriminator = networks.build(card["architecture"])
         prior = latent.Prior(card["prior"]["kind"], card["prior"]["size"])
     except InputError as error:
         if str(directory) in str(error):
@@ -288,11 +284,22 @@ def load_weights(network, path, card):
     """Load a safetensors file into a network, checked against the hash in the card."""
     check_file(network, path, card)
     try:
-        network.load_state_dict(load_file(holder(path, card)))
+        fill(network, load_file(holder(path, card)))
     except InputError:
         raise
     except Exception:  # safetensors and torch raise many kinds
         raise InputError(f"{path} does not fit the architecture that model.json tells.") from None
+
+
+def fill(network, weights):
+    """Give a network its weights, a state dict; on the device "meta" it has had no memory so far.
+
+    The tensors are copied, so that a file which they are mapped from may go away. Raises
+    RuntimeError when they do not fit.
+    """
+    kinds = {name: tensor.dtype for name, tensor in network.state_dict().items()}
+    copies = {name: t.to(kinds.get(name, t.dtype), copy=True) for name, t in weights.items()}
+    network.load_state_dict(copies, assign=True)
 
 
 def sha256(path):

@@ -5,16 +5,33 @@ In eval mode a batch norm only scales and shifts each channel, which a convoluti
 
 import copy
 
+import torch
 from torch import nn
+
+ROWS = 32  # of weights that are in double precision at once
 
 
 def fold(generator):
     """A copy of a generator in eval mode, each batch norm folded into the layer before it.
 
-    In every nn.Sequential a BatchNorm2d right after a Conv2d or ConvTranspose2d goes away. The
-    copy gives the same images within rounding; `generator` stays as it is.
+    In every nn.Sequential a BatchNorm2d right after a Conv2d or ConvTranspose2d goes away, and
+    weights lie with channels last. The copy gives the same images within rounding; `generator`
+    stays as it is.
     """
-    return folded(copy.deepcopy(generator).eval().requires_grad_(False))
+    # What is not folded shares the memory of the original until it is laid out anew.
+    tensors = [*generator.parameters(), *generator.buffers()]
+    shared = copy.deepcopy(generator, {id(tensor): tensor for tensor in tensors})
+    return channels_last(folded(shared.eval()))
+
+
+def channels_last(module):
+    """A module whose own weights of four dimensions lie with channels last, none of them shared."""
+    for part in module.modules():
+        for name, weight in list(part.named_parameters(recurse=False)):
+            if weight.ndim == 4:
+                weight = weight.detach().contiguous(memory_format=torch.channels_last)
+            setattr(part, name, nn.Parameter(weight.detach(), requires_grad=False))
+    return module
 
 
 def folded(module):
@@ -34,6 +51,7 @@ def folded(module):
     return nn.Sequential(*kept)
 
 
+@torch.no_grad()
 def fused(convolution, norm):
     """One convolution that does what a convolution and the batch norm after it do in eval mode.
 
@@ -46,14 +64,19 @@ def fused(convolution, norm):
     if convolution.bias is not None:
         offset = offset + convolution.bias.double() * scale
     # Weights are (out, in / groups, …), of a transposed convolution (in, out / groups, …).
-    grouped = convolution.weight.double().unflatten(0, (convolution.groups, -1))
     by_group = scale.view(convolution.groups, -1)
-    transposed = isinstance(convolution, nn.ConvTranspose2d)
-    by_group = by_group[:, None, :] if transposed else by_group[:, :, None]
+    rows = len(convolution.weight) // convolution.groups
+    if isinstance(convolution, nn.ConvTranspose2d):
+        factors = by_group[:, None, :].expand(-1, rows, -1).flatten(0, 1)
+    else:
+        factors = by_group.flatten()[:, None]
+    weight = torch.empty_like(convolution.weight)
+    for part, factor, target in zip(
+        convolution.weight.split(ROWS), factors.split(ROWS), weight.split(ROWS), strict=True
+    ):
+        target.copy_(part.double() * factor[..., None, None])
     result = copy.copy(convolution)
     result._parameters = dict(convolution._parameters)
-    kind = convolution.weight.dtype
-    weight = (grouped * by_group[..., None, None]).flatten(0, 1)
-    result.weight = nn.Parameter(weight.to(kind), requires_grad=False)
-    result.bias = nn.Parameter(offset.to(kind), requires_grad=False)
+    result.weight = nn.Parameter(weight, requires_grad=False)
+    result.bias = nn.Parameter(offset.to(weight.dtype), requires_grad=False)
     return result

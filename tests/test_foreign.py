@@ -5,6 +5,7 @@ import json
 import os
 import pickle
 import struct
+import subprocess
 import sys
 import types
 import warnings
@@ -398,6 +399,30 @@ def test_a_discriminator_in_place_of_a_generator_is_named(tmp_path):
         foreign.read(saved(tmp_path, trained(TutorialD()), "netD.pth"))
 
 
+MEASURE = """
+import resource, sys
+from gan_core import foreign
+def peak():
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+foreign.save(foreign.read("small.pth"), "small", "small")
+before = peak()
+found = foreign.read("large.pth")
+found.draw(16)
+foreign.save(found, "large", "large")
+print(peak() - before)
+"""
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="needs a peak of memory")
+def test_an_import_takes_no_more_than_a_few_times_the_file_in_memory(tmp_path):
+    saved(tmp_path, Tutorial(ngf=4), "small.pth")
+    path = saved(tmp_path, Tutorial(ngf=160), "large.pth")
+    done = subprocess.run(
+        [sys.executable, "-c", MEASURE], cwd=tmp_path, capture_output=True, text=True, check=True
+    )
+    assert int(done.stdout) < 4.5 * path.stat().st_size
+
+
 # Hostile and damaged files.
 
 
@@ -551,7 +576,7 @@ def test_what_is_no_weights_at_all_is_told(tmp_path):
         refused(path, "empty|neither a state dict")
     with open(path, "wb") as file:
         file.truncate(reading.MAX_BYTES + 1)
-    refused(path, "at most 200")
+    refused(path, f"at most {reading.MAX_BYTES // 2**20} are taken")
     refused(tmp_path / "missing.pth", "cannot be read")
     refused(tmp_path, "cannot be read|neither|empty")
 

@@ -12,7 +12,7 @@ from explorer import evidence, models, renderer, session
 from gan_core import foreign, latent, media, training_set
 from gan_core.errors import InputError
 
-MAX_MB = 200
+MAX_MB = 150
 SHOWN = 16  # samples in the preview
 SHEET = 768  # pixels a side of it
 VALUES = {"signed": "−1 to 1", "unit": "0 to 1", "byte": "0 to 255"}

@@ -30,10 +30,13 @@ what they may be used for; whoever trained them can say.
 """
 
 
-def write(directory):
-    """Draw the samples of seeds 0 to 63 and write the card; returns its path."""
+def write(directory, model=None):
+    """Draw the samples of seeds 0 to 63 and write the card; returns its path.
+
+    model: the Model in the directory, where it is in memory already.
+    """
     directory = Path(directory)
-    model = checkpoint.load(directory)
+    model = model or checkpoint.load(directory)
     told, origin = model.card, model.card["origin"]
     sizes = dict(told["architecture"])
     side, channels = sizes["size"], sizes["channels"]

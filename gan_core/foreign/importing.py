@@ -77,10 +77,11 @@ def read(file, *, discriminator="", prior="", nz=0, values=""):
     player = described(tensors, told) or layouts.generator(tensors, origin["file"])
     judge = find_judge(tensors, discriminator)
     architecture = join(player, judge)
-    generator, other = networks.build(architecture)
-    generator.load_state_dict(player.weights)
+    with torch.device("meta"):
+        generator, other = networks.build(architecture)
+    checkpoint.fill(generator, player.weights)
     if judge is not None:
-        other.load_state_dict(judge.weights)
+        checkpoint.fill(other, judge.weights)
         other.eval().requires_grad_(False)
     if discriminator:
         origin |= {"discriminator": Path(discriminator).name}
@@ -130,14 +131,15 @@ def described(tensors, told):
     try:
         sizes = json.loads(told["architecture"])
         sizes = {key: value for key, value in sizes.items() if key not in ("ndf", "norm")}
-        generator, _ = networks.build(sizes)
+        with torch.device("meta"):
+            generator, _ = networks.build(sizes)
         shapes = {name: tensor.shape for name, tensor in generator.state_dict().items()}
         if shapes != {name: tensor.shape for name, tensor in tensors.items()}:
             return None
     except (KeyError, TypeError, ValueError, RecursionError, InputError):
         return None
     floats = [tensor for tensor in tensors.values() if tensor.is_floating_point()]
-    if not all(torch.isfinite(tensor).all() for tensor in floats):
+    if not all(map(layouts.finite, floats)):
         return None
     return layouts.Player(f"this project’s {sizes['name']}", sizes, dict(tensors))
 
@@ -214,7 +216,10 @@ def save(found, directory, name, data="", command=""):
     try:
         with files.new_directory(directory) as temporary:
             checkpoint.save(temporary, found.generator, found.discriminator, told)
-            card.write(temporary)
+            model = checkpoint.Model(
+                found.generator, found.discriminator, found.prior, told, temporary
+            )
+            card.write(temporary, model)
     except OSError as error:
         raise InputError(f"{directory} cannot be written ({error.strerror}).") from None
     return Path(directory)

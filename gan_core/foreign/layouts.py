@@ -414,10 +414,15 @@ def checked(player, prefix, shapes):
             )
     for name, tensor in weights.items():
         whole = name.endswith("num_batches_tracked")
-        weights[name] = tensor.to(torch.int64 if whole else torch.float32).clone()
-        if not whole and not torch.isfinite(weights[name]).all():
+        weights[name] = tensor.to(torch.int64 if whole else torch.float32)
+        if not whole and not finite(weights[name]):
             raise Misfit(f"it looks like {player.words}, but holds numbers that are not finite")
     return Player(player.words, player.sizes, weights, prefix)
+
+
+def finite(tensor):
+    """Whether no number is infinite or none at all; without a copy of the whole tensor."""
+    return all(bool(torch.isfinite(part).all()) for part in tensor.flatten().split(2**20))
 
 
 def in_words(shape):

@@ -21,7 +21,7 @@ from safetensors.torch import load_file
 from gan_core import tensor_files, zips
 from gan_core.errors import InputError
 
-MAX_BYTES = 200 * 2**20  # of a file
+MAX_BYTES = 150 * 2**20  # of a file
 MAX_NOTES = 4 * 2**20  # bytes that may describe the tensors in it
 MAX_TENSORS = 20_000
 MAX_DEPTH = 6  # dictionaries in dictionaries

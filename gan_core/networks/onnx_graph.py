@@ -16,7 +16,7 @@ from gan_core.errors import InputError
 NORMS = ("none",)
 SIZES = range(8, 513)
 SETTINGS = ("size", "channels", "nz")
-MAX_BYTES = 210 * 2**20  # of a graph: what may be imported, and what is put around it
+MAX_BYTES = 160 * 2**20  # of a graph: what may be imported, and what is put around it
 MAX_SECONDS = 60  # of one run
 AT_ONCE = 16  # latents; as many as are tried when a graph is imported, so that memory suffices
 
