@@ -235,7 +235,7 @@ def facts(run):
         told += [DOING[run.doing]] if run.doing in DOING else []
         if run.left is not None and run.doing == "training":
             told.append(f"{dry_run.duration(run.left)} left")
-    else:
+    elif run.at:
         told.append(ago(run.at))
     return told
 
@@ -244,8 +244,8 @@ def ago(at):
     """When something was, in words that a person would use."""
     then = datetime.datetime.fromtimestamp(at)
     today = datetime.datetime.now().date()
-    day = "today" if then.date() == today else f"{then:%-d %B}" if at else ""
-    return f"{day}, {then:%H:%M}" if at else "nobody knows when"
+    day = "today" if then.date() == today else f"{then.day} {then:%B}"
+    return f"{day}, {then:%H:%M}"
 
 
 def detail(run, browse_page):

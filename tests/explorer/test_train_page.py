@@ -1,5 +1,6 @@
 """The page Train: runs as they stand on the disk, and real ones, started, stopped and resumed."""
 
+import datetime
 import io
 import json
 import os
@@ -13,6 +14,7 @@ import pytest
 from PIL import Image
 
 from explorer import evidence, models, runs
+from explorer.views import train
 from gan_core import process
 from gan_core.errors import InputError
 from support import ROOT, pictures
@@ -108,6 +110,13 @@ def test_runs_are_listed_with_their_states(place, open_app):
     assert "2 of 10 kimg" in told(app)
     # One that is not there any more is said, and another one is shown.
     assert "There is no run called gone" in told(open_app("train", run="gone"))
+
+
+def test_times_are_told_in_words_on_any_system():
+    long_ago = datetime.datetime(2024, 3, 7, 9, 5)
+    assert train.ago(long_ago.timestamp()) == "7 March, 09:05"
+    now = datetime.datetime.now()
+    assert train.ago(now.timestamp()) == f"today, {now:%H:%M}"
 
 
 def test_speed_time_left_and_curves_come_from_the_log(place, open_app):
