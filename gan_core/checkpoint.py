@@ -199,8 +199,8 @@ def load(directory):
     directory = Path(directory)
     card = read_card(directory)
     try:
-        with torch.device("meta"):  # without any memory yet: what is told may be anything
-            generator, discriminator = networks.build(card["architecture"])
+        # Without any memory yet: what is told may be anything.
+        generator, discriminator = networks.outline(card["architecture"])
         prior = latent.Prior(card["prior"]["kind"], card["prior"]["size"])
     except InputError as error:
         if str(directory) in str(error):

@@ -1,10 +1,13 @@
 """The networks: the shapes they draw and the rules of their papers."""
 
+import subprocess
+import sys
+
 import pytest
 import torch
 from torch import nn
 
-from gan_core import networks
+from gan_core import checkpoint, networks
 from gan_core.errors import InputError
 from gan_core.networks import residual
 
@@ -332,3 +335,34 @@ def test_a_generator_that_resizes_has_no_strides():
     assert isinstance(first, nn.ConvTranspose2d)
     assert [(type(m), m.kernel_size, m.stride) for m in others] == [(nn.Conv2d, (3, 3), (1, 1))] * 4
     assert str(discriminator) == str(build(64)[1])
+
+
+@pytest.mark.parametrize(
+    ("name", "norm"), [("dcgan", "batch"), ("resize", "batch"), *ALONE, ("upsample", "batch")]
+)
+def test_an_outline_is_what_is_built_without_memory_or_random_numbers(name, norm):
+    sizes = {"name": name, "size": 32, "channels": 3, "nz": 10, "ngf": 2, "ndf": 16, "norm": norm}
+    before = torch.get_rng_state()
+    outlined = networks.outline(sizes)
+    assert torch.equal(torch.get_rng_state(), before)
+    for empty, built in zip(outlined, networks.build(sizes), strict=True):
+        if built is None:
+            assert empty is None
+            continue
+        told = {key: (t.shape, t.dtype) for key, t in empty.state_dict().items()}
+        assert told == {key: (t.shape, t.dtype) for key, t in built.state_dict().items()}
+        assert all(t.is_meta for t in empty.state_dict().values())
+        checkpoint.fill(empty, built.state_dict())
+        assert not any(t.is_meta for t in [*empty.parameters(), *empty.buffers()])
+        weights = {t.data_ptr() for t in built.state_dict().values() if t.numel()}
+        assert not weights & {t.data_ptr() for t in empty.state_dict().values() if t.numel()}
+
+
+def test_loading_and_drawing_imports_no_compiler(make_checkpoint):
+    program = (
+        "import sys; from gan_core import checkpoint\n"
+        "model = checkpoint.load(sys.argv[1])\n"
+        "model.realness(model.generate(model.prior.sample(2)))\n"
+        "assert 'torch._dynamo' not in sys.modules and 'triton' not in sys.modules"
+    )
+    subprocess.run([sys.executable, "-c", program, make_checkpoint()], check=True)

@@ -77,8 +77,7 @@ def read(file, *, discriminator="", prior="", nz=0, values=""):
     player = described(tensors, told) or layouts.generator(tensors, origin["file"])
     judge = find_judge(tensors, discriminator)
     architecture = join(player, judge)
-    with torch.device("meta"):
-        generator, other = networks.build(architecture)
+    generator, other = networks.outline(architecture)
     checkpoint.fill(generator, player.weights)
     if judge is not None:
         checkpoint.fill(other, judge.weights)
@@ -131,8 +130,7 @@ def described(tensors, told):
     try:
         sizes = json.loads(told["architecture"])
         sizes = {key: value for key, value in sizes.items() if key not in ("ndf", "norm")}
-        with torch.device("meta"):
-            generator, _ = networks.build(sizes)
+        generator, _ = networks.outline(sizes)
         shapes = {name: tensor.shape for name, tensor in generator.state_dict().items()}
         if shapes != {name: tensor.shape for name, tensor in tensors.items()}:
             return None

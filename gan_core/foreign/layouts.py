@@ -391,8 +391,7 @@ def as_discriminator(player, prefix):
 @functools.lru_cache(maxsize=64)
 def shapes_of(architecture):
     """({name: shape} of G, of D) of an architecture, without the memory of its weights."""
-    with torch.device("meta"):
-        built = networks.build(dict(architecture))
+    built = networks.outline(dict(architecture))
     return tuple(
         network and {name: tuple(t.shape) for name, t in network.state_dict().items()}
         for network in built

@@ -7,6 +7,9 @@ elsewhere (`gan_core.foreign`): they may lack a discriminator, and tell with `SE
 generator is built from.
 """
 
+import torch
+from torch.overrides import TorchFunctionMode
+
 from gan_core.errors import InputError
 from gan_core.networks import dcgan, onnx_graph, residual, resize, upsample
 
@@ -72,6 +75,28 @@ def build(architecture):
     if not judged:
         return generator, None
     return generator, module.Discriminator(sizes["size"], sizes["channels"], sizes["ndf"], norm)
+
+
+def outline(architecture):
+    """What `build` returns, on the device "meta": shapes and types of weights without memory.
+
+    `gan_core.checkpoint.fill` gives them weights. Raises InputError as `build` does.
+    """
+    with torch.device("meta"), Uninitialised():
+        return build(architecture)
+
+
+class Uninitialised(TorchFunctionMode):
+    """Within it torch.nn.init does nothing.
+
+    On the device "meta" torch draws its random numbers in Python, and imports its compiler for it:
+    seconds and many megabytes for numbers that nobody sees.
+    """
+
+    def __torch_function__(self, function, types, args=(), kwargs=None):
+        if getattr(function, "__module__", "") == "torch.nn.init":
+            return args[0] if args else kwargs["tensor"]
+        return function(*args, **(kwargs or {}))
 
 
 def in_words(sizes):
