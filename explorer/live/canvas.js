@@ -8,7 +8,8 @@ const DWELL = 60; // ms the pointer rests on one of many sliders before its stri
 const GAP = 2; // of the picture's own pixels, between two side by side
 let canvases = 0;
 
-export default function ({ data, parentElement, setTriggerValue, setStateValue }) {
+export default function ({ data: { json }, parentElement, setTriggerValue, setStateValue }) {
+  const data = JSON.parse(json);
   let state = states.get(parentElement);
   if (!state) {
     state = begin(parentElement, data);

@@ -13,6 +13,7 @@ import streamlit as st
 
 from explorer import drawing, renderer, server
 from explorer.live import strips
+from explorer.live.component import component
 from explorer.live.strips import PAD
 
 HERE = Path(__file__).parent
@@ -30,7 +31,7 @@ def script():
     return "\n".join((HERE / f"{name}.js").read_text(encoding="utf-8") for name in SCRIPTS)
 
 
-_component = st.components.v2.component(
+_component = component(
     "gan_explorer_canvas",
     html=HTML,
     css=(HERE / "canvas.css").read_text(encoding="utf-8"),
@@ -108,11 +109,11 @@ def canvas(
     # A fragment of its own: a strip that is asked for comes without the rest of the panel. (It is
     # asked for here only when the server of server.py, which is quicker, does not run.)
     @st.fragment
-    def component():
+    def mounted():
         new = {"heard": last_count(key), "strip": strips.answer(state_of(key, "want"))}
         _component(key=key, data=data | new, on_values_change=released, on_want_change=lambda: None)
 
-    component()
+    mounted()
     drawing.waiting()
     return z, images
 

@@ -3,7 +3,8 @@
 const states = new WeakMap();
 const STEP = 140; // ms a frame while it plays
 
-export default function ({ data, parentElement }) {
+export default function ({ data: { json }, parentElement }) {
+  const data = JSON.parse(json);
   let state = states.get(parentElement);
   if (!state) {
     const root = parentElement.querySelector(".film");

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-import streamlit as st
+from explorer.live.component import component
 
 HERE = Path(__file__).parent
 
@@ -15,7 +15,7 @@ HTML = """<div class="film">
   </div>
 </div>"""
 
-_component = st.components.v2.component(
+_component = component(
     "gan_explorer_film",
     html=HTML,
     css=(HERE / "film.css").read_text(encoding="utf-8"),

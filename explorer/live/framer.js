@@ -4,7 +4,8 @@
 const TALLEST = 460; // CSS pixels
 const states = new WeakMap();
 
-export default function ({ data, parentElement, setTriggerValue }) {
+export default function ({ data: { json }, parentElement, setTriggerValue }) {
+  const data = JSON.parse(json);
   let state = states.get(parentElement);
   if (!state) {
     state = make(parentElement.querySelector(".framer"));

@@ -4,9 +4,11 @@ from pathlib import Path
 
 import streamlit as st
 
+from explorer.live.component import component
+
 HERE = Path(__file__).parent
 
-_component = st.components.v2.component(
+_component = component(
     "gan_explorer_framer",
     html='<div class="framer" role="group"></div>',
     css=(HERE / "framer.css").read_text(encoding="utf-8"),

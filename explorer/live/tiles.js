@@ -3,7 +3,8 @@
 
 const states = new WeakMap();
 
-export default function ({ data, parentElement, setTriggerValue }) {
+export default function ({ data: { json }, parentElement, setTriggerValue }) {
+  const data = JSON.parse(json);
   let state = states.get(parentElement);
   if (!state) {
     const root = parentElement.querySelector(".tiles");

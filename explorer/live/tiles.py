@@ -4,10 +4,12 @@ from pathlib import Path
 
 import streamlit as st
 
+from explorer.live.component import component
+
 HERE = Path(__file__).parent
 WIDTHS = {"small": 64, "medium": 108, "large": 176}  # least width of a tile, CSS pixels
 
-_component = st.components.v2.component(
+_component = component(
     "gan_explorer_tiles",
     html='<div class="tiles" role="group"></div>',
     css=(HERE / "tiles.css").read_text(encoding="utf-8"),
