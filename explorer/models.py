@@ -1,7 +1,9 @@
 """The checkpoints at hand: listed at every run, each loaded once per process, shared read-only."""
 
+import functools
 import gc
 import os
+import stat
 import threading
 from dataclasses import dataclass
 from pathlib import Path
@@ -45,23 +47,31 @@ def entries():
     for folder in folders():
         inside = sorted(folder.iterdir()) if folder.is_dir() else []
         for directory in [folder, *inside]:
-            if (directory / "model.json").is_file():
-                entry = look(directory, unused(directory.resolve().name, found))
-                found[entry.name] = entry
+            try:
+                status = os.stat(directory / "model.json")
+            except OSError:  # no checkpoint
+                continue
+            if stat.S_ISREG(status.st_mode):
+                told = look(directory, status.st_mtime_ns, status.st_size)
+                name = unused(told[0], found)
+                found[name] = Entry(name, directory, status.st_mtime_ns, told[1])
     return found
 
 
-def look(directory, name):
-    """The Entry of one directory; its card is read, its weights are not."""
+@functools.lru_cache(maxsize=1024)
+def look(directory, stamp, size):
+    """(name, problem) of a directory; its card is read, its weights are not.
+
+    The list is made many times in every run: what has not changed is not read again.
+    """
     try:
-        stamp = (directory / "model.json").stat().st_mtime_ns
         checkpoint.read_card(directory)
         problem = None
     except gan_core.InputError as error:
         problem = str(error)
     except OSError:
-        stamp, problem = 0, f"{directory} cannot be read."
-    return Entry(name, directory, stamp, problem)
+        problem = f"{directory} cannot be read."
+    return directory.resolve().name, problem
 
 
 def unused(name, taken):

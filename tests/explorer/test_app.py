@@ -563,3 +563,18 @@ def test_the_components_themselves_load(two_models, monkeypatch, page, key):
     app._page_hash = "" if page == "browse" else calc_hash(page)
     fine(app.run())
     assert f"key='{key}'" in str(app.main)
+
+
+def test_cards_are_read_again_only_when_they_have_changed(two_models, make_checkpoint, monkeypatch):
+    models.entries()
+    read = []
+    whole = models.checkpoint.read_card
+    monkeypatch.setattr(models.checkpoint, "read_card", lambda d: read.append(d.name) or whole(d))
+    assert list(models.entries()) == ["alpha", "beta"]
+    assert read == []
+    (two_models / "beta" / "model.json").write_text("{")
+    assert "beta" in models.entries()["beta"].problem
+    assert read == ["beta"]
+    make_checkpoint("gamma", nz=4, seed=3)
+    assert list(models.entries()) == ["alpha", "beta", "gamma"]
+    assert read == ["beta", "gamma"]
