@@ -63,8 +63,7 @@ def head(basket, title):
             args=(basket,),
         )
         key = f"weight-{basket}"
-        if st.session_state.get(key) != abs(weight):
-            st.session_state[key] = abs(weight)
+        session.fill(key, abs(weight))
         st.number_input(
             f"Weight of {title}",
             0.0,
@@ -137,8 +136,7 @@ def nothing():
 def typing(basket, title):
     """The seeds as text, to be typed or copied."""
     field = f"basket-text-{basket}"
-    if st.session_state.get(field) != baskets.text(basket):
-        st.session_state[field] = baskets.text(basket)
+    session.fill(field, baskets.text(basket))
     st.text_input(
         f"Seeds of {title}",
         key=field,

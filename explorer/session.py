@@ -18,6 +18,7 @@ def begin(page):
     A step back in the browser's history changes what that page's link tells, and nothing else.
     """
     state = st.session_state
+    state.arrived = state.get("page") != page
     params = st.query_params.to_dict()
     first = "view" not in state
     if first:
@@ -56,7 +57,7 @@ def leave_coordinates():
 
 def end(page):
     """At the end of a run: put what is shown into the address bar."""
-    st.session_state.page = page
+    st.session_state.page, st.session_state.arrived = page, False
     write_link()
     # What the page itself has set stands in the link now.
     st.session_state.pop("touched", None)
@@ -95,10 +96,17 @@ def widget(name, choices=None, on_change=None):
     if choices is not None and value not in choices:
         value = next(iter(choices), None)
         st.session_state.view = replace(view(), **{name: value})
-    # Written only when it differs, so that a run that comes late does not push back a slider.
-    if key not in st.session_state or st.session_state[key] != value:
-        st.session_state[key] = value
+    fill(key, value)
     return {"key": key, "on_change": on_change or take, "args": (name,)}
+
+
+def fill(key, value):
+    """Give the widget that is drawn next with this key its value."""
+    state = st.session_state
+    # Written only when it differs, so that a run that comes late does not push back a slider. But
+    # on another page than before the widget is a new one, though the key has its value still.
+    if state.get("arrived") or key not in state or state[key] != value:
+        state[key] = value
 
 
 def take(name):

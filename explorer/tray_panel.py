@@ -83,8 +83,7 @@ def selected(items):
         st.caption("Select a picture to enlarge, rename, move or remove it.")
         return
     key = f"name-{item.id}"
-    if st.session_state.get(key) != item.name:
-        st.session_state[key] = item.name
+    session.fill(key, item.name)
     # No max_chars: the field would drop a longer name whole. `rename` cuts it.
     st.text_input("Name", key=key, on_change=rename, args=(item.id,))
     place = [i.id for i in items].index(item.id)

@@ -108,8 +108,7 @@ def keyframes_from_tray(name, model):
         return None
     chosen = chosen_before(name, list(mine))
     key = "choose-keyframes"
-    if st.session_state.get(key) != chosen:
-        st.session_state[key] = chosen
+    session.fill(key, chosen)
     st.multiselect(
         "Pictures, in the order of the path",
         list(mine),

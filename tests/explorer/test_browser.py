@@ -251,6 +251,27 @@ def test_the_tray_goes_along_to_another_page(visit):
     no_trouble(page)
 
 
+def test_the_menus_go_along_to_another_page(visit):
+    page = visit("?model=avatars&n=16&psi=0.7&smooth=1")
+    tile(page, 2).click()
+    on_tray(page, 1)
+    page.get_by_role("combobox", name="Model").click()
+    page.get_by_role("option", name="other").click()
+    address_has(page, "model=other")
+    page.locator('.tiles[aria-label="Pictures on the tray"] .tile').click()
+    expect(page.get_by_label("Name", exact=True)).to_have_value("Seed 2")
+    for name in ("Interpolate", "Latents", "Browse", "Neighbours", "Interpolate", "Browse"):
+        page.get_by_role("link", name=name, exact=True).first.click()
+        page.get_by_role("heading", name=name, exact=True).wait_for()
+        address_has(page, "model=other")
+        page.locator("[data-testid=stStatusWidget]").wait_for(state="detached")
+        expect(page.get_by_role("combobox", name="Model")).to_have_value("other")
+        expect(page.get_by_label("Name", exact=True)).to_have_value("Seed 2")
+        if name == "Browse":
+            expect(page.get_by_role("slider", name="Truncation ψ")).to_have_value("0.7")
+    assert query(page)["psi"] == "0.7"
+
+
 def test_one_press_of_back_leads_to_the_page_before(visit):
     page = visit("?model=avatars&n=16&seed=40")
     grid(page)
