@@ -23,7 +23,9 @@ def main(argv=None):
     arguments = parse(argv)
     hand_on(CHECKPOINTS, arguments.checkpoints)
     hand_on(DATA, arguments.data)
-    hand_on(RUNS, [arguments.runs] if arguments.runs else [])
+    if arguments.runs:
+        make_folder(arguments.runs)
+        hand_on(RUNS, [arguments.runs])
     address = arguments.address
     training = arguments.training or address in LOOPBACK or address.startswith("127.")
     os.environ[TRAINING] = "1" if training else "0"
@@ -43,6 +45,14 @@ def hand_on(variable, folders):
         fail(f"There is no folder {missing[0]}.")
     if folders:
         os.environ[variable] = os.pathsep.join(str(Path(folder).resolve()) for folder in folders)
+
+
+def make_folder(folder):
+    """A folder that may not be there yet, in one that is."""
+    try:
+        Path(folder).mkdir(exist_ok=True)
+    except OSError as error:
+        fail(f"The folder {folder} cannot be made: {error.strerror}.")
 
 
 def parse(argv):
@@ -70,7 +80,9 @@ def parse(argv):
     )
     parser.add_argument("--address", default="127.0.0.1", help="address to listen on (127.0.0.1)")
     parser.add_argument(
-        "--runs", metavar="DIR", help="folder of training runs to watch (runs, beside the app)"
+        "--runs",
+        metavar="DIR",
+        help="folder of training runs, made where there is none (runs, beside the app)",
     )
     parser.add_argument(
         "--training",

@@ -17,6 +17,7 @@ from gan_core import checkpoint
 ROOT = Path(__file__).resolve().parent.parent
 # Folders of checkpoints, handed on by `python -m explorer`, separated as in PATH.
 VARIABLE = "GAN_EXPLORER_CHECKPOINTS"
+DEFAULT = "avatars"  # what a first visit shows where it is: its training images are there too
 # Batches that a page asks for: one picture, a coarse strip or pad, and the most drawn at once.
 WARM = (1, 9, 25, checkpoint.BATCH)
 
@@ -45,7 +46,8 @@ def entries():
     """
     found = {}
     for folder in folders():
-        inside = sorted(folder.iterdir()) if folder.is_dir() else []
+        inside = folder.iterdir() if folder.is_dir() else []
+        inside = sorted(inside, key=lambda path: (path.name.lower(), path.name))
         for directory in [folder, *inside]:
             try:
                 status = os.stat(directory / "model.json")

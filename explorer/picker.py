@@ -26,7 +26,8 @@ def choose(title, card_page=None):
         session.warn(f"There is no model called “{wanted}” here; another one is shown.")
     usable = [name for name, entry in entries.items() if not entry.problem] or list(entries)
     if wanted not in entries:
-        session.set_view(model=usable[0], weights="")
+        first = models.DEFAULT if models.DEFAULT in usable else usable[0]
+        session.set_view(model=first, weights="")
         if wanted:
             session.leave_coordinates()
         st.session_state.pop("touched", None)

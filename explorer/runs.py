@@ -15,6 +15,7 @@ import json
 import os
 import re
 import shlex
+import shutil
 import signal
 import subprocess
 import sys
@@ -27,14 +28,14 @@ import streamlit as st
 from safetensors import safe_open
 
 from explorer import evidence, models
-from gan_core import files, own_images, process, record, sources, tensor_files
+from gan_core import files, names, own_images, process, record, sources, tensor_files
 from gan_core.errors import InputError
 
 ROOT = models.ROOT
 # Set by `python -m explorer`: the folder of runs, and whether visitors may start one.
 VARIABLE, ALLOWED = "GAN_EXPLORER_RUNS", "GAN_EXPLORER_TRAINING"
 STARTED, OUTPUT, UPLOAD = "started.json", "output.log", "upload.zip"
-NAME = r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}"
+BEGUN = ("state.safetensors", "training_set")  # in the folder of a run that has got somewhere
 STARTING = 600  # seconds that a process may take until it holds its run, on a busy computer
 KIND = 5  # how much a run stands back behind the app, as in nice(1)
 TAIL = 2**16  # bytes of output that are looked at
@@ -53,6 +54,7 @@ class Run:
     reason: why it failed, one sentence. shown, total: kimg; the second is None where nobody knows.
     lines: of its log, each a dict of finite floats. arguments: of `python -m gan_core`, to go on
     with it, or () when that is not known. at: when something last happened, seconds since 1970.
+    began: when it was last started.
     """
 
     name: str
@@ -67,6 +69,7 @@ class Run:
     cwd: str
     checkpoint: str
     at: float
+    began: float
 
     @property
     def running(self):
@@ -101,14 +104,15 @@ def folder():
 
 
 def entries():
-    """name -> Run, what was active last first."""
+    """name -> Run: those that run, the youngest first, then what was active last."""
     try:
         inside = [path for path in folder().iterdir() if path.is_dir()]
     except OSError:
         return {}
     marks = (process.RECORD, STARTED, "log.jsonl", "state.safetensors")
     found = [look(path) for path in inside if any((path / mark).exists() for mark in marks)]
-    found.sort(key=lambda run: (not run.running, -run.at, run.name))
+    # By what stands still while it is looked at.
+    found.sort(key=lambda r: (not r.running, -(r.began if r.running else r.at), r.name))
     return {run.name: run for run in found}
 
 
@@ -138,6 +142,7 @@ def look(directory):
         cwd,
         str(about.get("checkpoint") or ""),
         max(stamp(directory / name) for name in ("log.jsonl", process.RECORD, STARTED)),
+        number(started.get("at")) or number(about.get("began")) or 0.0,
     )
 
 
@@ -182,13 +187,40 @@ def how_to_go_on(about, started):
     return (tuple(words[3:]), cwd) if known and Path(cwd).is_dir() else ((), "")
 
 
+def option(arguments, name):
+    """The number given with an option such as --kimg, or None."""
+    if name in arguments[:-1]:
+        with contextlib.suppress(TypeError, ValueError):
+            return number(float(arguments[arguments.index(name) + 1]))
+    return None
+
+
+def first_grid(run):
+    """At how many kimg a run draws its first samples, or None."""
+    usual = own_images.filmed({"kimg": run.total})["grid_kimg"] if run.total else None
+    return option(run.arguments, "--grid-kimg") or usual
+
+
+def has_begun(run):
+    """Whether a run got so far that there is something to go on from."""
+    return run.shown > 0 or (run.directory / "state.safetensors").exists()
+
+
+def remove(run):
+    """Take a run that never began out of the list, with what was uploaded for it."""
+    check_allowed()
+    if has_begun(run) or process.held(run.directory):
+        raise InputError(f"{run.name} has been trained, so it is not removed here.")
+    try:
+        shutil.rmtree(run.directory)
+    except OSError as error:
+        raise InputError(f"{run.name} cannot be removed: {error.strerror}.") from None
+
+
 def asked(started):
     """The kimg among the arguments of a start, or None."""
     given = started.get("arguments")
-    if isinstance(given, list) and "--kimg" in given[:-1]:
-        with contextlib.suppress(TypeError, ValueError):
-            return number(float(given[given.index("--kimg") + 1]))
-    return None
+    return option(given, "--kimg") if isinstance(given, list) else None
 
 
 def alive(pid, at):
@@ -333,16 +365,16 @@ def check_allowed():
 
 def check_name(name):
     """Raise InputError when a new run cannot be called so."""
-    if not re.fullmatch(NAME, name, re.ASCII):
-        raise InputError(
-            "A name has letters, digits, dots, hyphens and underscores, begins with a letter or "
-            "digit and has at most 64 of them."
-        )
-    run = folder() / name
-    if (run / "state.safetensors").exists() or (run / "training_set").exists():
-        raise InputError(f"There is a run called {name} already; resume it, or take another name.")
-    if (target() / name).exists():
-        raise InputError(f"There is a model called {name} already; take another name.")
+    names.check(name)
+    runs = folder()
+    begun = [run.name for run in runs.iterdir()] if runs.is_dir() else []
+    other = names.like(name, begun)
+    if other and any((runs / other / file).exists() for file in BEGUN):
+        raise InputError(f"There is a run called {other} already; resume it, or take another name.")
+    shown = target()
+    other = names.like(name, [model.name for model in shown.iterdir()] if shown.is_dir() else [])
+    if other:
+        raise InputError(f"There is a model called {other} already; take another name.")
 
 
 def target():

@@ -33,6 +33,7 @@ from gan_core import (
     latent_paths,
     media,
     memorisation_report,
+    names,
     own_images,
     process,
     publishing,
@@ -92,8 +93,7 @@ def train(
     **options,
 ):
     """Train a GAN, or go on with a run; then write its checkpoint and card."""
-    if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}", name):
-        raise InputError(f"The name {name!r} may hold only letters, digits, '.', '_' and '-'.")
+    names.check(name)
     if bool(data) == bool(images):
         raise InputError("Give either a packed training set, or --images and a folder or a zip.")
     several = distributed.size() > 1
@@ -110,7 +110,7 @@ def train(
             print(dry.describe(data, recipes.options(recipe, data) | options))
         return
     if not images:
-        options = recipes.options(recipe, data) | options
+        options = own_images.filmed(recipes.options(recipe, data) | options)
         check_same_images(data, out)
     if (out / "model.json").exists() and not (run / "state.safetensors").exists():
         raise InputError(

@@ -23,7 +23,7 @@ HELD_OUT = 0.1  # of the pictures, and no more than MOST
 MOST = 1000
 FEW = 20  # pictures below which none is held out
 MEASURED = 10_000  # samples at most
-FRAMES = 12  # sample grids at least, in a short run
+FRAMES = 40  # sample grids at least, but for less than 1 kimg between two
 
 
 def check(images, size, recipe, given):
@@ -93,11 +93,14 @@ def share(count):
 
 
 def options(recipe, data, given):
-    """The trainer's options: what is given, else the recipe's, with pictures of a short run."""
-    chosen = recipes.options(recipe or RECIPE, data) | given
-    if "grid_kimg" not in chosen and "kimg" in chosen:
-        chosen["grid_kimg"] = min(25.0, max(chosen["kimg"] / FRAMES, 1.0))
-    return chosen
+    """The trainer's options: what is given, else the recipe's, with grids for a film."""
+    return filmed(recipes.options(recipe or RECIPE, data) | given)
+
+
+def filmed(options):
+    """The trainer's options with sample grids often enough for a film, of a short run too."""
+    kimg = (trainer.DEFAULTS | options)["kimg"]
+    return {"grid_kimg": min(25.0, max(kimg / FRAMES, 1.0)), **options}
 
 
 def keep_at_hand(data, model):

@@ -9,7 +9,7 @@ from pathlib import Path
 import streamlit as st
 
 from explorer import evidence, models, renderer, session
-from gan_core import foreign, latent, media, training_set
+from gan_core import foreign, latent, media, names, training_set
 from gan_core.errors import InputError
 
 MAX_MB = 150
@@ -68,7 +68,9 @@ def recognise(upload, judge):
     st.error(str(result))
     tensors = getattr(result, "tensors", [])
     if tensors:
-        with st.expander(f"What the file holds: {len(tensors):,} tensors"):
+        with st.expander(
+            f"What the file holds: {len(tensors):,} tensor{'' if len(tensors) == 1 else 's'}"
+        ):
             rows = [dict(zip(("Name", "Shape", "Type"), row, strict=True)) for row in tensors]
             st.dataframe(rows, hide_index=True, width="stretch")
     return None
@@ -152,6 +154,9 @@ def keep(found):
         )
         data = sets.get(chosen, "")
     st.text_input("Name", key="import-name", max_chars=64)
+    problem = st.session_state.pop("import_problem", "")
+    if problem:  # above the button, where the eye is
+        st.error(problem)
     st.button(
         "Import",
         type="primary",
@@ -159,19 +164,17 @@ def keep(found):
         on_click=write,
         args=(found, data),
     )
-    problem = st.session_state.pop("import_problem", "")
-    if problem:
-        st.error(problem)
 
 
 def write(found, data):
     """Make the checkpoint, and show it from now on."""
     name = st.session_state["import-name"].strip()
+    st.session_state.pop("import_done", None)
     try:
-        if not re.fullmatch(foreign.NAME, name):
-            raise InputError("The name may hold only letters, digits, '.', '_' and '-'.")
-        if name in models.entries():
-            raise InputError(f"There is a model called {name} already; choose another name.")
+        names.check(name)
+        taken = names.like(name, models.entries())
+        if taken:
+            raise InputError(f"There is a model called {taken} already; choose another name.")
         foreign.save(found, folder() / name, name, data=data)
     except InputError as error:
         st.session_state.import_problem = str(error)
@@ -225,7 +228,8 @@ def matching_sets(found):
 def preview(found):
     """The first samples, large enough to judge."""
     try:
-        images = found.draw(SHOWN)
+        with st.spinner("Drawing samples …", show_time=True):
+            images = found.draw(SHOWN)
     except InputError as error:
         st.error(str(error))
         return

@@ -68,9 +68,9 @@ def new_run():
         for way, there in {"folder": folders, "packed": packed}.items():
             if not there:
                 del ways[way]
-        way = st.segmented_control(
-            "Pictures from", ways, format_func=ways.get, default="upload", key="new-way"
-        )
+        choose_again("new-way", ways, st.session_state.get("way", "upload"))
+        way = st.segmented_control("Pictures from", ways, format_func=ways.get, key="new-way")
+        st.session_state.way = way  # for the next run
         images, data, upload = "", "", None
         if way == "folder":
             images = folders[st.selectbox("Folder or zip", folders, key="new-folder")]
@@ -120,10 +120,10 @@ def settings(way, images, data):
         shape = training_set.read_card(data)["shape"]
         third.metric("Pictures", f"{shape[0]:,}, {shape[1]} px")
     else:
+        choose_again("new-size", SIZES, 64)
         size = third.segmented_control(
             "Size in pixels",
             SIZES,
-            default=64,
             key="new-size",
             help="Doubling it takes 4 times as long.",
         )
@@ -139,6 +139,12 @@ def settings(way, images, data):
         help="Thousands of pictures shown to the discriminator. A finished run can be lengthened.",
     )
     return name, recipe, size, kimg
+
+
+def choose_again(key, options, usual):
+    """Keep a choice from being switched off by a second click on it."""
+    if st.session_state.get(key) not in options:
+        st.session_state[key] = usual if usual in options else next(iter(options))
 
 
 @st.cache_data(ttl=60, max_entries=32, show_spinner=False)
@@ -299,14 +305,24 @@ def head(run, browse_page):
                 help="Ends after this step, with a snapshot.",
             )
         elif may and run.arguments and run.state != "finished":
+            begun = runs.has_begun(run)
             st.button(
-                "Resume",
+                "Resume" if begun else "Try again",
                 icon=":material/play_arrow:",
                 key="resume",
                 on_click=resume,
                 args=(run,),
-                help="Goes on from the last snapshot.",
+                help="Goes on from the last snapshot." if begun else "Gives the same command.",
             )
+            if not begun:
+                st.button(
+                    "Remove",
+                    icon=":material/delete:",
+                    key="remove",
+                    on_click=remove,
+                    args=(run,),
+                    help="Takes it out of the list, with the pictures uploaded for it.",
+                )
         elif may and run.arguments and run.total:
             with st.popover("Train longer", icon=":material/more_time:"):
                 kimg = st.number_input(
@@ -350,9 +366,19 @@ def resume(run, kimg=None):
     panels.redraw()
 
 
+def remove(run):
+    try:
+        runs.remove(run)
+        session.say(f"{run.name} is removed.")
+    except InputError as error:
+        session.warn(str(error))
+    panels.redraw()
+
+
 def numbers(run):
     """What a person asks for first, in one line."""
-    told = [f"{run.rate:,.3g} images/s"] if run.rate else []
+    when = "" if run.running else " at the end"
+    told = [f"{run.rate:,.3g} images/s{when}"] if run.rate else []
     measured = [line for line in run.lines if DISTANCE in line]
     if measured:
         best = min(measured, key=lambda line: line[DISTANCE])
@@ -378,8 +404,13 @@ def grids(run):
         if (src := frame(str(path), at))
     ]
     if not frames:
-        if run.running:
-            st.caption("The first sample grid comes later: the same 64 latents, to be watched.")
+        first = runs.first_grid(run)
+        when = f" at {first:g} kimg" if first else " later"
+        st.caption(
+            f"The first samples come{when}: the same 64 latents each time."
+            if run.running
+            else f"It ended before its first samples{when if first else ''}."
+        )
         return
     film("film", frames, name=run.name, label=f"Samples of {run.name}")
     st.caption("The same 64 latents each time. Drag to see how they came about.")

@@ -9,7 +9,7 @@ What is taken is listed in the README under "Your own weights".
 """
 
 from gan_core.foreign import card
-from gan_core.foreign.importing import NAME, Found, read, save, sheet
+from gan_core.foreign.importing import Found, read, save, sheet
 from gan_core.foreign.layouts import Unrecognised
 
-__all__ = ["NAME", "Found", "Unrecognised", "card", "read", "save", "sheet"]
+__all__ = ["Found", "Unrecognised", "card", "read", "save", "sheet"]

@@ -6,17 +6,15 @@ save(found, "checkpoints/mine", "mine")
 """
 
 import json
-import re
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import torch
 
-from gan_core import checkpoint, files, latent, media, networks, training_set
+from gan_core import checkpoint, files, latent, media, names, networks, training_set
 from gan_core.errors import InputError
 from gan_core.foreign import card, layouts, onnx_files, reading
 
-NAME = r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}"
 ASSUMED = (
     "Strides, activations and the range of the values leave no trace in the tensors: they are "
     "taken to be those of that layout."
@@ -191,8 +189,7 @@ def save(found, directory, name, data="", command=""):
     name: what the model is called. data: directory of the packed training set it was trained on,
     where there is one. Raises InputError when the directory holds something, or cannot be written.
     """
-    if not re.fullmatch(NAME, name):
-        raise InputError(f"The name {name!r} may hold only letters, digits, '.', '_' and '-'.")
+    names.check(name)
     about = {"name": "not known", "how": UNKNOWN}
     if data:
         about = {k: v for k, v in training_set.read_card(data).items() if k != "format"}

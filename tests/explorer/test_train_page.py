@@ -180,16 +180,55 @@ def test_sample_grids_are_a_film_in_their_order(place, monkeypatch, open_app):
 
 def test_names_that_cannot_be_are_refused(place, make_checkpoint):
     for name in ("", "a/b", "../up", ".hidden", "-option", "ä", "a" * 65, "a b", "a\n"):
-        with pytest.raises(InputError, match="A name has"):
+        with pytest.raises(InputError, match="a name has letters, digits"):
+            runs.check_name(name)
+    for name in ("CON", "nul", "com1", "Aux.x"):
+        with pytest.raises(InputError, match="a device on Windows"):
             runs.check_name(name)
     make_checkpoint("models/taken")
-    with pytest.raises(InputError, match="a model called taken"):
-        runs.check_name("taken")
+    for name in ("taken", "TAKEN"):  # the same folder on some systems
+        with pytest.raises(InputError, match="a model called taken"):
+            runs.check_name(name)
     run = make_run(place, "begun", [line(1.0)])
     (run / "state.safetensors").write_bytes(b"")
-    with pytest.raises(InputError, match="a run called begun already"):
-        runs.check_name("begun")
+    for name in ("begun", "Begun"):
+        with pytest.raises(InputError, match="a run called begun already"):
+            runs.check_name(name)
     runs.check_name("free")
+
+
+def test_runs_under_way_keep_their_places(place, monkeypatch):
+    for began, name in enumerate("abc"):
+        make_run(place, name, [line(2.0)], doing="training", kimg=10.0, began=float(began + 1))
+    monkeypatch.setattr(process, "held", lambda run: True)
+    assert list(runs.entries()) == ["c", "b", "a"]
+    os.utime(place / "runs" / "a" / "log.jsonl")  # a line is written
+    assert list(runs.entries()) == ["c", "b", "a"]
+
+
+def test_what_never_began_is_tried_again_or_removed(place, open_app):
+    about = {"command": "python -m gan_core train --images x --name bad", "cwd": str(place)}
+    about |= {"ended": "failed", "reason": "None of them can be used.", "kimg": 200.0}
+    run = make_run(place, "bad", **about)
+    make_run(place, "good", [line(4.0)], ended="stopped", kimg=200.0)
+    app = open_app("train", run="good")
+    assert "It ended before its first samples at 5 kimg." in told(app)
+    assert "Remove" not in {button.label for button in app.button}
+    app = open_app("train", run="bad")
+    assert {"Try again", "Remove"} <= {button.label for button in app.button}
+    next(button for button in app.button if button.label == "Remove").click().run()
+    assert not app.exception
+    assert not run.exists()
+    assert "bad is removed." in [toast.value for toast in app.toast]
+    with pytest.raises(InputError, match="good has been trained"):
+        runs.remove(runs.look(place / "runs" / "good"))
+
+
+def test_a_choice_of_the_form_cannot_be_switched_off(place, open_app):
+    app = open_app("train")
+    for key, usual in {"new-size": 64, "new-way": "upload"}.items():
+        app.segmented_control(key=key).set_value(None).run()
+        assert app.segmented_control(key=key).value == usual
 
 
 def test_elsewhere_than_on_this_computer_runs_are_only_watched(
