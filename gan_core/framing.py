@@ -140,11 +140,13 @@ def bilinear(image, x, y):
     return upper * (1 - b) + lower * b
 
 
-def frame_of_eyes(photo_size, left, right, eyes=EYES):
+def frame_of_eyes(photo_size, left, right, eyes=EYES, turn=None):
     """The Frame that puts two points of a photo where the model's pictures have the eyes.
 
     left, right: (x, y), as parts of the photo's width and height. eyes: where they are to be, as
-    parts of the frame's side. Raises InputError when they are too near or too far apart.
+    parts of the frame's side. turn: how the photo is held, in degrees, where that is known: the
+    points change places where they would make a frame that stands on its head in it.
+    Raises InputError when they are too near or too far apart.
     """
     size = np.array(photo_size, float)
     here = np.array([left, right], float) * size
@@ -155,8 +157,10 @@ def frame_of_eyes(photo_size, left, right, eyes=EYES):
     side = abs(scale) / size.min()
     if not LEAST <= side <= MOST:
         raise InputError("These eyes are too near to each other or too far apart for a face.")
-    turn = math.degrees(math.atan2(scale.imag, scale.real))
-    return Frame(centre.real / size[0], centre.imag / size[1], side, turn)
+    found = math.degrees(math.atan2(scale.imag, scale.real))
+    if turn is not None and abs((found - turn + 180) % 360 - 180) > 90:
+        return frame_of_eyes(photo_size, right, left, eyes)
+    return Frame(centre.real / size[0], centre.imag / size[1], side, found)
 
 
 def eyes_of_frame(photo_size, frame, eyes=EYES):

@@ -58,7 +58,7 @@ function make(root) {
     hold(state, button, (at, from) => {
       const points = from.points.map((point) => [...point]);
       points[i] = [0, 1].map((k) => from.points[i][k] + at[k] - from.at[k]);
-      through(state, points);
+      through(state, points, from.frame.turn);
     });
     button.addEventListener("keydown", (event) => onKey(state, i, event));
   });
@@ -105,14 +105,15 @@ function onKey(state, i, event) {
   const unit = (Math.min(...state.data.size) / 200) * step;
   const moved = points(state);
   moved[i] = moved[i].map((value, k) => value + move[k] * unit);
-  through(state, moved);
+  through(state, moved, state.frame.turn);
   place(state);
   clearTimeout(state.timer);
   state.timer = setTimeout(() => report(state), 300);
 }
 
-// The frame whose eyes are at two points, as gan_core.framing.frame_of_eyes.
-function through(state, [left, right]) {
+// The frame whose eyes are at two points, as gan_core.framing.frame_of_eyes. A ring that is drawn
+// past the other one becomes the other one: the face does not turn upside down.
+function through(state, [left, right], turn) {
   const [width, height] = state.data.size;
   const [a, b] = state.data.eyes;
   const there = [b[0] - a[0], b[1] - a[1]];
@@ -120,13 +121,15 @@ function through(state, [left, right]) {
   const square = there[0] ** 2 + there[1] ** 2;
   const re = (here[0] * there[0] + here[1] * there[1]) / square;
   const im = (here[1] * there[0] - here[0] * there[1]) / square;
+  const found = (Math.atan2(im, re) * 180) / Math.PI;
+  if (Math.cos(((found - turn) * Math.PI) / 180) < 0) return through(state, [right, left], found + 180);
   const side = Math.hypot(re, im) / Math.min(width, height);
   if (side < state.data.limits[0] || side > state.data.limits[1]) return;
   const [u, v] = [0.5 - a[0], 0.5 - a[1]];
   const x = (left[0] + re * u - im * v) / width;
   const y = (left[1] + im * u + re * v) / height;
   if (x < 0 || x > 1 || y < 0 || y > 1) return;
-  state.frame = { x, y, side, turn: (Math.atan2(im, re) * 180) / Math.PI };
+  state.frame = { x, y, side, turn: found };
 }
 
 // A place in the frame, as parts of its side, in pixels of the photo.

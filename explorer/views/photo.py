@@ -19,6 +19,9 @@ FROM = {"file": "File", "camera": "Camera"}
 CHUNK = 0.4  # seconds of search between two looks at the page
 AGAIN = 0.5  # seconds from one stretch to the next
 SHARP = 128  # pixels a side of the small pictures
+LOOKING = 0.2  # of the progress bar, for what comes before the first step
+# What was found for another frame or photo.
+FADED = "<style>.st-key-photo-before { opacity: 0.4; }</style>"
 KINDS = {
     "samples": "the generator’s own samples",
     "training": "training images",
@@ -207,22 +210,31 @@ def numbers(photo, model):
             slider = f"photo-{key}"
             st.session_state[slider] = round(min(max(float(value), low), high), 1)
             st.slider(label, low, high, step=0.1, key=slider, on_change=slid, args=(key,))
-        places = framing.eyes_of_frame(photo.image.size, where, eyes_of(model))
+        by_eyes(photo, model)
+    if framing.detector():
+        st.button("Find the eyes", icon=":material/face:", on_click=find, args=(model,))
+
+
+def by_eyes(photo, model):
+    """The places of both eyes, taken together: one alone seldom makes a frame."""
+    places = framing.eyes_of_frame(photo.image.size, photo.frame, eyes_of(model))
+    # What was refused stays in the fields, to be put right.
+    places, problem = st.session_state.pop("photo_refused", (places, ""))
+    with st.form("photo-eyes", border=False):
         for side, place in zip(("left", "right"), places, strict=True):
             columns = st.columns(2)
             for column, axis, value in zip(columns, ("across", "down"), place, strict=True):
                 field_key = f"photo-{side}-{axis}"
                 st.session_state[field_key] = round(100 * value, 1)
                 column.number_input(
-                    f"{side.capitalize()} eye, {axis}, %",
+                    f"Eye on the {side}, {axis}, %",
                     value=None,  # else an emptied field would count as 0
                     step=0.5,
                     key=field_key,
-                    on_change=typed,
-                    args=(model,),
                 )
-    if framing.detector():
-        st.button("Find the eyes", icon=":material/face:", on_click=find, args=(model,))
+        if problem:
+            st.error(problem)
+        st.form_submit_button("Place the eyes", on_click=typed, args=(model,))
 
 
 def slid(key):
@@ -239,13 +251,14 @@ def typed(model):
     if any(value is None for eye in values for value in eye):
         return
     left, right = ([value / 100 for value in eye] for eye in values)
+    photo = st.session_state.photo
     try:
         found = framing.frame_of_eyes(
-            st.session_state.photo.image.size, left, right, eyes_of(model)
+            photo.image.size, left, right, eyes_of(model), photo.frame.turn
         )
     except InputError as error:
-        session.say(str(error))
-        return
+        st.session_state.photo_refused = (left, right), str(error)
+        panels.redraw("frame")
     reframe(**asdict(found))
 
 
@@ -310,10 +323,13 @@ def search(name, model):
         st.progress(0.0)
         empty(model)
         st.caption("Start, and the picture that the generator comes to appears here.")
-    else:
+    elif found.target == target:
         shown(model, found)
-        if found.target != target:
-            st.caption("The frame or the photo has changed since: this is for the one before.")
+    else:
+        st.html(FADED)
+        st.caption("The frame or the photo has changed since: this is for the one before.")
+        with st.container(key="photo-before"):
+            shown(model, found)
     meaning(model, found)
 
 
@@ -355,7 +371,7 @@ def follow(model):
         until = time.monotonic() + CHUNK
         for share in found.pool:
             if time.monotonic() >= until:
-                st.progress(share, "Looking for places to start from …")
+                st.progress(share * LOOKING, "Looking for places to start from …")
                 empty(model)
                 return
         if found.now is None:
@@ -375,7 +391,8 @@ def shown(model, found):
     """The bar, and the best picture so far, large."""
     now = found.now
     ended = "" if found.running else (" · done" if now.step == now.steps else " · stopped")
-    st.progress(now.step / now.steps, f"Step {now.step} of {now.steps}{ended}")
+    share = LOOKING + (1 - LOOKING) * now.step / now.steps
+    st.progress(share, f"Step {now.step} of {now.steps}{ended}")
     st.container(width=renderer.LARGE).image(
         renderer.large(now.image, session.view().smooth),
         width="stretch",
@@ -415,7 +432,7 @@ def meaning(model, found):
         st.markdown(f"**{error:.0f} levels** from your photo, root mean square, of 256.")
     if kept is None:
         st.caption(
-            "How near other pictures come has not been measured for these weights:"
+            "What error is usual for this model has not been measured, so nothing stands beside it;"
             f" `python -m gan_core encoder {runs.plain(model.directory)}` does it."
         )
         return

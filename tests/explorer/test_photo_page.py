@@ -119,7 +119,8 @@ def test_the_frame_follows_the_hand_and_the_numbers(open_photo):
     assert app.session_state.photo.frame.turn == -5.0
     eyes = {"left-across": 35, "left-down": 45, "right-across": 65, "right-down": 45}
     for key, value in eyes.items():
-        app = app.number_input(key=f"photo-{key}").set_value(float(value)).run()
+        app.number_input(key=f"photo-{key}").set_value(float(value))
+    app = button(app, "Place the eyes").click().run()
     found = framing.eyes_of_frame((120, 160), app.session_state.photo.frame)
     assert np.allclose(found, [(0.35, 0.45), (0.65, 0.45)], atol=2e-3)
     nowhere = {"x": 9, "y": -9, "side": 1e9, "turn": 10, "count": 2}
@@ -176,6 +177,17 @@ def test_in_a_browser(visit, tmp_path):
     after = eye.bounding_box()
     assert after["x"] - box["x"] == pytest.approx(-20, abs=2)
     assert after["y"] - box["y"] == pytest.approx(10, abs=2)
+    # A ring drawn past the other one takes its place, and the frame stays upright.
+    other = framer.get_by_role("button", name="Right eye").bounding_box()
+    x, y = (after[k] + after[s] / 2 for k, s in (("x", "width"), ("y", "height")))
+    page.mouse.move(x, y)
+    page.mouse.down()
+    page.mouse.move(other["x"] + 100, y, steps=8)
+    page.mouse.up()
+    turn = float(framer.get_attribute("data-frame").split()[-1])
+    assert abs(turn) < 45
+    right = framer.get_by_role("button", name="Right eye").bounding_box()
+    assert right["x"] + right["width"] / 2 == pytest.approx(other["x"] + 100, abs=3)
     page.get_by_role("button", name="Start", exact=True).click()
     page.get_by_text(re.compile(r"Step \d+ of")).wait_for()
     page.get_by_role("button", name="Stop").click()
@@ -226,12 +238,41 @@ def test_what_comes_before_the_search_is_seen_and_can_be_stopped(open_photo, mon
     assert app.session_state.search.now.step == SMALL["steps"]
 
 
+def test_eyes_that_change_places_do_not_turn_the_face_upside_down(open_photo):
+    app = open_photo(encoded())
+    given = {"left-across": 65, "left-down": 45, "right-across": 35, "right-down": 40}
+    for key, value in given.items():
+        app.number_input(key=f"photo-{key}").set_value(float(value))
+    app = button(app, "Place the eyes").click().run()
+    frame = app.session_state.photo.frame
+    found = framing.eyes_of_frame((120, 160), frame)
+    assert np.allclose(found, [(0.35, 0.40), (0.65, 0.45)], atol=2e-3)
+    assert abs(frame.turn) < 20
+
+
+def test_eyes_that_make_no_frame_stay_in_the_fields_beside_the_reason(open_photo):
+    app = open_photo(encoded())
+    before = app.session_state.photo.frame
+    for key in ("left-across", "right-across", "left-down", "right-down"):
+        app.number_input(key=f"photo-{key}").set_value(50.0)
+    app = button(app, "Place the eyes").click().run()
+    assert app.session_state.photo.frame == before
+    assert "too near to each other" in sentences(app)[0]
+    assert app.number_input(key="photo-left-down").value == 50.0
+    app.number_input(key="photo-left-across").set_value(30.0)
+    app = button(app, "Place the eyes").click().run()
+    assert sentences(app) == []
+    found = framing.eyes_of_frame((120, 160), app.session_state.photo.frame)
+    assert np.allclose(found, [(0.3, 0.5), (0.5, 0.5)], atol=2e-3)
+
+
 def test_an_emptied_field_of_an_eye_moves_nothing(open_photo):
     app = open_photo(encoded())
     before = app.session_state.photo.frame
     field = app.number_input(key="photo-left-across")
     shown = field.value
-    app = field.set_value(None).run()
+    field.set_value(None)
+    app = button(app, "Place the eyes").click().run()
     assert app.session_state.photo.frame == before
     assert app.number_input(key="photo-left-across").value == shown
     assert not app.number_input(key="photo-left-across").proto.HasField("default")
