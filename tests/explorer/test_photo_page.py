@@ -13,7 +13,7 @@ from streamlit.testing.v1.element_tree import FileUploader
 
 import explorer.live.framer
 import gan_core
-from browsing import on_tray
+from browsing import PATIENCE, on_tray
 from explorer.views import photo
 from gan_core import framing, inversion
 from gan_core.errors import InputError
@@ -157,6 +157,16 @@ def test_the_error_stands_beside_those_of_other_pictures(open_photo, two_models)
     assert app.get("plotly_chart")
 
 
+def other_than(page, before):
+    """The address of what the generator is asked to draw, once it is another one than before."""
+    image = page.get_by_alt_text("What the generator is asked to draw")
+    for _ in range(PATIENCE // 50):
+        if (address := image.get_attribute("src")) != before:
+            return address
+        page.wait_for_timeout(50)
+    raise AssertionError("the small picture stays as it was")
+
+
 def test_in_a_browser(visit, tmp_path):
     (tmp_path / "me.jpg").write_bytes(encoded(size=(300, 400)))
     page = visit("photo?model=other")
@@ -165,6 +175,7 @@ def test_in_a_browser(visit, tmp_path):
     framer = page.locator(".framer")
     framer.locator(".photo img").wait_for()
     before = framer.get_attribute("data-frame")
+    asked = other_than(page, None)
     eye = framer.get_by_role("button", name="Left eye")
     box = eye.bounding_box()
     x, y = box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
@@ -180,6 +191,7 @@ def test_in_a_browser(visit, tmp_path):
     # A ring drawn past the other one takes its place, and the frame stays upright.
     other = framer.get_by_role("button", name="Right eye").bounding_box()
     x, y = (after[k] + after[s] / 2 for k, s in (("x", "width"), ("y", "height")))
+    asked = other_than(page, asked)
     page.mouse.move(x, y)
     page.mouse.down()
     page.mouse.move(other["x"] + 100, y, steps=8)
@@ -188,6 +200,7 @@ def test_in_a_browser(visit, tmp_path):
     assert abs(turn) < 45
     right = framer.get_by_role("button", name="Right eye").bounding_box()
     assert right["x"] + right["width"] / 2 == pytest.approx(other["x"] + 100, abs=3)
+    other_than(page, asked)
     page.get_by_role("button", name="Start", exact=True).click()
     page.get_by_text(re.compile(r"Step \d+ of")).wait_for()
     page.get_by_role("button", name="Stop").click()
