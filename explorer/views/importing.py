@@ -175,11 +175,15 @@ def write(found, data):
         taken = names.like(name, models.entries())
         if taken:
             raise InputError(f"There is a model called {taken} already; choose another name.")
-        foreign.save(found, folder() / name, name, data=data)
+        place = folder() / name
+        # Before it is written: who leaves for another page meanwhile ends this at its next word
+        # to the session, and should be told on coming back.
+        st.session_state.import_done = name
+        foreign.save(found, place, name, data=data)
     except InputError as error:
         st.session_state.import_problem = str(error)
+        st.session_state.pop("import_done", None)
         return
-    st.session_state.import_done = name
     session.set_view(model=name, weights="")
 
 

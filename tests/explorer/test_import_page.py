@@ -2,9 +2,10 @@
 
 import pytest
 import torch
+from streamlit.runtime.scriptrunner import RerunData, RerunException
 
 from explorer import models
-from gan_core import checkpoint, networks
+from gan_core import checkpoint, foreign, networks
 from test_foreign import HALF, ONE, UNIT, Linear, Tutorial, TutorialD, graph_of, trained
 
 
@@ -151,3 +152,23 @@ def test_a_training_set_of_the_same_size_can_be_named(
     model = models.load(models.entries()["g"])
     assert model.card["training_set"]["fingerprint"]
     assert model.card["architecture"]["name"] in networks.IMPORTED
+
+
+def test_who_leaves_while_it_is_written_is_told_on_coming_back(
+    two_models, open_app, file_of, monkeypatch
+):
+    whole = foreign.save
+
+    def and_left(*arguments, **options):
+        whole(*arguments, **options)
+        raise RerunException(RerunData())
+
+    monkeypatch.setattr(foreign, "save", and_left)
+    app = open_app("import")
+    give(app, "g.pth", file_of(trained(Linear())))
+    app.text_input(key="import-name").set_value("late").run()
+    press(app)
+    assert not app.exception
+    assert [success.value for success in app.success] == [
+        "late is in the model menu of every page now."
+    ]
