@@ -214,14 +214,15 @@ def watched(browse_page):
 
 
 def rows(listed, chosen):
-    with st.container(gap="xsmall"):
+    with st.container(gap="small"):
         for run in listed:
             row(run, run is chosen)
 
 
 def row(run, chosen):
     """One run in a line."""
-    with st.container(horizontal=True, vertical_alignment="center", gap="small"):
+    # Closer within than between: on a phone the last part stands on a line of its own.
+    with st.container(horizontal=True, vertical_alignment="center", gap="xsmall"):
         st.button(
             run.name,
             key=f"run-{run.name}",

@@ -578,3 +578,28 @@ def test_cards_are_read_again_only_when_they_have_changed(two_models, make_check
     make_checkpoint("gamma", nz=4, seed=3)
     assert list(models.entries()) == ["alpha", "beta", "gamma"]
     assert read == ["beta", "gamma"]
+
+
+def test_a_first_visit_shows_the_default_model_where_it_is(two_models, open_app, monkeypatch):
+    assert open_app().session_state["view"].model == "alpha"
+    monkeypatch.setattr(models, "DEFAULT", "beta")
+    assert open_app().session_state["view"].model == "beta"
+    assert open_app(model="alpha").session_state["view"].model == "alpha"
+
+
+def test_models_are_listed_whatever_their_capitals(two_models, make_checkpoint):
+    make_checkpoint("Amber", nz=4)
+    assert list(models.entries()) == ["alpha", "Amber", "beta"]
+
+
+def test_a_folder_of_runs_is_made_and_one_that_cannot_be_is_a_sentence(tmp_path, capsys):
+    from explorer import __main__ as start
+
+    start.make_folder(tmp_path / "runs")
+    start.make_folder(tmp_path / "runs")
+    assert (tmp_path / "runs").is_dir()
+    for wrong in (tmp_path / "no" / "runs", tmp_path / "file"):
+        (tmp_path / "file").touch()
+        with pytest.raises(SystemExit):
+            start.make_folder(wrong)
+        assert "cannot be made" in capsys.readouterr().err
