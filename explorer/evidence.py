@@ -52,11 +52,11 @@ def training_images(model):
     wanted = model.card["training_set"].get("fingerprint")
     own = model.directory / "training_set"
     if (own / "set.json").exists():
-        return _load(str(model.directory), "", stamp(arrays(own)))
+        return _load(model, str(own), stamp(arrays(own)))
     for folder in [*given(), *travelling()]:
         try:
             if training_set.read_card(folder)["fingerprint"] == wanted:
-                return _load("", str(folder), stamp(arrays(folder)))
+                return _load(None, str(folder), stamp(arrays(folder)))
         except InputError:
             continue
     raise InputError(how_to_get(model))
@@ -109,10 +109,9 @@ def stamp(folder):
 
 
 @st.cache_resource(max_entries=6, show_spinner=False)
-def _load(directory, folder, stamp):
-    import gan_core
-
-    return training_set.load(folder) if folder else gan_core.load(directory).training_set()
+def _load(_model, folder, stamp):
+    # The model, no part of the key, checks that the images are those that it was trained on.
+    return training_set.load(folder) if _model is None else _model.training_set()
 
 
 # What is nearest. A "space" is where distances are taken; "among" is a TrainingSet, whose images
@@ -340,8 +339,8 @@ def control_model():
     """The Model of the generator that was overfitted on purpose, or None when it is not here."""
     for folder in [*models.folders(), models.ROOT / "checkpoints"]:
         for card in sorted((folder / "controls").glob("overfitted-*/model.json")):
-            entry = models.look(card.parent, card.parent.name)
-            if entry.problem is None:
+            entry = models.look(card.parent)
+            if entry is not None and entry.problem is None:
                 return models.load(entry)
     return None
 

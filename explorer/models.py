@@ -5,7 +5,7 @@ import gc
 import os
 import stat
 import threading
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -49,19 +49,27 @@ def entries():
         inside = folder.iterdir() if folder.is_dir() else []
         inside = sorted(inside, key=lambda path: (path.name.lower(), path.name))
         for directory in [folder, *inside]:
-            try:
-                status = os.stat(directory / "model.json")
-            except OSError:  # no checkpoint
-                continue
-            if stat.S_ISREG(status.st_mode):
-                told = look(directory, status.st_mtime_ns, status.st_size)
-                name = unused(told[0], found)
-                found[name] = Entry(name, directory, status.st_mtime_ns, told[1])
+            entry = look(directory)
+            if entry is not None:
+                name = unused(entry.name, found)
+                found[name] = replace(entry, name=name)
     return found
 
 
+def look(directory):
+    """The Entry of a directory, or None where there is no model.json."""
+    try:
+        status = os.stat(directory / "model.json")
+    except OSError:
+        return None
+    if not stat.S_ISREG(status.st_mode):
+        return None
+    name, problem = read(directory, status.st_mtime_ns, status.st_size)
+    return Entry(name, directory, status.st_mtime_ns, problem)
+
+
 @functools.lru_cache(maxsize=1024)
-def look(directory, stamp, size):
+def read(directory, stamp, size):
     """(name, problem) of a directory; its card is read, its weights are not.
 
     The list is made many times in every run: what has not changed is not read again.
