@@ -816,7 +816,7 @@ def test_the_checkpoint_says_where_it_came_from(tmp_path, capsys):
     assert cli.main(arguments) == 2
     assert "already exists" in capsys.readouterr().err
     assert cli.main(["import", str(path), "../up", "--checkpoints", str(out)]) == 2
-    assert "may hold only" in capsys.readouterr().err
+    assert "a name has letters, digits" in capsys.readouterr().err
 
 
 def test_a_preview_imports_nothing(tmp_path, capsys):

@@ -155,8 +155,8 @@ def choose_locked(known):
 
 def pills(key, title, names, on, called, take):
     """A group of names to switch on and off; what is on is written only when it differs."""
-    kept = st.session_state.get(key) or ()
-    session.fill(key, kept if set(kept) == set(on) else on)
+    kept = st.session_state.get(key)
+    session.fill(key, kept if kept is not None and set(kept) == set(on) else on)
     st.pills(
         title,
         names,

@@ -7,6 +7,7 @@ import re
 
 import numpy as np
 import pytest
+import torch
 from PIL import Image
 
 import gan_core
@@ -405,6 +406,7 @@ def with_classifier(two_models):
     rows = [{"name": name, "recognised": name != "Eyeglasses", **told} for name in names]
     about = {"format": attributes.FORMAT, "architecture": "strided", "channels": 3}
     about |= {"attributes": rows, "training_set": None}
+    torch.manual_seed(0)
     network = attributes.build("strided", 3, len(rows)).eval()
     ones = np.ones(len(rows), np.float32)
     raw = attributes.Classifier(network, ones, 0 * ones, about)
