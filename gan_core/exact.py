@@ -1,14 +1,14 @@
 """Squared distances between uint8 images that are exact: every number is an integer, none rounds.
 
-With q′ = q − 128 the products of a pixel of x and one of q′ are at most 255 · 128 in size, so that
-512 of them sum to less than 2²⁴: float32 holds every partial sum exactly, in whatever order a BLAS
-adds. The sums of such chunks are added as 64-bit integers. (Taking all of ‖x‖² + ‖q‖² − 2 x·q in
-float32, as libraries for vectors do, is off by thousands for near-duplicates.)
-
-The distance follows from the stored norms ‖x′‖², x′ = x − 128, and one product with the pixels as
-they lie on disk:
+One query is compared in a compiled loop (gan_core.compiled). For several, the distance follows from
+the stored norms ‖x′‖², x′ = x − 128, and one product with the pixels as they lie on disk:
 
     ‖x − q‖² = ‖x′‖² + ‖q′‖² + 256 Σq′ − 2 x·q′
+
+The products of a pixel of x and one of q′ = q − 128 are at most 255 · 128 in size, so that 512 of
+them sum to less than 2²⁴: float32 holds every partial sum exactly, in whatever order a BLAS adds.
+The sums of such chunks are added as 64-bit integers. (Taking all of ‖x‖² + ‖q‖² − 2 x·q in float32,
+as libraries for vectors do, is off by thousands for near-duplicates.)
 """
 
 import functools
@@ -35,6 +35,7 @@ class Queries:
         flat = np.asarray(images).reshape(len(images), -1)
         centred = flat.astype(np.int64) - 128
         self.size = flat.shape[1]
+        self.whole = flat.astype(np.float32)
         self.int8 = (flat ^ 128).view(np.int8)
         self.constant = (centred**2).sum(1) + 256 * centred.sum(1)
         padded = np.zeros((len(flat), -(-self.size // CHUNK) * CHUNK), np.float32)
@@ -42,25 +43,23 @@ class Queries:
         self.chunks = padded.reshape(len(flat), -1, CHUNK)
 
 
-def to_one(images, norms, queries, q, rows=None):
-    """Distances of images to query q: int64 (n,). images: uint8 (n, size); norms: int64 (n,).
+def to_one(images, queries, q, rows=None):
+    """Distances of images to query q: int64 (n,). images: uint8 (N, size).
 
-    rows: int64, which of the images to compare with; default all, in order.
+    rows: int64 (n,), which of the images to compare with; default all, in order.
     """
-    found = np.empty(len(images) if rows is None else len(rows), np.int64)
-    for start in range(0, len(found), ROWS):
-        some = slice(start, start + ROWS)
-        part = as_float(images[some] if rows is None else taken(images, rows[some]))
-        part = part.reshape(-1, *queries.chunks[q].shape)
-        sums = np.matmul(part[:, :, None], queries.chunks[q][:, :, None])[:, :, 0, 0]
-        found[start : start + ROWS] = sums.astype(np.int64).sum(1)
-    return (norms if rows is None else norms[rows]) + queries.constant[q] - 2 * found
+    from gan_core import compiled  # see there
+
+    rows = np.arange(len(images)) if rows is None else rows
+    found = np.empty(len(rows), np.int64)
+    compiled.pixels_apart(images, rows, queries.whole[q], found)
+    return found
 
 
 def to_all(images, norms, queries):
     """Distances of images to all queries: int64 (n, queries)."""
     if len(queries.int8) == 1:
-        return to_one(images, norms, queries, 0)[:, None]
+        return to_one(images, queries, 0)[:, None]
     if int8_pays() and queries.size <= INT32:
         products = int8_products(images, queries.int8) + 128 * _sums(queries)
     else:

@@ -164,17 +164,16 @@ class PixelIndex:
         return best
 
     def _fine_bounds(self, rows, fine):
-        """The squared fine bounds of some rows, less slack: float32 (n,)."""
+        """The squared fine bounds of some rows, before slack: float32 (n,)."""
+        from gan_core import compiled  # see there
+
         found = np.empty(len(rows), np.float32)
-        for start in range(0, len(rows), exact.PRODUCT_ROWS):
-            part = exact.taken(self.bounds.fine, rows[start : start + exact.PRODUCT_ROWS])
-            part -= fine
-            found[start : start + len(part)] = np.einsum("nf,nf->n", part, part)
+        compiled.rows_apart(self.bounds.fine, rows, fine, found)
         return found
 
     def _compare(self, queries, q, rows):
         """The distances of some rows to query q, int64 (n,)."""
-        return exact.to_one(self.flat, self.bounds.norms, queries, q, rows)
+        return exact.to_one(self.flat, queries, q, rows)
 
     def _scan(self, queries, k, exclude):
         """A list of (distances, indices), one of each query, from comparing with every image."""

@@ -7,7 +7,16 @@ import numpy as np
 import pytest
 
 import gan_core
-from gan_core import bounds, checkpoint, exact, feature_index, files, kept_index, neighbours
+from gan_core import (
+    bounds,
+    checkpoint,
+    compiled,
+    exact,
+    feature_index,
+    files,
+    kept_index,
+    neighbours,
+)
 from gan_core import training_set as sets
 from gan_core.errors import InputError
 from support import pictures
@@ -221,7 +230,37 @@ def test_exact_distances_of_extreme_and_random_numbers(numbers):
     np.testing.assert_array_equal(sums, images.sum(1, dtype=np.int64))
     expected = ((images.astype(np.int64)[:, None] - others) ** 2).sum(2)
     np.testing.assert_array_equal(exact.to_all(images, norms, queries), expected)
-    np.testing.assert_array_equal(exact.to_one(images, norms, queries, 1), expected[:, 1])
+    np.testing.assert_array_equal(exact.to_one(images, queries, 1), expected[:, 1])
+
+
+def test_loops_are_compiled_where_nothing_can_be_kept(monkeypatch):
+    true = compiled.numba.njit
+
+    def refusing(cache=False, **options):
+        if cache:
+            raise RuntimeError("cannot cache function: no locator available")
+        return true(**options)
+
+    monkeypatch.setattr(compiled.numba, "njit", refusing)
+    again = compiled.compiled(compiled.pixels_apart.py_func)
+    images, found = pictures(9).reshape(9, -1), np.empty(2, np.int64)
+    again(images, np.array([3, 5]), images[4].astype(np.float32), found)
+    true_ones = ((images[[3, 5]].astype(np.int64) - images[4]) ** 2).sum(1)
+    np.testing.assert_array_equal(found, true_ones)
+
+
+def test_the_compiler_is_loaded_by_the_first_query_only(python):
+    code = """
+import sys
+import numpy as np
+from gan_core import neighbours
+index = neighbours.PixelIndex(np.zeros((3, 4, 4, 3), np.uint8))
+assert "numba" not in sys.modules
+assert index.query(index.images[:1] + 1, 1)[0] == 48
+assert "numba" in sys.modules
+"""
+    done = python("-c", code)
+    assert (done.returncode, done.stderr) == (0, "")
 
 
 @pytest.mark.parametrize("pays", [True, False])
