@@ -3,6 +3,7 @@
 import contextlib
 import hashlib
 import os
+import shlex
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -59,7 +60,26 @@ def training_images(model):
                 return _load(None, str(folder), stamp(arrays(folder)))
         except InputError:
             continue
+    for folder in given():
+        try:
+            if _look_alike(model, str(folder), stamp(arrays(folder)), model.hash):
+                return _load(None, str(folder), stamp(arrays(folder)))
+        except InputError:
+            continue
     raise InputError(how_to_get(model))
+
+
+def not_the_same_bytes(model, data):
+    """What to tell of images that only look like the training images; empty where they are these.
+
+    data: TrainingSet, what `training_images` found.
+    """
+    if data.fingerprint == model.card["training_set"].get("fingerprint"):
+        return ""
+    return (
+        f"By their looks the images are those that {model.name} was trained on, but scaled or"
+        " compressed in another way, so distances in pixels may be off by some levels."
+    )
 
 
 def arrays(folder):
@@ -92,11 +112,24 @@ def how_to_get(model):
             " weights again with `--data data/NAME`."
         )
     how = about.get("how", "")
+    if "gan_core pack" not in how:
+        how += f" Pack them with `{pack_command(about)}`."
     return (
-        f"The training images of {model.name} do not travel with it. {how} Pack them with"
-        f" `{about.get('command', 'python -m gan_core pack FOLDER data/NAME')}` and start with"
+        f"The training images of {model.name} do not travel with it. {how.strip()} Then start with"
         " `python -m explorer --data data`."
     )
+
+
+def pack_command(about):
+    """The command that packed a training set, without the sentences that it was given."""
+    try:
+        words = shlex.split(about.get("command", ""))
+    except ValueError:  # a quote that never ends
+        words = []
+    if "pack" not in words:
+        return "python -m gan_core pack FOLDER data/NAME"
+    said = [at for at, word in enumerate(words) if word in ("--licence", "--how")]
+    return shlex.join(w for at, w in enumerate(words) if not {at, at - 1} & set(said))
 
 
 def stamp(folder):
@@ -106,6 +139,11 @@ def stamp(folder):
     except OSError:
         return None
     return state.st_size, state.st_mtime_ns, state.st_ino
+
+
+@st.cache_data(max_entries=100, show_spinner=False)
+def _look_alike(_model, folder, stamp, model_hash):
+    return bool(training_set.load(folder).is_of(_model.card["training_set"]))
 
 
 @st.cache_resource(max_entries=6, show_spinner=False)

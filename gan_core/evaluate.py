@@ -77,7 +77,7 @@ def find_images(model, data=""):
             )
         return model.training_set()
     found = training_set.load(data)
-    if found.fingerprint != model.card["training_set"].get("fingerprint"):
+    if not found.is_of(model.card["training_set"]):
         raise InputError(
             f"{data} does not hold the images that {model.name} was trained on; "
             "pack them with the command in its card."

@@ -6,6 +6,7 @@ Memory stays flat: one image is open at a time.
 import csv
 import functools
 import io
+import itertools
 import os
 import re
 import warnings
@@ -37,6 +38,7 @@ def pack(
     size=64,  # side of the packed images, pixels
     crop=1.0,  # side of the centre square that is kept, as a part of the shorter side
     channels=3,  # 3 for colour, 1 for grey
+    first=0,  # how many of the images are taken, in their order; 0 is all
     attributes=None,  # CSV with a file column, or CelebA's list_attr_celeba.txt
     held_out=None,  # a number, the last ones; a share (10%), spread; or a file of names, one a line
     licence="",  # whose images these are and what is allowed, one sentence
@@ -57,7 +59,11 @@ def pack(
         raise InputError(f"size is {size}; it must be from 8 to 1024 pixels.")
     if channels not in (1, 3):
         raise InputError(f"Images have 1 or 3 channels, not {channels}.")
+    if first < 0:
+        raise InputError(f"first is {first}; it must be a number of images, or 0 for all.")
     stream, count, names = open_source(source, root, download)
+    if first:
+        stream, count = itertools.islice(stream, first), min(first, count)
     table, names = read_attributes(attributes) if attributes else ({}, names)
     set_aside = read_held_out(held_out, count)
     card = {

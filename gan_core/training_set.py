@@ -2,7 +2,7 @@
 
 On disk it is a directory:
 
-    set.json       format, shape, name, source, licence, framing, fingerprint
+    set.json       format, shape, name, source, licence, framing, fingerprint, likeness
     images.npy     the training images, uint8 (N, H, W, C)
     held_out.npy   images set aside, never trained on, uint8 (M, H, W, C); M may be 0
     index.csv      one row an image, training images first: file, held_out, then its attributes
@@ -26,6 +26,7 @@ from PIL import Image
 
 from gan_core import files, zips
 from gan_core.errors import InputError
+from gan_core.likeness import COUNT, LENGTH, alike, likeness
 
 FORMAT = 1
 SPLITS = ("images", "held_out")
@@ -56,6 +57,17 @@ class TrainingSet:
     def fingerprint(self):
         """sha256 of the training images' bytes, as hexadecimal."""
         return self.card["fingerprint"]
+
+    def is_of(self, about):
+        """Whether these are the images that a model was trained on: "exactly", "alike" or "".
+
+        about: what the model's card tells of its training set. Alike are the same pictures scaled
+        or compressed in another way, see gan_core.likeness.
+        """
+        if self.fingerprint == about.get("fingerprint"):
+            return "exactly"
+        same = about.get("likeness") and list(self.images.shape) == about.get("shape")
+        return "alike" if same and alike(about["likeness"], self.images) else ""
 
 
 @contextlib.contextmanager
@@ -120,12 +132,17 @@ class Writer:
             "shape": [self.counts["images"], *self.shape],
             "held_out": self.counts["held_out"],
             "fingerprint": self.hash.hexdigest(),
+            "likeness": self._likeness(),
         }
         files.write_json(self.directory / "set.json", description | card)
 
     def close(self):
         for file in self.files.values():
             file.close()
+
+    def _likeness(self):
+        self.files["images"].flush()
+        return likeness(_map(self.directory / "images.npy", [self.counts["images"], *self.shape]))
 
     def _write_header(self, split):
         # NumPy pads the header so that the first axis can grow in place.
@@ -190,6 +207,9 @@ def check_words(card, path):
             raise InputError(f"{path} is damaged: the {key} of its training set is not text.")
     if not isinstance(card.get("shape"), list | None):
         raise InputError(f"{path} is damaged: the shape of its training set is no list.")
+    told = card.get("likeness") or ""
+    if not isinstance(told, str) or not re.fullmatch(f"([0-9a-f]{{{LENGTH}}}){{0,{COUNT}}}", told):
+        raise InputError(f"{path} is damaged: the likeness of its training set is no hash.")
     framing = card.get("framing") or {}
     crop = framing.get("crop", 1.0) if isinstance(framing, dict) else None
     if type(crop) not in (int, float) or not 0 < crop <= 1:

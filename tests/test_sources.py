@@ -549,6 +549,14 @@ def test_celeba_is_read_with_its_attributes_and_its_test_part_held_out(tmp_path,
     assert np.abs(levels - 20 * np.arange(7)).max() <= 2
 
 
+def test_only_the_first_images_are_taken(tmp_path, celeba):
+    loaded, _ = pack(tmp_path, "celeba", root=tmp_path / "root", first=4, held_out=1)
+    assert loaded.files == ["000000.jpg", "000001.jpg", "000002.jpg"]
+    assert loaded.held_out_files == ["000003.jpg"]
+    with pytest.raises(InputError, match="first is -1"):
+        pack(tmp_path, "celeba", root=tmp_path / "root", first=-1)
+
+
 def test_one_missing_file_of_celeba_is_skipped(tmp_path, celeba):
     (celeba / "img_align_celeba" / "000002.jpg").unlink()
     (celeba / "img_align_celeba" / "000003.jpg").write_text("no picture")

@@ -45,6 +45,8 @@ def page(card_page=None, report_page=None):
         st.info(missing)
     elif asked is not None:
         compare(name, model, data, asked)
+        if told := evidence.not_the_same_bytes(model, data):
+            st.caption(told)
     if report_page is not None and data is not None:
         st.page_link(
             report_page,

@@ -78,6 +78,8 @@ def page(card_page=None, neighbours_page=None):
             if data is not None:
                 again(key)
     show(name, Case(f"Samples of {name}", SAMPLES, result, model, data), missing, neighbours_page)
+    if data is not None and (told := evidence.not_the_same_bytes(model, data)):
+        st.caption(told)
 
 
 # Measuring.

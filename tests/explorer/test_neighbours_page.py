@@ -128,6 +128,30 @@ def test_other_images_are_not_taken_for_the_models(
     assert "--data" in sentence
 
 
+def test_images_that_look_alike_serve_and_it_is_told(
+    alpha, make_set, tmp_path, monkeypatch, open_app
+):
+    """Of noise a level more in every second pixel changes no bit that tells of a picture."""
+    data = alpha[1]
+    with training_set.writing(tmp_path / "others" / "near", 32, 3, {"name": "near"}) as writer:
+        for image in data.images:
+            writer.add(image ^ 1, "again.png")
+    monkeypatch.setenv(evidence.VARIABLE, str(tmp_path / "others"))
+    app = open_app("neighbours", model="alpha")
+    assert sentences(app) == []
+    assert any("By their looks" in caption.value for caption in app.caption)
+    monkeypatch.setenv(evidence.VARIABLE, str(tmp_path / "sets"))
+    app = open_app("neighbours", model="alpha")
+    assert not any("By their looks" in caption.value for caption in app.caption)
+
+
+def test_the_command_that_packs_is_told_without_its_sentences():
+    told = {"command": "python -m gan_core pack a b --licence 'Ask me.' --crop 0.8 --how It\\'s"}
+    assert evidence.pack_command(told) == "python -m gan_core pack a b --crop 0.8"
+    assert "pack FOLDER" in evidence.pack_command({"command": "a 'quote that never ends"})
+    assert "pack FOLDER" in evidence.pack_command({})
+
+
 def test_a_picture_of_the_tray_without_a_seed(alpha, open_app):
     app = open_app("latents", model="alpha", start="5", coords="3:2")
     app = app.button(key="add-moved").click().run()
