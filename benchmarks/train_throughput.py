@@ -8,8 +8,10 @@ DataLoader with worker processes, fp32, contiguous memory, Adam with its default
 cross-entropy on a sigmoid, gradients of D computed in G's step though nobody uses them, and
 `.item()` on every loss at every step. This trainer runs as `gan_core.trainer.train` does by default
 but for the distance, which is not measured: with augmentation and averaging, which the plain loop
-leaves out. Achieved FLOP/s are those of the convolutions of one step of ours (multiply-adds count
-twice); the peak is that of a large matrix product in the precision that ours uses.
+leaves out. The memory that a process frees it keeps for both, as `python -m gan_core train` does.
+Achieved FLOP/s are those of the convolutions of one step of ours as they are defined (multiply-adds
+count twice); the peak is that of a large matrix product in the precision that ours uses, which
+Winograd's algorithms, with fewer products than the definition, can exceed.
 """
 
 import argparse
@@ -27,7 +29,7 @@ from torch.utils.data import DataLoader
 from torch.utils.flop_counter import FlopCounterMode
 from torchvision import datasets, transforms
 
-from gan_core import networks, record, sources, state, trainer
+from gan_core import memory, networks, record, sources, state, trainer
 
 IMAGES = 4096  # files written for the purpose, of CelebA's size
 
@@ -46,6 +48,7 @@ def main():
     options = parser.parse_args()
     if options.threads:
         torch.set_num_threads(options.threads)
+    memory.keep_freed()
     with tempfile.TemporaryDirectory() as folder:
         folder = Path(folder)
         write_images(folder / "images" / "all")

@@ -33,6 +33,7 @@ from gan_core import (
     latent_paths,
     media,
     memorisation_report,
+    memory,
     names,
     own_images,
     process,
@@ -119,6 +120,7 @@ def train(
         )
     check_writable(checkpoints)
     check_writable(runs)
+    memory.keep_freed()
     if not images:
         settings.check(data, trainer.DEFAULTS | options)  # before anything is written
     about = {"name": name, "licence": licence, "use": use, "command": command}

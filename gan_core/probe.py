@@ -1,37 +1,59 @@
-"""Which precision and memory layout train fastest here: measured, not guessed."""
+"""Which precision, memory layout and convolution train fastest here: measured, not guessed."""
 
+import contextlib
 import copy
+import itertools
 import time
 from pathlib import Path
 
 import torch
 
+from gan_core import winograd
+
 LAYOUTS = {"channels_last": torch.channels_last, "contiguous": torch.contiguous_format}
 
 
 def choose(settings, networks, images, steps=3):
-    """({"precision": …, "layout": …}, {candidate: images a second}): the fastest for a few steps.
+    """({"precision": …, "layout": …, "convolution": …}, {candidate: images a second}).
 
-    settings: "auto" for what is to be chosen. networks: generator and discriminator, which stay as
-    they are. images: float (N, C, H, W), one batch. One step is what a step of training costs
-    most: D on real and generated images, then G through D, forwards and backwards.
+    The fastest for a few steps. settings: "auto" for what is to be chosen. networks: generator and
+    discriminator, which stay as they are. images: float (N, C, H, W), one batch. One step is what a
+    step of training costs most: D on real and generated images, then G through D, forwards and
+    backwards.
     """
-    precisions = _candidates(settings["precision"], ["fp32"] + ["bf16"] * has_bf16(images.device))
-    layouts = _candidates(settings["layout"], list(LAYOUTS))
-    if len(precisions) == len(layouts) == 1:
-        return {"precision": precisions[0], "layout": layouts[0]}, {}
+    known = {
+        "precision": ["fp32"] + ["bf16"] * has_bf16(images.device),
+        "layout": list(LAYOUTS),
+        "convolution": ["direct"],
+    }
+    if winograd.available(images.device) and winograd.helps(networks):
+        known["convolution"].append("winograd")
+    wanted = [known[key] if settings[key] == "auto" else [settings[key]] for key in known]
+    candidates = [each for each in itertools.product(*wanted) if sensible(*each)]
     rates = {}
-    with torch.random.fork_rng():
-        for precision in precisions:
-            for layout in layouts:
-                seconds = _time(copy.deepcopy(networks), images, precision, layout, steps)
-                rates[precision, layout] = len(images) / seconds
-    precision, layout = max(rates, key=rates.get)
-    return {"precision": precision, "layout": layout}, rates
+    if len(candidates) > 1:
+        with torch.random.fork_rng():
+            for candidate in candidates:
+                seconds = _time(copy.deepcopy(networks), images, *candidate, steps)
+                rates[candidate] = len(images) / seconds
+    best = max(rates, key=rates.get) if rates else candidates[0]
+    return dict(zip(known, best, strict=True)), rates
 
 
-def _candidates(setting, known):
-    return known if setting == "auto" else [setting]
+def sensible(precision, layout, convolution):
+    """Winograd's algorithms are in fp32 and keep channels last."""
+    return convolution == "direct" or (precision, layout) == ("fp32", "channels_last")
+
+
+@contextlib.contextmanager
+def as_chosen(fast, device):
+    """What networks run in during training. fast: what was chosen. device: of type cpu or cuda."""
+    with contextlib.ExitStack() as stack:
+        if fast.get("convolution") == "winograd" and winograd.available(device):
+            stack.enter_context(winograd.Convolutions())
+        enabled = fast["precision"] == "bf16"
+        stack.enter_context(torch.autocast(device.type, torch.bfloat16, enabled=enabled))
+        yield
 
 
 def has_bf16(device):
@@ -47,19 +69,20 @@ def has_bf16(device):
     return not flags.isdisjoint(("avx512_bf16", "amx_bf16", "bf16"))
 
 
-def _time(networks, images, precision, layout, steps):
+def _time(networks, images, precision, layout, convolution, steps):
     """Seconds of the quickest of a few steps."""
     generator, discriminator = (n.to(memory_format=LAYOUTS[layout]) for n in networks)
     images = images.contiguous(memory_format=LAYOUTS[layout])
     z = torch.randn(len(images), generator_inputs(generator), device=images.device)
+    fast = {"precision": precision, "convolution": convolution}
     quickest = float("inf")
     for _ in range(steps):
         began = time.perf_counter()
-        with torch.autocast(images.device.type, torch.bfloat16, enabled=precision == "bf16"):
+        with as_chosen(fast, images.device):
             fake = generator(z)
             outputs = discriminator(images) - discriminator(fake.detach())
         outputs.float().sum().backward()
-        with torch.autocast(images.device.type, torch.bfloat16, enabled=precision == "bf16"):
+        with as_chosen(fast, images.device):
             outputs = discriminator(fake)
         outputs.float().sum().backward()
         if images.device.type == "cuda":

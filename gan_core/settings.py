@@ -4,7 +4,7 @@ import math
 
 import torch
 
-from gan_core import augment, distributed, latent, networks, training_set
+from gan_core import augment, distributed, latent, networks, training_set, winograd
 from gan_core.errors import InputError
 from gan_core.objectives import OBJECTIVES
 
@@ -79,6 +79,7 @@ CHOICES = {
     "objective": tuple(OBJECTIVES),
     "precision": ("auto", "fp32", "bf16"),
     "layout": ("auto", "channels_last", "contiguous"),
+    "convolution": ("auto", "direct", "winograd"),
     "device": ("cpu", "cuda"),
 }
 
@@ -95,6 +96,14 @@ def choices(settings):
         raise InputError("There is no CUDA device here; train with --device cpu.")
     if settings["compile"] and settings["device"] != "cuda":
         raise InputError("compile pays on CUDA only; leave it out on the CPU.")
+    if settings["convolution"] == "winograd":
+        if not winograd.available(settings["device"]):
+            raise InputError("convolution winograd is for the CPU and needs the package numba.")
+        if settings["precision"] == "bf16" or settings["layout"] == "contiguous":
+            raise InputError(
+                "convolution winograd computes in fp32 with channels last; leave --precision and "
+                "--layout at auto."
+            )
 
 
 def combinations(settings):

@@ -78,6 +78,7 @@ def train(
     # The machine.
     precision="auto",  # fp32, bf16 (autocast), or auto: what a probe at the start finds faster
     layout="auto",  # memory: channels_last, contiguous, or auto: what the probe finds faster
+    convolution="auto",  # on a CPU, 4×4 with steps of two: direct, winograd, or auto: the faster
     compile=False,  # torch.compile both networks (CUDA, no penalties)
     device="cpu",  # cpu or cuda; several processes when started by torchrun
     # The record.
@@ -129,7 +130,7 @@ def train(
     pixels = torch.tensor(np.asarray(images), device=device)
     order = Order(len(pixels), seed, device=device)
 
-    # --- Precision and memory layout: what the run began with, or what pays here. ---
+    # --- Precision, layout and convolution: what the run began with, or what pays here. ---
     notes = {"hours": 0.0, "hardware": hardware(device), "torch": torch.__version__, **begun}
     notes["fast"] = (state.read(path)[1]["record"].get("fast") if path.exists() else None) or (
         probe.choose(settings, [generator, discriminator], checkpoint.to_float(pixels[:batch]))[0]
@@ -158,8 +159,7 @@ def train(
         return augmentation.augment(x, chosen, draws)
 
     def fast():
-        enabled = notes["fast"]["precision"] == "bf16"
-        return torch.autocast(device.type, torch.bfloat16, enabled=enabled)
+        return probe.as_chosen(notes["fast"], device)
 
     # --- Resume. ---
     parts = {

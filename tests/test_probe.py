@@ -9,11 +9,11 @@ from gan_core import networks, probe
 
 CPU = torch.device("cpu")
 LAYOUTS = ("channels_last", "contiguous")
-AUTO = {"precision": "auto", "layout": "auto"}
+AUTO = {"precision": "auto", "layout": "auto", "convolution": "auto"}
 
 
-def players(name="dcgan", channels=1):
-    sizes = {"size": 28, "channels": channels, "nz": 5, "ngf": 2, "ndf": 2}
+def players(name="dcgan", channels=1, size=28, width=2):
+    sizes = {"size": size, "channels": channels, "nz": 5, "ngf": width, "ndf": width}
     torch.manual_seed(0)
     return list(networks.build({"name": name, **sizes}))
 
@@ -54,7 +54,7 @@ def cpuinfo(monkeypatch):
 @pytest.mark.parametrize("layout", LAYOUTS)
 def test_what_is_fixed_is_not_measured(monkeypatch, precision, layout):
     monkeypatch.setattr(probe, "_time", None)
-    fixed = {"precision": precision, "layout": layout}
+    fixed = {"precision": precision, "layout": layout, "convolution": "direct"}
     assert choose(fixed) == (fixed, {})
 
 
@@ -62,25 +62,25 @@ def test_what_is_fixed_is_not_measured(monkeypatch, precision, layout):
 def test_auto_measures_every_candidate(bf16, name):
     bf16(True)
     chosen, rates = choose(AUTO, name)
-    assert set(rates) == {(p, la) for p in ("fp32", "bf16") for la in LAYOUTS}
-    assert (chosen["precision"], chosen["layout"]) in rates
+    assert set(rates) == {(p, la, "direct") for p in ("fp32", "bf16") for la in LAYOUTS}
+    assert tuple(chosen.values()) in rates
     assert all(rate > 0 for rate in rates.values())
 
 
 def test_without_bf16_only_layouts_are_measured(bf16):
     bf16(False)
     chosen, rates = choose(AUTO)
-    assert set(rates) == {("fp32", layout) for layout in LAYOUTS}
+    assert set(rates) == {("fp32", layout, "direct") for layout in LAYOUTS}
     assert chosen["precision"] == "fp32"
 
 
 def test_only_what_is_auto_is_measured(bf16):
     bf16(True)
-    chosen, rates = choose({"precision": "auto", "layout": "contiguous"})
-    assert set(rates) == {("fp32", "contiguous"), ("bf16", "contiguous")}
+    chosen, rates = choose(AUTO | {"layout": "contiguous"})
+    assert set(rates) == {(p, "contiguous", "direct") for p in ("fp32", "bf16")}
     assert chosen["layout"] == "contiguous"
-    chosen, rates = choose({"precision": "fp32", "layout": "auto"})
-    assert set(rates) == {("fp32", layout) for layout in LAYOUTS}
+    chosen, rates = choose(AUTO | {"precision": "fp32"})
+    assert set(rates) == {("fp32", layout, "direct") for layout in LAYOUTS}
     assert chosen["precision"] == "fp32"
 
 
@@ -88,14 +88,50 @@ def test_only_what_is_auto_is_measured(bf16):
 def test_the_fastest_is_chosen(monkeypatch, bf16, fastest):
     bf16(True)
 
-    def seconds(networks, images, precision, layout, steps):
+    def seconds(networks, images, precision, layout, convolution, steps):
         return 0.5 if (precision, layout) == fastest else 2.0
 
     monkeypatch.setattr(probe, "_time", seconds)
     chosen, rates = choose(AUTO)
     assert (chosen["precision"], chosen["layout"]) == fastest
-    assert rates.pop(fastest) == 4 / 0.5  # images a second
+    assert rates.pop((*fastest, "direct")) == 4 / 0.5  # images a second
     assert set(rates.values()) == {4 / 2.0}
+
+
+def test_winograd_is_measured_where_a_network_has_such_convolutions(bf16, monkeypatch):
+    bf16(True)
+    images = torch.rand(4, 3, 32, 32)
+
+    def measured(*networks):
+        return {key[2]: key[:2] for key in probe.choose(AUTO, networks, images, steps=1)[1]}
+
+    wide = players(channels=3, size=32, width=8)
+    assert measured(*wide)["winograd"] == ("fp32", "channels_last")
+    assert "winograd" not in measured(*players(channels=3, size=32, width=2))
+    assert "winograd" not in measured(*players("residual", channels=3, size=32, width=8))
+    only = AUTO | {"convolution": "winograd"}
+    fixed = {"precision": "fp32", "layout": "channels_last", "convolution": "winograd"}
+    assert probe.choose(only, wide, images) == (fixed, {})
+    monkeypatch.setattr(probe.winograd.importlib.util, "find_spec", lambda name: None)
+    assert "winograd" not in measured(*wide)
+
+
+def test_what_was_chosen_is_what_networks_run_in():
+    discriminator = players(channels=3, size=32, width=8)[1]
+    images = torch.rand(4, 3, 32, 32).contiguous(memory_format=torch.channels_last)
+
+    def kinds(fast):
+        with probe.as_chosen(fast, CPU):
+            waiting, seen = [discriminator(images).grad_fn], set()
+        while waiting:
+            node = waiting.pop()
+            seen.add(type(node).__name__)
+            waiting += [parent for parent, _ in node.next_functions if parent is not None]
+        return seen
+
+    assert "ConvolutionBackward" in kinds({"precision": "fp32", "convolution": "winograd"})
+    assert "ConvolutionBackward" not in kinds({"precision": "fp32", "convolution": "direct"})
+    assert "ConvolutionBackward" not in kinds({"precision": "fp32"})  # of a run begun before
 
 
 @pytest.mark.parametrize("name", ["dcgan", "residual"])
@@ -124,7 +160,7 @@ def test_what_is_measured_lies_as_it_says(layout):
     given, seen = players(channels=3), []
     discriminator = given[1]
     discriminator.register_forward_pre_hook(lambda module, inputs: seen.append(inputs[0]))
-    probe._time(given, torch.rand(4, 3, 28, 28), "fp32", layout, 1)
+    probe._time(given, torch.rand(4, 3, 28, 28), "fp32", layout, "direct", 1)
     assert seen[0].is_contiguous(memory_format=probe.LAYOUTS[layout])
     inner = next(p for p in discriminator.parameters() if p.ndim == 4 and p.shape[1] > 1)
     assert inner.is_contiguous(memory_format=probe.LAYOUTS[layout])
