@@ -11,7 +11,7 @@ from gan_core import checkpoint, latent, trainer, training_set
 from support import ROOT, pictures
 
 TINY = ["--ngf", "4", "--ndf", "4", "--nz", "6", "--batch", "50", "--kimg", "0.5"]
-TINY += ["--precision", "fp32", "--layout", "channels_last"]
+TINY += ["--precision", "fp32", "--layout", "channels_last", "--convolution", "direct"]
 
 
 def run(*arguments):

@@ -15,7 +15,8 @@ from gan_core import state as states
 from gan_core.errors import InputError
 
 TINY = {"ngf": 2, "ndf": 2, "nz": 6, "batch": 8, "kimg": 0.064, "ema_kimg": 0.1}
-TINY |= {"precision": "fp32", "layout": "channels_last"}  # what "auto" finds is not always the same
+# What "auto" finds is not always the same.
+TINY |= {"precision": "fp32", "layout": "channels_last", "convolution": "direct"}
 QUIET = {"log_kimg": 1000.0, "grid_kimg": 1000.0, "snapshot_kimg": 1000.0, "measure_kimg": 0.0}
 PARTS = ("generator", "discriminator", "average", "generator_adam", "discriminator_adam")
 LOSSES = ("d_loss", "g_loss", "d_real", "d_fake", "wins")

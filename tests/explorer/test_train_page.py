@@ -20,7 +20,7 @@ from gan_core.errors import InputError
 from support import ROOT, pictures
 
 TINY = ["--ngf", "4", "--ndf", "4", "--nz", "6", "--batch", "20", "--precision", "fp32"]
-TINY += ["--layout", "channels_last", "--measure-kimg", "0"]
+TINY += ["--layout", "channels_last", "--convolution", "direct", "--measure-kimg", "0"]
 PATIENCE = 900  # seconds; only ends a test that would wait for ever
 
 
