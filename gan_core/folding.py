@@ -1,6 +1,7 @@
-"""Batch norm folded into the convolutions before it: the same pictures, in less time.
+"""Layers folded into the convolutions beside them: the same pictures, in less time.
 
-In eval mode a batch norm only scales and shifts each channel, which a convolution can do itself.
+In eval mode a batch norm only scales and shifts each channel, which the convolution before it can
+do itself. Doubling by repeating pixels and a 3 × 3 convolution are one of 4 × 4.
 """
 
 import copy
@@ -8,15 +9,17 @@ import copy
 import torch
 from torch import nn
 
+from gan_core.networks.resize import transposed
+
 ROWS = 32  # of weights that are in double precision at once
 
 
 def fold(generator):
     """A copy of a generator in eval mode, each batch norm folded into the layer before it.
 
-    In every nn.Sequential a BatchNorm2d right after a Conv2d or ConvTranspose2d goes away, and
-    weights lie with channels last. The copy gives the same images within rounding; `generator`
-    stays as it is.
+    In every nn.Sequential a BatchNorm2d right after a Conv2d or ConvTranspose2d goes away, and an
+    Upsample by two right before a 3 × 3 convolution; weights lie with channels last. The copy gives
+    the same images within rounding; `generator` stays as it is.
     """
     # What is not folded shares the memory of the original until it is laid out anew.
     tensors = [*generator.parameters(), *generator.buffers()]
@@ -46,9 +49,36 @@ def folded(module):
         norm = isinstance(layer, nn.BatchNorm2d) and layer.running_mean is not None
         if convolution and norm:
             kept[-1] = fused(kept[-1], layer)
+        elif kept and enlarges(kept[-1]) and is_plain(layer):
+            kept[-1] = enlarging(layer)
         else:
             kept.append(layer)
     return nn.Sequential(*kept)
+
+
+def enlarges(layer):
+    """Whether a layer doubles the sides by repeating pixels."""
+    return isinstance(layer, nn.Upsample) and (layer.scale_factor, layer.mode) == (2, "nearest")
+
+
+def is_plain(layer):
+    """Whether a layer is a 3 × 3 convolution that keeps the sides, with zeros at the border."""
+    return (
+        isinstance(layer, nn.Conv2d)
+        and (layer.kernel_size, layer.stride, layer.padding) == ((3, 3), (1, 1), (1, 1))
+        and (layer.dilation, layer.groups, layer.padding_mode) == ((1, 1), 1, "zeros")
+    )
+
+
+@torch.no_grad()
+def enlarging(convolution):
+    """One transposed convolution that enlarges and then convolves."""
+    weight = transposed(convolution.weight)
+    result = nn.ConvTranspose2d(*weight.shape[:2], 4, 2, 1, bias=convolution.bias is not None)
+    result.weight = nn.Parameter(weight, requires_grad=False)
+    if convolution.bias is not None:
+        result.bias = nn.Parameter(convolution.bias.detach().clone(), requires_grad=False)
+    return result
 
 
 @torch.no_grad()

@@ -6,10 +6,11 @@ import sys
 import pytest
 import torch
 from torch import nn
+from torch.nn import functional
 
-from gan_core import checkpoint, networks
+from gan_core import checkpoint, folding, networks
 from gan_core.errors import InputError
-from gan_core.networks import residual
+from gan_core.networks import residual, resize
 
 SIZES = (28, 32, 64, 128, 256)
 FAMILIES = ("dcgan", "resize", "residual")
@@ -366,3 +367,52 @@ def test_loading_and_drawing_imports_no_compiler(make_checkpoint):
         "assert 'torch._dynamo' not in sys.modules and 'triton' not in sys.modules"
     )
     subprocess.run([sys.executable, "-c", program, make_checkpoint()], check=True)
+
+
+@pytest.mark.parametrize("sides", [(1, 1), (2, 5), (7, 4)])
+def test_enlarging_and_convolving_is_one_transposed_convolution(sides):
+    random = torch.Generator().manual_seed(0)
+    x = torch.randn(3, 5, *sides, generator=random, dtype=torch.float64)
+    weight = torch.randn(4, 5, 3, 3, generator=random, dtype=torch.float64)
+    expected = functional.conv2d(functional.interpolate(x, scale_factor=2), weight, padding=1)
+    found = functional.conv_transpose2d(x, resize.transposed(weight), stride=2, padding=1)
+    torch.testing.assert_close(found, expected)
+
+
+def test_what_is_folded_draws_the_same_and_enlarges_no_more():
+    torch.manual_seed(0)
+    generator = resize.Generator(32, 3, 8, 6).eval()
+    for layer in generator.modules():
+        if isinstance(layer, nn.BatchNorm2d):
+            layer.running_mean.normal_()
+            layer.running_var.uniform_(0.5, 2)
+    z = torch.randn(4, 8)
+    with torch.no_grad():
+        expected = generator.layers(z[:, :, None, None])
+        torch.testing.assert_close(generator(z), expected)
+        folded = folding.fold(generator)
+        torch.testing.assert_close(folded(z), expected, rtol=1e-4, atol=1e-5)
+    kinds = {type(layer) for layer in folded.layers}
+    assert kinds == {nn.ConvTranspose2d, nn.ReLU, nn.Tanh}
+    assert nn.Upsample in {type(layer) for layer in generator.layers}  # itself it stays
+
+
+@pytest.mark.parametrize(
+    ("upsample", "convolution"),
+    [
+        (nn.Upsample(scale_factor=2, mode="bilinear"), nn.Conv2d(4, 4, 3, 1, 1)),
+        (nn.Upsample(scale_factor=3), nn.Conv2d(4, 4, 3, 1, 1)),
+        (nn.Upsample(scale_factor=2), nn.Conv2d(4, 4, 3, 1, 0)),
+        (nn.Upsample(scale_factor=2), nn.Conv2d(4, 4, 3, 1, 1, groups=2)),
+        (nn.Upsample(scale_factor=2), nn.Conv2d(4, 4, 3, 1, 1, padding_mode="reflect")),
+        (nn.Upsample(scale_factor=2), nn.Conv2d(4, 4, 5, 1, 2)),
+    ],
+)
+def test_other_ways_to_enlarge_stay(upsample, convolution):
+    layers = nn.Sequential(upsample, convolution).eval()
+    x = torch.randn(2, 4, 6, 6)
+    with torch.no_grad():
+        expected = layers(x)
+        folded = folding.fold(layers)
+        torch.testing.assert_close(folded(x), expected)
+    assert [type(layer) for layer in folded] == [nn.Upsample, nn.Conv2d]

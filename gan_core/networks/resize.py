@@ -2,13 +2,16 @@
 
 A fractionally-strided convolution has other weights for each pixel of a 2 × 2 square, and all of
 them must agree before an even area comes out even. Here a map is enlarged by repeating pixels, and
-an ordinary 3 × 3 convolution follows, the same at every pixel: flat drawings stay flat. It costs
-about twice as much. The discriminator is DCGAN's.
+an ordinary 3 × 3 convolution follows, the same at every pixel: flat drawings stay flat. It is
+computed as what it is, a fractionally-strided convolution of 4 × 4 whose weights are sums of these,
+with 16 products for each small pixel in place of 36. The discriminator is DCGAN's.
 """
 
 import itertools
 
+import torch
 from torch import nn
+from torch.nn import functional
 
 from gan_core.networks import dcgan
 from gan_core.networks.dcgan import NORMS, SIZES, Discriminator, initialise, start_and_doublings
@@ -53,4 +56,23 @@ class Generator(nn.Module):
         self.apply(initialise)
 
     def forward(self, z):
-        return self.layers(z[:, :, None, None])
+        x = z[:, :, None, None]
+        for before, layer in itertools.pairwise([None, *self.layers]):
+            if isinstance(before, nn.Upsample):
+                weight = transposed(layer.weight)
+                x = functional.conv_transpose2d(x, weight, layer.bias, 2, 1)
+            elif not isinstance(layer, nn.Upsample):
+                x = layer(x)
+        return x
+
+
+def transposed(weight):
+    """The weight (in, out, 4, 4) of a fractionally-strided convolution that does what doubling by
+    repeating pixels and then convolving with a weight (out, in, 3, 3) does.
+
+    Of two small pixels that a row of three large ones w covers, one is seen by one of them and the
+    other by two: w2, w1 + w2, w0 + w1 and w0 are their sums, from the upper to the lower one.
+    """
+    sums = weight.new_tensor([[0, 0, 1], [0, 1, 1], [1, 1, 0], [1, 0, 0]])
+    wide = torch.einsum("ua,vb,oiab->iouv", sums, sums, weight)
+    return wide.contiguous(memory_format=torch.channels_last)
