@@ -17,10 +17,10 @@ _found = {}  # weights -> what server.urls told
 
 def options():
     """The widgets for a page's View menu."""
-    st.toggle("Smooth scaling", **session.widget("smooth"))
+    st.toggle("Smooth scaling", **session.widget("smooth", closed=True))
     st.toggle(
         "Run this model in my browser",
-        **session.widget("browser", on_change=switch),
+        **session.widget("browser", on_change=switch, closed=True),
         disabled=not server.available(),
         help="Loads the model into this browser once; while you drag, the server draws nothing."
         if server.available()

@@ -86,26 +86,31 @@ def set_view(**settings):
     st.session_state.touched = True
 
 
-def widget(name, choices=None, on_change=None):
+def widget(name, choices=None, on_change=None, closed=False):
     """Arguments that tie a Streamlit widget to a setting: st.slider(…, **widget("psi")).
 
-    on_change(name) takes the widget's value into the view, where `take` would not do.
+    on_change(name) takes the widget's value into the view, where `take` would not do. closed: it
+    lies in a popover, see `fill`.
     """
     key = f"set-{name}"
     value = getattr(view(), name)
     if choices is not None and value not in choices:
         value = next(iter(choices), None)
         st.session_state.view = replace(view(), **{name: value})
-    fill(key, value)
+    fill(key, value, closed)
     return {"key": key, "on_change": on_change or take, "args": (name,)}
 
 
-def fill(key, value):
-    """Give the widget that is drawn next with this key its value."""
+def fill(key, value, closed=False):
+    """Give the widget that is drawn next with this key its value.
+
+    closed: it lies in a popover, whose widgets begin to be when it is first opened, with the value
+    that the run before it sent; one that was sent by an earlier run only is lost.
+    """
     state = st.session_state
     # Written only when it differs, so that a run that comes late does not push back a slider. But
     # on another page than before the widget is a new one, though the key has its value still.
-    if state.get("arrived") or key not in state or state[key] != value:
+    if closed or state.get("arrived") or key not in state or state[key] != value:
         state[key] = value
 
 

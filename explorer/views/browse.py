@@ -54,14 +54,16 @@ def settings(model):
                 help="The discriminator's score D(x) sorts the pictures on this page.",
             )
         with st.popover("View", icon=":material/tune:"):
-            st.segmented_control("Pictures", links.NUMBERS, **session.widget("n", links.NUMBERS))
+            st.segmented_control(
+                "Pictures", links.NUMBERS, **session.widget("n", links.NUMBERS, closed=True)
+            )
             st.segmented_control(
                 "Size",
                 links.SIZES,
                 format_func=str.capitalize,
-                **session.widget("size", links.SIZES),
+                **session.widget("size", links.SIZES, closed=True),
             )
-            st.toggle("Smooth scaling", **session.widget("smooth"))
+            st.toggle("Smooth scaling", **session.widget("smooth", closed=True))
 
 
 def sort(scores, by, n):

@@ -66,10 +66,12 @@ def bar(name, model, known):
             args=(known,),
         )
         with st.popover("View", icon=":material/visibility:"):
-            st.slider("Truncation ψ", 0.0, links.MAX_PSI, step=0.05, **session.widget("psi"))
+            st.slider(
+                "Truncation ψ", 0.0, links.MAX_PSI, step=0.05, **session.widget("psi", closed=True)
+            )
             st.toggle(
                 "Keep |z|",
-                **session.widget("level"),
+                **session.widget("level", closed=True),
                 help="Bring the latent back to the length it started with, where the generator"
                 " was trained.",
             )
@@ -154,9 +156,9 @@ def choose_locked(known):
 
 
 def pills(key, title, names, on, called, take):
-    """A group of names to switch on and off; what is on is written only when it differs."""
+    """A group of names to switch on and off, in a popover."""
     kept = st.session_state.get(key)
-    session.fill(key, kept if kept is not None and set(kept) == set(on) else on)
+    session.fill(key, kept if kept is not None and set(kept) == set(on) else on, closed=True)
     st.pills(
         title,
         names,

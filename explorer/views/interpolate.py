@@ -165,11 +165,17 @@ def settings():
             st.segmented_control(
                 "Frames a step",
                 links.STEPS,
-                **session.widget("step", links.STEPS),
+                **session.widget("step", links.STEPS, closed=True),
                 help="How many pictures lead from one keyframe to the next.",
             )
             if session.view().source == "seeds":
-                st.slider("Truncation ψ", 0.0, links.MAX_PSI, step=0.05, **session.widget("psi"))
+                st.slider(
+                    "Truncation ψ",
+                    0.0,
+                    links.MAX_PSI,
+                    step=0.05,
+                    **session.widget("psi", closed=True),
+                )
             drawing.options()
 
 

@@ -43,10 +43,15 @@ def page(card_page=None):
 def options():
     """What is seldom changed."""
     with st.popover("View", icon=":material/tune:"):
-        st.slider("Truncation ψ", 0.0, links.MAX_PSI, step=0.05, **session.widget("psi"))
+        st.slider(
+            "Truncation ψ", 0.0, links.MAX_PSI, step=0.05, **session.widget("psi", closed=True)
+        )
         if session.view().way == "pad":
             st.segmented_control(
-                "Interpolation", MODES, format_func=MODES.get, **session.widget("mode", MODES)
+                "Interpolation",
+                MODES,
+                format_func=MODES.get,
+                **session.widget("mode", MODES, closed=True),
             )
         drawing.options()
 

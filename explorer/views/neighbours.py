@@ -200,9 +200,9 @@ def space_and_view(steps=False):
     with st.popover("View", icon=":material/tune:"):
         if steps:
             st.segmented_control(
-                "Frames a step", links.STEPS, **session.widget("step", links.STEPS)
+                "Frames a step", links.STEPS, **session.widget("step", links.STEPS, closed=True)
             )
-        st.toggle("Smooth scaling", **session.widget("smooth"))
+        st.toggle("Smooth scaling", **session.widget("smooth", closed=True))
 
 
 def space_control():

@@ -84,7 +84,7 @@ def page(card_page=None):
             with st.popover("Another photo", icon=":material/add_a_photo:"):
                 ask(model)
             with st.popover("View", icon=":material/tune:"):
-                st.toggle("Smooth scaling", **session.widget("smooth"))
+                st.toggle("Smooth scaling", **session.widget("smooth", closed=True))
         st.caption(PRIVATE)
     with right:
         search(name, model)

@@ -74,7 +74,7 @@ def page(card_page=None, neighbours_page=None):
     with st.container(horizontal=True, vertical_alignment="bottom", gap="medium"):
         neighbours.space_control()
         with st.popover("View", icon=":material/tune:"):
-            st.toggle("Smooth scaling", **session.widget("smooth"))
+            st.toggle("Smooth scaling", **session.widget("smooth", closed=True))
             if data is not None:
                 again(key)
     show(name, Case(f"Samples of {name}", SAMPLES, result, model, data), missing, neighbours_page)
