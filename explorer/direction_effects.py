@@ -76,7 +76,8 @@ def one_attribute(model, classifier, known, reach):
             st.caption(str(error))
         else:
             title = f"Normal, {', '.join(map(along.words, others))} locked"
-            effects = known_directions.measured(model, classifier, vector).get("effects")
+            n = pair["normal"].about["n"]
+            effects = known_directions.measured(model, classifier, vector, n).get("effects")
             shown.insert(0, (title, vector, effects, GREEN))
     pictures = strips(model, [vector for _, vector, _, _ in shown], reach)
     left, right = st.columns([3, 2], gap="large")

@@ -79,15 +79,18 @@ def key_of(model, classifier):
     return model.hash, "" if classifier is None else classifier.hash
 
 
-def measured(model, classifier, vector):
-    """What a direction does, as `directions.describe` tells it; {} without a classifier."""
+def measured(model, classifier, vector, n=MEASURED):
+    """What a direction does to n samples, as `directions.describe` tells; {} without a classifier.
+
+    Beside one that is known its n must be asked for: on other samples the effect is another.
+    """
     if classifier is None:
         return {}
-    key = (*key_of(model, classifier), np.float32(vector).tobytes())
+    key = (*key_of(model, classifier), np.float32(vector).tobytes(), n)
     if key not in _measured:
         if len(_measured) > 500:
             _measured.clear()
-        _measured[key] = directions.describe(model, classifier, [vector], MEASURED)[0]
+        _measured[key] = directions.describe(model, classifier, [vector], n)[0]
     return _measured[key]
 
 

@@ -160,8 +160,8 @@ def show(name, case, missing, neighbours_page):
     )
     if missing:
         st.info(missing)
-    cases = [case, *controls(case)]
-    cases = [each for each in cases if each.space(space) is not None]
+    known = [case, *controls(case)]
+    cases = [each for each in known if each.space(space) is not None]
     columns = st.columns(3, gap="large")
     for column, each in zip(columns, cases, strict=False):
         with column:
@@ -171,7 +171,7 @@ def show(name, case, missing, neighbours_page):
         " pairs are those nearest for where they lie, above their nearest training images."
     )
     if len(cases) < 3:
-        st.caption(absent(cases))
+        st.caption(absent(known, space))
     numbers(cases, space)
     suspects(name, case, space, neighbours_page)
     duplicates(case)
@@ -197,8 +197,8 @@ def controls(case):
     return found
 
 
-def absent(cases):
-    """Which controls are missing and how to have them."""
+def absent(cases, space):
+    """Which controls are missing, in one space or altogether, and how to have them."""
     titles = " ".join(case.title for case in cases)
     words = []
     if "Innocent" not in titles:
@@ -211,6 +211,10 @@ def absent(cases):
             "The guilty control is missing: `python benchmarks/overfit_control.py` trains it, and"
             " `python -m gan_core memorisation checkpoints/controls/overfitted-200` measures it."
         )
+    for case in cases:
+        if case.space(space) is None:
+            kind = case.title.split(":")[0].lower()
+            words.append(f"The {kind} control was not measured in {evidence.SPACES[space]}.")
     return " ".join(words)
 
 

@@ -202,6 +202,17 @@ def test_what_is_locked_is_left_alone_but_for_its_own_slider(opened):
     np.testing.assert_array_equal(shown(opened(along=along, locked="warm")), shown(app))
 
 
+def test_a_locked_direction_is_measured_on_the_samples_of_the_others(opened, monkeypatch):
+    asked, describe = [], directions.describe
+    monkeypatch.setattr(
+        directions, "describe", lambda *given: asked.append(given[3]) or describe(*given)
+    )
+    known_directions._measured.clear()
+    opened(along=f"{BRIGHT}:2", locked="warm")
+    own = {d.about["n"] for d in directions.load(opened.model) if d.kind == "normal"}
+    assert own == set(asked)
+
+
 def test_a_lock_that_leaves_nothing_is_told(opened):
     model = opened.model
     twin = Direction("twin", opened.vectors["warm (normal)"], "own")

@@ -211,3 +211,15 @@ def test_duplicates_in_the_set_are_shown(alpha, open_app, tmp_path, trained):
     (tile,) = tiles(app, "twins")
     assert "Training images 4 and 20, 0.0 levels apart" in tile["label"]
     assert "in the training set: 1 pair" in texts(app)
+
+
+def test_a_control_that_was_not_measured_in_a_space_is_not_called_missing():
+    both = {"spaces": {"pixels": {}, "discriminator": {}}}
+    innocent = page.Case("Innocent: real images", "", both, None, None)
+    guilty = page.Case("Guilty: overfitted", "", {"spaces": {"pixels": {}}}, None, None)
+    own = page.Case("Samples", "", both, None, None)
+    assert page.absent([own, innocent, guilty], "pixels") == ""
+    told = page.absent([own, innocent, guilty], "discriminator")
+    assert told == "The guilty control was not measured in D’s features."
+    assert "innocent control is missing" in page.absent([own, guilty], "pixels")
+    assert "guilty control is missing" in page.absent([own, innocent], "pixels")
