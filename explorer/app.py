@@ -11,7 +11,7 @@ ROOT = str(Path(__file__).resolve().parent.parent)
 if ROOT not in sys.path:
     sys.path.append(ROOT)
 
-from explorer import detail, session, tray_panel  # noqa: E402
+from explorer import detail, renderer, session, tray_panel  # noqa: E402
 from explorer.panels import guarded  # noqa: E402
 from explorer.views import (  # noqa: E402
     arithmetic,
@@ -95,7 +95,7 @@ def main():
         tray_panel.tray_panel()
     guarded(detail.show)
     for sentence in session.notes():
-        warnings.warning(sentence)
+        warnings.warning(renderer.sentence(sentence))
     session.show_messages()
     session.end(current.url_path)
 

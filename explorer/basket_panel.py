@@ -36,7 +36,7 @@ def one(name, model, basket):
     except InputError as error:
         z, trouble = None, str(error)
     if trouble:
-        st.error(trouble)
+        st.error(renderer.sentence(trouble))
         st.button(
             "Take out what does not belong here",
             key=f"clear-{basket}",

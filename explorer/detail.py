@@ -24,7 +24,8 @@ def body(item):
     """What the dialog holds."""
     model = find_model(item)
     if model is None:
-        st.error(f"The model {item.model} is not here, so this picture cannot be drawn.")
+        gone = f"The model {item.model} is not here, so this picture cannot be drawn."
+        st.error(renderer.sentence(gone))
     else:
         image = renderer.pictures(model, item.z[None])[0]
         smooth = session.view().smooth

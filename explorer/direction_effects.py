@@ -73,7 +73,7 @@ def one_attribute(model, classifier, known, reach):
         try:
             vector = along.held(pair["normal"], known)
         except InputError as error:
-            st.caption(str(error))
+            st.caption(renderer.sentence(error))
         else:
             title = f"Normal, {', '.join(map(along.words, others))} locked"
             n = pair["normal"].about["n"]

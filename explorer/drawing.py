@@ -6,7 +6,7 @@ import sys
 
 import streamlit as st
 
-from explorer import jobs, models, panels, server, session
+from explorer import jobs, models, panels, renderer, server, session
 
 AGAIN = 1.0  # seconds between two looks at a model that is being prepared
 # Exporting holds the interpreter for seconds: a process of its own leaves this one to the strips.
@@ -55,7 +55,7 @@ def addresses(model):
     if not job.ended.wait(jobs.PATIENCE):
         return None
     if job.error:
-        st.warning(f"{job.error} The server draws.")
+        st.warning(renderer.sentence(f"{job.error} The server draws."))
         return None
     return _found[weights]
 

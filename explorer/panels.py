@@ -5,7 +5,7 @@ import logging
 
 import streamlit as st
 
-from explorer import session
+from explorer import renderer, session
 from gan_core.checkpoint import Model
 from gan_core.errors import InputError
 
@@ -15,7 +15,7 @@ def guarded(draw):
     try:
         draw()
     except InputError as error:
-        st.error(str(error))
+        st.error(renderer.sentence(error))
     except Exception:
         logging.getLogger("explorer").exception("a part of the page failed")
         st.error("This part of the page could not be drawn; the log says why.")

@@ -11,7 +11,7 @@ import json
 
 import numpy as np
 
-from explorer import exemplars, links, renderer
+from explorer import exemplars, links
 from explorer.tray import MAX_LATENT, MAX_NAME, clean, is_finite
 from gan_core.errors import InputError
 
@@ -107,12 +107,11 @@ def check_model(record, name, model):
         return
     if other == name:
         raise InputError(
-            f"This recipe was made with other weights of {name} ({renderer.plain(weights[:12])};"
+            f"This recipe was made with other weights of {name} ({weights[:12]};"
             f" these are {model.hash}), to which its latents mean something else."
         )
     raise InputError(
-        f"This recipe is of the model {renderer.plain(clean(other))}; choose that model first,"
-        " then load it."
+        f"This recipe is of the model {clean(other)[:200]}; choose that model first, then load it."
     )
 
 

@@ -145,4 +145,17 @@ def sheet_png(images, columns=None):
 
 def plain(value):
     """Text that Markdown leaves as it is, at most 200 characters of it."""
-    return re.sub(r"([\\`*_\[\]<>$|:~#])", r"\\\1", str(value)[:200])
+    return escaped(str(value)[:200])
+
+
+def sentence(value):
+    """A message that may repeat what a stranger wrote: only plain commands stay code.
+
+    Markdown in a link or a file would otherwise make the browser fetch pictures from anywhere.
+    """
+    parts = re.split(r"(`[\w ./=,'-]+`)", str(value))  # in these nothing can hide
+    return "".join(part if i % 2 else escaped(part) for i, part in enumerate(parts))
+
+
+def escaped(text):
+    return re.sub(r"([\\`*_\[\]<>$|:~#!])", r"\\\1", text)

@@ -499,6 +499,8 @@ def keep_upload(name, upload):
                     file.write(part)
             try:
                 empty = not sources.count(temporary)
+                if not empty:
+                    sources.check_first(temporary)
             except InputError as error:
                 raise InputError(str(error).replace(str(temporary), "This file")) from None
             if empty:

@@ -46,7 +46,7 @@ def begin(page):
         usual = f" {'It keeps its' if whole == 1 else 'They keep their'} usual value."
         warn(
             "Part of the link could not be read and was ignored:"
-            f" {renderer.plain(', '.join(unread))}.{usual if whole else ''}"
+            f" {', '.join(unread)[:200]}.{usual if whole else ''}"
         )
 
 
@@ -180,7 +180,7 @@ def say(text):
 
 def show_messages():
     for text in st.session_state.pop("messages", []):
-        st.toast(text)
+        st.toast(renderer.sentence(text))
 
 
 def warn(text):

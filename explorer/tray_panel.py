@@ -157,7 +157,7 @@ def offer(content):
         items = tray.from_json(content)
         check_sizes(items)
     except InputError as error:
-        st.error(str(error))
+        st.error(renderer.sentence(error))
         return
     st.caption(f"{len(items)} pictures in this file.")
     stamp = hashlib.blake2b(content, digest_size=8).hexdigest()

@@ -93,8 +93,9 @@ def pack(
         if skipped and not any(used):
             file, reason = skipped[0]
             raise InputError(
-                f"None of the {len(skipped)} pictures can be used, so no training set was made; "
-                f"the first, {file}: {reason}."
+                "No picture can be used, so no training set was made; of "
+                f"{len(skipped)} file{'' if len(skipped) == 1 else 's'} the first, {file}: "
+                f"{reason}."
             )
     return used[0], used[1], skipped
 
@@ -189,6 +190,19 @@ def to_mode(image, mode):
 def count(source, root="data/torchvision", download=False):
     """How many files `pack` would try to read. Raises InputError as it does."""
     return open_source(source, root, download)[1]
+
+
+def check_first(source, tries=20):
+    """Raise InputError when none of the first files of a folder or zip is a picture that can be
+    read, so that nobody waits for packing to find it out."""
+    reason = ""
+    for file, opened, _, _ in itertools.islice(open_source(source, "", False)[0], tries):
+        try:
+            square(opened(), 8, 1.0, 3)
+            return
+        except Unreadable as error:
+            reason = reason or f"; the first, {file}: {error}"
+    raise InputError(f"{source} holds no picture that can be used{reason}.")
 
 
 def open_source(source, root, download):

@@ -37,6 +37,7 @@ def without_images(text):
     """Markdown less its pictures (their relative links lead nowhere here) and front matter."""
     text = re.sub(r"\A---\n.*?\n---\n", "", text, flags=re.DOTALL)
     text = re.sub(r"!\[[^\]]*\]\([^)]*\)", "", text)
+    text = re.sub(r"!+\[", "[", text)  # pictures written in any other way become links
     return re.sub(r"<img\b[^>]*>", "", text).strip()
 
 

@@ -38,7 +38,7 @@ def page(card_page=None):
         )
         return
     if known.problem:
-        st.warning(known.problem)
+        st.warning(renderer.sentence(known.problem))
     bar(name, model, known)
     picture(name, model, classifier, known)
     if not known.normals:

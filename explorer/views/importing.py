@@ -56,7 +56,7 @@ def recognise(upload, judge):
     if before is None or before[0][0] != upload.file_id:
         key = (*key[:2], None)  # what was chosen for another file does not hold for this one
         st.session_state["import-values"] = None
-        st.session_state["import-name"] = unused(upload.name)
+        st.session_state.import_named = unused(upload.name)
         st.session_state.pop("import_done", None)
     if before is None or before[0] != key:
         with st.spinner("Reading the file …", show_time=True):
@@ -65,7 +65,7 @@ def recognise(upload, judge):
     result = before[1]
     if isinstance(result, foreign.Found):
         return result
-    st.error(str(result))
+    st.error(renderer.sentence(result))
     tensors = getattr(result, "tensors", [])
     if tensors:
         with st.expander(
@@ -153,10 +153,12 @@ def keep(found):
             help="With its training images the page Neighbours can look for copies.",
         )
         data = sets.get(chosen, "")
-    st.text_input("Name", key="import-name", max_chars=64)
+    # Streamlit forgets a field that a refused file has kept off the page for a while.
+    st.session_state["import-name"] = st.session_state.import_named
+    st.text_input("Name", key="import-name", max_chars=64, on_change=named)
     problem = st.session_state.pop("import_problem", "")
     if problem:  # above the button, where the eye is
-        st.error(problem)
+        st.error(renderer.sentence(problem))
     st.button(
         "Import",
         type="primary",
@@ -164,6 +166,10 @@ def keep(found):
         on_click=write,
         args=(found, data),
     )
+
+
+def named():
+    st.session_state.import_named = st.session_state["import-name"]
 
 
 def write(found, data):
@@ -235,7 +241,7 @@ def preview(found):
         with st.spinner("Drawing samples …", show_time=True):
             images = found.draw(SHOWN)
     except InputError as error:
-        st.error(str(error))
+        st.error(renderer.sentence(error))
         return
     sheet = media.sheet(images, 4)
     factor = max(1, SHEET // sheet.shape[0])

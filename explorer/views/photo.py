@@ -111,7 +111,7 @@ def ask(model):
         )
     problem = st.session_state.pop("photo_problem", None)
     if problem:
-        st.error(problem)
+        st.error(renderer.sentence(problem))
 
 
 def taken(source, model):
@@ -233,7 +233,7 @@ def by_eyes(photo, model):
                     key=field_key,
                 )
         if problem:
-            st.error(problem)
+            st.error(renderer.sentence(problem))
         st.form_submit_button("Place the eyes", on_click=typed, args=(model,))
 
 

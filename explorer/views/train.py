@@ -23,12 +23,14 @@ COLOURS = {"running": "blue", "finished": "green", "stopped": "grey", "failed": 
 DOING = {
     "starting": "Starting",
     "packing": "Packing the pictures",
+    "publishing": "Writing the model",
     "measuring": "Measuring the finished model",
 }
 FIRST, SECOND = "#4a86e8", "#d1495b"
 WAYS = {"upload": "Upload a zip", "folder": "Pictures on this computer", "packed": "Packed set"}
 # What is drawn anew every moment should not fade each time.
 STEADY = "<style>.stMain [data-stale=true] { opacity: 1 !important; }</style>"
+FEW = 100  # pictures, of which a GAN can learn nothing but these
 KEPT = "It goes on when this page is closed, and when the app ends."
 
 
@@ -45,7 +47,7 @@ def page(browse_page=None):
         try:
             runs.check_allowed()
         except InputError as error:
-            st.info(str(error))
+            st.info(renderer.sentence(error))
     elif not found or st.session_state.get("new-run"):
         panels.guarded(new_run)
     if not found:
@@ -78,7 +80,7 @@ def new_run():
             data = packed[st.selectbox("Training set", packed, key="new-packed")]
         else:
             upload = st.file_uploader(
-                "Zip of pictures",
+                f"Zip of pictures, up to {st.get_option('server.maxUploadSize')} MB",
                 type="zip",
                 key=f"new-upload-{st.session_state.get('uploads', 0)}",
                 max_upload_size=int(st.get_option("server.maxUploadSize")),
@@ -180,6 +182,12 @@ def begin(name, images, upload, given):
     st.session_state["new-run"] = False
     st.session_state.uploads = st.session_state.get("uploads", 0) + 1  # an empty one
     session.say(f"{name} has begun.")
+    count = sources.count(images) if images else FEW
+    if count < FEW:
+        session.warn(
+            f"{count} picture{' is' if count == 1 else 's are'} few: what comes of them is little"
+            f" but these pictures again. Some hundreds are better; {name} can be stopped any time."
+        )
 
 
 # The runs there are.
@@ -259,7 +267,7 @@ def detail(run, browse_page):
     """One run in full."""
     head(run, browse_page)
     if run.reason:
-        st.error(renderer.plain(run.reason))
+        st.error(renderer.sentence(run.reason))
     if run.running or run.total:
         share = min(run.shown / run.total, 1.0) if run.total else 0.0
         st.progress(share, progress_words(run))
@@ -370,6 +378,7 @@ def resume(run, kimg=None):
 def remove(run):
     try:
         runs.remove(run)
+        session.set_view(run="")
         session.say(f"{run.name} is removed.")
     except InputError as error:
         session.warn(str(error))

@@ -6,7 +6,7 @@ Nothing here measures time; the timeouts only end a test that would wait for eve
 import io
 import json
 import re
-from urllib.parse import urlsplit
+from urllib.parse import urljoin, urlsplit
 
 import numpy as np
 import pytest
@@ -50,6 +50,17 @@ def test_the_first_samples_are_painted(visit, avatars):
         assert apart(painted, drawn(avatars, seed)) < 6
         assert apart(painted, drawn(avatars, seed + 1)) > 6
     no_trouble(page)
+
+
+@pytest.mark.parametrize("page_name", ["browse", "arithmetic"])
+def test_what_a_link_says_is_shown_and_never_followed(visit, page_name):
+    asked = []
+    page = visit(f"{page_name}?model=avatars&n=16")
+    page.context.on("request", lambda request: asked.append(request.url))
+    hostile = "%21%5Bseen%5D%28http%3A//127.0.0.1%3A9/seen.png%29"
+    page.goto(urljoin(page.url, f"{page_name}?model={hostile}&run={hostile}&seed={hostile}"))
+    expect(page.get_by_text("![seen](http://127.0.0.1:9/seen.png)").first).to_be_visible()
+    assert [url for url in asked if "127.0.0.1:9/" in url] == []
 
 
 def test_every_picture_is_a_button_with_alternative_text(visit):

@@ -116,6 +116,20 @@ def test_what_is_not_recognised_is_listed(two_models, open_app, file_of):
     assert told(app)["Images"] == "32 × 32 × 1"
 
 
+def test_a_name_outlives_a_discriminator_that_is_refused(two_models, open_app, file_of):
+    app = open_app("import")
+    give(app, "refused.pth", b"hello")
+    give(app, "g.pth", file_of(trained(Tutorial())))
+    app.text_input(key="import-name").set_value("my-own").run()
+    give(app, "d.pth", b"hello", 1)
+    assert app.error
+    give(app, "d2.pth", file_of(trained(TutorialD())), 1)
+    healthy(app)
+    assert app.text_input(key="import-name").value == "my-own"
+    press(app)
+    assert checkpoint.load(two_models / "my-own").discriminator is not None
+
+
 @pytest.mark.parametrize("name", ["alpha", "ALPHA", "../up", "", "a/b"])
 def test_names_that_are_taken_or_lead_elsewhere_are_refused(two_models, open_app, file_of, name):
     before = sorted(two_models.rglob("*"))

@@ -288,9 +288,20 @@ def zipped(n):
     return buffer
 
 
+def text_as_picture():
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w") as archive:
+        archive.writestr("b.png", "no picture")
+    return buffer.getvalue()
+
+
 @pytest.mark.parametrize(
     ("content", "words"),
-    [(b"no zip", "This file is neither"), (zipped(0).getvalue(), "no picture in this zip")],
+    [
+        (b"no zip", "This file is neither"),
+        (zipped(0).getvalue(), "no picture in this zip"),
+        (text_as_picture(), "This file holds no picture that can be used; the first, b.png"),
+    ],
 )
 def test_an_upload_that_cannot_be_used_leaves_nothing(place, content, words):
     with pytest.raises(InputError, match=words):
