@@ -14,11 +14,16 @@ from pathlib import Path
 
 from objectives import N, floor, table, train_and_read
 
+QUICK = {"norm": "none", "penalty_every": 8, "beta1": 0.0, "beta2": 0.99}
+QUICK |= {"lr_d": 1e-3, "lr_g": 1e-3}
 RUNS = {
     "base": {},
     "ttur": {"lr_d": 1e-4, "lr_g": 4e-4},
     "sn": {"objective": "hinge", "norm": "spectral"},
     "r1": {"norm": "none", "r1": 1.0, "penalty_every": 4},
+    "weak-r1": {"norm": "none", "r1": 0.02, "penalty_every": 8},
+    "quick-strong-r1": {"r1": 0.1, **QUICK},
+    "quick-weak-r1": {"r1": 0.02, **QUICK},
 }
 
 
