@@ -263,7 +263,8 @@ def _samples(weights, n, cache, _model, _tell):
 def standing(model, data, distances, space, samples=None):
     """Where nearest distances, (n,), stand among those of real images: {kind: percentiles (n,)}.
 
-    kinds: as for `references`. A kind without images is left out.
+    A percentile: how many in 100 real images lie strictly nearer. kinds: as for `references`. A
+    kind without images is left out.
     """
     return {
         kind: memorisation.percentiles(np.atleast_1d(distances), known)

@@ -17,6 +17,7 @@ from gan_core.steps import along
 BLOCK = 256  # rows worked on at once: a table of 200,000 columns is 200 MB
 CHUNK = 256  # images between two words on how far it is; a multiple of any usual batch
 MARGIN = 1e-5  # by which a cosine of unit vectors in float32 may be off, with room to spare
+DIGITS = 6  # decimals of a distance; what is finer is how float32 rounds, and equal images are at 0
 
 
 class FeatureIndex:
@@ -27,8 +28,9 @@ class FeatureIndex:
     >>> distances, indices = index.query(network.extract(images), k=8)
 
     features: float (N, d), one row an image, kept as unit vectors in float32. Distances are worked
-    out in double precision from these; float32 only chooses what is worked out. A row of zeros has
-    no direction and lies at distance 1 from every other.
+    out in double precision from these; float32 only chooses what is worked out. They are rounded to
+    DIGITS decimals, so that distances which differ by rounding alone are equal. A row of zeros has no
+    direction and lies at distance 1 from every other.
     Raises InputError when features are not such a table.
     """
 
@@ -69,7 +71,7 @@ class FeatureIndex:
         least = np.partition(cosines, len(cosines) - k)[len(cosines) - k]
         near = np.flatnonzero(cosines >= least - 2 * MARGIN)
         # Equal rows must come out equal, so each is summed in the same order.
-        exact = 1 - (self.units[near].astype(np.float64) * query).sum(1)
+        exact = np.round(1 - (self.units[near].astype(np.float64) * query).sum(1), DIGITS)
         order = np.lexsort((near, exact))[:k]
         return np.clip(exact[order], 0, 2), near[order]
 

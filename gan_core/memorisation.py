@@ -27,16 +27,14 @@ def quantiles(distances):
 def percentiles(distances, reference):
     """Where distances stand among reference ones: float64 (n,), 0 to 100.
 
-    The share of the reference, float (m,), that is smaller, equal ones counted half. Of images
-    like the reference the percentiles are spread evenly; near 0 says "nearer than nearly all".
-    Raises InputError when there is no reference.
+    The share of the reference, float (m,), that is strictly smaller: how many lie nearer. Of images
+    like the reference the percentiles are spread evenly; near 0 says "nearer than nearly all", and
+    nothing lies nearer than an exact copy. Raises InputError when there is no reference.
     """
     reference = np.sort(reference)
     if not len(reference):
         raise InputError("A percentile needs a reference distance or more.")
-    below = np.searchsorted(reference, distances, "left")
-    up_to = np.searchsorted(reference, distances, "right")
-    return 50 * (below + up_to) / len(reference)
+    return 100 * np.searchsorted(reference, distances, "left") / len(reference)
 
 
 def authentic(distances, own):

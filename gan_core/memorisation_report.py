@@ -274,7 +274,8 @@ def measure(space, ids, names, k, progress=False, called=""):
     unit: of distances. histogram: see there. distances {samples, held-out, training: quantiles}.
     auth_pct {samples, held-out: [AuthPct, low, high]}. c_t, farther and their intervals. precision,
     recall: [share, low, high], None in pixels. suspicious: samples, each with id (its seed, or its
-    number among the held-out images), distance, percentiles, ratio, authentic and neighbours.
+    number among the held-out images), distance, percentiles (how many in 100 images of a kind lie
+    strictly nearer), ratio, authentic and neighbours.
     near_duplicates.
     """
     count = len(space.training)

@@ -448,6 +448,13 @@ def test_features_equal_brute_force():
     assert (distances[7] == 1).all()
 
 
+def test_equal_images_are_at_distance_0_whatever_float32_makes_of_them():
+    features = np.random.RandomState(0).rand(40, 3000).astype(np.float32)
+    found, indices = feature_index.FeatureIndex(features).query(features * (1 + 3e-7), 1)
+    assert found.max() == 0
+    assert indices.ravel().tolist() == list(range(40))
+
+
 def test_features_leave_one_out_and_too_few():
     features = np.random.RandomState(0).randn(5, 3)
     index = feature_index.FeatureIndex(features)

@@ -268,7 +268,7 @@ def of_training(name, model, data, number):
     standing = evidence.standing(model, data, found.distances[0], view.space, samples)
     if "held-out" in standing:
         st.markdown(
-            f"**{standing['held-out'][0]:.0f} %** of held-out images, never trained on, lie nearer"
+            f"**{percent(standing['held-out'][0])}** of held-out images, never trained on, lie nearer"
             " to a sample than this training image does."
         )
     st.caption(
@@ -328,7 +328,7 @@ def of_path(name, model, data, keyframes):
                 "id": f"{time:.4f}",
                 "label": f"Position {time:.2f}: sample above, training image {index} below,"
                 f" {told(distance, view.space)}",
-                "caption": told(distance, view.space) if share is None else f"{share:.0f} %",
+                "caption": told(distance, view.space) if share is None else short(share),
                 "current": i == place,
                 "key": i % view.step == 0,
             }
@@ -471,9 +471,11 @@ def judge(model, data, found, space, noun):
         "training": "of training images lie nearer to another one",
     }
     lines = [
-        f"**{percentiles[0]:.0f} %** {kinds[kind]} than this {noun} does."
-        for kind, percentiles in standing.items()
+        f"**{percent(shares[0])}** {kinds[kind]} than this {noun} does."
+        for kind, shares in standing.items()
     ]
+    if distance == 0:
+        lines.insert(0, exact_copy(int(found.indices[0]), space))
     own = evidence.own_nearest(model, data, int(found.indices[0]), space)
     if len(own.distances):
         lines += [rule(distance, own, space), *confounded(own, space)]
@@ -485,6 +487,28 @@ def judge(model, data, found, space, noun):
         " Alaa et al. 2022.)"
     )
     return True
+
+
+def percent(share):
+    """A share in 100 in words; only what is none, or all, is called so."""
+    if 0 < share < 0.5:
+        return "Less than 1 %"
+    return "More than 99 %" if 99.5 <= share < 100 else f"{share:.0f} %"
+
+
+def short(share):
+    """The same under a picture, where there is little room."""
+    return percent(share).replace("Less than", "<").replace("More than", ">")
+
+
+def exact_copy(index, space):
+    """What to say of a distance of 0: it is as near as anything gets."""
+    if space == "pixels":
+        return f"**An exact copy** of training image {index}: as near as it gets."
+    return (
+        f"**Not to be told apart** from training image {index} by these features: as near as it"
+        " gets, for all that they see."
+    )
 
 
 def rule(distance, own, space):

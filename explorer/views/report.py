@@ -458,7 +458,10 @@ def one(name, case, row, pair, space, neighbours_page):
         f"{ratio_words(row)} of that image’s own distance"
         if row["ratio"] is not None
         else "beside a duplicate",
-        *(f"percentile {p:.0f} of {kind} images" for kind, p in row["percentiles"].items()),
+        *(
+            f"{neighbours.percent(p).lower()} of {kind} images lie nearer"
+            for kind, p in row["percentiles"].items()
+        ),
         "authentic" if row["authentic"] else "not authentic",
         renderer.plain(nearest["file"]),
     ]

@@ -15,6 +15,7 @@ from PIL import Image
 import browsing
 import gan_core
 from explorer import evidence, jobs
+from explorer.views import neighbours
 from gan_core import feature_index, latent, media, training_set
 
 
@@ -109,6 +110,32 @@ def test_where_a_distance_stands_among_real_ones(alpha):
     middle = evidence.references("pixels", model, data)["held-out"]
     assert len(middle) == 12
     assert 25 < evidence.standing(model, data, np.median(middle), "pixels")["held-out"] < 75
+
+
+@pytest.mark.parametrize("space", ["pixels", "discriminator"])
+def test_nothing_lies_nearer_than_an_exact_copy(alpha, open_app, space, tmp_path, monkeypatch):
+    """Though many held-out images and training images are copies too."""
+    model, data = alpha
+    images = np.concatenate([data.images[:10], data.images[:10]])
+    with training_set.writing(tmp_path / "twice", 32, 3, {"name": "twice"}) as writer:
+        for i, image in enumerate(images):
+            writer.add(image, f"{i}.png")
+        for i, image in enumerate([*data.images[:8], *data.held_out]):
+            writer.add(image, f"held-{i}.png", held_out=True)
+    twice = training_set.load(tmp_path / "twice")
+    monkeypatch.setattr(evidence, "training_images", lambda _: twice)
+    app = open_app("neighbours", model="alpha", ask="upload", space=space)
+    app = upload(app, encoded(data.images[3]))
+    assert sentences(app) == []
+    assert "as near as it gets" in markdown(app)
+    assert "**0 %** of held-out images" in markdown(app)
+    assert "**0 %** of training images" in markdown(app)
+    assert "**Not authentic**" in markdown(app)
+
+
+def test_a_share_is_called_none_only_when_it_is():
+    told = [neighbours.percent(share) for share in (0, 0.2, 3.4, 99.7, 100)]
+    assert told == ["0 %", "Less than 1 %", "3 %", "More than 99 %", "100 %"]
 
 
 def test_images_that_are_not_here_are_asked_for(alpha, open_app, monkeypatch):
@@ -214,7 +241,7 @@ def test_neighbours_follow_a_path(alpha, open_app):
         assert f"training image {distances.argmin()} below" in tile["label"]
         assert f"{distances.min():.1f} levels" in tile["label"]
         standing = evidence.standing(model, data, distances.min(), "pixels")["held-out"]
-        assert tile["caption"] == f"{standing[0]:.0f} %"
+        assert tile["caption"] == neighbours.short(standing[0])
     app = app.button(key="pair-tiles-1.0000").click().run()
     assert state(app, "link") | {"at": "1"} == state(app, "link")
     assert state(app, "link")["keys"] == "3,4"
