@@ -2,7 +2,17 @@
 
 from pathlib import Path
 
-from gan_core import attributes, checkpoint, evaluate, foreign, found_directions, media, networks
+from gan_core import (
+    attributes,
+    checkpoint,
+    evaluate,
+    evaluate_arithmetic,
+    foreign,
+    found_directions,
+    latent_paths,
+    media,
+    networks,
+)
 
 TEMPLATE = """# {name}
 
@@ -83,8 +93,13 @@ def write(directory):
         d_parameters=networks.parameters(model.discriminator) if model.discriminator else 0,
         **{key: value for key, value in training.items() if key not in REPEATED},
     )
-    for section in (attributes.card_section(directory), found_directions.card_section(directory)):
-        text += f"\n{section}" if section else ""
+    sections = (
+        attributes.card_section(directory),
+        found_directions.card_section(directory),
+        evaluate_arithmetic.card_section(card),
+        latent_paths.card_section(card),
+    )
+    text += "".join(f"\n{section}" for section in sections if section)
     media.save(directory / "README.md", text.encode())
     return directory / "README.md"
 

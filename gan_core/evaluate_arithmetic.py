@@ -280,6 +280,44 @@ def table(result):
     return "\n".join(lines)
 
 
+def card_section(card):
+    """What the model card tells of the arithmetic: the draws of most exemplars on the shell."""
+    result = kept(card, "arithmetic")
+    if result is None:
+        return ""
+    lines = [
+        "## Does the arithmetic work?",
+        "",
+        f"Measured by `python -m gan_core evaluate checkpoints/{card['name']} --arithmetic`: "
+        f"{result['draws']:,} draws of {COUNTS[-1]} exemplars a basket, the result brought to the "
+        "prior's shell, picked by one classifier and told by another; shares with 95 % intervals.",
+        "",
+        "| A − B + C | A − B | has the target | keeps C's other attributes |",
+        "|---|---|---|---|",
+    ]
+    ways = {"matched": "B like A but for the target", "conditional": "the rest left alone"}
+    for triple in result["triples"]:
+        rows = [r for r in triple["conditions"] if r["shell"] and r["exemplars"] == COUNTS[-1]]
+        for row in rows:
+            if row["control"] and row["pick"] == "matched":
+                way = "control: as far in a random direction"
+            elif row["control"] or row["pick"] not in ways:
+                continue
+            else:
+                way = ways[row["pick"]]
+            shares = f"{words(row['target'])} | {words(row['kept'])}"
+            lines.append(f"| {triple['name']} | {way} | {shares} |")
+    left_out = [f"Not measured: {name} ({why})." for name, why in result["left_out"].items()]
+    return "\n".join(["\n".join(lines), *([""] if left_out else []), *left_out]) + "\n"
+
+
+def kept(card, name):
+    """What `keep` wrote under a name, or None where it was measured on other weights or never."""
+    result = (card.get("metrics") or {}).get(name)
+    weights = card["files"]["generator.safetensors"]
+    return result if result and weights.startswith(result.get("model") or "-") else None
+
+
 def words(share):
     """[share, lower, upper] as percentages."""
     return f"{share[0]:.1%} ({share[1]:.1%}–{share[2]:.1%})"

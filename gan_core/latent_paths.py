@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from gan_core import latent
+from gan_core import evaluate_arithmetic, latent
 from gan_core.errors import InputError
 
 STEP = 1 / 32  # of a path, between two pictures that are compared
@@ -65,6 +65,28 @@ def along(starts, ends, times, mode):
     """Latents float32 (n, nz), each at its own time on its own path."""
     pairs = zip(starts, ends, times, strict=True)
     return np.stack([latent.at([a, b], time, mode) for a, b, time in pairs])
+
+
+def lengths(card):
+    """mode -> the mean path length that a card tells of; {} where none was measured, or wrongly."""
+    try:
+        found = evaluate_arithmetic.kept(card, "paths")
+        rows = {mode: float(found["modes"][mode]["full"]) for mode in latent.MODES}
+        return rows if np.isfinite(list(rows.values())).all() else {}
+    except (KeyError, TypeError, ValueError, AttributeError):
+        return {}
+
+
+def card_section(card):
+    """What the model card tells of ways through the latent space; "" where nothing is measured."""
+    found = evaluate_arithmetic.kept(card, "paths")
+    if found is None:
+        return ""
+    return (
+        "## How even is the way from one latent to another?\n\n"
+        f"Perceptual path length, measured by `python -m gan_core evaluate checkpoints/"
+        f"{card['name']} --paths`:\n\n{table(found)}\n"
+    )
 
 
 def table(found):

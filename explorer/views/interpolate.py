@@ -1,15 +1,17 @@
 """Interpolate: a path through two to eight latents."""
 
 import numpy as np
+import plotly.graph_objects as go
 import streamlit as st
 
 from explorer import drawing, links, panels, picker, renderer, session, tray
 from explorer.live.canvas import axis, canvas
 from explorer.live.motions import Path
 from explorer.live.tiles import tiles
-from gan_core import latent
+from gan_core import latent, latent_paths
 
 MODES = {"slerp": "Slerp", "lerp": "Lerp", "both": "Both"}
+COLOURS = ("#4a86e8", "#d1495b")  # of the first path and of the second, on light and on dark
 SOURCES = {"seeds": "Seeds", "tray": "Tray"}
 FILMS = {
     "png": ("Strip, PNG", "image/png"),
@@ -63,6 +65,41 @@ def explore(name, model, keyframes):
             readout(name, model, z[place], images[place], mode, at)
             filmstrip(mode, paths[mode], view, at, row=len(modes) > 1)
         downloads(name, paths, view)
+    with left:
+        along(model, paths, view, at)
+
+
+def along(model, paths, view, at):
+    """D(x) at every frame of each path, and how even the way was measured to be on this model."""
+    if model.discriminator is not None:
+        figure = go.Figure()
+        for (mode, images), colour in zip(paths.items(), COLOURS, strict=False):
+            figure.add_scatter(
+                x=np.arange(len(images)) / view.step,
+                y=renderer.scores(model, images),
+                mode="lines+markers",
+                name=MODES[mode],
+                line={"color": colour, "width": 2},
+                marker={"size": 4},
+                hovertemplate="position %{x:.2f}<br>D(x) %{y:.3f}<extra></extra>",
+            )
+        figure.add_vline(at, line={"color": COLOURS[0], "width": 1})
+        figure.update_layout(
+            height=170,
+            margin={"l": 0, "r": 0, "t": 8, "b": 0},
+            showlegend=len(paths) > 1,
+            legend={"orientation": "h", "y": 1.2},
+            xaxis={"title": "position"},
+            yaxis={"title": "D(x)", "rangemode": "tozero"},
+        )
+        st.plotly_chart(figure, key="realness-along", config={"displayModeBar": False})
+    lengths = latent_paths.lengths(model.card)
+    if lengths:
+        told = ", ".join(f"{MODES[mode].lower()} {full:,.0f}" for mode, full in lengths.items())
+        st.caption(
+            f"Mean perceptual path length measured on this model: {told}."
+            " The shorter, the more evenly one picture turns into the next."
+        )
 
 
 def choose_keyframes(name, model):

@@ -1,0 +1,67 @@
+"""How even a way through the latent space is: path lengths and D(x), and what a card tells."""
+
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+
+from gan_core import latent, latent_paths
+from gan_core.errors import InputError
+
+HASH = "0123456789ab"
+
+
+class Linear:
+    """A generator whose picture is z itself, judged by its first number."""
+
+    prior = latent.Prior("normal", 8)
+    hash, name, discriminator = HASH, "toy", True
+
+    def generate(self, z):
+        return np.asarray(z, np.float32)
+
+    def realness(self, images):
+        return images[:, 0]
+
+
+NETWORK = SimpleNamespace(name="toy", version="1", extract=lambda images, batch, progress: images)
+
+
+def test_a_straight_line_is_walked_evenly():
+    model = Linear()
+    found = latent_paths.measure(model, NETWORK, n=20, seed=3)
+    z = model.prior.sample(40, 3)
+    wanted = np.square(z[:20].astype(float) - z[20:]).sum(1).mean()
+    lerp = found["modes"]["lerp"]
+    assert lerp["full"] == pytest.approx(wanted, rel=1e-4)
+    assert lerp["ends"] == pytest.approx(wanted, rel=1e-4)
+    assert lerp["realness"][0] == pytest.approx(z[:20, 0].mean(), abs=1e-5)
+    assert lerp["realness"][-1] == pytest.approx(z[20:, 0].mean(), abs=1e-5)
+
+
+def test_an_arc_is_longer_than_its_chord():
+    modes = latent_paths.measure(Linear(), NETWORK, n=20)["modes"]
+    assert modes["slerp"]["full"] > modes["lerp"]["full"]
+    assert modes["slerp"]["realness"][0] == pytest.approx(modes["lerp"]["realness"][0], abs=1e-5)
+
+
+def test_no_path_is_one_sentence():
+    with pytest.raises(InputError, match="at least one path"):
+        latent_paths.measure(Linear(), NETWORK, n=0)
+
+
+def test_a_card_tells_what_was_measured_on_its_own_weights():
+    found = latent_paths.measure(Linear(), NETWORK, n=4)
+    card = {"name": "toy", "files": {"generator.safetensors": HASH + "cdef"}}
+    card["metrics"] = {"paths": found}
+    assert latent_paths.lengths(card)["lerp"] == found["modes"]["lerp"]["full"]
+    assert "| slerp |" in latent_paths.card_section(card)
+    card["files"] = {"generator.safetensors": "f" * 64}
+    assert latent_paths.lengths(card) == {}
+    assert latent_paths.card_section(card) == ""
+
+
+@pytest.mark.parametrize("paths", [None, 3, [], {"model": HASH}, {"model": HASH, "modes": [1]}])
+def test_a_card_of_a_stranger_tells_nothing(paths):
+    card = {"files": {"generator.safetensors": HASH}, "metrics": {"paths": paths}}
+    assert latent_paths.lengths(card) == {}
