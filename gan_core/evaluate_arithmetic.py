@@ -234,6 +234,30 @@ def keep(directory, name, result):
     files.write_json(Path(directory) / "model.json", card)
 
 
+def measured(card, name):
+    """What a triple came to on a model, as a sentence; "" where it was not measured.
+
+    card: of a model, which may come from anyone. Of both ways the one that `better_apart` names.
+    """
+    pick = "conditional" if better_apart(card, name) else "matched"
+    try:
+        result = kept(card, "arithmetic")
+        rows = next(t["conditions"] for t in result["triples"] if t["name"] == name)
+        row = next(
+            row
+            for row in rows
+            if (row["pick"], row["shell"], row["control"]) == (pick, True, False)
+            and row["exemplars"] == COUNTS[-1]
+        )
+        target, others, draws = float(row["target"][0]), float(row["kept"][0]), int(result["draws"])
+    except (KeyError, IndexError, TypeError, ValueError, StopIteration):
+        return ""
+    return (
+        f"Measured on this model, over {draws:,} draws of {COUNTS[-1]} exemplars: {target:.0%} of "
+        f"the results have what was asked for, and {others:.0%} of C's other attributes are kept."
+    )
+
+
 def better_apart(card, name):
     """Whether a triple did better with the rest left alone, as measured on a model; else False.
 
@@ -313,9 +337,11 @@ def card_section(card):
 
 def kept(card, name):
     """What `keep` wrote under a name, or None where it was measured on other weights or never."""
-    result = (card.get("metrics") or {}).get(name)
-    weights = card["files"]["generator.safetensors"]
-    return result if result and weights.startswith(result.get("model") or "-") else None
+    metrics, weights = card.get("metrics"), card["files"]["generator.safetensors"]
+    result = metrics.get(name) if isinstance(metrics, dict) else None
+    measured_on = result.get("model") if isinstance(result, dict) else None
+    own = isinstance(measured_on, str) and measured_on and weights.startswith(measured_on)
+    return result if own else None
 
 
 def words(share):

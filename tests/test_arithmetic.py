@@ -279,6 +279,22 @@ def test_leaving_the_rest_alone_is_better_where_it_measured_better():
     assert not evaluate_arithmetic.better_apart(few, "x")
 
 
+def test_what_a_triple_came_to_is_told_of_its_own_weights():
+    card = card_with(("matched", 1.0, 0.7), ("conditional", 0.9, 0.95))
+    card |= {"name": "m", "files": {"generator.safetensors": "0123456789abcdef"}}
+    card["metrics"]["arithmetic"] |= {"model": "0123456789ab", "draws": 500, "left_out": {}}
+    told = evaluate_arithmetic.measured(card, "x")
+    assert "500 draws of 10 exemplars: 90% of" in told
+    assert "95% of C's other" in told
+    assert evaluate_arithmetic.measured(card, "y") == ""
+    card["metrics"]["arithmetic"]["triples"][0]["conditions"][1]["meant"] = [1, 1, 1]
+    assert "| x | the rest left alone | 90.0%" in evaluate_arithmetic.card_section(card)
+    card["files"]["generator.safetensors"] = "f" * 16
+    assert evaluate_arithmetic.measured(card, "x") == evaluate_arithmetic.card_section(card) == ""
+
+
 @pytest.mark.parametrize("metrics", [None, [], {"arithmetic": 3}, {"arithmetic": {"triples": [7]}}])
 def test_a_card_that_tells_nothing_of_it_is_no_trouble(metrics):
-    assert not evaluate_arithmetic.better_apart({"metrics": metrics}, "x")
+    card = {"metrics": metrics, "files": {"generator.safetensors": "0" * 16}}
+    assert not evaluate_arithmetic.better_apart(card, "x")
+    assert evaluate_arithmetic.measured(card, "x") == ""

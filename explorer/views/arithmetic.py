@@ -126,7 +126,13 @@ def triples(model):
 
 def preset_buttons(model, place):
     for title, *_ in triples(model):
-        st.button(title, key=f"preset-{place}-{title}", on_click=ask_preset, args=(title,))
+        st.button(
+            title,
+            key=f"preset-{place}-{title}",
+            on_click=ask_preset,
+            args=(title,),
+            help=evaluate_arithmetic.measured(model.card, title) or None,
+        )
 
 
 def ask_preset(title):
