@@ -24,6 +24,7 @@ from gan_core import (
     training_set,
 )
 from gan_core import neighbours as exact
+from gan_core import unseen as unseen_images
 from gan_core.errors import InputError
 from gan_core.steps import along
 
@@ -276,8 +277,9 @@ def standing(model, data, distances, space, samples=None):
 def references(space, model, data, samples=None, tell=None):
     """Nearest distances of real images in a space: {"held-out", "training"}, float (m,) each.
 
-    "held-out": of images never trained on to their nearest training image; "training": of training
-    images to their nearest other one. With samples, a TrainingSet, both to their nearest sample.
+    "held-out": of images never trained on to their nearest training image, those left out that
+    equal one; "training": of training images to their nearest other one. With samples, a
+    TrainingSet, both to their nearest sample.
     """
     weights, images = identity(space, model, data)
     drawn = "" if samples is None else samples.fingerprint
@@ -286,7 +288,8 @@ def references(space, model, data, samples=None, tell=None):
 
 @st.cache_resource(max_entries=24, show_spinner=False)
 def _references(space, weights, images, drawn, _model, _data, _samples, _tell):
-    key = hashlib.sha256(f"{REFERENCES} {space} {weights} {_data.fingerprint} {drawn}".encode())
+    text = f"unseen {REFERENCES} {space} {weights} {_data.fingerprint} {drawn}"
+    key = hashlib.sha256(text.encode())
     path = training_set.cache_directory() / "references" / f"{key.hexdigest()[:32]}.json"
     # Opening the index checks that the images are those of the fingerprint.
     among = _data if _samples is None else _samples
@@ -294,10 +297,13 @@ def _references(space, weights, images, drawn, _model, _data, _samples, _tell):
     with contextlib.suppress(InputError):
         return {kind: np.array(d) for kind, d in files.read_json(path, "distances").items()}
     draw = np.random.RandomState(0)
-    sides = {"held-out": _data.held_out, "training": _data.images}
+    sides = {
+        "held-out": (_data.held_out, unseen(_data)),
+        "training": (_data.images, np.arange(len(_data.images))),
+    }
     found = {}
-    for kind, pictures in sides.items():
-        some = draw.choice(len(pictures), min(REFERENCES, len(pictures)), replace=False)
+    for kind, (pictures, numbers) in sides.items():
+        some = draw.choice(numbers, min(REFERENCES, len(numbers)), replace=False)
         some.sort()
         parts = [np.empty(0)]
         words = f"Measuring how near real images lie: {kind}"
@@ -311,6 +317,22 @@ def _references(space, weights, images, drawn, _model, _data, _samples, _tell):
     path.parent.mkdir(parents=True, exist_ok=True)
     files.write_json(path, {kind: distances.tolist() for kind, distances in found.items()})
     return found
+
+
+def unseen(data):
+    """The numbers of the held-out images of a TrainingSet that equal no training image."""
+    return _unseen(data.fingerprint, exact.stamp(data.held_out), data)
+
+
+@st.cache_data(max_entries=24, show_spinner=False)
+def _unseen(fingerprint, stamp, _data):
+    return unseen_images.unseen(_data)
+
+
+def left_out(data):
+    """What to tell of held-out images that equal a training image; empty where none does."""
+    equal = len(data.held_out) - len(unseen(data))
+    return memorisation_report.left_out(equal) if equal else ""
 
 
 def own_nearest(model, data, index, space):

@@ -28,9 +28,9 @@ class FeatureIndex:
     >>> distances, indices = index.query(network.extract(images), k=8)
 
     features: float (N, d), one row an image, kept as unit vectors in float32. Distances are worked
-    out in double precision from these; float32 only chooses what is worked out. They are rounded to
-    DIGITS decimals, so that distances which differ by rounding alone are equal. A row of zeros has no
-    direction and lies at distance 1 from every other.
+    out in double precision from these; float32 only chooses what is worked out. They are rounded
+    to DIGITS decimals, so that those which differ by rounding alone are equal. A row of zeros has
+    no direction and lies at distance 1 from every other.
     Raises InputError when features are not such a table.
     """
 

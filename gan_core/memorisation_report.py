@@ -24,6 +24,7 @@ from gan_core import (
     latent,
     memorisation,
     training_set,
+    unseen,
 )
 from gan_core.errors import InputError
 from gan_core.steps import along
@@ -145,10 +146,11 @@ def report(
 ):
     """The report as a dict of plain JSON types.
 
-    model: Model. reference: its TrainingSet. With control "held-out" every second held-out image
-    stands for a sample and only the others are held out. progress: as for `steps.along`. Returns
-    format, name, model, training_set, n, seed, psi, k, control, spaces {name: see `measure`},
-    missing {name: sentence}, caveats.
+    model: Model. reference: its TrainingSet; held-out images that equal a training image are left
+    out. With control "held-out" every second one of the others stands for a sample and only the
+    rest is held out. progress: as for `steps.along`. Returns format, name, model, training_set, n,
+    n_held_out, held_out_equal (how many were left out), n_training, seed, psi, k, control, spaces
+    {name: see `measure`}, missing {name: sentence}, caveats.
     Raises InputError for unknown spaces or controls, or too few images.
     """
     if control not in ("", "held-out"):
@@ -157,20 +159,25 @@ def report(
         raise InputError(f"k must be from 1 up and n from 2 to 1000000; k is {k} and n is {n}.")
     if len(reference.images) < 3:
         raise InputError("Distances among training images need three of them at least.")
-    unseen = np.asarray(reference.held_out)
+    apart = unseen.unseen(reference, progress)
+    equal = len(reference.held_out) - len(apart)
     if control:
-        if len(unseen) < 4:
-            raise InputError("This control needs four held-out images; pack the set with more.")
-        ids = np.arange(1, len(unseen), 2)[:n]
-        samples, unseen = unseen[ids], unseen[::2]
+        if len(apart) < 4:
+            raise InputError(
+                "This control needs four held-out images that equal no training image; pack the "
+                "set with more."
+            )
+        ids, apart = apart[1::2][:n], apart[::2]
+        samples = np.asarray(reference.held_out[ids])
     else:
         samples, ids = draw(model, n, seed, psi, progress), np.arange(seed, seed + n)
+    held_out = np.asarray(reference.held_out[apart])
     found, missing = {}, {}
     for name in dict.fromkeys(name.strip() for name in spaces.split(",")):
         if name not in SPACES:
             raise InputError(f"spaces holds {name!r}; it may hold {', '.join(SPACES)}.")
         try:
-            space = SPACES[name](model, reference, samples, unseen, progress)
+            space = SPACES[name](model, reference, samples, held_out, progress)
         except InputError as error:
             if name == "pixels":  # of which nothing can be missing
                 raise
@@ -187,15 +194,25 @@ def report(
         "of": "held-out images" if control else "samples",
         "control": control,
         "n": len(samples),
-        "n_held_out": len(unseen),
+        "n_held_out": len(held_out),
+        "held_out_equal": equal,
         "n_training": len(reference.images),
         "seed": seed,
         "psi": psi,
         "k": k,
         "spaces": found,
         "missing": missing,
-        "caveats": list(CAVEATS),
+        "caveats": [*CAVEATS, *([left_out(equal)] if equal else [])],
     }
+
+
+def left_out(equal):
+    """What to tell of held-out images that equal a training image; equal: how many."""
+    are, were = ("image equals", "was") if equal == 1 else ("images equal", "were")
+    return (
+        f"{equal:,} held-out {are} a training image and {were} left out: such pictures were "
+        "trained on, and at distance 0 they would make any copy look usual."
+    )
 
 
 def draw(model, n, seed, psi, progress):
@@ -396,6 +413,8 @@ def table(result):
         f"{result['name']} {result['model']}: {result['n']:,} {of}, "
         f"{result['n_held_out']:,} held-out and {result['n_training']:,} training images"
     )
+    if equal := result["held_out_equal"]:
+        lines.append(f"left out: {equal:,} held-out images that equal a training image")
     for name, space in result["spaces"].items():
         lines += ["", f"{name} ({space['unit']})"]
         head = list(memorisation.quantiles([0.0]))

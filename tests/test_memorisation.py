@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from gan_core import __main__ as cli
-from gan_core import checkpoint, files, memorisation, memorisation_report
+from gan_core import checkpoint, files, memorisation, memorisation_report, unseen
 from gan_core import training_set as sets
 from gan_core.errors import InputError
 from support import pictures
@@ -225,6 +225,32 @@ def test_the_report_finds_duplicates_in_the_set(make_pair, tmp_path):
     assert found["near_duplicates"]["count"] == 1
     assert found["c_t"] is None  # nothing is held out
     assert list(found["auth_pct"]) == ["samples"]
+
+
+@pytest.mark.parametrize("control", ["", "held-out"])
+def test_held_out_images_that_equal_a_training_image_are_left_out(make_pair, tmp_path, control):
+    images = pictures(60)
+    directory = tmp_path / "again"
+    with sets.writing(directory, 32, 3, {"name": "again"}) as writer:
+        for i, image in enumerate(images[:30]):
+            writer.add(image, f"{i}.png")
+        # The 1st, 4th, 7th … were trained on, every second of them the other way round.
+        for i, image in enumerate(images[30:]):
+            known = images[i, :, :: -1 if i % 2 else 1]
+            writer.add(known if i % 3 == 0 else image, f"held-{i}.png", held_out=True)
+    data = sets.load(directory)
+    numbers = unseen.unseen(data)
+    assert numbers.tolist() == [i for i in range(30) if i % 3]
+    model = checkpoint.load(make_pair()[0])
+    found = memorisation_report.report(model, data, n=10, spaces="pixels", control=control)
+    assert found["held_out_equal"] == 10
+    assert found["n_held_out"] == (10 if control else 20)
+    assert found["spaces"]["pixels"]["distances"]["held-out"]["1%"] > 0
+    assert "10 held-out images equal a training image" in found["caveats"][-1]
+    assert "left out: 10" in memorisation_report.table(found)
+    if control:
+        ids = {row["id"] for row in found["spaces"]["pixels"]["suspicious"]}
+        assert ids <= set(numbers[1::2].tolist())
 
 
 def test_the_verb(make_pair, tmp_path, capsys):

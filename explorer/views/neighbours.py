@@ -268,13 +268,13 @@ def of_training(name, model, data, number):
     standing = evidence.standing(model, data, found.distances[0], view.space, samples)
     if "held-out" in standing:
         st.markdown(
-            f"**{percent(standing['held-out'][0])}** of held-out images, never trained on, lie nearer"
-            " to a sample than this training image does."
+            f"**{percent(standing['held-out'][0])}** of held-out images, never trained on, lie"
+            " nearer to a sample than this training image does."
         )
     st.caption(
         "A training image that was learned by heart lies nearer to some sample than held-out ones"
         f" do. The samples are those of seeds 0 to {len(samples.images) - 1:,}; another one may"
-        " lie nearer."
+        f" lie nearer. {evidence.left_out(data)}"
     )
 
 
@@ -484,7 +484,7 @@ def judge(model, data, found, space, noun):
         "What is nearer than nearly all real images may be a copy. What is not may still be one,"
         " shifted or recoloured; and a blurred picture is near to many. No single number is a"
         f" verdict. ({evidence.REFERENCES} real images of each kind at most; the rule is that of"
-        " Alaa et al. 2022.)"
+        f" Alaa et al. 2022.) {evidence.left_out(data)}"
     )
     return True
 

@@ -156,7 +156,8 @@ def show(name, case, missing, neighbours_page):
     st.caption(
         f"{result['n']:,} samples, seeds {result['seed']:,} to"
         f" {result['seed'] + result['n'] - 1:,} at ψ = {result['psi']:g} · {result['n_training']:,}"
-        f" training images · {result['n_held_out']:,} held-out images · weights {result['model']}"
+        f" training images · {result['n_held_out']:,} held-out images{left_out(result)} · weights"
+        f" {result['model']}"
     )
     if missing:
         st.info(missing)
@@ -177,6 +178,12 @@ def show(name, case, missing, neighbours_page):
     duplicates(case)
     with st.expander("What this can and cannot tell"):
         st.markdown("\n".join(f"- {each}" for each in result["caveats"]))
+
+
+def left_out(result):
+    """How many held-out images were left out, in words; empty where none was."""
+    equal = result.get("held_out_equal")  # reports of before it was told lack it
+    return f", without {equal:,} that equal a training image" if equal else ""
 
 
 def controls(case):

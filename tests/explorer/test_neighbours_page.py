@@ -130,6 +130,10 @@ def test_nothing_lies_nearer_than_an_exact_copy(alpha, open_app, space, tmp_path
     assert "as near as it gets" in markdown(app)
     assert "**0 %** of held-out images" in markdown(app)
     assert "**0 %** of training images" in markdown(app)
+    references = evidence.references(space, model, twice)
+    assert len(references["held-out"]) == 12
+    assert references["held-out"].min() > 0
+    assert "8 held-out images equal a training image and were left out" in captions(app)
     assert "**Not authentic**" in markdown(app)
 
 
@@ -192,6 +196,10 @@ def test_a_picture_of_the_tray_without_a_seed(alpha, open_app):
     image = model.generate(item.z[None])[0]
     nearest = evidence.nearest(model, data, image, "pixels", 1)
     assert shown(app)[0]["caption"].startswith(f"{nearest.distances[0]:.1f}")
+
+
+def captions(app):
+    return " ".join(element.value for element in app.caption)
 
 
 def markdown(app):
