@@ -1,4 +1,4 @@
-"""Which held-out images are truly unseen: pictures are few enough at times for one to come twice."""
+"""Which held-out images are truly unseen: of few possible pictures some come twice."""
 
 import numpy as np
 

@@ -478,7 +478,7 @@ def judge(model, data, found, space, noun):
         lines.insert(0, exact_copy(int(found.indices[0]), space))
     own = evidence.own_nearest(model, data, int(found.indices[0]), space)
     if len(own.distances):
-        lines += [rule(distance, own, space), *confounded(own, space)]
+        lines += [rule(distance, own, space), *confounded(model, data, int(found.indices[0]))]
     st.markdown("\n\n".join(lines))
     st.caption(
         "What is nearer than nearly all real images may be a copy. What is not may still be one,"
@@ -521,12 +521,13 @@ def rule(distance, own, space):
     )
 
 
-def confounded(own, space):
-    """What to know when the nearest training image has a near-duplicate."""
-    limit = evidence.NEAR if space == "pixels" else 0.0
-    if own.distances[0] > limit:
+def confounded(model, data, index):
+    """What to know when a training image has a near-duplicate, in pixels whatever the space."""
+    own = evidence.own_nearest(model, data, index, "pixels")
+    if not len(own.distances) or own.distances[0] > evidence.NEAR:
         return []
+    kind = "an exact duplicate" if own.distances[0] == 0 else "a near-duplicate"
     return [
-        f"But that image has a near-duplicate in the training set, number {int(own.indices[0])}:"
+        f"But that image has {kind} in the training set, number {int(own.indices[0])}:"
         " duplicates are learned by heart first, and beside them even a copy counts as authentic."
     ]

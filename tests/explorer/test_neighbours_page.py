@@ -130,11 +130,23 @@ def test_nothing_lies_nearer_than_an_exact_copy(alpha, open_app, space, tmp_path
     assert "as near as it gets" in markdown(app)
     assert "**0 %** of held-out images" in markdown(app)
     assert "**0 %** of training images" in markdown(app)
+    assert "has an exact duplicate in the training set, number 13" in markdown(app)
     references = evidence.references(space, model, twice)
     assert len(references["held-out"]) == 12
     assert references["held-out"].min() > 0
     assert "8 held-out images equal a training image and were left out" in captions(app)
     assert "**Not authentic**" in markdown(app)
+
+
+def test_near_duplicates_are_taken_from_pixels_in_every_space(alpha, open_app, monkeypatch):
+    model, data = alpha
+    monkeypatch.setattr(evidence, "NEAR", 1e6)
+    for space in ("pixels", "discriminator"):
+        app = open_app("neighbours", model="alpha", of="5", space=space)
+        image = model.generate(model.prior.sample(1, 5))[0]
+        nearest = int(evidence.nearest(model, data, image, space, 1).indices[0])
+        twin = evidence.own_nearest(model, data, nearest, "pixels").indices[0]
+        assert f"has a near-duplicate in the training set, number {twin}" in markdown(app)
 
 
 def test_a_share_is_called_none_only_when_it_is():
