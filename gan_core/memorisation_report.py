@@ -116,10 +116,11 @@ def place(model, control="", cache=False):
     return training_set.cache_directory() / "memorisation" / f"{weights}-{FILES[control]}"
 
 
-def kept(model, control=""):
+def kept(model, control="", space=""):
     """The report kept of a Model's own weights, beside it or in the cache; None when there is none.
 
-    Of both the one with more samples. Raises InputError when a file is damaged.
+    Of both the one that tells of a space, if only one does, and else the one with more samples.
+    Raises InputError when a file is damaged.
     """
     found = []
     for path in (place(model, control), place(model, control, cache=True)):
@@ -129,7 +130,7 @@ def kept(model, control=""):
                 raise InputError(f"{path} is not a report of format {FORMAT}; measure it again.")
             if result.get("model") == model.hash:
                 found.append(result)
-    return max(found, key=lambda result: result["n"], default=None)
+    return max(found, key=lambda one: (space in one["spaces"], one["n"]), default=None)
 
 
 def report(

@@ -17,6 +17,11 @@ GUILTY = "#d1495b"  # the overfitted control, on light and on dark
 COUNTS = (1_000, 10_000)  # samples that can be measured from here
 SHOWN = 6  # most suspicious pairs under each histogram
 TWINS = 24  # near-duplicate pairs shown
+WHERE = {
+    "pixels": "pixels",
+    "discriminator": "D’s features",
+    "effnet": "EfficientNet’s features",
+}
 # What is measured: where it stands in a report, and what it can and cannot tell.
 MEASURES = {
     "C_T": "How much nearer samples lie than held-out images do (Meehan et al. 2020): 0 for alike,"
@@ -65,9 +70,9 @@ def page(card_page=None, neighbours_page=None):
         data, missing = evidence.training_images(model), ""
     except InputError as error:
         data, missing = None, str(error)
-    result = memorisation_report.kept(model)
+    result = memorisation_report.kept(model, space=session.view().space)
     key = ("report", model.hash)
-    if result is None or jobs.under_way(key):
+    if result is None or jobs.under_way(key) or key in st.session_state.get("measured", {}):
         offer(model, data, missing, key)
     if result is None:
         return
@@ -150,7 +155,7 @@ def show(name, case, missing, neighbours_page):
     """The report in one space, and the controls beside it."""
     space = session.view().space
     if case.space(space) is None:
-        st.info(case.result["missing"].get(space, "This report holds no distances of that kind."))
+        st.info(case.result["missing"].get(space) or how_to_measure(case, space))
         return
     result = case.result
     st.caption(
@@ -180,6 +185,16 @@ def show(name, case, missing, neighbours_page):
         st.markdown("\n".join(f"- {each}" for each in result["caveats"]))
 
 
+def how_to_measure(case, space):
+    """What to do when the report of a model tells nothing of a space."""
+    here = "" if case.data is None else "under View press a button of Measure again, or "
+    return (
+        f"The report on these weights was not made in {WHERE[space]}. To have it, {here}run"
+        f" `python -m gan_core memorisation {written(case.model.directory)}` and open this page"
+        " again."
+    )
+
+
 def left_out(result):
     """How many held-out images were left out, in words; empty where none was."""
     equal = result.get("held_out_equal")  # reports of before it was told lack it
@@ -189,14 +204,15 @@ def left_out(result):
 def controls(case):
     """The innocent control and the guilty one, as far as they are here."""
     found = []
-    innocent = memorisation_report.kept(case.model, "held-out")
+    space = session.view().space
+    innocent = memorisation_report.kept(case.model, "held-out", space)
     if innocent is not None:
         found.append(
             Case("Innocent: real images, held out", HELD_OUT, innocent, case.model, case.data)
         )
     overfitted = evidence.control_model()
     if overfitted is not None and overfitted.hash != case.model.hash:
-        guilty = memorisation_report.kept(overfitted)
+        guilty = memorisation_report.kept(overfitted, space=space)
         if guilty is not None:
             data = evidence.training_images(overfitted)
             count = len(data.images)
@@ -221,7 +237,7 @@ def absent(cases, space):
     for case in cases:
         if case.space(space) is None:
             kind = case.title.split(":")[0].lower()
-            words.append(f"The {kind} control was not measured in {evidence.SPACES[space]}.")
+            words.append(f"The {kind} control was not measured in {WHERE[space]}.")
     return " ".join(words)
 
 

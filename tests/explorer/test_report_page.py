@@ -107,7 +107,29 @@ def test_it_shows_what_the_report_says(alpha, open_app):
     assert len(app.get("plotly_chart")) == 2 + 5
     app = app.segmented_control(key="set-space").set_value("effnet").run()
     (sentence,) = sentences(app)
-    assert "no distances of that kind" in sentence
+    assert "not made in EfficientNet’s features" in sentence
+    assert "python -m gan_core memorisation models/alpha`" in sentence
+
+
+def test_measuring_gives_the_space_that_a_shipped_report_lacks(alpha, open_app, monkeypatch):
+    model, data = alpha
+    keep(model, data, spaces="pixels")
+    monkeypatch.setattr(page, "COUNTS", (40,))  # as many samples as the report that is there
+    report = memorisation_report.report
+    monkeypatch.setattr(
+        memorisation_report,
+        "report",
+        lambda *a, **k: report(*a, **k, spaces="discriminator"),
+    )
+    app = open_app("memorisation", model="alpha", space="discriminator")
+    assert "under View press a button" in sentences(app)[0]
+    app = app.button(key="measure-40").click().run()
+    assert sentences(app) == []
+    assert len(tiles(app, "suspects")) == 40
+    # And the other space is still told by the other report.
+    app = app.segmented_control(key="set-space").set_value("pixels").run()
+    assert sentences(app) == []
+    assert set(memorisation_report.kept(model, space="pixels")["spaces"]) == {"pixels"}
 
 
 def test_histograms_count_every_image(alpha):
