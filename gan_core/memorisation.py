@@ -179,8 +179,9 @@ def near_duplicates(distances, indices, limit):
 def suspicion(distances, own):
     """Each sample's distance over that of its neighbour to its own: float64 (n,).
 
-    A low one is suspicious: 0 for an exact copy; 1 is where the rule of `authentic` turns; infinite
-    beside a duplicate.
+    own: to the nearest different image, (n,), since beside a duplicate at distance 0 nothing would
+    ever be suspicious; NaN where there is none. A low ratio is suspicious: 0 for an exact copy; at
+    1 the rule of `authentic` turns for images without duplicates; infinite where own is 0 or NaN.
     """
     distances, own = np.asarray(distances, np.float64), np.asarray(own, np.float64)
     ratio = np.divide(distances, own, out=np.full(len(distances), np.inf), where=own > 0)

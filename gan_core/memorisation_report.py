@@ -293,7 +293,8 @@ def measure(space, ids, names, k, progress=False, called=""):
     auth_pct {samples, held-out: [AuthPct, low, high]}. c_t, farther and their intervals. precision,
     recall: [share, low, high], None in pixels. suspicious: samples, each with id (its seed, or its
     number among the held-out images), distance, percentiles (how many in 100 images of a kind lie
-    strictly nearer), ratio, authentic and neighbours.
+    strictly nearer), ratio (its distance over that of its nearest training image to the nearest
+    different one), duplicated (whether that image is there twice), authentic and neighbours.
     near_duplicates.
     """
     count = len(space.training)
@@ -335,7 +336,10 @@ def measure(space, ids, names, k, progress=False, called=""):
     }
     result |= covers(space, k)
 
-    ratio = memorisation.suspicion(d, own[which[:, 0]])
+    apart = own.copy()
+    twice = np.flatnonzero(own == 0)
+    apart[twice] = to_different(space, twice)
+    ratio = memorisation.suspicion(d, apart[which[:, 0]])
     order = np.lexsort((d, ratio))[:SHOWN]
     shares = {"training": memorisation.percentiles(d, d_training)}
     if len(d_unseen):
@@ -345,6 +349,7 @@ def measure(space, ids, names, k, progress=False, called=""):
             "id": int(ids[i]),
             "distance": float(d[i]),
             "ratio": float(ratio[i]) if np.isfinite(ratio[i]) else None,
+            "duplicated": bool(own[which[i, 0]] == 0),
             "authentic": bool(d[i] > own[which[i, 0]]),
             "percentiles": {name: float(values[i]) for name, values in shares.items()},
             "neighbours": [
@@ -364,6 +369,29 @@ def measure(space, ids, names, k, progress=False, called=""):
         pairs = memorisation.near_duplicates(own, own_which, space.near)
     result["near_duplicates"] = {"limit": space.near, "count": len(pairs), "pairs": pairs[:PAIRS]}
     return result
+
+
+def to_different(space, indices):
+    """Distances of training images, int (n,), to the nearest one that is not at 0: float64 (n,).
+
+    NaN where all are. They are sought among ever more neighbours.
+    """
+    found, k = np.full(len(indices), np.nan), 8
+    left, count = np.arange(len(indices)), len(space.training) - 1
+    while len(left) and count:
+        k = min(k, count)
+        rest = []
+        for start in range(0, len(left), AT_ONCE):
+            part = left[start : start + AT_ONCE]
+            near = space.search(space.training[indices[part]], k, indices[part])[0]
+            apart = (near > 0).any(1)
+            found[part[apart]] = near[apart, (near[apart] > 0).argmax(1)]
+            rest.append(part[~apart])
+        left = np.concatenate(rest)
+        if k == count:
+            break
+        k *= 4
+    return found
 
 
 def histogram(kinds):

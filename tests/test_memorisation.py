@@ -152,8 +152,8 @@ def test_near_duplicates_are_told_once():
 
 
 def test_suspicion():
-    found = memorisation.suspicion([0, 1, 2, 0, 3], [1, 2, 2, 0, 0])
-    np.testing.assert_array_equal(found, [0, 0.5, 1, 0, np.inf])
+    found = memorisation.suspicion([0, 1, 2, 0, 3, 3], [1, 2, 2, 0, 0, np.nan])
+    np.testing.assert_array_equal(found, [0, 0.5, 1, 0, np.inf, np.inf])
 
 
 def test_k_means_finds_clusters_that_lie_apart():
@@ -251,6 +251,23 @@ def test_held_out_images_that_equal_a_training_image_are_left_out(make_pair, tmp
     if control:
         ids = {row["id"] for row in found["spaces"]["pixels"]["suspicious"]}
         assert ids <= set(numbers[1::2].tolist())
+
+
+def test_copies_of_duplicated_images_are_suspects(make_pair, tmp_path, monkeypatch):
+    images, directory = pictures(40), tmp_path / "many"
+    images[1:12] = images[0]  # twelve times the same
+    with sets.writing(directory, 32, 3, {"name": "many"}) as writer:
+        for i, image in enumerate(images):
+            writer.add(image, f"{i}.png")
+    copy = images[0] ^ 1
+    monkeypatch.setattr(
+        memorisation_report, "draw", lambda *_: np.stack([*pictures(8, seed=9), copy])
+    )
+    found = report(make_pair()[0], directory, n=9)
+    for space in found["spaces"].values():
+        first = space["suspicious"][0]
+        assert (first["id"], first["duplicated"]) == (8, True)
+        assert first["ratio"] < 0.1
 
 
 def test_the_verb(make_pair, tmp_path, capsys):

@@ -428,8 +428,8 @@ def suspects(name, case, space, neighbours_page):
     st.subheader(f"The {len(rows)} most suspicious samples", anchor=False)
     st.caption(
         "Ordered by the distance to the nearest training image over that image’s own distance to"
-        " its nearest: below 1 a sample is nearer than real images are. The sample above, its"
-        " nearest training image below; click one to see it large."
+        " the nearest different one: below 1 a sample is nearer than real images are. The sample"
+        " above, its nearest training image below; click one to see it large."
     )
     pairs = pair_pictures(case, rows)
     if pairs is None:
@@ -462,6 +462,7 @@ def suspects(name, case, space, neighbours_page):
 
 
 def ratio_words(row):
+    # Reports of before ranked nothing beside a duplicate.
     return "duplicate" if row["ratio"] is None else f"× {row['ratio']:.2f}"
 
 
@@ -478,9 +479,8 @@ def one(name, case, row, pair, space, neighbours_page):
         neighbours.beside(pair, captions, session.view())
     words = [
         neighbours.told(row["distance"], space),
-        f"{ratio_words(row)} of that image’s own distance"
-        if row["ratio"] is not None
-        else "beside a duplicate",
+        *([f"{ratio_words(row)} of that image’s own distance"] if row["ratio"] is not None else []),
+        *(["that image is in the set twice"] if row.get("duplicated") else []),
         *(
             f"{neighbours.percent(p).lower()} of {kind} images lie nearer"
             for kind, p in row["percentiles"].items()
