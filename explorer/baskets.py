@@ -3,7 +3,7 @@
 All of it stands in the view, as it stands in the link; so a step back is an older view.
 """
 
-import streamlit as st
+from dataclasses import replace
 
 from explorer import exemplars, links, session
 from gan_core.errors import InputError
@@ -37,11 +37,44 @@ def held(basket):
 
 
 def contents():
-    return {name: getattr(session.view(), name) for name in FIELDS}
+    """What is in the baskets, their weights and the rest of FIELDS, by name."""
+    return as_fields(content(session.view()))
+
+
+def content(view):
+    return tuple(getattr(view, name) for name in FIELDS)
 
 
 def history():
-    return st.session_state.setdefault("arithmetic", ([], []))
+    """The steps that can be undone and those that can be done again, each as `content` tells it."""
+    view = session.view()
+    return view.undo, view.redo
+
+
+# Pure, because a click that comes during a callback ends it at any use of the session state: the
+# view and its history are made first and stored as one.
+
+
+def changed(view, **new):
+    """A View with other FIELDS, one step further."""
+    after = replace(view, **new)
+    if content(after) == content(view):
+        return view
+    return replace(after, undo=(*view.undo, content(view))[-MAX_STEPS:], redo=())
+
+
+def stepped(view, way):
+    """A View one step back (−1) or forward again (1), where there is one."""
+    undo, redo, now = view.undo, view.redo, content(view)
+    if way < 0 and undo:
+        return replace(view, **as_fields(undo[-1]), undo=undo[:-1], redo=(*redo, now))
+    if way > 0 and redo:
+        return replace(view, **as_fields(redo[-1]), undo=(*undo, now), redo=redo[:-1])
+    return view
+
+
+def as_fields(values):
+    return dict(zip(FIELDS, values, strict=True))
 
 
 # For callbacks.
@@ -49,23 +82,12 @@ def history():
 
 def change(**new):
     """Change what is in the baskets, or their weights or the strength, one step further."""
-    before = contents()
-    if all(before[name] == value for name, value in new.items()):
-        return
-    past, future = history()
-    past.append(before)
-    del past[:-MAX_STEPS]
-    future.clear()
-    session.set_view(**new)
+    session.keep(changed(session.view(), **new))
 
 
 def step(way):
     """Undo (−1) or redo (1)."""
-    past, future = history()
-    source, other = (past, future) if way < 0 else (future, past)
-    if source:
-        other.append(contents())
-        session.set_view(**source.pop())
+    session.keep(stepped(session.view(), way))
 
 
 def add():
@@ -101,7 +123,8 @@ def turn(basket):
 
 def swap():
     """What A holds into B, and the other way round."""
-    change(a=text("b"), b=text("a"))
+    view = session.view()
+    session.keep(changed(view, a=view.b, b=view.a))
 
 
 def put(basket, exemplar):

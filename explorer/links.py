@@ -57,6 +57,8 @@ class View:
     ask: whose neighbours are shown; of, image: the seed, or the number of the training image;
     space: what is compared.
     browser: whether the visitor's browser draws the live picture.
+    undo, redo: what the arithmetic's settings were before, as explorer.baskets keeps them. No link
+    carries them; they stand here so that a change and the way back from it are stored as one.
     """
 
     model: str | None = None
@@ -99,6 +101,8 @@ class View:
     space: str = "pixels"
     run: str = ""
     browser: bool = False
+    undo: tuple = ()
+    redo: tuple = ()
 
 
 # Which settings each page's link carries, besides model and tray.

@@ -82,8 +82,15 @@ def view():
 
 def set_view(**settings):
     """Change settings; for callbacks."""
-    st.session_state.view = replace(st.session_state.view, **settings)
+    keep(replace(view(), **settings))
+
+
+def keep(new):
+    """Make a View the one that counts; for callbacks, as the last thing they do."""
+    # A click that comes during a callback ends it at any use of the session state. So this is
+    # stored in one step, after which nothing is left to do.
     st.session_state.touched = True
+    st.session_state.view = new
 
 
 def widget(name, choices=None, on_change=None, closed=False):
