@@ -228,6 +228,19 @@ def ready(space, model, data):
     return jobs.done(("space", space, *identity(space, model, data)), work)
 
 
+def spaces(model, data, wanted):
+    """The spaces whose neighbours are shown together, the quickest first.
+
+    EfficientNet's, which take minutes the first time, only where wanted or embedded already.
+    """
+    found = ["pixels"]
+    if model.discriminator is not None or wanted == "discriminator":
+        found.append("discriminator")
+    if wanted == "effnet" or jobs.succeeded(("space", "effnet", *identity("effnet", model, data))):
+        found.append("effnet")
+    return found
+
+
 def compared(space, model, data, samples=None):
     """Whether the distances of real images are there, against which others are told; likewise."""
 

@@ -62,6 +62,12 @@ def under_way(key):
     return job is not None and not job.ended.is_set()
 
 
+def succeeded(key):
+    """Whether the work of a key has been done."""
+    job = _jobs.get(key)
+    return job is not None and job.ended.is_set() and not job.error
+
+
 def forget(key):
     """Let work that has ended begin anew the next time."""
     with _lock:

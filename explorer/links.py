@@ -26,6 +26,7 @@ STEPS = (4, 8, 16, 30)
 SOURCES = ("seeds", "tray")
 LOOKS = ("attributes", "components", "factors", "saved")
 ASKED = ("sample", "path", "training", "upload")
+NEIGHBOURS = (4, 8, 16)
 MAX_PSI = 1.5
 MIN_KEYS, MAX_KEYS = 2, 8
 MAX_EXEMPLARS = 16
@@ -55,7 +56,8 @@ class View:
     a to e: the exemplars of the baskets A to E; sum: the weight of each; strength: how much of
     the sum is added to C; apart: whether the attributes that should stay are taken out of it.
     ask: whose neighbours are shown; of, image: the seed, or the number of the training image;
-    space: what is compared.
+    picture: in place of that seed "12@0.7", or the name of a latent in exemplars.py; space: what
+    is compared; k: how many neighbours.
     browser: whether the visitor's browser draws the live picture.
     undo, redo: what the arithmetic's settings were before, as explorer.baskets keeps them. No link
     carries them; they stand here so that a change and the way back from it are stored as one.
@@ -97,8 +99,10 @@ class View:
     apart: bool = False
     ask: str = "sample"
     of: int = 0
+    picture: str = ""
     image: int = 0
     space: str = "pixels"
+    k: int = 8
     run: str = ""
     browser: bool = False
     undo: tuple = ()
@@ -121,7 +125,7 @@ PAGES = {
         *("look", "smooth", "browser"),
     ),
     "arithmetic": (*BASKETS, "sum", "strength", "apart", "smooth", "browser"),
-    "neighbours": ("ask", "of", "image", "space", "smooth"),
+    "neighbours": ("ask", "of", "picture", "image", "space", "k", "smooth"),
     "memorisation": ("space", "smooth"),
     "photo": ("smooth",),
     "train": ("run",),
@@ -192,6 +196,8 @@ def read(params, page="browse"):
         "ask": lambda text: read_choice(text, ASKED),
         "image": lambda text: read_int(text, 0, MAX_SEED),
         "of": lambda text: read_int(text, 0, MAX_SEED),
+        "picture": read_picture,
+        "k": lambda text: read_choice(int(text), NEIGHBOURS),
         "space": lambda text: read_choice(text, SPACES),
         "run": read_model,
         "browser": read_bool,
@@ -259,6 +265,12 @@ def read_exemplars(text):
     if len(exemplars) > MAX_EXEMPLARS or len(set(exemplars)) < len(exemplars):
         raise ValueError(f"{len(exemplars)} exemplars")
     return exemplars
+
+
+def read_picture(text):
+    """ "3@0.7" -> "3@0.7", one exemplar; else ValueError."""
+    (one,) = read_exemplars(text)
+    return write_keys([one])
 
 
 def write_sum(weights):

@@ -6,7 +6,7 @@ import numpy as np
 import plotly.graph_objects as go
 import streamlit as st
 
-from explorer import evidence, links, panels, picker, renderer, session, tray
+from explorer import asking, evidence, exemplars, links, panels, picker, renderer, session, tray
 from explorer.live.canvas import axis, canvas
 from explorer.live.motions import Path
 from explorer.live.tiles import tiles
@@ -14,7 +14,6 @@ from explorer.views import interpolate
 from gan_core.errors import InputError
 from gan_core.latent import MAX_SEED
 
-K = 8
 SIDE = 256  # pixels a side of the pictures that are compared
 ASKED = {
     "sample": "Sample",
@@ -22,6 +21,20 @@ ASKED = {
     "training": "Training image",
     "upload": "Your picture",
 }
+WHERE = {
+    "pixels": "pixels",
+    "discriminator": "D’s features",
+    "effnet": "EfficientNet’s features",
+}
+# Streamlit puts columns one below the other where the screen is narrow.
+IN_A_ROW = """<style>
+[class*="st-key-beside"] .stHorizontalBlock { flex-wrap: nowrap; gap: 0.5rem; }
+[class*="st-key-beside"] .stColumn { flex: 1 1 0; min-width: 0; }
+</style>"""
+# What is told is of the position where the slider was taken up.
+GREY_WHILE_DRAGGED = """<style>
+.stMain:has(.st-key-path-canvas:active) :is(.st-key-path-told, .st-key-path-facts) { opacity: 0.4; }
+</style>"""
 UNITS = {"pixels": "levels of 256, root mean square"}
 
 
@@ -87,38 +100,43 @@ def ask_sample(name, model, data):
                     width=72,
                     smooth=session.view().smooth,
                 )
-        space_and_view()
-    words, z = asked_about(name, model)
+        space_and_view(many=True)
+    words, z = asked_about(model)
     return lambda: of_picture(model, data, words, renderer.pictures(model, z)[0], "sample")
 
 
 def take_seed(name):
-    st.session_state.pop("of_item", None)
+    session.set_view(picture="")
     session.take(name)
 
 
 def random_seed():
-    st.session_state.pop("of_item", None)
-    session.set_view(of=int(np.random.default_rng().integers(1_000_000)))
+    session.set_view(picture="", of=int(np.random.default_rng().integers(1_000_000)))
 
 
 def take_item(item_id):
     item = session.picked().find(item_id)
-    if item is not None and item.seed is not None and item.psi == 1.0:
-        st.session_state.pop("of_item", None)
-        session.set_view(of=item.seed)
-    else:
-        st.session_state.of_item = item_id
-        st.session_state.touched = True
+    if item is not None:
+        asking.about(item)
 
 
-def asked_about(name, model):
-    """(words, float32 (1, nz)) of the picture asked about: the tray's, or that of the seed."""
-    item = session.picked().find(st.session_state.get("of_item"))
-    if item is not None and item.model == name and len(item.z) == model.prior.size:
-        return item.name, item.z[None]
-    seed = session.view().of
-    return f"Seed {seed}", renderer.latents(model, [seed])
+def asked_about(model):
+    """(words, float32 (1, nz)) of the picture asked about: the one taken, or that of the seed."""
+    view = session.view()
+    seed, psi = links.read_exemplars(view.picture)[0] if view.picture else (view.of, None)
+    kept = exemplars.find(seed) if exemplars.is_kept(seed) else None
+    if kept is not None and kept.model_hash == model.hash:
+        return kept.title, kept.z[None]
+    if exemplars.is_kept(seed):
+        st.info(
+            f"That picture is not of this model, so seed {view.of} is shown."
+            if kept
+            else "That picture has no seed, so the link could not carry it; take it from the tray,"
+            f" or save the tray to a file the next time. Seed {view.of} is shown."
+        )
+        seed = view.of
+    words = f"Seed {seed}" + ("" if psi in (None, 1.0) else f", ψ = {psi:g}")
+    return words, renderer.latents(model, [seed], exemplars.whole(psi))
 
 
 def ask_path(name, model, data):
@@ -161,14 +179,16 @@ def ask_training(name, model, data):
             disabled=data is None,
             on_click=lambda: session.set_view(image=int(np.random.default_rng().integers(count))),
         )
-        space_and_view()
+        space_and_view(many=True)
     return lambda: of_training(name, model, data, min(session.view().image, count - 1))
 
 
 def ask_upload(name, model, data):
     """A picture from outside. It is kept, so that another page or model loses nothing."""
+    if data is None:
+        return None
     with st.container(horizontal=True, vertical_alignment="bottom", gap="medium"):
-        space_and_view()
+        space_and_view(many=True)
     new = st.file_uploader(
         "A picture of yours, PNG, JPEG or WebP up to 5 MB; it is kept in memory alone",
         max_upload_size=evidence.MAX_BYTES // 2**20,
@@ -176,10 +196,14 @@ def ask_upload(name, model, data):
     )
     if new is not None:
         st.session_state.upload = (new.name, new.getvalue())
-    if "upload" not in st.session_state or data is None:
+    if "upload" not in st.session_state:
         return None
     words, content = st.session_state.upload
-    image = decoded(hashlib.sha256(content).hexdigest(), model.hash, content, model, data)
+    try:
+        image = decoded(hashlib.sha256(content).hexdigest(), model.hash, content, model, data)
+    except InputError as error:
+        # A file that the browser has refused since is told below the field; this is of another.
+        raise InputError(f"{words}: {error}") from None
     st.caption(
         f"Its centre square, at {model.size} × {model.size} pixels, as the training images are."
     )
@@ -194,9 +218,11 @@ def decoded(digest, weights, _content, _model, _data):
 ASKS = {"sample": ask_sample, "path": ask_path, "training": ask_training, "upload": ask_upload}
 
 
-def space_and_view(steps=False):
-    """Where distances are taken, and what is seldom changed."""
+def space_and_view(steps=False, many=False):
+    """Where distances are taken, how many neighbours, and what is seldom changed."""
     space_control()
+    if many:
+        st.segmented_control("How many", links.NEIGHBOURS, **session.widget("k", links.NEIGHBOURS))
     with st.popover("View", icon=":material/tune:"):
         if steps:
             st.segmented_control(
@@ -205,9 +231,9 @@ def space_and_view(steps=False):
         st.toggle("Smooth scaling", **session.widget("smooth", closed=True))
 
 
-def space_control():
+def space_control(label="Compare in"):
     st.segmented_control(
-        "Nearest in",
+        label,
         evidence.SPACES,
         format_func=evidence.SPACES.get,
         **session.widget("space", evidence.SPACES),
@@ -221,34 +247,47 @@ def space_control():
 
 @panels.panel("neighbours")
 def compare(name, model, data, draw):
-    """The comparison, once the index is there."""
-    if evidence.ready(session.view().space, model, data):
-        draw()
+    """The comparison."""
+    draw()
 
 
 def of_picture(model, data, words, image, noun):
-    """A picture, its nearest training images, and one of them beside it."""
+    """A picture, its nearest training images in every space, and one of them beside it."""
     view = session.view()
-    found = evidence.nearest(model, data, image, view.space, K)
-    near = evidence.take(data, found)
-    key = f"{model.hash}-{hashlib.sha256(image).hexdigest()[:16]}-{view.space}"
-    chosen = chosen_of(key, found)
-    beside((image, near[chosen]), (words, "Training image"), view)
-    facts(data, found, chosen, view.space)
+    place = st.container()
     st.subheader(f"Nearest of {len(data.images):,} training images", anchor=False)
-    labels = [renderer.plain(data.files[i]) for i in found.indices]
-    gallery("neighbour-tiles", key, near, found, chosen, "Neighbour", labels, view)
-    judge(model, data, found, view.space, noun)
+    # What is quick comes first, so that it can be seen while the others are made ready.
+    for space in evidence.spaces(model, data, view.space):
+        st.markdown(f"**In {WHERE[space]}**" + (" · compared above" * (space == view.space)))
+        if not evidence.ready(space, model, data):
+            continue  # a bar tells how far it is
+        found = evidence.nearest(model, data, image, space, view.k)
+        near = evidence.take(data, found)
+        key = f"{model.hash}-{hashlib.sha256(image).hexdigest()[:16]}-{space}"
+        chosen = chosen_of(key, found)
+        if space == view.space:
+            with place:
+                beside((image, near[chosen]), (words, "Training image"), view)
+                facts(data, found, chosen, space)
+        labels = [renderer.plain(data.files[i]) for i in found.indices]
+        current = chosen if space == view.space else None
+        gallery(
+            f"neighbour-tiles-{space}", key, near, found, current, "Neighbour", labels, space, view
+        )
+        judge(model, data, found, space, noun)
+    caution(data)
 
 
 def of_training(name, model, data, number):
     """A training image and its nearest samples."""
     view = session.view()
+    if not evidence.ready(view.space, model, data):
+        return
     if not evidence.samples_ready(view.space, model):
         return
     samples = evidence.samples_of(model)
     image = np.asarray(data.images[number])
-    found = evidence.nearest(model, samples, image, view.space, K)
+    found = evidence.nearest(model, samples, image, view.space, view.k)
     near = evidence.take(samples, found)
     key = f"{model.hash}-training-{number}-{view.space}"
     chosen = chosen_of(key, found)
@@ -257,12 +296,12 @@ def of_training(name, model, data, number):
     with st.container(horizontal=True, vertical_alignment="center"):
         words = [f"Seed {seed}", told(found.distances[chosen], view.space)]
         words += ["mirrored"] if found.mirrored[chosen] else []
-        words += [renderer.plain(data.files[number])]
         st.caption(" · ".join(words), width="content")
         st.button("Add to tray", icon=":material/add:", on_click=add, args=(name, model, seed))
+    about_image(data, number)
     st.subheader(f"Nearest of {len(samples.images):,} samples", anchor=False)
     labels = [f"seed {i}" for i in found.indices]
-    gallery("neighbour-tiles", key, near, found, chosen, "Sample", labels, view)
+    gallery("neighbour-tiles", key, near, found, chosen, "Sample", labels, view.space, view)
     if not evidence.compared(view.space, model, data, samples):
         return
     standing = evidence.standing(model, data, found.distances[0], view.space, samples)
@@ -288,6 +327,8 @@ def add(name, model, seed):
 def of_path(name, model, data, keyframes):
     """A path: the sample and its nearest training image under the slider, and all along it."""
     view = session.view()
+    if not evidence.ready(view.space, model, data):
+        return
     segments = len(keyframes) - (0 if view.closed else 1)
     if view.at > segments:
         session.set_view(at=float(segments))
@@ -297,8 +338,9 @@ def of_path(name, model, data, keyframes):
     images = renderer.pictures(model, path.latents(times[:, None]))
     parts = evidence.search(model, data, images, view.space, 1)
     found = evidence.Found(*(part[:, 0] for part in parts))
+    st.html(GREY_WHILE_DRAGGED)
     left, right = st.columns([3, 2], gap="large")
-    with left:
+    with left, st.container(key="path-canvas"):
         z, _ = canvas(
             "beside-canvas",
             evidence.Beside(model, data, view.space),
@@ -313,11 +355,13 @@ def of_path(name, model, data, keyframes):
             panel="neighbours",
         )
     here = renderer.pictures(model, z)
-    nearest = evidence.nearest(model, data, here[0], view.space, K)
-    with right:
+    nearest = evidence.nearest(model, data, here[0], view.space, 1)
+    with right, st.container(key="path-told"):
         judged = judge(model, data, nearest, view.space, "sample")
+        caution(data)
     standing = evidence.standing(model, data, found.distances, view.space) if judged else {}
-    facts(data, nearest, 0, view.space)
+    with st.container(key="path-facts"):
+        facts(data, nearest, 0, view.space)
     place = int(np.argmin(np.abs(times - view.at)))
     kind, shares = next(iter(standing.items()), ("", [None] * len(times)))
     tiles(
@@ -397,11 +441,14 @@ def chosen_of(key, found):
     return min(chosen, len(found.indices) - 1)
 
 
-def choose(key, place):
+def choose(key, place, space):
     st.session_state.neighbour = {key: place}
+    if space != session.view().space:
+        session.set_view(space=space)
+        panels.redraw()  # the switch stands above the panel
 
 
-def gallery(name, key, near, found, chosen, noun, labels, view):
+def gallery(name, key, near, found, chosen, noun, labels, space, view):
     """The neighbours as tiles; a click puts one beside the picture."""
     tiles(
         name,
@@ -409,28 +456,30 @@ def gallery(name, key, near, found, chosen, noun, labels, view):
         [
             {
                 "id": str(place),
-                "label": f"{noun} {place + 1}, {told(distance, view.space)}, {label}"
+                "label": f"{noun} {place + 1}, {told(distance, space)}, {label}"
                 + (", mirrored" if flip else ""),
-                "caption": told(distance, view.space) + (" ⇋" if flip else ""),
+                "caption": told(distance, space) + (" ⇋" if flip else ""),
                 "current": place == chosen,
             }
             for place, (distance, label, flip) in enumerate(
                 zip(found.distances, labels, found.mirrored, strict=True)
             )
         ],
-        lambda place: choose(key, int(place)),
-        label="Nearest samples" if noun == "Sample" else "Nearest training images",
+        lambda place: choose(key, int(place), space),
+        label=("Nearest samples" if noun == "Sample" else "Nearest training images")
+        + f" in {WHERE[space]}",
         width=108,
         smooth=view.smooth,
     )
 
 
-def beside(images, captions, view):
-    """Two pictures and their difference, at the same size."""
+def beside(images, captions, view, key="beside"):
+    """Two pictures and their difference, at the same size and in one row on a phone too."""
     first, second = images
     difference = np.abs(first.astype(np.int16) - second).astype(np.uint8)
     captions = (*map(renderer.plain, captions), "Difference, absolute")
-    columns = st.columns(3, width=3 * SIDE + 64)
+    st.html(IN_A_ROW)
+    columns = st.container(key=key).columns(3, width=3 * SIDE + 64)
     for column, picture, caption in zip(
         columns, (first, second, difference), captions, strict=True
     ):
@@ -447,12 +496,23 @@ def facts(data, found, place, space):
     ]
     if found.mirrored[place]:
         words.append("mirrored")
+    st.caption(" · ".join(words))
+    attributes(data, index)
+
+
+def about_image(data, index):
+    """Number, file and attributes of a training image that is asked about."""
+    st.caption(f"Number {index} · {renderer.plain(data.files[index])}")
+    attributes(data, index)
+
+
+def attributes(data, index):
+    """What is known of a training image in words, if anything."""
     shows = [
         f"{label}: {value}" if not isinstance(value, int | np.integer) else label
         for label, value in ((n, values[index]) for n, values in data.attributes.items())
         if not isinstance(value, int | np.integer) or value
     ]
-    st.caption(" · ".join(words))
     if shows:
         st.caption(renderer.plain(" · ".join(map(str, shows))))
 
@@ -480,13 +540,17 @@ def judge(model, data, found, space, noun):
     if len(own.distances):
         lines += [rule(distance, own, space), *confounded(model, data, int(found.indices[0]))]
     st.markdown("\n\n".join(lines))
+    return True
+
+
+def caution(data):
+    """What none of these numbers can tell."""
     st.caption(
         "What is nearer than nearly all real images may be a copy. What is not may still be one,"
         " shifted or recoloured; and a blurred picture is near to many. No single number is a"
         f" verdict. ({evidence.REFERENCES} real images of each kind at most; the rule is that of"
         f" Alaa et al. 2022.) {evidence.left_out(data)}"
     )
-    return True
 
 
 def percent(share):

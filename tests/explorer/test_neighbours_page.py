@@ -28,8 +28,11 @@ def sentences(app):
     return [element.value for element in [*app.error, *app.warning, *app.info]]
 
 
-def shown(app):
-    return state(app, "neighbour-tiles-data")["tiles"]
+def shown(app, space=""):
+    """The tiles of one space, of the one that is compared large when none is named."""
+    view = state(app, "view")
+    end = "" if view.ask == "training" else f"-{space or view.space}"
+    return state(app, f"neighbour-tiles{end}-data")["tiles"]
 
 
 @pytest.fixture
@@ -77,7 +80,7 @@ def test_the_nearest_images_in_pixels_are_shown(alpha, open_app):
 def test_a_click_puts_another_neighbour_beside_the_sample(alpha, open_app):
     model, data = alpha
     app = open_app("neighbours", model="alpha", of="5")
-    app = app.button(key="neighbour-tiles-2").click().run()
+    app = app.button(key="neighbour-tiles-pixels-2").click().run()
     assert [tile["current"] for tile in shown(app)].index(True) == 2
     third = np.argsort(expected(model, data, 5), kind="stable")[2]
     assert f"Number {third} " in " ".join(caption.value for caption in app.caption)
@@ -160,6 +163,10 @@ def test_images_that_are_not_here_are_asked_for(alpha, open_app, monkeypatch):
     assert "Ask somebody." in sentence
     assert "pack it" in sentence
     assert "--data" in sentence
+    app = open_app("neighbours", model="alpha", ask="upload")
+    assert len(sentences(app)) == 1
+    keys = [field.key for field in app.get("file_uploader")]
+    assert "picture-upload" not in keys  # nothing would come of it
 
 
 def test_other_images_are_not_taken_for_the_models(
@@ -200,14 +207,76 @@ def test_a_picture_of_the_tray_without_a_seed(alpha, open_app):
     app = app.button(key="add-moved").click().run()
     (item,) = state(app, "tray").items
     assert item.seed is None
-    app.session_state["of_item"] = item.id
-    app._page_hash = open_app("neighbours")._page_hash
-    app = app.run()
+    app = app.button(key="ask-moved").click().run()
     assert sentences(app) == []
+    assert state(app, "page") == "neighbours"
     model, data = alpha
     image = model.generate(item.z[None])[0]
     nearest = evidence.nearest(model, data, image, "pixels", 1)
     assert shown(app)[0]["caption"].startswith(f"{nearest.distances[0]:.1f}")
+    # A reload, and somebody else, see the same.
+    again = open_app("neighbours", **state(app, "link"))
+    assert sentences(again) == []
+    assert shown(again) == shown(app)
+    # A seed that is typed leaves it.
+    app._page_hash = again._page_hash  # AppTest goes back to the page that it was opened on
+    app = app.number_input(key="set-of").set_value(3).run()
+    assert "picture" not in state(app, "link")
+    assert shown(app) == shown(open_app("neighbours", model="alpha", of="3"))
+
+
+def test_a_picture_of_the_tray_with_another_psi(alpha, open_app):
+    """The tray item's name tells the seed alone; what is drawn hangs on ψ too."""
+    model, data = alpha
+    app = open_app("neighbours", model="alpha", of="2", tray="alpha:5@0.4")
+    (item,) = state(app, "tray").items
+    app = app.button(key=f"of-tiles-{item.id}").click().run()
+    assert state(app, "link") | {"of": "5", "picture": "5@0.4"} == state(app, "link")
+    image = model.generate(item.z[None])[0]
+    nearest = evidence.nearest(model, data, image, "pixels", 1)
+    assert shown(app)[0]["caption"].startswith(f"{nearest.distances[0]:.1f}")
+    assert app.get("image")[0].proto.imgs[0].caption == "Seed 5, ψ = 0.4"
+
+
+def test_the_path_leads_here_for_the_picture_under_its_slider(alpha, open_app):
+    model, data = alpha
+    app = open_app("interpolate", model="alpha", keys="3,4", at="0.5")
+    app = app.button(key="ask-slerp").click().run()
+    assert sentences(app) == []
+    assert state(app, "page") == "neighbours"
+    ends = np.concatenate([model.prior.sample(1, seed) for seed in (3, 4)])
+    image = model.generate(latent.at(ends, np.array([0.5]), "slerp", False))[0]
+    nearest = evidence.nearest(model, data, image, "pixels", 1)
+    assert shown(app)[0]["caption"].startswith(f"{nearest.distances[0]:.1f}")
+
+
+def test_a_picture_that_is_not_kept_is_told(alpha, open_app):
+    app = open_app("neighbours", model="alpha", of="5", picture="~0123456789ab")
+    (sentence,) = sentences(app)
+    assert "Seed 5 is shown" in sentence
+    assert shown(app) == shown(open_app("neighbours", model="alpha", of="5"))
+
+
+def test_pixels_and_features_stand_one_under_the_other(alpha, open_app):
+    model, data = alpha
+    app = open_app("neighbours", model="alpha", of="5", k="4")
+    assert sentences(app) == []
+    image = model.generate(model.prior.sample(1, 5))[0]
+    for space, unit in (("pixels", "levels"), ("discriminator", "")):
+        found = evidence.nearest(model, data, image, space, 4)
+        assert len(shown(app, space)) == 4
+        assert data.files[found.indices[0]] in shown(app, space)[0]["label"]
+        assert shown(app, space)[0]["caption"].startswith(
+            neighbours.told(found.distances[0], space).removesuffix(f" {unit}")
+        )
+    assert markdown(app).count("of held-out images, never trained on, lie nearer") == 2
+    # A click puts a neighbour of the other space beside the picture.
+    app = app.button(key="neighbour-tiles-discriminator-1").click().run()
+    assert state(app, "link")["space"] == "discriminator"
+    assert [tile["current"] for tile in shown(app)] == [False, True, False, False]
+    assert not any(tile["current"] for tile in shown(app, "pixels"))
+    app = app.segmented_control(key="set-k").set_value(16).run()
+    assert len(shown(app)) == len(shown(app, "pixels")) == 16
 
 
 def captions(app):
@@ -288,6 +357,7 @@ def test_the_nearest_samples_of_a_training_image(alpha, open_app):
         f"{distances[i]:.1f}" for i in order
     ]
     assert f"seed {order[0]}" in shown(app)[0]["label"]
+    assert "Number 7 · 7.png" in captions(app).replace("\\", "")
     app = next(b for b in app.button if b.label == "Add to tray").click().run()
     assert [item.seed for item in state(app, "tray").items] == [order[0]]
 
@@ -366,6 +436,7 @@ def test_what_is_no_picture_is_told_in_a_sentence(alpha, open_app, content, word
     app = upload(open_app("neighbours", model="alpha", ask="upload"), content)
     (sentence,) = sentences(app)
     assert words in sentence
+    assert "mine.png" in sentence.replace("\\", "")  # another one may have been refused since
 
 
 def test_images_changed_on_disk_are_noticed(alpha, open_app):
@@ -393,7 +464,7 @@ def test_two_sessions_at_once(alpha, open_app):
     model, data = alpha
     one = open_app("neighbours", model="alpha", of="5")
     two = open_app("neighbours", model="alpha", of="6", space="discriminator")
-    one = one.button(key="neighbour-tiles-3").click().run()
+    one = one.button(key="neighbour-tiles-pixels-3").click().run()
     two = two.run()
     assert [t["current"] for t in shown(one)].index(True) == 3
     assert [t["current"] for t in shown(two)].index(True) == 0

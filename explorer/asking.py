@@ -1,0 +1,31 @@
+"""The way from a picture to the page Neighbours."""
+
+import streamlit as st
+
+from explorer import exemplars, session
+
+
+def about(item):
+    """Let the page Neighbours show that of a tray.Item, by its seed and ψ or by its latent."""
+    if item.model != session.view().model:
+        session.leave_coordinates()
+        session.set_view(model=item.model, weights="")
+    if item.seed is not None and item.psi == 1.0:
+        session.set_view(ask="sample", of=item.seed, picture="")
+    elif item.seed is not None:
+        session.set_view(ask="sample", of=item.seed, picture=f"{item.seed}@{item.psi:g}")
+    else:
+        kept = exemplars.keep(item.name, item.model, item.model_hash, item.z)
+        session.set_view(ask="sample", picture=kept)
+
+
+def button(item, key):
+    """A button that opens the page Neighbours for a tray.Item."""
+    if st.button("Neighbours", icon=":material/search:", key=key):
+        about(item)
+        # Streamlit knows a page by its path.
+        st.switch_page(st.Page(_nothing, title="Neighbours", url_path="neighbours"))
+
+
+def _nothing():
+    pass
