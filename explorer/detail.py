@@ -3,7 +3,7 @@
 import numpy as np
 import streamlit as st
 
-from explorer import models, renderer, session, tray
+from explorer import asking, models, renderer, session, tray
 from gan_core.errors import InputError
 
 
@@ -35,6 +35,8 @@ def body(item):
         with right:
             facts(item, model, image)
             downloads(item, model, image, smooth)
+            if item.model_hash == model.hash:
+                asking.button(item, "ask-enlarged")
             remove(item)
         return
     remove(item)

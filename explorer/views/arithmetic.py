@@ -6,6 +6,7 @@ import numpy as np
 import streamlit as st
 
 from explorer import (
+    asking,
     basket_panel,
     baskets,
     drawing,
@@ -377,6 +378,7 @@ def keep(name, model, letters, way, z, figure):
                 on_click=add,
                 args=(item,),
             )
+        asking.button(item, "ask-sum")  # of the result on the shell
         with st.popover("Save direction", icon=":material/explore:"):
             direction_form(model, letters, way)
         st.download_button(

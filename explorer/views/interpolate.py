@@ -4,7 +4,7 @@ import numpy as np
 import plotly.graph_objects as go
 import streamlit as st
 
-from explorer import drawing, links, panels, picker, renderer, session, tray
+from explorer import asking, drawing, links, panels, picker, renderer, session, tray
 from explorer.live.canvas import axis, canvas
 from explorer.live.motions import Path
 from explorer.live.tiles import tiles
@@ -236,11 +236,17 @@ def readout(name, model, z, image, mode, at):
             on_click=add,
             args=(name, model, z, mode, at),
         )
+        asking.button(of_path(name, model, z, mode, at), f"ask-{mode}")
+
+
+def of_path(name, model, z, mode, at):
+    """A picture of the path as a tray.Item; it has no seed, so its latent is kept."""
+    return tray.Item(f"{MODES[mode]} {at:.2f}", name, model.hash, None, 1.0, z)
 
 
 def add(name, model, z, mode, at):
-    """Put a picture of the path on the tray; it has no seed, so its latent is kept."""
-    item = tray.Item(f"{MODES[mode]} {at:.2f}", name, model.hash, None, 1.0, z)
+    """Put a picture of the path on the tray."""
+    item = of_path(name, model, z, mode, at)
     if session.change_tray(tray.add, item):
         session.say(f"{item.name} is on the tray.")
     panels.redraw()

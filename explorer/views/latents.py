@@ -3,7 +3,7 @@
 import numpy as np
 import streamlit as st
 
-from explorer import drawing, links, panels, picker, renderer, session, tray
+from explorer import asking, drawing, links, panels, picker, renderer, session, tray
 from explorer.live.canvas import axis, canvas
 from explorer.live.motions import Coordinates, Pad
 from explorer.live.strips import PAD
@@ -256,6 +256,7 @@ def readout(model, image, words, item):
     with st.container(horizontal=True, vertical_alignment="center"):
         st.caption(" · ".join(words), width="content")
         st.button("Add to tray", key="add-moved", icon=":material/add:", on_click=add, args=(item,))
+        asking.button(item, "ask-moved")
 
 
 def add(item):
