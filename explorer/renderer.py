@@ -113,6 +113,12 @@ def large(image, smooth=False):
     return media.encode(media.enlarge(image, factor, smooth), "PNG")
 
 
+def strip(images, smooth=False):
+    """Images in one row as a PNG, enlarged so that a wide column shows their pixels."""
+    factor = max(1, 128 // images.shape[2])
+    return media.encode(media.enlarge(media.strip(images), factor, smooth), "PNG")
+
+
 def png(image):
     """One image as a PNG, pixel for pixel."""
     return media.encode(image, "PNG")

@@ -36,6 +36,7 @@ FILES = {"": "memorisation.json", "held-out": "memorisation-held-out.json"}
 CELLS = 10  # of C_T, at most
 IN_A_CELL = 100  # held-out images there should be for each
 SHOWN = 64  # most suspicious samples
+EXAMPLES = 6  # of them, each beside another training image
 PAIRS = 100  # near-duplicates told
 NEAR = 8.0  # grey levels, root mean square, up to which two training images are near-duplicates
 LEFT_OUT = 10_000  # training images whose nearest other one is sought
@@ -295,6 +296,7 @@ def measure(space, ids, names, k, progress=False, called=""):
     number among the held-out images), distance, percentiles (how many in 100 images of a kind lie
     strictly nearer), ratio (its distance over that of its nearest training image to the nearest
     different one), duplicated (whether that image is there twice), authentic and neighbours.
+    examples: likewise, the first ones whose nearest training images differ.
     near_duplicates.
     """
     count = len(space.training)
@@ -340,12 +342,12 @@ def measure(space, ids, names, k, progress=False, called=""):
     twice = np.flatnonzero(own == 0)
     apart[twice] = to_different(space, twice)
     ratio = memorisation.suspicion(d, apart[which[:, 0]])
-    order = np.lexsort((d, ratio))[:SHOWN]
     shares = {"training": memorisation.percentiles(d, d_training)}
     if len(d_unseen):
         shares["held-out"] = memorisation.percentiles(d, d_unseen)
-    result["suspicious"] = [
-        {
+
+    def row(i):
+        return {
             "id": int(ids[i]),
             "distance": float(d[i]),
             "ratio": float(ratio[i]) if np.isfinite(ratio[i]) else None,
@@ -362,8 +364,12 @@ def measure(space, ids, names, k, progress=False, called=""):
                 for j in range(which.shape[1])
             ],
         }
-        for i in order
-    ]
+
+    order = np.lexsort((d, ratio))
+    result["suspicious"] = [row(i) for i in order[:SHOWN]]
+    # Of one image copied often the first alone, in the order of suspicion.
+    firsts = np.sort(np.unique(which[order, 0], return_index=True)[1])[:EXAMPLES]
+    result["examples"] = [row(i) for i in order[firsts]]
     pairs = []
     if space.near is not None:
         pairs = memorisation.near_duplicates(own, own_which, space.near)

@@ -270,6 +270,16 @@ def test_copies_of_duplicated_images_are_suspects(make_pair, tmp_path, monkeypat
         assert first["ratio"] < 0.1
 
 
+def test_examples_are_of_distinct_training_images(make_pair, monkeypatch):
+    model, data = make_pair()
+    training = sets.load(data).images
+    copies = np.concatenate([training[[7] * 80], training[[3, 9]] ^ 1])
+    monkeypatch.setattr(memorisation_report, "draw", lambda *_: copies)
+    found = report(model, data, spaces="pixels")["spaces"]["pixels"]
+    assert {row["neighbours"][0]["index"] for row in found["suspicious"]} == {7}
+    assert sorted(row["neighbours"][0]["index"] for row in found["examples"]) == [3, 7, 9]
+
+
 def test_the_verb(make_pair, tmp_path, capsys):
     model, data = make_pair()
     out = tmp_path / "report.json"

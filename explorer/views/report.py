@@ -6,10 +6,10 @@ import numpy as np
 import plotly.graph_objects as go
 import streamlit as st
 
-from explorer import evidence, jobs, models, panels, picker, renderer, session, tray
+from explorer import asking, evidence, jobs, models, panels, picker, renderer, session, tray
 from explorer.live.tiles import tiles
 from explorer.views import neighbours
-from explorer.views.neighbours import HELD_OUT, SAMPLES, TRAINING
+from explorer.views.neighbours import HELD_OUT, SAMPLES, TRAINING, WHERE
 from gan_core import memorisation_report
 from gan_core.errors import InputError
 
@@ -17,11 +17,6 @@ GUILTY = "#d1495b"  # the overfitted control, on light and on dark
 COUNTS = (1_000, 10_000)  # samples that can be measured from here
 SHOWN = 6  # most suspicious pairs under each histogram
 TWINS = 24  # near-duplicate pairs shown
-WHERE = {
-    "pixels": "pixels",
-    "discriminator": "D’s features",
-    "effnet": "EfficientNet’s features",
-}
 # What is measured: where it stands in a report, and what it can and cannot tell.
 MEASURES = {
     "C_T": "How much nearer samples lie than held-out images do (Meehan et al. 2020): 0 for alike,"
@@ -77,7 +72,7 @@ def page(card_page=None, neighbours_page=None):
     if result is None:
         return
     with st.container(horizontal=True, vertical_alignment="bottom", gap="medium"):
-        neighbours.space_control()
+        neighbours.space_control("Nearest in")
         with st.popover("View", icon=":material/tune:"):
             st.toggle("Smooth scaling", **session.widget("smooth", closed=True))
             if data is not None:
@@ -176,8 +171,11 @@ def show(name, case, missing, neighbours_page):
         "Distances to the nearest training image, of training images to the nearest other one; the"
         " pairs are those nearest for where they lie, above their nearest training images."
     )
-    if len(cases) < 3:
-        st.caption(absent(known, space))
+    if len(cases) < 3 and (words := absent(known, space)):
+        st.caption(words)
+        # Streamlit lets the code be copied.
+        for command in commands(known, space):
+            st.code(command, language=None)
     numbers(cases, space)
     suspects(name, case, space, neighbours_page)
     duplicates(case)
@@ -225,20 +223,41 @@ def absent(cases, space):
     titles = " ".join(case.title for case in cases)
     words = []
     if "Innocent" not in titles:
-        words.append(
-            "The innocent control is missing: run `python -m gan_core memorisation` with"
-            " `--control held-out`."
-        )
+        words.append("The innocent control is missing; this measures it.")
     if "Guilty" not in titles:
-        words.append(
-            "The guilty control is missing: `python benchmarks/overfit_control.py` trains it, and"
-            " `python -m gan_core memorisation checkpoints/controls/overfitted-200` measures it."
-        )
+        words.append("The guilty control is missing; this trains it and measures it.")
     for case in cases:
         if case.space(space) is None:
             kind = case.title.split(":")[0].lower()
             words.append(f"The {kind} control was not measured in {WHERE[space]}.")
     return " ".join(words)
+
+
+def commands(cases, space):
+    """What to run for the controls that `absent` tells of, as it is typed in the project's folder.
+
+    cases: as for `absent`, the model's own first.
+    """
+    titles = " ".join(case.title for case in cases)
+    found, verb = [], "python -m gan_core memorisation"
+    if "Innocent" not in titles:
+        found.append(f"{verb} {written(cases[0].model.directory)} --control held-out")
+    if "Guilty" not in titles:
+        found.append("python benchmarks/overfit_control.py")
+        found.append(f"{verb} checkpoints/controls/overfitted-200")
+    for case in cases[1:]:
+        if case.space(space) is None and space not in case.result["missing"]:
+            control = " --control held-out" if case.result["control"] else ""
+            found.append(f"{verb} {written(case.model.directory)}{control}")
+    return found
+
+
+def distinct(rows):
+    """The first rows whose nearest training images differ: one copied often stands once."""
+    found = {}
+    for row in rows:
+        found.setdefault(row["neighbours"][0]["index"], row)
+    return list(found.values())
 
 
 def distances(case, space):
@@ -250,26 +269,16 @@ def distances(case, space):
         key=f"histogram-{case.colour}",
         config={"displayModeBar": False},
     )
-    rows = told["suspicious"][:SHOWN]
+    # Reports of before hold no examples.
+    rows = told.get("examples") or distinct(told["suspicious"])[:SHOWN]
     pairs = pair_pictures(case, rows)
     if pairs is None:
         return
-    tiles(
-        f"pairs-{case.colour}",
-        renderer.pairs(*pairs),
-        [
-            {
-                "id": str(place),
-                "label": f"{named(case, row)} above its nearest training image,"
-                f" {neighbours.told(row['distance'], space)}",
-                "caption": short(row["distance"], space),
-            }
-            for place, row in enumerate(rows)
-        ],
-        lambda _: None,
-        label=f"Most suspicious of {case.title}",
-        width=40,
-        smooth=session.view().smooth,
+    # To be looked at: a click does nothing here.
+    st.image(
+        renderer.strip(np.concatenate(pairs, axis=1), session.view().smooth),
+        width="stretch",
+        caption=" · ".join(short(row["distance"], space) for row in rows),
     )
 
 
@@ -422,6 +431,11 @@ def forest(rows, name):
     return figure
 
 
+def show_twins(key, place):
+    before = st.session_state.get("twins-shown", {}).get(key)
+    st.session_state["twins-shown"] = {} if before == place else {key: place}
+
+
 def suspects(name, case, space, neighbours_page):
     """The samples that lie nearest for where they lie, with their neighbours; one of them large."""
     rows = case.space(space)["suspicious"]
@@ -497,11 +511,10 @@ def one(name, case, row, pair, space, neighbours_page):
             on_click=add,
             args=(name, case.model, seed, case.result["psi"]),
         )
-        if neighbours_page is not None and case.result["psi"] == 1.0:
+        if neighbours_page is not None:
             opened = st.button("All its neighbours", icon=":material/search:", key="suspect-open")
             if opened:
-                st.session_state.pop("of_item", None)
-                session.set_view(ask="sample", of=seed)
+                asking.about(session.item(name, case.model, seed, case.result["psi"]))
                 st.switch_page(neighbours_page)
 
 
@@ -527,6 +540,16 @@ def duplicates(case):
     pairs = told["pairs"][:TWINS]
     if not pairs or case.data is None:
         return
+    key = case.model.hash
+    shown = st.session_state.get("twins-shown", {}).get(key)
+    if shown is not None and shown < len(pairs):
+        two = [np.asarray(case.data.images[number]) for number in pairs[shown][:2]]
+        neighbours.beside(
+            two,
+            [f"Training image {number}" for number in pairs[shown][:2]],
+            session.view(),
+            "beside-twins",
+        )
     first, second = (np.stack([case.data.images[pair[i]] for pair in pairs]) for i in (0, 1))
     tiles(
         "twins",
@@ -536,11 +559,12 @@ def duplicates(case):
                 "id": str(place),
                 "label": f"Training images {i} and {j}, {distance:.1f} levels apart",
                 "caption": f"{distance:.1f}",
+                "current": place == shown,
             }
             for place, (i, j, distance) in enumerate(pairs)
         ],
-        lambda _: None,
-        label="Near-duplicates among the training images",
+        lambda place: show_twins(key, int(place)),
+        label="Near-duplicates among the training images; a click shows a pair large",
         width=60,
         smooth=session.view().smooth,
     )

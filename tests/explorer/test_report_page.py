@@ -97,6 +97,10 @@ def test_it_shows_what_the_report_says(alpha, open_app):
     assert "Samples of alpha" in texts(app)
     assert "Innocent" in texts(app)
     assert "The guilty control is missing" in texts(app)
+    assert [code.value for code in app.code] == [
+        "python benchmarks/overfit_control.py",
+        "python -m gan_core memorisation checkpoints/controls/overfitted-200",
+    ]
     figures = [json.loads(chart.proto.spec) for chart in app.get("plotly_chart")]
     assert len(figures) == 2 + 3  # two histograms; C_T, Farther and AuthPct, of pixels no others
     labels = figures[-1]["layout"]["yaxis"]["ticktext"]
@@ -217,6 +221,20 @@ def test_guilty_stands_beside_innocent_and_lies_apart(alpha, trained, open_app, 
     assert high < low
 
 
+def test_example_pairs_are_of_distinct_training_images():
+    rows = [{"id": i, "neighbours": [{"index": index}]} for i, index in enumerate([7, 7, 3, 7, 9])]
+    assert [row["id"] for row in page.distinct(rows)] == [0, 2, 4]
+
+
+def test_the_command_for_a_missing_control_names_the_checkpoint(alpha, open_app):
+    model, data = alpha
+    keep(model, data)
+    app = open_app("memorisation", model="alpha")
+    assert "python -m gan_core memorisation models/alpha --control held-out" in [
+        code.value for code in app.code
+    ]
+
+
 def test_duplicates_in_the_set_are_shown(alpha, open_app, tmp_path, trained):
     model, data = trained("models/beta", n=30, seed=6)
     images = np.asarray(data.images).copy()
@@ -231,6 +249,12 @@ def test_duplicates_in_the_set_are_shown(alpha, open_app, tmp_path, trained):
     keep(gan_core.load(model.directory), training_set.load(tmp_path / "sets/twice"))
     app = open_app("memorisation", model="beta")
     (tile,) = tiles(app, "twins")
+    before = len(app.get("image"))
+    app = app.button(key="twins-0").click().run()
+    assert sentences(app) == []
+    assert len(app.get("image")) == before + 3  # both and their difference
+    (tile,) = tiles(app, "twins")
+    assert tile["current"]
     assert "Training images 4 and 20, 0.0 levels apart" in tile["label"]
     assert "in the training set: 1 pair" in texts(app)
 
