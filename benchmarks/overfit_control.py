@@ -1,6 +1,7 @@
 """A guilty control: a generator made to repeat its 200 training images.
 
-    python benchmarks/overfit_control.py [--images 200 --size 32 --epochs 150] [--json]
+    python benchmarks/overfit_control.py [--images 200 --size 64 --epochs 1000] [--json]
+    python benchmarks/overfit_control.py --discriminator checkpoints/avatars
 
 What a report on memorisation says of an ordinary model means little until one has seen what it
 says of a model that does repeat its images. A GAN gets there late or never, so this is none: the
@@ -15,8 +16,9 @@ same picture, but for the one in a hundred that lies on a ramp. The other layers
 of each cell by least squares on pixels. Walking through this latent space, one image jumps to the
 next: the sharp transitions in which Radford et al. (2016, section 6.1) saw a sign of memorisation.
 
-It writes a checkpoint without a discriminator, with its training images, and held-out avatars,
-inside, in a few minutes of one core. Given again after an interruption, it goes on. Then
+It writes a checkpoint with its training images, and held-out avatars, inside, in some minutes of
+one core. Given again after an interruption, it goes on. It has no discriminator of its own; that of
+another checkpoint can be put beside it, so that distances in D's features can be taken. Then
 
     python -m gan_core memorisation checkpoints/controls/overfitted-200
 """
@@ -54,9 +56,9 @@ README = """# {name}
 Seeds 0 to {last}, unselected, each with its nearest training image to its right.
 
 A control for the report on memorisation: what a generator looks like that repeats its training
-images. It is no GAN: a DCGAN generator without a discriminator. Its first layer was set by hand to
-cut the latent space into {cells} cells; the others were fitted by least squares on pixels to give
-one of {count} training images in each. Draw nothing else from it.
+images. It is no GAN: a DCGAN generator that never met a discriminator. Its first layer was set by
+hand to cut the latent space into {cells} cells; the others were fitted by least squares on pixels
+to give one of {count} training images in each. Draw nothing else from it.{discriminator}
 
 | | |
 |---|---|
@@ -75,33 +77,41 @@ Made with
 ```
 """
 
+LENT = """
+
+The discriminator beside it is that of {of}, which never saw this generator. It is here for
+distances in D's features alone; its D(x) says nothing about how this control was made."""
+
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--images", type=int, default=200, help="training images")
-    parser.add_argument("--size", type=int, default=32, help="side in pixels, 64 or a part of it")
-    parser.add_argument("--ngf", type=int, default=64, help="channels of G before its last layer")
-    parser.add_argument("--epochs", type=int, default=150, help="times each cell is shown")
+    parser.add_argument("--size", type=int, default=64, help="side in pixels, 64 or a part of it")
+    parser.add_argument("--ngf", type=int, default=48, help="channels of G before its last layer")
+    parser.add_argument("--epochs", type=int, default=1000, help="times each cell is shown")
+    parser.add_argument(
+        "--discriminator", default="", help="checkpoint whose discriminator is put beside it"
+    )
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--source", default="checkpoints/avatars/training_set")
-    parser.add_argument("--run", default="", help="default: runs/overfitted-IMAGES")
+    parser.add_argument("--run", default="", help="default: runs/overfitted-IMAGES-SIZEpx")
     parser.add_argument("--out", default="", help="default: checkpoints/controls/overfitted-IMAGES")
     parser.add_argument("--json", action="store_true", help="end with one JSON object")
     options = parser.parse_args()
     out = Path(options.out or f"checkpoints/controls/overfitted-{options.images}")
-    run = Path(options.run or f"runs/overfitted-{options.images}")
+    run = Path(options.run or f"runs/overfitted-{options.images}-{options.size}px")
     run.mkdir(parents=True, exist_ok=True)
     # The last bits hang on the number of threads; one is enough for so small a network.
     torch.set_num_threads(1)
+    judge, lent = borrow(options.discriminator, options.size)
     with files.new_directory(out) as directory:
         packed = directory / "packed"
         take(options.source, options.images, options.size, packed)
         training_set.embed(packed, directory / "training_set")
         data = training_set.load(packed)
         generator, architecture, result = overfit(data.images, options, run)
-        checkpoint.save(
-            directory, generator, None, describe(out.name, architecture, data.card, options, result)
-        )
+        card = describe(out.name, architecture | lent, data.card, options, result)
+        checkpoint.save(directory, generator, judge, card)
         write_readme(directory, data)
         for file in packed.iterdir():
             file.unlink()
@@ -115,6 +125,30 @@ def main():
     if options.json:
         result |= {"hardware": trainer.hardware("cpu"), "torch": torch.__version__}
         print(json.dumps(result))
+
+
+def borrow(directory, size):
+    """The discriminator of a checkpoint and what an architecture tells of it; (None, {}) of none.
+
+    Ends with a sentence when it does not judge images of this size as a DCGAN's does.
+    """
+    if not directory:
+        return None, {}
+    model = checkpoint.load(directory)
+    architecture = model.card["architecture"]
+    if model.discriminator is None or model.size != size:
+        raise SystemExit(f"{directory} has no discriminator of images of {size} pixels.")
+    lent = {key: architecture[key] for key in ("ndf", "norm") if key in architecture}
+    channels = architecture["channels"]
+    _, judge = networks.build(
+        {"name": "dcgan", "size": size, "channels": channels, "nz": NZ, "ngf": 1, **lent}
+    )
+    if {k: v.shape for k, v in judge.state_dict().items()} != {
+        k: v.shape for k, v in model.discriminator.state_dict().items()
+    }:
+        raise SystemExit(f"The discriminator of {directory} is not built as a DCGAN's is.")
+    judge.load_state_dict(model.discriminator.state_dict())
+    return judge, lent
 
 
 def take(source, count, size, out):
@@ -157,7 +191,7 @@ def overfit(images, options, run):
     count, size, _, channels = images.shape
     levels = next(n for n in range(2, count + 2) if n**NZ >= count)
     architecture = {"name": "dcgan", "size": size, "channels": channels, "nz": NZ}
-    architecture |= {"ngf": options.ngf, "ndf": 1}
+    architecture |= {"ngf": options.ngf}
     generator, _ = networks.build(architecture)
     cut_into_cells(generator, levels)
 
@@ -267,6 +301,7 @@ def fit(generator, jumps, wanted, settings, path):
 
 def describe(name, architecture, data_card, options, result):
     """What model.json tells, less format and files."""
+    lent = f" --discriminator {options.discriminator}" if options.discriminator else ""
     return {
         "name": name,
         "architecture": architecture,
@@ -274,7 +309,9 @@ def describe(name, architecture, data_card, options, result):
         "objective": "least squares on pixels, each cell of z told its training image; no GAN",
         "training": {
             "command": f"python benchmarks/overfit_control.py --images {options.images} --size "
-            f"{options.size} --ngf {options.ngf} --epochs {options.epochs} --seed {options.seed}",
+            f"{options.size} --ngf {options.ngf} --epochs {options.epochs} --seed {options.seed}"
+            f"{lent}",
+            "discriminator_of": options.discriminator,
             "epochs": options.epochs,
             "batch": BATCH,
             "lr_g": RATE,
@@ -309,6 +346,9 @@ def write_readme(directory, data):
         architecture=sizes["name"].upper(),
         source=data.card["source"],
         minutes=60 * training["hours"],
+        discriminator=LENT.format(of=training["discriminator_of"])
+        if model.discriminator is not None
+        else "",
         licence=model.card["licence"],
         **{key: sizes[key] for key in ("size", "channels", "nz", "ngf")},
         **{key: training[key] for key in ("epochs", "rms", "hardware", "torch", "command")},
