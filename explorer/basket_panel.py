@@ -56,7 +56,7 @@ def head(basket, title):
     weight = baskets.weights()[place]
     with st.container(horizontal=True, vertical_alignment="center", gap="small"):
         st.button(
-            f"{'−' if weight < 0 else '+'} {title}",
+            f"{'−' if arithmetic.takes_away(weight) else '+'} {title}",
             key=f"turn-{basket}",
             help="Add or take away: a click turns the sign.",
             on_click=baskets.turn,
@@ -89,7 +89,7 @@ def head(basket, title):
 def weighed(basket):
     """A weight from its field; the sign stays."""
     value, now = st.session_state[f"weight-{basket}"], baskets.weights()
-    negative = now[links.BASKETS.index(basket)] < 0
+    negative = arithmetic.takes_away(now[links.BASKETS.index(basket)])
     if value is not None:
         baskets.weigh(basket, -value if negative else value)
 

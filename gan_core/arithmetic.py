@@ -13,6 +13,8 @@ al. found that single exemplars are unstable and that the mean of three is not.
     matched(…)                             exemplars that differ in one attribute and little else
 """
 
+import math
+
 import numpy as np
 
 from gan_core import directions, latent, sample_labels
@@ -69,6 +71,11 @@ def calculate(concepts, weights=(1, -1, 1), norm=None):
     if not np.isfinite(vectors).all() or not np.isfinite(weights).all():
         raise InputError("A concept or a weight is not finite; it must be a number.")
     return latent.combine(vectors, [weights], norm=norm)[0]
+
+
+def takes_away(weight):
+    """Whether a term of this weight stands with a minus; −0 keeps its sign."""
+    return math.copysign(1, weight) < 0
 
 
 def shell(prior):

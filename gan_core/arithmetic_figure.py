@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
-from gan_core import media
+from gan_core import arithmetic, media
 
 WIDTH, HEIGHT, MARGIN = 1920, 1080, 64
 BREAK = 652  # where the lower half begins
@@ -71,14 +71,15 @@ def equation(page, pen, figure):
     large = 330 if count < 5 else 300
     gap = 76 if count < 5 else 56  # room for a sign
     width = WIDTH - 2 * MARGIN - len(figure.results) * large - 24 * (len(figure.results) - 1)
-    first = gap if figure.baskets[0].weight < 0 else 0
+    minus = [arithmetic.takes_away(basket.weight) for basket in figure.baskets]
+    first = gap if minus[0] else 0
     side = min(250, (width - first - gap * count) // count)
     # What is left widens the room for the signs, so that the last picture ends at the margin.
     gap += (width - first - count * (side + gap)) // count
     x = MARGIN + first
     for i, basket in enumerate(figure.baskets):
-        if i or basket.weight < 0:
-            sign(pen, "+" if basket.weight >= 0 else "-", x - (gap if i else first) // 2, top + 125)
+        if i or minus[i]:
+            sign(pen, "-" if minus[i] else "+", x - (gap if i else first) // 2, top + 125)
         paste(page, basket.mean, x, top, side, figure.crisp)
         many = len(basket.exemplars)
         what = "one exemplar" if many == 1 else f"mean of {many}"

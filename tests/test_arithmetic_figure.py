@@ -86,6 +86,13 @@ def test_a_first_term_that_is_taken_away_has_its_sign():
     assert (free < 60).all(2).sum() == 0
 
 
+def test_a_term_of_strength_nothing_keeps_its_sign():
+    for weights, first in (([1, -1, 1], [1, -0.0, 1]), ([-1, 1, 1], [-0.0, 1, 1])):
+        drawn = [np.asarray(arithmetic_figure.draw(figure(weights=w)[0])) for w in (weights, first)]
+        signs = [picture[150 : 150 + 250] for picture in drawn]  # beside the means; no words
+        assert (signs[0] == signs[1]).all()
+
+
 def test_grey_pictures_are_drawn():
     made, colours = figure(3, 2, channels=1)
     grey = [np.repeat(colour[:1], 3) for colour in colours]

@@ -295,10 +295,15 @@ def formula(letters, strength):
 
 def added(letters):
     words = " ".join(
-        f"{'−' if weight < 0 else '+'} {'' if abs(weight) == 1 else f'{abs(weight):g} '}{letter}"
+        f"{'−' if arithmetic.takes_away(weight) else '+'} {amount(weight)}{letter}"
         for letter, weight in letters
     )
     return words.removeprefix("+ ").replace("− ", "−", 1 if words.startswith("−") else 0)
+
+
+def amount(weight):
+    """What stands before a letter for its weight: nothing for 1."""
+    return "" if abs(weight) == 1 else f"{abs(weight):g} "
 
 
 def numbers(model, letters, way, z, images):

@@ -275,6 +275,23 @@ def test_a_basket_more_counts_from_its_first_exemplar_on(opened):
     assert app.segmented_control(key="fill-into").value == "a"
 
 
+def test_a_basket_of_weight_0_keeps_its_sign(opened):
+    model, app = opened(a="1", b="2", c="3", sum="1,-0,1")
+    assert app.button(key="turn-b").label == "− B"
+    assert any("A − 0 B" in m.value for m in app.markdown)
+    app = app.number_input(key="weight-b").set_value(1).run().run()
+    assert state(app, "view").sum == "1,-1,1"
+    # Streamlit tells of an emptied field as of one that holds 0.
+    app = app.number_input(key="weight-b").set_value(None).run().run()
+    assert app.button(key="turn-b").label == "− B"
+    app = app.number_input(key="weight-b").set_value(0).run().run()
+    app = app.button(key="turn-b").click().run().run()
+    assert app.button(key="turn-b").label == "+ B"
+    app = app.button(key="turn-b").click().run().run()
+    app = app.number_input(key="weight-b").set_value(0.5).run().run()
+    assert is_shown(app, model, weighted(model, [1, -0.5, 1], 1, [1], [2], [3]))
+
+
 def test_a_link_that_fills_a_fourth_basket_without_a_weight_counts_it_once(opened):
     model, app = opened(a="1", b="2", c="3", d="4")
     assert is_shown(app, model, weighted(model, [1, -1, 1, 1], 1, [1], [2], [3], [4]))
