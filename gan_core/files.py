@@ -4,6 +4,7 @@ import contextlib
 import json
 import os
 import shutil
+import stat
 import threading
 from pathlib import Path
 
@@ -19,7 +20,10 @@ def replacing(path):
     path = Path(path)
     temporary = _partial(path)
     try:
+        mode = _usual_mode(temporary)
         yield temporary
+        # Some writers, such as safetensors, make files that nobody else can read.
+        temporary.chmod(mode)
         with open(temporary, "rb") as file:
             os.fsync(file.fileno())
         os.replace(temporary, path)
@@ -59,6 +63,15 @@ def clear(folder):
 def _partial(path):
     """A temporary name beside `path` that no other process or thread uses."""
     return path.with_name(f"{path.name}.partial-{os.getpid()}-{threading.get_ident()}")
+
+
+def _usual_mode(path):
+    """The permissions that a new file gets at `path`, where none is left behind."""
+    # The umask itself cannot be read without changing it, for all threads, for a moment.
+    with open(path, "wb") as file:
+        mode = os.fstat(file.fileno()).st_mode
+    os.unlink(path)
+    return stat.S_IMODE(mode)
 
 
 def write_json(path, data):

@@ -1,6 +1,7 @@
 """Directions: recovered where they are known, at right angles where asked, and safely kept."""
 
 import dataclasses
+import os
 
 import numpy as np
 import pytest
@@ -219,6 +220,18 @@ def test_directions_that_do_not_fit_are_not_saved(make_checkpoint, bad, words):
     with pytest.raises(InputError, match=words):
         directions.save(model, bad)
     assert directions.load(model) == []
+
+
+@pytest.mark.skipif(os.name != "posix", reason="needs a umask")
+def test_what_was_saved_can_be_read_by_those_who_can_read_other_files(make_checkpoint):
+    model = checkpoint.load(make_checkpoint())
+    before = os.umask(0o027)
+    try:
+        directions.save(model, [own()])
+    finally:
+        os.umask(before)
+    assert (model.directory / directions.FILE).stat().st_mode & 0o777 == 0o640
+    assert not list(model.directory.glob("*.partial-*"))
 
 
 def test_directions_of_other_weights_are_refused(make_checkpoint):
