@@ -377,6 +377,16 @@ def measure(space, ids, names, k, progress=False, called=""):
     return result
 
 
+def separates(guilty, innocent):
+    """Whether one space of a guilty control's report lies clearly below that of an innocent one.
+
+    By the intervals of AuthPct and of how often samples lie farther than held-out images, both.
+    """
+    low, high = innocent["auth_pct"]["samples"][1], guilty["auth_pct"]["samples"][2]
+    ends = innocent["intervals"].get("farther"), guilty["intervals"].get("farther")
+    return bool(high < low and all(ends) and ends[1][1] < ends[0][0])
+
+
 def to_different(space, indices):
     """Distances of training images, int (n,), to the nearest one that is not at 0: float64 (n,).
 

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 import gan_core
+from explorer.views import report as page
 from gan_core import checkpoint, memorisation_report
 from support import ROOT
 
@@ -29,6 +30,28 @@ def test_the_report_tells_the_two_controls_apart(control):
     assert guilty["farther"] < 0.1
     assert 0.4 < innocent["farther"] < 0.6
     assert guilty["distances"]["samples"]["50%"] < guilty["distances"]["held-out"]["5%"]
+
+
+def test_the_shipped_reports_tell_the_controls_apart_or_the_page_says_that_they_do_not(control):
+    guilty = memorisation_report.kept(control)
+    innocent = memorisation_report.kept(control, "held-out")
+    spaces = set(guilty["spaces"]) & set(innocent["spaces"])
+    assert "pixels" in spaces
+    for space in spaces:
+        found, clean = guilty["spaces"][space], innocent["spaces"][space]
+        cases = [
+            page.Case("Guilty: overfitted", "", guilty, None, None),
+            page.Case("Innocent: real images", "", innocent, None, None),
+        ]
+        told = page.not_told_apart(cases, space)
+        if memorisation_report.separates(found, clean):
+            assert told == ""
+            assert found["auth_pct"]["samples"][2] < 10 < clean["auth_pct"]["samples"][1]
+            assert found["intervals"]["farther"][1] < 0.2 < clean["intervals"]["farther"][0]
+            assert found["intervals"]["c_t"][1] < -5
+        else:
+            assert space != "pixels"
+            assert "does not tell the guilty control from the innocent one" in told
 
 
 def test_the_control_is_no_collapsed_generator(control):

@@ -171,6 +171,8 @@ def show(name, case, missing, neighbours_page):
         "Distances to the nearest training image, of training images to the nearest other one; the"
         " pairs are those nearest for where they lie, above their nearest training images."
     )
+    if words := not_told_apart(cases, space):
+        st.info(words)
     if len(cases) < 3 and (words := absent(known, space)):
         st.caption(words)
         # Streamlit lets the code be copied.
@@ -190,6 +192,18 @@ def how_to_measure(case, space):
         f"The report on these weights was not made in {WHERE[space]}. To have it, {here}run"
         f" `python -m gan_core memorisation {written(case.model.directory)}` and open this page"
         " again."
+    )
+
+
+def not_told_apart(cases, space):
+    """What to say of a space in which the two controls look alike; empty where they do not."""
+    told = {case.title.partition(":")[0]: case.space(space) for case in cases}
+    guilty, innocent = told.get("Guilty"), told.get("Innocent")
+    if not guilty or not innocent or memorisation_report.separates(guilty, innocent):
+        return ""
+    return (
+        f"In {WHERE[space]} this report does not tell the guilty control from the innocent one, so"
+        " what it says of a model there acquits nobody."
     )
 
 
