@@ -1,5 +1,7 @@
 """The control that ships: the report on a generator that repeats its images against real images."""
 
+import importlib.util
+
 import numpy as np
 import pytest
 
@@ -52,6 +54,22 @@ def test_the_shipped_reports_tell_the_controls_apart_or_the_page_says_that_they_
         else:
             assert space != "pixels"
             assert "does not tell the guilty control from the innocent one" in told
+
+
+def test_a_discriminator_is_lent_to_the_control_as_it_is(make_checkpoint):
+    path = ROOT / "benchmarks" / "overfit_control.py"
+    specification = importlib.util.spec_from_file_location("overfit_control", path)
+    script = importlib.util.module_from_spec(specification)
+    specification.loader.exec_module(script)
+    directory = make_checkpoint()
+    judge, sizes = script.borrow(directory, 32)
+    own = checkpoint.load(directory).discriminator
+    assert sizes == {"ndf": 4}
+    for name, tensor in own.state_dict().items():
+        assert (judge.state_dict()[name] == tensor).all()
+    assert script.borrow("", 32) == (None, {})
+    with pytest.raises(SystemExit, match="no discriminator of images of 64 pixels"):
+        script.borrow(directory, 64)
 
 
 def test_the_control_is_no_collapsed_generator(control):
