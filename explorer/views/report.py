@@ -16,6 +16,7 @@ from gan_core.errors import InputError
 GUILTY = "#d1495b"  # the overfitted control, on light and on dark
 COUNTS = (1_000, 10_000)  # samples that can be measured from here
 SHOWN = 6  # most suspicious pairs under each histogram
+PAIR = 48  # pixels across of each
 TWINS = 24  # near-duplicate pairs shown
 # What is measured: where it stands in a report, and what it can and cannot tell.
 MEASURES = {
@@ -291,7 +292,7 @@ def distances(case, space):
     # To be looked at: a click does nothing here.
     st.image(
         renderer.strip(np.concatenate(pairs, axis=1), session.view().smooth),
-        width="stretch",
+        width=PAIR * len(rows),
         caption=" · ".join(short(row["distance"], space) for row in rows),
     )
 
