@@ -261,7 +261,7 @@ def read_exemplars(text):
     A picture without a seed stands by its name in exemplars.py: "~0123456789ab", None.
     """
     parts = split_keys(text)
-    exemplars = [(part, None) if KEPT.fullmatch(part) else read_seed(part) for part in parts]
+    exemplars = [(part, None) if KEPT.fullmatch(part) else read_exemplar(part) for part in parts]
     if len(exemplars) > MAX_EXEMPLARS or len(set(exemplars)) < len(exemplars):
         raise ValueError(f"{len(exemplars)} exemplars")
     return exemplars
@@ -271,6 +271,11 @@ def read_picture(text):
     """ "3@0.7" -> "3@0.7", one exemplar; else ValueError."""
     (one,) = read_exemplars(text)
     return write_keys([one])
+def read_exemplar(text):
+    """A seed and its ψ as they are written again: "3@1" is "3"."""
+    seed, psi = read_seed(text)
+    psi = None if psi is None else float(write_value(psi))
+    return seed, None if psi == 1 else psi
 
 
 def write_sum(weights):

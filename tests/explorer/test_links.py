@@ -265,3 +265,10 @@ def test_coordinates_stand_in_their_order():
     assert links.write_coordinates({17: -0.8, 3: 1.25}) == "3:1.25,17:-0.8"
     assert links.write_coordinates({}) == ""
     assert links.read_coordinates("") == {}
+
+
+@pytest.mark.parametrize("text", ["3,3@1", "3@1.0,3", "3@0.7,3@0.70", "3@0.70000001,3@0.7"])
+def test_an_exemplar_counts_once_however_it_is_written(text):
+    with pytest.raises(ValueError, match="2 exemplars"):
+        links.read_exemplars(text)
+    assert links.read_exemplars("3@1, 4@1.5") == [(3, None), (4, 1.5)]
