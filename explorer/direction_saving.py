@@ -101,8 +101,13 @@ def measured(model, classifier, made):
 def save(model, classifier, made):
     """Put a direction into the checkpoint."""
     made = measured(model, classifier, made)
-    more = " The direction is not lost: take it as a file instead."
-    if change(model, lambda saved: [*saved, made], more):
+    try:
+        known_directions.add(model, made)
+    except known_directions.Taken as error:
+        session.warn(str(error))
+    except (InputError, OSError) as error:
+        session.warn(f"{error} The direction is not lost: take it as a file instead.")
+    else:
         session.say(f"{made.name} is in the checkpoint.")
         session.set_view(look="saved")
     panels.redraw()
@@ -125,6 +130,8 @@ def rename(model, name, key):
 
     if new and new != name and change(model, renamed):
         along.rename(name, new)
+    else:
+        st.session_state[key] = name  # what counts still
 
 
 def remove(model, name):
@@ -133,12 +140,12 @@ def remove(model, name):
         along.rename(name, None)
 
 
-def change(model, verb, more=""):
+def change(model, verb):
     """Whether what is saved could be changed; a refusal becomes a sentence."""
     try:
         known_directions.change(model, verb)
     except (InputError, OSError) as error:
-        session.warn(f"{error}{more}")
+        session.warn(str(error))
         return False
     return True
 
@@ -169,6 +176,8 @@ def origin(direction):
     """How a saved direction was made, in words."""
     made = direction.about.get("made_of") or {}
     told = ["Made of " + ", ".join(f"{n} × {w:g}" for n, w in made.items())] if made else []
+    if isinstance(words := direction.about.get("made"), str) and words:
+        told.append(words[:1].upper() + words[1:])
     if direction.about.get("locked"):
         told.append("locked: " + ", ".join(map(along.words, direction.about["locked"])))
     return renderer.plain("; ".join(told) or "Saved") + "."

@@ -103,6 +103,21 @@ def change(model, verb):
         directions.save(model, verb(directions.load(model)))
 
 
+class Taken(InputError):
+    """There is a direction of that name already."""
+
+
+def add(model, new):
+    """Put a Direction beside those that are saved. Raises as `change`; Taken for its name."""
+
+    def added(saved):
+        if new.name in [direction.name for direction in saved]:
+            raise Taken(f"There is a direction called {new.name} already; choose another name.")
+        return [*saved, new]
+
+    change(model, added)
+
+
 @contextlib.contextmanager
 def alone(directory):
     """Keep other processes from changing what is in a checkpoint at the same time."""
@@ -146,10 +161,11 @@ def read_file(model, content):
 
 
 def how_made(about):
-    """What is kept of a stranger's description: the parts by weight, and what was locked."""
-    made, locked = about.get("made_of"), about.get("locked")
+    """What is kept of a stranger's description: parts by weight, what was locked, and words."""
+    made, locked, words = about.get("made_of"), about.get("locked"), about.get("made")
     good = isinstance(made, dict) and all(
         type(w) in (int, float) and np.isfinite(w) for w in made.values()
     )
     named = isinstance(locked, list) and all(isinstance(name, str) for name in locked)
-    return {"made_of": made if good else {}, "locked": locked if named else []}
+    told = {"made_of": made if good else {}, "locked": locked if named else []}
+    return told | ({"made": words} if isinstance(words, str) and words.isprintable() else {})

@@ -271,6 +271,8 @@ def read_picture(text):
     """ "3@0.7" -> "3@0.7", one exemplar; else ValueError."""
     (one,) = read_exemplars(text)
     return write_keys([one])
+
+
 def read_exemplar(text):
     """A seed and its ψ as they are written again: "3@1" is "3"."""
     seed, psi = read_seed(text)

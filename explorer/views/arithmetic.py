@@ -41,9 +41,11 @@ def page(card_page=None):
     held = basket_panel.show(name, model)
     basket_panel.fill(name, model)
     # A fourth or fifth basket counts from its first exemplar on.
-    if any(z is None or (i <= baskets.START and not len(z)) for i, z in enumerate(held)):
+    if any(z is not None and not len(z) for z in held[: baskets.START + 1]):
         st.info("Put at least one exemplar into each basket: click samples, or type their seeds.")
         return
+    if any(z is None for z in held):
+        return  # its basket says why
     terms = zip(baskets.names().upper(), baskets.weights(), held, strict=True)
     result(name, model, [term for term in terms if len(term[2])])
 
@@ -204,7 +206,7 @@ def result(name, model, terms):
     """
     view, shell = session.view(), arithmetic.shell(model.prior)
     start, way = parts([(weight, arithmetic.concept(z)) for _, weight, z in terms])
-    apart, kept = leaving_the_rest(model, terms) if view.apart else (None, "")
+    apart, locked, kept = leaving_the_rest(model, terms) if view.apart else (None, [], "")
     way = apart(way) if apart else way
     letters = [(letter, weight) for letter, weight, _ in terms]
     left, right = st.columns([3, 2], gap="large")
@@ -216,14 +218,14 @@ def result(name, model, terms):
             [axis("Strength", 0, links.MAX_STRENGTH, ticks=[0, 1])],
             [view.strength],
             release,
-            label=f"{formula(letters, view.strength)}, of {name}",
+            label=f"{formula(letters, view.strength, locked)}, of {name}",
             panes=("As summed", f"Brought to the prior’s length, {shell:.1f}"),
             smooth=view.smooth,
             browser=drawing.addresses(model),
         )
-        numbers(model, letters, way, z, images)
+        numbers(model, letters, locked, way, z, images)
         if kept:
-            st.caption(kept)
+            st.caption(renderer.sentence(kept))
     controls = find_controls(model, terms, start, way, shell, apart)
     seen, changed = see(model, terms, images, controls)
     with right:
@@ -240,36 +242,40 @@ def result(name, model, terms):
                 else "**What the classifier sees**; baskets and random controls are averages."
             )
             labels.show(seen, changed, (len(terms) + 1, len(terms) + 2))
-    figure = functools.partial(sheet, name, model, terms, view, z, images, near, controls, seen)
-    keep(name, model, letters, way, z, figure)
+    figure = functools.partial(
+        sheet, name, model, terms, view, z, images, near, controls, seen, locked
+    )
+    keep(name, model, letters, locked, way, z, figure)
 
 
 def leaving_the_rest(model, terms):
-    """What takes out of a step the attributes that should stay, and a line that tells of it.
+    """What takes out of a step the attributes that should stay, those, and a line that tells of it.
 
-    (None, why not) where that cannot be done.
+    (None, [], why not) where that cannot be done.
     """
     classifier = labels.classifier_of(model)
     known = classifier and known_directions.of(model, classifier)
     if not known or not known.normals:
-        return None, "There are no directions of attributes beside this model yet."
+        return None, [], "There are no directions of attributes beside this model yet."
     told = [(letter, weight, renderer.pictures(model, z)) for letter, weight, z in terms]
     changed = labels.changed_by(classifier, told)
     if not changed:
         return (
             None,
+            [],
             "The baskets differ in no attribute that is recognised, so nothing is left out.",
         )
-    locked = [d.vector for name, d in known.normals.items() if name not in changed]
+    locked = [name for name in known.normals if name not in changed]
+    vectors = [known.normals[name].vector for name in locked]
 
     def apart(way):
         try:
-            return arithmetic.conditioned(way, locked)
+            return arithmetic.conditioned(way, vectors)
         except InputError:  # nothing is left of it
             return np.zeros_like(way)
 
-    moved = renderer.plain(", ".join(map(labels.readable, changed)))
-    return apart, f"Left alone, to first order, is every other attribute than {moved}."
+    moved = ", ".join(map(labels.readable, changed))
+    return apart, locked, f"Left alone, to first order, is every other attribute than {moved}."
 
 
 def release(values, _):
@@ -287,10 +293,16 @@ def parts(weighted):
     )
 
 
-def formula(letters, strength):
-    """The sum in words, such as "C + 1.00 · (A − B)"."""
+def formula(letters, strength, locked=()):
+    """The sum in words, such as "C + 1.00 · (A − B)"; locked as for `difference`."""
+    start = added([letters[baskets.START]])
+    return f"{start} + {strength:.2f} · ({difference(letters, locked)})"
+
+
+def difference(letters, locked=()):
+    """What is added to C, in words: "A − B", and whether some attributes are taken out of it."""
     others = [one for i, one in enumerate(letters) if i != baskets.START]
-    return f"{added([letters[baskets.START]])} + {strength:.2f} · ({added(others)})"
+    return added(others) + (", the rest left alone" if locked else "")
 
 
 def added(letters):
@@ -306,15 +318,15 @@ def amount(weight):
     return "" if abs(weight) == 1 else f"{abs(weight):g} "
 
 
-def numbers(model, letters, way, z, images):
+def numbers(model, letters, locked, way, z, images):
     """Lengths and D(x), in one line."""
     scores = renderer.scores(model, images)
     words = []
     for place, title in enumerate(("As summed", "on the shell")):
         score = "" if scores is None else f", D(x) {scores[place]:.3f}"
         words.append(f"{title} |z| {np.linalg.norm(z[place]):.2f}{score}")
-    others = added([one for i, one in enumerate(letters) if i != baskets.START])
-    st.markdown(f"**{formula(letters, session.view().strength)}**")
+    others = difference(letters, locked)
+    st.markdown(f"**{formula(letters, session.view().strength, locked)}**")
     st.caption(" · ".join([*words, f"|{others}| {np.linalg.norm(way):.2f}"]))
 
 
@@ -369,9 +381,9 @@ def see(model, terms, images, controls):
 # Ways to keep it.
 
 
-def keep(name, model, letters, way, z, figure):
+def keep(name, model, letters, locked, way, z, figure):
     """Tray, direction, sheet and recipe."""
-    title = formula(letters, session.view().strength)
+    title = formula(letters, session.view().strength, locked)
     with st.container(horizontal=True, gap="small"):
         for place, words in enumerate(("as summed", "on the shell")):
             item = tray.Item(f"{title}, {words}", name, model.hash, None, 1.0, z[place])
@@ -385,7 +397,7 @@ def keep(name, model, letters, way, z, figure):
             )
         asking.button(item, "ask-sum")  # of the result on the shell
         with st.popover("Save direction", icon=":material/explore:"):
-            direction_form(model, letters, way)
+            direction_form(model, difference(letters, locked), way, locked)
         st.download_button(
             "Sheet, PNG",
             figure,
@@ -410,30 +422,31 @@ def add(item):
     panels.redraw()
 
 
-def direction_form(model, letters, way):
+def direction_form(model, told, way, locked):
     """A name for the difference, and the button that saves it with the model."""
-    others = added([one for i, one in enumerate(letters) if i != baskets.START])
-    st.caption(f"{others}, brought to length 1, goes into the checkpoint of {model.name}.")
+    st.caption(f"{told}, brought to length 1, goes into the checkpoint of {model.name}.")
     st.text_input("Name", key="direction-name", max_chars=60, placeholder="such as smile")
-    st.button("Save", key="direction-save", on_click=save_direction, args=(model, others, way))
+    asked = (model, told, way, locked)
+    st.button("Save", key="direction-save", on_click=save_direction, args=asked)
 
 
-def save_direction(model, others, way):
-    """Put the difference among the model's directions, with what it does."""
+def save_direction(model, told, way, locked):
+    """Put the difference among the model's directions, with what it does.
+
+    told: the difference in words. locked: the attributes that it was made to leave alone.
+    """
     title = tray.clean(st.session_state.get("direction-name") or "")
     try:
         if not title:
             raise InputError("A direction needs a name; type one.")
-        vector, before = directions.unit(way), directions.load(model)
-        if title in [one.name for one in before]:
-            raise InputError(f"There is a direction called {title} already; choose another name.")
-        about = {"made": f"arithmetic, {others}", "length": float(np.linalg.norm(way))}
-        about |= {"baskets": baskets.contents()}
+        vector, kind = directions.unit(way), "conditional" if locked else "own"
+        about = {"made": f"arithmetic, {told}", "length": float(np.linalg.norm(way))}
+        about |= {"locked": locked, "baskets": baskets.contents()}
         classifier = labels.classifier_of(model)
         if classifier is not None:
             about |= directions.describe(model, classifier, [vector], 128)[0]
-        directions.save(model, [*before, directions.Direction(title, vector, "own", about)])
-    except InputError as error:
+        known_directions.add(model, directions.Direction(title, vector, kind, about))
+    except (InputError, OSError) as error:
         session.warn(str(error))
     else:
         session.say(f"{title} is saved with {model.name}.")
@@ -441,7 +454,7 @@ def save_direction(model, others, way):
     panels.redraw()
 
 
-def sheet(name, model, terms, view, z, images, near, controls, seen):
+def sheet(name, model, terms, view, z, images, near, controls, seen, locked):
     """Everything in one picture for a slide, the bytes of a PNG."""
     drawn, shell = [], arithmetic.shell(model.prior)
     for i, (letter, weight, latents) in enumerate(terms):
@@ -452,7 +465,7 @@ def sheet(name, model, terms, view, z, images, near, controls, seen):
         drawn.append(arithmetic_figure.Basket(letter, whole, mean, pictures))
     lengths = [f"|z| {np.linalg.norm(row):.2f}" for row in z]
     figure = arithmetic_figure.Figure(
-        title=formula([(letter, weight) for letter, weight, _ in terms], view.strength),
+        title=formula([(letter, weight) for letter, weight, _ in terms], view.strength, locked),
         subtitle=f"{name}, weights {model.hash}",
         baskets=drawn,
         results=[

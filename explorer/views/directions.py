@@ -191,6 +191,8 @@ def picture(name, model, classifier, known):
         browser=drawing.addresses(model),
     )
     notes(name, known, coords, cancelled)
+    if view.level and not home.any():
+        st.caption("The start has the length 0, so Keep |z| leaves the sliders free.")
     with st.container(horizontal=True, vertical_alignment="center"):
         readout(name, model, rows, coords, z[0], images[0])
         direction_saving.form(model, classifier, known, rows)
@@ -200,7 +202,8 @@ def picture(name, model, classifier, known):
 def motion(home, rows, level):
     """The start and the step along all directions; level: with the length of the start."""
     vectors = np.stack([vector for _, vector, _ in rows]) if rows else np.empty((0, len(home)))
-    return Sum(home, vectors, float(np.linalg.norm(home)) if level else None)
+    length = float(np.linalg.norm(home))  # of 0 nothing could be brought to it
+    return Sum(home, vectors, length if level and length else None)
 
 
 def axes(model, rows):
@@ -243,7 +246,8 @@ def notes(name, known, coords, cancelled):
         if names:
             st.caption(renderer.plain(sentence.format(names)))
     if coords:
-        st.caption(f"The start has {len(coords)} coordinates moved, from the tray or Latents.")
+        many = "1 coordinate" if len(coords) == 1 else f"{len(coords)} coordinates"
+        st.caption(f"The start has {many} moved, from the tray or Latents.")
 
 
 def readout(name, model, rows, coords, z, image):

@@ -179,6 +179,7 @@ def test_another_model_refuses_pictures_without_a_seed_and_lets_them_be_taken_ou
     app = app.selectbox(key="set-model").set_value("beta").run()
     said = sentences(app)
     assert any("“Mine” was made with alpha" in sentence for sentence in said)
+    assert not any("at least one exemplar" in sentence for sentence in said)
     app = press(app, "Take out what does not belong here")
     assert sentences(app) == []
     assert ids(app, "a") == ["1"]
@@ -216,6 +217,18 @@ def test_what_should_stay_can_be_taken_out_of_the_difference(opened, monkeypatch
         assert is_shown(app, model, mean(model, 6, 7) + way)
         told = [c.value for c in app.caption if "Left alone" in c.value]
         assert [all(name in line for name in changed) for line in told] == [True]
+    # What is taken away says so, too.
+    words = "A − B, the rest left alone"
+    assert any(c.value.startswith(f"{words}, brought to length 1") for c in app.caption)
+    app = click(app, "add-sum-0")
+    assert state(app, "tray").items[-1].name == f"C + 1.00 · ({words}), as summed"
+    app = app.text_input(key="direction-name").set_value("alone").run().run()
+    app = click(app, "direction-save")
+    (saved,) = directions.load(model)
+    assert (saved.name, saved.kind, saved.about["locked"]) == ("alone", "conditional", ["bright"])
+    assert saved.about["made"] == f"arithmetic, {words}"
+    np.testing.assert_allclose(saved.vector, directions.unit(way), atol=1e-5)
+    directions.save(model, [])
     # Where the baskets differ in nothing, nothing is taken out, and it is said.
     monkeypatch.setattr(labels, "changed_by", lambda *_: [])
     _, app = opened(a="3,4", b="5", c="6,7", apart="1")

@@ -276,6 +276,30 @@ def test_a_saved_direction_is_there_after_a_reload_and_can_be_renamed_and_remove
     assert len(directions.load(opened.model)) == len(opened.vectors)  # those found are all there
 
 
+def test_a_name_that_is_refused_or_emptied_gives_way_to_the_old_one(opened):
+    made = {"made": "arithmetic, A − B"}
+    mine = Direction("mine", opened.vectors[BRIGHT], "own", made)
+    known_directions.add(opened.model, mine)
+    app = opened(look="saved")
+    assert "Arithmetic, A − B" in captions(app)
+    for name, said in (("factor 2", 1), (" ", 0)):
+        app = app.text_input(key="rename-mine").set_value(name).run()
+        assert len(sentences(app)) == said
+        assert app.text_input(key="rename-mine").value == "mine"
+    assert [d.name for d in directions.load(opened.model)][-1] == "mine"
+
+
+def test_the_length_0_is_not_kept(opened):
+    app = opened(along=f"{BRIGHT}:2", psi="0", level="1")
+    assert is_picture_of(app, opened.model, 2 * opened.vectors[BRIGHT])
+    assert "length 0" in captions(app)
+    assert "length 0" not in captions(opened(along=f"{BRIGHT}:2", level="1"))
+
+
+def test_one_moved_coordinate_is_told_as_one(opened):
+    assert "has 1 coordinate moved" in captions(opened(coords="3:1.25"))
+
+
 def test_one_slider_alone_can_be_saved(opened):
     app = opened(along=f"{BRIGHT}:0,factor 2:3")
     app = app.selectbox(key="save-what").set_value(BRIGHT).run().run()
@@ -311,7 +335,9 @@ def test_a_folder_that_cannot_be_written_is_one_sentence(opened, monkeypatch):
 def test_two_of_one_name_are_refused(opened):
     app = named(opened(along=f"{BRIGHT}:1"), "factor 2")
     app = app.button(key="save-direction").click().run()
-    assert [s for s in sentences(app) if "Two directions are called" in s]
+    (sentence,) = sentences(app)
+    assert "called factor 2 already" in sentence
+    assert "as a file" not in sentence  # which would not be taken back
     assert len(directions.load(opened.model)) == len(opened.vectors)
 
 
