@@ -151,7 +151,7 @@ def sheet_png(images, columns=None):
 
 def plain(value):
     """Text that Markdown leaves as it is, at most 200 characters of it."""
-    return escaped(str(value)[:200])
+    return re.sub(r"([\\`*_\[\]<>$|:~#])", r"\\\1", str(value)[:200])
 
 
 def sentence(value):
@@ -160,8 +160,5 @@ def sentence(value):
     Markdown in a link or a file would otherwise make the browser fetch pictures from anywhere.
     """
     parts = re.split(r"(`[\w ./=,'-]+`)", str(value))  # in these nothing can hide
-    return "".join(part if i % 2 else escaped(part) for i, part in enumerate(parts))
-
-
-def escaped(text):
-    return re.sub(r"([\\`*_\[\]<>$|:~#!])", r"\\\1", text)
+    parts[::2] = [re.sub(r"([\\`*_\[\]<>$~])", r"\\\1", part) for part in parts[::2]]
+    return "".join(parts)
