@@ -49,6 +49,8 @@ CHANGED = View(
     of=9,
     image=12,
     space="discriminator",
+    picture="3@0.7",
+    k=16,
     run="photos",
 )
 
