@@ -367,7 +367,10 @@ def test_no_usable_image_is_an_error(tmp_path):
     source = tmp_path / "pictures"
     source.mkdir()
     # First an empty folder, then one with a file that is no picture.
-    for part in ("no usable", r"No picture can be used.* of 1 file the first, text\.jpg: not an image"):
+    for part in (
+        "no usable",
+        r"No picture can be used.* of 1 file the first, text\.jpg: not an image",
+    ):
         with pytest.raises(InputError, match=part):
             sources.pack(source, tmp_path / "out", size=8)
         assert not list(tmp_path.glob("out*"))
