@@ -55,9 +55,11 @@ def new_directory(path):
 
 def clear(folder):
     """Remove what writers that were killed left half written in a folder."""
-    for file in Path(folder).glob("*.partial-*"):
-        if file.is_file():
-            file.unlink(missing_ok=True)
+    # safetensors writes to a name such as .tmpGTwzy8 first.
+    for pattern in ("*.partial-*", ".tmp" + "[A-Za-z0-9]" * 6):
+        for file in Path(folder).glob(pattern):
+            if file.is_file():
+                file.unlink(missing_ok=True)
 
 
 def _partial(path):
