@@ -1,6 +1,6 @@
 """A small sweep: which way of training gets nearest to the faces in the same number of images.
 
-    python benchmarks/recipes.py data/faces [--kimg 40] [--json]
+    python benchmarks/recipes.py data/faces [--kimg 40] [--only base,quick-weak-r1] [--json]
 
 Each row trains DCGAN (ngf 32, ndf 24, batch 32, non-saturating but where it says otherwise, mirror
 and translation as augmentation) from the same seed, and is measured as benchmarks/objectives.py
@@ -32,10 +32,12 @@ def main():
     parser.add_argument("data", help="packed training set")
     parser.add_argument("--kimg", type=float, default=40.0, help="length of each run")
     parser.add_argument("--runs", default="runs/sweep", help="folder of the runs")
+    parser.add_argument("--only", default="", help="rows, with commas; empty: all")
     parser.add_argument("--json", action="store_true", help="end with one JSON object")
     options = parser.parse_args()
     rows = {}
-    for name, chosen in RUNS.items():
+    for name in options.only.split(",") if options.only else RUNS:
+        chosen = RUNS[name]
         rows[name] = train_and_read(
             options.data,
             Path(options.runs) / name,
