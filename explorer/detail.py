@@ -3,7 +3,7 @@
 import numpy as np
 import streamlit as st
 
-from explorer import asking, models, renderer, session, tray
+from explorer import asking, labels, models, renderer, session, tray
 from gan_core.errors import InputError
 
 
@@ -81,6 +81,8 @@ def facts(item, model, image):
             st.metric(label, value, width="content")
     if score is None:
         st.caption(f"{item.model} has no discriminator, so there is no D(x).")
+    if (seen := labels.in_words(model, image)) is not None:
+        st.caption(f"The attribute classifier sees: {renderer.plain(seen)}.")
     if item.model_hash != model.hash:
         st.caption("It was picked under other weights of this model and looks different now.")
 

@@ -1,4 +1,4 @@
-"""What the attribute classifier beside a model sees, on the page Arithmetic."""
+"""What the attribute classifier beside a model sees."""
 
 import html
 
@@ -45,6 +45,19 @@ def seen_in(classifier, pictures):
     """The mean probability of each recognised attribute in pictures."""
     columns = [classifier.column(name) for name in classifier.recognised]
     return renderer.labels(classifier, pictures).mean(0)[columns]
+
+
+def in_words(model, image):
+    """What one picture shows, the surest first: "long hair 0.99, smiling 0.97".
+
+    None without a classifier.
+    """
+    classifier = classifier_of(model)
+    if classifier is None or not classifier.recognised:
+        return None
+    seen = zip(classifier.recognised, seen_in(classifier, image[None]), strict=True)
+    there = sorted(((p, readable(name)) for name, p in seen if p >= 0.5), reverse=True)
+    return ", ".join(f"{name} {p:.2f}" for p, name in there) or "none of what it knows"
 
 
 def changed_by(classifier, terms):

@@ -56,6 +56,7 @@ class View:
     a to e: the exemplars of the baskets A to E; sum: the weight of each; strength: how much of
     the sum is added to C; apart: whether the attributes that should stay are taken out of it.
     ask: whose neighbours are shown; of, image: the seed, or the number of the training image;
+    by: the attribute that Browse tells and sorts by; empty for the discriminator's score.
     picture: in place of that seed "12@0.7", or the name of a latent in exemplars.py; space: what
     is compared; k: how many neighbours.
     browser: whether the visitor's browser draws the live picture.
@@ -70,6 +71,7 @@ class View:
     n: int = 36
     size: str = "medium"
     sort: str = "seed"
+    by: str = ""
     smooth: bool = False
     source: str = "seeds"
     keys: str = "0, 1, 2"
@@ -111,7 +113,7 @@ class View:
 
 # Which settings each page's link carries, besides model and tray.
 PAGES = {
-    "browse": ("seed", "psi", "n", "size", "sort", "smooth"),
+    "browse": ("seed", "psi", "n", "size", "sort", "by", "smooth"),
     "interpolate": (
         *("psi", "source", "keys", "picks", "mode", "closed", "step"),
         *("at", "smooth", "browser"),
@@ -172,6 +174,7 @@ def read(params, page="browse"):
         "n": lambda text: read_choice(int(text), NUMBERS),
         "size": lambda text: read_choice(text, SIZES),
         "sort": lambda text: read_choice(text, SORTS),
+        "by": read_model,
         "smooth": read_bool,
         "source": lambda text: read_choice(text, SOURCES),
         "keys": lambda text: write_keys(read_keys(",".join(sift(text)[0]))),

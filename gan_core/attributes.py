@@ -153,13 +153,12 @@ def load(directory, second=False):
     arrays, about, digest = sealed.load(path, remedy)
     if about.get("format") != FORMAT:
         raise InputError(f"{path} is of format {about.get('format')!r}; {remedy} again.")
-    if about.get("training_set") != checkpoint.read_card(directory)["training_set"].get(
-        "fingerprint"
-    ):
+    card = checkpoint.read_card(directory)
+    if about.get("training_set") != card["training_set"].get("fingerprint"):
         raise InputError(f"{path} was trained on other images than the model; {remedy} again.")
     rows, channels = about.get("attributes"), about.get("channels")
-    good = isinstance(rows, list) and 1 <= len(rows) <= MAX_ATTRIBUTES and channels in (1, 3)
-    if not good or not all(isinstance(row, dict) and set(row) >= COLUMNS for row in rows):
+    good = isinstance(rows, list) and 1 <= len(rows) <= MAX_ATTRIBUTES
+    if not good or channels != card["architecture"]["channels"] or not all(map(_is_row, rows)):
         raise InputError(f"{path} does not fit its own description; {remedy} again.")
     network = build(about.get("architecture"), channels, len(rows))
     weights = {
@@ -174,6 +173,16 @@ def load(directory, second=False):
         raise InputError(f"{path} does not fit its own description; {remedy} again.") from None
     network.eval().requires_grad_(False)
     return Classifier(network, scale, offset, about, digest[:12])
+
+
+def _is_row(row):
+    """Whether this can be what a classifier tells of one attribute."""
+    if not (isinstance(row, dict) and set(row) >= COLUMNS):
+        return False
+    measured = [row["accuracy"], row["positives"], row["n"]]
+    if row["recognised"] or row["balanced_accuracy"] is not None:
+        measured.append(row["balanced_accuracy"])
+    return isinstance(row["name"], str) and all(type(x) in (int, float) for x in measured)
 
 
 def table(about):

@@ -1,6 +1,7 @@
 """The attribute classifier: it learns what can be learned, says what cannot, and is safely kept."""
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -200,6 +201,24 @@ def test_a_damaged_file_is_refused(model, trained, place):
         data[data.index(place.encode()) if isinstance(place, str) else place] ^= 1
     path.write_bytes(data)
     with pytest.raises(InputError, match=r"attributes.safetensors is damaged; python -m gan_core"):
+        attributes.load(model)
+
+
+@pytest.mark.parametrize(
+    "change", [{"name": 3}, {"accuracy": "high"}, {"balanced_accuracy": "<b>"}, {"positives": None}]
+)
+def test_a_file_that_tells_what_cannot_be_is_refused(model, trained, change):
+    rows = [row | change for row in trained.about["attributes"]]
+    attributes.save(model, replace(trained, about=trained.about | {"attributes": rows}))
+    with pytest.raises(InputError, match="does not fit its own description"):
+        attributes.load(model)
+
+
+def test_one_that_takes_pictures_of_other_channels_is_refused(model, trained):
+    grey = attributes.build("strided", 1, len(trained.names)).eval()
+    changed = replace(trained, network=grey, about=trained.about | {"channels": 1})
+    attributes.save(model, changed)
+    with pytest.raises(InputError, match="does not fit its own description"):
         attributes.load(model)
 
 

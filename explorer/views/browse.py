@@ -3,31 +3,34 @@
 import numpy as np
 import streamlit as st
 
-from explorer import detail, links, panels, picker, renderer, session, tray
+from explorer import detail, labels, links, panels, picker, renderer, session, tray
 from explorer.live.tiles import WIDTHS, tiles
 from gan_core.latent import MAX_SEED
 
+REAL = ""  # the discriminator's score, where an attribute could stand
 SORTS = {"seed": "Seed", "real": "Most real", "fake": "Least real"}
+BY_ATTRIBUTE = SORTS | {"real": "Most", "fake": "Least"}
 
 
 def page(card_page=None):
     """The page, top to bottom."""
     name, model = picker.choose("Browse", card_page)
-    settings(model)
+    classifier = labels.classifier_of(model)
+    settings(model, classifier)
     view = session.view()
     seeds = [seed for seed in range(view.seed, view.seed + view.n) if seed <= MAX_SEED]
     z = renderer.latents(model, seeds, view.psi)
     images = renderer.pictures(model, z)
-    scores = renderer.scores(model, images)
+    scores = judge(model, classifier, images)
     order = sort(scores, view.sort, len(seeds))
     turn(view)
     grid(name, model, [seeds[i] for i in order], images[order], pick(scores, order))
-    note(model, scores)
+    note(model, classifier, scores)
 
 
-def settings(model):
+def settings(model, classifier):
     """The controls above the grid."""
-    first, second, third = st.columns([1.4, 2.2, 3.4], vertical_alignment="bottom")
+    first, second, third = st.columns([1.3, 2, 3], vertical_alignment="bottom")
     first.number_input(
         "First seed",
         0,
@@ -45,32 +48,43 @@ def settings(model):
         **session.widget("psi"),
     )
     with third.container(horizontal=True, vertical_alignment="bottom"):
-        if model.discriminator is not None:
+        measures = [REAL] * (model.discriminator is not None)
+        measures += classifier.recognised if classifier else []
+        score = session.widget("by", measures or [REAL])
+        if measures not in ([], [REAL]):
+            st.selectbox(
+                "Score",
+                measures,
+                format_func=lambda name: labels.readable(name) or "D(x), how real",
+                width=170,
+                **score,
+                help="What is told under each picture, and sorts them: the discriminator's score,"
+                " or the attribute classifier's probability that the picture shows something.",
+            )
+        if measures:
+            words = SORTS if session.view().by == REAL else BY_ATTRIBUTE
             st.segmented_control(
                 "Order",
                 SORTS,
-                format_func=SORTS.get,
+                format_func=words.get,
                 **session.widget("sort", SORTS),
-                help="The discriminator's score D(x) sorts the pictures on this page.",
+                help="The pictures on this page, by their seeds or by the score.",
             )
-        with st.popover("View", icon=":material/tune:"):
-            st.segmented_control(
-                "Pictures", links.NUMBERS, **session.widget("n", links.NUMBERS, closed=True)
-            )
-            st.segmented_control(
-                "Size",
-                links.SIZES,
-                format_func=str.capitalize,
-                **session.widget("size", links.SIZES, closed=True),
-            )
-            st.toggle("Smooth scaling", **session.widget("smooth", closed=True))
 
 
-def sort(scores, by, n):
+def judge(model, classifier, images):
+    """The score wanted of each picture, float32 (N,) in [0, 1], or None when nothing can tell."""
+    by = session.view().by
+    if classifier and by in classifier.recognised:
+        return renderer.labels(classifier, images)[:, classifier.column(by)]
+    return renderer.scores(model, images)
+
+
+def sort(scores, order, n):
     """The places of the pictures in the order wanted."""
-    if scores is None or by == "seed":
+    if scores is None or order == "seed":
         return np.arange(n)
-    return np.argsort(scores if by == "fake" else -scores, kind="stable")
+    return np.argsort(scores if order == "fake" else -scores, kind="stable")
 
 
 def pick(scores, order):
@@ -78,7 +92,7 @@ def pick(scores, order):
 
 
 def turn(view):
-    """Page to earlier and later seeds."""
+    """Page to earlier and later seeds; beside it, how the grid looks."""
     with st.container(horizontal=True, vertical_alignment="center"):
         earlier, later = max(view.seed - view.n, 0), min(view.seed + view.n, MAX_SEED)
         st.button(
@@ -96,6 +110,17 @@ def turn(view):
             kwargs={"seed": later},
         )
         st.button("Random seed", icon=":material/casino:", on_click=random_seed)
+        with st.popover("View", icon=":material/tune:"):
+            st.segmented_control(
+                "Pictures", links.NUMBERS, **session.widget("n", links.NUMBERS, closed=True)
+            )
+            st.segmented_control(
+                "Size",
+                links.SIZES,
+                format_func=str.capitalize,
+                **session.widget("size", links.SIZES, closed=True),
+            )
+            st.toggle("Smooth scaling", **session.widget("smooth", closed=True))
 
 
 def random_seed():
@@ -107,6 +132,7 @@ def random_seed():
 def grid(name, model, seeds, images, scores):
     """The pictures. A first click puts one on the tray, the next enlarges it."""
     view = session.view()
+    told = f"{labels.readable(view.by)} " if view.by else "D(x) "
     on_tray = {
         seed: item
         for seed in seeds
@@ -129,7 +155,7 @@ def grid(name, model, seeds, images, scores):
             {
                 "id": str(seed),
                 "label": f"Sample of seed {seed}"
-                + ("" if scores is None else f", D(x) {scores[i]:.2f}"),
+                + ("" if scores is None else f", {told}{scores[i]:.2f}"),
                 "caption": str(seed) + ("" if scores is None else f" · {scores[i]:.2f}"),
                 "marked": seed in on_tray,
             }
@@ -151,14 +177,22 @@ def add(name, model, seed, psi):
     panels.redraw()  # the reason why not stands above the page
 
 
-def note(model, scores):
+def note(model, classifier, scores):
     """What the numbers under the pictures are."""
+    by = session.view().by
     if scores is None:
         st.caption(
             f"Under each picture: its seed. {model.name} has no discriminator, so there is no D(x)"
             " to sort by."
         )
-    else:
+    elif by == REAL:
         st.caption(
             "Under each picture: its seed · D(x), the discriminator’s probability that it is real."
+        )
+    else:
+        accuracy = classifier.about["attributes"][classifier.column(by)]["balanced_accuracy"]
+        st.caption(
+            f"Under each picture: its seed · the probability that it shows"
+            f" “{renderer.plain(labels.readable(by))}”, as the attribute classifier sees it"
+            f" (balanced accuracy on held-out images: {accuracy:.3f})."
         )

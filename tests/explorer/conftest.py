@@ -3,6 +3,7 @@
 import json
 import os
 
+import numpy as np
 import pytest
 import streamlit as st
 import torch
@@ -14,7 +15,7 @@ import explorer.live.tiles
 import gan_core
 from browsing import ARGUMENTS, AVATARS, CHROMIUM, PATIENCE, running
 from explorer import models
-from gan_core import checkpoint, networks
+from gan_core import attributes, checkpoint, networks
 
 APP = models.ROOT / "explorer" / "app.py"
 
@@ -26,6 +27,26 @@ def two_models(make_checkpoint, tmp_path, monkeypatch):
     make_checkpoint("beta", nz=5, seed=2)
     monkeypatch.setenv(models.VARIABLE, str(tmp_path))
     return tmp_path
+
+
+@pytest.fixture
+def with_classifier(two_models):
+    """An untrained classifier beside alpha, spread so that about half the samples show each."""
+    model = gan_core.load(two_models / "alpha")
+    names = ["Male", "Smiling", "Wavy_Hair", "Eyeglasses"]
+    told = {"accuracy": 0.9, "balanced_accuracy": 0.9, "positives": 50, "n": 100}
+    rows = [{"name": name, "recognised": name != "Eyeglasses", **told} for name in names]
+    about = {"format": attributes.FORMAT, "architecture": "strided", "channels": 3}
+    about |= {"attributes": rows, "training_set": None}
+    torch.manual_seed(0)
+    network = attributes.build("strided", 3, len(rows)).eval()
+    ones = np.ones(len(rows), np.float32)
+    raw = attributes.Classifier(network, ones, 0 * ones, about)
+    logits = raw.logits(model.generate(model.prior.sample(256)))
+    scale = 4 / logits.std(0)
+    spread = attributes.Classifier(network, scale, -scale * np.median(logits, 0), about)
+    attributes.save(two_models / "alpha", spread)
+    return attributes.load(two_models / "alpha")
 
 
 @pytest.fixture

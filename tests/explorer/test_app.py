@@ -208,6 +208,56 @@ def test_the_discriminators_score_sorts(two_models, open_app, sort, sign):
     assert shown(app)[0]["caption"].endswith(f"{scores[seeds(app)[0]]:.2f}")
 
 
+@pytest.mark.parametrize(("sort", "sign"), [("real", -1), ("fake", 1)])
+def test_an_attribute_labels_and_sorts(two_models, open_app, with_classifier, sort, sign):
+    app = fine(open_app(model="alpha", sort=sort, by="Wavy_Hair", n="36"))
+    model = gan_core.load(two_models / "alpha")
+    labels = with_classifier.predict(model.generate(model.prior.sample(36)))
+    hair = labels[:, with_classifier.column("Wavy_Hair")]
+    assert hair.max() - hair.min() > 0.5
+    assert seeds(app) == list(np.argsort(sign * hair, kind="stable"))
+    for tile in shown(app):
+        assert tile["caption"] == f"{tile['id']} · {hair[int(tile['id'])]:.2f}"
+        assert f"Wavy Hair {hair[int(tile['id'])]:.2f}" in tile["label"]
+    (note,) = [c.value for c in app.caption if "Under each picture" in c.value]
+    assert "“Wavy Hair”" in note
+    assert "0.900" in note
+    assert app.segmented_control(key="set-sort").options[1:3] == ["Most", "Least"]
+    app = fine(app.selectbox(key="set-by").set_value("").run())
+    scores = model.realness(model.generate(model.prior.sample(36)))
+    assert seeds(app) == list(np.argsort(sign * scores, kind="stable"))
+
+
+@pytest.mark.parametrize("by", ["Eyeglasses", "nothing of it", "<b>"])
+def test_an_attribute_that_is_not_recognised_is_not_sorted_by(open_app, with_classifier, by):
+    app = fine(open_app(model="alpha", by=by, n="16"))
+    assert app.selectbox(key="set-by").value == ""
+    assert seeds(app) == list(range(16))
+    app = fine(open_app(model="beta", by=by, n="16"))  # which has no classifier
+    assert "set-by" not in [control.key for control in app.selectbox]
+    assert any("D(x)" in c.value for c in app.caption)
+
+
+def test_a_classifier_alone_sorts_too(two_models, open_app, with_classifier, make_checkpoint):
+    make_checkpoint("alpha", nz=8, seed=1, discriminator=False)
+    app = fine(open_app(model="alpha", sort="real", n="16"))
+    assert app.selectbox(key="set-by").options == ["Male", "Smiling", "Wavy Hair"]
+    model = gan_core.load(two_models / "alpha")
+    male = with_classifier.predict(model.generate(model.prior.sample(16)))[:, 0]
+    assert seeds(app) == list(np.argsort(-male, kind="stable"))
+
+
+def test_an_enlarged_picture_tells_what_it_shows(two_models, open_app, with_classifier):
+    app = open_app(model="alpha", n="16")
+    app = fine(click(click(app, "browse-tiles-3"), "browse-tiles-3"))
+    model = gan_core.load(two_models / "alpha")
+    seen = with_classifier.predict(model.generate(model.prior.sample(1, seed=3)))[0]
+    (told,) = [c.value for c in app.caption if "classifier sees" in c.value]
+    assert "Eyeglasses" not in told  # not recognised well enough
+    for name, p in zip(with_classifier.recognised, seen, strict=False):
+        assert (f"{name.replace('_', ' ')} {p:.2f}" in told) == (p >= 0.5)
+
+
 def test_a_model_without_a_discriminator(make_checkpoint, folders, open_app):
     folders(make_checkpoint("alone", discriminator=False))
     app = fine(open_app(sort="real", n="16"))

@@ -7,13 +7,12 @@ import re
 
 import numpy as np
 import pytest
-import torch
 from PIL import Image
 
 import gan_core
 from explorer import exemplars, known_directions, labels, links, recipes
 from explorer.views import arithmetic as page_of
-from gan_core import arithmetic, attributes, directions, evaluate_arithmetic
+from gan_core import arithmetic, directions, evaluate_arithmetic
 from toys import Reader
 
 
@@ -425,26 +424,6 @@ def test_without_a_classifier_an_empty_page_offers_nine_samples(opened):
         ["3", "4", "5"],
         ["6", "7", "8"],
     ]
-
-
-@pytest.fixture
-def with_classifier(two_models):
-    """An untrained classifier beside alpha, spread so that about half the samples show each."""
-    model = gan_core.load(two_models / "alpha")
-    names = ["Male", "Smiling", "Wavy_Hair", "Eyeglasses"]
-    told = {"accuracy": 0.9, "balanced_accuracy": 0.9, "positives": 50, "n": 100}
-    rows = [{"name": name, "recognised": name != "Eyeglasses", **told} for name in names]
-    about = {"format": attributes.FORMAT, "architecture": "strided", "channels": 3}
-    about |= {"attributes": rows, "training_set": None}
-    torch.manual_seed(0)
-    network = attributes.build("strided", 3, len(rows)).eval()
-    ones = np.ones(len(rows), np.float32)
-    raw = attributes.Classifier(network, ones, 0 * ones, about)
-    logits = raw.logits(model.generate(model.prior.sample(256)))
-    scale = 4 / logits.std(0)
-    spread = attributes.Classifier(network, scale, -scale * np.median(logits, 0), about)
-    attributes.save(two_models / "alpha", spread)
-    return attributes.load(two_models / "alpha")
 
 
 def seen(app):
