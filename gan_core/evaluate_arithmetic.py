@@ -5,7 +5,8 @@ other attribute of C, and how far it lies from C; for 1, 3 and 10 exemplars, bro
 shell or not, with exemplars of B drawn at random or matched to those of A, and then with A − B at
 right angles to the other attributes' directions (conditional, Shen et al. 2020), beside the
 control: C moved as far in a random direction. The first classifier picks the exemplars and tells
-the directions, the second scores.
+the directions, the second scores. With most exemplars, C + s · (A − B) is measured for strengths s
+above 1 too.
 """
 
 from pathlib import Path
@@ -19,6 +20,7 @@ from gan_core.errors import InputError
 COUNTS = (1, 3, 10)  # exemplars of a concept
 # How A − B comes about: B's exemplars at random, matched to A's, or matched and then conditional.
 PICKS = ("random", "matched", "conditional")
+STRENGTHS = (1.0, 1.25, 1.5)  # of A − B, with the most exemplars; 1 with fewer
 POOL = 8192  # seeds that exemplars are picked from
 CHOICE = 256  # the surest samples of a concept, which the draws are from
 LEAST = 0.8  # probability of each wanted attribute, by the first classifier
@@ -139,12 +141,12 @@ def find_normals(z, probabilities, picker, names):
 def measure(model, scorer, probabilities, choices, triple, known, normals, draws, seed, progress):
     """One triple under every condition, a list of dicts.
 
-    exemplars, pick, shell, control: the condition. target: share of results with the target
-    attribute, with its 95 % Wilson interval. kept: mean over draws and over C's other attributes
-    of the share that is told as in C's own picture, with its bootstrap interval; kept_each: of
-    each attribute; meant: of those that C was chosen for. c_target: share of C's own pictures that
-    have the target already. distance: mean RMS distance of result and C in levels of 256, over
-    that of a random sample and C.
+    exemplars, pick, strength, shell, control: the condition. target: share of results with the
+    target attribute, with its 95 % Wilson interval. kept: mean over draws and over C's other
+    attributes of the share that is told as in C's own picture, with its bootstrap interval;
+    kept_each: of each attribute; meant: of those that C was chosen for. c_target: share of C's own
+    pictures that have the target already. distance: mean RMS distance of result and C in levels of
+    256, over that of a random sample and C.
     """
     target = triple["target"]
     other = [name for name in known if name != target]
@@ -153,20 +155,24 @@ def measure(model, scorer, probabilities, choices, triple, known, normals, draws
     columns, goal = [scorer.names.index(name) for name in other], scorer.names.index(target)
     locked = [vector for name, vector in normals.items() if name != target]
     found = []
-    conditions = [(count, pick) for count in COUNTS for pick in PICKS]
+    conditions = [(count, pick, 1.0) for count in COUNTS for pick in PICKS]
+    conditions += [(COUNTS[-1], pick, s) for pick in PICKS[1:] for s in STRENGTHS if s != 1]
     bar = tqdm(conditions, triple["name"][:30], disable=not progress, leave=False)
-    for count, pick in bar:
+    for count, pick, strength in bar:
         a, b, c, random = draw(model, probabilities, choices, columns, count, pick, draws, seed)
         if pick == "conditional":
             a = b + np.stack([arithmetic.conditioned(step, locked) for step in a - b])
         random = model.generate(random)
+        weights = (strength, -strength, 1)
         for shell in (False, True):
             norm = arithmetic.shell(model.prior) if shell else None
             base = [arithmetic.calculate([z], [1], norm) for z in c]
-            results = [arithmetic.calculate(part, norm=norm) for part in zip(a, b, c, strict=True)]
+            parts = list(zip(a, b, c, strict=True))
+            results = [arithmetic.calculate(part, weights, norm) for part in parts]
             controls = []
-            for i, part in enumerate(zip(a, b, c, strict=True)):
-                moved = arithmetic.random_control(c[i], arithmetic.calculate(part), seed + i)
+            for i, part in enumerate(parts):
+                end = arithmetic.calculate(part, weights)
+                moved = arithmetic.random_control(c[i], end, seed + i)
                 controls.append(arithmetic.calculate([moved], [1], norm))
             pictures = [model.generate(np.stack(z)) for z in (base, results, controls)]
             told = [scorer.predict(part) >= 0.5 for part in pictures]
@@ -174,7 +180,8 @@ def measure(model, scorer, probabilities, choices, triple, known, normals, draws
             for control in (False, True):
                 judged, drawn = told[1 + control], pictures[1 + control]
                 kept = judged[:, columns] == told[0][:, columns]
-                row = {"exemplars": count, "pick": pick, "shell": shell, "control": control}
+                row = {"exemplars": count, "pick": pick, "strength": strength}
+                row |= {"shell": shell, "control": control}
                 row |= {"target": wilson(judged[:, goal]), "kept": bootstrap(kept.mean(1), seed)}
                 row["kept_each"] = dict(zip(other, kept.mean(0).tolist(), strict=True))
                 row["meant"] = bootstrap(kept[:, meant].mean(1), seed)
@@ -237,44 +244,47 @@ def keep(directory, name, result):
 def measured(card, name):
     """What a triple came to on a model, as a sentence; "" where it was not measured.
 
-    card: of a model, which may come from anyone. Of both ways the one that `better_apart` names.
+    card: of a model, which may come from anyone. Of all ways it tells the one that `best` names.
     """
-    pick = "conditional" if better_apart(card, name) else "matched"
-    try:
-        result = kept(card, "arithmetic")
-        rows = next(t["conditions"] for t in result["triples"] if t["name"] == name)
-        row = next(
-            row
-            for row in rows
-            if (row["pick"], row["shell"], row["control"]) == (pick, True, False)
-            and row["exemplars"] == COUNTS[-1]
-        )
-        target, others, draws = float(row["target"][0]), float(row["kept"][0]), int(result["draws"])
-    except (KeyError, IndexError, TypeError, ValueError, StopIteration):
+    found, result = best(card, name), kept(card, "arithmetic")
+    draws = result.get("draws") if result else None
+    if found is None or not isinstance(draws, int):
         return ""
+    result = "the results, brought to the shell," if found["shell"] else "the results, as summed,"
     return (
-        f"Measured on this model, over {draws:,} draws of {COUNTS[-1]} exemplars: {target:.0%} of "
-        f"the results have what was asked for, and {others:.0%} of C's other attributes are kept."
+        f"Measured on this model, over {draws:,} draws of {COUNTS[-1]} exemplars, at the best "
+        f"strength, {found['strength']:g}: {found['target']:.0%} of {result} have what was asked "
+        f"for, and {found['kept']:.0%} of C's other attributes are kept."
     )
 
 
-def better_apart(card, name):
-    """Whether a triple did better with the rest left alone, as measured on a model; else False.
+def best(card, name):
+    """The way in which a triple did best on a model, or None where it was not measured.
 
-    card: of a model, which may come from anyone. It compares the smaller of both shares, that of
-    the target and that of what is kept, over the draws of most exemplars on the shell.
+    card: of a model, which may come from anyone. A dict of apart, whether the rest was left alone;
+    strength; shell; and the shares target and kept. It compares the smaller of both shares over
+    the draws of most exemplars.
     """
     try:
-        triples = card["metrics"]["arithmetic"]["triples"]
+        triples = kept(card, "arithmetic")["triples"]
         rows = next(t["conditions"] for t in triples if t["name"] == name)
-        least = {
-            row["pick"]: min(float(row["target"][0]), float(row["kept"][0]))
+        found = [
+            {
+                "apart": row["pick"] == "conditional",
+                "strength": float(row["strength"]),
+                "shell": bool(row["shell"]),
+                "target": float(row["target"][0]),
+                "kept": float(row["kept"][0]),
+            }
             for row in rows
-            if row["shell"] and not row["control"] and row["exemplars"] == COUNTS[-1]
-        }
-        return least["conditional"] > least["matched"]
-    except (KeyError, IndexError, TypeError, ValueError, StopIteration):
-        return False
+            if row["pick"] in PICKS[1:]
+            and not row["control"]
+            and row["exemplars"] == COUNTS[-1]
+            and row["strength"] in STRENGTHS
+        ]
+        return max(found, key=lambda row: min(row["target"], row["kept"]))
+    except (KeyError, IndexError, TypeError, ValueError, StopIteration, AttributeError):
+        return None
 
 
 def table(result):
@@ -284,11 +294,13 @@ def table(result):
         a, b, c = triple["choices"]
         lines += [f"{triple['name']} (samples to draw from: A {a}, B {b}, C {c})", ""]
         lines += [
-            "| exemplars | A − B | length | what | has target | others kept | C's meant | far |"
+            "| exemplars | A − B | strength | length | what | has target | others kept | C's meant "
+            "| far |"
         ]
-        lines += ["|---|---|---|---|---|---|---|---|"]
+        lines += ["|---|---|---|---|---|---|---|---|---|"]
         for row in triple["conditions"]:
-            cells = [str(row["exemplars"]), row["pick"], "shell" if row["shell"] else "as is"]
+            cells = [str(row["exemplars"]), row["pick"], f"{row['strength']:g}"]
+            cells.append("shell" if row["shell"] else "as is")
             cells.append("random direction" if row["control"] else "A − B + C")
             cells += [words(row[key]) for key in ("target", "kept", "meant")]
             lines.append(f"| {' | '.join(cells)} | {row['distance']:.2f} |")
@@ -305,32 +317,41 @@ def table(result):
 
 
 def card_section(card):
-    """What the model card tells of the arithmetic: the draws of most exemplars on the shell."""
+    """What the model card tells of the arithmetic: the draws of most exemplars."""
     result = kept(card, "arithmetic")
     if result is None:
         return ""
+    try:
+        return _section(card, result)
+    except (KeyError, IndexError, TypeError, ValueError, AttributeError):  # a stranger's card
+        return ""
+
+
+def _section(card, result):
     lines = [
         "## Does the arithmetic work?",
         "",
         f"Measured by `python -m gan_core evaluate checkpoints/{card['name']} --arithmetic`: "
-        f"{result['draws']:,} draws of {COUNTS[-1]} exemplars a basket, the result brought to the "
-        "prior's shell, picked by one classifier and told by another; shares with 95 % intervals.",
-        "",
-        "| A − B + C | A − B | has the target | keeps C's other attributes |",
-        "|---|---|---|---|",
+        f"{result['draws']:,} draws of {COUNTS[-1]} exemplars a basket, picked by one classifier "
+        "and told by another; shares with 95 % intervals. The result is as summed, or brought to "
+        "the prior's shell. Strength: how much of A − B is added.",
     ]
     ways = {"matched": "B like A but for the target", "conditional": "the rest left alone"}
     for triple in result["triples"]:
-        rows = [r for r in triple["conditions"] if r["shell"] and r["exemplars"] == COUNTS[-1]]
-        for row in rows:
-            if row["control"] and row["pick"] == "matched":
-                way = "control: as far in a random direction"
-            elif row["control"] or row["pick"] not in ways:
+        lines += ["", f"{triple['name']}:", ""]
+        lines.append("| A − B | strength | result | has the target | keeps C's other attributes |")
+        lines.append("|---|---|---|---|---|")
+        for row in triple["conditions"]:
+            if row["exemplars"] != COUNTS[-1] or row["pick"] not in ways:
                 continue
-            else:
-                way = ways[row["pick"]]
-            shares = f"{words(row['target'])} | {words(row['kept'])}"
-            lines.append(f"| {triple['name']} | {way} | {shares} |")
+            way = ways[row["pick"]]
+            if row["control"]:
+                if row["pick"] != "matched" or row["strength"] != 1:
+                    continue
+                way = "control: as far in a random direction"
+            cells = [way, f"{row['strength']:g}", "on the shell" if row["shell"] else "as summed"]
+            cells += [words(row["target"]), words(row["kept"])]
+            lines.append(f"| {' | '.join(cells)} |")
     left_out = [f"Not measured: {name} ({why})." for name, why in result["left_out"].items()]
     return "\n".join(["\n".join(lines), *([""] if left_out else []), *left_out]) + "\n"
 

@@ -1,12 +1,19 @@
 """Arithmetic with concepts: exact where the generator is linear, and clear about bad input."""
 
+import functools
+import json
+import shutil
+from pathlib import Path
+
 import numpy as np
 import pytest
 
-from gan_core import arithmetic, evaluate_arithmetic, latent, sample_labels
+from gan_core import arithmetic, checkpoint, evaluate_arithmetic, latent, sample_labels
+from gan_core.__main__ import main
 from gan_core.errors import InputError
 from toys import Linear, Reader
 
+AVATARS = Path(__file__).resolve().parents[1] / "checkpoints" / "avatars"
 RNG = np.random.RandomState(0)
 
 
@@ -226,12 +233,15 @@ def measured(model, names):
     rows = evaluate_arithmetic.measure(
         model, reader, p, choices, triple, names, normals, 40, 0, False
     )
-    return {(r["exemplars"], r["pick"], r["shell"], r["control"]): r for r in rows}
+    usual = [row for row in rows if row["strength"] == 1]
+    assert len(usual) == 36
+    found = {(r["exemplars"], r["pick"], r["shell"], r["control"]): r for r in usual}
+    more = [row for row in rows if row["strength"] != 1]
+    return found, {(r["strength"], r["pick"], r["shell"], r["control"]): r for r in more}
 
 
 def test_on_a_linear_generator_arithmetic_works_and_the_control_does_not():
-    rows = measured(Linear(nz=6), ["bright", "warm"])
-    assert len(rows) == 36
+    rows, stronger = measured(Linear(nz=6), ["bright", "warm"])
     works = rows[10, "matched", False, False]
     control = rows[10, "matched", False, True]
     assert works["target"][0] == 1
@@ -244,6 +254,13 @@ def test_on_a_linear_generator_arithmetic_works_and_the_control_does_not():
     assert single["kept"][0] < 1
     assert apart["kept"][0] == 1
     assert apart["target"][0] > rows[1, "conditional", False, True]["target"][0] + 0.3
+    # As summed, one half more of A − B takes the result half as far again from C.
+    assert len(stronger) == 16
+    once, more = rows[10, "matched", False, False], stronger[1.5, "matched", False, False]
+    assert more["target"][0] == 1
+    assert more["distance"] == pytest.approx(1.5 * once["distance"], rel=0.05)
+    control = stronger[1.5, "matched", False, True]
+    assert control["distance"] > 1.3 * rows[10, "matched", False, True]["distance"]
 
 
 def test_what_is_conditioned_has_nothing_of_the_locked_and_all_of_the_rest():
@@ -258,43 +275,130 @@ def test_what_is_conditioned_has_nothing_of_the_locked_and_all_of_the_rest():
 
 
 def card_with(*conditions):
-    rows = [dict(zip(("pick", "target", "kept"), row, strict=True)) for row in conditions]
+    """A card that tells of the triple "x", a row for each condition."""
+    columns = ("pick", "strength", "shell", "target", "kept")
+    rows = [dict(zip(columns, row, strict=True)) for row in conditions]
     rows = [
-        {"exemplars": 10, "shell": True, "control": False}
-        | row
+        row
+        | {"exemplars": 10, "control": False, "meant": [1, 1, 1]}
         | {"target": [row["target"], 0, 1], "kept": [row["kept"], 0, 1]}
         for row in rows
     ]
-    return {"metrics": {"arithmetic": {"triples": [{"name": "x", "conditions": rows}]}}}
+    result = {"triples": [{"name": "x", "conditions": rows}]}
+    result |= {"model": "0123456789ab", "draws": 500, "left_out": {}}
+    files = {"generator.safetensors": "0123456789abcdef"}
+    return {"name": "m", "files": files, "metrics": {"arithmetic": result}}
 
 
-def test_leaving_the_rest_alone_is_better_where_it_measured_better():
-    better = card_with(("matched", 1.0, 0.7), ("conditional", 0.9, 0.95))
-    assert evaluate_arithmetic.better_apart(better, "x")
-    assert not evaluate_arithmetic.better_apart(better, "y")
-    worse = card_with(("matched", 1.0, 0.8), ("conditional", 0.0, 0.95))
-    assert not evaluate_arithmetic.better_apart(worse, "x")
-    few = card_with(("matched", 1.0, 0.7), ("conditional", 0.9, 0.95))
-    few["metrics"]["arithmetic"]["triples"][0]["conditions"][1]["exemplars"] = 3
-    assert not evaluate_arithmetic.better_apart(few, "x")
+def test_the_best_way_has_the_larger_of_the_smaller_shares():
+    ways = [
+        ("matched", 1.0, True, 1.0, 0.7),
+        ("conditional", 1.0, True, 0.6, 0.99),
+        ("conditional", 1.25, False, 0.95, 0.92),
+        ("conditional", 1.5, False, 0.99, 0.91),
+        ("random", 1.0, True, 1.0, 1.0),  # which the presets do not draw
+    ]
+    card = card_with(*ways)
+    found = {"apart": True, "strength": 1.25, "shell": False, "target": 0.95, "kept": 0.92}
+    assert evaluate_arithmetic.best(card, "x") == found
+    assert evaluate_arithmetic.best(card, "y") is None
+    rows = card["metrics"]["arithmetic"]["triples"][0]["conditions"]
+    rows[2]["control"], rows[3]["exemplars"] = True, 3
+    found = {"apart": False, "strength": 1.0, "shell": True, "target": 1.0, "kept": 0.7}
+    assert evaluate_arithmetic.best(card, "x") == found
+    del rows[2:], rows[0]
+    assert evaluate_arithmetic.best(card, "x")["apart"]
 
 
 def test_what_a_triple_came_to_is_told_of_its_own_weights():
-    card = card_with(("matched", 1.0, 0.7), ("conditional", 0.9, 0.95))
-    card |= {"name": "m", "files": {"generator.safetensors": "0123456789abcdef"}}
-    card["metrics"]["arithmetic"] |= {"model": "0123456789ab", "draws": 500, "left_out": {}}
+    card = card_with(("matched", 1.0, True, 1.0, 0.7), ("conditional", 1.25, False, 0.9, 0.95))
     told = evaluate_arithmetic.measured(card, "x")
-    assert "500 draws of 10 exemplars: 90% of" in told
+    assert "500 draws of 10 exemplars, at the best strength, 1.25: 90% of" in told
+    assert "as summed" in told
     assert "95% of C's other" in told
     assert evaluate_arithmetic.measured(card, "y") == ""
-    card["metrics"]["arithmetic"]["triples"][0]["conditions"][1]["meant"] = [1, 1, 1]
-    assert "| x | the rest left alone | 90.0%" in evaluate_arithmetic.card_section(card)
+    section = evaluate_arithmetic.card_section(card)
+    assert "x:" in section
+    assert "| the rest left alone | 1.25 | as summed | 90.0% (0.0%" in section
+    assert "| B like A but for the target | 1 | on the shell | 100.0% (0.0%" in section
     card["files"]["generator.safetensors"] = "f" * 16
+    assert evaluate_arithmetic.best(card, "x") is None
+    assert evaluate_arithmetic.measured(card, "x") == evaluate_arithmetic.card_section(card) == ""
+
+
+HOSTILE = {
+    "no list": lambda result: result | {"triples": 3},
+    "a number in it": lambda result: result | {"triples": [7]},
+    "no conditions": lambda result: result | {"triples": [{"name": "x"}]},
+    "an old one": lambda result: without_strength(result),
+    "draws in words": lambda result: result | {"draws": "many"},
+}
+
+
+def without_strength(result):
+    rows = result["triples"][0]["conditions"]
+    rows = [{key: row[key] for key in row if key != "strength"} for row in rows]
+    return result | {"triples": [{"name": "x", "conditions": rows}]}
+
+
+@pytest.mark.parametrize("name", HOSTILE)
+def test_a_card_that_tells_it_wrongly_is_no_trouble(name):
+    card = card_with(("matched", 1.0, True, 1.0, 0.7))
+    card["metrics"]["arithmetic"] = HOSTILE[name](card["metrics"]["arithmetic"])
     assert evaluate_arithmetic.measured(card, "x") == evaluate_arithmetic.card_section(card) == ""
 
 
 @pytest.mark.parametrize("metrics", [None, [], {"arithmetic": 3}, {"arithmetic": {"triples": [7]}}])
 def test_a_card_that_tells_nothing_of_it_is_no_trouble(metrics):
     card = {"metrics": metrics, "files": {"generator.safetensors": "0" * 16}}
-    assert not evaluate_arithmetic.better_apart(card, "x")
+    assert evaluate_arithmetic.best(card, "x") is None
     assert evaluate_arithmetic.measured(card, "x") == ""
+
+
+def test_a_whole_measurement_of_the_shipped_avatars(tmp_path, capsys, monkeypatch):
+    model = tmp_path / "avatars"
+    shutil.copytree(AVATARS, model, ignore=shutil.ignore_patterns("training_set"))
+    fewer = functools.partial(evaluate_arithmetic.evaluate, pool=1024)
+    monkeypatch.setattr(evaluate_arithmetic, "evaluate", fewer)
+    assert main(["evaluate", str(model), "--arithmetic", "--n", "12", "--json"]) == 0
+    out = capsys.readouterr().out
+    told = json.loads(out[out.index("\n{") :])["arithmetic"]
+    assert [triple["target"] for triple in told["triples"]] == ["glasses", "smiling"]
+    assert told["draws"] == 12
+    for triple in told["triples"]:
+        assert min(triple["choices"]) >= evaluate_arithmetic.FEWEST
+        rows = {
+            row["control"]: row
+            for row in triple["conditions"]
+            if (row["exemplars"], row["pick"], row["shell"]) == (10, "conditional", False)
+            and row["strength"] == 1.25
+        }
+        assert rows[False]["target"][0] >= rows[True]["target"][0] + 0.5
+        assert rows[False]["kept"][0] > 0.8
+        assert set(rows[False]["kept_each"]) == set(told["kept"]) - {triple["target"]}
+        assert f"| 10 | conditional | 1.25 | as is | A − B + C | {told_as(rows[False])}" in out
+    card = checkpoint.read_card(model)
+    assert card["metrics"]["arithmetic"] == told
+    assert evaluate_arithmetic.card_section(card) in (model / "README.md").read_text()
+    title = told["triples"][0]["name"]
+    assert f"{evaluate_arithmetic.best(card, title)['target']:.0%} of" in (
+        evaluate_arithmetic.measured(card, title)
+    )
+
+
+def told_as(row):
+    return " | ".join(evaluate_arithmetic.words(row[key]) for key in ("target", "kept", "meant"))
+
+
+def test_what_cannot_be_measured_is_told_in_a_sentence(tmp_path, capsys, make_checkpoint):
+    model = str(make_checkpoint())
+    assert main(["evaluate", model, "--arithmetic"]) == 2
+    assert "attributes.safetensors is missing; python -m gan_core" in capsys.readouterr().err
+    shipped = tmp_path / "avatars"
+    shutil.copytree(AVATARS, shipped, ignore=shutil.ignore_patterns("training_set"))
+    before = (shipped / "model.json").read_bytes()
+    with pytest.raises(InputError, match=r"No triple of concepts .*; glasses .*too few sure"):
+        evaluate_arithmetic.evaluate(shipped, pool=32, draws=1)
+    assert main(["evaluate", str(shipped), "--arithmetic", "--n", "-1"]) == 2
+    assert "draws must be 1 or more" in capsys.readouterr().err
+    assert (shipped / "model.json").read_bytes() == before

@@ -176,11 +176,12 @@ def take_preset(model):
     st.session_state.filling = False
     filled = [", ".join(map(str, rows)) for rows in found]
     emptied = dict.fromkeys(links.BASKETS, "")
+    best = evaluate_arithmetic.best(model.card, title) or {}
     baskets.change(
         **emptied | dict(zip("abc", filled, strict=True)),
         sum=links.View.sum,
-        strength=links.View.strength,
-        apart=evaluate_arithmetic.better_apart(model.card, title),
+        strength=best.get("strength", links.View.strength),
+        apart=best.get("apart", False),
     )
     panels.redraw()
 

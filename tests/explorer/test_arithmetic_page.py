@@ -455,15 +455,20 @@ def test_a_preset_fills_an_empty_page_in_one_click(opened, with_classifier):
     assert all(ids(app, basket) == [] for basket in "abc")
 
 
-@pytest.mark.parametrize("better", [True, False])
-def test_a_preset_leaves_the_rest_alone_where_that_measured_better(
-    better, opened, with_classifier, monkeypatch
+@pytest.mark.parametrize(
+    ("best", "apart", "strength"),
+    [({"apart": True, "strength": 1.25}, True, 1.25), (None, False, 1.0)],
+)
+def test_a_preset_opens_in_the_way_that_measured_best(
+    best, apart, strength, opened, with_classifier, monkeypatch
 ):
-    monkeypatch.setattr(evaluate_arithmetic, "better_apart", lambda card, name: better)
+    monkeypatch.setattr(evaluate_arithmetic, "best", lambda card, name: best)
+    monkeypatch.setattr(evaluate_arithmetic, "measured", lambda card, name: "")
     _, app = opened()
     app = app.button(key="preset-page-smiling woman − neutral woman + neutral man").click()
     app = app.run().run()
-    assert state(app, "view").apart is better
+    assert state(app, "view").apart is apart
+    assert state(app, "view").strength == strength
 
 
 def test_the_page_tells_what_the_classifier_sees(opened, with_classifier):
