@@ -77,6 +77,40 @@ def test_the_strength_is_dragged_and_undone(visit, avatars):
     address_has(page, "strength=0")
 
 
+def test_quick_clicks_leave_a_history_that_leads_to_both_ends(visit):
+    page = visit("arithmetic?model=avatars&a=100&b=101")
+    samples = grid(page, "Samples to pick")
+    for seed in (5, 6, 7, 8):
+        samples.locator(".tile").nth(seed).click()
+        address_has(page, f",{seed}")
+    assert query(page)["a"] == "100,5,6,7,8"
+
+    def button(name):
+        return page.get_by_role("button", name=name).last
+
+    def go(name):
+        """Click until the button is spent."""
+        while button(name).is_enabled():
+            before = page.url
+            button(name).click()
+            page.wait_for_function("before => location.href !== before", arg=before)
+            page.wait_for_timeout(200)
+
+    # Nobody waits here for what a click does; several may count as one, but none may be half done.
+    for name in ("Undo", "Redo", "Undo"):
+        for _ in range(4):
+            button(name).dispatch_event("click")
+        page.wait_for_timeout(100)
+    page.wait_for_timeout(1000)
+    page.locator("[data-testid=stStatusWidget]").wait_for(state="detached")
+    go("Undo")
+    assert query(page)["a"] == "100"
+    go("Redo")
+    assert query(page)["a"] == "100,5,6,7,8"
+    assert query(page)["b"] == "101"
+    assert page.locator("[data-testid=stException]").count() == 0
+
+
 def test_the_sheet_and_the_recipe_are_taken_away_and_the_recipe_is_loaded(visit, avatars, tmp_path):
     page = visit(LINK)
     settled(page)
