@@ -153,6 +153,9 @@ def serve(address, port, max_upload):
         "server.fileWatcherType": "none",
         "server.maxUploadSize": max_upload,
         "browser.gatherUsageStats": "false",
+        # Runs after which a browser forgets a message. Quick clicks end runs by the dozen, and the
+        # server, which does not count those, would refer to one that is forgotten already.
+        "global.maxCachedMessageAge": 100,
         "client.showErrorDetails": "none",
         "client.toolbarMode": "minimal",
         "logger.hideWelcomeMessage": "true",

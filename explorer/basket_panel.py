@@ -72,8 +72,8 @@ def head(basket, title):
             key=key,
             width=116,
             label_visibility="collapsed",
-            on_change=weighed,
-            args=(basket,),
+            on_change=session.heard,
+            args=(key, weighed, basket),
         )
         if place >= links.MIN_BASKETS:
             st.button(
@@ -143,8 +143,8 @@ def typing(basket, title):
         max_chars=400,
         placeholder="Seeds, such as 3, 14, 15@0.7",
         label_visibility="collapsed",
-        on_change=typed,
-        args=(basket,),
+        on_change=session.heard,
+        args=(field, typed, basket),
     )
 
 
@@ -216,10 +216,9 @@ def fill(name, model):
 
 
 def chosen_basket():
-    """The basket that clicks go into; one that was removed gives way to A."""
-    if st.session_state.get("fill-into", "a") not in baskets.names():
+    """The basket that clicks go into; one that was removed, or none at all, gives way to A."""
+    if st.session_state.get("fill-into") not in tuple(baskets.names()):
         st.session_state["fill-into"] = "a"
-    st.session_state.setdefault("fill-into", "a")
     return {"key": "fill-into"}
 
 

@@ -4,12 +4,15 @@
 so each is filled from the view and writes back into it.
 """
 
+import time
 from dataclasses import replace
 
 import streamlit as st
 
 from explorer import links, models, renderer, tray
 from gan_core.errors import InputError
+
+LATE = 1.0  # seconds; longer than a browser takes to hear of a value, shorter than to type it back
 
 
 def begin(page):
@@ -105,7 +108,7 @@ def widget(name, choices=None, on_change=None, closed=False):
         value = next(iter(choices), None)
         st.session_state.view = replace(view(), **{name: value})
     fill(key, value, closed)
-    return {"key": key, "on_change": on_change or take, "args": (name,)}
+    return {"key": key, "on_change": heard, "args": (key, on_change or take, name)}
 
 
 def fill(key, value, closed=False):
@@ -118,7 +121,27 @@ def fill(key, value, closed=False):
     # Written only when it differs, so that a run that comes late does not push back a slider. But
     # on another page than before the widget is a new one, though the key has its value still.
     if closed or state.get("arrived") or key not in state or state[key] != value:
+        if key in state and state[key] != value:
+            now = time.monotonic()
+            heard_of = [*lately(key), (now, state[key]), (now, value)]
+            state.setdefault("filled", {})[key] = heard_of
         state[key] = value
+
+
+def heard(key, act, *args):
+    """Act on the new value of a widget that `fill` fills; for callbacks.
+
+    A browser sends the values of all widgets with every click. In a click that comes before it
+    has heard of a value that was filled in, the one before comes back; nobody has chosen it.
+    """
+    if st.session_state[key] not in [value for _, value in lately(key)]:
+        act(*args)
+
+
+def lately(key):
+    """What `fill` wrote, and wrote over, in the widget of a key: (moment, value) for LATE long."""
+    now, found = time.monotonic(), st.session_state.get("filled", {}).get(key, [])
+    return [(moment, value) for moment, value in found if now - moment < LATE]
 
 
 def take(name):

@@ -85,7 +85,7 @@ def selected(items):
     key = f"name-{item.id}"
     session.fill(key, item.name)
     # No max_chars: the field would drop a longer name whole. `rename` cuts it.
-    st.text_input("Name", key=key, on_change=rename, args=(item.id,))
+    st.text_input("Name", key=key, on_change=session.heard, args=(key, rename, item.id))
     place = [i.id for i in items].index(item.id)
     change = session.change_tray
     with st.container(horizontal=True, gap="small"):

@@ -165,8 +165,8 @@ def pills(key, title, names, on, called, take):
         selection_mode="multi",
         format_func=lambda name: renderer.plain(called(name)),
         key=key,
-        on_change=take,
-        args=(key, names),
+        on_change=session.heard,
+        args=(key, take, key, names),
     )
 
 

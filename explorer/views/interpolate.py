@@ -152,7 +152,8 @@ def keyframes_from_tray(name, model):
         format_func=lambda i: mine[i].name if i in mine else "",
         max_selections=links.MAX_KEYS,
         key=key,
-        on_change=lambda: choose(name, list(mine), st.session_state[key]),
+        on_change=session.heard,
+        args=(key, lambda: choose(name, list(mine), st.session_state[key])),
     )
     if len(mine) < len(items):
         st.caption(

@@ -10,7 +10,7 @@ import pytest
 from PIL import Image
 
 import gan_core
-from explorer import exemplars, known_directions, labels, links, recipes
+from explorer import exemplars, known_directions, labels, links, recipes, session
 from explorer.views import arithmetic as page_of
 from gan_core import arithmetic, directions, evaluate_arithmetic
 from toys import Reader
@@ -99,6 +99,29 @@ def test_every_change_is_undone_and_done_again(opened):
     app = next(b for b in app.button if b.label == "Redo").click().run()
     assert (ids(app, "a"), ids(app, "b")) == (["2"], ["8", "9"])
     assert next(b for b in app.button if b.label == "Redo").disabled
+
+
+@pytest.mark.parametrize("late", [True, False])
+def test_what_a_browser_sends_before_it_heard_of_a_change_is_not_typed(opened, late, monkeypatch):
+    monkeypatch.setattr(session, "LATE", 60.0 if late else 0.0)
+    _, app = opened(a="1", b="2")
+    app = click(app, "fill-tiles-5")
+    assert ids(app, "a") == ["1", "5"]
+    # With every click come the values of all fields, as the browser knows them.
+    app.text_input(key="basket-text-a").set_value("1")
+    app = click(app, "fill-tiles-6")
+    assert ids(app, "a") == (["1", "5", "6"] if late else ["1", "6"])
+    assert app.text_input(key="basket-text-a").value == ", ".join(ids(app, "a"))
+    assert len(state(app, "view").undo) == (2 if late else 3)
+
+
+def test_clicks_go_into_a_when_no_basket_is_chosen(opened):
+    _, app = opened(a="1", b="2")
+    app = app.segmented_control(key="fill-into").set_value("b").run()
+    app = app.segmented_control(key="fill-into").set_value(None).run()
+    assert not [e.value for e in app.error]
+    app = click(app, "fill-tiles-6")
+    assert (ids(app, "a"), ids(app, "b")) == (["1", "6"], ["2"])
 
 
 @pytest.mark.parametrize("text", ["x", "1, 1", "-3", "1 2@9", ",".join(map(str, range(17)))])
