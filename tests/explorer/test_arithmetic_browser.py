@@ -108,6 +108,7 @@ def test_quick_clicks_leave_a_history_that_leads_to_both_ends(visit):
     go("Redo")
     assert query(page)["a"] == "100,5,6,7,8"
     assert query(page)["b"] == "101"
+    assert page.get_by_text("Connection error").count() == 0
     assert page.locator("[data-testid=stException]").count() == 0
 
 
