@@ -94,21 +94,13 @@ def pick(scores, order):
 def turn(view):
     """Page to earlier and later seeds; beside it, how the grid looks."""
     with st.container(horizontal=True, vertical_alignment="center"):
-        earlier, later = max(view.seed - view.n, 0), min(view.seed + view.n, MAX_SEED)
-        st.button(
-            "Previous",
-            icon=":material/chevron_left:",
-            disabled=view.seed == 0,
-            on_click=session.set_view,
-            kwargs={"seed": earlier},
-        )
-        st.button(
-            "Next",
-            icon=":material/chevron_right:",
-            disabled=later == view.seed,
-            on_click=session.set_view,
-            kwargs={"seed": later},
-        )
+        first, last = turned(view, -1) == view.seed, turned(view, 1) == view.seed
+        for label, icon, way, end in (
+            ("Previous", "chevron_left", -1, first),
+            ("Next", "chevron_right", 1, last),
+        ):
+            icon = f":material/{icon}:"
+            st.button(label, icon=icon, disabled=end, on_click=turn_page, args=(way,))
         st.button("Random seed", icon=":material/casino:", on_click=random_seed)
         with st.popover("View", icon=":material/tune:"):
             st.segmented_control(
@@ -121,6 +113,16 @@ def turn(view):
                 **session.widget("size", links.SIZES, closed=True),
             )
             st.toggle("Smooth scaling", **session.widget("smooth", closed=True))
+
+
+def turned(view, way):
+    """The first seed one page earlier (−1) or later (1)."""
+    return min(max(view.seed + way * view.n, 0), MAX_SEED)
+
+
+def turn_page(way):
+    # From where one is by now: of two quick clicks the second goes a page further.
+    session.set_view(seed=turned(session.view(), way))
 
 
 def random_seed():
