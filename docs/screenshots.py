@@ -15,7 +15,7 @@ VIEWS = {
     "latents-{}.png": "latents?model={}&start=7",
     "pad-{}.png": "latents?model={}&way=pad&corners=0,7,11,15",
     "arithmetic-avatars.png": "arithmetic?model={}&a=1464,1997,701,1903,1442,1090,1083,869"
-    "&b=1372,859,60,415,2011,367,1005,1968&c=471,132,1225,487,744,1764,370,742&apart=1",
+    "&b=1372,859,60,415,2011,367,1005,1968&c=471,132,1225,487,744,1764,370,742&apart=1&strength=1.25",
     "arithmetic-faces-tied.png": "arithmetic?model={}&a=802,870,1562,515,1232,1033,1299,484"
     "&b=1806,1439,1789,1316,1740,1005,164,1143&c=207,2003,831,663,1877,1505,283,163&apart=1",
     "neighbours-avatars.png": "neighbours?model={}&of=7",
