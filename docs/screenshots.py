@@ -10,14 +10,15 @@ from playwright.sync_api import sync_playwright
 DOCS = Path(__file__).resolve().parent
 ARGUMENTS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--no-first-run"]
 PAINTED = ".tiles[data-painted], .live canvas[data-shown]"
+HEIGHTS = {"arithmetic": 1400}  # pixels, where the first 900 do not show what it is about
 VIEWS = {
     "browse-{}.png": "?model={}",
     "latents-{}.png": "latents?model={}&start=7",
     "pad-{}.png": "latents?model={}&way=pad&corners=0,7,11,15",
     "arithmetic-avatars.png": "arithmetic?model={}&a=1464,1997,701,1903,1442,1090,1083,869"
     "&b=1372,859,60,415,2011,367,1005,1968&c=471,132,1225,487,744,1764,370,742&apart=1&strength=1.25",
-    "arithmetic-faces-tied.png": "arithmetic?model={}&a=802,870,1562,515,1232,1033,1299,484"
-    "&b=1806,1439,1789,1316,1740,1005,164,1143&c=207,2003,831,663,1877,1505,283,163&apart=1",
+    "arithmetic-faces-tied.png": "arithmetic?model={}&a=1219,1737,1670,498,1437,1943,492,720"
+    "&b=636,1064,269,155,725,1681,1741,599&c=645,674,1221,196,754,1777,53,1650&strength=1.5",
     "neighbours-avatars.png": "neighbours?model={}&of=7",
     "latents-avatars-tied.png": "latents?model={}&start=7",
     "directions-{}.png": "directions?model={}&start=7",
@@ -39,6 +40,8 @@ def main():
             for file, path in VIEWS.items():
                 own = file.removesuffix(".png").split("-", 1)[1]
                 for model in ("avatars", "faces") if own == "{}" else (own,):
+                    height = HEIGHTS.get(file.split("-")[0], 900)
+                    page.set_viewport_size({"width": 1440, "height": height})
                     page.goto(f"{address}/{path.format(model)}")
                     page.wait_for_selector(PAINTED, timeout=120_000)
                     page.wait_for_timeout(8000)  # fonts, and what follows the first picture

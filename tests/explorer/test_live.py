@@ -60,6 +60,11 @@ def press(page, name, share=0.5):
     return move
 
 
+def next_frame(page):
+    """Wait until the screen was drawn anew, with what the mouse did before."""
+    page.evaluate("new Promise(done => requestAnimationFrame(() => requestAnimationFrame(done)))")
+
+
 def sent_by(page):
     """A list that grows with every message that the page sends to the server."""
     sent = []
@@ -105,7 +110,7 @@ def test_a_drag_paints_and_sends_nothing_and_its_end_reports_once(visit, avatars
     before, seen = len(sent), set()
     for i in range(20):
         move(0.2 + i / 30)
-        page.wait_for_timeout(30)  # input comes with the next frame of the screen
+        next_frame(page)
         seen.add(canvas_pixels(page).tobytes())
     assert len(seen) > 15
     assert len(sent) == before
