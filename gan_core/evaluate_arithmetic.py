@@ -250,10 +250,10 @@ def measured(card, name):
     draws = result.get("draws") if result else None
     if found is None or not isinstance(draws, int):
         return ""
-    result = "the results, brought to the shell," if found["shell"] else "the results, as summed,"
+    what = "the results, brought to the shell," if found["shell"] else "the results, as summed,"
     return (
         f"Measured on this model, over {draws:,} draws of {COUNTS[-1]} exemplars, at the best "
-        f"strength, {found['strength']:g}: {found['target']:.0%} of {result} have what was asked "
+        f"strength, {found['strength']:g}: {found['target']:.0%} of {what} have what was asked "
         f"for, and {found['kept']:.0%} of C's other attributes are kept."
     )
 
