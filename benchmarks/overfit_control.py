@@ -37,7 +37,8 @@ from torch import nn
 from torch.nn import functional
 from tqdm import trange
 
-from gan_core import averaging, checkpoint, files, media, networks, state, trainer, training_set
+from gan_core import averaging, checkpoint, media, networks, state, trainer, training_set
+from gan_core.util import atomic_files
 
 HELD_OUT = 1000
 NZ = 4
@@ -104,7 +105,7 @@ def main():
     # The last bits hang on the number of threads; one is enough for so small a network.
     torch.set_num_threads(1)
     judge, lent = borrow(options.discriminator, options.size)
-    with files.new_directory(out) as directory:
+    with atomic_files.new_directory(out) as directory:
         packed = directory / "packed"
         take(options.source, options.images, options.size, packed)
         training_set.embed(packed, directory / "training_set")

@@ -29,7 +29,8 @@ from torch.utils.data import DataLoader
 from torch.utils.flop_counter import FlopCounterMode
 from torchvision import datasets, transforms
 
-from gan_core import memory, networks, record, sources, state, trainer
+from gan_core import networks, record, sources, state, trainer
+from gan_core.util import malloc
 
 IMAGES = 4096  # files written for the purpose, of CelebA's size
 
@@ -48,7 +49,7 @@ def main():
     options = parser.parse_args()
     if options.threads:
         torch.set_num_threads(options.threads)
-    memory.keep_freed()
+    malloc.keep_freed()
     with tempfile.TemporaryDirectory() as folder:
         folder = Path(folder)
         write_images(folder / "images" / "all")

@@ -5,7 +5,7 @@ import streamlit as st
 
 from explorer import links, session
 from gan_core import directions
-from gan_core.errors import InputError
+from gan_core.util.errors import InputError
 
 GROUPS = {
     "normal": "Attributes, by a classifier’s normal",

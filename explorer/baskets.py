@@ -6,7 +6,7 @@ All of it stands in the view, as it stands in the link; so a step back is an old
 from dataclasses import replace
 
 from explorer import exemplars, links, session
-from gan_core.errors import InputError
+from gan_core.util.errors import InputError
 
 START = 2  # C, to which the sum of the others is added
 MAX_STEPS = 100  # of undo

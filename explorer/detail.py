@@ -4,7 +4,7 @@ import numpy as np
 import streamlit as st
 
 from explorer import asking, labels, models, renderer, session, tray
-from gan_core.errors import InputError
+from gan_core.util.errors import InputError
 
 
 def open_later(item_id):

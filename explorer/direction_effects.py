@@ -5,7 +5,7 @@ import plotly.graph_objects as go
 import streamlit as st
 
 from explorer import along, direction_saving, known_directions, renderer, session
-from gan_core.errors import InputError
+from gan_core.util.errors import InputError
 
 LOOKS = {
     "attributes": "Attributes",

@@ -14,7 +14,6 @@ from explorer import jobs, models, renderer
 from gan_core import (
     feature_index,
     features,
-    files,
     framing,
     kept_index,
     memorisation,
@@ -25,8 +24,9 @@ from gan_core import (
 )
 from gan_core import neighbours as exact
 from gan_core import unseen as unseen_images
-from gan_core.errors import InputError
-from gan_core.steps import along
+from gan_core.util import atomic_files
+from gan_core.util.errors import InputError
+from gan_core.util.progress import along
 
 # Folders of packed training sets, handed on by `python -m explorer --data`, separated as in PATH.
 VARIABLE = "GAN_EXPLORER_DATA"
@@ -308,7 +308,7 @@ def _references(space, weights, images, drawn, _model, _data, _samples, _tell):
     among = _data if _samples is None else _samples
     _space(space, *identity(space, _model, among), _model, among)
     with contextlib.suppress(InputError):
-        return {kind: np.array(d) for kind, d in files.read_json(path, "distances").items()}
+        return {kind: np.array(d) for kind, d in atomic_files.read_json(path, "distances").items()}
     draw = np.random.RandomState(0)
     sides = {
         "held-out": (_data.held_out, unseen(_data)),
@@ -328,7 +328,7 @@ def _references(space, weights, images, drawn, _model, _data, _samples, _tell):
             parts.append(search(_model, among, own, space, 1, exclude)[0].ravel())
         found[kind] = np.concatenate(parts)
     path.parent.mkdir(parents=True, exist_ok=True)
-    files.write_json(path, {kind: distances.tolist() for kind, distances in found.items()})
+    atomic_files.write_json(path, {kind: distances.tolist() for kind, distances in found.items()})
     return found
 
 

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from explorer import links, renderer
-from gan_core.errors import InputError
+from gan_core.util.errors import InputError
 
 MAX_BYTES = 32 * 2**20
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 
 import streamlit as st
 
-from gan_core.errors import InputError
+from gan_core.util.errors import InputError
 
 PATIENCE = 0.4  # seconds that a page waits before it shows how far the work is
 AGAIN = 1.0  # seconds between two looks at it
@@ -26,7 +26,7 @@ class Job:
     ended: threading.Event = field(default_factory=threading.Event)
 
     def tell(self, words, share):
-        """What `gan_core.steps.along` calls."""
+        """What `gan_core.util.progress.along` calls."""
         self.words, self.share = words, min(max(float(share), 0.0), 1.0)
 
 

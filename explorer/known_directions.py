@@ -16,7 +16,7 @@ except ImportError:  # Windows, where one process alone should serve
 
 from explorer import jobs
 from gan_core import directions, found_directions
-from gan_core.errors import InputError
+from gan_core.util.errors import InputError
 
 MEASURED = found_directions.QUICK["measured"]  # samples over which a new direction is measured
 

@@ -7,7 +7,7 @@ import streamlit as st
 
 from explorer import renderer
 from gan_core import arithmetic, attributes
-from gan_core.errors import InputError
+from gan_core.util.errors import InputError
 
 MOST = 6  # rows of the table
 

@@ -7,7 +7,7 @@ import streamlit as st
 
 from explorer import renderer, session
 from gan_core.checkpoint import Model
-from gan_core.errors import InputError
+from gan_core.util.errors import InputError
 
 
 def guarded(draw):

@@ -5,7 +5,7 @@ from dataclasses import replace
 import streamlit as st
 
 from explorer import models, session
-from gan_core.errors import InputError
+from gan_core.util.errors import InputError
 
 
 def choose(title, card_page=None):

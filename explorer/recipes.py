@@ -13,7 +13,7 @@ import numpy as np
 
 from explorer import exemplars, links
 from explorer.tray import MAX_LATENT, MAX_NAME, clean, is_finite
-from gan_core.errors import InputError
+from gan_core.util.errors import InputError
 
 FORMAT = "gan-arithmetic"
 VERSION = 1

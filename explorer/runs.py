@@ -28,8 +28,9 @@ import streamlit as st
 from safetensors import safe_open
 
 from explorer import evidence, models
-from gan_core import files, names, own_images, process, record, sources, tensor_files
-from gan_core.errors import InputError
+from gan_core import own_images, process, record, sources
+from gan_core.util import atomic_files, safetensors_header, valid_names
+from gan_core.util.errors import InputError
 
 ROOT = models.ROOT
 # Set by `python -m explorer`: the folder of runs, and whether visitors may start one.
@@ -277,7 +278,7 @@ def saved(directory):
 @functools.lru_cache(maxsize=64)
 def _saved(path, stamp):
     try:
-        tensor_files.header(path)
+        safetensors_header.header(path)
         with safe_open(path, "numpy") as file:
             notes = json.loads(file.metadata()["state"])
         return number(notes["position"] / 1000) or 0.0, number(notes["settings"]["kimg"])
@@ -331,7 +332,7 @@ def number(value):
 
 def read_json(path):
     try:
-        return files.read_json(path, "a run")
+        return atomic_files.read_json(path, "a run")
     except InputError:
         return {}
 
@@ -365,14 +366,16 @@ def check_allowed():
 
 def check_name(name):
     """Raise InputError when a new run cannot be called so."""
-    names.check(name)
+    valid_names.check(name)
     runs = folder()
     begun = [run.name for run in runs.iterdir()] if runs.is_dir() else []
-    other = names.like(name, begun)
+    other = valid_names.like(name, begun)
     if other and any((runs / other / file).exists() for file in BEGUN):
         raise InputError(f"There is a run called {other} already; resume it, or take another name.")
     shown = target()
-    other = names.like(name, [model.name for model in shown.iterdir()] if shown.is_dir() else [])
+    other = valid_names.like(
+        name, [model.name for model in shown.iterdir()] if shown.is_dir() else []
+    )
     if other:
         raise InputError(f"There is a model called {other} already; take another name.")
 
@@ -445,7 +448,7 @@ def start(name, words, cwd=ROOT):
                 )
             _children[child.pid] = child
             about = {"arguments": list(words), "pid": child.pid, "at": time.time()}
-            files.write_json(directory / STARTED, about)
+            atomic_files.write_json(directory / STARTED, about)
         except OSError as error:
             raise InputError(f"{directory} cannot be written: {error.strerror}.") from None
         with contextlib.suppress(AttributeError, OSError):
@@ -461,7 +464,7 @@ def stop(run):
     pid = (process.read(run.directory) if held else started).get("pid")
     try:
         if not held:  # it is about to begin, and may end before it can say that it was asked to
-            files.write_json(run.directory / STARTED, {**started, "to_stop": True})
+            atomic_files.write_json(run.directory / STARTED, {**started, "to_stop": True})
         os.kill(pid, signal.SIGTERM)
     except (OSError, TypeError, OverflowError):
         raise InputError(f"The process of {run.name} cannot be reached from here.") from None
@@ -492,7 +495,7 @@ def keep_upload(name, upload):
     path = folder() / name / UPLOAD
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        with files.replacing(path) as temporary:
+        with atomic_files.replacing(path) as temporary:
             upload.seek(0)
             with open(temporary, "wb") as file:
                 while part := upload.read(2**20):

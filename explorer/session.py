@@ -10,7 +10,7 @@ from dataclasses import replace
 import streamlit as st
 
 from explorer import links, models, renderer, tray
-from gan_core.errors import InputError
+from gan_core.util.errors import InputError
 
 LATE = 1.0  # seconds; longer than a browser takes to hear of a value, shorter than to type it back
 

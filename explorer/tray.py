@@ -11,8 +11,8 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 
-from gan_core.errors import InputError
 from gan_core.latent import MAX_SEED
+from gan_core.util.errors import InputError
 
 FORMAT = "gan-tray"
 VERSION = 1

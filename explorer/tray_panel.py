@@ -7,7 +7,7 @@ import streamlit as st
 
 from explorer import detail, panels, renderer, session, tray
 from explorer.live.tiles import tiles
-from gan_core.errors import InputError
+from gan_core.util.errors import InputError
 
 SIDE = 64  # pixels a side of a thumbnail in the sheet
 MANY = 15  # pictures beyond which they scroll by themselves, so that the buttons stay in sight

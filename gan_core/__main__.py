@@ -33,8 +33,6 @@ from gan_core import (
     latent_paths,
     media,
     memorisation_report,
-    memory,
-    names,
     own_images,
     process,
     publishing,
@@ -45,7 +43,8 @@ from gan_core import (
     training_set,
 )
 from gan_core import dry_run as dry
-from gan_core.errors import InputError
+from gan_core.util import malloc, valid_names
+from gan_core.util.errors import InputError
 
 
 def main(arguments=None):
@@ -94,7 +93,7 @@ def train(
     **options,
 ):
     """Train a GAN, or go on with a run; then write its checkpoint and card."""
-    names.check(name)
+    valid_names.check(name)
     if bool(data) == bool(images):
         raise InputError("Give either a packed training set, or --images and a folder or a zip.")
     several = distributed.size() > 1
@@ -120,7 +119,7 @@ def train(
         )
     check_writable(checkpoints)
     check_writable(runs)
-    memory.keep_freed()
+    malloc.keep_freed()
     if not images:
         settings.check(data, trainer.DEFAULTS | options)  # before anything is written
     about = {"name": name, "licence": licence, "use": use, "command": command}

@@ -18,7 +18,7 @@ import math
 import numpy as np
 
 from gan_core import directions, latent, sample_labels
-from gan_core.errors import InputError
+from gan_core.util.errors import InputError
 
 MOST_EXEMPLARS = 16
 SPREAD = 0.25  # of the sheet's uniform noise, as in the paper

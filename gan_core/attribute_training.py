@@ -27,7 +27,7 @@ from gan_core.attributes import (
     save,
     table,
 )
-from gan_core.errors import InputError
+from gan_core.util.errors import InputError
 
 MOST_VALUES = 20  # a column with more different words is no category
 

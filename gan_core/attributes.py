@@ -16,8 +16,9 @@ import numpy as np
 import torch
 from torch import nn
 
-from gan_core import checkpoint, sealed
-from gan_core.errors import InputError
+from gan_core import checkpoint
+from gan_core.util import checked_safetensors
+from gan_core.util.errors import InputError
 
 FORMAT = 1
 FILES = {False: "attributes.safetensors", True: "attributes_second.safetensors"}
@@ -140,7 +141,7 @@ def save(directory, classifier, second=False):
     tensors = {name: tensor.numpy() for name, tensor in classifier.network.state_dict().items()}
     arrays = {f"network/{name}": tensor for name, tensor in tensors.items()}
     arrays |= {"scale": classifier.scale, "offset": classifier.offset}
-    return sealed.save(Path(directory) / FILES[second], arrays, classifier.about)
+    return checked_safetensors.save(Path(directory) / FILES[second], arrays, classifier.about)
 
 
 def load(directory, second=False):
@@ -150,7 +151,7 @@ def load(directory, second=False):
     """
     path = Path(directory) / FILES[second]
     remedy = f"python -m gan_core attributes {directory}{' --second' * second} makes it"
-    arrays, about, digest = sealed.load(path, remedy)
+    arrays, about, digest = checked_safetensors.load(path, remedy)
     if about.get("format") != FORMAT:
         raise InputError(f"{path} is of format {about.get('format')!r}; {remedy} again.")
     card = checkpoint.read_card(directory)

@@ -9,7 +9,7 @@ from the `Draws` given (see distributed.py).
 import torch
 import torch.nn.functional as F
 
-from gan_core.errors import InputError
+from gan_core.util.errors import InputError
 
 
 def mirror(images, draws):

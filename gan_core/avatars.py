@@ -113,7 +113,7 @@ def _packages():
         from dicebear import Avatar, Style
         from resvg_py import svg_to_bytes
     except ImportError as error:
-        from gan_core.errors import InputError
+        from gan_core.util.errors import InputError
 
         raise InputError(
             "rendering avatars needs extra packages: "
@@ -178,7 +178,7 @@ def render(out, count: int = 12_000, seed: int = 0, size: int = 64, workers: int
     Raises InputError when a number is not positive, when `out` holds anything already, or when
     dicebear or resvg is missing.
     """
-    from gan_core.errors import InputError
+    from gan_core.util.errors import InputError
 
     workers = workers if workers is not None else os.cpu_count() or 1
     for name, value in (("count", count), ("size", size), ("workers", workers)):

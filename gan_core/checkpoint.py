@@ -22,8 +22,9 @@ import torch
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 
-from gan_core import files, folding, latent, networks, tensor_files, training_set
-from gan_core.errors import InputError
+from gan_core import folding, latent, networks, training_set
+from gan_core.util import atomic_files, safetensors_header
+from gan_core.util.errors import InputError
 
 FORMAT = 1
 BATCH = 64  # images drawn at once
@@ -154,10 +155,12 @@ def save(directory, generator, discriminator, card):
                 continue
             tensors = {k: v.detach().cpu().contiguous() for k, v in network.state_dict().items()}
             path = directory / f"{name}.safetensors"
-            with files.replacing(following(path)) as temporary:
+            with atomic_files.replacing(following(path)) as temporary:
                 save_file(tensors, temporary)
                 hashes[path.name] = sha256(temporary)
-        files.write_json(directory / "model.json", {"format": FORMAT, **card, "files": hashes})
+        atomic_files.write_json(
+            directory / "model.json", {"format": FORMAT, **card, "files": hashes}
+        )
         settle(directory)
         if discriminator is None:
             (directory / "discriminator.safetensors").unlink(missing_ok=True)
@@ -181,7 +184,7 @@ def holder(path, card):
 
 def settle(directory):
     """Finish or undo what a killed `save` left: weights that wait take their place if named."""
-    files.clear(directory)
+    atomic_files.clear(directory)
     path = directory / "model.json"
     named = path.read_text("utf-8", "replace") if path.exists() else ""
     for waiting in directory.glob("*.safetensors.next"):
@@ -220,7 +223,7 @@ def load(directory):
 def read_card(directory):
     """The contents of model.json, checked for what `load` and the pages rely on."""
     path = Path(directory) / "model.json"
-    card = files.read_json(path, "a checkpoint")
+    card = atomic_files.read_json(path, "a checkpoint")
     if card.get("format") != FORMAT:
         raise InputError(
             f"{path} is of format {card.get('format')!r}; this version reads format {FORMAT}."
@@ -268,7 +271,7 @@ def check_file(network, path, card):
     if sha256(held) != card["files"][path.name]:
         raise InputError(f"{path} is damaged or of another model than model.json; fetch it again.")
     try:
-        tensor_files.header(held)
+        safetensors_header.header(held)
     except ValueError as error:
         raise InputError(f"{path} has {error}; it is not read.") from None
     if size < wanted:

@@ -14,7 +14,7 @@ import torch
 from torch import nn
 
 from gan_core import attribute_training, attributes, latent, training_set
-from gan_core.errors import InputError
+from gan_core.util.errors import InputError
 
 TINY = 1e-7  # keeps a share of 0 or 1 from an infinite logarithm
 

@@ -21,8 +21,9 @@ import numpy as np
 import torch
 from torch import nn
 
-from gan_core import export, sample_labels, sealed
-from gan_core.errors import InputError
+from gan_core import export, sample_labels
+from gan_core.util import checked_safetensors
+from gan_core.util.errors import InputError
 
 FORMAT = 1
 FILE = "directions.safetensors"
@@ -313,7 +314,7 @@ def save(model, directions, path=None):
         "directions": [{"name": d.name, "kind": d.kind, "about": d.about} for d in directions],
     }
     whole = np.stack(vectors) if vectors else np.empty((0, model.prior.size), np.float32)
-    sealed.save(path or Path(model.directory) / FILE, {"vectors": whole}, about)
+    checked_safetensors.save(path or Path(model.directory) / FILE, {"vectors": whole}, about)
 
 
 def load(model, path=None):
@@ -326,7 +327,7 @@ def load(model, path=None):
     if not path.exists():
         return []
     remedy = "remove it, and find directions again"
-    arrays, about, _ = sealed.load(path, remedy)
+    arrays, about, _ = checked_safetensors.load(path, remedy)
     if about.get("format") != FORMAT:
         raise InputError(f"{path} is of format {about.get('format')!r}; {remedy}.")
     if about.get("generator") != model.card["files"]["generator.safetensors"]:

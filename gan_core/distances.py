@@ -6,7 +6,7 @@ name the two sides where a measure is not the same both ways.
 
 import numpy as np
 
-from gan_core.errors import InputError
+from gan_core.util.errors import InputError
 
 BLOCK = 1024  # rows of a distance matrix held at once: 10,000 columns of them are 80 MB
 

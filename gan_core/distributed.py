@@ -12,7 +12,7 @@ import torch
 import torch.distributed as dist
 from torch import nn
 
-from gan_core.errors import InputError
+from gan_core.util.errors import InputError
 
 
 class Team:

@@ -7,7 +7,7 @@ from pathlib import Path
 import torch
 
 from gan_core import networks, record, settings, trainer
-from gan_core.errors import InputError
+from gan_core.util.errors import InputError
 
 WARM = 2  # first steps, which are slower and left out
 STEPS = 6  # that are timed, at least

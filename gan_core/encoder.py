@@ -15,9 +15,10 @@ import numpy as np
 import torch
 from torch import nn
 
-from gan_core import card, checkpoint, evaluate, framing, inversion, sealed
-from gan_core.errors import InputError
-from gan_core.steps import along
+from gan_core import card, checkpoint, evaluate, framing, inversion
+from gan_core.util import checked_safetensors
+from gan_core.util.errors import InputError
+from gan_core.util.progress import along
 
 FORMAT = 1
 FILE = "encoder.safetensors"
@@ -148,7 +149,7 @@ def measure(model, encoder):
 def save(directory, encoder):
     """Write an Encoder into a checkpoint; returns it with its hash."""
     arrays = {name: value.numpy() for name, value in encoder.network.state_dict().items()}
-    seal = sealed.save(Path(directory) / FILE, arrays, encoder.about)
+    seal = checked_safetensors.save(Path(directory) / FILE, arrays, encoder.about)
     return Encoder(encoder.network, encoder.about, seal[:12])
 
 
@@ -161,7 +162,7 @@ def load(model):
     if not path.exists():
         return None
     remedy = f"train it again with python -m gan_core encoder {model.directory}"
-    arrays, about, seal = sealed.load(path, remedy)
+    arrays, about, seal = checked_safetensors.load(path, remedy)
     if about.get("generator") != model.card["files"]["generator.safetensors"]:
         raise InputError(f"{path} belongs to another generator; {remedy}.")
     try:

@@ -12,8 +12,9 @@ import numpy as np
 import torch
 from tqdm import tqdm
 
-from gan_core import checkpoint, distances, features, files, latent, training_set
-from gan_core.errors import InputError
+from gan_core import checkpoint, distances, features, latent, training_set
+from gan_core.util import atomic_files
+from gan_core.util.errors import InputError
 
 DRAWN = 256  # samples drawn before their features are taken
 ORDER_SEED = 0  # of the order in which training images are taken
@@ -54,9 +55,9 @@ def evaluate(
     if not discard:
         keep(loaded, result)
     if out.endswith(".json"):
-        files.write_json(out, result)
+        atomic_files.write_json(out, result)
     elif out:
-        with files.replacing(out) as temporary:
+        with atomic_files.replacing(out) as temporary:
             temporary.write_text(markdown(result), "utf-8")
     print(table(result))
     if json:
@@ -230,7 +231,7 @@ def keep(model, result):
     if card["files"]["generator.safetensors"][:12] != result["model"]:
         raise InputError(f"{model.directory} changed while it was measured; measure it again.")
     card["metrics"] = {**(card.get("metrics") or {}), **result["metrics"]}
-    files.write_json(model.directory / "model.json", card)
+    atomic_files.write_json(model.directory / "model.json", card)
 
 
 def table(result):

@@ -14,8 +14,9 @@ from pathlib import Path
 import numpy as np
 from tqdm import tqdm
 
-from gan_core import arithmetic, attributes, checkpoint, directions, files, sample_labels
-from gan_core.errors import InputError
+from gan_core import arithmetic, attributes, checkpoint, directions, sample_labels
+from gan_core.util import atomic_files
+from gan_core.util.errors import InputError
 
 COUNTS = (1, 3, 10)  # exemplars of a concept
 # How A − B comes about: B's exemplars at random, matched to A's, or matched and then conditional.
@@ -238,7 +239,7 @@ def keep(directory, name, result):
     if card["files"]["generator.safetensors"][:12] != result["model"]:
         raise InputError(f"{directory} changed while it was measured; measure it again.")
     card["metrics"] = {**(card.get("metrics") or {}), name: result}
-    files.write_json(Path(directory) / "model.json", card)
+    atomic_files.write_json(Path(directory) / "model.json", card)
 
 
 def measured(card, name):

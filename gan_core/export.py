@@ -17,10 +17,11 @@ import torch
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 
-from gan_core import checkpoint, files, networks, training_set
-from gan_core.errors import InputError
+from gan_core import checkpoint, networks, training_set
 from gan_core.folding import fold
 from gan_core.networks import onnx_graph
+from gan_core.util import atomic_files
+from gan_core.util.errors import InputError
 
 VERSION = 1  # raise it when the same generator is to give another file
 OPSET = 18  # of ONNX's operators; every runtime of the last years knows it
@@ -76,7 +77,7 @@ def place_file(path, put):
         raise InputError(f"{path} is a folder; give the name of a file.")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        with files.replacing(path) as temporary:
+        with atomic_files.replacing(path) as temporary:
             difference = put(temporary)
             told = {"bytes": temporary.stat().st_size, "difference": difference}
             told["sha256"] = checkpoint.sha256(temporary)
@@ -193,7 +194,7 @@ def cached(model):
         if found is None:
             found = place(digest)
             told = to_onnx(model, found)
-            files.write_json(note(found), {**told, "file": found.name})
+            atomic_files.write_json(note(found), {**told, "file": found.name})
         return found
 
 
@@ -204,7 +205,7 @@ def stored(digest):
     """
     path = place(digest)
     try:
-        told = files.read_json(note(path), "an export")
+        told = atomic_files.read_json(note(path), "an export")
         return path if checkpoint.sha256(path) == told.get("sha256") else None
     except (InputError, OSError):
         return None

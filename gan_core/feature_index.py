@@ -11,8 +11,8 @@ import torch
 
 from gan_core import checkpoint
 from gan_core import features as networks
-from gan_core.errors import InputError
-from gan_core.steps import along
+from gan_core.util.errors import InputError
+from gan_core.util.progress import along
 
 BLOCK = 256  # rows worked on at once: a table of 200,000 columns is 200 MB
 CHUNK = 256  # images between two words on how far it is; a multiple of any usual batch

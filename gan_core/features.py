@@ -22,8 +22,9 @@ import torch
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 from tqdm import tqdm
 
-from gan_core import checkpoint, files, training_set
-from gan_core.errors import InputError
+from gan_core import checkpoint, training_set
+from gan_core.util import atomic_files
+from gan_core.util.errors import InputError
 
 BATCH = 8  # images extracted at once: their activations stay in a CPU's cache
 
@@ -152,7 +153,7 @@ def inception_weights():
         return path
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        with files.replacing(path) as temporary:
+        with atomic_files.replacing(path) as temporary:
             with (
                 urllib.request.urlopen(INCEPTION_URL, timeout=TIMEOUT) as answer,
                 open(temporary, "wb") as file,
@@ -213,7 +214,7 @@ def cached(features, images, folder=None, **options):
     if found is None or found.shape != (len(images), features.size):
         found = features.extract(images, **options)
         folder.mkdir(parents=True, exist_ok=True)
-        with files.replacing(path) as temporary, open(temporary, "wb") as file:
+        with atomic_files.replacing(path) as temporary, open(temporary, "wb") as file:
             np.savez(file, features=found)
     return found
 

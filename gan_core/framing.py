@@ -16,7 +16,7 @@ import numpy as np
 from PIL import Image
 
 from gan_core import sources
-from gan_core.errors import InputError
+from gan_core.util.errors import InputError
 
 # By content, not by name: these kinds alone, since Pillow reads some that start programs.
 KINDS = ("PNG", "JPEG", "WEBP", "GIF", "BMP", "TIFF")

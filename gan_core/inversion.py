@@ -17,9 +17,9 @@ import torch
 from torch.nn import functional as F
 
 from gan_core import checkpoint, evaluate_arithmetic, folding
-from gan_core.errors import InputError
 from gan_core.networks import onnx_graph
-from gan_core.steps import along
+from gan_core.util.errors import InputError
+from gan_core.util.progress import along
 
 STEPS = 150  # of the descent
 STARTS = 12  # latents moved at once, until …

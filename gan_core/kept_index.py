@@ -16,9 +16,10 @@ from pathlib import Path
 
 import numpy as np
 
-from gan_core import bounds, files, training_set
-from gan_core.errors import InputError
+from gan_core import bounds, training_set
 from gan_core.neighbours import PixelIndex, changed, stamp
+from gan_core.util import atomic_files
+from gan_core.util.errors import InputError
 
 FORMAT = 2
 ARRAYS = ("coarse", "fine", "texture", "norms", "centre", "axes")
@@ -48,7 +49,7 @@ def make(where, data):
     shutil.rmtree(where, ignore_errors=True)
     before, digest = stamp(data.images), hashlib.sha256()
     try:
-        with files.new_directory(where) as temporary:
+        with atomic_files.new_directory(where) as temporary:
 
             def put(name, shape, dtype):
                 return np.lib.format.open_memmap(temporary / f"{name}.npy", "w+", dtype, shape)
@@ -61,9 +62,9 @@ def make(where, data):
             if digest.hexdigest() != data.fingerprint:
                 raise stranger(data)
             about = {"format": FORMAT, "shape": data.images.shape, "fingerprint": data.fingerprint}
-            files.write_json(temporary / "index.json", about)
+            atomic_files.write_json(temporary / "index.json", about)
             if before:
-                files.write_json(temporary / "seen.json", {name_of(data): before})
+                atomic_files.write_json(temporary / "seen.json", {name_of(data): before})
     except (InputError, OSError):
         if read(where, data) is None:  # else another process was first, which is as good
             raise
@@ -72,7 +73,7 @@ def make(where, data):
 def read(where, data):
     """The Bounds in a directory, None when there are none or they are damaged."""
     try:
-        about = files.read_json(where / "index.json", "an index of neighbours")
+        about = atomic_files.read_json(where / "index.json", "an index of neighbours")
         told = [about.get(key) for key in ("format", "shape", "fingerprint")]
         if told != [FORMAT, list(data.images.shape), data.fingerprint]:
             return None
@@ -98,7 +99,7 @@ def check(where, data, known):
     images, now = data.images, stamp(data.images)
     seen = {}
     if (where / "seen.json").exists():
-        seen = files.read_json(where / "seen.json", "a list of files")
+        seen = atomic_files.read_json(where / "seen.json", "a list of files")
     if now is None or seen.get(name_of(data)) != now:
         digest = hashlib.sha256()
         for start in range(0, len(images), bounds.BLOCK):
@@ -106,7 +107,7 @@ def check(where, data, known):
         if digest.hexdigest() != data.fingerprint:
             raise stranger(data)
         if now is not None:
-            files.write_json(where / "seen.json", seen | {name_of(data): now})
+            atomic_files.write_json(where / "seen.json", seen | {name_of(data): now})
     rows = np.unique(np.linspace(0, len(images) - 1, LOOKED_AT).astype(int))
     *_, norms = bounds.describe(images[rows], known.centre, known.axes)
     if not np.array_equal(norms, known.norms[rows]):

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from gan_core.errors import InputError
+from gan_core.util.errors import InputError
 
 PRIORS = ("normal", "uniform")
 MODES = ("slerp", "lerp")

@@ -3,7 +3,7 @@
 import numpy as np
 
 from gan_core import evaluate_arithmetic, latent
-from gan_core.errors import InputError
+from gan_core.util.errors import InputError
 
 STEP = 1 / 32  # of a path, between two pictures that are compared
 TIMES = 9  # places on a path at which D(x) is looked at

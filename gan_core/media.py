@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from gan_core import files
+from gan_core.util import atomic_files
 
 
 def sheet(images, columns=None):
@@ -47,7 +47,7 @@ def save(path, data):
     """Write bytes to a file, whole or not at all; makes the folder."""
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
-    with files.replacing(path) as temporary:
+    with atomic_files.replacing(path) as temporary:
         temporary.write_bytes(data)
 
 

@@ -8,7 +8,7 @@ al. 2023), so several stand side by side, each with an interval.
 
 import numpy as np
 
-from gan_core.errors import InputError
+from gan_core.util.errors import InputError
 
 Z95 = 1.959964  # standard deviations of a normal distribution that hold 95 %
 QUANTILES = (0.01, 0.05, 0.25, 0.5, 0.75, 0.95, 0.99)

@@ -19,15 +19,15 @@ from gan_core import (
     evaluate,
     feature_index,
     features,
-    files,
     kept_index,
     latent,
     memorisation,
     training_set,
     unseen,
 )
-from gan_core.errors import InputError
-from gan_core.steps import along
+from gan_core.util import atomic_files
+from gan_core.util.errors import InputError
+from gan_core.util.progress import along
 
 FORMAT = 1
 # What is kept beside a model: the report on its samples, and that on the control.
@@ -83,7 +83,7 @@ def memorise(
     for sentence in result["missing"].values():
         print(f"gan_core: {sentence}", file=sys.stderr)
     if out:
-        files.write_json(out, result)
+        atomic_files.write_json(out, result)
     if not discard:
         keep(loaded, result)
     print(table(result))
@@ -104,7 +104,7 @@ def keep(model, result, cache=False):
             raise InputError(f"{model.directory} changed while it was measured; measure it again.")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        files.write_json(path, result)
+        atomic_files.write_json(path, result)
     except OSError as error:
         raise InputError(f"{path} cannot be written ({error.strerror}).") from None
 
@@ -126,7 +126,7 @@ def kept(model, control="", space=""):
     found = []
     for path in (place(model, control), place(model, control, cache=True)):
         if path.exists():
-            result = files.read_json(path, "a report on memorisation")
+            result = atomic_files.read_json(path, "a report on memorisation")
             if result.get("format") != FORMAT or not isinstance(result.get("spaces"), dict):
                 raise InputError(f"{path} is not a report of format {FORMAT}; measure it again.")
             if result.get("model") == model.hash:

@@ -14,7 +14,7 @@ import numpy as np
 import torch
 
 from gan_core import bounds, exact
-from gan_core.errors import InputError
+from gan_core.util.errors import InputError
 
 SMALL = 512  # images up to which comparing with all of them is as quick
 SHARE = 0.1  # of the images left by the bounds, above which all are compared

@@ -16,7 +16,7 @@ from gan_core import (
     trainer,
     training_set,
 )
-from gan_core.errors import InputError
+from gan_core.util.errors import InputError
 
 RECIPE = "folder"
 HELD_OUT = 0.1  # of the pictures, and no more than MOST

@@ -10,8 +10,8 @@ import os
 import time
 from pathlib import Path
 
-from gan_core import files
-from gan_core.errors import InputError
+from gan_core.util import atomic_files
+from gan_core.util.errors import InputError
 
 try:
     import fcntl
@@ -43,7 +43,7 @@ def holding(run, **about):
         def tell(**more):
             record.update(more)
             with contextlib.suppress(OSError):  # a full disk has its own sentence
-                files.write_json(run / RECORD, record)
+                atomic_files.write_json(run / RECORD, record)
 
         tell()
         try:
@@ -65,7 +65,7 @@ def holding(run, **about):
 def read(run):
     """The record of a run's last process, a dict; {} when there is none that can be read."""
     try:
-        return files.read_json(Path(run) / RECORD, "a run")
+        return atomic_files.read_json(Path(run) / RECORD, "a run")
     except InputError:
         return {}
 

@@ -4,7 +4,7 @@ import numpy as np
 import torch
 
 from gan_core import checkpoint, distances, features
-from gan_core.errors import InputError
+from gan_core.util.errors import InputError
 
 COLLAPSED = 0.5  # below this share of the training images' diversity a run says so
 

@@ -2,19 +2,10 @@
 
 from pathlib import Path
 
-from gan_core import (
-    attributes,
-    checkpoint,
-    codes,
-    files,
-    latent,
-    networks,
-    state,
-    trainer,
-    training_set,
-)
-from gan_core.errors import InputError
+from gan_core import attributes, checkpoint, codes, latent, networks, state, trainer, training_set
 from gan_core.settings import FREE
+from gan_core.util import atomic_files
+from gan_core.util.errors import InputError
 
 # What a card does not tell of the settings: the network has its own place, the length is counted.
 UNTOLD = {"network", "fingerprint", *FREE} - {"cooldown"}
@@ -60,7 +51,7 @@ def publish(run, out, *, name, data, licence, use, command):
     saved = checkpoint.read_card(out)
     # What was measured on these very weights still holds.
     if kept and kept[0] == saved["files"]["generator.safetensors"]:
-        files.write_json(Path(out) / "model.json", saved | {"metrics": kept[1]})
+        atomic_files.write_json(Path(out) / "model.json", saved | {"metrics": kept[1]})
     return notes["position"] / 1000
 
 

@@ -3,8 +3,8 @@
 import json
 import threading
 
-from gan_core import files
-from gan_core.errors import InputError
+from gan_core.util import atomic_files
+from gan_core.util.errors import InputError
 
 
 class Log:
@@ -17,7 +17,7 @@ class Log:
     def take_back(self, position):
         """Drop the lines after a position, in images."""
         kept = [line for line in read_log(self.path) if round(line["kimg"] * 1000) <= position]
-        with files.replacing(self.path) as temporary:
+        with atomic_files.replacing(self.path) as temporary:
             temporary.write_text("".join(json.dumps(line) + "\n" for line in kept), "utf-8")
 
     def line(self, position, **values):

@@ -3,8 +3,9 @@
 import numpy as np
 from tqdm import tqdm
 
-from gan_core import features, files, latent, training_set
-from gan_core.errors import InputError
+from gan_core import features, latent, training_set
+from gan_core.util import atomic_files
+from gan_core.util.errors import InputError
 
 BLOCK = 512  # seeds in one file of the cache
 BATCH = 64  # of them drawn and looked at at once
@@ -42,6 +43,6 @@ def block(model, classifier, start):
         found = np.concatenate([classifier.predict(model.generate(part)) for part in parts])
         if classifier.hash:  # one that was never saved has no name to be kept under
             folder.mkdir(parents=True, exist_ok=True)
-            with files.replacing(path) as temporary, open(temporary, "wb") as file:
+            with atomic_files.replacing(path) as temporary, open(temporary, "wb") as file:
                 np.savez(file, features=found)
     return found

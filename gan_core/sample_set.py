@@ -7,8 +7,8 @@ training images searches among samples too.
 """
 
 from gan_core import training_set
-from gan_core.errors import InputError
-from gan_core.steps import along
+from gan_core.util.errors import InputError
+from gan_core.util.progress import along
 
 AT_ONCE = 64  # drawn at once, each under the lock for drawing by itself
 

@@ -5,8 +5,8 @@ import math
 import torch
 
 from gan_core import augment, distributed, latent, networks, training_set, winograd
-from gan_core.errors import InputError
 from gan_core.objectives import OBJECTIVES
+from gan_core.util.errors import InputError
 
 # Settings that may differ between the stretches of one run; all others must stay as they were.
 FREE = ("kimg", "cooldown", "snapshot_kimg", "grid_kimg", "log_kimg", "measure_kimg", "measure_n")

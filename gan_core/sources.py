@@ -18,7 +18,7 @@ from PIL import Image, ImageOps
 from tqdm import tqdm
 
 from gan_core import training_set, zips
-from gan_core.errors import InputError
+from gan_core.util.errors import InputError
 
 TORCHVISION = ("celeba", "cifar10", "mnist", "fashion-mnist", "lfw-people")
 NOT_IMAGES = {".csv", ".txt", ".json", ".jsonl", ".md", ".html", ".pdf", ".db", ".ini"}

@@ -6,9 +6,9 @@ import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 
-from gan_core import files, tensor_files
-from gan_core.errors import InputError
 from gan_core.settings import FREE
+from gan_core.util import atomic_files, safetensors_header
+from gan_core.util.errors import InputError
 
 
 def save(path, parts, rng, settings, position, record):
@@ -22,7 +22,7 @@ def save(path, parts, rng, settings, position, record):
     tensors = {key: value.detach().cpu().contiguous() for key, value in tensors.items()}
     notes = {"settings": settings, "position": position, "record": record}
     try:
-        with files.replacing(path) as temporary:
+        with atomic_files.replacing(path) as temporary:
             save_file(tensors, temporary, {"state": json.dumps(notes)})
     except (OSError, SafetensorError) as error:  # a full disk, say
         raise InputError(
@@ -33,7 +33,7 @@ def save(path, parts, rng, settings, position, record):
 def read(path):
     """(tensors, notes) of a state file. Raises InputError when it is damaged."""
     try:
-        tensor_files.header(path)
+        safetensors_header.header(path)
         with safe_open(path, "pt") as file:
             notes = json.loads(file.metadata()["state"])
             kinds = {"settings": dict, "position": int, "record": dict}

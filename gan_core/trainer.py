@@ -20,7 +20,6 @@ from gan_core import augment as augmentation
 from gan_core import (
     averaging,
     checkpoint,
-    files,
     latent,
     media,
     networks,
@@ -32,10 +31,11 @@ from gan_core import (
 )
 from gan_core import codes as attribute_codes
 from gan_core.distributed import Draws, Team, share_batch_norm
-from gan_core.errors import InputError
 from gan_core.objectives import OBJECTIVES
 from gan_core.pace import Due, Order, Stop, cool, set_step, warm
 from gan_core.settings import CLIP, GP, check
+from gan_core.util import atomic_files
+from gan_core.util.errors import InputError
 
 ROLLBACKS = 3  # at most, when a number stops being one
 
@@ -183,7 +183,7 @@ def train(
     shown = {"total": total, "unit": "img", "smoothing": 0.05, "desc": run.name}
     log = board = distance = None
     if team.leads:
-        files.clear(run)
+        atomic_files.clear(run)
         log = record.Log(run / "log.jsonl", order.position)
         board = record.board(run / "tensorboard", order.position) if tensorboard else None
     bar = tqdm(initial=order.position, disable=not team.leads, **shown)

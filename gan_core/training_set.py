@@ -24,9 +24,10 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from gan_core import files, zips
-from gan_core.errors import InputError
+from gan_core import zips
 from gan_core.likeness import COUNT, LENGTH, alike, likeness
+from gan_core.util import atomic_files
+from gan_core.util.errors import InputError
 
 FORMAT = 1
 SPLITS = ("images", "held_out")
@@ -80,7 +81,7 @@ def writing(directory, size, channels, card, attribute_names=()):
     card: what set.json tells beside the numbers: name, source, licence, framing.
     Raises InputError when the directory exists already or no training image was added.
     """
-    with files.new_directory(directory) as temporary:
+    with atomic_files.new_directory(directory) as temporary:
         writer = Writer(temporary, size, channels, attribute_names)
         try:
             yield writer
@@ -134,7 +135,7 @@ class Writer:
             "fingerprint": self.hash.hexdigest(),
             "likeness": self._likeness(),
         }
-        files.write_json(self.directory / "set.json", description | card)
+        atomic_files.write_json(self.directory / "set.json", description | card)
 
     def close(self):
         for file in self.files.values():
@@ -180,7 +181,7 @@ def load(directory):
 def read_card(directory):
     """The contents of set.json, checked."""
     path = Path(directory) / "set.json"
-    card = files.read_json(path, "a training set")
+    card = atomic_files.read_json(path, "a training set")
     shape = card.get("shape")
     good = (
         isinstance(shape, list)
@@ -255,7 +256,7 @@ def embed(directory, out):
     """Write a packed set in its travelling form: lossless WebP sheets in two zip files."""
     directory, out = Path(directory), Path(out)
     whole = load(directory)
-    with files.new_directory(out) as temporary:
+    with atomic_files.new_directory(out) as temporary:
         for split in SPLITS:
             array = getattr(whole, split)
             with zipfile.ZipFile(temporary / f"{split}.zip", "w", zipfile.ZIP_STORED) as archive:
@@ -265,7 +266,7 @@ def embed(directory, out):
                     # A fixed date, so that the same images make the same file.
                     archive.writestr(zipfile.ZipInfo(name, (2000, 1, 1, 0, 0, 0)), sheet)
         (temporary / "index.csv").write_bytes((directory / "index.csv").read_bytes())
-        files.write_json(temporary / "set.json", whole.card)
+        atomic_files.write_json(temporary / "set.json", whole.card)
 
 
 def _encode(images):

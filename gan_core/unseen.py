@@ -3,7 +3,7 @@
 import numpy as np
 
 from gan_core import kept_index
-from gan_core.steps import along
+from gan_core.util.progress import along
 
 AT_ONCE = 256
 

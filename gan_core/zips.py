@@ -9,7 +9,7 @@ import stat
 import struct
 import zipfile
 
-from gan_core.errors import InputError
+from gan_core.util.errors import InputError
 
 MAX_DIRECTORY = 24 * 2**20  # bytes of a zip's directory
 MAX_MEMBERS = 300_000  # files in it; CelebA has 202,599

@@ -22,7 +22,7 @@ from pathlib import Path
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as some
 
-from gan_core.errors import InputError
+from gan_core.util.errors import InputError
 
 HANG = 5  # seconds of work, not of waiting for others that use the same processor
 GROWTH = 500  # MB

@@ -10,7 +10,7 @@ import pytest
 
 from gan_core import arithmetic, checkpoint, evaluate_arithmetic, latent, sample_labels
 from gan_core.__main__ import main
-from gan_core.errors import InputError
+from gan_core.util.errors import InputError
 from toys import Linear, Reader
 
 AVATARS = Path(__file__).resolve().parents[1] / "checkpoints" / "avatars"

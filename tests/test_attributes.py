@@ -7,9 +7,10 @@ import numpy as np
 import pytest
 import torch
 
-from gan_core import attribute_training, attributes, card, checkpoint, files, training_set
+from gan_core import attribute_training, attributes, card, checkpoint, training_set
 from gan_core.__main__ import main
-from gan_core.errors import InputError
+from gan_core.util import atomic_files
+from gan_core.util.errors import InputError
 
 COLOURS = {"red": (200, 40, 40), "blue": (40, 40, 200)}
 
@@ -44,7 +45,7 @@ def model(make_checkpoint, toy_set):
     directory = make_checkpoint()
     found = checkpoint.read_card(directory)
     found["training_set"] = training_set.read_card(toy_set)
-    files.write_json(directory / "model.json", found)
+    atomic_files.write_json(directory / "model.json", found)
     return directory
 
 
@@ -184,7 +185,7 @@ def test_one_of_another_training_set_is_refused(model, trained):
     attributes.save(model, trained)
     found = checkpoint.read_card(model)
     found["training_set"]["fingerprint"] = "0" * 64
-    files.write_json(model / "model.json", found)
+    atomic_files.write_json(model / "model.json", found)
     with pytest.raises(InputError, match="trained on other images"):
         attributes.load(model)
     assert "trained on other images" in attributes.card_section(model)

@@ -5,7 +5,7 @@ import torch
 
 from gan_core import augment
 from gan_core.distributed import Draws
-from gan_core.errors import InputError
+from gan_core.util.errors import InputError
 
 NAMES = sorted(augment.AUGMENTATIONS)
 

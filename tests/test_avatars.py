@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from gan_core import avatars
-from gan_core.errors import InputError
+from gan_core.util.errors import InputError
 
 # Where one attribute may change a 64x64 picture: (top, bottom, left, right) in pixels.
 REGIONS = {

@@ -11,7 +11,7 @@ from safetensors import safe_open
 from safetensors.torch import load_file, save_file
 
 from gan_core import checkpoint, networks, training_set
-from gan_core.errors import InputError
+from gan_core.util.errors import InputError
 from support import pictures
 
 

@@ -23,7 +23,7 @@ from gan_core import (
     trainer,
     training_set,
 )
-from gan_core.errors import InputError
+from gan_core.util.errors import InputError
 
 NAMES = ["glasses", "hair: black", "hair: fair", "hair: red", "hat"]
 PRIORS = ("normal", "uniform")

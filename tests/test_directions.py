@@ -9,7 +9,7 @@ import torch
 
 from gan_core import checkpoint, directions
 from gan_core.directions import Direction
-from gan_core.errors import InputError
+from gan_core.util.errors import InputError
 from toys import Linear, Reader
 
 SCALES = [9, 6, 4, 2.5, 1.5, 1]

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from gan_core import distances
-from gan_core.errors import InputError
+from gan_core.util.errors import InputError
 
 # Four corners of a unit square, and one point far away.
 SQUARE = np.array([[0, 0], [1, 0], [0, 1], [1, 1], [10, 10]], float)

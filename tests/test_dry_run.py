@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from gan_core import dry_run, networks, trainer
-from gan_core.errors import InputError
+from gan_core.util.errors import InputError
 
 SMALL = {"ngf": 4, "ndf": 4, "nz": 8, "batch": 8, "kimg": 36.0, "precision": "fp32"}
 

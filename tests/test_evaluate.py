@@ -7,8 +7,9 @@ import numpy as np
 import pytest
 
 from gan_core import card as model_card
-from gan_core import checkpoint, distances, evaluate, features, files, latent, training_set
-from gan_core.errors import InputError
+from gan_core import checkpoint, distances, evaluate, features, latent, training_set
+from gan_core.util import atomic_files
+from gan_core.util.errors import InputError
 from support import pictures
 
 
@@ -44,7 +45,7 @@ def cheap(monkeypatch):
 def describe(model, **changes):
     """Change what a checkpoint's model.json tells."""
     path = model / "model.json"
-    files.write_json(path, files.read_json(path, "a checkpoint") | changes)
+    atomic_files.write_json(path, atomic_files.read_json(path, "a checkpoint") | changes)
 
 
 def measure(model, data, **options):
@@ -215,7 +216,7 @@ def test_the_verb_writes_a_file(make_pair, cheap, tmp_path, kind):
     out = tmp_path / f"result{kind}"
     result = evaluate.evaluate(model, data=str(data), n=24, out=str(out))
     if kind == ".json":
-        assert files.read_json(out, "a result") == result
+        assert atomic_files.read_json(out, "a result") == result
         return
     head, rule, *rows = out.read_text("utf-8").splitlines()
     assert head == "| measure | value | of | against |"

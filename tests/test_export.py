@@ -13,7 +13,7 @@ from torch import nn
 
 from gan_core import __main__ as cli
 from gan_core import checkpoint, export, networks
-from gan_core.errors import InputError
+from gan_core.util.errors import InputError
 from support import ROOT
 
 onnx = pytest.importorskip("onnx", reason="needs onnx")

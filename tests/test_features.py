@@ -12,7 +12,7 @@ import torch
 from PIL import Image, ImageFilter
 
 from gan_core import distances, features, training_set
-from gan_core.errors import InputError
+from gan_core.util.errors import InputError
 from support import ROOT, pictures
 
 

@@ -18,8 +18,8 @@ from torch import nn
 
 from gan_core import __main__ as cli
 from gan_core import card, checkpoint, export, foreign, networks
-from gan_core.errors import InputError
 from gan_core.foreign import layouts, onnx_files, reading
+from gan_core.util.errors import InputError
 
 MOST_APART = 1e-5
 

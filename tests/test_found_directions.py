@@ -8,7 +8,7 @@ from torch import nn
 
 from gan_core import checkpoint, directions, found_directions
 from gan_core.__main__ import main
-from gan_core.errors import InputError
+from gan_core.util.errors import InputError
 from toys import Linear, Reader
 
 READER = Reader(["bright", "warm", "dim"], unsure=["dim"])

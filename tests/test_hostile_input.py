@@ -18,21 +18,21 @@ from PIL import Image
 
 sys.path[:0] = [str(Path(__file__).resolve().parent)]  # when this file is run as a script
 import hostile  # noqa: E402
-from gan_core import (  # noqa: E402
+from gan_core import (
     checkpoint,
     directions,
     evaluate,
     foreign,
     framing,
     networks,
-    sealed,
     sources,
     state,
     training_set,
 )
-from gan_core.errors import InputError  # noqa: E402
 from gan_core.foreign import onnx_files, reading  # noqa: E402
 from gan_core.networks import onnx_graph  # noqa: E402
+from gan_core.util import checked_safetensors
+from gan_core.util.errors import InputError  # noqa: E402
 
 KINDS = (
     *("image", "zip", "csv", "model.json", "weights", "sealed", "directions", "state"),
@@ -221,7 +221,9 @@ def readers(folder):
             return
         path = folder / "some.safetensors"
         vectors = np.eye(4, dtype=np.float32)[:1]
-        sealed.save(path, {"vectors": vectors}, about if isinstance(about, dict) else {"": about})
+        checked_safetensors.save(
+            path, {"vectors": vectors}, about if isinstance(about, dict) else {"": about}
+        )
         directions.load(loaded, path)
 
     def read_import(data, folder):
@@ -447,7 +449,7 @@ HEADERS = {
 @pytest.mark.parametrize("content", HEADERS.values(), ids=HEADERS)
 def test_headers_that_lie_are_refused_by_every_reader(tmp_path, content):
     def read_sealed(data, folder):
-        sealed.load(folder / "file.safetensors", "fetch it again")
+        checked_safetensors.load(folder / "file.safetensors", "fetch it again")
 
     def read_state(data, folder):
         state.read(folder / "file.safetensors")

@@ -14,7 +14,7 @@ from torch import nn
 import gan_core
 from gan_core import __main__ as command_line
 from gan_core import checkpoint, encoder, framing, inversion, latent, training_set
-from gan_core.errors import InputError
+from gan_core.util.errors import InputError
 
 
 class Turned(nn.Module):

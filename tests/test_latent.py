@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from gan_core import latent
-from gan_core.errors import InputError
 from gan_core.latent import Prior
+from gan_core.util.errors import InputError
 
 # Written down once: these numbers must never change, on any machine or version.
 GOLDEN = {

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from gan_core import latent, latent_paths
-from gan_core.errors import InputError
+from gan_core.util.errors import InputError
 
 HASH = "0123456789ab"
 

@@ -9,7 +9,7 @@ from PIL import Image
 
 import gan_core
 from gan_core import evaluate, likeness, sources, training_set
-from gan_core.errors import InputError
+from gan_core.util.errors import InputError
 from support import ROOT, pictures
 
 
@@ -81,8 +81,8 @@ def model(make_checkpoint, tmp_path):
 
     directory = make_checkpoint()
     about = training_set.read_card(pack("own", coarse(300)))
-    card = gan_core.files.read_json(directory / "model.json", "a model")
-    gan_core.files.write_json(directory / "model.json", card | {"training_set": about})
+    card = gan_core.util.atomic_files.read_json(directory / "model.json", "a model")
+    gan_core.util.atomic_files.write_json(directory / "model.json", card | {"training_set": about})
     return gan_core.load(directory), pack
 
 
@@ -111,7 +111,7 @@ def test_a_likeness_that_is_none_is_refused(make_set, wrong):
     directory = make_set()
     card = training_set.read_card(directory)
     assert len(card["likeness"]) == 64 * likeness.LENGTH
-    gan_core.files.write_json(directory / "set.json", card | {"likeness": wrong})
+    gan_core.util.atomic_files.write_json(directory / "set.json", card | {"likeness": wrong})
     with pytest.raises(InputError, match=r"set\.json is damaged: the likeness"):
         training_set.read_card(directory)
 

@@ -6,9 +6,10 @@ import numpy as np
 import pytest
 
 from gan_core import __main__ as cli
-from gan_core import checkpoint, files, memorisation, memorisation_report, unseen
+from gan_core import checkpoint, memorisation, memorisation_report, unseen
 from gan_core import training_set as sets
-from gan_core.errors import InputError
+from gan_core.util import atomic_files
+from gan_core.util.errors import InputError
 from support import pictures
 
 
@@ -177,8 +178,8 @@ def make_pair(make_checkpoint, make_set):
         data = make_set(n=n, held_out=held_out)
         model = make_checkpoint()
         path = model / "model.json"
-        card = files.read_json(path, "a checkpoint")
-        files.write_json(path, card | {"training_set": sets.read_card(data)})
+        card = atomic_files.read_json(path, "a checkpoint")
+        atomic_files.write_json(path, card | {"training_set": sets.read_card(data)})
         return model, data
 
     return make

@@ -7,18 +7,10 @@ import numpy as np
 import pytest
 
 import gan_core
-from gan_core import (
-    bounds,
-    checkpoint,
-    compiled,
-    exact,
-    feature_index,
-    files,
-    kept_index,
-    neighbours,
-)
+from gan_core import bounds, checkpoint, compiled, exact, feature_index, kept_index, neighbours
 from gan_core import training_set as sets
-from gan_core.errors import InputError
+from gan_core.util import atomic_files
+from gan_core.util.errors import InputError
 from support import pictures
 
 
@@ -487,7 +479,7 @@ def test_index_files_are_described(make_set):
     data = sets.load(make_set(n=60))
     kept_index.open_index(data)
     (path,) = (sets.cache_directory() / "neighbours").glob("*/index.json")
-    told = files.read_json(path, "an index")
+    told = atomic_files.read_json(path, "an index")
     assert told["fingerprint"] == data.fingerprint
 
 

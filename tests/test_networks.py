@@ -9,8 +9,8 @@ from torch import nn
 from torch.nn import functional
 
 from gan_core import checkpoint, folding, networks
-from gan_core.errors import InputError
 from gan_core.networks import residual, resize
+from gan_core.util.errors import InputError
 
 SIZES = (28, 32, 64, 128, 256)
 FAMILIES = ("dcgan", "resize", "residual")

@@ -15,8 +15,8 @@ import pytest
 import torch
 
 from gan_core import onnx_process
-from gan_core.errors import InputError
 from gan_core.networks import onnx_graph
+from gan_core.util.errors import InputError
 
 onnx = pytest.importorskip("onnx", reason="needs onnx")
 pytest.importorskip("onnxruntime", reason="needs onnxruntime")

@@ -18,7 +18,7 @@ from PIL import Image
 
 from gan_core import __main__ as cli
 from gan_core import checkpoint, evaluate, own_images, process, sources, trainer, training_set, zips
-from gan_core.errors import InputError
+from gan_core.util.errors import InputError
 from support import ROOT, pictures
 
 TINY = ["--size", "32", "--ngf", "4", "--ndf", "4", "--nz", "6", "--batch", "20", "--kimg", "0.1"]

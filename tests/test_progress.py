@@ -6,8 +6,8 @@ import torch
 from torch import nn
 
 from gan_core import checkpoint, features, progress
-from gan_core.errors import InputError
 from gan_core.latent import Prior
+from gan_core.util.errors import InputError
 
 PRIOR = Prior("normal", 6)
 SETTINGS = {"measure_kimg": 50.0, "measure_n": 64}

@@ -11,8 +11,9 @@ from PIL import Image
 from torch import nn
 
 from gan_core import __main__ as cli
-from gan_core import card, checkpoint, files, publishing, state, training_set
-from gan_core.errors import InputError
+from gan_core import card, checkpoint, publishing, state, training_set
+from gan_core.util import atomic_files
+from gan_core.util.errors import InputError
 from test_state import die_at, forked, prepare, script
 from test_trainer import train
 
@@ -161,7 +162,7 @@ def test_the_same_command_again_keeps_what_was_measured(make_set, tmp_path):
     status, out = train_named("m", data, tmp_path)
     assert status == 0
     told = checkpoint.read_card(out) | {"metrics": {"X": {"mark": 1}}}
-    files.write_json(out / "model.json", told)
+    atomic_files.write_json(out / "model.json", told)
     assert train_named("m", data, tmp_path)[0] == 0
     assert checkpoint.read_card(out)["metrics"] == {"X": {"mark": 1}}
 
@@ -171,7 +172,7 @@ def test_other_weights_lose_what_was_measured_on_the_old(make_set, tmp_path):
     _, out = train_named("m", data, tmp_path)
     told = checkpoint.read_card(out) | {"metrics": {"X": {"mark": 1}}}
     told["files"] = told["files"] | {"generator.safetensors": "0" * 64}
-    files.write_json(out / "model.json", told)
+    atomic_files.write_json(out / "model.json", told)
     assert train_named("m", data, tmp_path)[0] == 0
     assert checkpoint.read_card(out)["metrics"] == {}
 

@@ -4,7 +4,7 @@ import pytest
 
 from gan_core import __main__ as cli
 from gan_core import recipes, settings, state, trainer
-from gan_core.errors import InputError
+from gan_core.util.errors import InputError
 
 
 @pytest.mark.parametrize("name", recipes.RECIPES)

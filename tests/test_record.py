@@ -8,7 +8,7 @@ import pytest
 from PIL import Image
 
 from gan_core import record
-from gan_core.errors import InputError
+from gan_core.util.errors import InputError
 from test_trainer import LOSSES, lines, train
 
 # --- The log. ---

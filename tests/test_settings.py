@@ -8,8 +8,8 @@ import pytest
 import torch
 
 from gan_core import settings, trainer, training_set
-from gan_core.errors import InputError
 from gan_core.objectives import OBJECTIVES
+from gan_core.util.errors import InputError
 
 SMALL = {"nz": 4, "ngf": 2, "ndf": 2, "batch": 8}
 PENALTIES = {

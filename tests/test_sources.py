@@ -16,7 +16,7 @@ from PIL import Image
 from torchvision import datasets, transforms
 
 from gan_core import sources, training_set
-from gan_core.errors import InputError
+from gan_core.util.errors import InputError
 from support import pictures
 
 

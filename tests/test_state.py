@@ -21,8 +21,9 @@ from torch import nn
 from tqdm import tqdm
 
 from gan_core import __main__ as cli
-from gan_core import card, checkpoint, files, media, progress, record, state, trainer, training_set
-from gan_core.errors import InputError
+from gan_core import card, checkpoint, media, progress, record, state, trainer, training_set
+from gan_core.util import atomic_files
+from gan_core.util.errors import InputError
 from support import ROOT, pictures
 from test_trainer import losses, same, train
 
@@ -267,7 +268,7 @@ def test_what_killed_writers_left_is_removed_and_nothing_else(tmp_path):
     kept = ["state.safetensors", ".tmpfile", ".tmp.txt", "notes.tmpGTwzy8"]
     for name in (*kept, ".tmpGTwzy8", "state.safetensors.partial-7-1"):
         (tmp_path / name).write_text("x")
-    files.clear(tmp_path)
+    atomic_files.clear(tmp_path)
     assert sorted(file.name for file in tmp_path.iterdir()) == sorted(kept)
 
 

@@ -12,7 +12,7 @@ from torch import nn
 
 from gan_core import averaging, checkpoint, networks, pace, progress, publishing, trainer
 from gan_core import state as states
-from gan_core.errors import InputError
+from gan_core.util.errors import InputError
 
 TINY = {"ngf": 2, "ndf": 2, "nz": 6, "batch": 8, "kimg": 0.064, "ema_kimg": 0.1}
 # What "auto" finds is not always the same.

@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 
 from gan_core import training_set
-from gan_core.errors import InputError
+from gan_core.util.errors import InputError
 from support import ROOT, pictures
 
 ATTRIBUTES = ("smiling", "hair", "odd")

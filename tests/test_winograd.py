@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from gan_core import settings, trainer, winograd
-from gan_core.errors import InputError
+from gan_core.util.errors import InputError
 
 CLOSE = 2e-5  # of the largest number; float32 rounds by 6e-8 at each of some hundred additions
 # Pictures, channels of the large map and of the small one, sides of the small one.

@@ -25,7 +25,7 @@ from explorer.live.motions import Sum
 from explorer.live.tiles import tiles
 from gan_core import arithmetic, arithmetic_figure, directions, evaluate_arithmetic, media
 from gan_core import sample_labels as sampled
-from gan_core.errors import InputError
+from gan_core.util.errors import InputError
 
 PRESET = 8  # exemplars that a preset puts into each basket
 RANDOM = 3  # controls in random directions

@@ -9,8 +9,9 @@ from pathlib import Path
 import streamlit as st
 
 from explorer import evidence, models, renderer, session
-from gan_core import foreign, latent, media, names, training_set
-from gan_core.errors import InputError
+from gan_core import foreign, latent, media, training_set
+from gan_core.util import valid_names
+from gan_core.util.errors import InputError
 
 MAX_MB = 150
 SHOWN = 16  # samples in the preview
@@ -177,8 +178,8 @@ def write(found, data):
     name = st.session_state["import-name"].strip()
     st.session_state.pop("import_done", None)
     try:
-        names.check(name)
-        taken = names.like(name, models.entries())
+        valid_names.check(name)
+        taken = valid_names.like(name, models.entries())
         if taken:
             raise InputError(f"There is a model called {taken} already; choose another name.")
         place = folder() / name

@@ -11,8 +11,8 @@ from explorer.live.canvas import axis, canvas
 from explorer.live.motions import Path
 from explorer.live.tiles import tiles
 from explorer.views import interpolate
-from gan_core.errors import InputError
 from gan_core.latent import MAX_SEED
+from gan_core.util.errors import InputError
 
 SIDE = 256  # pixels a side of the pictures that are compared
 ASKED = {

@@ -13,7 +13,7 @@ from PIL import Image
 from explorer import panels, picker, renderer, runs, session, tray
 from explorer.live.framer import framer
 from gan_core import encoder, framing, inversion
-from gan_core.errors import InputError
+from gan_core.util.errors import InputError
 
 FROM = {"file": "File", "camera": "Camera"}
 CHUNK = 0.4  # seconds of search between two looks at the page

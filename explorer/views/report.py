@@ -11,7 +11,7 @@ from explorer.live.tiles import tiles
 from explorer.views import neighbours
 from explorer.views.neighbours import HELD_OUT, SAMPLES, TRAINING, WHERE
 from gan_core import memorisation_report
-from gan_core.errors import InputError
+from gan_core.util.errors import InputError
 
 GUILTY = "#d1495b"  # the overfitted control, on light and on dark
 COUNTS = (1_000, 10_000)  # samples that can be measured from here

@@ -11,7 +11,7 @@ from PIL import Image
 from explorer import panels, renderer, runs, session
 from explorer.live.film import film
 from gan_core import dry_run, media, own_images, recipes, sources, training_set
-from gan_core.errors import InputError
+from gan_core.util.errors import InputError
 
 EVERY = 2.0  # seconds between two looks at a run that goes on
 MANY = 6  # runs that are listed before the rest is folded away

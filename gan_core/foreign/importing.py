@@ -11,9 +11,10 @@ from pathlib import Path
 
 import torch
 
-from gan_core import checkpoint, files, latent, media, names, networks, training_set
-from gan_core.errors import InputError
+from gan_core import checkpoint, latent, media, networks, training_set
 from gan_core.foreign import card, layouts, onnx_files, reading
+from gan_core.util import atomic_files, valid_names
+from gan_core.util.errors import InputError
 
 ASSUMED = (
     "Strides, activations and the range of the values leave no trace in the tensors: they are "
@@ -189,7 +190,7 @@ def save(found, directory, name, data="", command=""):
     name: what the model is called. data: directory of the packed training set it was trained on,
     where there is one. Raises InputError when the directory holds something, or cannot be written.
     """
-    names.check(name)
+    valid_names.check(name)
     about = {"name": "not known", "how": UNKNOWN}
     if data:
         about = {k: v for k, v in training_set.read_card(data).items() if k != "format"}
@@ -209,7 +210,7 @@ def save(found, directory, name, data="", command=""):
         "training_set": about,
     }
     try:
-        with files.new_directory(directory) as temporary:
+        with atomic_files.new_directory(directory) as temporary:
             checkpoint.save(temporary, found.generator, found.discriminator, told)
             model = checkpoint.Model(
                 found.generator, found.discriminator, found.prior, told, temporary

@@ -20,8 +20,8 @@ from dataclasses import dataclass
 import torch
 
 from gan_core import networks
-from gan_core.errors import InputError
 from gan_core.networks import residual, upsample
+from gan_core.util.errors import InputError
 
 PARTS = ("weight", "bias", "running_mean", "running_var", "num_batches_tracked")
 AVERAGED = ("ema", "avg", "average")  # parts of a prefix: these are the weights to draw with

@@ -12,9 +12,9 @@ from pathlib import Path
 import numpy as np
 
 from gan_core import protobuf
-from gan_core.errors import InputError
 from gan_core.foreign import probe, reading
 from gan_core.networks import onnx_graph
+from gan_core.util.errors import InputError
 
 RANGES = {"signed": (-1.0, 1.0), "unit": (0.0, 1.0), "byte": (0.0, 255.0)}
 KINDS = {1: "float32", 10: "float16", 11: "float64"}  # ONNX's numbers of element types

@@ -9,7 +9,7 @@ import time
 import numpy as np
 
 from gan_core import onnx_process
-from gan_core.errors import InputError
+from gan_core.util.errors import InputError
 
 SAMPLES = 16
 SECONDS = 60  # for all that is tried

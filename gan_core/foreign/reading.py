@@ -18,8 +18,9 @@ from pathlib import Path
 import torch
 from safetensors.torch import load_file
 
-from gan_core import tensor_files, zips
-from gan_core.errors import InputError
+from gan_core import zips
+from gan_core.util import safetensors_header
+from gan_core.util.errors import InputError
 
 MAX_BYTES = 150 * 2**20  # of a file
 MAX_NOTES = 4 * 2**20  # bytes that may describe the tensors in it
@@ -97,7 +98,7 @@ def tensors(path):
 
 def from_safetensors(path):
     try:
-        header = tensor_files.header(path)
+        header = safetensors_header.header(path)
     except ValueError as error:
         raise InputError(f"{path.name} has {error}; it is not read.") from None
     try:

@@ -10,8 +10,8 @@ generator is built from.
 import torch
 from torch.overrides import TorchFunctionMode
 
-from gan_core.errors import InputError
 from gan_core.networks import dcgan, onnx_graph, residual, resize, upsample
+from gan_core.util.errors import InputError
 
 FAMILIES = {"dcgan": dcgan, "residual": residual, "resize": resize}
 IMPORTED = {"upsample": upsample, "onnx": onnx_graph}

@@ -11,7 +11,7 @@ import torch
 from torch import nn
 
 from gan_core import onnx_process, protobuf
-from gan_core.errors import InputError
+from gan_core.util.errors import InputError
 
 NORMS = ("none",)
 SIZES = range(8, 513)

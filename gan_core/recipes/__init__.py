@@ -5,8 +5,8 @@ there are, their side in pixels and their channels. Options given on the command
 """
 
 from gan_core import training_set
-from gan_core.errors import InputError
 from gan_core.recipes import avatars, cifar10, faces, folder, mnist
+from gan_core.util.errors import InputError
 
 RECIPES = {
     "faces": faces,

@@ -8,7 +8,7 @@ import stat
 import threading
 from pathlib import Path
 
-from gan_core.errors import InputError
+from gan_core.util.errors import InputError
 
 
 @contextlib.contextmanager

@@ -11,8 +11,8 @@ import numpy as np
 from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save_file
 
-from gan_core import files, tensor_files
-from gan_core.errors import InputError
+from gan_core.util import atomic_files, safetensors_header
+from gan_core.util.errors import InputError
 
 
 def save(path, arrays, about):
@@ -24,7 +24,7 @@ def save(path, arrays, about):
     words = json.dumps(about, ensure_ascii=False)
     found = seal(arrays, words)
     try:
-        with files.replacing(path) as temporary:
+        with atomic_files.replacing(path) as temporary:
             save_file(arrays, temporary, {"about": words, "seal": found})
     except (OSError, SafetensorError) as error:
         raise InputError(f"{path} cannot be written ({error}).") from None
@@ -40,7 +40,7 @@ def load(path, remedy):
     if not path.exists():
         raise InputError(f"{path} is missing; {remedy}.")
     try:
-        tensor_files.header(path)
+        safetensors_header.header(path)
         with safe_open(path, "np") as file:
             notes = file.metadata()
             arrays = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118

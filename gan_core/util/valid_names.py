@@ -2,7 +2,7 @@
 
 import re
 
-from gan_core.errors import InputError
+from gan_core.util.errors import InputError
 
 NAME = r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}"
 DEVICES = r"(con|prn|aux|nul|com\d|lpt\d)(\..*)?"  # Windows has no files called so

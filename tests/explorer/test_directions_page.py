@@ -25,8 +25,9 @@ from browsing import (
     running,
 )
 from explorer import jobs, known_directions, labels, links, models
-from gan_core import attributes, directions, files, found_directions
+from gan_core import attributes, directions, found_directions
 from gan_core.directions import Direction
+from gan_core.util import atomic_files
 from toys import Reader
 
 BRIGHT = "bright (normal)"
@@ -324,7 +325,7 @@ def test_a_folder_that_cannot_be_written_is_one_sentence(opened, monkeypatch):
 
     app = named(opened(along=f"{BRIGHT}:1"), "mine")
     with monkeypatch.context() as patch:
-        patch.setattr(files, "replacing", refuse)
+        patch.setattr(atomic_files, "replacing", refuse)
         app = app.button(key="save-direction").click().run()
     (sentence,) = sentences(app)
     assert "cannot be written" in sentence

@@ -18,7 +18,7 @@ from explorer import evidence, links, recipes, runs, tray  # noqa: E402
 from explorer.live import strips  # noqa: E402
 from explorer.views import importing, train  # noqa: E402
 from gan_core import foreign, latent  # noqa: E402
-from gan_core.errors import InputError  # noqa: E402
+from gan_core.util.errors import InputError  # noqa: E402
 
 KINDS = ("tray", "recipe", "link", "strip", "upload")
 ITEM = {"name": "a", "model": "avatars", "model_hash": "0123456789ab", "seed": 3, "psi": 0.7}

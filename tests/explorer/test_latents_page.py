@@ -11,7 +11,8 @@ from PIL import Image
 import gan_core
 from explorer import links, renderer, server, tray
 from explorer.live import strips
-from gan_core import files, latent
+from gan_core import latent
+from gan_core.util import atomic_files
 from test_app import click, fine, items, link, one_sentence, state
 
 LIST, PAD = "latents-canvas", "pad-canvas"
@@ -506,7 +507,7 @@ def test_both_paths_are_panes_beside_one_another(alpha, open_app):
 def test_coordinates_that_stand_for_attributes_have_their_names(two_models, open_app):
     card = json.loads((two_models / "alpha" / "model.json").read_text("utf-8"))
     card["training"] = {"tied": ["smiling", "long_hair"]}
-    files.write_json(two_models / "alpha" / "model.json", card)
+    atomic_files.write_json(two_models / "alpha" / "model.json", card)
     app = open_app("latents", model="alpha")
     labels = [axis["label"] for axis in data(app)["axes"]]
     assert labels == ["z0 smiling", "z1 long hair", *(f"z{i}" for i in range(2, 8))]

@@ -22,7 +22,7 @@ from browsing import (
 )
 from explorer import drawing, jobs, links, server
 from gan_core import codes, latent
-from gan_core.errors import InputError
+from gan_core.util.errors import InputError
 
 sync_api = pytest.importorskip("playwright.sync_api", reason="needs playwright")
 expect = sync_api.expect

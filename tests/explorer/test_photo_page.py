@@ -16,8 +16,8 @@ import gan_core
 from browsing import PATIENCE, on_tray
 from explorer.views import photo
 from gan_core import framing, inversion
-from gan_core.errors import InputError
 from gan_core.networks import onnx_graph
+from gan_core.util.errors import InputError
 
 SMALL = {"steps": 12, "starts": 3}
 

@@ -7,7 +7,7 @@ import pytest
 
 import gan_core
 from explorer import exemplars, links, recipes, tray
-from gan_core.errors import InputError
+from gan_core.util.errors import InputError
 
 
 @pytest.fixture

@@ -19,7 +19,8 @@ from starlette.routing import Match
 
 import gan_core
 from explorer import models, server
-from gan_core import checkpoint, export, files, networks
+from gan_core import checkpoint, export, networks
+from gan_core.util import atomic_files
 
 onnx = pytest.importorskip("onnx", reason="needs onnx")
 pytest.importorskip("onnxscript", reason="needs onnxscript")
@@ -224,7 +225,7 @@ def test_other_names_and_ways_out_are_not_served(address, gray, path, allowed):
 def test_a_damaged_file_of_the_cache_is_not_served(address):
     path = export.place("d" * 64)
     path.write_bytes(b"whole")
-    files.write_json(export.note(path), {"sha256": hashlib.sha256(b"whole").hexdigest()})
+    atomic_files.write_json(export.note(path), {"sha256": hashlib.sha256(b"whole").hexdigest()})
     assert get(address, f"/live/models/{'d' * 64}.onnx")[::2] == (200, b"whole")
     path.write_bytes(b"whale")
     assert get(address, f"/live/models/{'d' * 64}.onnx")[0] == 404
@@ -348,7 +349,7 @@ def test_values_become_levels_exactly_as_in_numpy(page, gray):
     opset = [onnx.helper.make_opsetid("", export.OPSET)]
     path = export.place(PLAIN)
     onnx.save(onnx.helper.make_model(graph, opset_imports=opset, ir_version=9), path)
-    files.write_json(export.note(path), {"sha256": checkpoint.sha256(path)})
+    atomic_files.write_json(export.note(path), {"sha256": checkpoint.sha256(path)})
     assert load(page, gray, model=f"live/models/{PLAIN}.onnx")["kind"] == "ready"
 
     # Between two levels, a little to either side of it, and beyond both ends.

@@ -554,7 +554,7 @@ def troubled(kind):
     import streamlit as st
 
     from explorer import panels
-    from gan_core.errors import InputError
+    from gan_core.util.errors import InputError
 
     @panels.panel("broken")
     def broken():

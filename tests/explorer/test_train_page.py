@@ -16,7 +16,7 @@ from PIL import Image
 from explorer import evidence, models, runs
 from explorer.views import train
 from gan_core import process
-from gan_core.errors import InputError
+from gan_core.util.errors import InputError
 from support import ROOT, pictures
 
 TINY = ["--ngf", "4", "--ndf", "4", "--nz", "6", "--batch", "20", "--precision", "fp32"]

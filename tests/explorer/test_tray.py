@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from explorer import tray
-from gan_core.errors import InputError
+from gan_core.util.errors import InputError
 
 
 def item(name="a", seed=1, z=(0.5, -1.25), model="avatars", psi=1.0):
