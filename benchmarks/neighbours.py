@@ -27,7 +27,8 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from gan_core import exact, kept_index, trainer, training_set
+from gan_core import exact, kept_index, trainer
+from gan_core.data import training_set
 
 SIZE, K, BLOCK, QUERIES = 64, 8, 500, 64
 REST = 0.5  # seconds before each method, in which the threads of the one before come to rest

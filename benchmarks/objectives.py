@@ -17,7 +17,8 @@ from pathlib import Path
 
 import numpy as np
 
-from gan_core import distances, dry_run, features, record, trainer, training_set
+from gan_core import distances, dry_run, features, record, trainer
+from gan_core.data import training_set
 
 RUNS = {
     "minimax": {},

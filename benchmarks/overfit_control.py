@@ -37,7 +37,8 @@ from torch import nn
 from torch.nn import functional
 from tqdm import trange
 
-from gan_core import averaging, checkpoint, media, networks, state, trainer, training_set
+from gan_core import averaging, checkpoint, networks, state, trainer
+from gan_core.data import media, training_set
 from gan_core.util import atomic_files
 
 HELD_OUT = 1000

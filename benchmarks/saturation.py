@@ -15,7 +15,8 @@ import json
 import numpy as np
 import torch
 
-from gan_core import checkpoint, networks, training_set
+from gan_core import checkpoint, networks
+from gan_core.data import training_set
 from gan_core.objectives import OBJECTIVES, binary_cross_entropy
 
 STEPS = (0, 1, 2, 4, 8, 16, 32, 64, 128, 256)  # of D, at which gradients are taken

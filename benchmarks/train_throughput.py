@@ -29,7 +29,8 @@ from torch.utils.data import DataLoader
 from torch.utils.flop_counter import FlopCounterMode
 from torchvision import datasets, transforms
 
-from gan_core import networks, record, sources, state, trainer
+from gan_core import networks, record, state, trainer
+from gan_core.data import image_sources
 from gan_core.util import malloc
 
 IMAGES = 4096  # files written for the purpose, of CelebA's size
@@ -53,7 +54,7 @@ def main():
     with tempfile.TemporaryDirectory() as folder:
         folder = Path(folder)
         write_images(folder / "images" / "all")
-        sources.pack(folder / "images", folder / "packed")
+        image_sources.pack(folder / "images", folder / "packed")
         ours, plain = Ours(folder, options), plain_loop(folder / "images", options)
         next(plain)  # both are warm before the first block that counts
         ours.block()

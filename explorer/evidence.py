@@ -14,16 +14,14 @@ from explorer import jobs, models, renderer
 from gan_core import (
     feature_index,
     features,
-    framing,
     kept_index,
     memorisation,
     memorisation_report,
     sample_set,
-    sources,
-    training_set,
 )
 from gan_core import neighbours as exact
 from gan_core import unseen as unseen_images
+from gan_core.data import image_sources, photo_alignment, training_set
 from gan_core.util import atomic_files
 from gan_core.util.errors import InputError
 from gan_core.util.progress import along
@@ -396,13 +394,13 @@ def read_picture(content, model, data):
     The centre square, resized as the training images were. Of an animation the first picture.
     Raises InputError with one sentence when the file is too large or no picture.
     """
-    framing.check_picture(content, MAX_BYTES, least=1)
+    photo_alignment.check_picture(content, MAX_BYTES, least=1)
     crop = data.card.get("framing", {}).get("crop", 1.0)
     try:
         channels = model.card["architecture"]["channels"]
-        image = sources.decode(content, framing.KINDS)
-        return sources.square(image, model.size, crop, channels)
-    except sources.Unreadable as error:
+        image = image_sources.decode(content, photo_alignment.KINDS)
+        return image_sources.square(image, model.size, crop, channels)
+    except image_sources.Unreadable as error:
         raise InputError(f"This picture cannot be read: {error}.") from None
 
 

@@ -10,7 +10,8 @@ from collections import OrderedDict
 import numpy as np
 from PIL import Image
 
-from gan_core import latent, media, sensitivity
+from gan_core import latent, sensitivity
+from gan_core.data import media
 
 CACHE_BYTES = 96 * 2**20
 LARGE = 512  # pixels a side of an enlarged picture

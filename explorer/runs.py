@@ -28,7 +28,8 @@ import streamlit as st
 from safetensors import safe_open
 
 from explorer import evidence, models
-from gan_core import own_images, process, record, sources
+from gan_core import own_images, process, record
+from gan_core.data import image_sources
 from gan_core.util import atomic_files, safetensors_header, valid_names
 from gan_core.util.errors import InputError
 
@@ -501,9 +502,9 @@ def keep_upload(name, upload):
                 while part := upload.read(2**20):
                     file.write(part)
             try:
-                empty = not sources.count(temporary)
+                empty = not image_sources.count(temporary)
                 if not empty:
-                    sources.check_first(temporary)
+                    image_sources.check_first(temporary)
             except InputError as error:
                 raise InputError(str(error).replace(str(temporary), "This file")) from None
             if empty:

@@ -16,7 +16,6 @@ import numpy as np
 
 from gan_core import (
     attribute_training,
-    avatars,
     card,
     checkpoint,
     distributed,
@@ -27,22 +26,19 @@ from gan_core import (
     features,
     foreign,
     found_directions,
-    framing,
     inversion,
     latent,
     latent_paths,
-    media,
     memorisation_report,
     own_images,
     process,
     publishing,
     recipes,
     settings,
-    sources,
     trainer,
-    training_set,
 )
 from gan_core import dry_run as dry
+from gan_core.data import avatar_renderer, image_sources, media, photo_alignment, training_set
 from gan_core.util import malloc, valid_names
 from gan_core.util.errors import InputError
 
@@ -69,7 +65,7 @@ def main(arguments=None):
 
 def pack(**options):
     """Pack images from a folder, a zip or a torchvision data set into a training set."""
-    used, held_out, skipped = sources.pack(**options)
+    used, held_out, skipped = image_sources.pack(**options)
     for file, reason in skipped[:20]:
         print(f"skipped {file}: {reason}", file=sys.stderr)
     if len(skipped) > 20:
@@ -224,7 +220,7 @@ def render_avatars(
     size=64,  # side in pixels
 ):
     """Render illustrated faces with known attributes (needs three more packages)."""
-    avatars.render(out, count=count, seed=seed, size=size)
+    avatar_renderer.render(out, count=count, seed=seed, size=size)
     print(f"{out}: {count} faces and attributes.csv")
 
 
@@ -289,12 +285,12 @@ def invert(
 ):
     """Search for the latent that comes nearest to a photo."""
     loaded = checkpoint.load(model)
-    image = framing.read_photo(Path(photo).read_bytes())
-    frame = framing.Frame(side=crop)
+    image = photo_alignment.read_photo(Path(photo).read_bytes())
+    frame = photo_alignment.Frame(side=crop)
     if eyes:
-        known = (inversion.kept(loaded) or {}).get("eyes") or framing.EYES
-        frame = framing.frame_of_eyes(image.size, *framing.read_eyes(eyes), known)
-    target = framing.cut(image, frame, loaded.size, loaded.card["architecture"]["channels"])
+        known = (inversion.kept(loaded) or {}).get("eyes") or photo_alignment.EYES
+        frame = photo_alignment.frame_of_eyes(image.size, *photo_alignment.read_eyes(eyes), known)
+    target = photo_alignment.cut(image, frame, loaded.size, loaded.card["architecture"]["channels"])
     *_, now = inversion.invert(loaded, target, encoder=encoder.load(loaded), seed=seed)
     pair = media.strip(np.stack([target, now.image]))
     media.save(out, media.encode(media.enlarge(pair, 4)))
@@ -403,7 +399,7 @@ def check_scale(scale):
 
 # Verb, function, and the functions whose signatures list its options.
 VERBS = (
-    ("pack", pack, (sources.pack,)),
+    ("pack", pack, (image_sources.pack,)),
     ("train", train, (train, trainer.train)),
     ("evaluate", evaluate_model, (evaluate_model, evaluate.evaluate)),
     ("attributes", learn_attributes, (attribute_training.attributes,)),

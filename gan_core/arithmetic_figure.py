@@ -11,7 +11,8 @@ from dataclasses import dataclass, field
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
-from gan_core import arithmetic, media
+from gan_core import arithmetic
+from gan_core.data import media
 
 WIDTH, HEIGHT, MARGIN = 1920, 1080, 64
 BREAK = 652  # where the lower half begins

@@ -12,7 +12,7 @@ import torch
 from torch import nn
 from tqdm import tqdm
 
-from gan_core import checkpoint, evaluate, sources
+from gan_core import checkpoint, evaluate
 from gan_core.attributes import (
     ARCHITECTURES,
     BATCH,
@@ -27,6 +27,7 @@ from gan_core.attributes import (
     save,
     table,
 )
+from gan_core.data import image_sources
 from gan_core.util.errors import InputError
 
 MOST_VALUES = 20  # a column with more different words is no category
@@ -62,7 +63,7 @@ def labelled(training_set, path):
 
     Raises InputError when the table cannot be read or an image is not in it.
     """
-    rows, names = sources.read_attributes(path)
+    rows, names = image_sources.read_attributes(path)
 
     def columns(images):
         found = [rows.get(file) or rows.get(Path(file).name) for file in images]

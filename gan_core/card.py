@@ -10,9 +10,9 @@ from gan_core import (
     foreign,
     found_directions,
     latent_paths,
-    media,
     networks,
 )
+from gan_core.data import media
 
 TEMPLATE = """# {name}
 

@@ -22,7 +22,8 @@ import torch
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 
-from gan_core import folding, latent, networks, training_set
+from gan_core import folding, latent, networks
+from gan_core.data import training_set
 from gan_core.util import atomic_files, safetensors_header
 from gan_core.util.errors import InputError
 

@@ -13,7 +13,8 @@ from dataclasses import dataclass
 import torch
 from torch import nn
 
-from gan_core import attribute_training, attributes, latent, training_set
+from gan_core import attribute_training, attributes, latent
+from gan_core.data import training_set
 from gan_core.util.errors import InputError
 
 TINY = 1e-7  # keeps a share of 0 or 1 from an infinite logarithm

@@ -15,7 +15,8 @@ import numpy as np
 import torch
 from torch import nn
 
-from gan_core import card, checkpoint, evaluate, framing, inversion
+from gan_core import card, checkpoint, evaluate, inversion
+from gan_core.data import photo_alignment
 from gan_core.util import checked_safetensors
 from gan_core.util.errors import InputError
 from gan_core.util.progress import along
@@ -60,7 +61,7 @@ def encode(
 ):
     """Train an encoder on a model's own samples, and measure how well pictures are inverted."""
     loaded = checkpoint.load(model)
-    places = framing.read_eyes(eyes) if eyes else framing.EYES
+    places = photo_alignment.read_eyes(eyes) if eyes else photo_alignment.EYES
     try:
         reference = evaluate.find_images(loaded, data)
     except InputError as error:

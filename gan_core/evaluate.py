@@ -12,7 +12,8 @@ import numpy as np
 import torch
 from tqdm import tqdm
 
-from gan_core import checkpoint, distances, features, latent, training_set
+from gan_core import checkpoint, distances, features, latent
+from gan_core.data import training_set
 from gan_core.util import atomic_files
 from gan_core.util.errors import InputError
 

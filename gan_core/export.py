@@ -17,7 +17,8 @@ import torch
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 
-from gan_core import checkpoint, networks, training_set
+from gan_core import checkpoint, networks
+from gan_core.data import training_set
 from gan_core.folding import fold
 from gan_core.networks import onnx_graph
 from gan_core.util import atomic_files

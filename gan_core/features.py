@@ -22,7 +22,8 @@ import torch
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 from tqdm import tqdm
 
-from gan_core import checkpoint, training_set
+from gan_core import checkpoint
+from gan_core.data import training_set
 from gan_core.util import atomic_files
 from gan_core.util.errors import InputError
 

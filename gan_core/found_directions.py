@@ -11,7 +11,8 @@ from pathlib import Path
 
 from tqdm import tqdm
 
-from gan_core import attributes, checkpoint, directions, sample_labels, training_set
+from gan_core import attributes, checkpoint, directions, sample_labels
+from gan_core.data import training_set
 from gan_core.util.errors import InputError
 
 QUICK = {"n": 2048, "measured": 64}  # of `kept`, for which somebody waits

@@ -16,7 +16,8 @@ from pathlib import Path
 
 import numpy as np
 
-from gan_core import bounds, training_set
+from gan_core import bounds
+from gan_core.data import training_set
 from gan_core.neighbours import PixelIndex, changed, stamp
 from gan_core.util import atomic_files
 from gan_core.util.errors import InputError

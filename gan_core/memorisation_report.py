@@ -22,9 +22,9 @@ from gan_core import (
     kept_index,
     latent,
     memorisation,
-    training_set,
     unseen,
 )
+from gan_core.data import training_set
 from gan_core.util import atomic_files
 from gan_core.util.errors import InputError
 from gan_core.util.progress import along

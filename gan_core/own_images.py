@@ -6,16 +6,8 @@ import shutil
 import sys
 from pathlib import Path
 
-from gan_core import (
-    checkpoint,
-    evaluate,
-    networks,
-    recipes,
-    settings,
-    sources,
-    trainer,
-    training_set,
-)
+from gan_core import checkpoint, evaluate, networks, recipes, settings, trainer
+from gan_core.data import image_sources, training_set
 from gan_core.util.errors import InputError
 
 RECIPE = "folder"
@@ -28,7 +20,7 @@ FRAMES = 40  # sample grids at least, but for less than 1 kimg between two
 
 def check(images, size, recipe, given):
     """Raise InputError for what the run would be refused for after minutes of packing."""
-    count = sources.count(images)
+    count = image_sources.count(images)
     if not count:
         raise InputError(f"There is no picture in {images}.")
     wanted = trainer.DEFAULTS | recipes.choose(recipe or RECIPE, count, size, 3) | given
@@ -61,10 +53,10 @@ def prepare(images, run, *, size, new=None):
         [] if new else Path(run).glob("training_set.partial-*")
     ):  # of a packing that was killed
         shutil.rmtree(left, ignore_errors=True)
-    held_out = share(sources.count(images))
+    held_out = share(image_sources.count(images))
     command = ["pack", str(images), str(out), "--size", str(size)]
     command += ["--held-out", held_out] if held_out else []
-    used, aside, skipped = sources.pack(
+    used, aside, skipped = image_sources.pack(
         images,
         out,
         size=size,
@@ -82,7 +74,7 @@ def prepare(images, run, *, size, new=None):
 
 def _source(images):
     """As `sources.pack` writes it into set.json."""
-    return str(images) if str(images) in sources.TORCHVISION else Path(images).name
+    return str(images) if str(images) in image_sources.TORCHVISION else Path(images).name
 
 
 def share(count):

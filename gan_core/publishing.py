@@ -2,7 +2,8 @@
 
 from pathlib import Path
 
-from gan_core import attributes, checkpoint, codes, latent, networks, state, trainer, training_set
+from gan_core import attributes, checkpoint, codes, latent, networks, state, trainer
+from gan_core.data import training_set
 from gan_core.settings import FREE
 from gan_core.util import atomic_files
 from gan_core.util.errors import InputError

@@ -3,7 +3,8 @@
 import numpy as np
 from tqdm import tqdm
 
-from gan_core import features, latent, training_set
+from gan_core import features, latent
+from gan_core.data import training_set
 from gan_core.util import atomic_files
 from gan_core.util.errors import InputError
 

@@ -6,7 +6,7 @@ They are kept as a TrainingSet, whose `images` are the samples, so that whatever
 training images searches among samples too.
 """
 
-from gan_core import training_set
+from gan_core.data import training_set
 from gan_core.util.errors import InputError
 from gan_core.util.progress import along
 

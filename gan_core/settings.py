@@ -4,7 +4,8 @@ import math
 
 import torch
 
-from gan_core import augment, distributed, latent, networks, training_set, winograd
+from gan_core import augment, distributed, latent, networks, winograd
+from gan_core.data import training_set
 from gan_core.objectives import OBJECTIVES
 from gan_core.util.errors import InputError
 

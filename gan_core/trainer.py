@@ -21,7 +21,6 @@ from gan_core import (
     averaging,
     checkpoint,
     latent,
-    media,
     networks,
     probe,
     progress,
@@ -30,6 +29,7 @@ from gan_core import (
     state,
 )
 from gan_core import codes as attribute_codes
+from gan_core.data import media
 from gan_core.distributed import Draws, Team, share_batch_norm
 from gan_core.objectives import OBJECTIVES
 from gan_core.pace import Due, Order, Stop, cool, set_step, warm

@@ -8,7 +8,8 @@ import sys
 import pytest
 import torch
 
-from gan_core import checkpoint, networks, training_set
+from gan_core import checkpoint, networks
+from gan_core.data import training_set
 from support import ROOT, pictures
 
 SHARED = ROOT.parent / "shared"

@@ -7,8 +7,9 @@ import numpy as np
 import pytest
 import torch
 
-from gan_core import attribute_training, attributes, card, checkpoint, training_set
+from gan_core import attribute_training, attributes, card, checkpoint
 from gan_core.__main__ import main
+from gan_core.data import training_set
 from gan_core.util import atomic_files
 from gan_core.util.errors import InputError
 

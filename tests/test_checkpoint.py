@@ -10,7 +10,8 @@ import torch
 from safetensors import safe_open
 from safetensors.torch import load_file, save_file
 
-from gan_core import checkpoint, networks, training_set
+from gan_core import checkpoint, networks
+from gan_core.data import training_set
 from gan_core.util.errors import InputError
 from support import pictures
 

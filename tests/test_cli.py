@@ -7,7 +7,8 @@ import pytest
 from PIL import Image, ImageSequence
 
 from gan_core import __main__ as cli
-from gan_core import checkpoint, latent, trainer, training_set
+from gan_core import checkpoint, latent, trainer
+from gan_core.data import training_set
 from support import ROOT, pictures
 
 TINY = ["--ngf", "4", "--ndf", "4", "--nz", "6", "--batch", "50", "--kimg", "0.5"]

@@ -21,8 +21,8 @@ from gan_core import (
     settings,
     state,
     trainer,
-    training_set,
 )
+from gan_core.data import training_set
 from gan_core.util.errors import InputError
 
 NAMES = ["glasses", "hair: black", "hair: fair", "hair: red", "hat"]

@@ -21,8 +21,9 @@ import torch.distributed as dist
 from torch import nn
 
 from gan_core import __main__ as cli
-from gan_core import averaging, trainer, training_set
+from gan_core import averaging, trainer
 from gan_core import state as states
+from gan_core.data import training_set
 from gan_core.distributed import Draws, SharedBatchNorm2d
 from support import ROOT, pictures
 from test_trainer import losses, state, train

@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 
 from gan_core import card as model_card
-from gan_core import checkpoint, distances, evaluate, features, latent, training_set
+from gan_core import checkpoint, distances, evaluate, features, latent
+from gan_core.data import training_set
 from gan_core.util import atomic_files
 from gan_core.util.errors import InputError
 from support import pictures

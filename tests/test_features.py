@@ -11,7 +11,8 @@ import pytest
 import torch
 from PIL import Image, ImageFilter
 
-from gan_core import distances, features, training_set
+from gan_core import distances, features
+from gan_core.data import training_set
 from gan_core.util.errors import InputError
 from support import ROOT, pictures
 

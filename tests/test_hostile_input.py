@@ -18,17 +18,8 @@ from PIL import Image
 
 sys.path[:0] = [str(Path(__file__).resolve().parent)]  # when this file is run as a script
 import hostile  # noqa: E402
-from gan_core import (
-    checkpoint,
-    directions,
-    evaluate,
-    foreign,
-    framing,
-    networks,
-    sources,
-    state,
-    training_set,
-)
+from gan_core import checkpoint, directions, evaluate, foreign, networks, state
+from gan_core.data import image_sources, photo_alignment, training_set
 from gan_core.foreign import onnx_files, reading  # noqa: E402
 from gan_core.networks import onnx_graph  # noqa: E402
 from gan_core.util import checked_safetensors
@@ -109,10 +100,10 @@ def graph():
 
 
 def read_image(data, folder):
-    for read in (framing.read_photo, lambda data: sources.square(data, 16, 1.0, 3)):
+    for read in (photo_alignment.read_photo, lambda data: image_sources.square(data, 16, 1.0, 3)):
         try:
             read(data)
-        except sources.Unreadable as error:  # what `pack` tells of a file that it skips
+        except image_sources.Unreadable as error:  # what `pack` tells of a file that it skips
             problem = InputError(str(error))
         except InputError as error:
             problem = error
@@ -124,19 +115,19 @@ def read_image(data, folder):
 
 def read_zip(data, folder):
     (folder / "a.zip").write_bytes(data)
-    stream, _, _ = sources.open_source(folder / "a.zip", "", False)
+    stream, _, _ = image_sources.open_source(folder / "a.zip", "", False)
     for number, (_, opened, _, _) in enumerate(stream):
         if number > 20:
             break
         try:
-            sources.square(opened(), 16, 1.0, 3)
-        except sources.Unreadable:
+            image_sources.square(opened(), 16, 1.0, 3)
+        except image_sources.Unreadable:
             continue
 
 
 def read_csv(data, folder):
     (folder / "a.csv").write_bytes(data)
-    sources.read_attributes(folder / "a.csv")
+    image_sources.read_attributes(folder / "a.csv")
 
 
 def readers(folder):
@@ -339,8 +330,8 @@ IMAGES = {
 def test_pictures_that_claim_to_be_huge_are_refused_unread(tmp_path, data):
     before = hostile.peak()
     assert hostile.outcome(read_image, data, tmp_path) == "refused"
-    with pytest.raises(sources.Unreadable):
-        sources.decode(data)
+    with pytest.raises(image_sources.Unreadable):
+        image_sources.decode(data)
     assert hostile.peak() - before < 100
 
 
@@ -387,20 +378,20 @@ def test_names_in_a_zip_are_only_names(tmp_path):
     (tmp_path / "in").mkdir()
     path = tmp_path / "in" / "a.zip"
     path.write_bytes(zipped({**dict.fromkeys(names, picture()), "nested.zip": zipped({"x": b"y"})}))
-    used, _, skipped = sources.pack(path, tmp_path / "in" / "out", size=8)
+    used, _, skipped = image_sources.pack(path, tmp_path / "in" / "out", size=8)
     assert used == 2  # ".." counts as hidden; a NUL ends a name
     assert [file for file, _ in skipped] == ["nested.zip"]
     assert sorted(p.name for p in tmp_path.iterdir()) == ["in"]
     assert sorted(p.name for p in (tmp_path / "in").iterdir()) == ["a.zip", "out"]
     path.write_bytes(link_in_a_zip())
     with pytest.raises(InputError, match="No picture can be used"):
-        sources.pack(path, tmp_path / "in" / "more", size=8)
+        image_sources.pack(path, tmp_path / "in" / "more", size=8)
 
 
 @pytest.mark.parametrize("name", ["a\0b", "x" * 5000, "\ud800", "~", "C:\\x"])
 def test_sources_that_no_file_can_be_called(name):
     with pytest.raises(InputError) as caught:
-        sources.count(name)
+        image_sources.count(name)
     assert str(caught.value).isprintable()
 
 
@@ -420,9 +411,9 @@ def test_tables_that_are_none_are_refused(tmp_path, text):
 
 def test_a_table_larger_than_attributes_need_is_not_read(tmp_path):
     with open(tmp_path / "a.csv", "wb") as file:
-        file.truncate(sources.MAX_TABLE + 1)
+        file.truncate(image_sources.MAX_TABLE + 1)
     with pytest.raises(InputError, match="far more than attributes need"):
-        sources.read_attributes(tmp_path / "a.csv")
+        image_sources.read_attributes(tmp_path / "a.csv")
 
 
 def tensor_file(header, length=None, data=bytes(8)):

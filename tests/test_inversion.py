@@ -13,7 +13,8 @@ from torch import nn
 
 import gan_core
 from gan_core import __main__ as command_line
-from gan_core import checkpoint, encoder, framing, inversion, latent, training_set
+from gan_core import checkpoint, encoder, inversion, latent
+from gan_core.data import photo_alignment, training_set
 from gan_core.util.errors import InputError
 
 
@@ -179,7 +180,7 @@ def encoded(image, kind="PNG", **options):
 def test_a_photo_is_turned_as_its_exif_says_and_made_smaller():
     tags = Image.Exif()
     tags[0x0112] = 6  # a quarter turn
-    image = framing.read_photo(encoded(photo(3000, 2000), "JPEG", exif=tags))
+    image = photo_alignment.read_photo(encoded(photo(3000, 2000), "JPEG", exif=tags))
     assert image.mode == "RGB"
     assert image.height == 1024
     assert image.width == pytest.approx(683, abs=1)
@@ -192,7 +193,7 @@ def test_a_photo_is_turned_as_its_exif_says_and_made_smaller():
         (b"GIF89a and nothing", "not a picture"),
         (b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 9 9\n", "not a picture"),
         (encoded(photo())[:-500], "damaged"),
-        (b"\0" * (framing.MAX_BYTES + 1), "10 MB"),
+        (b"\0" * (photo_alignment.MAX_BYTES + 1), "10 MB"),
         (encoded(Image.new("1", (10_000, 5_001))), "25 million"),
         (encoded(Image.new("RGB", (7, 900))), "8 pixels"),
         (encoded(Image.new("RGB", (20, 6000))), "narrow strip"),
@@ -200,50 +201,50 @@ def test_a_photo_is_turned_as_its_exif_says_and_made_smaller():
 )
 def test_what_is_no_photo_is_one_sentence(content, words):
     with pytest.raises(InputError, match=words) as caught:
-        framing.read_photo(content)
+        photo_alignment.read_photo(content)
     assert str(caught.value).count(". ") == 0
 
 
 def test_a_plain_square_is_cut_as_training_images_are():
-    from gan_core import sources
+    from gan_core.data import image_sources
 
     image = photo()
-    ours = framing.cut(image, framing.Frame(side=0.8), 64)
-    np.testing.assert_array_equal(ours, sources.square(image, 64, 0.8, 3))
-    assert framing.cut(image, framing.Frame(), 32, 1).shape == (32, 32, 1)
+    ours = photo_alignment.cut(image, photo_alignment.Frame(side=0.8), 64)
+    np.testing.assert_array_equal(ours, image_sources.square(image, 64, 0.8, 3))
+    assert photo_alignment.cut(image, photo_alignment.Frame(), 32, 1).shape == (32, 32, 1)
 
 
 def test_a_turned_square_holds_what_the_photo_has_there():
     image = photo()
-    turned = framing.cut(image, framing.Frame(turn=90, side=0.8), 64).astype(float)
-    straight = framing.cut(image, framing.Frame(side=0.8), 64).astype(float)
+    turned = photo_alignment.cut(image, photo_alignment.Frame(turn=90, side=0.8), 64).astype(float)
+    straight = photo_alignment.cut(image, photo_alignment.Frame(side=0.8), 64).astype(float)
     # What is right of the photo's centre is above the centre of a frame turned clockwise.
     assert np.abs(turned - np.rot90(straight)).mean() < 3
-    beyond = framing.cut(image, framing.Frame(x=0, y=0, side=2), 16)
+    beyond = photo_alignment.cut(image, photo_alignment.Frame(x=0, y=0, side=2), 16)
     corner = np.asarray(image)[0, 0].astype(int)
     assert np.abs(beyond[0, 0].astype(int) - corner).max() <= 1
 
 
 def test_eyes_and_frame_tell_each_other():
-    frame = framing.Frame(0.4, 0.55, 0.7, -25.0)
-    eyes = framing.eyes_of_frame((300, 200), frame)
-    again = framing.frame_of_eyes((300, 200), *eyes)
+    frame = photo_alignment.Frame(0.4, 0.55, 0.7, -25.0)
+    eyes = photo_alignment.eyes_of_frame((300, 200), frame)
+    again = photo_alignment.frame_of_eyes((300, 200), *eyes)
     assert np.allclose([again.x, again.y, again.side, again.turn], [0.4, 0.55, 0.7, -25.0])
     with pytest.raises(InputError, match="too near"):
-        framing.frame_of_eyes((300, 200), (0.5, 0.5), (0.501, 0.5))
+        photo_alignment.frame_of_eyes((300, 200), (0.5, 0.5), (0.501, 0.5))
 
 
 @pytest.mark.parametrize("text", ["", "1,2,3", "0.6,0.5,0.4,0.5", "a,b,c,d", "nan,0,1,0"])
 def test_eyes_that_cannot_be(text):
     with pytest.raises(InputError, match="eyes"):
-        framing.read_eyes(text)
-    assert framing.read_eyes("0.3, 0.5,0.7,0.5") == ((0.3, 0.5), (0.7, 0.5))
+        photo_alignment.read_eyes(text)
+    assert photo_alignment.read_eyes("0.3, 0.5,0.7,0.5") == ((0.3, 0.5), (0.7, 0.5))
 
 
 def test_without_a_detector_no_eyes_are_found(monkeypatch):
     monkeypatch.setitem(__import__("sys").modules, "cv2", None)
-    assert not framing.detector()
-    assert framing.find_eyes(photo()) is None
+    assert not photo_alignment.detector()
+    assert photo_alignment.find_eyes(photo()) is None
 
 
 def test_the_verbs_encoder_and_invert(make_checkpoint, tmp_path, capsys, monkeypatch):

@@ -8,7 +8,8 @@ import pytest
 from PIL import Image
 
 import gan_core
-from gan_core import evaluate, likeness, sources, training_set
+from gan_core import evaluate
+from gan_core.data import image_sources, perceptual_hash, training_set
 from gan_core.util.errors import InputError
 from support import ROOT, pictures
 
@@ -51,22 +52,25 @@ def test_scaled_and_compressed_pictures_are_alike():
     images = coarse(300)
     other = through(images, again)
     assert (other != images).mean() > 0.5
-    assert likeness.alike(likeness.likeness(images), other)
+    assert perceptual_hash.alike(perceptual_hash.likeness(images), other)
 
 
 @pytest.mark.parametrize("change", CHANGES.values(), ids=CHANGES)
 def test_what_is_not_the_same_set_is_not_alike(change):
     images = coarse(300)
-    assert not likeness.alike(likeness.likeness(images), change(images))
+    assert not perceptual_hash.alike(perceptual_hash.likeness(images), change(images))
 
 
 def test_a_likeness_is_short_and_the_same_anywhere():
-    assert likeness.likeness(coarse(3)) == likeness.likeness(coarse(3).copy())
-    assert len(likeness.likeness(coarse(3))) == 3 * likeness.LENGTH
-    assert len(likeness.likeness(coarse(1000))) == likeness.COUNT * likeness.LENGTH
+    assert perceptual_hash.likeness(coarse(3)) == perceptual_hash.likeness(coarse(3).copy())
+    assert len(perceptual_hash.likeness(coarse(3))) == 3 * perceptual_hash.LENGTH
+    assert (
+        len(perceptual_hash.likeness(coarse(1000)))
+        == perceptual_hash.COUNT * perceptual_hash.LENGTH
+    )
     ramp = np.arange(64, dtype=np.uint8)[None, None, :, None].repeat(64, 1)
-    assert likeness.likeness(ramp) == "f" * likeness.LENGTH
-    assert likeness.likeness(ramp[:, :, ::-1]) == "0" * likeness.LENGTH
+    assert perceptual_hash.likeness(ramp) == "f" * perceptual_hash.LENGTH
+    assert perceptual_hash.likeness(ramp[:, :, ::-1]) == "0" * perceptual_hash.LENGTH
 
 
 @pytest.fixture
@@ -110,7 +114,7 @@ def test_evaluate_takes_what_looks_alike_and_nothing_else(model, tmp_path):
 def test_a_likeness_that_is_none_is_refused(make_set, wrong):
     directory = make_set()
     card = training_set.read_card(directory)
-    assert len(card["likeness"]) == 64 * likeness.LENGTH
+    assert len(card["likeness"]) == 64 * perceptual_hash.LENGTH
     gan_core.util.atomic_files.write_json(directory / "set.json", card | {"likeness": wrong})
     with pytest.raises(InputError, match=r"set\.json is damaged: the likeness"):
         training_set.read_card(directory)
@@ -120,16 +124,16 @@ def test_faces_of_another_size_are_those_that_faces_was_trained_on(shared):
     """CelebA as one downloads it is twice as large as what the shipped faces were packed from."""
     about = gan_core.checkpoint.read_card(ROOT / "checkpoints" / "faces")["training_set"]
     crop = about["framing"]["crop"]
-    rows = np.unique(np.linspace(0, 9499, likeness.COUNT).astype(int))
+    rows = np.unique(np.linspace(0, 9499, perceptual_hash.COUNT).astype(int))
     with zipfile.ZipFile(shared / "celeba10k_89x109.zip") as archive:
         names = sorted(name for name in archive.namelist() if name.endswith(".jpg"))
 
         def packed(change, crop=crop, offset=0):
             found = [Image.open(archive.open(names[row + offset])) for row in rows]
-            return np.stack([sources.square(change(image), 64, crop, 3) for image in found])
+            return np.stack([image_sources.square(change(image), 64, crop, 3) for image in found])
 
         def apart(images):
-            ours, theirs = map(bytes.fromhex, (likeness.likeness(images), about["likeness"]))
+            ours, theirs = map(bytes.fromhex, (perceptual_hash.likeness(images), about["likeness"]))
             bits = np.frombuffer(ours, np.uint8) ^ np.frombuffer(theirs, np.uint8)
             return round(100 * np.unpackbits(bits).mean(), 1)
 
@@ -139,8 +143,8 @@ def test_faces_of_another_size_are_those_that_faces_was_trained_on(shared):
         large, same = packed(enlarged), packed(lambda image: image)
         narrow, aside = packed(lambda image: image, crop=0.75), packed(moved)
         next_ones = packed(lambda image: image, offset=1)
-    assert likeness.alike(about["likeness"], large)
+    assert perceptual_hash.alike(about["likeness"], large)
     assert [apart(images) for images in (same, large)] == [0, 0.5]
     for others, share in ((narrow, 7), (aside, 6), (next_ones, 42)):
-        assert not likeness.alike(about["likeness"], others)
+        assert not perceptual_hash.alike(about["likeness"], others)
         assert round(apart(others)) == share

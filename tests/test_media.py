@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from PIL import Image, ImageSequence
 
-from gan_core import media
+from gan_core.data import media
 from support import pictures
 
 

@@ -7,7 +7,7 @@ import pytest
 
 from gan_core import __main__ as cli
 from gan_core import checkpoint, memorisation, memorisation_report, unseen
-from gan_core import training_set as sets
+from gan_core.data import training_set as sets
 from gan_core.util import atomic_files
 from gan_core.util.errors import InputError
 from support import pictures

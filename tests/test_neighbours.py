@@ -8,7 +8,7 @@ import pytest
 
 import gan_core
 from gan_core import bounds, checkpoint, compiled, exact, feature_index, kept_index, neighbours
-from gan_core import training_set as sets
+from gan_core.data import training_set as sets
 from gan_core.util import atomic_files
 from gan_core.util.errors import InputError
 from support import pictures

@@ -17,7 +17,8 @@ import pytest
 from PIL import Image
 
 from gan_core import __main__ as cli
-from gan_core import checkpoint, evaluate, own_images, process, sources, trainer, training_set, zips
+from gan_core import checkpoint, evaluate, own_images, process, trainer
+from gan_core.data import image_sources, safe_zip, training_set
 from gan_core.util.errors import InputError
 from support import ROOT, pictures
 
@@ -155,7 +156,7 @@ def test_a_dry_run_leaves_nothing(folder, train, tmp_path, capsys):
 def test_how_many_are_held_out(tmp_path):
     assert own_images.share(19) == ""
     assert own_images.share(5_000) == "10%"
-    chosen = sources.read_held_out(own_images.share(50_000), 50_000)
+    chosen = image_sources.read_held_out(own_images.share(50_000), 50_000)
     places = [i for i in range(50_000) if chosen(i, "")]
     assert len(places) == 1000
     assert np.ptp(np.diff(places)) == 0  # spread evenly, not all at the end
@@ -244,7 +245,7 @@ def zipped(path, members, kind=zipfile.ZIP_DEFLATED):
 
 def pack(tmp_path, source):
     """(names of the packed files, {file: reason}) of a source."""
-    _, _, skipped = sources.pack(source, tmp_path / "out", size=8)
+    _, _, skipped = image_sources.pack(source, tmp_path / "out", size=8)
     return training_set.load(tmp_path / "out").files, dict(skipped)
 
 
@@ -308,16 +309,16 @@ def test_members_that_share_their_bytes_are_refused(tmp_path):
     path.write_bytes(data[:start] + entries + end[:8] + counts + end[16:])
     assert len(zipfile.ZipFile(path).namelist()) == 20
     with pytest.raises(InputError, match="lie over one another"):
-        zips.open_zip(path)
+        safe_zip.open_zip(path)
 
 
 def test_a_directory_too_large_for_memory_is_refused_unread(tmp_path, good, monkeypatch):
     path = zipped(tmp_path / "a.zip", {f"{i:05d}.png": good for i in range(2000)})
-    monkeypatch.setattr(zips, "MAX_DIRECTORY", 2**16 + 2**10)
+    monkeypatch.setattr(safe_zip, "MAX_DIRECTORY", 2**16 + 2**10)
     with pytest.raises(InputError, match="lists more files than fit"):
-        zips.open_zip(path)
-    monkeypatch.setattr(zips, "MAX_DIRECTORY", 2**20)
-    assert len(zips.open_zip(path).namelist()) == 2000
+        safe_zip.open_zip(path)
+    monkeypatch.setattr(safe_zip, "MAX_DIRECTORY", 2**20)
+    assert len(safe_zip.open_zip(path).namelist()) == 2000
 
 
 def test_a_member_larger_than_it_says_is_not_unpacked(tmp_path):
@@ -328,7 +329,7 @@ def test_a_member_larger_than_it_says_is_not_unpacked(tmp_path):
     data[entry + 24 : entry + 28] = struct.pack("<I", 100)
     data[22:26] = struct.pack("<I", 100)
     path.write_bytes(data)
-    archive = zips.open_zip(path)
+    archive = safe_zip.open_zip(path)
     code = f"""
 import resource, sys
 sys.path.insert(0, {str(ROOT)!r})

@@ -11,7 +11,8 @@ from PIL import Image
 from torch import nn
 
 from gan_core import __main__ as cli
-from gan_core import card, checkpoint, publishing, state, training_set
+from gan_core import card, checkpoint, publishing, state
+from gan_core.data import training_set
 from gan_core.util import atomic_files
 from gan_core.util.errors import InputError
 from test_state import die_at, forked, prepare, script

@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 import torch
 
-from gan_core import settings, trainer, training_set
+from gan_core import settings, trainer
+from gan_core.data import training_set
 from gan_core.objectives import OBJECTIVES
 from gan_core.util.errors import InputError
 

@@ -15,7 +15,7 @@ import pytest
 from PIL import Image
 from torchvision import datasets, transforms
 
-from gan_core import sources, training_set
+from gan_core.data import image_sources, training_set
 from gan_core.util.errors import InputError
 from support import pictures
 
@@ -37,7 +37,7 @@ def save(path, image, **options):
 
 def centre(image, channels=3):
     """The middle pixel of a packed square, as a list of int."""
-    return sources.square(image, 8, 1.0, channels)[4, 4].tolist()
+    return image_sources.square(image, 8, 1.0, channels)[4, 4].tolist()
 
 
 @pytest.fixture
@@ -51,7 +51,7 @@ def folder(tmp_path):
 
 def pack(tmp_path, source, **options):
     """Pack at size 8; returns (loaded set, skipped)."""
-    used, held_out, skipped = sources.pack(source, tmp_path / "out", **{"size": 8} | options)
+    used, held_out, skipped = image_sources.pack(source, tmp_path / "out", **{"size": 8} | options)
     loaded = training_set.load(tmp_path / "out")
     assert (used, held_out) == (len(loaded.images), len(loaded.held_out))
     return loaded, skipped
@@ -139,9 +139,9 @@ def test_damaged_and_encrypted_members_of_a_zip_are_skipped(tmp_path):
 
 
 def test_too_large_is_said_before_it_is_read(tmp_path, folder, monkeypatch):
-    monkeypatch.setattr(sources, "MAX_PIXELS", 1000)
+    monkeypatch.setattr(image_sources, "MAX_PIXELS", 1000)
     save(folder / "wide.png", flat("red", (200, 6)))
-    monkeypatch.setattr(sources, "MAX_BYTES", 5000)
+    monkeypatch.setattr(image_sources, "MAX_BYTES", 5000)
     save(folder / "heavy.bmp", flat("red", (100, 100)))
     members = {"a.png": encoded(flat("red")), "heavy.bmp": encoded(flat("red", (100, 100)), "BMP")}
     _, skipped = pack(tmp_path, folder)
@@ -215,7 +215,7 @@ def test_a_transparent_palette_colour_is_white_and_the_others_stay():
     image = flat(0, (16, 16), "P")
     image.putpalette([255, 0, 0, 0, 0, 255])
     image.paste(1, (8, 0, 16, 16))
-    packed = sources.square(encoded(image, transparency=0), 16, 1.0, 3)
+    packed = image_sources.square(encoded(image, transparency=0), 16, 1.0, 3)
     assert packed[8, 2].tolist() == [255, 255, 255]
     assert packed[8, 13].tolist() == [0, 0, 255]
 
@@ -238,7 +238,7 @@ def test_exif_orientation_is_followed(orientation):
     exif = Image.Exif()
     exif[0x0112] = orientation
     data = encoded(Image.fromarray(np.ascontiguousarray(stored)), exif=exif)
-    assert np.array_equal(sources.square(data, 16, 1.0, 3), upright)
+    assert np.array_equal(image_sources.square(data, 16, 1.0, 3), upright)
 
 
 # --- Framing. ---
@@ -252,7 +252,7 @@ def test_whole_framing_is_that_of_the_tutorial(shape):
     image = Image.fromarray(np.stack(waves, -1).astype(np.uint8))
     tutorial = transforms.Compose([transforms.Resize(64), transforms.CenterCrop(64)])
     expected = np.asarray(tutorial(image)).astype(int)
-    difference = np.abs(sources.square(image, 64, 1.0, 3) - expected)
+    difference = np.abs(image_sources.square(image, 64, 1.0, 3) - expected)
     # The tutorial rounds its crop to whole pixels and resizes bilinearly.
     assert difference.mean() < 4
     edge = np.abs(np.roll(expected, 3, axis=0) - expected).mean()
@@ -263,7 +263,7 @@ def test_a_square_lands_where_the_framing_says():
     image = flat("black", (300, 200))
     # The centre 100 × 100 pixels begin at (100, 50); a white square fills their upper left quarter.
     image.paste((255, 255, 255), (100, 50, 150, 100))
-    packed = sources.square(image, 20, 0.5, 1)[..., 0].astype(int)
+    packed = image_sources.square(image, 20, 0.5, 1)[..., 0].astype(int)
     # The filter looks one packed pixel to either side.
     assert (packed[:10, :10] > 200).all()
     assert (packed[10:] < 30).all()
@@ -271,8 +271,8 @@ def test_a_square_lands_where_the_framing_says():
 
 
 def test_small_pictures_are_enlarged():
-    assert sources.square(flat("red", (3, 2)), 32, 1.0, 3).shape == (32, 32, 3)
-    assert sources.square(flat("red", (1, 900)), 8, 0.01, 3)[4, 4].tolist() == [255, 0, 0]
+    assert image_sources.square(flat("red", (3, 2)), 32, 1.0, 3).shape == (32, 32, 3)
+    assert image_sources.square(flat("red", (1, 900)), 8, 0.01, 3)[4, 4].tolist() == [255, 0, 0]
 
 
 def test_grey_sets_have_one_channel(tmp_path, folder):
@@ -318,7 +318,7 @@ def test_tables_that_do_not_fit_are_refused_in_one_sentence(tmp_path, folder, te
     if text is not None:
         table.write_bytes(text if isinstance(text, bytes) else text.encode())
     with pytest.raises(InputError, match=part) as caught:
-        sources.pack(folder, tmp_path / "out", size=8, attributes=table)
+        image_sources.pack(folder, tmp_path / "out", size=8, attributes=table)
     assert str(table) in str(caught.value)
     assert "\n" not in str(caught.value)
     assert not (tmp_path / "out").exists()
@@ -358,7 +358,7 @@ def test_images_are_held_out_by_a_list(tmp_path, folder):
 )
 def test_impossible_options_are_refused(tmp_path, folder, options, part):
     with pytest.raises(InputError, match=part) as caught:
-        sources.pack(folder, tmp_path / "out", **{"size": 8} | options)
+        image_sources.pack(folder, tmp_path / "out", **{"size": 8} | options)
     assert "\n" not in str(caught.value)
     assert not list(tmp_path.glob("out*"))
 
@@ -372,23 +372,23 @@ def test_no_usable_image_is_an_error(tmp_path):
         r"No picture can be used.* of 1 file the first, text\.jpg: not an image",
     ):
         with pytest.raises(InputError, match=part):
-            sources.pack(source, tmp_path / "out", size=8)
+            image_sources.pack(source, tmp_path / "out", size=8)
         assert not list(tmp_path.glob("out*"))
         (source / "text.jpg").write_text("no")
 
 
 def test_a_source_that_is_not_there_or_not_one(tmp_path):
     with pytest.raises(InputError, match=r"does not exist.*celeba"):
-        sources.pack(tmp_path / "nowhere", tmp_path / "out")
+        image_sources.pack(tmp_path / "nowhere", tmp_path / "out")
     (tmp_path / "file").write_text("x")
     with pytest.raises(InputError, match="neither a folder nor a zip"):
-        sources.pack(tmp_path / "file", tmp_path / "out")
+        image_sources.pack(tmp_path / "file", tmp_path / "out")
 
 
 def test_an_existing_set_stays(tmp_path, folder):
     before, _ = pack(tmp_path, folder)
     with pytest.raises(InputError, match="already exists"):
-        sources.pack(folder, tmp_path / "out", size=16)
+        image_sources.pack(folder, tmp_path / "out", size=16)
     assert training_set.load(tmp_path / "out").fingerprint == before.fingerprint
 
 
@@ -590,10 +590,10 @@ def test_lfw_people_is_read_from_its_folder(tmp_path, monkeypatch):
     assert (len(loaded.images), len(loaded.held_out)) == (2, 2)
 
 
-@pytest.mark.parametrize("name", sources.TORCHVISION)
+@pytest.mark.parametrize("name", image_sources.TORCHVISION)
 def test_a_data_set_that_is_not_there_is_one_sentence(tmp_path, name):
     with pytest.raises(InputError, match=r"--download") as caught:
-        sources.pack(name, tmp_path / "out", root=tmp_path / "root")
+        image_sources.pack(name, tmp_path / "out", root=tmp_path / "root")
     assert name in str(caught.value)
     assert str(tmp_path / "root") in str(caught.value)
     assert "\n" not in str(caught.value)
@@ -603,7 +603,7 @@ def test_a_data_set_that_is_not_there_is_one_sentence(tmp_path, name):
 def test_a_download_that_fails_is_one_sentence(tmp_path, serve, monkeypatch):
     monkeypatch.setattr(datasets.MNIST, "mirrors", [serve[1]])  # holds nothing
     with pytest.raises(InputError, match="mnist cannot be had") as caught:
-        sources.pack("mnist", tmp_path / "out", root=tmp_path / "root", download=True)
+        image_sources.pack("mnist", tmp_path / "out", root=tmp_path / "root", download=True)
     assert "\n" not in str(caught.value)
 
 

@@ -21,7 +21,8 @@ from torch import nn
 from tqdm import tqdm
 
 from gan_core import __main__ as cli
-from gan_core import card, checkpoint, media, progress, record, state, trainer, training_set
+from gan_core import card, checkpoint, progress, record, state, trainer
+from gan_core.data import media, training_set
 from gan_core.util import atomic_files
 from gan_core.util.errors import InputError
 from support import ROOT, pictures

@@ -13,7 +13,7 @@ import zipfile
 import numpy as np
 import pytest
 
-from gan_core import training_set
+from gan_core.data import training_set
 from gan_core.util.errors import InputError
 from support import ROOT, pictures
 

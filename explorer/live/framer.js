@@ -111,7 +111,7 @@ function onKey(state, i, event) {
   state.timer = setTimeout(() => report(state), 300);
 }
 
-// The frame whose eyes are at two points, as gan_core.framing.frame_of_eyes. A ring that is drawn
+// The frame whose eyes are at two points, as gan_core.data.photo_alignment.frame_of_eyes. A ring that is drawn
 // past the other one becomes the other one: the face does not turn upside down.
 function through(state, [left, right], turn) {
   const [width, height] = state.data.size;

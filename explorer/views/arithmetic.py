@@ -23,8 +23,9 @@ from explorer import (
 from explorer.live.canvas import axis, canvas
 from explorer.live.motions import Sum
 from explorer.live.tiles import tiles
-from gan_core import arithmetic, arithmetic_figure, directions, evaluate_arithmetic, media
+from gan_core import arithmetic, arithmetic_figure, directions, evaluate_arithmetic
 from gan_core import sample_labels as sampled
+from gan_core.data import media
 from gan_core.util.errors import InputError
 
 PRESET = 8  # exemplars that a preset puts into each basket

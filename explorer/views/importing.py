@@ -9,7 +9,8 @@ from pathlib import Path
 import streamlit as st
 
 from explorer import evidence, models, renderer, session
-from gan_core import foreign, latent, media, training_set
+from gan_core import foreign, latent
+from gan_core.data import media, training_set
 from gan_core.util import valid_names
 from gan_core.util.errors import InputError
 

@@ -12,7 +12,8 @@ from PIL import Image
 
 from explorer import panels, picker, renderer, runs, session, tray
 from explorer.live.framer import framer
-from gan_core import encoder, framing, inversion
+from gan_core import encoder, inversion
+from gan_core.data import photo_alignment
 from gan_core.util.errors import InputError
 
 FROM = {"file": "File", "camera": "Camera"}
@@ -39,7 +40,7 @@ class Photo:
 
     image: Image.Image
     src: str
-    frame: framing.Frame
+    frame: photo_alignment.Frame
 
 
 @dataclass
@@ -98,7 +99,7 @@ def ask(model):
     source = st.segmented_control(
         "From", FROM, default="file", format_func=FROM.get, label_visibility="collapsed"
     )
-    most = framing.MAX_BYTES // 2**20
+    most = photo_alignment.MAX_BYTES // 2**20
     if source == "camera":
         st.camera_input("Take a photo", key="photo-camera", on_change=taken, args=("camera", model))
     else:
@@ -128,7 +129,7 @@ def taken(source, model):
 
 def read(content, model):
     """The Photo in the bytes of a file, framed by its eyes where they can be found."""
-    image = framing.read_photo(content)
+    image = photo_alignment.read_photo(content)
     shown = io.BytesIO()
     image.save(shown, "JPEG", quality=90)
     return Photo(
@@ -141,14 +142,14 @@ def read(content, model):
 def centred(model):
     """The centre square, as large as that of the training images."""
     crop = (model.card["training_set"].get("framing") or {}).get("crop", 1.0)
-    return framing.Frame(side=crop if isinstance(crop, float) and 0.1 <= crop <= 1 else 1.0)
+    return photo_alignment.Frame(side=crop if isinstance(crop, float) and 0.1 <= crop <= 1 else 1.0)
 
 
 def by_detector(image, model):
     """The Frame that a detector finds, or None."""
     try:
-        found = framing.find_eyes(image)
-        return framing.frame_of_eyes(image.size, *found, eyes_of(model)) if found else None
+        found = photo_alignment.find_eyes(image)
+        return photo_alignment.frame_of_eyes(image.size, *found, eyes_of(model)) if found else None
     except InputError:
         return None
 
@@ -156,7 +157,7 @@ def by_detector(image, model):
 def eyes_of(model):
     """Where the eyes are in a model's pictures."""
     kept = inversion.kept(model)
-    return framing.EYES if kept is None else kept.get("eyes") or framing.EYES
+    return photo_alignment.EYES if kept is None else kept.get("eyes") or photo_alignment.EYES
 
 
 # The frame.
@@ -172,7 +173,7 @@ def frame(name, model):
         photo.image.size,
         asdict(photo.frame),
         eyes_of(model),
-        (framing.LEAST, framing.MOST),
+        (photo_alignment.LEAST, photo_alignment.MOST),
         lambda found: reframe(**{key: float(found[key]) for key in asdict(photo.frame)}),
         label="Your photo with the frame that is cut out",
     )
@@ -193,7 +194,9 @@ def frame(name, model):
 
 def cut(photo, model):
     """What the frame holds, as an image of the model: uint8 (H, W, C)."""
-    return framing.cut(photo.image, photo.frame, model.size, model.card["architecture"]["channels"])
+    return photo_alignment.cut(
+        photo.image, photo.frame, model.size, model.card["architecture"]["channels"]
+    )
 
 
 def numbers(photo, model):
@@ -211,13 +214,13 @@ def numbers(photo, model):
             st.session_state[slider] = round(min(max(float(value), low), high), 1)
             st.slider(label, low, high, step=0.1, key=slider, on_change=slid, args=(key,))
         by_eyes(photo, model)
-    if framing.detector():
+    if photo_alignment.detector():
         st.button("Find the eyes", icon=":material/face:", on_click=find, args=(model,))
 
 
 def by_eyes(photo, model):
     """The places of both eyes, taken together: one alone seldom makes a frame."""
-    places = framing.eyes_of_frame(photo.image.size, photo.frame, eyes_of(model))
+    places = photo_alignment.eyes_of_frame(photo.image.size, photo.frame, eyes_of(model))
     # What was refused stays in the fields, to be put right.
     places, problem = st.session_state.pop("photo_refused", (places, ""))
     with st.form("photo-eyes", border=False):
@@ -253,7 +256,7 @@ def typed(model):
     left, right = ([value / 100 for value in eye] for eye in values)
     photo = st.session_state.photo
     try:
-        found = framing.frame_of_eyes(
+        found = photo_alignment.frame_of_eyes(
             photo.image.size, left, right, eyes_of(model), photo.frame.turn
         )
     except InputError as error:
@@ -276,9 +279,9 @@ def reframe(**changes):
     wanted = {**asdict(photo.frame), **changes}
     if not np.isfinite(list(wanted.values())).all():
         return
-    side = min(max(wanted["side"], framing.LEAST), framing.MOST)
+    side = min(max(wanted["side"], photo_alignment.LEAST), photo_alignment.MOST)
     x, y = (min(max(wanted[key], 0.0), 1.0) for key in ("x", "y"))
-    new = framing.Frame(x, y, side, (wanted["turn"] + 180) % 360 - 180)
+    new = photo_alignment.Frame(x, y, side, (wanted["turn"] + 180) % 360 - 180)
     st.session_state.photo = replace(photo, frame=new)
     st.session_state.touched = True
     panels.redraw("frame", "search")

@@ -10,7 +10,8 @@ from PIL import Image
 
 from explorer import panels, renderer, runs, session
 from explorer.live.film import film
-from gan_core import dry_run, media, own_images, recipes, sources, training_set
+from gan_core import dry_run, own_images, recipes
+from gan_core.data import image_sources, media, training_set
 from gan_core.util.errors import InputError
 
 EVERY = 2.0  # seconds between two looks at a run that goes on
@@ -156,7 +157,7 @@ def usual_length(images, data, recipe, size):
         if data:
             count, size, _, channels = training_set.read_card(data)["shape"]
         elif images:
-            count, channels = sources.count(images), 3
+            count, channels = image_sources.count(images), 3
         else:
             return None
         return recipes.choose(recipe or own_images.RECIPE, count, size, channels)["kimg"]
@@ -182,7 +183,7 @@ def begin(name, images, upload, given):
     st.session_state["new-run"] = False
     st.session_state.uploads = st.session_state.get("uploads", 0) + 1  # an empty one
     session.say(f"{name} has begun.")
-    count = sources.count(images) if images else FEW
+    count = image_sources.count(images) if images else FEW
     if count < FEW:
         session.warn(
             f"{count} picture{' is' if count == 1 else 's are'} few: what comes of them is little"

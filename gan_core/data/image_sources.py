@@ -17,7 +17,7 @@ import numpy as np
 from PIL import Image, ImageOps
 from tqdm import tqdm
 
-from gan_core import training_set, zips
+from gan_core.data import safe_zip, training_set
 from gan_core.util.errors import InputError
 
 TORCHVISION = ("celeba", "cifar10", "mnist", "fashion-mnist", "lfw-people")
@@ -224,7 +224,7 @@ def open_source(source, root, download):
         found = sorted(p for p in inside if _wanted_name(p.relative_to(path).as_posix()))
         stream = ((p.relative_to(path).as_posix(), _reader(p), None, False) for p in found)
     elif path.is_file() and zipfile.is_zipfile(path):
-        archive = zips.open_zip(path)
+        archive = safe_zip.open_zip(path)
         # Pure paths are slow to make, and there may be hundreds of thousands.
         found = [i for i in archive.infolist() if not i.is_dir() and _wanted_name(i.filename)]
         found.sort(key=lambda info: info.filename)
@@ -253,11 +253,11 @@ def _reader(path):
 
 def _member(archive, info):
     def read():
-        reason = zips.why_not(info, MAX_BYTES)
+        reason = safe_zip.why_not(info, MAX_BYTES)
         if reason:
             raise Unreadable(reason)
         try:
-            return zips.read(archive, info)
+            return safe_zip.read(archive, info)
         except Exception as error:  # a damaged or encrypted member can raise nearly anything
             raise Unreadable(str(error)[:80] or "damaged") from None
 

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 import numpy as np
 from PIL import Image
 
-from gan_core import sources
+from gan_core.data import image_sources
 from gan_core.util.errors import InputError
 
 # By content, not by name: these kinds alone, since Pillow reads some that start programs.
@@ -53,7 +53,7 @@ def read_photo(content):
     """
     check_picture(content, MAX_BYTES)
     try:
-        image = sources.to_mode(sources.decode(content, KINDS, LONGEST), "RGB")
+        image = image_sources.to_mode(image_sources.decode(content, KINDS, LONGEST), "RGB")
     except Exception:  # a damaged file can raise nearly anything
         raise InputError("This picture is damaged; take another one.") from None
     image.thumbnail((LONGEST, LONGEST), Image.Resampling.BICUBIC)
@@ -73,9 +73,9 @@ def check_picture(content, most_bytes, least=LEAST_PIXELS):
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # Pillow warns of many pixels, which are counted here
             with Image.open(io.BytesIO(content), formats=KINDS) as image:
-                (width, height), most = image.size, sources.most_pixels(image.format)
+                (width, height), most = image.size, image_sources.most_pixels(image.format)
     except Image.DecompressionBombError:
-        width = height = most = sources.MAX_PIXELS
+        width = height = most = image_sources.MAX_PIXELS
     except Exception:  # a damaged file can raise nearly anything
         raise InputError(
             "This file is not a picture that can be read here; take a PNG, JPEG or WebP."

@@ -24,8 +24,8 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from gan_core import zips
-from gan_core.likeness import COUNT, LENGTH, alike, likeness
+from gan_core.data import safe_zip
+from gan_core.data.perceptual_hash import COUNT, LENGTH, alike, likeness
 from gan_core.util import atomic_files
 from gan_core.util.errors import InputError
 
@@ -63,7 +63,7 @@ class TrainingSet:
         """Whether these are the images that a model was trained on: "exactly", "alike" or "".
 
         about: what the model's card tells of its training set. Alike are the same pictures scaled
-        or compressed in another way, see gan_core.likeness.
+        or compressed in another way, see gan_core.data.perceptual_hash.
         """
         if self.fingerprint == about.get("fingerprint"):
             return "exactly"
@@ -341,13 +341,13 @@ def unpack(directory, card):
 
 def _embedded_images(path, count, shape):
     try:
-        with zips.open_zip(path) as archive:
+        with safe_zip.open_zip(path) as archive:
             for start in range(0, count, SHEET * SHEET):
                 n = min(SHEET * SHEET, count - start)
                 member = archive.getinfo(f"{start:08d}.webp")
-                if zips.why_not(member, MAX_SHEET):
+                if safe_zip.why_not(member, MAX_SHEET):
                     raise ValueError("not a sheet that was written here")
-                images = _decode(zips.read(archive, member), n, shape)
+                images = _decode(safe_zip.read(archive, member), n, shape)
                 if len(images) != n:
                     raise ValueError("too few images")
                 yield from images

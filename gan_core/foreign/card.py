@@ -2,7 +2,8 @@
 
 from pathlib import Path
 
-from gan_core import attributes, checkpoint, evaluate, latent, media
+from gan_core import attributes, checkpoint, evaluate, latent
+from gan_core.data import media
 
 TEMPLATE = """# {name}
 

@@ -11,7 +11,8 @@ from pathlib import Path
 
 import torch
 
-from gan_core import checkpoint, latent, media, networks, training_set
+from gan_core import checkpoint, latent, networks
+from gan_core.data import media, training_set
 from gan_core.foreign import card, layouts, onnx_files, reading
 from gan_core.util import atomic_files, valid_names
 from gan_core.util.errors import InputError

@@ -18,7 +18,7 @@ from pathlib import Path
 import torch
 from safetensors.torch import load_file
 
-from gan_core import zips
+from gan_core.data import safe_zip
 from gan_core.util import safetensors_header
 from gan_core.util.errors import InputError
 
@@ -131,7 +131,7 @@ def from_torch(path):
 def archive(path):
     """The pickles in a zip of torch.save, after its entries were looked through: [bytes]."""
     try:
-        archive, _ = zips.listed(path, MAX_TENSORS)
+        archive, _ = safe_zip.listed(path, MAX_TENSORS)
         with contextlib.closing(archive.fp), archive as file:
             entries = file.infolist()
             names = [entry.filename for entry in entries]
@@ -155,7 +155,7 @@ def archive(path):
             return [file.read(notes[0])]
     except InputError:
         raise
-    except zips.TooLarge:
+    except safe_zip.TooLarge:
         raise InputError(too_much(path)) from None
     except Exception:  # zipfile raises many kinds
         raise InputError(damaged(path)) from None

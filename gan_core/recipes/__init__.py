@@ -4,7 +4,7 @@ A recipe's module offers `options(count, size, channels)`, which is told how man
 there are, their side in pixels and their channels. Options given on the command line win over it.
 """
 
-from gan_core import training_set
+from gan_core.data import training_set
 from gan_core.recipes import avatars, cifar10, faces, folder, mnist
 from gan_core.util.errors import InputError
 

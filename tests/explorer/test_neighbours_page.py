@@ -16,7 +16,8 @@ import browsing
 import gan_core
 from explorer import evidence, jobs
 from explorer.views import neighbours
-from gan_core import feature_index, latent, media, training_set
+from gan_core import feature_index, latent
+from gan_core.data import media, training_set
 
 
 def state(app, name):

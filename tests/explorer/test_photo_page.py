@@ -15,7 +15,8 @@ import explorer.live.framer
 import gan_core
 from browsing import PATIENCE, on_tray
 from explorer.views import photo
-from gan_core import framing, inversion
+from gan_core import inversion
+from gan_core.data import photo_alignment
 from gan_core.networks import onnx_graph
 from gan_core.util.errors import InputError
 
@@ -54,7 +55,7 @@ def open_photo(two_models, open_app, monkeypatch):
         st.text_input("frame", key=f"{key}-field", on_change=send)
 
     monkeypatch.setattr(explorer.live.framer, "_component", field)
-    monkeypatch.setattr(framing, "detector", lambda: False)
+    monkeypatch.setattr(photo_alignment, "detector", lambda: False)
     monkeypatch.setattr(inversion, "POOL", 64)
     search = inversion.invert
     monkeypatch.setattr(inversion, "invert", lambda *a, **k: search(*a, **(k | SMALL)))
@@ -114,19 +115,19 @@ def test_the_frame_follows_the_hand_and_the_numbers(open_photo):
     app = open_photo(encoded())
     moved = {"x": 0.4, "y": 0.6, "side": 0.5, "turn": 10, "count": 1}
     app = app.text_input(key="photo-framer-field").set_value(json.dumps(moved)).run()
-    assert app.session_state.photo.frame == framing.Frame(0.4, 0.6, 0.5, 10.0)
+    assert app.session_state.photo.frame == photo_alignment.Frame(0.4, 0.6, 0.5, 10.0)
     app = app.slider(key="photo-turn").set_value(-5.0).run()
     assert app.session_state.photo.frame.turn == -5.0
     eyes = {"left-across": 35, "left-down": 45, "right-across": 65, "right-down": 45}
     for key, value in eyes.items():
         app.number_input(key=f"photo-{key}").set_value(float(value))
     app = button(app, "Place the eyes").click().run()
-    found = framing.eyes_of_frame((120, 160), app.session_state.photo.frame)
+    found = photo_alignment.eyes_of_frame((120, 160), app.session_state.photo.frame)
     assert np.allclose(found, [(0.35, 0.45), (0.65, 0.45)], atol=2e-3)
     nowhere = {"x": 9, "y": -9, "side": 1e9, "turn": 10, "count": 2}
     app = app.text_input(key="photo-framer-field").set_value(json.dumps(nowhere)).run()
     frame = app.session_state.photo.frame
-    assert (frame.x, frame.y, frame.side) == (1, 0, framing.MOST)
+    assert (frame.x, frame.y, frame.side) == (1, 0, photo_alignment.MOST)
     assert sentences(app) == []
 
 
@@ -259,7 +260,7 @@ def test_eyes_that_change_places_do_not_turn_the_face_upside_down(open_photo):
         app.number_input(key=f"photo-{key}").set_value(float(value))
     app = button(app, "Place the eyes").click().run()
     frame = app.session_state.photo.frame
-    found = framing.eyes_of_frame((120, 160), frame)
+    found = photo_alignment.eyes_of_frame((120, 160), frame)
     assert np.allclose(found, [(0.35, 0.40), (0.65, 0.45)], atol=2e-3)
     assert abs(frame.turn) < 20
 
@@ -276,7 +277,7 @@ def test_eyes_that_make_no_frame_stay_in_the_fields_beside_the_reason(open_photo
     app.number_input(key="photo-left-across").set_value(30.0)
     app = button(app, "Place the eyes").click().run()
     assert sentences(app) == []
-    found = framing.eyes_of_frame((120, 160), app.session_state.photo.frame)
+    found = photo_alignment.eyes_of_frame((120, 160), app.session_state.photo.frame)
     assert np.allclose(found, [(0.3, 0.5), (0.5, 0.5)], atol=2e-3)
 
 
