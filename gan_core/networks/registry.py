@@ -1,0 +1,107 @@
+"""Architecture families, one file each, found by name.
+
+A family's module offers `Generator` and `Discriminator`, built from the same keyword sizes,
+`SIZES`, the image sizes it can draw, `NORMS`, what may normalise its discriminator, the first
+being the usual one, and `weights`, how many weights both have. IMPORTED are for weights trained
+elsewhere (`gan_core.foreign`): they may lack a discriminator, and tell with `SETTINGS` what their
+generator is built from.
+"""
+
+import torch
+from torch.overrides import TorchFunctionMode
+
+from gan_core.networks import dcgan, onnx_graph, residual, resize, upsample
+from gan_core.util.errors import InputError
+
+FAMILIES = {"dcgan": dcgan, "residual": residual, "resize": resize}
+IMPORTED = {"upsample": upsample, "onnx": onnx_graph}
+SETTINGS = ("size", "channels", "nz", "ngf")
+MAX_WEIGHTS = 500_000_000  # of both networks; 2 GB
+
+
+def parameters(network):
+    """How many parameters a network has."""
+    return sum(p.numel() for p in network.parameters())
+
+
+def family(name):
+    """The module of an architecture family, of FAMILIES or IMPORTED. Raises InputError."""
+    known = FAMILIES | IMPORTED
+    if not isinstance(name, str) or name not in known:
+        raise InputError(f"There is no architecture {name!r}; there are: {', '.join(FAMILIES)}.")
+    return known[name]
+
+
+def build(architecture):
+    """(generator, discriminator), freshly initialised, from an architecture's description.
+
+    architecture: {"name": "dcgan", "size": 64, "channels": 3, "nz": 100, "ngf": 64, "ndf": 64},
+    and "norm", the normalisation in D, where it is not the family's usual one. Without "ndf" there
+    is no discriminator: None.
+    Raises InputError for an unknown family or sizes it cannot draw.
+    """
+    sizes = dict(architecture)
+    name = sizes.pop("name", None)
+    module = family(name)
+    norm = sizes.pop("norm", module.NORMS[0])
+    if norm not in module.NORMS:
+        raise InputError(
+            f"The discriminator of {name} has a norm of {' or '.join(module.NORMS)}, not {norm!r}."
+        )
+    needed = getattr(module, "SETTINGS", SETTINGS)
+    judged = "ndf" in sizes and hasattr(module, "Discriminator")
+    if set(sizes) - ({"ndf"} if judged else set()) != set(needed):
+        raise InputError(
+            f"The architecture {name} is described by {', '.join(needed)} and for D by ndf, "
+            f"not by {', '.join(sizes) or 'nothing'}."
+        )
+    for key, value in sizes.items():
+        if not isinstance(value, int) or isinstance(value, bool) or not 1 <= value <= 65536:
+            raise InputError(f"The architecture's {key} is {value!r}; it must be from 1 to 65536.")
+    if sizes["size"] not in module.SIZES:
+        raise InputError(
+            f"{name} draws images of {in_words(module.SIZES)} pixels a side, "
+            f"not {sizes['size']}; pack the training set at one of these sizes."
+        )
+    if sizes["channels"] not in (1, 3):
+        raise InputError(f"Images have 1 or 3 channels, not {sizes['channels']}.")
+    count = module.weights(**{"ndf": 0, **sizes})  # counted before any memory is taken
+    if count > MAX_WEIGHTS:
+        raise InputError(
+            f"The architecture has {count // 10**6:,} million weights; "
+            f"at most {MAX_WEIGHTS // 10**6:,} million can be built."
+        )
+    generator = module.Generator(**{key: sizes[key] for key in needed})
+    if not judged:
+        return generator, None
+    return generator, module.Discriminator(sizes["size"], sizes["channels"], sizes["ndf"], norm)
+
+
+def outline(architecture):
+    """What `build` returns, on the device "meta": shapes and types of weights without memory.
+
+    `gan_core.checkpoint.fill` gives them weights. Raises InputError as `build` does.
+    """
+    with torch.device("meta"), Uninitialised():
+        return build(architecture)
+
+
+class Uninitialised(TorchFunctionMode):
+    """Within it torch.nn.init does nothing.
+
+    On the device "meta" torch draws its random numbers in Python, and imports its compiler for it:
+    seconds and many megabytes for numbers that nobody sees.
+    """
+
+    def __torch_function__(self, function, types, args=(), kwargs=None):
+        if getattr(function, "__module__", "") == "torch.nn.init":
+            return args[0] if args else kwargs["tensor"]
+        return function(*args, **(kwargs or {}))
+
+
+def in_words(sizes):
+    """The sizes that a family can draw, as words."""
+    if isinstance(sizes, range):
+        steps = "" if sizes.step == 1 else f" in steps of {sizes.step}"
+        return f"{sizes[0]} to {sizes[-1]}{steps}"
+    return ", ".join(map(str, sizes))
