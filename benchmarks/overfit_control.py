@@ -37,8 +37,9 @@ from torch import nn
 from torch.nn import functional
 from tqdm import trange
 
-from gan_core import averaging, checkpoint, networks, state, trainer
+from gan_core import averaging, checkpoint, state, trainer
 from gan_core.data import media, training_set
+from gan_core.networks import registry
 from gan_core.util import atomic_files
 
 HELD_OUT = 1000
@@ -142,7 +143,7 @@ def borrow(directory, size):
         raise SystemExit(f"{directory} has no discriminator of images of {size} pixels.")
     lent = {key: architecture[key] for key in ("ndf", "norm") if key in architecture}
     channels = architecture["channels"]
-    _, judge = networks.build(
+    _, judge = registry.build(
         {"name": "dcgan", "size": size, "channels": channels, "nz": NZ, "ngf": 1, **lent}
     )
     if {k: v.shape for k, v in judge.state_dict().items()} != {
@@ -194,7 +195,7 @@ def overfit(images, options, run):
     levels = next(n for n in range(2, count + 2) if n**NZ >= count)
     architecture = {"name": "dcgan", "size": size, "channels": channels, "nz": NZ}
     architecture |= {"ngf": options.ngf}
-    generator, _ = networks.build(architecture)
+    generator, _ = registry.build(architecture)
     cut_into_cells(generator, levels)
 
     centres = torch.tensor([quantile((i + 0.5) / levels) for i in range(levels)])

@@ -15,8 +15,9 @@ import json
 import numpy as np
 import torch
 
-from gan_core import checkpoint, networks
+from gan_core import checkpoint
 from gan_core.data import training_set
+from gan_core.networks import registry
 from gan_core.objectives import OBJECTIVES, binary_cross_entropy
 
 STEPS = (0, 1, 2, 4, 8, 16, 32, 64, 128, 256)  # of D, at which gradients are taken
@@ -35,7 +36,7 @@ def main():
     _, size, _, channels = images.shape
     sizes = {"size": size, "channels": channels, "nz": 64}
     sizes |= {"ngf": options.width, "ndf": options.width}
-    generator, discriminator = networks.build({"name": "dcgan", **sizes})
+    generator, discriminator = registry.build({"name": "dcgan", **sizes})
     adam = torch.optim.Adam(discriminator.parameters(), 2e-4, (0.5, 0.999))
     order = np.random.RandomState(options.seed)
     z = torch.randn(256, 64)

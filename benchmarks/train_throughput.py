@@ -29,8 +29,9 @@ from torch.utils.data import DataLoader
 from torch.utils.flop_counter import FlopCounterMode
 from torchvision import datasets, transforms
 
-from gan_core import networks, record, state, trainer
+from gan_core import record, state, trainer
 from gan_core.data import image_sources
+from gan_core.networks import registry
 from gan_core.util import malloc
 
 IMAGES = 4096  # files written for the purpose, of CelebA's size
@@ -156,7 +157,7 @@ def plain_loop(images, options):
         num_workers=options.workers,
         drop_last=True,
     )
-    generator, discriminator = (n.to(device) for n in networks.build(architecture(options)))
+    generator, discriminator = (n.to(device) for n in registry.build(architecture(options)))
     loss = nn.BCELoss()
     adam_d = torch.optim.Adam(discriminator.parameters(), lr=2e-4, betas=(0.5, 0.999))
     adam_g = torch.optim.Adam(generator.parameters(), lr=2e-4, betas=(0.5, 0.999))
@@ -192,7 +193,7 @@ def architecture(options):
 
 def flops_of_a_step(options):
     """FLOP of the networks in one step of ours: D on both kinds, then G through D."""
-    generator, discriminator = networks.build(architecture(options))
+    generator, discriminator = registry.build(architecture(options))
     z, real = torch.randn(options.batch, 100), torch.randn(options.batch, 3, 64, 64)
     with FlopCounterMode(display=False) as counter:
         fake = generator(z)

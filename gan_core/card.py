@@ -10,9 +10,9 @@ from gan_core import (
     foreign,
     found_directions,
     latent_paths,
-    networks,
 )
 from gan_core.data import media
+from gan_core.networks import registry
 
 TEMPLATE = """# {name}
 
@@ -89,8 +89,8 @@ def write(directory):
         data_licence=data["licence"] or "not told",
         distances=distances(card, (directory / "training_set" / "set.json").exists()),
         regularisation=regularisation(sizes, training),
-        g_parameters=networks.parameters(model.generator),
-        d_parameters=networks.parameters(model.discriminator) if model.discriminator else 0,
+        g_parameters=registry.parameters(model.generator),
+        d_parameters=registry.parameters(model.discriminator) if model.discriminator else 0,
         **{key: value for key, value in training.items() if key not in REPEATED},
     )
     sections = (
@@ -121,7 +121,7 @@ def tied(training):
 
 def regularisation(sizes, training):
     """What keeps D in bounds, and what the run began from, in words."""
-    words = [f"norm {sizes.get('norm') or networks.FAMILIES[sizes['name']].NORMS[0]}"]
+    words = [f"norm {sizes.get('norm') or registry.FAMILIES[sizes['name']].NORMS[0]}"]
     for key, name in {"r1": "R1", "r2": "R2"}.items():
         if training.get(key):
             words.append(f"{name} {training[key]:g} every {training['penalty_every']} steps")

@@ -22,8 +22,9 @@ import torch
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 
-from gan_core import folding, latent, networks
+from gan_core import latent
 from gan_core.data import training_set
+from gan_core.networks import fuse_layers, registry
 from gan_core.util import atomic_files, safetensors_header
 from gan_core.util.errors import InputError
 
@@ -115,7 +116,7 @@ class Model:
         """The generator as it draws quickest on a CPU: folded, with channels last."""
         if not any(isinstance(m, torch.nn.BatchNorm2d) for m in self.generator.modules()):
             return self.generator
-        return folding.fold(self.generator)
+        return fuse_layers.fold(self.generator)
 
     @torch.inference_mode()
     def _generate(self, z):
@@ -204,7 +205,7 @@ def load(directory):
     card = read_card(directory)
     try:
         # Without any memory yet: what is told may be anything.
-        generator, discriminator = networks.outline(card["architecture"])
+        generator, discriminator = registry.outline(card["architecture"])
         prior = latent.Prior(card["prior"]["kind"], card["prior"]["size"])
     except InputError as error:
         if str(directory) in str(error):

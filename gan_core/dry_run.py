@@ -6,7 +6,8 @@ from pathlib import Path
 
 import torch
 
-from gan_core import networks, record, settings, trainer
+from gan_core import record, settings, trainer
+from gan_core.networks import registry
 from gan_core.util.errors import InputError
 
 WARM = 2  # first steps, which are slower and left out
@@ -21,7 +22,7 @@ def describe(data, options):
     """
     asked = trainer.DEFAULTS | options
     images, checked = settings.check(data, asked)
-    generator, discriminator = networks.build(checked["network"])
+    generator, discriminator = registry.build(checked["network"])
     z = torch.zeros(2, asked["nz"])
     count, size, _, channels = images.shape
     x = torch.zeros(2, channels, size, size)
@@ -32,10 +33,10 @@ def describe(data, options):
     ):
         rows = layers(network, given)
         step_bytes += uses * asked["batch"] * sum(row[3] for row in rows)
-        lines += [f"{title}, {networks.parameters(network):,} parameters", *table(rows), ""]
+        lines += [f"{title}, {registry.parameters(network):,} parameters", *table(rows), ""]
     # Adam keeps two moments beside each weight and its gradient; G has an average too.
-    fixed = [4 * 4 * networks.parameters(n) for n in (generator, discriminator)]
-    kept = (sum(fixed) + 4 * networks.parameters(generator)) / 2**20
+    fixed = [4 * 4 * registry.parameters(n) for n in (generator, discriminator)]
+    kept = (sum(fixed) + 4 * registry.parameters(generator)) / 2**20
     rate = measure_rate(data, asked)
     hours = duration(asked["kimg"] * 1000 / rate)
     lines += [
@@ -54,7 +55,7 @@ def layers(network, given):
 
     def note(name):
         def hook(module, arguments, output):
-            own = networks.parameters(module)
+            own = registry.parameters(module)
             rows.append((name, tuple(output.shape[1:]), own, output[0].numel() * 4))
 
         return hook

@@ -17,10 +17,10 @@ import torch
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 
-from gan_core import checkpoint, networks
+from gan_core import checkpoint
 from gan_core.data import training_set
-from gan_core.folding import fold
-from gan_core.networks import onnx_graph
+from gan_core.networks import onnx_generator, registry
+from gan_core.networks.fuse_layers import fold
 from gan_core.util import atomic_files
 from gan_core.util.errors import InputError
 
@@ -46,7 +46,7 @@ def write(model, path):
         return to_onnx(model, path)
     if kind not in (".safetensors", ".pt", ".pth"):
         raise InputError(f"{path} must end in .onnx, .safetensors or .pt.")
-    if isinstance(model.generator, onnx_graph.Generator):
+    if isinstance(model.generator, onnx_generator.Generator):
         raise InputError(
             f"{model.name} is an ONNX graph and has no weights of its own; give a file that ends "
             "in .onnx."
@@ -62,7 +62,7 @@ def write(model, path):
         else:
             torch.save(tensors, temporary)
             found = torch.load(temporary, weights_only=True)
-        copied, _ = networks.build(sizes)
+        copied, _ = registry.build(sizes)
         copied.load_state_dict(found)
         z = torch.from_numpy(model.prior.sample(LATENTS, seed=0))
         with torch.inference_mode():
@@ -115,7 +115,7 @@ def to_onnx(model, path):
 
 def encode(model):
     """A Model's folded generator as the bytes of an ONNX file. Raises InputError."""
-    if isinstance(model.generator, onnx_graph.Generator):
+    if isinstance(model.generator, onnx_generator.Generator):
         return model.generator.as_bytes()
     import_packages()
     z = torch.zeros(2, model.prior.size)  # of one latent the exporter would make a fixed number

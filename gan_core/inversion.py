@@ -16,8 +16,8 @@ import numpy as np
 import torch
 from torch.nn import functional as F
 
-from gan_core import checkpoint, evaluate_arithmetic, folding
-from gan_core.networks import onnx_graph
+from gan_core import checkpoint, evaluate_arithmetic
+from gan_core.networks import fuse_layers, onnx_generator
 from gan_core.util.errors import InputError
 from gan_core.util.progress import along
 
@@ -56,7 +56,7 @@ class Progress:
 
 def has_gradients(model):
     """Whether a Model's generator has gradients to follow, which an ONNX graph has not."""
-    return not isinstance(model.generator, onnx_graph.Generator)
+    return not isinstance(model.generator, onnx_generator.Generator)
 
 
 def invert(model, image, *, encoder=None, steps=STEPS, starts=STARTS, seed=0):
@@ -72,7 +72,7 @@ def invert(model, image, *, encoder=None, steps=STEPS, starts=STARTS, seed=0):
     if steps < 1 or starts < 1:
         raise InputError("An inversion takes one step and one start at least.")
     # Outside of inference mode, so that gradients can pass; quicker than with batch norm.
-    generator = folding.fold(model.generator)
+    generator = fuse_layers.fold(model.generator)
     target = checkpoint.to_float(torch.tensor(image)[None])
     wanted = look(model, target)
     z = torch.from_numpy(first_latents(model, image, encoder, starts, seed))

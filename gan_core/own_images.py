@@ -6,8 +6,9 @@ import shutil
 import sys
 from pathlib import Path
 
-from gan_core import checkpoint, evaluate, networks, recipes, settings, trainer
+from gan_core import checkpoint, evaluate, recipes, settings, trainer
 from gan_core.data import image_sources, training_set
+from gan_core.networks import registry
 from gan_core.util.errors import InputError
 
 RECIPE = "folder"
@@ -28,7 +29,7 @@ def check(images, size, recipe, given):
     settings.numbers(wanted)
     settings.choices(wanted)
     settings.combinations(wanted)
-    networks.build(wanted["network"])
+    registry.build(wanted["network"])
 
 
 def prepare(images, run, *, size, new=None):

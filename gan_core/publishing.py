@@ -2,8 +2,9 @@
 
 from pathlib import Path
 
-from gan_core import attributes, checkpoint, codes, latent, networks, state, trainer
+from gan_core import attributes, checkpoint, codes, latent, state, trainer
 from gan_core.data import training_set
+from gan_core.networks import registry
 from gan_core.settings import FREE
 from gan_core.util import atomic_files
 from gan_core.util.errors import InputError
@@ -20,7 +21,7 @@ def publish(run, out, *, name, data, licence, use, command):
     """
     tensors, notes = read(run)
     settings, record = notes["settings"], notes["record"]
-    average, discriminator = networks.build(settings["network"])
+    average, discriminator = registry.build(settings["network"])
     for part, network in {"average": average, "discriminator": discriminator}.items():
         saved = {k[len(part) + 1 :]: v for k, v in tensors.items() if k.startswith(f"{part}/")}
         network.load_state_dict(saved)

@@ -4,8 +4,9 @@ import math
 
 import torch
 
-from gan_core import augment, distributed, latent, networks, winograd
+from gan_core import augment, distributed, latent, winograd
 from gan_core.data import training_set
+from gan_core.networks import registry
 from gan_core.objectives import OBJECTIVES
 from gan_core.util.errors import InputError
 
@@ -30,7 +31,7 @@ def check(data, settings):
     numbers(settings)
     choices(settings)
     combinations(settings)
-    networks.build(settings["network"])  # refuses sizes that cannot work
+    registry.build(settings["network"])  # refuses sizes that cannot work
     settings = settings | {"fingerprint": card["fingerprint"]}
     return training_set.load(data).images, settings
 
@@ -40,7 +41,7 @@ def network(settings, size, channels):
     name, norm = settings["architecture"], settings["norm"]
     described = {"name": name, "size": size, "channels": channels}
     described |= {key: settings[key] for key in ("nz", "ngf", "ndf")}
-    family = networks.FAMILIES.get(name)
+    family = registry.FAMILIES.get(name)
     if norm != "auto" and (family is None or norm != family.NORMS[0]):
         described["norm"] = norm
     return described
@@ -158,7 +159,7 @@ GP = 10.0  # the weight of the WGAN-GP paper
 
 
 def _usual_norm(settings):
-    family = networks.FAMILIES.get(settings["architecture"])
+    family = registry.FAMILIES.get(settings["architecture"])
     return family.NORMS[0] if family else ""
 
 

@@ -17,20 +17,11 @@ import torch
 from tqdm import tqdm
 
 from gan_core import augment as augmentation
-from gan_core import (
-    averaging,
-    checkpoint,
-    latent,
-    networks,
-    probe,
-    progress,
-    record,
-    regularisers,
-    state,
-)
+from gan_core import averaging, checkpoint, latent, probe, progress, record, regularisers, state
 from gan_core import codes as attribute_codes
 from gan_core.data import media
 from gan_core.distributed import Draws, Team, share_batch_norm
+from gan_core.networks import registry
 from gan_core.objectives import OBJECTIVES
 from gan_core.pace import Due, Order, Stop, cool, set_step, warm
 from gan_core.settings import CLIP, GP, check
@@ -109,7 +100,7 @@ def train(
     # --- The players, their optimisers, and the averaged generator. ---
     torch.manual_seed(seed)
     torch.backends.cudnn.benchmark = True  # sizes never change
-    generator, discriminator = (n.to(device) for n in networks.build(settings["network"]))
+    generator, discriminator = (n.to(device) for n in registry.build(settings["network"]))
     path, best = run / "state.safetensors", run / "best.safetensors"
     begun = {}
     if begin_from and not path.exists():

@@ -8,8 +8,9 @@ import sys
 import pytest
 import torch
 
-from gan_core import checkpoint, networks
+from gan_core import checkpoint
 from gan_core.data import training_set
+from gan_core.networks import registry
 from support import ROOT, pictures
 
 SHARED = ROOT.parent / "shared"
@@ -71,7 +72,7 @@ def make_checkpoint(tmp_path):
         torch.manual_seed(seed)
         architecture = {"name": "dcgan", "size": size, "channels": channels}
         architecture |= {"nz": nz, "ngf": 4, "ndf": 4}
-        generator, judge = networks.build(architecture)
+        generator, judge = registry.build(architecture)
         for network in (generator, judge):  # statistics that are not the initial ones
             for tensor_name, tensor in network.named_buffers():
                 if tensor_name.endswith("running_mean"):

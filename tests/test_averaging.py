@@ -6,12 +6,13 @@ import pytest
 import torch
 from torch import nn
 
-from gan_core import averaging, networks
+from gan_core import averaging
+from gan_core.networks import registry
 
 
 def narrow(name="dcgan"):
     sizes = {"size": 32, "channels": 3, "nz": 8, "ngf": 4, "ndf": 4}
-    return networks.build({"name": name, **sizes})[0]
+    return registry.build({"name": name, **sizes})[0]
 
 
 @pytest.fixture

@@ -10,8 +10,9 @@ import torch
 from safetensors import safe_open
 from safetensors.torch import load_file, save_file
 
-from gan_core import checkpoint, networks
+from gan_core import checkpoint
 from gan_core.data import training_set
+from gan_core.networks import registry
 from gan_core.util.errors import InputError
 from support import pictures
 
@@ -204,7 +205,7 @@ def rehashed(name, change):
 
 def of_another_architecture(path):
     sizes = {"size": 64, "channels": 3, "nz": 8, "ngf": 4, "ndf": 4}
-    save_file(networks.build({"name": "dcgan", **sizes})[0].state_dict(), path)
+    save_file(registry.build({"name": "dcgan", **sizes})[0].state_dict(), path)
 
 
 def one_tensor_less(path):

@@ -15,7 +15,6 @@ from gan_core import (
     checkpoint,
     codes,
     latent,
-    networks,
     progress,
     publishing,
     settings,
@@ -23,6 +22,7 @@ from gan_core import (
     trainer,
 )
 from gan_core.data import training_set
+from gan_core.networks import registry
 from gan_core.util.errors import InputError
 
 NAMES = ["glasses", "hair: black", "hair: fair", "hair: red", "hat"]
@@ -129,7 +129,7 @@ def shades(tmp_path_factory):
     about_model["architecture"] |= {"nz": 4, "ngf": 2, "ndf": 2}
     about_model |= {"prior": {"kind": "normal", "size": 4}, "objective": "non-saturating"}
     about_model |= {"training": {}, "training_set": training_set.read_card(data)}
-    generator, judge = networks.build(about_model["architecture"])
+    generator, judge = registry.build(about_model["architecture"])
     checkpoint.save(model, generator, judge, about_model)
     attributes.save(model, attribute_training.train(training_set.load(data), epochs=8))
     return data, model
@@ -187,7 +187,7 @@ def test_a_run_learns_what_its_first_coordinate_stands_for(shades, tmp_path):
     trainer.train(data, run, **small, codes_from=str(judge), codes=3.0)
     assert '"codes_loss"' in (run / "log.jsonl").read_text()
     tensors, notes = state.read(run / "state.safetensors")
-    generator, _ = networks.build(notes["settings"]["network"])
+    generator, _ = registry.build(notes["settings"]["network"])
     start = "average/"
     kept = {k.removeprefix(start): v for k, v in tensors.items() if k.startswith(start)}
     generator.load_state_dict(kept)

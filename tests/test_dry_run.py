@@ -5,7 +5,8 @@ import re
 import pytest
 import torch
 
-from gan_core import dry_run, networks, trainer
+from gan_core import dry_run, trainer
+from gan_core.networks import registry
 from gan_core.util.errors import InputError
 
 SMALL = {"ngf": 4, "ndf": 4, "nz": 8, "batch": 8, "kimg": 36.0, "precision": "fp32"}
@@ -20,7 +21,7 @@ def steady(monkeypatch):
 def test_it_counts_every_parameter(make_set):
     text = dry_run.describe(make_set(), SMALL)
     sizes = {"name": "dcgan", "size": 32, "channels": 3, "nz": 8, "ngf": 4, "ndf": 4}
-    for title, network in zip(("Generator", "Discriminator"), networks.build(sizes), strict=True):
+    for title, network in zip(("Generator", "Discriminator"), registry.build(sizes), strict=True):
         count = sum(p.numel() for p in network.parameters())
         part = text[text.index(title) :].split("\n\n")[0].splitlines()
         assert part[0] == f"{title}, {count:,} parameters"

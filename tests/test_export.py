@@ -12,7 +12,8 @@ from safetensors.torch import load_file
 from torch import nn
 
 from gan_core import __main__ as cli
-from gan_core import checkpoint, export, networks
+from gan_core import checkpoint, export
+from gan_core.networks import registry
 from gan_core.util.errors import InputError
 from support import ROOT
 
@@ -40,7 +41,7 @@ def make_model(tmp_path, family="dcgan", size=32, channels=3, nz=8, prior="norma
     architecture = {"name": family, "size": size, "channels": channels}
     architecture |= {"nz": nz, "ngf": 4, "ndf": 4}
     torch.manual_seed(0)
-    generator, _ = networks.build(architecture)
+    generator, _ = registry.build(architecture)
     card = {"name": family, "architecture": architecture, "prior": {"kind": prior, "size": nz}}
     card |= {"objective": "non-saturating", "training": {}, "training_set": {}}
     checkpoint.save(tmp_path / family, lively(generator), None, card)
@@ -71,10 +72,10 @@ def norms(module):
 
 @pytest.mark.parametrize("channels", [1, 3])
 @pytest.mark.parametrize("size", [28, 32, 64])
-@pytest.mark.parametrize("family", networks.FAMILIES)
+@pytest.mark.parametrize("family", registry.FAMILIES)
 def test_a_folded_generator_draws_the_same_pictures(family, size, channels):
     architecture = {"name": family, "size": size, "channels": channels}
-    generator, _ = networks.build({**architecture, "nz": 6, "ngf": 4, "ndf": 4})
+    generator, _ = registry.build({**architecture, "nz": 6, "ngf": 4, "ndf": 4})
     lively(generator).eval()
     before = {key: value.clone() for key, value in generator.state_dict().items()}
     folded = export.fold(generator)
@@ -91,7 +92,7 @@ def test_a_folded_generator_draws_the_same_pictures(family, size, channels):
 
 
 def test_a_generator_in_training_mode_is_folded_as_in_eval_mode():
-    generator, _ = networks.build(
+    generator, _ = registry.build(
         {"name": "dcgan", "size": 32, "channels": 3, "nz": 6, "ngf": 4, "ndf": 4}
     )
     lively(generator).train()

@@ -17,8 +17,9 @@ import torch
 from torch import nn
 
 from gan_core import __main__ as cli
-from gan_core import card, checkpoint, export, foreign, networks
+from gan_core import card, checkpoint, export, foreign
 from gan_core.foreign import layouts, onnx_files, reading
+from gan_core.networks import registry
 from gan_core.util.errors import InputError
 
 MOST_APART = 1e-5
@@ -843,7 +844,7 @@ def test_the_training_set_can_be_told(tmp_path, make_set):
 @pytest.mark.parametrize("kind", ["pt", "safetensors"])
 def test_what_is_exported_can_be_imported(tmp_path, family, kind):
     architecture = {"name": family, "size": 32, "channels": 3, "nz": 6, "ngf": 4, "ndf": 4}
-    generator, judge = networks.build(architecture)
+    generator, judge = registry.build(architecture)
     about = {"name": family, "architecture": architecture, "training": {}, "training_set": {}}
     about |= {"prior": {"kind": "uniform", "size": 6}}
     checkpoint.save(tmp_path / family, trained(generator), judge, about)
@@ -874,13 +875,13 @@ def test_metadata_that_lies_is_not_believed(tmp_path):
 @pytest.mark.parametrize("name", ["upsample", "dcgan"])
 def test_weights_of_imported_architectures_are_counted_as_built(name):
     sizes = {"size": 32, "channels": 3, "nz": 7, "ngf": 5, "ndf": 3}
-    players = networks.build({"name": name, **sizes})
+    players = registry.build({"name": name, **sizes})
     built = sum(p.numel() for player in players for p in player.parameters() if p.ndim > 1)
-    assert networks.family(name).weights(**sizes) == built
+    assert registry.family(name).weights(**sizes) == built
     del sizes["ndf"]
-    generator, judge = networks.build({"name": name, **sizes})
+    generator, judge = registry.build({"name": name, **sizes})
     assert judge is None
-    assert networks.family(name).weights(**sizes, ndf=0) == sum(
+    assert registry.family(name).weights(**sizes, ndf=0) == sum(
         p.numel() for p in generator.parameters() if p.ndim > 1
     )
 

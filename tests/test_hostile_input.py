@@ -18,10 +18,13 @@ from PIL import Image
 
 sys.path[:0] = [str(Path(__file__).resolve().parent)]  # when this file is run as a script
 import hostile  # noqa: E402
-from gan_core import checkpoint, directions, evaluate, foreign, networks, state
+from gan_core import checkpoint, directions, evaluate, foreign, state
 from gan_core.data import image_sources, photo_alignment, training_set
 from gan_core.foreign import onnx_files, reading  # noqa: E402
-from gan_core.networks import onnx_graph  # noqa: E402
+from gan_core.networks import (
+    onnx_generator,  # noqa: E402
+    registry,
+)
 from gan_core.util import checked_safetensors
 from gan_core.util.errors import InputError  # noqa: E402
 
@@ -64,7 +67,7 @@ def write_checkpoint(directory):
     number = {"measure": "FD-x", "of": "samples", "to": "training", "value": 1.5, "n_of": 9}
     about["metrics"] = {"x": {"features": "x", "numbers": [{**number, "n_to": 9}]}}
     about["training_set"] = told | {"framing": {"crop": 0.9, "size": 32, "channels": 3}}
-    checkpoint.save(directory, *networks.build(architecture), about)
+    checkpoint.save(directory, *registry.build(architecture), about)
     model = checkpoint.load(directory)
     directions.save(model, [directions.Direction("smile", np.float32([1, 0, 0, 0]))])
     return json.loads((directory / "model.json").read_text())
@@ -494,7 +497,7 @@ def test_a_graph_in_a_checkpoint_made_by_hand_leans_on_no_file_and_comes_to_an_e
     from onnx import TensorProto, helper
 
     def generator(data):
-        made = onnx_graph.Generator(8, 3, 4)
+        made = onnx_generator.Generator(8, 3, 4)
         made.graph = torch.frombuffer(bytearray(data), dtype=torch.uint8)
         return made
 
@@ -527,7 +530,7 @@ def test_a_graph_in_a_checkpoint_made_by_hand_leans_on_no_file_and_comes_to_an_e
     proto.graph.initializer.append(helper.make_tensor("most", TensorProto.INT64, [], [2**62]))
     proto.graph.node.insert(0, helper.make_node("Loop", ["most", "", "z"], ["looped"], body=body))
     proto.graph.node[1].input[0] = "looped"
-    monkeypatch.setattr(onnx_graph, "MAX_SECONDS", 0.5)
+    monkeypatch.setattr(onnx_generator, "MAX_SECONDS", 0.5)
     with pytest.raises(InputError, match="was stopped: it took longer"):
         generator(proto.SerializeToString())(z)
 

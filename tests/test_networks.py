@@ -8,8 +8,8 @@ import torch
 from torch import nn
 from torch.nn import functional
 
-from gan_core import checkpoint, folding, networks
-from gan_core.networks import residual, resize
+from gan_core import checkpoint
+from gan_core.networks import fuse_layers, registry, residual_gan, resize_dcgan
 from gan_core.util.errors import InputError
 
 SIZES = (28, 32, 64, 128, 256)
@@ -20,7 +20,7 @@ NORMALISING = (nn.modules.batchnorm._NormBase, nn.LayerNorm, nn.GroupNorm, nn.Lo
 
 def build(size=32, channels=3, nz=10, ngf=2, ndf=3, name="dcgan", **norm):
     description = {"name": name, "size": size, "channels": channels}
-    return networks.build(description | {"nz": nz, "ngf": ngf, "ndf": ndf} | norm)
+    return registry.build(description | {"nz": nz, "ngf": ngf, "ndf": ndf} | norm)
 
 
 def kinds(network):
@@ -167,7 +167,7 @@ def test_incomplete_descriptions_are_refused(change):
     else:
         description |= change
     with pytest.raises(InputError):
-        networks.build(description)
+        registry.build(description)
 
 
 @pytest.mark.parametrize("size", SIZES)
@@ -175,17 +175,17 @@ def test_incomplete_descriptions_are_refused(change):
 @pytest.mark.parametrize("name", FAMILIES)
 def test_weights_are_counted_as_they_are_built(name, size, ngf, ndf):
     sizes = {"size": size, "channels": 3, "nz": 7, "ngf": ngf, "ndf": ndf}
-    players = networks.build({"name": name, **sizes})
+    players = registry.build({"name": name, **sizes})
     built = sum(p.numel() for player in players for p in player.parameters() if p.ndim > 1)
-    assert networks.FAMILIES[name].weights(**sizes) == built
+    assert registry.FAMILIES[name].weights(**sizes) == built
 
 
 @pytest.mark.parametrize("norm", ["none", "spectral"])
 def test_another_norm_leaves_the_count_of_weights(norm):
     sizes = {"size": 64, "channels": 3, "nz": 7, "ngf": 4, "ndf": 6}
-    players = networks.build({"name": "dcgan", "norm": norm, **sizes})
+    players = registry.build({"name": "dcgan", "norm": norm, **sizes})
     built = sum(p.numel() for player in players for p in player.parameters() if p.ndim == 4)
-    assert networks.FAMILIES["dcgan"].weights(**sizes) == built
+    assert registry.FAMILIES["dcgan"].weights(**sizes) == built
 
 
 @pytest.mark.parametrize("norm", ["none", "spectral"])
@@ -251,7 +251,7 @@ def test_the_residual_family_normalises_nothing(size):
 
 
 def blocks(network):
-    return [m for m in network.modules() if isinstance(m, residual.Block)]
+    return [m for m in network.modules() if isinstance(m, residual_gan.Block)]
 
 
 @pytest.mark.parametrize("size", [28, 64])
@@ -264,7 +264,7 @@ def test_each_block_begins_as_the_identity(size):
 
 
 def test_a_block_can_leave_the_identity():
-    block = residual.Block(4, 3)
+    block = residual_gan.Block(4, 3)
     x = torch.randn(2, 4, 5, 5)
     block(x).square().sum().backward()
     assert block.leave.weight.grad.abs().max() > 0
@@ -280,8 +280,8 @@ def test_a_block_can_leave_the_identity():
 
 
 def test_widths_of_the_residual_family_double_up_to_eight():
-    assert residual.widths(28, 3) == [12, 6, 3]
-    assert residual.widths(256, 3) == [24, 24, 24, 24, 12, 6, 3]
+    assert residual_gan.widths(28, 3) == [12, 6, 3]
+    assert residual_gan.widths(256, 3) == [24, 24, 24, 24, 12, 6, 3]
 
 
 @pytest.mark.parametrize("size", [28, 64])
@@ -344,9 +344,9 @@ def test_a_generator_that_resizes_has_no_strides():
 def test_an_outline_is_what_is_built_without_memory_or_random_numbers(name, norm):
     sizes = {"name": name, "size": 32, "channels": 3, "nz": 10, "ngf": 2, "ndf": 16, "norm": norm}
     before = torch.get_rng_state()
-    outlined = networks.outline(sizes)
+    outlined = registry.outline(sizes)
     assert torch.equal(torch.get_rng_state(), before)
-    for empty, built in zip(outlined, networks.build(sizes), strict=True):
+    for empty, built in zip(outlined, registry.build(sizes), strict=True):
         if built is None:
             assert empty is None
             continue
@@ -375,13 +375,13 @@ def test_enlarging_and_convolving_is_one_transposed_convolution(sides):
     x = torch.randn(3, 5, *sides, generator=random, dtype=torch.float64)
     weight = torch.randn(4, 5, 3, 3, generator=random, dtype=torch.float64)
     expected = functional.conv2d(functional.interpolate(x, scale_factor=2), weight, padding=1)
-    found = functional.conv_transpose2d(x, resize.transposed(weight), stride=2, padding=1)
+    found = functional.conv_transpose2d(x, resize_dcgan.transposed(weight), stride=2, padding=1)
     torch.testing.assert_close(found, expected)
 
 
 def test_what_is_folded_draws_the_same_and_enlarges_no_more():
     torch.manual_seed(0)
-    generator = resize.Generator(32, 3, 8, 6).eval()
+    generator = resize_dcgan.Generator(32, 3, 8, 6).eval()
     for layer in generator.modules():
         if isinstance(layer, nn.BatchNorm2d):
             layer.running_mean.normal_()
@@ -390,7 +390,7 @@ def test_what_is_folded_draws_the_same_and_enlarges_no_more():
     with torch.no_grad():
         expected = generator.layers(z[:, :, None, None])
         torch.testing.assert_close(generator(z), expected)
-        folded = folding.fold(generator)
+        folded = fuse_layers.fold(generator)
         torch.testing.assert_close(folded(z), expected, rtol=1e-4, atol=1e-5)
     kinds = {type(layer) for layer in folded.layers}
     assert kinds == {nn.ConvTranspose2d, nn.ReLU, nn.Tanh}
@@ -413,6 +413,6 @@ def test_other_ways_to_enlarge_stay(upsample, convolution):
     x = torch.randn(2, 4, 6, 6)
     with torch.no_grad():
         expected = layers(x)
-        folded = folding.fold(layers)
+        folded = fuse_layers.fold(layers)
         torch.testing.assert_close(folded(x), expected)
     assert [type(layer) for layer in folded] == [nn.Upsample, nn.Conv2d]

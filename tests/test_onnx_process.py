@@ -14,8 +14,7 @@ import numpy as np
 import pytest
 import torch
 
-from gan_core import onnx_process
-from gan_core.networks import onnx_graph
+from gan_core.networks import onnx_generator, onnx_sandbox
 from gan_core.util.errors import InputError
 
 onnx = pytest.importorskip("onnx", reason="needs onnx")
@@ -69,7 +68,7 @@ def hungry():
 
 
 def generator(data):
-    made = onnx_graph.Generator(8, 3, 4)
+    made = onnx_generator.Generator(8, 3, 4)
     made.graph = torch.frombuffer(bytearray(data), dtype=torch.uint8)
     return made
 
@@ -129,7 +128,7 @@ def test_a_crash_in_the_middle_and_a_graph_that_never_ends_are_told(monkeypatch)
     with pytest.raises(InputError, match="more than 3 GiB of memory, or its process crashed"):
         made(Z)
     os.kill(made.running().process.pid, signal.SIGSTOP)
-    monkeypatch.setattr(onnx_graph, "MAX_SECONDS", 0.2)
+    monkeypatch.setattr(onnx_generator, "MAX_SECONDS", 0.2)
     with pytest.raises(InputError, match=r"was stopped: it took longer than 0\.2 s"):
         made(Z)
 
@@ -182,13 +181,13 @@ def alive(pid):
     [(b"no graph", "Protobuf|protobuf|INVALID"), (graph()[:-20], "rotobuf|INVALID|load model")],
 )
 def test_what_onnxruntime_cannot_read_is_a_problem(data, told):
-    with pytest.raises(onnx_process.Problem, match=told):
-        onnx_process.Runner(data)
+    with pytest.raises(onnx_sandbox.Problem, match=told):
+        onnx_sandbox.Runner(data)
 
 
 def test_a_latent_of_another_shape_is_a_problem_and_the_process_goes_on():
-    runner = onnx_process.Runner(graph())
-    with pytest.raises(onnx_process.Problem):
+    runner = onnx_sandbox.Runner(graph())
+    with pytest.raises(onnx_sandbox.Problem):
         runner.run("images", {"z": np.zeros((2, 5), np.float32)}, 60)
     assert runner.run("images", {"z": np.zeros((2, 4), np.float32)}, 60).shape == (2, 3, 8, 8)
 
@@ -220,7 +219,7 @@ def test_a_process_taken_over_can_answer_nothing_harmful(answer, monkeypatch, tm
         "question()\n"
         f"sys.stdout.buffer.write({answer!r})\n"
     )
-    monkeypatch.setattr(onnx_process, "__file__", str(script))
-    runner = onnx_process.Runner(graph())
-    with pytest.raises(onnx_process.Problem):
+    monkeypatch.setattr(onnx_sandbox, "__file__", str(script))
+    runner = onnx_sandbox.Runner(graph())
+    with pytest.raises(onnx_sandbox.Problem):
         runner.run("images", {"z": np.zeros((1, 4), np.float32)}, 60)

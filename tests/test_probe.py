@@ -5,7 +5,8 @@ from pathlib import Path
 import pytest
 import torch
 
-from gan_core import networks, probe
+from gan_core import probe
+from gan_core.networks import registry
 
 CPU = torch.device("cpu")
 LAYOUTS = ("channels_last", "contiguous")
@@ -15,7 +16,7 @@ AUTO = {"precision": "auto", "layout": "auto", "convolution": "auto"}
 def players(name="dcgan", channels=1, size=28, width=2):
     sizes = {"size": size, "channels": channels, "nz": 5, "ngf": width, "ndf": width}
     torch.manual_seed(0)
-    return list(networks.build({"name": name, **sizes}))
+    return list(registry.build({"name": name, **sizes}))
 
 
 def pictures(n=4):

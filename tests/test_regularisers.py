@@ -4,7 +4,8 @@ import pytest
 import torch
 from torch import nn
 
-from gan_core import networks, regularisers
+from gan_core import regularisers
+from gan_core.networks import registry
 
 SIZES = {"size": 32, "channels": 1, "nz": 6, "ngf": 4, "ndf": 4}
 JUDGES = [
@@ -50,7 +51,7 @@ class Smooth(nn.Module):
 
 
 def judge(description):
-    return networks.build(description | SIZES)[1]
+    return registry.build(description | SIZES)[1]
 
 
 def pictures(*rows):
@@ -231,7 +232,7 @@ def test_each_layers_largest_singular_value_becomes_one():
 
 @pytest.mark.parametrize("size", [28, 32, 64])
 def test_each_layer_of_the_spectral_discriminator_is_normalised(size):
-    network = networks.build({"name": "dcgan", "norm": "spectral"} | SIZES | {"size": size})[1]
+    network = registry.build({"name": "dcgan", "norm": "spectral"} | SIZES | {"size": size})[1]
     with torch.no_grad():
         for _ in range(60):
             network(torch.randn(1, 1, size, size))

@@ -10,8 +10,9 @@ from PIL import Image
 from safetensors.torch import save_file
 from torch import nn
 
-from gan_core import averaging, checkpoint, networks, pace, progress, publishing, trainer
+from gan_core import averaging, checkpoint, pace, progress, publishing, trainer
 from gan_core import state as states
+from gan_core.networks import registry
 from gan_core.util.errors import InputError
 
 TINY = {"ngf": 2, "ndf": 2, "nz": 6, "batch": 8, "kimg": 0.064, "ema_kimg": 0.1}
@@ -60,7 +61,7 @@ def steps(monkeypatch):
     """Records which player each optimiser step moves, with both players before and after it."""
     taken = []
     built = []
-    real_build, real_step = networks.build, torch.optim.Adam.step
+    real_build, real_step = registry.build, torch.optim.Adam.step
 
     def build(description):
         built[:] = real_build(description)
@@ -82,7 +83,7 @@ def steps(monkeypatch):
         taken.append((player, moved))
         return result
 
-    monkeypatch.setattr(networks, "build", build)
+    monkeypatch.setattr(registry, "build", build)
     monkeypatch.setattr(torch.optim.Adam, "step", step)
     return taken
 
@@ -557,7 +558,7 @@ def test_a_generator_is_reported_only_when_it_draws_the_same_picture(
         def forward(self, x):
             return super().forward(x.flatten(1)).flatten()
 
-    monkeypatch.setattr(networks, "build", lambda description: (Flat(), Judge(28 * 28, 1)))
+    monkeypatch.setattr(registry, "build", lambda description: (Flat(), Judge(28 * 28, 1)))
     data = make_set(size=28, channels=1)
     options = {"batch": 5250, "kimg": 21.0, "lr_g": 1e-12, "augment": ""}
     train(data, tmp_path / "run", **options)

@@ -11,9 +11,10 @@ from pathlib import Path
 
 import torch
 
-from gan_core import checkpoint, latent, networks
+from gan_core import checkpoint, latent
 from gan_core.data import media, training_set
 from gan_core.foreign import card, layouts, onnx_files, reading
+from gan_core.networks import registry
 from gan_core.util import atomic_files, valid_names
 from gan_core.util.errors import InputError
 
@@ -77,7 +78,7 @@ def read(file, *, discriminator="", prior="", nz=0, values=""):
     player = described(tensors, told) or layouts.generator(tensors, origin["file"])
     judge = find_judge(tensors, discriminator)
     architecture = join(player, judge)
-    generator, other = networks.outline(architecture)
+    generator, other = registry.outline(architecture)
     checkpoint.fill(generator, player.weights)
     if judge is not None:
         checkpoint.fill(other, judge.weights)
@@ -92,7 +93,7 @@ def read(file, *, discriminator="", prior="", nz=0, values=""):
         generator=generator.eval().requires_grad_(False),
         discriminator=other,
         prior=latent.Prior(prior, architecture["nz"]),
-        parameters=networks.parameters(generator),
+        parameters=registry.parameters(generator),
         origin={**origin, "layout": player.words},
         notes=[] if "architecture" in told else [ASSUMED],
     )
@@ -100,7 +101,7 @@ def read(file, *, discriminator="", prior="", nz=0, values=""):
 
 def from_onnx(path, origin, prior, nz, values):
     graph, sizes, facts = onnx_files.read(path, nz, values, prior)
-    generator, _ = networks.build({"name": "onnx", **sizes})
+    generator, _ = registry.build({"name": "onnx", **sizes})
     tensor = torch.frombuffer(bytearray(graph), dtype=torch.uint8)
     generator.load_state_dict({"graph": tensor})
     low, high = onnx_files.RANGES[facts["values"]]
@@ -130,7 +131,7 @@ def described(tensors, told):
     try:
         sizes = json.loads(told["architecture"])
         sizes = {key: value for key, value in sizes.items() if key not in ("ndf", "norm")}
-        generator, _ = networks.outline(sizes)
+        generator, _ = registry.outline(sizes)
         shapes = {name: tensor.shape for name, tensor in generator.state_dict().items()}
         if shapes != {name: tensor.shape for name, tensor in tensors.items()}:
             return None
@@ -170,7 +171,7 @@ def join(player, judge):
     """The architecture of both; InputError when they are not of one game."""
     if judge is None:
         return player.sizes
-    ours, theirs = networks.family(player.sizes["name"]), networks.family(judge.sizes["name"])
+    ours, theirs = registry.family(player.sizes["name"]), registry.family(judge.sizes["name"])
     of_generator = {key: player.sizes[key] for key in ("size", "channels")}
     of_judge = {key: judge.sizes[key] for key in ("size", "channels")}
     same = getattr(ours, "Discriminator", None) is theirs.Discriminator

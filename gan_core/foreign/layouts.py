@@ -19,8 +19,7 @@ from dataclasses import dataclass
 
 import torch
 
-from gan_core import networks
-from gan_core.networks import residual, upsample
+from gan_core.networks import pytorch_gan_dcgan, registry, residual_gan
 from gan_core.util.errors import InputError
 
 PARTS = ("weight", "bias", "running_mean", "running_var", "num_batches_tracked")
@@ -331,7 +330,10 @@ def linear_discriminator(group):
             weights[re.sub(r"^adv_layer\.0\.", "head.", name)] = tensor
     if "model.14.weight" not in group:  # a norm that changes nothing
         mean = torch.zeros(8 * ndf)
-        unit = {"running_mean": mean, "running_var": torch.full_like(mean, 1 - upsample.EPS)}
+        unit = {
+            "running_mean": mean,
+            "running_var": torch.full_like(mean, 1 - pytorch_gan_dcgan.EPS),
+        }
         weights |= norm("layers.10", unit)
     return Player(
         LINEAR_DCGAN,
@@ -362,7 +364,7 @@ def residual_generator(group):
     blocks = sum(bool(re.fullmatch(r"layers\.\d+\.mix\.weight", name)) for name in group)
     sizes = {"name": "residual", "size": first.shape[2] * 2 ** (blocks - 1)}
     sizes |= {"channels": last.shape[0], "nz": first.shape[0], "ngf": last.shape[1]}
-    if blocks < 1 or sizes["size"] not in residual.SIZES:
+    if blocks < 1 or sizes["size"] not in residual_gan.SIZES:
         return None
     return Player("this project’s residual", sizes, dict(group))
 
@@ -391,7 +393,7 @@ def as_discriminator(player, prefix):
 @functools.lru_cache(maxsize=64)
 def shapes_of(architecture):
     """({name: shape} of G, of D) of an architecture, without the memory of its weights."""
-    built = networks.outline(dict(architecture))
+    built = registry.outline(dict(architecture))
     return tuple(
         network and {name: tuple(t.shape) for name, t in network.state_dict().items()}
         for network in built

@@ -1,6 +1,6 @@
 """ONNX generators of other programs: looked through, probed, and brought into one form.
 
-    read(path)               the graph as bytes that `gan_core.networks.onnx_graph` runs, and what
+    read(path)               the graph as bytes that `gan_core.networks.onnx_generator` runs, and what
                              was found out about it
 
 A file may tell little of itself. What is missing is found by running it in a process of its own,
@@ -11,9 +11,8 @@ from pathlib import Path
 
 import numpy as np
 
-from gan_core import protobuf
 from gan_core.foreign import probe, reading
-from gan_core.networks import onnx_graph
+from gan_core.networks import onnx_generator, protobuf_limit
 from gan_core.util.errors import InputError
 
 RANGES = {"signed": (-1.0, 1.0), "unit": (0.0, 1.0), "byte": (0.0, 255.0)}
@@ -60,13 +59,13 @@ def parse(path):
     onnx = import_onnx()
     data = path.read_bytes()
     try:
-        protobuf.count(data, onnx.ModelProto.DESCRIPTOR)
+        protobuf_limit.count(data, onnx.ModelProto.DESCRIPTOR)
         proto = onnx.load_model_from_string(data)
     except Exception:  # protobuf raises many kinds
         raise InputError(reading.damaged(path)) from None
     if not proto.graph.node or not proto.graph.output:
         raise InputError(f"{path.name} is not an ONNX graph, or a damaged one.")
-    if onnx_graph.outside(proto):
+    if onnx_generator.outside(proto):
         raise InputError(
             f"{path.name} keeps its weights in other files, and none but itself is read; write it "
             "as one file: torch.onnx.export(…, external_data=False)."
@@ -135,7 +134,7 @@ def picture(seen, path):
         raise InputError(f"{told}, which is no image of 1 or 3 channels.")
     layout = "NCHW" if shape[0] in (1, 3) and shape[1] == shape[2] else "NHWC"
     channels, height, width = shape if layout == "NCHW" else (shape[2], *shape[:2])
-    if channels not in (1, 3) or height != width or height not in onnx_graph.SIZES:
+    if channels not in (1, 3) or height != width or height not in onnx_generator.SIZES:
         raise InputError(
             f"{told}; images must be square, 8 to 512 pixels a side, in 1 or 3 colours."
         )

@@ -8,7 +8,7 @@ import time
 
 import numpy as np
 
-from gan_core import onnx_process
+from gan_core.networks import onnx_sandbox
 from gan_core.util.errors import InputError
 
 SAMPLES = 16
@@ -31,14 +31,14 @@ def look(graph, name, tries, ends, kind, batch, prior):
     for nz, rank in tries:
         try:
             if runner is None:
-                runner = onnx_process.Runner(graph)
+                runner = onnx_sandbox.Runner(graph)
             return draw_all(runner, ends, latents(nz, rank, kind, prior), batch, until) | {
                 "nz": nz,
                 "rank": rank,
             }
-        except onnx_process.Ended as error:
+        except onnx_sandbox.Ended as error:
             raise InputError(f"{name} was stopped: {error}.") from None
-        except onnx_process.Problem as error:
+        except onnx_sandbox.Problem as error:
             problem = error
             if runner is None:
                 break
@@ -66,16 +66,16 @@ def draw_all(runner, ends, z, declared, until):
         padded[: len(rows)] = rows
         images = runner.run(drawn, {given: padded}, max(until - time.monotonic(), 0.1))
         if not images.ndim or len(images) != batch:
-            raise onnx_process.Problem(
+            raise onnx_sandbox.Problem(
                 f"{batch} latents gave {len(images) if images.ndim else 'no'} pictures"
             )
         return images[: len(rows)]
 
     try:
         images = draw(z[:batch])
-    except onnx_process.Ended:
+    except onnx_sandbox.Ended:
         raise
-    except onnx_process.Problem:
+    except onnx_sandbox.Problem:
         if declared or batch == 1:
             raise
         batch = 1  # made for one latent, though it does not say so

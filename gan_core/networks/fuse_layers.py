@@ -9,7 +9,7 @@ import copy
 import torch
 from torch import nn
 
-from gan_core.networks.resize import transposed
+from gan_core.networks.resize_dcgan import transposed
 
 ROWS = 32  # of weights that are in double precision at once
 

@@ -3,14 +3,14 @@
 The graph is the network's one tensor, its file byte by byte, so that a checkpoint of it is like any
 other. `gan_core.foreign.onnx_files` brings graphs of other programs into the form that is run here:
 input "z" float32 (N, nz), output "images" float32 (N, C, H, W) in [−1, 1]. What a stranger's graph
-does it does in a process of its own (`gan_core.onnx_process`).
+does it does in a process of its own (`gan_core.networks.onnx_sandbox`).
 """
 
 import numpy as np
 import torch
 from torch import nn
 
-from gan_core import onnx_process, protobuf
+from gan_core.networks import onnx_sandbox, protobuf_limit
 from gan_core.util.errors import InputError
 
 NORMS = ("none",)
@@ -63,9 +63,9 @@ class Generator(nn.Module):
         given[: len(rows)] = rows
         try:
             images = runner.run("images", {"z": given}, MAX_SECONDS)
-        except onnx_process.Ended as error:
+        except onnx_sandbox.Ended as error:
             raise InputError(f"This generator was stopped: {error}.") from None
-        except onnx_process.Problem as error:
+        except onnx_sandbox.Problem as error:
             raise InputError(f"onnxruntime cannot run this generator ({error}).") from None
         if images.shape != (len(given), *self.shape) or images.dtype != np.float32:
             raise InputError("This generator's graph draws pictures of another size than it tells.")
@@ -105,8 +105,8 @@ def start(graph):
     if problem:
         raise InputError(f"This generator’s graph {problem}, so it is not run.")
     try:
-        return onnx_process.Runner(data, torch.get_num_threads())
-    except onnx_process.Problem as error:
+        return onnx_sandbox.Runner(data, torch.get_num_threads())
+    except onnx_sandbox.Problem as error:
         raise InputError(f"onnxruntime cannot read this generator ({error}).") from None
 
 
@@ -115,7 +115,7 @@ def refused(onnx, graph):
     if len(graph) > MAX_BYTES:
         return f"has more than {MAX_BYTES // 2**20} MiB"
     try:
-        protobuf.count(graph, onnx.ModelProto.DESCRIPTOR)
+        protobuf_limit.count(graph, onnx.ModelProto.DESCRIPTOR)
         proto = onnx.load_model_from_string(graph)
     except Exception:  # protobuf raises many kinds
         return "is damaged or holds far more than a generator's"

@@ -15,7 +15,8 @@ import explorer.live.tiles
 import gan_core
 from browsing import ARGUMENTS, AVATARS, CHROMIUM, PATIENCE, running
 from explorer import models
-from gan_core import attributes, checkpoint, networks
+from gan_core import attributes, checkpoint
+from gan_core.networks import registry
 
 APP = models.ROOT / "explorer" / "app.py"
 
@@ -128,7 +129,7 @@ def other(tmp_path_factory):
     card = {"name": "other", "architecture": architecture, "prior": {"kind": "normal", "size": 5}}
     card |= {"objective": "non-saturating", "training": {}, "training_set": {}}
     directory = tmp_path_factory.mktemp("checkpoints") / "other"
-    checkpoint.save(directory, *networks.build(architecture), card)
+    checkpoint.save(directory, *registry.build(architecture), card)
     return directory
 
 

@@ -5,7 +5,8 @@ import torch
 from streamlit.runtime.scriptrunner import RerunData, RerunException
 
 from explorer import models
-from gan_core import checkpoint, foreign, networks
+from gan_core import checkpoint, foreign
+from gan_core.networks import registry
 from test_foreign import HALF, ONE, UNIT, Linear, Tutorial, TutorialD, graph_of, trained
 
 
@@ -165,7 +166,7 @@ def test_a_training_set_of_the_same_size_can_be_named(
     press(app)
     model = models.load(models.entries()["g"])
     assert model.card["training_set"]["fingerprint"]
-    assert model.card["architecture"]["name"] in networks.IMPORTED
+    assert model.card["architecture"]["name"] in registry.IMPORTED
 
 
 def test_who_leaves_while_it_is_written_is_told_on_coming_back(

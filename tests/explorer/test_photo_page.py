@@ -17,7 +17,7 @@ from browsing import PATIENCE, on_tray
 from explorer.views import photo
 from gan_core import inversion
 from gan_core.data import photo_alignment
-from gan_core.networks import onnx_graph
+from gan_core.networks import onnx_generator
 from gan_core.util.errors import InputError
 
 SMALL = {"steps": 12, "starts": 3}
@@ -215,7 +215,7 @@ def test_in_a_browser(visit, tmp_path):
 def test_a_model_without_gradients_is_one_sentence(two_models, open_app, monkeypatch):
     model = gan_core.load(two_models / "alpha")
     assert inversion.has_gradients(model)
-    graph = onnx_graph.Generator(size=16, channels=3, nz=8)
+    graph = onnx_generator.Generator(size=16, channels=3, nz=8)
     assert not inversion.has_gradients(replace(model, generator=graph))
     monkeypatch.setattr(inversion, "has_gradients", lambda model: False)
     app = open_app("photo", model="alpha")

@@ -19,7 +19,8 @@ from starlette.routing import Match
 
 import gan_core
 from explorer import models, server
-from gan_core import checkpoint, export, networks
+from gan_core import checkpoint, export
+from gan_core.networks import registry
 from gan_core.util import atomic_files
 
 onnx = pytest.importorskip("onnx", reason="needs onnx")
@@ -60,7 +61,7 @@ def gray(tmp_path_factory, cache):
     card = {"name": "gray", "architecture": architecture, "prior": {"kind": "normal", "size": 5}}
     card |= {"objective": "hinge", "training": {}, "training_set": {}}
     directory = tmp_path_factory.mktemp("checkpoints") / "gray"
-    checkpoint.save(directory, *networks.build(architecture), card)
+    checkpoint.save(directory, *registry.build(architecture), card)
     model = gan_core.load(directory)
     export.cached(model)
     return model
