@@ -17,7 +17,7 @@ from pathlib import Path
 
 import numpy as np
 
-from gan_core import distances, dry_run, features, record, trainer
+from gan_core import distances, dry_run, feature_extractors, record, trainer
 from gan_core.data import training_set
 
 RUNS = {
@@ -105,7 +105,7 @@ def floor(data, device):
     """The distance of 1,000 training images from 1,000 others."""
     images = training_set.load(data).images
     chosen = np.random.RandomState(1).permutation(len(images))[: 2 * N]
-    extract = features.effnet(device=device).extract
+    extract = feature_extractors.effnet(device=device).extract
     a, b = (extract(np.asarray(images[np.sort(part)])) for part in (chosen[:N], chosen[N:]))
     return float(distances.frechet(a, b))
 

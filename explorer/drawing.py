@@ -10,7 +10,7 @@ from explorer import jobs, models, panels, renderer, server, session
 
 AGAIN = 1.0  # seconds between two looks at a model that is being prepared
 # Exporting holds the interpreter for seconds: a process of its own leaves this one to the strips.
-PREPARE = "import sys, gan_core.export as e; e.cached(e.checkpoint.load(sys.argv[1]))"
+PREPARE = "import sys, gan_core.export_onnx as e; e.cached(e.checkpoint.load(sys.argv[1]))"
 
 _found = {}  # weights -> what server.urls told
 
@@ -62,9 +62,9 @@ def addresses(model):
 
 def prepare(model):
     """Put a Model's export into the cache. Where that fails, server.urls says why."""
-    from gan_core import export
+    from gan_core import export_onnx
 
-    if export.stored(model.card["files"]["generator.safetensors"]) is None:
+    if export_onnx.stored(model.card["files"]["generator.safetensors"]) is None:
         command = [sys.executable, "-c", PREPARE, str(model.directory.resolve())]
         environment = os.environ | {"OMP_NUM_THREADS": "1"}
         subprocess.run(command, cwd=models.ROOT, env=environment, capture_output=True, check=False)

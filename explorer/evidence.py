@@ -12,8 +12,8 @@ import streamlit as st
 
 from explorer import jobs, models, renderer
 from gan_core import (
+    feature_extractors,
     feature_index,
-    features,
     kept_index,
     memorisation,
     memorisation_report,
@@ -205,10 +205,12 @@ def _space(space, weights, images, _model, _among, _tell=None):
 
         return in_pixels
     network = (
-        features.effnet() if space == "effnet" else feature_index.discriminator_features(_model)
+        feature_extractors.effnet()
+        if space == "effnet"
+        else feature_index.discriminator_features(_model)
     )
     watched = feature_index.told(network, f"{len(_among.images):,} images", _tell)
-    table = feature_index.FeatureIndex(features.cached(watched, _among.images))
+    table = feature_index.FeatureIndex(feature_extractors.cached(watched, _among.images))
 
     def in_features(images, k, exclude=None):
         distances, indices = table.query(network.extract(images), k, exclude)

@@ -2,7 +2,7 @@
 
     live/worker.js                     draws, see there
     live/runtime/VERSION/NAME          onnxruntime-web, from the folder live/runtime
-    live/models/SHA.onnx               generators, from the cache of gan_core.export
+    live/models/SHA.onnx               generators, from the cache of gan_core.export_onnx
     live/strips                        strips of pictures for a live canvas
 
 `python -m explorer` runs it. `streamlit run explorer/app.py` works too, without these routes.
@@ -56,14 +56,14 @@ def urls(model):
     server.baseUrlPath or a proxy puts it. The first call for a model takes seconds: it is exported.
     Raises InputError when it cannot be exported.
     """
-    from gan_core import export
+    from gan_core import export_onnx
 
-    name = export.cached(model).name[:64]
+    name = export_onnx.cached(model).name[:64]
     return {
         "worker": "live/worker.js",
         "runtime": f"live/runtime/{RUNTIME}/{MODULE}",
         "wasm": f"live/runtime/{RUNTIME}/{WASM}",
-        "model": f"live/models/{name}.onnx?v={export.VERSION}",
+        "model": f"live/models/{name}.onnx?v={export_onnx.VERSION}",
     }
 
 
@@ -85,9 +85,11 @@ def send_model(request):
     name = re.fullmatch(r"([0-9a-f]{64})\.onnx", request.path_params["name"], re.ASCII)
     if not name:
         return missing(request)
-    from gan_core import export  # seconds the first time, which the start of the server should not
+    from gan_core import (
+        export_onnx,  # seconds the first time, which the start of the server should not
+    )
 
-    file = export.stored(name[1])
+    file = export_onnx.stored(name[1])
     if file is None:
         return missing(request)
     # Weights hardly shrink; "identity" keeps Streamlit from compressing them at every request.

@@ -16,20 +16,20 @@ import numpy as np
 
 from gan_core import (
     attribute_training,
-    card,
     checkpoint,
     distributed,
     encoder,
     evaluate,
     evaluate_arithmetic,
-    export,
-    features,
+    export_onnx,
+    feature_extractors,
     foreign,
     found_directions,
     inversion,
     latent,
     latent_paths,
     memorisation_report,
+    model_card,
     own_images,
     process,
     publishing,
@@ -139,7 +139,7 @@ def train(
         best = publishing.publish(run, out, data=data, **about)
         if images:
             own_images.keep_at_hand(data, out)
-        card.write(out)
+        model_card.write(out)
         print(
             f"{out}: the snapshot at {best:g} of {shown / 1000:g} kimg; "
             "load it with gan_core.load, or see it with python -m explorer",
@@ -148,7 +148,7 @@ def train(
         if images:
             tell(doing="measuring")
             own_images.measure(out)
-            card.write(out)
+            model_card.write(out)
 
 
 def sample(
@@ -237,7 +237,7 @@ def evaluate_model(
     else:
         evaluate.evaluate(model, **options)
     if not options.get("discard"):
-        card.write(model)
+        model_card.write(model)
 
 
 def measure_latents(model, arithmetic, paths, n=0, seed=0, json=False, discard=False, **others):
@@ -250,7 +250,7 @@ def measure_latents(model, arithmetic, paths, n=0, seed=0, json=False, discard=F
         results["arithmetic"] = evaluate_arithmetic.evaluate(model, **draws, progress=True)
         print(evaluate_arithmetic.table(results["arithmetic"]))
     if paths:
-        loaded, network = checkpoint.load(model), features.effnet()
+        loaded, network = checkpoint.load(model), feature_extractors.effnet()
         results["paths"] = latent_paths.measure(loaded, network, n=n or 200, seed=seed)
         print(latent_paths.table(results["paths"]))
     if not discard:
@@ -263,14 +263,14 @@ def measure_latents(model, arithmetic, paths, n=0, seed=0, json=False, discard=F
 def learn_attributes(model, **options):
     """Train a classifier of the training set's attributes; keep it and its accuracy in the card."""
     attribute_training.attributes(model, **options)
-    card.write(model)
+    model_card.write(model)
 
 
 def find_directions(model, **options):
     """Find directions in the latent space and measure them; keep them in checkpoint and card."""
     found_directions.keep(model, **options)
     if not options.get("discard"):
-        card.write(model)
+        model_card.write(model)
 
 
 def invert(
@@ -309,7 +309,7 @@ def export_generator(
     if Path(out).suffix.lower() not in (".onnx", ".safetensors", ".pt", ".pth"):
         raise InputError(f"{out} must end in .onnx, .safetensors or .pt.")
     loaded = checkpoint.load(model)
-    told = export.write(loaded, out)
+    told = export_onnx.write(loaded, out)
     print(
         f"{out}: the generator of {loaded.name}, {told['bytes'] / 1e6:.1f} MB; "
         f"its pictures differ from PyTorch's by {told['difference']:.1g} at most"

@@ -21,7 +21,7 @@ import numpy as np
 import torch
 from torch import nn
 
-from gan_core import export, sample_labels
+from gan_core import export_onnx, sample_labels
 from gan_core.util import checked_safetensors
 from gan_core.util.errors import InputError
 
@@ -121,7 +121,7 @@ def first_layer(generator):
     Raises InputError for a generator that begins with neither a linear layer nor a transposed
     convolution.
     """
-    layer = _first(export.fold(generator))
+    layer = _first(export_onnx.fold(generator))
     weights = layer.weight.detach().double()
     # A transposed convolution keeps its inputs first, a linear layer its outputs.
     return (weights.flatten(1).T if isinstance(layer, nn.ConvTranspose2d) else weights).numpy()

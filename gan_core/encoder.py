@@ -15,7 +15,7 @@ import numpy as np
 import torch
 from torch import nn
 
-from gan_core import card, checkpoint, evaluate, inversion
+from gan_core import checkpoint, evaluate, inversion, model_card
 from gan_core.data import photo_alignment
 from gan_core.util import checked_safetensors
 from gan_core.util.errors import InputError
@@ -78,7 +78,7 @@ def encode(
     result = inversion.measure(loaded, reference, n=n, encoder=trained, seed=seed, progress=True)
     result["eyes"] = places
     inversion.keep(model, result)
-    card.write(model)
+    model_card.write(model)
     print(inversion.table(result))
     if json:
         print(dumps({"encoder": trained.about, "inversion": result}, ensure_ascii=False))

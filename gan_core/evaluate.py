@@ -12,7 +12,7 @@ import numpy as np
 import torch
 from tqdm import tqdm
 
-from gan_core import checkpoint, distances, features, latent
+from gan_core import checkpoint, distances, feature_extractors, latent
 from gan_core.data import training_set
 from gan_core.util import atomic_files
 from gan_core.util.errors import InputError
@@ -94,14 +94,14 @@ def load_networks(names, inception_weights="", device="cpu"):
     Raises InputError for an unknown name, or when none could be had.
     """
     makers = {
-        "effnet": lambda: features.effnet(device),
-        "inception": lambda: features.inception(inception_weights, device),
+        "effnet": lambda: feature_extractors.effnet(device),
+        "inception": lambda: feature_extractors.inception(inception_weights, device),
     }
     names = list(dict.fromkeys(name.strip() for name in names.split(",")))
     unknown = [name for name in names if name not in makers]
     if unknown:
         raise InputError(f"features holds {unknown[0]!r}; it may hold {', '.join(makers)}.")
-    features.check_device(device)
+    feature_extractors.check_device(device)
     found, missing = [], {}
     for name in names:
         try:
@@ -151,7 +151,7 @@ def measure(model, reference, networks, *, n=10_000, seed=0, psi=1.0, k=5, batch
     for network, samples in zip(networks, sampled, strict=True):
         words = f"{network.name}: real images" if progress else None
         real, unseen = (
-            features.cached(network, part, batch=batch, progress=words)
+            feature_extractors.cached(network, part, batch=batch, progress=words)
             for part in (training, held_out)
         )
         metrics[network.name] = conditions | {

@@ -10,7 +10,7 @@ import numpy as np
 import torch
 
 from gan_core import checkpoint
-from gan_core import features as networks
+from gan_core import feature_extractors as networks
 from gan_core.util.errors import InputError
 from gan_core.util.progress import along
 
@@ -109,7 +109,7 @@ def told(network, words, progress):
 
 
 def discriminator_features(model):
-    """A Model's discriminator, up to its last layer, as gan_core.features.Features.
+    """A Model's discriminator, up to its last layer, as gan_core.feature_extractors.Features.
 
     Radford et al. 2016 took such features for a classifier. They are of this model alone: what its
     D has learned to look at, D having seen every training image. Raises InputError when the

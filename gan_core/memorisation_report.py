@@ -17,8 +17,8 @@ from gan_core import (
     checkpoint,
     distances,
     evaluate,
+    feature_extractors,
     feature_index,
-    features,
     kept_index,
     latent,
     memorisation,
@@ -264,10 +264,16 @@ def pixels(model, reference, samples, unseen, progress):
 def of_network(network, reference, samples, unseen, progress):
     """The Space of a network's features, by the cosine distance."""
     real = feature_index.told(network, "real images", progress)
-    training, unseen = (features.cached(real, part) for part in (reference.images, unseen))
+    training, unseen = (
+        feature_extractors.cached(real, part) for part in (reference.images, unseen)
+    )
     drawn = feature_index.told(network, "samples", progress)
     # Those of a usual number of samples serve the app again.
-    extract = features.cached if len(samples) <= LEFT_OUT else lambda n, images: n.extract(images)
+    extract = (
+        feature_extractors.cached
+        if len(samples) <= LEFT_OUT
+        else lambda n, images: n.extract(images)
+    )
     samples = extract(drawn, samples)
     index = feature_index.FeatureIndex(training)
 
@@ -283,7 +289,7 @@ SPACES = {
     "discriminator": lambda model, *rest: of_network(
         feature_index.discriminator_features(model), *rest
     ),
-    "effnet": lambda model, *rest: of_network(features.effnet(), *rest),
+    "effnet": lambda model, *rest: of_network(feature_extractors.effnet(), *rest),
 }
 
 

@@ -3,7 +3,7 @@
 import numpy as np
 import torch
 
-from gan_core import checkpoint, distances, features
+from gan_core import checkpoint, distances, feature_extractors
 from gan_core.util.errors import InputError
 
 COLLAPSED = 0.5  # below this share of the training images' diversity a run says so
@@ -20,7 +20,7 @@ class Distance:
     name = "FD-EffNetLite0"
 
     def __init__(self, images, n, prior, device):
-        self.features = features.effnet(device=str(device))
+        self.features = feature_extractors.effnet(device=str(device))
         self.prior, self.n = prior, n
         chosen = np.random.RandomState(0).permutation(len(images))[:n]
         self.images, self.reference = images[np.sort(chosen)], None

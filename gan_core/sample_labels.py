@@ -3,7 +3,7 @@
 import numpy as np
 from tqdm import tqdm
 
-from gan_core import features, latent
+from gan_core import feature_extractors, latent
 from gan_core.data import training_set
 from gan_core.util import atomic_files
 from gan_core.util.errors import InputError
@@ -37,7 +37,7 @@ def block(model, classifier, start):
     weights = model.card["files"]["generator.safetensors"]
     folder = training_set.cache_directory() / "labels" / f"{weights[:32]}-{classifier.hash}"
     path = folder / f"{start:010d}.npz"
-    found = features.read_array(path) if classifier.hash else None
+    found = feature_extractors.read_array(path) if classifier.hash else None
     if found is None or found.shape != shape:
         # Batch by batch, so that others who draw come in between.
         parts = np.array_split(model.prior.sample(count, start), -(-count // BATCH))

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import torch
 
-from gan_core import attribute_training, attributes, card, checkpoint
+from gan_core import attribute_training, attributes, checkpoint, model_card
 from gan_core.__main__ import main
 from gan_core.data import training_set
 from gan_core.util import atomic_files
@@ -246,7 +246,7 @@ def test_labels_from_a_table(toy_set, tmp_path):
 
 def test_the_verb_writes_measures_and_prints(model, toy_set, capsys, monkeypatch):
     written = []
-    monkeypatch.setattr(card, "write", written.append)  # a toy's card is not whole
+    monkeypatch.setattr(model_card, "write", written.append)  # a toy's card is not whole
     command = ["attributes", str(model), "--data", str(toy_set), "--epochs", "2", "--json"]
     assert main(command) == 0
     told = json.loads(capsys.readouterr().out.splitlines()[-1])

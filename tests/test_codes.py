@@ -11,10 +11,10 @@ from torch import nn
 from gan_core import (
     attribute_training,
     attributes,
-    card,
     checkpoint,
     codes,
     latent,
+    model_card,
     progress,
     publishing,
     settings,
@@ -208,7 +208,7 @@ def test_a_run_learns_what_its_first_coordinate_stands_for(shades, tmp_path):
         assert codes.names_of(model) == []
     model.card["training"]["tied"] = ["long_hair"] * 9  # of four coordinates
     assert codes.names_of(model) == ["long hair"] * 4
-    written = card.write(tmp_path / "out").read_text("utf-8")
+    written = model_card.write(tmp_path / "out").read_text("utf-8")
     assert "coordinates 0 to 0 of z tied to attributes" in written
 
 

@@ -6,8 +6,7 @@ import shutil
 import numpy as np
 import pytest
 
-from gan_core import card as model_card
-from gan_core import checkpoint, distances, evaluate, features, latent
+from gan_core import checkpoint, distances, evaluate, feature_extractors, latent, model_card
 from gan_core.data import training_set
 from gan_core.util import atomic_files
 from gan_core.util.errors import InputError
@@ -21,7 +20,7 @@ def quarters(images, batch=8, progress=None):
     return np.stack([part.mean((1, 2, 3)) / 255 for part in parts], 1).astype(np.float32)
 
 
-QUARTERS = features.Features("Quarters", 4, "1", quarters)
+QUARTERS = feature_extractors.Features("Quarters", 4, "1", quarters)
 
 
 @pytest.fixture
@@ -40,7 +39,7 @@ def make_pair(make_checkpoint, make_set):
 @pytest.fixture
 def cheap(monkeypatch):
     """The verb takes QUARTERS in place of a network."""
-    monkeypatch.setattr(features, "effnet", lambda device: QUARTERS)
+    monkeypatch.setattr(feature_extractors, "effnet", lambda device: QUARTERS)
 
 
 def describe(model, **changes):
@@ -253,7 +252,7 @@ def test_inception_that_cannot_be_had_costs_only_its_own_numbers(
     def refuse(weights, device):
         raise InputError(f"no weights in {weights}.")
 
-    monkeypatch.setattr(features, "inception", refuse)
+    monkeypatch.setattr(feature_extractors, "inception", refuse)
     model, data = make_pair()
     options = {"data": str(data), "n": 24, "inception_weights": "here.pth"}
     result = evaluate.evaluate(model, features="effnet, inception", **options)
@@ -268,8 +267,8 @@ def test_two_networks_each_have_an_entry(make_pair, cheap, monkeypatch):
     def doubled(images, **options):
         return 2 * quarters(images)
 
-    fake = features.Features("Inception", 4, "fake", doubled)
-    monkeypatch.setattr(features, "inception", lambda weights, device: fake)
+    fake = feature_extractors.Features("Inception", 4, "fake", doubled)
+    monkeypatch.setattr(feature_extractors, "inception", lambda weights, device: fake)
     model, data = make_pair()
     result = evaluate.evaluate(model, data=str(data), n=24, features="effnet,inception")
     (fd,), (fid,) = find(result, "FD-Quarters"), find(result, "FID", network="Inception")

@@ -12,7 +12,7 @@ from safetensors.torch import load_file
 from torch import nn
 
 from gan_core import __main__ as cli
-from gan_core import checkpoint, export
+from gan_core import checkpoint, export_onnx
 from gan_core.networks import registry
 from gan_core.util.errors import InputError
 from support import ROOT
@@ -56,13 +56,13 @@ def model(tmp_path):
 @pytest.fixture
 def quick(monkeypatch, model):
     """The bytes of the model's file, encoded once; what encodes again is counted in a list."""
-    encoded, calls = export.encode(model), []
+    encoded, calls = export_onnx.encode(model), []
 
     def again(model):
         calls.append(model.name)
         return encoded
 
-    monkeypatch.setattr(export, "encode", again)
+    monkeypatch.setattr(export_onnx, "encode", again)
     return calls
 
 
@@ -78,7 +78,7 @@ def test_a_folded_generator_draws_the_same_pictures(family, size, channels):
     generator, _ = registry.build({**architecture, "nz": 6, "ngf": 4, "ndf": 4})
     lively(generator).eval()
     before = {key: value.clone() for key, value in generator.state_dict().items()}
-    folded = export.fold(generator)
+    folded = export_onnx.fold(generator)
     z = torch.randn(5, 6)
     with torch.inference_mode():
         expected, images = generator(z), folded(z)
@@ -97,7 +97,7 @@ def test_a_generator_in_training_mode_is_folded_as_in_eval_mode():
     )
     lively(generator).train()
     z = torch.randn(5, 6)
-    folded = export.fold(generator)
+    folded = export_onnx.fold(generator)
     assert generator.training
     with torch.inference_mode():
         assert (folded(z) - generator.eval()(z)).abs().max() < 1e-5
@@ -112,7 +112,7 @@ def test_groups_biases_and_plain_norms_are_folded_right(kind, affine, bias, grou
     convolution = kind(6, 12, 3, stride=2, padding=1, groups=groups, bias=bias)
     inner = nn.Sequential(convolution, nn.BatchNorm2d(12, affine=affine), nn.ReLU())
     network = lively(nn.Sequential(nn.Identity(), inner)).eval()
-    folded = export.fold(network)
+    folded = export_onnx.fold(network)
     x = torch.randn(2, 6, 5, 5)
     with torch.inference_mode():
         expected = network(x)
@@ -127,7 +127,7 @@ def test_a_norm_that_no_convolution_precedes_stays():
     )
     network.append(nn.BatchNorm2d(4, track_running_stats=False))
     lively(network).eval()
-    folded = export.fold(network)
+    folded = export_onnx.fold(network)
     x = torch.randn(2, 3, 5, 5)
     with torch.inference_mode():
         assert torch.equal(folded(x), network(x))
@@ -145,13 +145,13 @@ def test_a_norm_that_no_convolution_precedes_stays():
 )
 def test_the_file_draws_what_pytorch_draws(tmp_path, family, size, channels, prior):
     model = make_model(tmp_path, family, size, channels, prior=prior)
-    told = export.to_onnx(model, tmp_path / "new" / "out.onnx")
+    told = export_onnx.to_onnx(model, tmp_path / "new" / "out.onnx")
     path = tmp_path / "new" / "out.onnx"
     assert list(path.parent.iterdir()) == [path]  # one file, weights inside, no half one
     assert told["file"] == str(path)
     assert told["bytes"] == path.stat().st_size
     assert told["sha256"] == checkpoint.sha256(path)
-    assert 0 <= told["difference"] <= export.MOST_APART
+    assert 0 <= told["difference"] <= export_onnx.MOST_APART
     z = model.prior.sample(64, seed=5)
     expected = model.synthesize(z).transpose(0, 3, 1, 2)
     assert expected.std() > 0.01
@@ -161,11 +161,11 @@ def test_the_file_draws_what_pytorch_draws(tmp_path, family, size, channels, pri
         images = np.concatenate(parts)
         assert images.dtype == np.float32
         assert images.shape == (64, channels, size, size)
-        assert np.abs(images - expected).max() < export.MOST_APART
+        assert np.abs(images - expected).max() < export_onnx.MOST_APART
 
 
 def test_the_graph_has_no_norm_and_tells_nothing_of_this_machine(tmp_path, model):
-    export.to_onnx(model, tmp_path / "out.onnx")
+    export_onnx.to_onnx(model, tmp_path / "out.onnx")
     proto = onnx.load(tmp_path / "out.onnx")
     onnx.checker.check_model(proto, full_check=True)
     kinds = [node.op_type for node in proto.graph.node]
@@ -197,21 +197,21 @@ export.to_onnx(gan_core.load({str(make_checkpoint())!r}), {str(tmp_path / "out.o
 def test_a_file_that_draws_something_else_is_refused(tmp_path, model, quick, monkeypatch, wrong):
     path = tmp_path / "out.onnx"
     path.write_text("before")
-    right = export.run
-    monkeypatch.setattr(export, "run", lambda path, z: right(path, z) + np.float32(wrong))
+    right = export_onnx.run
+    monkeypatch.setattr(export_onnx, "run", lambda path, z: right(path, z) + np.float32(wrong))
     with pytest.raises(InputError, match="other pictures than PyTorch"):
-        export.to_onnx(model, path)
+        export_onnx.to_onnx(model, path)
     assert path.read_text() == "before"
     assert not list(tmp_path.glob("*.partial-*"))
     with pytest.raises(InputError):
-        export.cached(model)
-    assert not list(export.place("0").parent.iterdir())
+        export_onnx.cached(model)
+    assert not list(export_onnx.place("0").parent.iterdir())
 
 
 def test_a_file_that_does_not_run_is_refused(tmp_path, model, monkeypatch):
-    monkeypatch.setattr(export, "encode", lambda model: b"no ONNX")
+    monkeypatch.setattr(export_onnx, "encode", lambda model: b"no ONNX")
     with pytest.raises(InputError, match=f"onnxruntime cannot run {model.name}") as caught:
-        export.to_onnx(model, tmp_path / "out.onnx")
+        export_onnx.to_onnx(model, tmp_path / "out.onnx")
     assert "\n" not in str(caught.value)
     assert not (tmp_path / "out.onnx").exists()
 
@@ -227,23 +227,23 @@ def test_a_missing_package_is_one_sentence(tmp_path, model, monkeypatch, missing
 
     monkeypatch.setattr(builtins, "__import__", without)
     with pytest.raises(InputError, match=rf"not here \({missing}\); pip install onnx"):
-        export.to_onnx(model, tmp_path / "out.onnx")
+        export_onnx.to_onnx(model, tmp_path / "out.onnx")
     assert not (tmp_path / "out.onnx").exists()
 
 
 def test_the_cache_holds_one_file_made_once(model, quick):
-    path = export.cached(model)
+    path = export_onnx.cached(model)
     weights = checkpoint.sha256(model.directory / "generator.safetensors")
-    assert path.name == f"{weights}-{export.VERSION}.onnx"
-    assert export.cached(model) == export.stored(weights) == path
+    assert path.name == f"{weights}-{export_onnx.VERSION}.onnx"
+    assert export_onnx.cached(model) == export_onnx.stored(weights) == path
     assert quick == [model.name]
-    assert export.stored("0" * 64) is None
-    assert np.abs(export.check(model, path)) < export.MOST_APART
+    assert export_onnx.stored("0" * 64) is None
+    assert np.abs(export_onnx.check(model, path)) < export_onnx.MOST_APART
 
 
 @pytest.mark.parametrize("damage", ["bytes", "short", "no note", "torn note", "other note"])
 def test_a_damaged_file_in_the_cache_is_made_anew(model, quick, damage):
-    path = export.cached(model)
+    path = export_onnx.cached(model)
     whole, note = path.read_bytes(), path.with_suffix(".json")
     if damage == "bytes":
         path.write_bytes(whole[:-100] + bytes(100))
@@ -255,18 +255,18 @@ def test_a_damaged_file_in_the_cache_is_made_anew(model, quick, damage):
         note.write_text(note.read_text()[:20])
     else:
         note.write_text('{"sha256": "0"}')
-    assert export.stored(path.name[:64]) is None
-    assert export.cached(model) == path
+    assert export_onnx.stored(path.name[:64]) is None
+    assert export_onnx.cached(model) == path
     assert path.read_bytes() == whole
     assert len(quick) == 2
-    assert export.cached(model) == path
+    assert export_onnx.cached(model) == path
     assert len(quick) == 2
 
 
 def test_another_version_of_the_export_is_another_file(model, quick, monkeypatch):
-    before = export.cached(model)
-    monkeypatch.setattr(export, "VERSION", export.VERSION + 1)
-    assert export.cached(model) != before
+    before = export_onnx.cached(model)
+    monkeypatch.setattr(export_onnx, "VERSION", export_onnx.VERSION + 1)
+    assert export_onnx.cached(model) != before
     assert len(quick) == 2
 
 
@@ -275,7 +275,7 @@ def test_of_threads_at_the_same_time_one_makes_it(model, quick):
 
     def ask():
         gate.wait()
-        found.append(export.cached(model))
+        found.append(export_onnx.cached(model))
 
     threads = [threading.Thread(target=ask) for _ in range(4)]
     for thread in threads:
@@ -296,7 +296,7 @@ def test_the_verb_writes_a_file_and_tells_of_it(tmp_path, model, capsys):
     assert told["file"] == str(out)
     assert told["sha256"] == checkpoint.sha256(out)
     assert words[0].startswith(f"{out}: the generator of {model.name}")
-    assert export.run(out, model.prior.sample(2)).shape == (2, 3, 32, 32)
+    assert export_onnx.run(out, model.prior.sample(2)).shape == (2, 3, 32, 32)
 
 
 @pytest.mark.parametrize("out", ["out.png", "folder.onnx", "dcgan/model.json/out.onnx"])
@@ -345,8 +345,8 @@ def test_weights_that_do_not_come_back_leave_the_file_before(tmp_path, model, mo
     with monkeypatch.context() as patch:
         patch.setattr(torch, "save", lambda *given: (_ for _ in ()).throw(OSError("no space")))
         with pytest.raises(InputError, match="cannot be written"):
-            export.write(model, path)
+            export_onnx.write(model, path)
     assert path.read_text() == "before"
     assert not list(tmp_path.glob("*.partial-*"))
     with pytest.raises(InputError, match=r"must end in \.onnx"):
-        export.write(model, tmp_path / "out.txt")
+        export_onnx.write(model, tmp_path / "out.txt")

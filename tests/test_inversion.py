@@ -248,9 +248,11 @@ def test_without_a_detector_no_eyes_are_found(monkeypatch):
 
 
 def test_the_verbs_encoder_and_invert(make_checkpoint, tmp_path, capsys, monkeypatch):
-    from gan_core import card
+    from gan_core import model_card
 
-    monkeypatch.setattr(card, "write", lambda directory: None)  # of an untrained model: no record
+    monkeypatch.setattr(
+        model_card, "write", lambda directory: None
+    )  # of an untrained model: no record
     directory = make_checkpoint()
     (tmp_path / "me.png").write_bytes(encoded(photo()))
     verb = ["encoder", str(directory), "--steps", "3", "--n", "1", "--eyes", "0.3,0.4,0.7,0.4"]

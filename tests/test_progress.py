@@ -5,7 +5,7 @@ import pytest
 import torch
 from torch import nn
 
-from gan_core import checkpoint, features, progress
+from gan_core import checkpoint, feature_extractors, progress
 from gan_core.latent import Prior
 from gan_core.util.errors import InputError
 
@@ -44,9 +44,9 @@ def cheap(monkeypatch):
             blocks = images.reshape(len(images), 2, 8, 2, 8).astype(np.float32) / 255
             return blocks.mean((2, 4)).reshape(len(images), 4)
 
-        return features.Features("block means", 4, "1", extract)
+        return feature_extractors.Features("block means", 4, "1", extract)
 
-    monkeypatch.setattr(features, "effnet", effnet)
+    monkeypatch.setattr(feature_extractors, "effnet", effnet)
     return asked
 
 
@@ -162,7 +162,7 @@ def test_a_missing_package_is_told(monkeypatch):
     def effnet(device="cpu"):
         raise InputError("EfficientNet-Lite0 is not here; pip install it.")
 
-    monkeypatch.setattr(features, "effnet", effnet)
+    monkeypatch.setattr(feature_extractors, "effnet", effnet)
     measure, why_not = progress.measure_if_possible(drawn(64), SETTINGS, PRIOR, "cpu")
     assert measure is None
     assert "No distance is measured: EfficientNet-Lite0 is not here" in why_not

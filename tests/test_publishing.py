@@ -11,7 +11,7 @@ from PIL import Image
 from torch import nn
 
 from gan_core import __main__ as cli
-from gan_core import card, checkpoint, publishing, state
+from gan_core import checkpoint, model_card, publishing, state
 from gan_core.data import training_set
 from gan_core.util import atomic_files
 from gan_core.util.errors import InputError
@@ -85,7 +85,7 @@ def test_the_card_tells_the_recipe(make_set, tmp_path, family):
     data = make_set()
     train(data, tmp_path / "run", kimg=0.008, **family)
     publishing.publish(tmp_path / "run", tmp_path / "model", name="tiny", data=data, **ABOUT)
-    text = card.write(tmp_path / "model").read_text("utf-8")
+    text = model_card.write(tmp_path / "model").read_text("utf-8")
     told = [family.get("objective", "non-saturating"), "tiny", "CC0", "samples.png"]
     told += ["python -m gan_core train", family.get("architecture", "dcgan").upper()]
     assert [part for part in told if part not in text] == []

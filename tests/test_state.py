@@ -21,7 +21,7 @@ from torch import nn
 from tqdm import tqdm
 
 from gan_core import __main__ as cli
-from gan_core import card, checkpoint, progress, record, state, trainer
+from gan_core import checkpoint, model_card, progress, record, state, trainer
 from gan_core.data import media, training_set
 from gan_core.util import atomic_files
 from gan_core.util.errors import InputError
@@ -283,7 +283,7 @@ WRITERS = {
     "grid": (media, "save"),
     "board": (record.Board, "scalars"),
     "checkpoint": (checkpoint, "save"),
-    "card": (card, "write"),
+    "card": (model_card, "write"),
 }
 OPTIONS = {"batch": 8, "ngf": 1, "ndf": 1, "nz": 6, "precision": "fp32", "layout": "contiguous"}
 OPTIONS |= {"log-kimg": 0.016, "snapshot-kimg": 0.016, "measure-kimg": 0.016, "grid-kimg": 0.032}

@@ -19,7 +19,7 @@ from starlette.routing import Match
 
 import gan_core
 from explorer import models, server
-from gan_core import checkpoint, export
+from gan_core import checkpoint, export_onnx
 from gan_core.networks import registry
 from gan_core.util import atomic_files
 
@@ -63,7 +63,7 @@ def gray(tmp_path_factory, cache):
     directory = tmp_path_factory.mktemp("checkpoints") / "gray"
     checkpoint.save(directory, *registry.build(architecture), card)
     model = gan_core.load(directory)
-    export.cached(model)
+    export_onnx.cached(model)
     return model
 
 
@@ -72,7 +72,7 @@ def avatars(cache):
     if not (AVATARS / "model.json").exists():
         pytest.skip("needs checkpoints/avatars")
     model = gan_core.load(AVATARS)
-    export.cached(model)
+    export_onnx.cached(model)
     return model
 
 
@@ -122,7 +122,7 @@ def test_a_page_is_told_the_urls_of_a_model(gray):
     found = server.urls(gray)
     assert set(found) == {"worker", "runtime", "wasm", "model"}
     digest = gray.card["files"]["generator.safetensors"]
-    assert found["model"] == f"live/models/{digest}.onnx?v={export.VERSION}"
+    assert found["model"] == f"live/models/{digest}.onnx?v={export_onnx.VERSION}"
 
 
 @pytest.mark.parametrize("before", ["", "/some/base"])
@@ -161,7 +161,7 @@ def test_the_worker_is_served_and_asked_for_again(address):
 
 
 def test_a_model_is_served(address, gray):
-    path = export.cached(gray)
+    path = export_onnx.cached(gray)
     status, headers, body = get(address, "/" + server.urls(gray)["model"])
     assert status == 200
     assert headers["content-type"] == "application/octet-stream"
@@ -224,9 +224,11 @@ def test_other_names_and_ways_out_are_not_served(address, gray, path, allowed):
 
 
 def test_a_damaged_file_of_the_cache_is_not_served(address):
-    path = export.place("d" * 64)
+    path = export_onnx.place("d" * 64)
     path.write_bytes(b"whole")
-    atomic_files.write_json(export.note(path), {"sha256": hashlib.sha256(b"whole").hexdigest()})
+    atomic_files.write_json(
+        export_onnx.note(path), {"sha256": hashlib.sha256(b"whole").hexdigest()}
+    )
     assert get(address, f"/live/models/{'d' * 64}.onnx")[::2] == (200, b"whole")
     path.write_bytes(b"whale")
     assert get(address, f"/live/models/{'d' * 64}.onnx")[0] == 404
@@ -308,7 +310,7 @@ def is_sentence(text):
 def test_the_browser_draws_what_pytorch_draws(page, avatars):
     ready = load(page, avatars)
     assert ready["kind"] == "ready", ready
-    assert ready["bytes"] == export.cached(avatars).stat().st_size
+    assert ready["bytes"] == export_onnx.cached(avatars).stat().st_size
     assert ready["ms"] > 0
     z = avatars.prior.sample(64, seed=0)
     expected = avatars.generate(z)
@@ -347,10 +349,10 @@ def test_values_become_levels_exactly_as_in_numpy(page, gray):
         [onnx.helper.make_tensor_value_info("images", kind, ["n", 3, side, side])],
         [shape],
     )
-    opset = [onnx.helper.make_opsetid("", export.OPSET)]
-    path = export.place(PLAIN)
+    opset = [onnx.helper.make_opsetid("", export_onnx.OPSET)]
+    path = export_onnx.place(PLAIN)
     onnx.save(onnx.helper.make_model(graph, opset_imports=opset, ir_version=9), path)
-    atomic_files.write_json(export.note(path), {"sha256": checkpoint.sha256(path)})
+    atomic_files.write_json(export_onnx.note(path), {"sha256": checkpoint.sha256(path)})
     assert load(page, gray, model=f"live/models/{PLAIN}.onnx")["kind"] == "ready"
 
     # Between two levels, a little to either side of it, and beyond both ends.
@@ -391,7 +393,7 @@ def test_a_model_the_browser_kept_damaged_is_fetched_again(page, gray):
         server.urls(gray)["model"],
     )
     ready = load(page, gray)
-    assert (ready["kind"], ready["bytes"]) == ("ready", export.cached(gray).stat().st_size)
+    assert (ready["kind"], ready["bytes"]) == ("ready", export_onnx.cached(gray).stat().st_size)
 
 
 @needs_browser
