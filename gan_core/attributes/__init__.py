@@ -1,0 +1,1 @@
+"""What a picture shows: attribute classifiers and their labels."""
