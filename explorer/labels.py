@@ -6,7 +6,8 @@ import numpy as np
 import streamlit as st
 
 from explorer import renderer
-from gan_core import arithmetic, attributes
+from gan_core import arithmetic
+from gan_core.attributes import classifier
 from gan_core.util.errors import InputError
 
 MOST = 6  # rows of the table
@@ -24,12 +25,12 @@ STYLE = """<style>
 
 @st.cache_resource(max_entries=8, show_spinner=False)
 def _load(directory, stamp):
-    return attributes.load(directory)
+    return classifier.load(directory)
 
 
 def classifier_of(model):
     """The attribute classifier beside a model, or None."""
-    path = model.directory / attributes.FILES[False]
+    path = model.directory / classifier.FILES[False]
     try:
         return _load(str(model.directory), path.stat().st_mtime_ns)
     except (InputError, OSError):

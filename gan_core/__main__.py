@@ -15,7 +15,6 @@ from pathlib import Path
 import numpy as np
 
 from gan_core import (
-    attribute_training,
     checkpoint,
     distributed,
     encoder,
@@ -38,6 +37,7 @@ from gan_core import (
     trainer,
 )
 from gan_core import dry_run as dry
+from gan_core.attributes import train_classifier
 from gan_core.data import avatar_renderer, image_sources, media, photo_alignment, training_set
 from gan_core.util import malloc, valid_names
 from gan_core.util.errors import InputError
@@ -262,7 +262,7 @@ def measure_latents(model, arithmetic, paths, n=0, seed=0, json=False, discard=F
 
 def learn_attributes(model, **options):
     """Train a classifier of the training set's attributes; keep it and its accuracy in the card."""
-    attribute_training.attributes(model, **options)
+    train_classifier.attributes(model, **options)
     model_card.write(model)
 
 
@@ -402,7 +402,7 @@ VERBS = (
     ("pack", pack, (image_sources.pack,)),
     ("train", train, (train, trainer.train)),
     ("evaluate", evaluate_model, (evaluate_model, evaluate.evaluate)),
-    ("attributes", learn_attributes, (attribute_training.attributes,)),
+    ("attributes", learn_attributes, (train_classifier.attributes,)),
     ("directions", find_directions, (found_directions.keep,)),
     ("memorisation", memorisation_report.memorise, (memorisation_report.memorise,)),
     ("encoder", encoder.encode, (encoder.encode,)),

@@ -17,7 +17,8 @@ import math
 
 import numpy as np
 
-from gan_core import directions, latent, sample_labels
+from gan_core import directions, latent
+from gan_core.attributes import label_cache
 from gan_core.util.errors import InputError
 
 MOST_EXEMPLARS = 16
@@ -143,7 +144,7 @@ def search(model, classifier, wanted, n=4096, seed=0, least=0.5, progress=None):
     columns = [classifier.column(name) for name in wanted]
     if not columns:
         raise InputError("Nothing is wanted; name at least one attribute to search for.")
-    found = sample_labels.probabilities(model, classifier, n, seed, progress)
+    found = label_cache.probabilities(model, classifier, n, seed, progress)
     confidence = sureness(found[:, columns], list(wanted.values()))
     order = np.argsort(-confidence, kind="stable")
     order = order[confidence[order] >= least]

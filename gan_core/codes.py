@@ -13,7 +13,9 @@ from dataclasses import dataclass
 import torch
 from torch import nn
 
-from gan_core import attribute_training, attributes, latent
+from gan_core import latent
+from gan_core.attributes import classifier as attributes
+from gan_core.attributes import train_classifier
 from gan_core.data import training_set
 from gan_core.util.errors import InputError
 
@@ -92,7 +94,7 @@ def load(directory, data, prior, nz, chosen="", device="cpu"):
             f"{nz} coordinates; it takes one attribute at least, and a coordinate for each."
         )
     if images.attributes:
-        known, labels, _ = attribute_training.concepts(images)
+        known, labels, _ = train_classifier.concepts(images)
     else:  # as often as the classifier reads them off the training images
         known, labels = classifier.names, classifier.predict(images.images)
     shares = [float(labels[:, known.index(name)].mean()) for name in names]

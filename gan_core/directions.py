@@ -21,7 +21,8 @@ import numpy as np
 import torch
 from torch import nn
 
-from gan_core import export_onnx, sample_labels
+from gan_core import export_onnx
+from gan_core.attributes import label_cache
 from gan_core.util import checked_safetensors
 from gan_core.util.errors import InputError
 
@@ -252,10 +253,10 @@ def of_attributes(model, classifier, n=4096, seed=0, measured=256, told=lambda w
     out.
     """
     probabilities, found = [], []
-    for start in range(0, n, sample_labels.BLOCK):
+    for start in range(0, n, label_cache.BLOCK):
         told(f"Labelling sample {start + 1:,} and the next, of {n:,}")
-        count = min(sample_labels.BLOCK, n - start)
-        probabilities.append(sample_labels.probabilities(model, classifier, count, seed + start))
+        count = min(label_cache.BLOCK, n - start)
+        probabilities.append(label_cache.probabilities(model, classifier, count, seed + start))
     probabilities, z = np.concatenate(probabilities), model.prior.sample(n, seed)
     for name in classifier.recognised:
         told(f"Measuring the directions of {name}")

@@ -14,7 +14,8 @@ from pathlib import Path
 import numpy as np
 from tqdm import tqdm
 
-from gan_core import arithmetic, attributes, checkpoint, directions, sample_labels
+from gan_core import arithmetic, checkpoint, directions
+from gan_core.attributes import classifier, label_cache
 from gan_core.util import atomic_files
 from gan_core.util.errors import InputError
 
@@ -72,14 +73,14 @@ def evaluate(model, *, draws=500, seed=0, pool=POOL, progress=False):
     if draws < 1 or pool < FEWEST:
         raise InputError(f"draws must be 1 or more, and the pool {FEWEST} seeds or more.")
     loaded = checkpoint.load(model)
-    picker, scorer = attributes.load(model), attributes.load(model, second=True)
+    picker, scorer = classifier.load(model), classifier.load(model, second=True)
     if picker.names != scorer.names:
         raise InputError(
             f"The two classifiers of {model} learned different attributes; train both."
         )
     known = [name for name in picker.recognised if name in scorer.recognised]
     words = "labels" if progress else None
-    probabilities = sample_labels.probabilities(loaded, picker, pool, 0, words)
+    probabilities = label_cache.probabilities(loaded, picker, pool, 0, words)
     normals = find_normals(loaded.prior.sample(pool, 0), probabilities, picker, known)
     triples, left_out = [], {}
     for name, target, *wanted in TRIPLES:

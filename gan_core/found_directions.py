@@ -11,7 +11,9 @@ from pathlib import Path
 
 from tqdm import tqdm
 
-from gan_core import attributes, checkpoint, directions, sample_labels
+from gan_core import checkpoint, directions
+from gan_core.attributes import classifier as attributes
+from gan_core.attributes import label_cache
 from gan_core.data import training_set
 from gan_core.util.errors import InputError
 
@@ -31,7 +33,7 @@ def find(model, classifier=None, *, n=4096, measured=256, k=MOST, seed=0, tell=N
     k, found, refusal = min(k, model.prior.size), [], None
     pieces = 2 + (0 if classifier is None else 2 * k)
     if classifier is not None:
-        pieces += -(-n // sample_labels.BLOCK) + len(classifier.recognised)
+        pieces += -(-n // label_cache.BLOCK) + len(classifier.recognised)
     done = iter(range(pieces))
 
     def told(words):

@@ -3,7 +3,6 @@
 from pathlib import Path
 
 from gan_core import (
-    attributes,
     checkpoint,
     evaluate,
     evaluate_arithmetic,
@@ -11,6 +10,7 @@ from gan_core import (
     found_directions,
     latent_paths,
 )
+from gan_core.attributes import classifier
 from gan_core.data import media
 from gan_core.networks import registry
 
@@ -94,7 +94,7 @@ def write(directory):
         **{key: value for key, value in training.items() if key not in REPEATED},
     )
     sections = (
-        attributes.card_section(directory),
+        classifier.card_section(directory),
         found_directions.card_section(directory),
         evaluate_arithmetic.card_section(card),
         latent_paths.card_section(card),

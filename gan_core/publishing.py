@@ -2,7 +2,8 @@
 
 from pathlib import Path
 
-from gan_core import attributes, checkpoint, codes, latent, state, trainer
+from gan_core import checkpoint, codes, latent, state, trainer
+from gan_core.attributes import classifier as attributes
 from gan_core.data import training_set
 from gan_core.networks import registry
 from gan_core.settings import FREE

@@ -8,8 +8,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from gan_core import arithmetic, checkpoint, evaluate_arithmetic, latent, sample_labels
+from gan_core import arithmetic, checkpoint, evaluate_arithmetic, latent
 from gan_core.__main__ import main
+from gan_core.attributes import label_cache
 from gan_core.util.errors import InputError
 from toys import Linear, Reader
 
@@ -172,24 +173,24 @@ def test_search_for_nothing_or_for_what_is_not_known_is_refused():
 
 def test_labels_of_seeds_do_not_depend_on_how_they_are_asked_for_and_are_kept():
     model, reader = Linear(nz=6), Reader(["bright", "warm"])
-    whole = sample_labels.probabilities(model, reader, 600, seed=0)
+    whole = label_cache.probabilities(model, reader, 600, seed=0)
     np.testing.assert_array_equal(
-        whole[510:515], sample_labels.probabilities(model, reader, 5, seed=510)
+        whole[510:515], label_cache.probabilities(model, reader, 5, seed=510)
     )
     drawn = model.drawn
-    sample_labels.probabilities(model, reader, 600, seed=0)
+    label_cache.probabilities(model, reader, 600, seed=0)
     assert model.drawn == drawn
-    assert sample_labels.probabilities(model, reader, 0).shape == (0, 2)
-    assert len(sample_labels.probabilities(model, reader, 1, seed=latent.MAX_SEED)) == 1
+    assert label_cache.probabilities(model, reader, 0).shape == (0, 2)
+    assert len(label_cache.probabilities(model, reader, 1, seed=latent.MAX_SEED)) == 1
     with pytest.raises(InputError, match="does not fit"):
-        sample_labels.probabilities(model, reader, 2, seed=latent.MAX_SEED)
+        label_cache.probabilities(model, reader, 2, seed=latent.MAX_SEED)
 
 
 def test_another_classifier_is_not_answered_from_the_cache():
     model = Linear(nz=6)
-    first = sample_labels.probabilities(model, Reader(["bright", "warm"]), 8)
+    first = label_cache.probabilities(model, Reader(["bright", "warm"]), 8)
     other = Reader(["bright", "warm"], digest="other", gain=-1)
-    np.testing.assert_allclose(sample_labels.probabilities(model, other, 8), 1 - first, atol=1e-6)
+    np.testing.assert_allclose(label_cache.probabilities(model, other, 8), 1 - first, atol=1e-6)
 
 
 def test_matched_exemplars_agree_in_what_is_not_to_differ():
@@ -220,7 +221,7 @@ def test_intervals_hold_the_share_and_narrow_with_more_draws():
 def measured(model, names):
     """One triple on a toy, as evaluate_arithmetic.measure tells it, by its conditions."""
     reader = Reader(names)
-    p = sample_labels.probabilities(model, reader, 2000)
+    p = label_cache.probabilities(model, reader, 2000)
     wanted = [
         {"bright": True, "warm": False},
         {"bright": False, "warm": False},

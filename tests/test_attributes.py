@@ -7,8 +7,9 @@ import numpy as np
 import pytest
 import torch
 
-from gan_core import attribute_training, attributes, checkpoint, model_card
+from gan_core import checkpoint, model_card
 from gan_core.__main__ import main
+from gan_core.attributes import classifier, train_classifier
 from gan_core.data import training_set
 from gan_core.util import atomic_files
 from gan_core.util.errors import InputError
@@ -35,9 +36,9 @@ def toy_set(tmp_path_factory):
     return directory
 
 
-@pytest.fixture(scope="module", params=attributes.ARCHITECTURES)
+@pytest.fixture(scope="module", params=classifier.ARCHITECTURES)
 def trained(request, toy_set):
-    return attribute_training.train(training_set.load(toy_set), request.param, epochs=4)
+    return train_classifier.train(training_set.load(toy_set), request.param, epochs=4)
 
 
 @pytest.fixture
@@ -51,7 +52,7 @@ def model(make_checkpoint, toy_set):
 
 
 def test_columns_become_yes_or_no(toy_set):
-    names, labels, unseen = attribute_training.concepts(training_set.load(toy_set))
+    names, labels, unseen = train_classifier.concepts(training_set.load(toy_set))
     assert names == ["large", "colour: blue", "colour: red", "odd"]  # "same" tells nothing
     assert labels.shape == (400, 4)
     assert unseen.shape == (100, 4)
@@ -61,12 +62,12 @@ def test_columns_become_yes_or_no(toy_set):
 def test_a_set_without_labels_is_refused(make_set):
     whole = training_set.load(make_set(n=40, held_out=4))
     with pytest.raises(InputError, match="no labels to learn from"):
-        attribute_training.train(whole)
+        train_classifier.train(whole)
 
 
 def test_a_set_without_held_out_images_is_refused(make_set):
     with pytest.raises(InputError, match="--held-out"):
-        attribute_training.train(training_set.load(make_set(n=40)))
+        train_classifier.train(training_set.load(make_set(n=40)))
 
 
 def test_it_learns_what_can_be_seen_and_says_what_cannot(trained):
@@ -99,7 +100,7 @@ def test_a_prediction_does_not_depend_on_its_batch(toy_set, trained):
 def test_the_same_seed_trains_the_same_classifier(toy_set):
     whole = training_set.load(toy_set)
     state = torch.get_rng_state()
-    found = [attribute_training.train(whole, epochs=1, seed=s) for s in (0, 0, 1)]
+    found = [train_classifier.train(whole, epochs=1, seed=s) for s in (0, 0, 1)]
     first, same, other = (c.logits(whole.held_out[:8]) for c in found)
     np.testing.assert_array_equal(first, same)
     assert not np.array_equal(first, other)
@@ -122,47 +123,47 @@ def test_pictures_of_another_kind_are_refused(trained, images):
 def test_calibration_mends_logits_that_are_too_sure():
     stream = np.random.RandomState(0)
     true = stream.standard_normal((20_000, 2)) * 1.5 + [0, -1]
-    labels = (stream.uniform(size=true.shape) < attributes.sigmoid(true)).astype(np.float32)
+    labels = (stream.uniform(size=true.shape) < classifier.sigmoid(true)).astype(np.float32)
     logits = true * [4, 0.5] + [1, 0]
-    scale, offset = attribute_training.platt(logits[:10_000], labels[:10_000])
+    scale, offset = train_classifier.platt(logits[:10_000], labels[:10_000])
     np.testing.assert_allclose(scale, [0.25, 2], rtol=0.1)
     before, after = (
-        attribute_training.calibration_error(attributes.sigmoid(x[10_000:]), labels[10_000:])
+        train_classifier.calibration_error(classifier.sigmoid(x[10_000:]), labels[10_000:])
         for x in (logits, logits * scale + offset)
     )
     assert after < 0.02 < before
 
 
 def test_calibration_of_an_attribute_nobody_has_stays_finite():
-    scale, offset = attribute_training.platt(np.random.randn(50, 1), np.zeros((50, 1)))
+    scale, offset = train_classifier.platt(np.random.randn(50, 1), np.zeros((50, 1)))
     assert np.isfinite([scale, offset]).all()
 
 
 def test_the_calibration_error_of_what_is_exactly_so():
     p = np.repeat([0.05, 0.25], 100)[:, None]
     y = np.concatenate([np.arange(100) < 5, np.arange(100) < 25])[:, None].astype(float)
-    assert attribute_training.calibration_error(p, y) == pytest.approx(0, abs=1e-12)
-    assert attribute_training.calibration_error(1 - p, 1 - y) == pytest.approx(0, abs=1e-12)
-    assert attribute_training.calibration_error(p, 1 - y) == pytest.approx(0.7)
+    assert train_classifier.calibration_error(p, y) == pytest.approx(0, abs=1e-12)
+    assert train_classifier.calibration_error(1 - p, 1 - y) == pytest.approx(0, abs=1e-12)
+    assert train_classifier.calibration_error(p, 1 - y) == pytest.approx(0.7)
 
 
 def test_accuracy_is_balanced_and_small_numbers_do_not_count():
     labels = (np.arange(1000) < 100).astype(np.float32)[:, None]
-    row = attribute_training.measure(["rare"], np.zeros((1000, 1)), labels)[0]
+    row = train_classifier.measure(["rare"], np.zeros((1000, 1)), labels)[0]
     assert row["accuracy"] == pytest.approx(0.9)
     assert row["balanced_accuracy"] == pytest.approx(0.5)
     assert not row["recognised"]
-    few = (np.arange(1000) < attributes.LEAST_IMAGES - 1).astype(np.float32)[:, None]
-    assert not attribute_training.measure(["few"], few, few)[0]["recognised"]
-    assert attribute_training.measure(["enough"], labels, labels)[0]["recognised"]
-    none = attribute_training.measure(["none"], few * 0, few * 0)[0]
+    few = (np.arange(1000) < classifier.LEAST_IMAGES - 1).astype(np.float32)[:, None]
+    assert not train_classifier.measure(["few"], few, few)[0]["recognised"]
+    assert train_classifier.measure(["enough"], labels, labels)[0]["recognised"]
+    none = train_classifier.measure(["none"], few * 0, few * 0)[0]
     assert none["balanced_accuracy"] is None
     assert not none["recognised"]
 
 
 def test_what_was_saved_is_loaded(model, toy_set, trained):
-    attributes.save(model, trained)
-    found = attributes.load(model)
+    classifier.save(model, trained)
+    found = classifier.load(model)
     images = training_set.load(toy_set).held_out[:16]
     np.testing.assert_array_equal(found.predict(images), trained.predict(images))
     assert found.names == trained.names
@@ -170,31 +171,31 @@ def test_what_was_saved_is_loaded(model, toy_set, trained):
     assert len(found.hash) == 12
     assert (model / "attributes.safetensors").stat().st_size < 1_500_000
     with pytest.raises(InputError, match="--second makes it"):
-        attributes.load(model, second=True)
+        classifier.load(model, second=True)
 
 
 def test_it_stays_when_the_generator_is_saved_again(model, trained):
-    attributes.save(model, trained)
+    classifier.save(model, trained)
     loaded = checkpoint.load(model)
-    before = attributes.load(model).hash
+    before = classifier.load(model).hash
     about = {k: v for k, v in loaded.card.items() if k not in ("format", "files")}
     checkpoint.save(model, loaded.generator, loaded.discriminator, about)
-    assert attributes.load(model).hash == before
+    assert classifier.load(model).hash == before
 
 
 def test_one_of_another_training_set_is_refused(model, trained):
-    attributes.save(model, trained)
+    classifier.save(model, trained)
     found = checkpoint.read_card(model)
     found["training_set"]["fingerprint"] = "0" * 64
     atomic_files.write_json(model / "model.json", found)
     with pytest.raises(InputError, match="trained on other images"):
-        attributes.load(model)
-    assert "trained on other images" in attributes.card_section(model)
+        classifier.load(model)
+    assert "trained on other images" in classifier.card_section(model)
 
 
 @pytest.mark.parametrize("place", [20, -1, "balanced_accuracy", None])
 def test_a_damaged_file_is_refused(model, trained, place):
-    attributes.save(model, trained)
+    classifier.save(model, trained)
     path = model / "attributes.safetensors"
     data = bytearray(path.read_bytes())
     if place is None:
@@ -203,7 +204,7 @@ def test_a_damaged_file_is_refused(model, trained, place):
         data[data.index(place.encode()) if isinstance(place, str) else place] ^= 1
     path.write_bytes(data)
     with pytest.raises(InputError, match=r"attributes.safetensors is damaged; python -m gan_core"):
-        attributes.load(model)
+        classifier.load(model)
 
 
 @pytest.mark.parametrize(
@@ -211,23 +212,23 @@ def test_a_damaged_file_is_refused(model, trained, place):
 )
 def test_a_file_that_tells_what_cannot_be_is_refused(model, trained, change):
     rows = [row | change for row in trained.about["attributes"]]
-    attributes.save(model, replace(trained, about=trained.about | {"attributes": rows}))
+    classifier.save(model, replace(trained, about=trained.about | {"attributes": rows}))
     with pytest.raises(InputError, match="does not fit its own description"):
-        attributes.load(model)
+        classifier.load(model)
 
 
 def test_one_that_takes_pictures_of_other_channels_is_refused(model, trained):
-    grey = attributes.build("strided", 1, len(trained.names)).eval()
+    grey = classifier.build("strided", 1, len(trained.names)).eval()
     changed = replace(trained, network=grey, about=trained.about | {"channels": 1})
-    attributes.save(model, changed)
+    classifier.save(model, changed)
     with pytest.raises(InputError, match="does not fit its own description"):
-        attributes.load(model)
+        classifier.load(model)
 
 
 def test_a_missing_file_says_what_to_do(model):
     with pytest.raises(InputError, match="is missing; python -m gan_core attributes"):
-        attributes.load(model)
-    assert attributes.card_section(model) == ""
+        classifier.load(model)
+    assert classifier.card_section(model) == ""
 
 
 def test_labels_from_a_table(toy_set, tmp_path):
@@ -235,13 +236,13 @@ def test_labels_from_a_table(toy_set, tmp_path):
     table = tmp_path / "labels.csv"
     rows = [f"{i}.png,{int(i % 2)},{i % 3}" for i in range(500)]
     table.write_text("\n".join(["file,even,third", *rows]))
-    found = attribute_training.labelled(whole, table)
+    found = train_classifier.labelled(whole, table)
     assert set(found.attributes) == {"even", "third"}
     np.testing.assert_array_equal(found.attributes["even"], np.arange(400) % 2)
     np.testing.assert_array_equal(found.held_out_attributes["even"], np.arange(400, 500) % 2)
     table.write_text("\n".join(["file,even,third", *rows[:-1]]))
     with pytest.raises(InputError, match=r"has no row for 499\.png"):
-        attribute_training.labelled(whole, table)
+        train_classifier.labelled(whole, table)
 
 
 def test_the_verb_writes_measures_and_prints(model, toy_set, capsys, monkeypatch):
@@ -251,14 +252,14 @@ def test_the_verb_writes_measures_and_prints(model, toy_set, capsys, monkeypatch
     assert main(command) == 0
     told = json.loads(capsys.readouterr().out.splitlines()[-1])
     assert told["epochs"] == 2
-    assert told["attributes"] == attributes.load(model).about["attributes"]
-    section = attributes.card_section(model)
+    assert told["attributes"] == classifier.load(model).about["attributes"]
+    section = classifier.card_section(model)
     for row in told["attributes"]:
         assert f"| {row['name']} | {row['positives']} of 100 | {row['accuracy']:.3f}" in section
     assert "not recognised well enough" in section
     assert main([*command[:-1], "--second", "--seed", "1"]) == 0
-    second = attributes.load(model, second=True)
-    assert second.about["architecture"] != attributes.load(model).about["architecture"]
+    second = classifier.load(model, second=True)
+    assert second.about["architecture"] != classifier.load(model).about["architecture"]
     assert [str(path) for path in written] == [str(model)] * 2
 
 

@@ -9,8 +9,6 @@ import torch
 from torch import nn
 
 from gan_core import (
-    attribute_training,
-    attributes,
     checkpoint,
     codes,
     latent,
@@ -21,6 +19,7 @@ from gan_core import (
     state,
     trainer,
 )
+from gan_core.attributes import classifier, train_classifier
 from gan_core.data import training_set
 from gan_core.networks import registry
 from gan_core.util.errors import InputError
@@ -131,7 +130,7 @@ def shades(tmp_path_factory):
     about_model |= {"training": {}, "training_set": training_set.read_card(data)}
     generator, judge = registry.build(about_model["architecture"])
     checkpoint.save(model, generator, judge, about_model)
-    attributes.save(model, attribute_training.train(training_set.load(data), epochs=8))
+    classifier.save(model, train_classifier.train(training_set.load(data), epochs=8))
     return data, model
 
 
@@ -194,7 +193,7 @@ def test_a_run_learns_what_its_first_coordinate_stands_for(shades, tmp_path):
     z = latent.Prior("normal", 4).sample(400, seed=5)
     fitted = trainer.fit_average(generator, latent.Prior("normal", 4), "cpu", batches=4)
     drawn = checkpoint.to_uint8(progress.draw(fitted, torch.from_numpy(z)))
-    told = attributes.load(judge).predict(drawn)[:, 0] > 0.5
+    told = classifier.load(judge).predict(drawn)[:, 0] > 0.5
     wanted = codes.load(judge, data, "normal", 4).wanted(torch.from_numpy(z))[:, 0].numpy() > 0.5
     assert (told == wanted).mean() > 0.9
     assert 0.15 < told.mean() < 0.35  # as often as in the training images

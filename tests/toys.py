@@ -5,7 +5,7 @@ import torch
 from torch import nn
 
 from gan_core import checkpoint, latent
-from gan_core.attributes import Classifier, sigmoid
+from gan_core.attributes.classifier import Classifier, sigmoid
 
 
 class Linear:

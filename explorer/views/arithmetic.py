@@ -24,7 +24,7 @@ from explorer.live.canvas import axis, canvas
 from explorer.live.motions import Sum
 from explorer.live.tiles import tiles
 from gan_core import arithmetic, arithmetic_figure, directions, evaluate_arithmetic
-from gan_core import sample_labels as sampled
+from gan_core.attributes import label_cache as sampled
 from gan_core.data import media
 from gan_core.util.errors import InputError
 

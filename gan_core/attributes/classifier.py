@@ -2,7 +2,7 @@
 
 It belongs to the training set, not to the generator: a checkpoint that is trained on keeps it.
 A second one, of another architecture, is only for scoring what was picked by the first. Both are
-trained by `gan_core.attribute_training`.
+trained by `gan_core.attributes.train_classifier`.
 
 >>> classifier = attributes.load("checkpoints/avatars")
 >>> classifier.recognised  # the names of the attributes that it tells well enough

@@ -13,7 +13,7 @@ from torch import nn
 from tqdm import tqdm
 
 from gan_core import checkpoint, evaluate
-from gan_core.attributes import (
+from gan_core.attributes.classifier import (
     ARCHITECTURES,
     BATCH,
     FILES,

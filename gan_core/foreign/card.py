@@ -2,7 +2,8 @@
 
 from pathlib import Path
 
-from gan_core import attributes, checkpoint, evaluate, latent
+from gan_core import checkpoint, evaluate, latent
+from gan_core.attributes import classifier
 from gan_core.data import media
 
 TEMPLATE = """# {name}
@@ -63,7 +64,7 @@ def write(directory, model=None):
     )
     if evaluate.kept(told):
         text += f"\n## How close to the training images\n\n{evaluate.markdown(evaluate.kept(told))}"
-    recognised = attributes.card_section(directory)
+    recognised = classifier.card_section(directory)
     text += f"\n{recognised}" if recognised else ""
     media.save(directory / "README.md", text.encode())
     return directory / "README.md"

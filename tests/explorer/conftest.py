@@ -15,7 +15,8 @@ import explorer.live.tiles
 import gan_core
 from browsing import ARGUMENTS, AVATARS, CHROMIUM, PATIENCE, running
 from explorer import models
-from gan_core import attributes, checkpoint
+from gan_core import checkpoint
+from gan_core.attributes import classifier
 from gan_core.networks import registry
 
 APP = models.ROOT / "explorer" / "app.py"
@@ -37,17 +38,17 @@ def with_classifier(two_models):
     names = ["Male", "Smiling", "Wavy_Hair", "Eyeglasses"]
     told = {"accuracy": 0.9, "balanced_accuracy": 0.9, "positives": 50, "n": 100}
     rows = [{"name": name, "recognised": name != "Eyeglasses", **told} for name in names]
-    about = {"format": attributes.FORMAT, "architecture": "strided", "channels": 3}
+    about = {"format": classifier.FORMAT, "architecture": "strided", "channels": 3}
     about |= {"attributes": rows, "training_set": None}
     torch.manual_seed(0)
-    network = attributes.build("strided", 3, len(rows)).eval()
+    network = classifier.build("strided", 3, len(rows)).eval()
     ones = np.ones(len(rows), np.float32)
-    raw = attributes.Classifier(network, ones, 0 * ones, about)
+    raw = classifier.Classifier(network, ones, 0 * ones, about)
     logits = raw.logits(model.generate(model.prior.sample(256)))
     scale = 4 / logits.std(0)
-    spread = attributes.Classifier(network, scale, -scale * np.median(logits, 0), about)
-    attributes.save(two_models / "alpha", spread)
-    return attributes.load(two_models / "alpha")
+    spread = classifier.Classifier(network, scale, -scale * np.median(logits, 0), about)
+    classifier.save(two_models / "alpha", spread)
+    return classifier.load(two_models / "alpha")
 
 
 @pytest.fixture

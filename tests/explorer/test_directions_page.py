@@ -25,7 +25,8 @@ from browsing import (
     running,
 )
 from explorer import jobs, known_directions, labels, links, models
-from gan_core import attributes, directions, found_directions
+from gan_core import directions, found_directions
+from gan_core.attributes import classifier
 from gan_core.directions import Direction
 from gan_core.util import atomic_files
 from toys import Reader
@@ -44,7 +45,7 @@ class Centred(Reader):
 
     def predict(self, images):
         means = images.astype(np.float64).mean((1, 2))
-        return attributes.sigmoid(((means - self.centre) / self.spread)[:, : len(self.names)])
+        return classifier.sigmoid(((means - self.centre) / self.spread)[:, : len(self.names)])
 
 
 # Without a browser.
@@ -497,7 +498,7 @@ def test_a_start_at_rest_goes_to_the_tray_with_its_seed(opened):
 def copy(tmp_path_factory):
     """A checkpoint of avatars with an attribute classifier, and directions from few samples."""
     wanted = ["model.json", "generator.safetensors", "discriminator.safetensors"]
-    wanted.append(attributes.FILES[False])
+    wanted.append(classifier.FILES[False])
     if not all((AVATARS / name).exists() for name in wanted):
         pytest.skip("needs checkpoints/avatars with its attribute classifier")
     directory = tmp_path_factory.mktemp("copies") / "avatars"
@@ -506,7 +507,7 @@ def copy(tmp_path_factory):
         shutil.copy(AVATARS / name, directory / name)
     model = gan_core.load(directory)
     few = {"n": 512, "measured": 4, "k": 2}
-    directions.save(model, found_directions.find(model, attributes.load(directory), **few))
+    directions.save(model, found_directions.find(model, classifier.load(directory), **few))
     return directory
 
 
