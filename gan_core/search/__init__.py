@@ -1,0 +1,1 @@
+"""Exact nearest neighbours in pixels and in features."""
