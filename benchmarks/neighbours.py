@@ -27,8 +27,9 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from gan_core import exact, kept_index, trainer
+from gan_core import trainer
 from gan_core.data import training_set
+from gan_core.search import exact_distance, index_cache
 
 SIZE, K, BLOCK, QUERIES = 64, 8, 500, 64
 REST = 0.5  # seconds before each method, in which the threads of the one before come to rest
@@ -64,10 +65,10 @@ def run(options, folder):
     truth = brute_force(whole.images, queries)
 
     began = time.perf_counter()
-    index = kept_index.open_index(whole, folder=folder / "index")
+    index = index_cache.open_index(whole, folder=folder / "index")
     built = time.perf_counter() - began
     began = time.perf_counter()
-    index = kept_index.open_index(whole, folder=folder / "index")
+    index = index_cache.open_index(whole, folder=folder / "index")
     opened = time.perf_counter() - began
 
     chosen = [name for name in options.methods.split(",") if name]
@@ -116,7 +117,7 @@ def run(options, folder):
         "opened_s": round(opened, 3),
         "source": source.card.get("name"),
         "rounds": options.rounds,
-        "int8_pays": exact.int8_pays(),
+        "int8_pays": exact_distance.int8_pays(),
         "hardware": trainer.hardware("cpu"),
         "torch": torch.__version__,
         "numpy": np.__version__,

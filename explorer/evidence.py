@@ -11,17 +11,11 @@ import numpy as np
 import streamlit as st
 
 from explorer import jobs, models, renderer
-from gan_core import (
-    feature_extractors,
-    feature_index,
-    kept_index,
-    memorisation,
-    memorisation_report,
-    sample_set,
-)
-from gan_core import neighbours as exact
-from gan_core import unseen as unseen_images
+from gan_core import feature_extractors, memorisation, memorisation_report
 from gan_core.data import image_sources, photo_alignment, training_set
+from gan_core.search import feature_index, index_cache, sample_cache
+from gan_core.search import held_out as unseen_images
+from gan_core.search import pixel_index as exact
 from gan_core.util import atomic_files
 from gan_core.util.errors import InputError
 from gan_core.util.progress import along
@@ -196,7 +190,7 @@ def _space(space, weights, images, _model, _among, _tell=None):
     # Opening it also checks that these are the images that the set tells of.
     if _tell and space == "pixels":
         _tell("Reading the images", 0)
-    index = kept_index.open_index(_among, mirrored=True)
+    index = index_cache.open_index(_among, mirrored=True)
     if space == "pixels":
 
         def in_pixels(images, k, exclude=None):
@@ -268,7 +262,7 @@ def samples_of(model, tell=None):
 
 @st.cache_resource(max_entries=4, show_spinner=False)
 def _samples(weights, n, cache, _model, _tell):
-    return sample_set.open_samples(_model, n, progress=_tell)
+    return sample_cache.open_samples(_model, n, progress=_tell)
 
 
 # What a distance means.

@@ -9,7 +9,7 @@
 from gan_core.checkpoint import Model, load
 from gan_core.data.training_set import TrainingSet
 from gan_core.latent import Prior
-from gan_core.neighbours import PixelIndex
+from gan_core.search.pixel_index import PixelIndex
 from gan_core.util.errors import InputError
 
 __all__ = ["InputError", "Model", "PixelIndex", "Prior", "TrainingSet", "load"]

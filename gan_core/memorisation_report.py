@@ -13,18 +13,10 @@ from pathlib import Path
 
 import numpy as np
 
-from gan_core import (
-    checkpoint,
-    distances,
-    evaluate,
-    feature_extractors,
-    feature_index,
-    kept_index,
-    latent,
-    memorisation,
-    unseen,
-)
+from gan_core import checkpoint, distances, evaluate, feature_extractors, latent, memorisation
 from gan_core.data import training_set
+from gan_core.search import feature_index, index_cache
+from gan_core.search import held_out as unseen
 from gan_core.util import atomic_files
 from gan_core.util.errors import InputError
 from gan_core.util.progress import along
@@ -249,7 +241,7 @@ class Space:
 
 def pixels(model, reference, samples, unseen, progress):
     """The Space of pixels, a training image and its mirror image taken for one."""
-    index = kept_index.open_index(reference, mirrored=True)
+    index = index_cache.open_index(reference, mirrored=True)
     size = samples[0].size
 
     def search(images, k, exclude=None):

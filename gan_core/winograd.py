@@ -212,7 +212,7 @@ def _last(x):
 
 def shared(name, count, *tensors):
     """Call a loop of gan_core.winograd_tiles on parts of 0 … count − 1, one for each thread."""
-    from gan_core import winograd_tiles  # see gan_core.compiled
+    from gan_core import winograd_tiles  # see gan_core.search.numba_loops
 
     loop = getattr(winograd_tiles, name)
     arrays = [tensor.numpy() for tensor in tensors]

@@ -21,7 +21,7 @@ can share them.
 import numba
 import numpy as np
 
-from gan_core.compiled import compiled
+from gan_core.search.numba_loops import compiled
 
 HALF, SIXTH, THIRD = np.float32(1 / 2), np.float32(1 / 6), np.float32(1 / 3)
 TWO, THREE, FOUR, EIGHT = map(np.float32, (2, 3, 4, 8))

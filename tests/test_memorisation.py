@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 
 from gan_core import __main__ as cli
-from gan_core import checkpoint, memorisation, memorisation_report, unseen
+from gan_core import checkpoint, memorisation, memorisation_report
 from gan_core.data import training_set as sets
+from gan_core.search import held_out
 from gan_core.util import atomic_files
 from gan_core.util.errors import InputError
 from support import pictures
@@ -240,7 +241,7 @@ def test_held_out_images_that_equal_a_training_image_are_left_out(make_pair, tmp
             known = images[i, :, :: -1 if i % 2 else 1]
             writer.add(known if i % 3 == 0 else image, f"held-{i}.png", held_out=True)
     data = sets.load(directory)
-    numbers = unseen.unseen(data)
+    numbers = held_out.unseen(data)
     assert numbers.tolist() == [i for i in range(30) if i % 3]
     model = checkpoint.load(make_pair()[0])
     found = memorisation_report.report(model, data, n=10, spaces="pixels", control=control)

@@ -7,8 +7,16 @@ import numpy as np
 import pytest
 
 import gan_core
-from gan_core import bounds, checkpoint, compiled, exact, feature_index, kept_index, neighbours
+from gan_core import checkpoint
 from gan_core.data import training_set as sets
+from gan_core.search import (
+    exact_distance,
+    feature_index,
+    index_cache,
+    lower_bounds,
+    numba_loops,
+    pixel_index,
+)
 from gan_core.util import atomic_files
 from gan_core.util.errors import InputError
 from support import pictures
@@ -63,8 +71,8 @@ def levels(n, size, channels):
 @pytest.fixture
 def pruned(monkeypatch):
     """Bounds are used for sets of any size, and never given up."""
-    monkeypatch.setattr(neighbours, "SMALL", 0)
-    monkeypatch.setattr(neighbours, "SHARE", 2)
+    monkeypatch.setattr(pixel_index, "SMALL", 0)
+    monkeypatch.setattr(pixel_index, "SHARE", 2)
 
 
 SETS = [smooth, duplicates, constant, extremes, levels, pictures]
@@ -76,7 +84,7 @@ def test_equals_brute_force(make, size_and_channels, pruned):
     images = make(600, *size_and_channels)
     others = smooth(3, *size_and_channels, seed=9)
     queries = np.concatenate([images[:4], images[-2:], 255 - images[7:9], others])
-    found = neighbours.PixelIndex(images).query(queries, 8)
+    found = pixel_index.PixelIndex(images).query(queries, 8)
     expected = brute_force(images, queries, 8)
     assert found[0].dtype == found[1].dtype == np.int64
     np.testing.assert_array_equal(found[0], expected[0])
@@ -87,17 +95,19 @@ def test_equals_brute_force(make, size_and_channels, pruned):
 def test_equals_brute_force_where_all_is_as_it_ships(make):
     images, k = make(700, 16, 3), 5
     queries = np.concatenate([images[::97], smooth(60, 16, 3, seed=3)])  # more than one batch
-    found = neighbours.PixelIndex(images).query(queries, k)
+    found = pixel_index.PixelIndex(images).query(queries, k)
     for one, other in zip(found, brute_force(images, queries, k), strict=True):
         np.testing.assert_array_equal(one, other)
 
 
 def test_bounds_spare_most_of_the_work(monkeypatch):
     images, compared = smooth(3000), []
-    to_one = exact.to_one
-    index = neighbours.PixelIndex(images)
+    to_one = exact_distance.to_one
+    index = pixel_index.PixelIndex(images)
     monkeypatch.setattr(
-        exact, "to_one", lambda *given: (compared.append(len(given[-1])), to_one(*given))[1]
+        exact_distance,
+        "to_one",
+        lambda *given: (compared.append(len(given[-1])), to_one(*given))[1],
     )
     found = index.query(smooth(4, seed=5), 3)
     np.testing.assert_array_equal(found[1], brute_force(images, smooth(4, seed=5), 3)[1])
@@ -108,7 +118,7 @@ def test_bounds_spare_most_of_the_work(monkeypatch):
 def test_bounds_are_bounds(make):
     images = make(300, 20, 3)
     queries = np.concatenate([images[:5], smooth(5, 20), pictures(5, 20)])
-    known = bounds.build(images)
+    known = lower_bounds.build(images)
     coarse, fine, texture = known.describe(queries)
     true = ((images[None].astype(np.int64) - queries[:, None]) ** 2).sum((2, 3, 4))
     slack = known.slack(coarse[:, -1][:, None] + known.coarse[:, -1].max()).astype(np.float64)
@@ -132,7 +142,7 @@ def test_a_texture_rounded_up_is_still_a_bound(monkeypatch):
     strength = strengths[np.argmax(np.float16(lengths).astype(float) - lengths)]
     board = np.indices((64, 64)).sum(0)[None, :, :, None] % 2 * 2 - np.ones((1, 64, 64, 3), int)
     images = np.uint8(128 + board * np.array([strength, 1])[:, None, None, None])
-    known = bounds.build(images.repeat(300, 0))
+    known = lower_bounds.build(images.repeat(300, 0))
     _, fine, texture = known.describe(images[1:])
     true = ((images[0].astype(int) - images[1].astype(int)) ** 2).sum()
     slack = known.slack(2 * known.coarse[:, -1].max())
@@ -143,22 +153,22 @@ def test_a_texture_rounded_up_is_still_a_bound(monkeypatch):
         return known.raised(low, np.array([0]), fine[0], texture[0])[0]
 
     assert true - 3 * slack < raised() - slack <= true
-    monkeypatch.setattr(bounds, "ROUGH", 0)
+    monkeypatch.setattr(lower_bounds, "ROUGH", 0)
     assert raised() - slack > true
 
 
 @pytest.mark.parametrize("n", [1, 2, 5])
 def test_more_neighbours_than_images(n):
     images = smooth(n)
-    distances, indices = neighbours.PixelIndex(images).query(images, 8)
+    distances, indices = pixel_index.PixelIndex(images).query(images, 8)
     assert distances.shape == indices.shape == (n, n)
     np.testing.assert_array_equal(indices, brute_force(images, images, n)[1])
-    distances, indices = neighbours.PixelIndex(images).query(images, 8, exclude=np.arange(n))
+    distances, indices = pixel_index.PixelIndex(images).query(images, 8, exclude=np.arange(n))
     assert distances.shape == indices.shape == (n, n - 1)
 
 
 def test_no_query():
-    distances, indices = neighbours.PixelIndex(smooth(20)).query(smooth(20)[:0], 3)
+    distances, indices = pixel_index.PixelIndex(smooth(20)).query(smooth(20)[:0], 3)
     assert distances.shape == indices.shape == (0, 3)
 
 
@@ -166,13 +176,13 @@ def test_no_query():
 def test_leave_one_out_is_by_index(n):
     images = duplicates(n, 16, 3)
     itself = np.arange(n)
-    distances, indices = neighbours.PixelIndex(images).query(images[::9], 6, itself[::9])
+    distances, indices = pixel_index.PixelIndex(images).query(images[::9], 6, itself[::9])
     assert (distances[:, 0] == 0).all()  # another copy, not the image itself
     expected = brute_force(images, images[::9], 6, itself[::9])
     np.testing.assert_array_equal(distances, expected[0])
     np.testing.assert_array_equal(indices, expected[1])
     some = np.where(itself[::9] % 2, itself[::9], -1)
-    found = neighbours.PixelIndex(images).query(images[::9], 1, some)
+    found = pixel_index.PixelIndex(images).query(images[::9], 1, some)
     np.testing.assert_array_equal(found[1], brute_force(images, images[::9], 1, some)[1])
 
 
@@ -180,7 +190,7 @@ def test_leave_one_out_is_by_index(n):
 def test_leave_one_out_by_bounds(n, k, pruned):
     images, itself = smooth(n), np.arange(0, n, 11)
     images[1] = images[0]
-    distances, indices = neighbours.PixelIndex(images).query(images[itself], k, itself)
+    distances, indices = pixel_index.PixelIndex(images).query(images[itself], k, itself)
     expected = brute_force(images, images[itself], k, itself)
     np.testing.assert_array_equal(distances, expected[0])
     np.testing.assert_array_equal(indices, expected[1])
@@ -192,7 +202,7 @@ def test_mirrored(make, pruned):
     images[40] = images[41, :, ::-1]  # a copy and its mirror image
     images[50, :, 8:] = images[50, :, :8][:, ::-1]  # the same both ways
     queries = np.concatenate([images[[41, 50]], smooth(3, seed=4), images[7:9, :, ::-1]])
-    distances, indices, mirrored = neighbours.PixelIndex(images, mirrored=True).query(queries, 5)
+    distances, indices, mirrored = pixel_index.PixelIndex(images, mirrored=True).query(queries, 5)
     flat = images.astype(np.int64)
     for q, query in enumerate(queries.astype(np.int64)):
         plain = ((flat - query) ** 2).sum((1, 2, 3))
@@ -206,7 +216,7 @@ def test_mirrored(make, pruned):
 
 def test_sums_do_not_wrap_around():
     black, white = constant(3, 64, 3) * 0, constant(1, 64, 3) * 0 + 255
-    distances, _ = neighbours.PixelIndex(black).query(white, 1)
+    distances, _ = pixel_index.PixelIndex(black).query(white, 1)
     assert distances[0, 0] == 255**2 * 64 * 64 * 3
 
 
@@ -215,26 +225,26 @@ def test_exact_distances_of_extreme_and_random_numbers(numbers):
     random = np.random.RandomState(0)
     images = random.randint(0, 256, (300, numbers)).astype(np.uint8)
     images[:3], images[3:6] = 0, 255
-    queries = exact.Queries(np.concatenate([images[::50], images[:1], images[3:4]]))
+    queries = exact_distance.Queries(np.concatenate([images[::50], images[:1], images[3:4]]))
     others = np.concatenate([images[::50], images[:1], images[3:4]]).astype(np.int64)
-    norms, sums = exact.norms_and_sums(images)
+    norms, sums = exact_distance.norms_and_sums(images)
     np.testing.assert_array_equal(norms, ((images.astype(np.int64) - 128) ** 2).sum(1))
     np.testing.assert_array_equal(sums, images.sum(1, dtype=np.int64))
     expected = ((images.astype(np.int64)[:, None] - others) ** 2).sum(2)
-    np.testing.assert_array_equal(exact.to_all(images, norms, queries), expected)
-    np.testing.assert_array_equal(exact.to_one(images, queries, 1), expected[:, 1])
+    np.testing.assert_array_equal(exact_distance.to_all(images, norms, queries), expected)
+    np.testing.assert_array_equal(exact_distance.to_one(images, queries, 1), expected[:, 1])
 
 
 def test_loops_are_compiled_where_nothing_can_be_kept(monkeypatch):
-    true = compiled.numba.njit
+    true = numba_loops.numba.njit
 
     def refusing(cache=False, **options):
         if cache:
             raise RuntimeError("cannot cache function: no locator available")
         return true(**options)
 
-    monkeypatch.setattr(compiled.numba, "njit", refusing)
-    again = compiled.compiled(compiled.pixels_apart.py_func)
+    monkeypatch.setattr(numba_loops.numba, "njit", refusing)
+    again = numba_loops.compiled(numba_loops.pixels_apart.py_func)
     images, found = pictures(9).reshape(9, -1), np.empty(2, np.int64)
     again(images, np.array([3, 5]), images[4].astype(np.float32), found)
     true_ones = ((images[[3, 5]].astype(np.int64) - images[4]) ** 2).sum(1)
@@ -257,27 +267,27 @@ assert "numba" in sys.modules
 
 @pytest.mark.parametrize("pays", [True, False])
 def test_both_products_of_several_queries(monkeypatch, pays):
-    if pays and not exact._int8_is_right():
+    if pays and not exact_distance._int8_is_right():
         pytest.skip("PyTorch's 8-bit product is wrong here, which is what the check is for")
-    monkeypatch.setattr(exact, "int8_pays", lambda: pays)
+    monkeypatch.setattr(exact_distance, "int8_pays", lambda: pays)
     images = pictures(70)
-    found = neighbours.PixelIndex(images).query(images[:9], 4)
+    found = pixel_index.PixelIndex(images).query(images[:9], 4)
     np.testing.assert_array_equal(found[0], brute_force(images, images[:9], 4)[0])
 
 
 def test_a_product_that_saturates_is_noticed(monkeypatch):
-    true = exact.int8_products
+    true = exact_distance.int8_products
 
     def saturating(images, queries):
         return np.clip(true(images, queries), -(2**22), 2**22)
 
-    monkeypatch.setattr(exact, "int8_products", saturating)
-    assert not exact._int8_is_right()
+    monkeypatch.setattr(exact_distance, "int8_products", saturating)
+    assert not exact_distance._int8_is_right()
 
 
 def test_two_threads_at_once(pruned):
     images = smooth(2000)
-    index = neighbours.PixelIndex(images)
+    index = pixel_index.PixelIndex(images)
     queries = [smooth(40, seed=seed) for seed in (5, 6)]
     alone = [index.query(q, 4) for q in queries]
     found, start = {}, threading.Barrier(2)
@@ -326,7 +336,7 @@ def change(path, image, keep_time=False):
 
 def test_bounds_of_other_images_are_noticed():
     images = smooth(900)
-    index = neighbours.PixelIndex(images)
+    index = pixel_index.PixelIndex(images)
     images[:] = smooth(900, seed=8)
     with pytest.raises(InputError, match="have changed since being indexed"):
         index.query(images[:20], 1)
@@ -346,14 +356,14 @@ def test_bounds_of_other_images_are_noticed():
     ],
 )
 def test_what_cannot_be_asked(images, k, exclude, words):
-    index = neighbours.PixelIndex(smooth(30))
+    index = pixel_index.PixelIndex(smooth(30))
     with pytest.raises(InputError, match=words):
         index.query(images, k, exclude)
 
 
 def test_no_images():
     with pytest.raises(InputError, match="no image"):
-        neighbours.PixelIndex(smooth(3)[:0])
+        pixel_index.PixelIndex(smooth(3)[:0])
 
 
 # An index that is kept.
@@ -361,9 +371,9 @@ def test_no_images():
 
 def test_a_kept_index_is_made_once(make_set, monkeypatch):
     data = sets.load(make_set(n=700))
-    first = kept_index.open_index(data)
-    monkeypatch.setattr(bounds, "build", None)  # it would fail if it were made again
-    second = kept_index.open_index(sets.load(make_set_path(data)), mirrored=True)
+    first = index_cache.open_index(data)
+    monkeypatch.setattr(lower_bounds, "build", None)  # it would fail if it were made again
+    second = index_cache.open_index(sets.load(make_set_path(data)), mirrored=True)
     queries = pictures(3, seed=5)
     np.testing.assert_array_equal(first.query(queries)[1], brute_force(data.images, queries, 8)[1])
     assert len(second.query(queries)) == 3
@@ -375,45 +385,45 @@ def make_set_path(data):
 
 def test_a_kept_index_refuses_a_changed_set(make_set):
     data = sets.load(make_set(n=100))
-    kept_index.open_index(data)
+    index_cache.open_index(data)
     change(data.images.filename, 3)
     with pytest.raises(InputError, match="does not hold the images that its set"):
-        kept_index.open_index(sets.load(make_set_path(data)))
+        index_cache.open_index(sets.load(make_set_path(data)))
 
 
 def test_a_kept_index_looks_at_images_even_when_the_file_looks_the_same(make_set):
     data = sets.load(make_set(n=60))
-    kept_index.open_index(data)
+    index_cache.open_index(data)
     change(data.images.filename, 3, keep_time=True)
     with pytest.raises(InputError, match="has changed since being indexed"):
-        kept_index.open_index(sets.load(make_set_path(data)))
+        index_cache.open_index(sets.load(make_set_path(data)))
 
 
 def test_a_set_changed_before_indexing_is_refused_and_leaves_nothing(make_set):
     data = sets.load(make_set(n=60))
     change(data.images.filename, 3)
     with pytest.raises(InputError, match="does not hold the images"):
-        kept_index.open_index(sets.load(make_set_path(data)))
+        index_cache.open_index(sets.load(make_set_path(data)))
     assert not list((sets.cache_directory() / "neighbours").iterdir())
 
 
 def test_a_copy_of_a_set_is_checked_and_shares_its_index(make_set, monkeypatch):
-    kept_index.open_index(sets.load(make_set(n=60)))
-    monkeypatch.setattr(bounds, "build", None)
+    index_cache.open_index(sets.load(make_set(n=60)))
+    monkeypatch.setattr(lower_bounds, "build", None)
     copy = sets.load(make_set("copy", n=60))
-    kept_index.open_index(copy)
+    index_cache.open_index(copy)
     change(copy.images.filename, 3)
     with pytest.raises(InputError, match=r"copy/images\.npy does not hold the images"):
-        kept_index.open_index(sets.load(make_set_path(copy)))
+        index_cache.open_index(sets.load(make_set_path(copy)))
 
 
 @pytest.mark.parametrize("name", ["index.json", "coarse.npy", "axes.npy"])
 def test_a_damaged_index_is_made_again(make_set, name):
     data = sets.load(make_set(n=60))
-    kept_index.open_index(data)
+    index_cache.open_index(data)
     (path,) = (sets.cache_directory() / "neighbours").glob(f"*/{name}")
     path.write_bytes(b"half")
-    distances, _ = kept_index.open_index(data).query(data.images[:2], 1)
+    distances, _ = index_cache.open_index(data).query(data.images[:2], 1)
     assert (distances == 0).all()
 
 
@@ -477,7 +487,7 @@ def test_features_of_the_discriminator(make_checkpoint, channels):
 
 def test_index_files_are_described(make_set):
     data = sets.load(make_set(n=60))
-    kept_index.open_index(data)
+    index_cache.open_index(data)
     (path,) = (sets.cache_directory() / "neighbours").glob("*/index.json")
     told = atomic_files.read_json(path, "an index")
     assert told["fingerprint"] == data.fingerprint
@@ -486,10 +496,10 @@ def test_index_files_are_described(make_set):
 @pytest.mark.parametrize("n", [1, 5, 64, 1000, 1037])
 def test_values_are_found_by_group(n):
     values = np.random.RandomState(0).randint(0, 90, n).astype(np.float32)
-    groups, least = neighbours.grouped(values, 20)
+    groups, least = pixel_index.grouped(values, 20)
     for limit in (-1, 0, 3, 40, 90, np.inf):
-        found = neighbours.up_to(limit, values, groups, least)
+        found = pixel_index.up_to(limit, values, groups, least)
         np.testing.assert_array_equal(found, np.flatnonzero(values <= limit))
-    best = neighbours.best_of_groups(groups, least, 20)
+    best = pixel_index.best_of_groups(groups, least, 20)
     assert len(set(best.tolist())) == len(best) == min(20, len(least))
     np.testing.assert_array_equal(np.sort(values[best]), np.sort(least)[: len(best)])

@@ -1,6 +1,6 @@
 """Squared distances between uint8 images that are exact: every number is an integer, none rounds.
 
-One query is compared in a compiled loop (gan_core.compiled). For several, the distance follows from
+One query is compared in a compiled loop (gan_core.search.numba_loops). For several, the distance follows from
 the stored norms ‖x′‖², x′ = x − 128, and one product with the pixels as they lie on disk:
 
     ‖x − q‖² = ‖x′‖² + ‖q′‖² + 256 Σq′ − 2 x·q′
@@ -48,11 +48,11 @@ def to_one(images, queries, q, rows=None):
 
     rows: int64 (n,), which of the images to compare with; default all, in order.
     """
-    from gan_core import compiled  # see there
+    from gan_core.search import numba_loops  # see there
 
     rows = np.arange(len(images)) if rows is None else rows
     found = np.empty(len(rows), np.int64)
-    compiled.pixels_apart(images, rows, queries.whole[q], found)
+    numba_loops.pixels_apart(images, rows, queries.whole[q], found)
     return found
 
 

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from gan_core import kept_index
+from gan_core.search import index_cache
 from gan_core.util.progress import along
 
 AT_ONCE = 256
@@ -14,7 +14,7 @@ def unseen(data, progress=None):
     data: TrainingSet. An image that equals a training image or its mirror image was trained on, so
     it cannot show how near images come that were not. progress: as for `steps.along`.
     """
-    index = kept_index.open_index(data, mirrored=True)
+    index = index_cache.open_index(data, mirrored=True)
     parts = [np.empty(0, np.int64)]
     starts = range(0, len(data.held_out), AT_ONCE)
     for start in along(starts, "Comparing held-out with training images", progress):

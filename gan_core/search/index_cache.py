@@ -16,9 +16,9 @@ from pathlib import Path
 
 import numpy as np
 
-from gan_core import bounds
 from gan_core.data import training_set
-from gan_core.neighbours import PixelIndex, changed, stamp
+from gan_core.search import lower_bounds
+from gan_core.search.pixel_index import PixelIndex, changed, stamp
 from gan_core.util import atomic_files
 from gan_core.util.errors import InputError
 
@@ -55,7 +55,7 @@ def make(where, data):
             def put(name, shape, dtype):
                 return np.lib.format.open_memmap(temporary / f"{name}.npy", "w+", dtype, shape)
 
-            built = bounds.build(data.images, put, digest.update)
+            built = lower_bounds.build(data.images, put, digest.update)
             for name in ("centre", "axes"):
                 np.save(temporary / f"{name}.npy", getattr(built, name))
             for name in ("coarse", "fine", "texture", "norms"):
@@ -82,10 +82,10 @@ def read(where, data):
     except (InputError, OSError, ValueError, EOFError):
         return None
     # Plain views of the maps: the class memmap slows every small step down.
-    known = bounds.Bounds(*map(np.asarray, arrays.values()), tuple(data.images.shape[1:]))
+    known = lower_bounds.Bounds(*map(np.asarray, arrays.values()), tuple(data.images.shape[1:]))
     n, components = len(data.images), known.axes.shape[1]
     wanted = {
-        "coarse": (n, min(bounds.COARSE, components) + 3),
+        "coarse": (n, min(lower_bounds.COARSE, components) + 3),
         "fine": (n, components + 1),
         "texture": (n, len(known.axes) // data.images.shape[3]),
         "norms": (n,),
@@ -103,14 +103,14 @@ def check(where, data, known):
         seen = atomic_files.read_json(where / "seen.json", "a list of files")
     if now is None or seen.get(name_of(data)) != now:
         digest = hashlib.sha256()
-        for start in range(0, len(images), bounds.BLOCK):
-            digest.update(np.ascontiguousarray(images[start : start + bounds.BLOCK]))
+        for start in range(0, len(images), lower_bounds.BLOCK):
+            digest.update(np.ascontiguousarray(images[start : start + lower_bounds.BLOCK]))
         if digest.hexdigest() != data.fingerprint:
             raise stranger(data)
         if now is not None:
             atomic_files.write_json(where / "seen.json", seen | {name_of(data): now})
     rows = np.unique(np.linspace(0, len(images) - 1, LOOKED_AT).astype(int))
-    *_, norms = bounds.describe(images[rows], known.centre, known.axes)
+    *_, norms = lower_bounds.describe(images[rows], known.centre, known.axes)
     if not np.array_equal(norms, known.norms[rows]):
         raise changed(images)
 

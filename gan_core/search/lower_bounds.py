@@ -24,7 +24,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from gan_core import exact
+from gan_core.search import exact_distance
 
 SIDE = 16  # blocks along the longer side of an image, at most
 COARSE, FINE = 48, 192  # components
@@ -40,7 +40,7 @@ class Bounds:
 
     coarse: float32 (N, c + 3), c components, the length of the others up to f, τ, and the sum of
     these numbers' squares. fine: float32 (N, f + 1), f components and τ. texture: float16
-    (N, b), τ_b of b blocks. norms: int64 (N,), for gan_core.exact. centre: float64 (t,), the mean
+    (N, b), τ_b of b blocks. norms: int64 (N,), for gan_core.search.exact_distance. centre: float64 (t,), the mean
     thumbnail. axes: float64 (t, f), orthonormal columns. shape: of an image, (H, W, C). The arrays
     may be memory maps.
     """
@@ -65,8 +65,10 @@ class Bounds:
         """
         own = self.fine[rows, -1]
         apart = np.empty(len(rows), np.float32)
-        for start in range(0, len(rows), exact.PRODUCT_ROWS):
-            part = exact.taken(self.texture, rows[start : start + exact.PRODUCT_ROWS])
+        for start in range(0, len(rows), exact_distance.PRODUCT_ROWS):
+            part = exact_distance.taken(
+                self.texture, rows[start : start + exact_distance.PRODUCT_ROWS]
+            )
             part = part.astype(np.float32)
             part -= texture
             apart[start : start + len(part)] = np.einsum("nb,nb->n", part, part)
@@ -115,7 +117,7 @@ def describe(images, centre, axes):
     centre: the mean thumbnail. The texture is float32 here.
     """
     flat = np.asarray(images).reshape(len(images), -1)
-    norms, sums = exact.norms_and_sums(flat)
+    norms, sums = exact_distance.norms_and_sums(flat)
     totals, block = block_sums(images)
     small = totals.astype(np.float64) / block
     centred = small - centre

@@ -1,8 +1,8 @@
 """The nearest training images of an image: exact, in pixels and in features.
 
 In pixels the distance is the squared Euclidean one between uint8 images, in integers. Most images
-are ruled out by a lower bound (gan_core.bounds); the others are compared in the order of their
-bounds until the next bound exceeds the k-th distance found (gan_core.exact). So the result is that
+are ruled out by a lower bound (gan_core.search.lower_bounds); the others are compared in the order of their
+bounds until the next bound exceeds the k-th distance found (gan_core.search.exact_distance). So the result is that
 of comparing with every image, ties by index, always.
 """
 
@@ -13,7 +13,7 @@ from concurrent.futures import ThreadPoolExecutor
 import numpy as np
 import torch
 
-from gan_core import bounds, exact
+from gan_core.search import exact_distance, lower_bounds
 from gan_core.util.errors import InputError
 
 SMALL = 512  # images up to which comparing with all of them is as quick
@@ -35,7 +35,7 @@ class PixelIndex:
     images: uint8 (N, H, W, C), in memory or memory-mapped; it is read when the index is made
     (about 20 s of a processor for 200,000 of 64 × 64 × 3) and at every query, and must not change.
     mirrored: also compare with the images' mirror images, see `query`. known: the images' Bounds
-    when they are there already; `gan_core.kept_index.open_index` keeps them on disk. The index
+    when they are there already; `gan_core.search.index_cache.open_index` keeps them on disk. The index
     itself takes about 1.5 KB an image. Several threads may query it at once.
     Raises InputError when images are not of that kind.
     """
@@ -47,7 +47,7 @@ class PixelIndex:
         self.images = images
         self.mirrored = mirrored
         self.stamp = stamp(images)
-        self.bounds = known or bounds.build(images)
+        self.bounds = known or lower_bounds.build(images)
         self.longest = float(self.bounds.coarse[:, -1].max())
         self.flat = np.asarray(images).reshape(len(images), -1)
         advise(images, "MADV_RANDOM")
@@ -104,7 +104,7 @@ class PixelIndex:
         return distances, indices
 
     def _search_some(self, images, k, exclude):
-        queries = exact.Queries(images)
+        queries = exact_distance.Queries(images)
         found = [None] * len(images)
         if len(self.flat) > max(SMALL, 4 * k):
             coarse, fine, texture = self.bounds.describe(images)
@@ -120,7 +120,7 @@ class PixelIndex:
                 found[q] = self._prune(queries, q, table[q], *own, k, exclude[q])
         left = [q for q, pair in enumerate(found) if pair is None]
         if left:
-            scanned = self._scan(exact.Queries(images[left]), k, exclude[left])
+            scanned = self._scan(exact_distance.Queries(images[left]), k, exclude[left])
             for q, pair in zip(left, scanned, strict=True):
                 found[q] = pair
         return (np.stack(part) for part in zip(*found, strict=True))
@@ -165,15 +165,15 @@ class PixelIndex:
 
     def _fine_bounds(self, rows, fine):
         """The squared fine bounds of some rows, before slack: float32 (n,)."""
-        from gan_core import compiled  # see there
+        from gan_core.search import numba_loops  # see there
 
         found = np.empty(len(rows), np.float32)
-        compiled.rows_apart(self.bounds.fine, rows, fine, found)
+        numba_loops.rows_apart(self.bounds.fine, rows, fine, found)
         return found
 
     def _compare(self, queries, q, rows):
         """The distances of some rows to query q, int64 (n,)."""
-        return exact.to_one(self.flat, queries, q, rows)
+        return exact_distance.to_one(self.flat, queries, q, rows)
 
     def _scan(self, queries, k, exclude):
         """A list of (distances, indices), one of each query, from comparing with every image."""
@@ -187,7 +187,7 @@ class PixelIndex:
             for start in starts:
                 rows = slice(start, start + SCAN)
                 block = np.asarray(self.flat[rows])
-                table = exact.to_all(block, self.bounds.norms[rows], queries)
+                table = exact_distance.to_all(block, self.bounds.norms[rows], queries)
                 for q, (distances, indices) in enumerate(best):
                     found = table[:, q]
                     limit = distances[-1] if len(distances) == k else np.inf

@@ -16,8 +16,9 @@ import browsing
 import gan_core
 from explorer import evidence, jobs
 from explorer.views import neighbours
-from gan_core import feature_index, latent
+from gan_core import latent
 from gan_core.data import media, training_set
+from gan_core.search import feature_index
 
 
 def state(app, name):
