@@ -17,8 +17,9 @@ from pathlib import Path
 
 import numpy as np
 
-from gan_core import distances, dry_run, feature_extractors, record, trainer
+from gan_core import dry_run, feature_extractors, record, trainer
 from gan_core.data import training_set
+from gan_core.metrics import fidelity
 
 RUNS = {
     "minimax": {},
@@ -107,7 +108,7 @@ def floor(data, device):
     chosen = np.random.RandomState(1).permutation(len(images))[: 2 * N]
     extract = feature_extractors.effnet(device=device).extract
     a, b = (extract(np.asarray(images[np.sort(part)])) for part in (chosen[:N], chosen[N:]))
-    return float(distances.frechet(a, b))
+    return float(fidelity.frechet(a, b))
 
 
 def table(name, result):

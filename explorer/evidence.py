@@ -11,8 +11,9 @@ import numpy as np
 import streamlit as st
 
 from explorer import jobs, models, renderer
-from gan_core import feature_extractors, memorisation, memorisation_report
+from gan_core import feature_extractors
 from gan_core.data import image_sources, photo_alignment, training_set
+from gan_core.metrics import memorisation_report, memorisation_stats
 from gan_core.search import feature_index, index_cache, sample_cache
 from gan_core.search import held_out as unseen_images
 from gan_core.search import pixel_index as exact
@@ -275,7 +276,7 @@ def standing(model, data, distances, space, samples=None):
     kind without images is left out.
     """
     return {
-        kind: memorisation.percentiles(np.atleast_1d(distances), known)
+        kind: memorisation_stats.percentiles(np.atleast_1d(distances), known)
         for kind, known in references(space, model, data, samples).items()
         if len(known)
     }

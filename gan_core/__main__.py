@@ -18,7 +18,6 @@ from gan_core import (
     checkpoint,
     distributed,
     encoder,
-    evaluate,
     evaluate_arithmetic,
     export_onnx,
     feature_extractors,
@@ -26,8 +25,6 @@ from gan_core import (
     found_directions,
     inversion,
     latent,
-    latent_paths,
-    memorisation_report,
     model_card,
     own_images,
     process,
@@ -39,6 +36,7 @@ from gan_core import (
 from gan_core import dry_run as dry
 from gan_core.attributes import train_classifier
 from gan_core.data import avatar_renderer, image_sources, media, photo_alignment, training_set
+from gan_core.metrics import fidelity_report, memorisation_report, path_length
 from gan_core.util import malloc, valid_names
 from gan_core.util.errors import InputError
 
@@ -235,7 +233,7 @@ def evaluate_model(
     if arithmetic or paths:
         measure_latents(model, arithmetic, paths, **options)
     else:
-        evaluate.evaluate(model, **options)
+        fidelity_report.evaluate(model, **options)
     if not options.get("discard"):
         model_card.write(model)
 
@@ -251,8 +249,8 @@ def measure_latents(model, arithmetic, paths, n=0, seed=0, json=False, discard=F
         print(evaluate_arithmetic.table(results["arithmetic"]))
     if paths:
         loaded, network = checkpoint.load(model), feature_extractors.effnet()
-        results["paths"] = latent_paths.measure(loaded, network, n=n or 200, seed=seed)
-        print(latent_paths.table(results["paths"]))
+        results["paths"] = path_length.measure(loaded, network, n=n or 200, seed=seed)
+        print(path_length.table(results["paths"]))
     if not discard:
         for name, result in results.items():
             evaluate_arithmetic.keep(model, name, result)
@@ -401,7 +399,7 @@ def check_scale(scale):
 VERBS = (
     ("pack", pack, (image_sources.pack,)),
     ("train", train, (train, trainer.train)),
-    ("evaluate", evaluate_model, (evaluate_model, evaluate.evaluate)),
+    ("evaluate", evaluate_model, (evaluate_model, fidelity_report.evaluate)),
     ("attributes", learn_attributes, (train_classifier.attributes,)),
     ("directions", find_directions, (found_directions.keep,)),
     ("memorisation", memorisation_report.memorise, (memorisation_report.memorise,)),

@@ -15,8 +15,9 @@ import numpy as np
 import torch
 from torch import nn
 
-from gan_core import checkpoint, evaluate, inversion, model_card
+from gan_core import checkpoint, inversion, model_card
 from gan_core.data import photo_alignment
+from gan_core.metrics import fidelity_report
 from gan_core.util import checked_safetensors
 from gan_core.util.errors import InputError
 from gan_core.util.progress import along
@@ -63,7 +64,7 @@ def encode(
     loaded = checkpoint.load(model)
     places = photo_alignment.read_eyes(eyes) if eyes else photo_alignment.EYES
     try:
-        reference = evaluate.find_images(loaded, data)
+        reference = fidelity_report.find_images(loaded, data)
     except InputError as error:
         if data:
             raise

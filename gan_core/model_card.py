@@ -2,16 +2,10 @@
 
 from pathlib import Path
 
-from gan_core import (
-    checkpoint,
-    evaluate,
-    evaluate_arithmetic,
-    foreign,
-    found_directions,
-    latent_paths,
-)
+from gan_core import checkpoint, evaluate_arithmetic, foreign, found_directions
 from gan_core.attributes import classifier
 from gan_core.data import media
+from gan_core.metrics import fidelity_report, path_length
 from gan_core.networks import registry
 
 TEMPLATE = """# {name}
@@ -97,7 +91,7 @@ def write(directory):
         classifier.card_section(directory),
         found_directions.card_section(directory),
         evaluate_arithmetic.card_section(card),
-        latent_paths.card_section(card),
+        path_length.card_section(card),
     )
     text += "".join(f"\n{section}" for section in sections if section)
     media.save(directory / "README.md", text.encode())
@@ -143,9 +137,9 @@ def regularisation(sizes, training):
 
 def distances(card, travels=True):
     """What was measured, as a table; or that nothing was. travels: whether the images do."""
-    result = evaluate.kept(card)
+    result = fidelity_report.kept(card)
     data = "" if travels else " --data PACKED_TRAINING_SET"
     command = f"`python -m gan_core evaluate checkpoints/{card['name']}{data}`"
     if result is None:
         return f"No distance has been measured for this model yet; {command} does it."
-    return f"Measured by {command}:\n\n{evaluate.markdown(result)}".rstrip()
+    return f"Measured by {command}:\n\n{fidelity_report.markdown(result)}".rstrip()

@@ -6,8 +6,9 @@ import shutil
 import sys
 from pathlib import Path
 
-from gan_core import checkpoint, evaluate, recipes, settings, trainer
+from gan_core import checkpoint, recipes, settings, trainer
 from gan_core.data import image_sources, training_set
+from gan_core.metrics import fidelity_report
 from gan_core.networks import registry
 from gan_core.util.errors import InputError
 
@@ -114,10 +115,10 @@ def measure(model):
 
     As many samples as there are training images, 10,000 at most.
     """
-    if evaluate.kept(checkpoint.read_card(model)):
+    if fidelity_report.kept(checkpoint.read_card(model)):
         return  # of these weights, in an earlier stretch
     shape = training_set.read_card(Path(model) / "training_set")["shape"]
     try:
-        evaluate.evaluate(model, n=min(MEASURED, shape[0]))
+        fidelity_report.evaluate(model, n=min(MEASURED, shape[0]))
     except InputError as error:
         print(f"No distance was measured: {error}")

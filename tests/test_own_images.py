@@ -17,8 +17,9 @@ import pytest
 from PIL import Image
 
 from gan_core import __main__ as cli
-from gan_core import checkpoint, evaluate, own_images, process, trainer
+from gan_core import checkpoint, own_images, process, trainer
 from gan_core.data import image_sources, safe_zip, training_set
+from gan_core.metrics import fidelity_report
 from gan_core.util.errors import InputError
 from support import ROOT, pictures
 
@@ -63,7 +64,7 @@ def no_features(monkeypatch):
     def missing(device="cpu"):
         raise InputError("The features need a package that is not here.")
 
-    monkeypatch.setattr(evaluate.features, "effnet", missing)
+    monkeypatch.setattr(fidelity_report.features, "effnet", missing)
 
 
 # --- One command. ---
@@ -79,7 +80,7 @@ def test_from_a_folder_to_a_measured_model(folder, train, tmp_path, capsys):
     told = capsys.readouterr()
     assert "skipped notes.png" in told.err
     # Measured, told of in the card, and with the recipe for few pictures.
-    numbers = evaluate.kept(model.card)["metrics"]["EffNetLite0"]["numbers"]
+    numbers = fidelity_report.kept(model.card)["metrics"]["EffNetLite0"]["numbers"]
     assert (numbers[0]["n_of"], numbers[0]["n_to"]) == (36, 36)
     assert "36 samples" in (tmp_path / "models" / "x" / "README.md").read_text("utf-8")
     assert "colour" in model.card["training"]["augment"]
@@ -89,7 +90,7 @@ def test_from_a_folder_to_a_measured_model(folder, train, tmp_path, capsys):
     assert train(folder, "--measure-kimg", 0) == 0
     assert (tmp_path / "models" / "x" / "generator.safetensors").read_bytes() == before
     assert "samples, seeds" not in capsys.readouterr().out
-    assert evaluate.kept(checkpoint.read_card(model.directory)) is not None
+    assert fidelity_report.kept(checkpoint.read_card(model.directory)) is not None
 
 
 def test_a_zip_does_as_well_and_nothing_else_is_needed(

@@ -120,7 +120,7 @@ def test_as_many_samples_as_asked_meet_as_many_training_images(cheap, monkeypatc
         counts.append((len(a), len(b)))
         return 0.0
 
-    monkeypatch.setattr("gan_core.distances.frechet", frechet)
+    monkeypatch.setattr("gan_core.metrics.fidelity.frechet", frechet)
     progress.Distance(drawn(200), 70, PRIOR, "cpu")(Blobs())
     progress.Distance(drawn(50), 70, PRIOR, "cpu")(Blobs())
     assert counts == [(70, 70), (70, 50)]

@@ -5,7 +5,7 @@ import re
 import streamlit as st
 
 from explorer import picker, renderer
-from gan_core import evaluate
+from gan_core.metrics import fidelity_report
 
 MAX_CARD = 200_000  # characters
 
@@ -72,7 +72,7 @@ def facts(model, told):
         "Licence": card.get("licence"),
         "Weights": model.hash,
     }
-    rows |= evaluate.headline(card)
+    rows |= fidelity_report.headline(card)
     rows = {label: renderer.plain(value) for label, value in rows.items() if value}
     st.table({k: v for k, v in rows.items() if k not in told}, border="horizontal")
 

@@ -8,7 +8,8 @@ from explorer import asking, drawing, links, panels, picker, renderer, session, 
 from explorer.live.canvas import axis, canvas
 from explorer.live.motions import Path
 from explorer.live.tiles import tiles
-from gan_core import latent, latent_paths
+from gan_core import latent
+from gan_core.metrics import path_length
 
 MODES = {"slerp": "Slerp", "lerp": "Lerp", "both": "Both"}
 COLOURS = ("#4a86e8", "#d1495b")  # of the first path and of the second, on light and on dark
@@ -93,7 +94,7 @@ def along(model, paths, view, at):
             yaxis={"title": "D(x)", "rangemode": "tozero"},
         )
         st.plotly_chart(figure, key="realness-along", config={"displayModeBar": False})
-    lengths = latent_paths.lengths(model.card)
+    lengths = path_length.lengths(model.card)
     if lengths:
         told = ", ".join(f"{MODES[mode].lower()} {full:,.0f}" for mode, full in lengths.items())
         st.caption(

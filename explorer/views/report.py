@@ -10,7 +10,7 @@ from explorer import asking, evidence, jobs, models, panels, picker, renderer, s
 from explorer.live.tiles import tiles
 from explorer.views import neighbours
 from explorer.views.neighbours import HELD_OUT, SAMPLES, TRAINING, WHERE
-from gan_core import memorisation_report
+from gan_core.metrics import memorisation_report
 from gan_core.util.errors import InputError
 
 GUILTY = "#d1495b"  # the overfitted control, on light and on dark

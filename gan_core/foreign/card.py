@@ -2,9 +2,10 @@
 
 from pathlib import Path
 
-from gan_core import checkpoint, evaluate, latent
+from gan_core import checkpoint, latent
 from gan_core.attributes import classifier
 from gan_core.data import media
+from gan_core.metrics import fidelity_report
 
 TEMPLATE = """# {name}
 
@@ -62,8 +63,8 @@ def write(directory, model=None):
         licence=told["licence"],
         notes="\n".join(origin["notes"]),
     )
-    if evaluate.kept(told):
-        text += f"\n## How close to the training images\n\n{evaluate.markdown(evaluate.kept(told))}"
+    if fidelity_report.kept(told):
+        text += f"\n## How close to the training images\n\n{fidelity_report.markdown(fidelity_report.kept(told))}"
     recognised = classifier.card_section(directory)
     text += f"\n{recognised}" if recognised else ""
     media.save(directory / "README.md", text.encode())

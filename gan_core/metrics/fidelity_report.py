@@ -12,8 +12,9 @@ import numpy as np
 import torch
 from tqdm import tqdm
 
-from gan_core import checkpoint, distances, feature_extractors, latent
+from gan_core import checkpoint, feature_extractors, latent
 from gan_core.data import training_set
+from gan_core.metrics import fidelity
 from gan_core.util import atomic_files
 from gan_core.util.errors import InputError
 
@@ -197,10 +198,10 @@ def numbers(name, samples, real, unseen, half, k):
 
     def add_distances(of, a, to, b):
         sides = (of, len(a), to, len(b))
-        add(frechet, distances.frechet(a, b), *sides)
+        add(frechet, fidelity.frechet(a, b), *sides)
         # Half of a side at most: subsets that are all of it would all be the same.
         size = max(2, min(1000, len(a) // 2, len(b) // 2))
-        mean, deviation = distances.kernel(a, b, subset_size=size)
+        mean, deviation = fidelity.kernel(a, b, subset_size=size)
         add(kernel, mean, *sides, std=deviation)
 
     n, n_unseen = len(samples), len(unseen)
@@ -216,9 +217,9 @@ def numbers(name, samples, real, unseen, half, k):
             add_distances("samples", samples[:equal], "held-out", unseen[:equal])
         add_distances("training", real[:equal], "held-out", unseen[:equal])
     for of, fakes in {"samples": samples[:half], "training": second}.items():
-        for measure, value in distances.neighbours(first, fakes, k).items():
+        for measure, value in fidelity.neighbours(first, fakes, k).items():
             add(f"{measure}-{name}", value, of, half, "training", half)
-    ratio = distances.diversity(samples[:half]) / max(distances.diversity(first), 1e-12)
+    ratio = fidelity.diversity(samples[:half]) / max(fidelity.diversity(first), 1e-12)
     add(f"diversity-{name}", ratio, "samples", half, "training", half)
     return found
 

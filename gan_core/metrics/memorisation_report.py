@@ -13,8 +13,9 @@ from pathlib import Path
 
 import numpy as np
 
-from gan_core import checkpoint, distances, evaluate, feature_extractors, latent, memorisation
+from gan_core import checkpoint, feature_extractors, latent
 from gan_core.data import training_set
+from gan_core.metrics import fidelity, fidelity_report, memorisation_stats
 from gan_core.search import feature_index, index_cache
 from gan_core.search import held_out as unseen
 from gan_core.util import atomic_files
@@ -69,7 +70,7 @@ def memorise(
     if Path(out).suffix not in ("", ".json"):
         raise InputError(f"{out} must end in .json.")
     loaded = checkpoint.load(model)
-    reference = evaluate.find_images(loaded, data)
+    reference = fidelity_report.find_images(loaded, data)
     options = {"n": n, "seed": seed, "psi": psi, "k": k, "spaces": spaces, "control": control}
     result = report(loaded, reference, **options, progress=True)
     for sentence in result["missing"].values():
@@ -311,38 +312,40 @@ def measure(space, ids, names, k, progress=False, called=""):
     own[needed], own_which[needed] = others[:, 0], other_which[:, 0]
     d, d_unseen, d_training = near[:, 0], unseen[:, 0], own[some]
 
-    cells = memorisation.k_means(
+    cells = memorisation_stats.k_means(
         space.coordinates, max(1, min(CELLS, len(d_unseen) // IN_A_CELL)), seed=0
     )
     sides = d, d_unseen, cells[which[:, 0]], cells[unseen_which[:, 0]]
     result = {
         "unit": space.unit,
         "distances": {
-            "samples": memorisation.quantiles(d),
-            "held-out": memorisation.quantiles(d_unseen),
-            "training": memorisation.quantiles(d_training),
+            "samples": memorisation_stats.quantiles(d),
+            "held-out": memorisation_stats.quantiles(d_unseen),
+            "training": memorisation_stats.quantiles(d_training),
         },
         "histogram": histogram({"samples": d, "held-out": d_unseen, "training": d_training}),
         "auth_pct": {
-            name: [100 * x for x in memorisation.proportion(memorisation.authentic(*pair))]
+            name: [
+                100 * x for x in memorisation_stats.proportion(memorisation_stats.authentic(*pair))
+            ]
             for name, pair in {
                 "samples": (d, own[which[:, 0]]),
                 "held-out": (d_unseen, own[unseen_which[:, 0]]),
             }.items()
             if len(pair[0])
         },
-        **memorisation.c_t(*sides),
-        "intervals": memorisation.c_t_interval(*sides),
+        **memorisation_stats.c_t(*sides),
+        "intervals": memorisation_stats.c_t_interval(*sides),
     }
     result |= covers(space, k)
 
     apart = own.copy()
     twice = np.flatnonzero(own == 0)
     apart[twice] = to_different(space, twice)
-    ratio = memorisation.suspicion(d, apart[which[:, 0]])
-    shares = {"training": memorisation.percentiles(d, d_training)}
+    ratio = memorisation_stats.suspicion(d, apart[which[:, 0]])
+    shares = {"training": memorisation_stats.percentiles(d, d_training)}
     if len(d_unseen):
-        shares["held-out"] = memorisation.percentiles(d, d_unseen)
+        shares["held-out"] = memorisation_stats.percentiles(d, d_unseen)
 
     def row(i):
         return {
@@ -370,7 +373,7 @@ def measure(space, ids, names, k, progress=False, called=""):
     result["examples"] = [row(i) for i in order[firsts]]
     pairs = []
     if space.near is not None:
-        pairs = memorisation.near_duplicates(own, own_which, space.near)
+        pairs = memorisation_stats.near_duplicates(own, own_which, space.near)
     result["near_duplicates"] = {"limit": space.near, "count": len(pairs), "pairs": pairs[:PAIRS]}
     return result
 
@@ -440,12 +443,14 @@ def covers(space, k):
     size = min(COVERED, *map(len, space.tables))
     if size <= k:
         return {"precision": None, "recall": None}
-    order = np.random.RandomState(evaluate.ORDER_SEED).permutation(len(space.training))[:size]
-    shares = distances.precision_recall(space.training[order], space.samples[:size], k)
+    order = np.random.RandomState(fidelity_report.ORDER_SEED).permutation(len(space.training))[
+        :size
+    ]
+    shares = fidelity.precision_recall(space.training[order], space.samples[:size], k)
     found = {}
     for name, share in zip(("precision", "recall"), shares, strict=True):
         flags = np.arange(size) < round(share * size)
-        found[name] = list(memorisation.proportion(flags))
+        found[name] = list(memorisation_stats.proportion(flags))
     return found
 
 
@@ -460,7 +465,7 @@ def table(result):
         lines.append(f"left out: {equal:,} held-out images that equal a training image")
     for name, space in result["spaces"].items():
         lines += ["", f"{name} ({space['unit']})"]
-        head = list(memorisation.quantiles([0.0]))
+        head = list(memorisation_stats.quantiles([0.0]))
         lines.append(f"  {'distance to nearest':<22}" + "".join(f"{h:>9}" for h in head))
         for kind, values in space["distances"].items():
             label = of if kind == "samples" else kind

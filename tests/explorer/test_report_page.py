@@ -8,8 +8,8 @@ import pytest
 import gan_core
 from explorer import evidence, jobs, models
 from explorer.views import report as page
-from gan_core import memorisation_report
 from gan_core.data import training_set
+from gan_core.metrics import memorisation_report
 
 OPTIONS = {"n": 40, "spaces": "pixels,discriminator"}
 
