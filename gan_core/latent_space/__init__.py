@@ -1,0 +1,1 @@
+"""Directions, arithmetic, inversion and what each coordinate does."""
