@@ -4,7 +4,7 @@ import numpy as np
 import streamlit as st
 
 from explorer import links, session
-from gan_core import directions
+from gan_core.latent_space import directions
 from gan_core.util.errors import InputError
 
 GROUPS = {

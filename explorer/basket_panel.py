@@ -5,7 +5,7 @@ import streamlit as st
 
 from explorer import baskets, exemplars, labels, links, renderer, session
 from explorer.live.tiles import tiles
-from gan_core import arithmetic
+from gan_core.latent_space import arithmetic
 from gan_core.util.errors import InputError
 
 GRID = 24  # samples to pick from

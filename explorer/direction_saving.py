@@ -5,7 +5,7 @@ import dataclasses
 import streamlit as st
 
 from explorer import along, known_directions, panels, renderer, session, tray
-from gan_core import directions
+from gan_core.latent_space import directions
 from gan_core.util.errors import InputError
 
 ALL = ""  # of the sliders; no direction has an empty name

@@ -15,10 +15,10 @@ except ImportError:  # Windows, where one process alone should serve
     fcntl = None
 
 from explorer import jobs
-from gan_core import directions, found_directions
+from gan_core.latent_space import directions, discover_directions
 from gan_core.util.errors import InputError
 
-MEASURED = found_directions.QUICK["measured"]  # samples over which a new direction is measured
+MEASURED = discover_directions.QUICK["measured"]  # samples over which a new direction is measured
 
 _lock = threading.Lock()
 _found = {}  # (weights, classifier) -> [Direction]
@@ -65,7 +65,7 @@ def of(model, classifier):
     if not found and key not in _found:
 
         def work(tell):
-            _found[key] = found_directions.kept(model, classifier, tell)
+            _found[key] = discover_directions.kept(model, classifier, tell)
 
         try:
             if not jobs.done(("directions", *key), work):

@@ -6,8 +6,8 @@ import numpy as np
 import streamlit as st
 
 from explorer import renderer
-from gan_core import arithmetic
 from gan_core.attributes import classifier
+from gan_core.latent_space import arithmetic
 from gan_core.util.errors import InputError
 
 MOST = 6  # rows of the table

@@ -10,8 +10,9 @@ from collections import OrderedDict
 import numpy as np
 from PIL import Image
 
-from gan_core import latent, sensitivity
+from gan_core import latent
 from gan_core.data import media
+from gan_core.latent_space import coordinate_effects
 
 CACHE_BYTES = 96 * 2**20
 LARGE = 512  # pixels a side of an enlarged picture
@@ -54,7 +55,7 @@ def effects(model, wait=True):
     wait: when False, None is returned while they are not known.
     """
     if model.hash not in _effects and wait:
-        _effects[model.hash] = sensitivity.effects(model)
+        _effects[model.hash] = coordinate_effects.effects(model)
     return _effects.get(model.hash)
 
 

@@ -17,13 +17,9 @@ import numpy as np
 from gan_core import (
     checkpoint,
     distributed,
-    encoder,
-    evaluate_arithmetic,
     export_onnx,
     feature_extractors,
     foreign,
-    found_directions,
-    inversion,
     latent,
     model_card,
     own_images,
@@ -36,6 +32,7 @@ from gan_core import (
 from gan_core import dry_run as dry
 from gan_core.attributes import train_classifier
 from gan_core.data import avatar_renderer, image_sources, media, photo_alignment, training_set
+from gan_core.latent_space import arithmetic_report, discover_directions, encoder, inversion
 from gan_core.metrics import fidelity_report, memorisation_report, path_length
 from gan_core.util import malloc, valid_names
 from gan_core.util.errors import InputError
@@ -245,15 +242,15 @@ def measure_latents(model, arithmetic, paths, n=0, seed=0, json=False, discard=F
     results = {}
     if arithmetic:
         draws = {"draws": n or 500, "seed": seed}
-        results["arithmetic"] = evaluate_arithmetic.evaluate(model, **draws, progress=True)
-        print(evaluate_arithmetic.table(results["arithmetic"]))
+        results["arithmetic"] = arithmetic_report.evaluate(model, **draws, progress=True)
+        print(arithmetic_report.table(results["arithmetic"]))
     if paths:
         loaded, network = checkpoint.load(model), feature_extractors.effnet()
         results["paths"] = path_length.measure(loaded, network, n=n or 200, seed=seed)
         print(path_length.table(results["paths"]))
     if not discard:
         for name, result in results.items():
-            evaluate_arithmetic.keep(model, name, result)
+            arithmetic_report.keep(model, name, result)
     if json:
         print(dumps(results, ensure_ascii=False))
 
@@ -266,7 +263,7 @@ def learn_attributes(model, **options):
 
 def find_directions(model, **options):
     """Find directions in the latent space and measure them; keep them in checkpoint and card."""
-    found_directions.keep(model, **options)
+    discover_directions.keep(model, **options)
     if not options.get("discard"):
         model_card.write(model)
 
@@ -401,7 +398,7 @@ VERBS = (
     ("train", train, (train, trainer.train)),
     ("evaluate", evaluate_model, (evaluate_model, fidelity_report.evaluate)),
     ("attributes", learn_attributes, (train_classifier.attributes,)),
-    ("directions", find_directions, (found_directions.keep,)),
+    ("directions", find_directions, (discover_directions.keep,)),
     ("memorisation", memorisation_report.memorise, (memorisation_report.memorise,)),
     ("encoder", encoder.encode, (encoder.encode,)),
     ("invert", invert, (invert,)),

@@ -2,9 +2,10 @@
 
 from pathlib import Path
 
-from gan_core import checkpoint, evaluate_arithmetic, foreign, found_directions
+from gan_core import checkpoint, foreign
 from gan_core.attributes import classifier
 from gan_core.data import media
+from gan_core.latent_space import arithmetic_report, discover_directions
 from gan_core.metrics import fidelity_report, path_length
 from gan_core.networks import registry
 
@@ -89,8 +90,8 @@ def write(directory):
     )
     sections = (
         classifier.card_section(directory),
-        found_directions.card_section(directory),
-        evaluate_arithmetic.card_section(card),
+        discover_directions.card_section(directory),
+        arithmetic_report.card_section(card),
         path_length.card_section(card),
     )
     text += "".join(f"\n{section}" for section in sections if section)

@@ -8,9 +8,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from gan_core import arithmetic, checkpoint, evaluate_arithmetic, latent
+from gan_core import checkpoint, latent
 from gan_core.__main__ import main
 from gan_core.attributes import label_cache
+from gan_core.latent_space import arithmetic, arithmetic_report
 from gan_core.util.errors import InputError
 from toys import Linear, Reader
 
@@ -207,13 +208,13 @@ def test_matched_exemplars_agree_in_what_is_not_to_differ():
 
 
 def test_intervals_hold_the_share_and_narrow_with_more_draws():
-    few = evaluate_arithmetic.wilson(np.arange(10) < 9)
-    many = evaluate_arithmetic.wilson(np.arange(1000) < 900)
+    few = arithmetic_report.wilson(np.arange(10) < 9)
+    many = arithmetic_report.wilson(np.arange(1000) < 900)
     # Wilson 1927, as any statistics package gives them.
     np.testing.assert_allclose(few, [0.9, 0.5958, 0.9821], atol=5e-4)
     assert many[2] - many[1] < 0.1 * (few[2] - few[1]) * 2
-    assert evaluate_arithmetic.wilson(np.ones(20, bool))[1] < 1
-    mean, low, high = evaluate_arithmetic.bootstrap(RNG.uniform(size=400))
+    assert arithmetic_report.wilson(np.ones(20, bool))[1] < 1
+    mean, low, high = arithmetic_report.bootstrap(RNG.uniform(size=400))
     assert low < mean < high
     assert high - low == pytest.approx(2 * 1.96 * np.sqrt(1 / 12 / 400), rel=0.2)
 
@@ -227,11 +228,11 @@ def measured(model, names):
         {"bright": False, "warm": False},
         {"bright": False, "warm": True},
     ]
-    choices = [evaluate_arithmetic.choose(reader, p, part) for part in wanted]
+    choices = [arithmetic_report.choose(reader, p, part) for part in wanted]
     triple = {"name": "toy", "target": "bright", "wanted": wanted}
-    normals = evaluate_arithmetic.find_normals(model.prior.sample(2000, 0), p, reader, names)
+    normals = arithmetic_report.find_normals(model.prior.sample(2000, 0), p, reader, names)
     assert set(normals) == set(names)
-    rows = evaluate_arithmetic.measure(
+    rows = arithmetic_report.measure(
         model, reader, p, choices, triple, names, normals, 40, 0, False
     )
     usual = [row for row in rows if row["strength"] == 1]
@@ -301,30 +302,30 @@ def test_the_best_way_has_the_larger_of_the_smaller_shares():
     ]
     card = card_with(*ways)
     found = {"apart": True, "strength": 1.25, "shell": False, "target": 0.95, "kept": 0.92}
-    assert evaluate_arithmetic.best(card, "x") == found
-    assert evaluate_arithmetic.best(card, "y") is None
+    assert arithmetic_report.best(card, "x") == found
+    assert arithmetic_report.best(card, "y") is None
     rows = card["metrics"]["arithmetic"]["triples"][0]["conditions"]
     rows[2]["control"], rows[3]["exemplars"] = True, 3
     found = {"apart": False, "strength": 1.0, "shell": True, "target": 1.0, "kept": 0.7}
-    assert evaluate_arithmetic.best(card, "x") == found
+    assert arithmetic_report.best(card, "x") == found
     del rows[2:], rows[0]
-    assert evaluate_arithmetic.best(card, "x")["apart"]
+    assert arithmetic_report.best(card, "x")["apart"]
 
 
 def test_what_a_triple_came_to_is_told_of_its_own_weights():
     card = card_with(("matched", 1.0, True, 1.0, 0.7), ("conditional", 1.25, False, 0.9, 0.95))
-    told = evaluate_arithmetic.measured(card, "x")
+    told = arithmetic_report.measured(card, "x")
     assert "500 draws of 10 exemplars, at the best strength, 1.25: 90% of" in told
     assert "as summed" in told
     assert "95% of C's other" in told
-    assert evaluate_arithmetic.measured(card, "y") == ""
-    section = evaluate_arithmetic.card_section(card)
+    assert arithmetic_report.measured(card, "y") == ""
+    section = arithmetic_report.card_section(card)
     assert "x:" in section
     assert "| the rest left alone | 1.25 | as summed | 90.0% (0.0%" in section
     assert "| B like A but for the target | 1 | on the shell | 100.0% (0.0%" in section
     card["files"]["generator.safetensors"] = "f" * 16
-    assert evaluate_arithmetic.best(card, "x") is None
-    assert evaluate_arithmetic.measured(card, "x") == evaluate_arithmetic.card_section(card) == ""
+    assert arithmetic_report.best(card, "x") is None
+    assert arithmetic_report.measured(card, "x") == arithmetic_report.card_section(card) == ""
 
 
 HOSTILE = {
@@ -346,28 +347,28 @@ def without_strength(result):
 def test_a_card_that_tells_it_wrongly_is_no_trouble(name):
     card = card_with(("matched", 1.0, True, 1.0, 0.7))
     card["metrics"]["arithmetic"] = HOSTILE[name](card["metrics"]["arithmetic"])
-    assert evaluate_arithmetic.measured(card, "x") == evaluate_arithmetic.card_section(card) == ""
+    assert arithmetic_report.measured(card, "x") == arithmetic_report.card_section(card) == ""
 
 
 @pytest.mark.parametrize("metrics", [None, [], {"arithmetic": 3}, {"arithmetic": {"triples": [7]}}])
 def test_a_card_that_tells_nothing_of_it_is_no_trouble(metrics):
     card = {"metrics": metrics, "files": {"generator.safetensors": "0" * 16}}
-    assert evaluate_arithmetic.best(card, "x") is None
-    assert evaluate_arithmetic.measured(card, "x") == ""
+    assert arithmetic_report.best(card, "x") is None
+    assert arithmetic_report.measured(card, "x") == ""
 
 
 def test_a_whole_measurement_of_the_shipped_avatars(tmp_path, capsys, monkeypatch):
     model = tmp_path / "avatars"
     shutil.copytree(AVATARS, model, ignore=shutil.ignore_patterns("training_set"))
-    fewer = functools.partial(evaluate_arithmetic.evaluate, pool=1024)
-    monkeypatch.setattr(evaluate_arithmetic, "evaluate", fewer)
+    fewer = functools.partial(arithmetic_report.evaluate, pool=1024)
+    monkeypatch.setattr(arithmetic_report, "evaluate", fewer)
     assert main(["evaluate", str(model), "--arithmetic", "--n", "12", "--json"]) == 0
     out = capsys.readouterr().out
     told = json.loads(out[out.index("\n{") :])["arithmetic"]
     assert [triple["target"] for triple in told["triples"]] == ["glasses", "smiling"]
     assert told["draws"] == 12
     for triple in told["triples"]:
-        assert min(triple["choices"]) >= evaluate_arithmetic.FEWEST
+        assert min(triple["choices"]) >= arithmetic_report.FEWEST
         rows = {
             row["control"]: row
             for row in triple["conditions"]
@@ -380,15 +381,15 @@ def test_a_whole_measurement_of_the_shipped_avatars(tmp_path, capsys, monkeypatc
         assert f"| 10 | conditional | 1.25 | as is | A − B + C | {told_as(rows[False])}" in out
     card = checkpoint.read_card(model)
     assert card["metrics"]["arithmetic"] == told
-    assert evaluate_arithmetic.card_section(card) in (model / "README.md").read_text()
+    assert arithmetic_report.card_section(card) in (model / "README.md").read_text()
     title = told["triples"][0]["name"]
-    assert f"{evaluate_arithmetic.best(card, title)['target']:.0%} of" in (
-        evaluate_arithmetic.measured(card, title)
+    assert f"{arithmetic_report.best(card, title)['target']:.0%} of" in (
+        arithmetic_report.measured(card, title)
     )
 
 
 def told_as(row):
-    return " | ".join(evaluate_arithmetic.words(row[key]) for key in ("target", "kept", "meant"))
+    return " | ".join(arithmetic_report.words(row[key]) for key in ("target", "kept", "meant"))
 
 
 def test_what_cannot_be_measured_is_told_in_a_sentence(tmp_path, capsys, make_checkpoint):
@@ -399,7 +400,7 @@ def test_what_cannot_be_measured_is_told_in_a_sentence(tmp_path, capsys, make_ch
     shutil.copytree(AVATARS, shipped, ignore=shutil.ignore_patterns("training_set"))
     before = (shipped / "model.json").read_bytes()
     with pytest.raises(InputError, match=r"No triple of concepts .*; glasses .*too few sure"):
-        evaluate_arithmetic.evaluate(shipped, pool=32, draws=1)
+        arithmetic_report.evaluate(shipped, pool=32, draws=1)
     assert main(["evaluate", str(shipped), "--arithmetic", "--n", "-1"]) == 2
     assert "draws must be 1 or more" in capsys.readouterr().err
     assert (shipped / "model.json").read_bytes() == before

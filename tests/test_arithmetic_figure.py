@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from gan_core import arithmetic_figure
-from gan_core.arithmetic_figure import Basket, Figure
+from gan_core.latent_space import arithmetic_slide
+from gan_core.latent_space.arithmetic_slide import Basket, Figure
 
 COLOURS = np.random.RandomState(0).randint(40, 216, (120, 3)).astype(np.uint8)
 
@@ -50,7 +50,7 @@ def numbered(colours):
 @pytest.mark.parametrize(("k", "m"), [(3, 1), (3, 8), (3, 16), (4, 16), (5, 16)])
 def test_every_picture_is_seen_whole_and_none_covers_another(k, m):
     made, colours = figure(k, m)
-    page = arithmetic_figure.draw(made)
+    page = arithmetic_slide.draw(made)
     assert page.size == (1920, 1080)
     sizes = shares(page, colours)
     assert min(sizes) >= 24**2
@@ -64,31 +64,31 @@ def test_every_picture_is_seen_whole_and_none_covers_another(k, m):
 
 def test_the_results_are_the_largest():
     made, colours = figure(3, 8)
-    sizes = shares(arithmetic_figure.draw(made), colours)
+    sizes = shares(arithmetic_slide.draw(made), colours)
     results = slice(3 * 9, 3 * 9 + 2)
     assert min(sizes[results]) > max([*sizes[: 3 * 9], *sizes[3 * 9 + 2 :]])
 
 
 def test_signs_and_words_are_drawn():
-    plus, minus = (arithmetic_figure.draw(figure(3, 1, [1, w, 1])[0]) for w in (1, -1))
+    plus, minus = (arithmetic_slide.draw(figure(3, 1, [1, w, 1])[0]) for w in (1, -1))
     assert (np.asarray(plus) != np.asarray(minus)).any()
     seen = [["", "A", "sum"], ["smiling", "0.98", "0.97"], ["a_long name", "0.10", "0.20"]]
-    without, with_table = (arithmetic_figure.draw(figure(3, 1, seen=s)[0]) for s in ([], seen))
+    without, with_table = (arithmetic_slide.draw(figure(3, 1, seen=s)[0]) for s in ([], seen))
     changed = np.argwhere((np.asarray(without) != np.asarray(with_table)).any(2))
-    assert changed[:, 0].min() > arithmetic_figure.BREAK
-    assert changed[:, 1].max() < arithmetic_figure.WIDTH - 60
+    assert changed[:, 0].min() > arithmetic_slide.BREAK
+    assert changed[:, 1].max() < arithmetic_slide.WIDTH - 60
 
 
 def test_a_first_term_that_is_taken_away_has_its_sign():
-    dark = np.asarray(arithmetic_figure.draw(figure(3, 1, [-1, 1, 1])[0]))[260:290, 64:130]
-    free = np.asarray(arithmetic_figure.draw(figure(3, 1, [1, 1, 1])[0]))[260:290, 64:130]
+    dark = np.asarray(arithmetic_slide.draw(figure(3, 1, [-1, 1, 1])[0]))[260:290, 64:130]
+    free = np.asarray(arithmetic_slide.draw(figure(3, 1, [1, 1, 1])[0]))[260:290, 64:130]
     assert (dark < 60).all(2).sum() > 100
     assert (free < 60).all(2).sum() == 0
 
 
 def test_a_term_of_strength_nothing_keeps_its_sign():
     for weights, first in (([1, -1, 1], [1, -0.0, 1]), ([-1, 1, 1], [-0.0, 1, 1])):
-        drawn = [np.asarray(arithmetic_figure.draw(figure(weights=w)[0])) for w in (weights, first)]
+        drawn = [np.asarray(arithmetic_slide.draw(figure(weights=w)[0])) for w in (weights, first)]
         signs = [picture[150 : 150 + 250] for picture in drawn]  # beside the means; no words
         assert (signs[0] == signs[1]).all()
 
@@ -96,8 +96,8 @@ def test_a_term_of_strength_nothing_keeps_its_sign():
 def test_grey_pictures_are_drawn():
     made, colours = figure(3, 2, channels=1)
     grey = [np.repeat(colour[:1], 3) for colour in colours]
-    assert min(shares(arithmetic_figure.draw(made), grey)) >= 24**2
+    assert min(shares(arithmetic_slide.draw(made), grey)) >= 24**2
 
 
 def test_no_character_is_drawn_as_a_box():
-    assert arithmetic_figure.spell("A − 0.5 × B, hair_colour ψ") == "A - 0.5 x B, hair colour psi"
+    assert arithmetic_slide.spell("A − 0.5 × B, hair_colour ψ") == "A - 0.5 x B, hair colour psi"

@@ -7,8 +7,9 @@ import numpy as np
 import pytest
 import torch
 
-from gan_core import checkpoint, directions
-from gan_core.directions import Direction
+from gan_core import checkpoint
+from gan_core.latent_space import directions
+from gan_core.latent_space.directions import Direction
 from gan_core.util.errors import InputError
 from toys import Linear, Reader
 

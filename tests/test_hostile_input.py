@@ -18,9 +18,10 @@ from PIL import Image
 
 sys.path[:0] = [str(Path(__file__).resolve().parent)]  # when this file is run as a script
 import hostile  # noqa: E402
-from gan_core import checkpoint, directions, foreign, state
+from gan_core import checkpoint, foreign, state
 from gan_core.data import image_sources, photo_alignment, training_set
 from gan_core.foreign import onnx_files, reading  # noqa: E402
+from gan_core.latent_space import directions
 from gan_core.metrics import fidelity_report
 from gan_core.networks import (
     onnx_generator,  # noqa: E402

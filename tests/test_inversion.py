@@ -13,8 +13,9 @@ from torch import nn
 
 import gan_core
 from gan_core import __main__ as command_line
-from gan_core import checkpoint, encoder, inversion, latent
+from gan_core import checkpoint, latent
 from gan_core.data import photo_alignment, training_set
+from gan_core.latent_space import encoder, inversion
 from gan_core.util.errors import InputError
 
 

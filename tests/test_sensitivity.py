@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 import gan_core
-from gan_core import sensitivity
 from gan_core.latent import Prior
+from gan_core.latent_space import coordinate_effects
 
 SIZE = 5
 SHAPE = (4, 4, 3)
@@ -41,26 +41,26 @@ def linear(weights):
 @pytest.mark.parametrize("step", [0.5, 1.0, -2.0])
 def test_a_linear_generator_has_the_root_mean_square_of_its_weights(weights, n, step):
     expected = 127.5 * abs(step) * np.sqrt(np.square(weights).mean(axis=(1, 2, 3)))
-    effects = sensitivity.effects(linear(weights), n=n, step=step, seed=4)
+    effects = coordinate_effects.effects(linear(weights), n=n, step=step, seed=4)
     assert effects.shape == (SIZE,)
     assert effects.dtype == np.float64
     assert np.allclose(effects, expected, rtol=1e-4, atol=1e-4)
 
 
 def test_a_coordinate_that_does_nothing_has_no_effect(weights):
-    effects = sensitivity.effects(linear(weights))
+    effects = coordinate_effects.effects(linear(weights))
     assert effects[2] == 0
     assert (np.delete(effects, 2) > 1).all()
 
 
 def test_one_level_of_every_value_is_an_effect_of_one():
     model, _ = generator(lambda z: np.broadcast_to(z[:, :1, None, None] / 127.5, (len(z), *SHAPE)))
-    assert np.allclose(sensitivity.effects(model), [1, 0, 0, 0, 0], atol=1e-4)
+    assert np.allclose(coordinate_effects.effects(model), [1, 0, 0, 0, 0], atol=1e-4)
 
 
 @pytest.mark.parametrize("seed", [0, 1, 1000])
 def test_the_order_does_not_depend_on_the_seed(weights, seed):
-    effects = sensitivity.effects(linear(weights), seed=seed)
+    effects = coordinate_effects.effects(linear(weights), seed=seed)
     assert list(np.argsort(-effects)) == [3, 0, 4, 1, 2]
 
 
@@ -71,14 +71,16 @@ def test_elsewhere_it_is_the_mean_over_samples_of_the_prior(kind):
     step = 0.25
     # One row of five changes, by (z + step)² − z².
     expected = np.abs(2 * z * step + step**2).mean(axis=0) * 127.5 / np.sqrt(SIZE)
-    effects = sensitivity.effects(model, n=6, step=step, seed=9)
+    effects = coordinate_effects.effects(model, n=6, step=step, seed=9)
     assert np.allclose(effects, expected, rtol=1e-3)
-    assert not np.allclose(effects, sensitivity.effects(model, n=6, step=step, seed=90), rtol=1e-2)
+    assert not np.allclose(
+        effects, coordinate_effects.effects(model, n=6, step=step, seed=90), rtol=1e-2
+    )
 
 
 def test_it_draws_a_picture_for_each_coordinate_and_one_more(weights):
     model, drawn = generator(lambda z: np.tensordot(z, weights, 1))
-    sensitivity.effects(model, n=3)
+    coordinate_effects.effects(model, n=3)
     assert sum(drawn) == 3 * (SIZE + 1)
 
 
@@ -88,4 +90,6 @@ def test_a_real_model_is_measured_as_its_pictures_differ(make_checkpoint):
     images = [model.synthesize(z + np.float32([[0, 0.5, 0]]) * i).astype(float) for i in (0, 1)]
     expected = 127.5 * np.sqrt(np.square(images[1] - images[0]).mean())
     assert expected > 0.1
-    assert np.isclose(sensitivity.effects(model, n=1, step=0.5, seed=7)[1], expected, rtol=1e-3)
+    assert np.isclose(
+        coordinate_effects.effects(model, n=1, step=0.5, seed=7)[1], expected, rtol=1e-3
+    )

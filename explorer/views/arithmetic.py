@@ -23,9 +23,9 @@ from explorer import (
 from explorer.live.canvas import axis, canvas
 from explorer.live.motions import Sum
 from explorer.live.tiles import tiles
-from gan_core import arithmetic, arithmetic_figure, directions, evaluate_arithmetic
 from gan_core.attributes import label_cache as sampled
 from gan_core.data import media
+from gan_core.latent_space import arithmetic, arithmetic_report, arithmetic_slide, directions
 from gan_core.util.errors import InputError
 
 PRESET = 8  # exemplars that a preset puts into each basket
@@ -124,7 +124,7 @@ def triples(model):
     """Those of the evaluated triples that this model's classifier can fill the baskets for."""
     classifier = labels.classifier_of(model)
     known = set(classifier.recognised if classifier else ())
-    found = evaluate_arithmetic.TRIPLES
+    found = arithmetic_report.TRIPLES
     return [t for t in found if all(known.issuperset(wanted) for wanted in t[2:])]
 
 
@@ -135,7 +135,7 @@ def preset_buttons(model, place):
             key=f"preset-{place}-{title}",
             on_click=ask_preset,
             args=(title,),
-            help=evaluate_arithmetic.measured(model.card, title) or None,
+            help=arithmetic_report.measured(model.card, title) or None,
         )
 
 
@@ -177,7 +177,7 @@ def take_preset(model):
     st.session_state.filling = False
     filled = [", ".join(map(str, rows)) for rows in found]
     emptied = dict.fromkeys(links.BASKETS, "")
-    best = evaluate_arithmetic.best(model.card, title) or {}
+    best = arithmetic_report.best(model.card, title) or {}
     baskets.change(
         **emptied | dict(zip("abc", filled, strict=True)),
         sum=links.View.sum,
@@ -191,7 +191,7 @@ def find_exemplars(model, target, *wanted):
     """Seeds for A, B and C: the surest of A and C, and of B those that are most like A's."""
     classifier = labels.classifier_of(model)
     p = sampled.probabilities(model, classifier, basket_panel.POOL)
-    a, b, c = (evaluate_arithmetic.choose(classifier, p, part) for part in wanted)
+    a, b, c = (arithmetic_report.choose(classifier, p, part) for part in wanted)
     a, c = a[: min(PRESET, len(b))], c[:PRESET]
     others = [classifier.column(n) for n in classifier.recognised if n != target]
     return a, arithmetic.matched(p, a, b, others), c
@@ -464,9 +464,9 @@ def sheet(name, model, terms, view, z, images, near, controls, seen, locked):
         mean = renderer.pictures(model, mean[None])[0]
         whole = weight if i == baskets.START else weight * view.strength
         pictures = renderer.pictures(model, latents)
-        drawn.append(arithmetic_figure.Basket(letter, whole, mean, pictures))
+        drawn.append(arithmetic_slide.Basket(letter, whole, mean, pictures))
     lengths = [f"|z| {np.linalg.norm(row):.2f}" for row in z]
-    figure = arithmetic_figure.Figure(
+    figure = arithmetic_slide.Figure(
         title=formula([(letter, weight) for letter, weight, _ in terms], view.strength, locked),
         subtitle=f"{name}, weights {model.hash}",
         baskets=drawn,
@@ -485,4 +485,4 @@ def sheet(name, model, terms, view, z, images, near, controls, seen, locked):
         ],
         crisp=not view.smooth,
     )
-    return media.encode(np.asarray(arithmetic_figure.draw(figure)), "PNG")
+    return media.encode(np.asarray(arithmetic_slide.draw(figure)), "PNG")

@@ -12,8 +12,8 @@ from PIL import Image
 
 from explorer import panels, picker, renderer, runs, session, tray
 from explorer.live.framer import framer
-from gan_core import encoder, inversion
 from gan_core.data import photo_alignment
+from gan_core.latent_space import encoder, inversion
 from gan_core.util.errors import InputError
 
 FROM = {"file": "File", "camera": "Camera"}

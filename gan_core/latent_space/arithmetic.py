@@ -17,8 +17,9 @@ import math
 
 import numpy as np
 
-from gan_core import directions, latent
+from gan_core import latent
 from gan_core.attributes import label_cache
+from gan_core.latent_space import directions
 from gan_core.util.errors import InputError
 
 MOST_EXEMPLARS = 16

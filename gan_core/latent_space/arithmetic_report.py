@@ -14,8 +14,9 @@ from pathlib import Path
 import numpy as np
 from tqdm import tqdm
 
-from gan_core import arithmetic, checkpoint, directions
+from gan_core import checkpoint
 from gan_core.attributes import classifier, label_cache
+from gan_core.latent_space import arithmetic, directions
 from gan_core.util import atomic_files
 from gan_core.util.errors import InputError
 

@@ -11,8 +11,8 @@ from dataclasses import dataclass, field
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
-from gan_core import arithmetic
 from gan_core.data import media
+from gan_core.latent_space import arithmetic
 
 WIDTH, HEIGHT, MARGIN = 1920, 1080, 64
 BREAK = 652  # where the lower half begins

@@ -10,7 +10,7 @@ Unnamed, from the generator alone:
 
 `effects` measures what a direction does to every attribute; `save` and `load` keep directions
 with the checkpoint, for as long as it holds the weights that they were made for.
-`gan_core.found_directions` finds and measures all of them at once.
+`gan_core.latent_space.discover_directions` finds and measures all of them at once.
 """
 
 import contextlib

@@ -11,10 +11,11 @@ from pathlib import Path
 
 from tqdm import tqdm
 
-from gan_core import checkpoint, directions
+from gan_core import checkpoint
 from gan_core.attributes import classifier as attributes
 from gan_core.attributes import label_cache
 from gan_core.data import training_set
+from gan_core.latent_space import directions
 from gan_core.util.errors import InputError
 
 QUICK = {"n": 2048, "measured": 64}  # of `kept`, for which somebody waits

@@ -1,4 +1,4 @@
-"""An encoder: from a picture to a first guess at its latent, for `gan_core.inversion`.
+"""An encoder: from a picture to a first guess at its latent, for `gan_core.latent_space.inversion`.
 
 It is trained on the generator's own samples, whose latents are known. Of a real photograph it
 gives the latent of the sample that looks alike to it, which is a start and no answer.
@@ -15,8 +15,9 @@ import numpy as np
 import torch
 from torch import nn
 
-from gan_core import checkpoint, inversion, model_card
+from gan_core import checkpoint, model_card
 from gan_core.data import photo_alignment
+from gan_core.latent_space import inversion
 from gan_core.metrics import fidelity_report
 from gan_core.util import checked_safetensors
 from gan_core.util.errors import InputError

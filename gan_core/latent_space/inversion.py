@@ -16,7 +16,8 @@ import numpy as np
 import torch
 from torch.nn import functional as F
 
-from gan_core import checkpoint, evaluate_arithmetic
+from gan_core import checkpoint
+from gan_core.latent_space import arithmetic_report
 from gan_core.networks import fuse_layers, onnx_generator
 from gan_core.util.errors import InputError
 from gan_core.util.progress import along
@@ -295,7 +296,7 @@ def measure(model, training_set=None, *, n=24, encoder=None, seed=0, progress=No
 
 def keep(directory, result):
     """Write what `measure` returned into the checkpoint's model.json, under metrics."""
-    evaluate_arithmetic.keep(directory, "inversion", result)
+    arithmetic_report.keep(directory, "inversion", result)
 
 
 def kept(model):

@@ -12,7 +12,7 @@ from PIL import Image
 import gan_core
 from explorer import exemplars, known_directions, labels, links, recipes, session
 from explorer.views import arithmetic as page_of
-from gan_core import arithmetic, directions, evaluate_arithmetic
+from gan_core.latent_space import arithmetic, arithmetic_report, directions
 from toys import Reader
 
 
@@ -485,8 +485,8 @@ def test_a_preset_fills_an_empty_page_in_one_click(opened, with_classifier):
 def test_a_preset_opens_in_the_way_that_measured_best(
     best, apart, strength, opened, with_classifier, monkeypatch
 ):
-    monkeypatch.setattr(evaluate_arithmetic, "best", lambda card, name: best)
-    monkeypatch.setattr(evaluate_arithmetic, "measured", lambda card, name: "")
+    monkeypatch.setattr(arithmetic_report, "best", lambda card, name: best)
+    monkeypatch.setattr(arithmetic_report, "measured", lambda card, name: "")
     _, app = opened()
     app = app.button(key="preset-page-smiling woman − neutral woman + neutral man").click()
     app = app.run().run()

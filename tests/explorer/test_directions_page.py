@@ -25,9 +25,9 @@ from browsing import (
     running,
 )
 from explorer import jobs, known_directions, labels, links, models
-from gan_core import directions, found_directions
 from gan_core.attributes import classifier
-from gan_core.directions import Direction
+from gan_core.latent_space import directions, discover_directions
+from gan_core.latent_space.directions import Direction
 from gan_core.util import atomic_files
 from toys import Reader
 
@@ -54,7 +54,7 @@ class Centred(Reader):
 @pytest.fixture
 def quick(monkeypatch):
     """Directions found from few samples, and none left over from another test."""
-    monkeypatch.setattr(found_directions, "QUICK", {"n": 512, "measured": 4})
+    monkeypatch.setattr(discover_directions, "QUICK", {"n": 512, "measured": 4})
     monkeypatch.setattr(known_directions, "MEASURED", 4)
     monkeypatch.setattr(known_directions, "_found", {})
     monkeypatch.setattr(known_directions, "_measured", {})
@@ -67,7 +67,7 @@ def opened(quick, two_models, open_app, monkeypatch):
     model = gan_core.load(two_models / "alpha")
     reader = Centred(["bright", "warm"], model)
     monkeypatch.setattr(labels, "classifier_of", lambda model: reader)
-    directions.save(model, found_directions.find(model, reader, n=512, measured=4, k=3))
+    directions.save(model, discover_directions.find(model, reader, n=512, measured=4, k=3))
 
     def open_page(**params):
         return open_app("directions", **{"model": "alpha", **params})
@@ -507,7 +507,7 @@ def copy(tmp_path_factory):
         shutil.copy(AVATARS / name, directory / name)
     model = gan_core.load(directory)
     few = {"n": 512, "measured": 4, "k": 2}
-    directions.save(model, found_directions.find(model, classifier.load(directory), **few))
+    directions.save(model, discover_directions.find(model, classifier.load(directory), **few))
     return directory
 
 

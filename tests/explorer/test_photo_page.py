@@ -15,8 +15,8 @@ import explorer.live.framer
 import gan_core
 from browsing import PATIENCE, on_tray
 from explorer.views import photo
-from gan_core import inversion
 from gan_core.data import photo_alignment
+from gan_core.latent_space import inversion
 from gan_core.networks import onnx_generator
 from gan_core.util.errors import InputError
 
