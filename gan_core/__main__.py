@@ -19,7 +19,7 @@ from gan_core import (
     distributed,
     export_onnx,
     feature_extractors,
-    foreign,
+    importers,
     latent,
     model_card,
     own_images,
@@ -332,8 +332,8 @@ def import_weights(
         raise InputError(f"{out} already exists; choose another name or remove it first.")
     options = {"discriminator": discriminator, "prior": prior, "nz": nz, "values": values}
     try:
-        found = foreign.read(file, **options)
-    except foreign.Unrecognised as error:
+        found = importers.read(file, **options)
+    except importers.Unrecognised as error:
         for line in error.tensors:
             print("  ".join(line), file=sys.stderr)
         raise
@@ -345,10 +345,10 @@ def import_weights(
     )
     print("\n".join(found.notes))
     if preview:
-        foreign.sheet(found, preview)
+        importers.sheet(found, preview)
         print(f"{preview}: 16 samples; nothing was imported")
         return
-    foreign.save(found, out, name, data=data, command=command)
+    importers.save(found, out, name, data=data, command=command)
     print(f"{out}: look at samples.png in it, or see it with python -m explorer")
 
 

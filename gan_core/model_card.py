@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from gan_core import checkpoint, foreign
+from gan_core import checkpoint, importers
 from gan_core.attributes import classifier
 from gan_core.data import media
 from gan_core.latent_space import arithmetic_report, discover_directions
@@ -57,7 +57,7 @@ def write(directory):
     """
     directory = Path(directory)
     if "origin" in checkpoint.read_card(directory):  # trained elsewhere
-        return foreign.card.write(directory)
+        return importers.card.write(directory)
     model = checkpoint.load(directory)
     card, training, data = model.card, model.card["training"], model.card["training_set"]
     images = model.generate(model.prior.sample(64, seed=0))

@@ -17,8 +17,8 @@ import torch
 from torch import nn
 
 from gan_core import __main__ as cli
-from gan_core import checkpoint, export_onnx, foreign, model_card
-from gan_core.foreign import layouts, onnx_files, reading
+from gan_core import checkpoint, export_onnx, importers, model_card
+from gan_core.importers import onnx_import, safe_load, state_dict_layouts
 from gan_core.networks import registry
 from gan_core.util.errors import InputError
 
@@ -196,7 +196,7 @@ def saved(folder, network, name="netG.pth"):
 
 
 def imported(found, folder, name="mine"):
-    return checkpoint.load(foreign.save(found, folder / "checkpoints" / name, name))
+    return checkpoint.load(importers.save(found, folder / "checkpoints" / name, name))
 
 
 def same(model, network, most=MOST_APART):
@@ -224,7 +224,7 @@ GENERATORS = {
 def test_imported_weights_draw_what_their_own_network_draws(tmp_path, case):
     kind, options, (name, size, channels) = GENERATORS[case]
     network = trained(kind(**options))
-    found = foreign.read(saved(tmp_path, network))
+    found = importers.read(saved(tmp_path, network))
     described = found.architecture
     assert (described["name"], described["size"], described["channels"]) == (name, size, channels)
     assert described["nz"] == options.get("nz", 9)
@@ -253,7 +253,7 @@ def test_prefixes_and_other_containers_make_no_difference(tmp_path, kind, wrappe
         from safetensors.torch import save_file
 
         save_file({key: value.contiguous() for key, value in state.items()}, path)
-    same(imported(foreign.read(path), tmp_path), network)
+    same(imported(importers.read(path), tmp_path), network)
 
 
 def test_sequentials_in_sequentials_and_other_precisions(tmp_path):
@@ -266,14 +266,14 @@ def test_sequentials_in_sequentials_and_other_precisions(tmp_path):
                 if part != "num_batches_tracked":  # PyTorch before 0.4.1
                     state[f"net.{place // 3}.{inner}.{part}"] = tensor.half()
     torch.save(state, tmp_path / "half.pth")
-    same(imported(foreign.read(tmp_path / "half.pth"), tmp_path), network, 1e-3)
+    same(imported(importers.read(tmp_path / "half.pth"), tmp_path), network, 1e-3)
 
 
 def test_of_two_generators_the_averaged_one_is_taken(tmp_path):
     raw, averaged = trained(Zoo(), 1), trained(Zoo(), 2)
     path = tmp_path / "zoo.pt"
     torch.save({"netG": raw.state_dict(), "avgG": averaged.state_dict()}, path)
-    same(imported(foreign.read(path), tmp_path), averaged)
+    same(imported(importers.read(path), tmp_path), averaged)
 
 
 JUDGES = {
@@ -291,13 +291,13 @@ def test_the_discriminator_judges_as_its_own_network_does(tmp_path, case, apart)
     network, judge = trained(kind()), trained(judging(**options), 1)
     path = tmp_path / "both.pt"
     if apart:
-        found = foreign.read(
+        found = importers.read(
             saved(tmp_path, network), discriminator=saved(tmp_path, judge, "netD.pth")
         )
         assert found.origin["discriminator"] == "netD.pth"
     else:
         torch.save({"netG": network.state_dict(), "netD": judge.state_dict()}, path)
-        found = foreign.read(path)
+        found = importers.read(path)
     model = imported(found, tmp_path)
     images = model.generate(model.prior.sample(6))
     floats = checkpoint.to_float(torch.from_numpy(images))
@@ -311,9 +311,9 @@ def test_the_discriminator_judges_as_its_own_network_does(tmp_path, case, apart)
 def test_a_discriminator_of_another_game_is_refused(tmp_path):
     other = saved(tmp_path, trained(LinearD()), "netD.pth")
     with pytest.raises(InputError, match="does not go with the generator"):
-        foreign.read(saved(tmp_path, trained(Tutorial())), discriminator=other)
+        importers.read(saved(tmp_path, trained(Tutorial())), discriminator=other)
     with pytest.raises(InputError, match="No discriminator was recognised"):
-        foreign.read(
+        importers.read(
             saved(tmp_path, trained(Tutorial())),
             discriminator=saved(tmp_path, trained(Tutorial()), "other.pth"),
         )
@@ -337,11 +337,11 @@ def test_a_checkpoint_of_the_zoo_is_read_although_it_holds_settings(tmp_path, mo
             torch.save({"config": settings, "netG": network.state_dict()}, tmp_path / f"{loss}.pt")
         settings.lossCriterion, settings.attribKeysOrder = "DCGAN", {"hair": {"order": 0}}
         torch.save({"config": settings, "netG": network.state_dict()}, tmp_path / "classes.pt")
-    same(imported(foreign.read(tmp_path / "DCGAN.pt"), tmp_path), network)
+    same(imported(importers.read(tmp_path / "DCGAN.pt"), tmp_path), network)
     with pytest.raises(InputError, match="without tanh"):
-        foreign.read(tmp_path / "WGANGP.pt")
+        importers.read(tmp_path / "WGANGP.pt")
     with pytest.raises(InputError, match="conditional"):
-        foreign.read(tmp_path / "classes.pt")
+        importers.read(tmp_path / "classes.pt")
 
 
 # What is not recognised.
@@ -350,8 +350,8 @@ def test_a_checkpoint_of_the_zoo_is_read_although_it_holds_settings(tmp_path, mo
 def test_what_is_not_recognised_is_listed_tensor_by_tensor(tmp_path, capsys):
     network = nn.Sequential(nn.Linear(4, 8), nn.ReLU(), nn.Linear(8, 12))
     path = saved(tmp_path, network)
-    with pytest.raises(foreign.Unrecognised, match="no known layout") as caught:
-        foreign.read(path)
+    with pytest.raises(importers.Unrecognised, match="no known layout") as caught:
+        importers.read(path)
     assert caught.value.tensors == [
         ("0.weight", "8 × 4", "float32"),
         ("0.bias", "8", "float32"),
@@ -390,14 +390,14 @@ def test_what_nearly_fits_is_told_where_it_differs(tmp_path, case):
     state = trained(Tutorial()).state_dict()
     edit(state)
     torch.save(state, tmp_path / "odd.pth")
-    with pytest.raises(foreign.Unrecognised, match=words) as caught:
-        foreign.read(tmp_path / "odd.pth")
+    with pytest.raises(importers.Unrecognised, match=words) as caught:
+        importers.read(tmp_path / "odd.pth")
     assert [name for name, _, _ in caught.value.tensors] == list(state)
 
 
 def test_a_discriminator_in_place_of_a_generator_is_named(tmp_path):
-    with pytest.raises(foreign.Unrecognised, match="it is a discriminator"):
-        foreign.read(saved(tmp_path, trained(TutorialD()), "netD.pth"))
+    with pytest.raises(importers.Unrecognised, match="it is a discriminator"):
+        importers.read(saved(tmp_path, trained(TutorialD()), "netD.pth"))
 
 
 MEASURE = """
@@ -429,7 +429,7 @@ def test_an_import_takes_no_more_than_a_few_times_the_file_in_memory(tmp_path):
 
 def refused(path, words):
     with pytest.raises(InputError, match=words) as caught:
-        foreign.read(path)
+        importers.read(path)
     assert "\n" not in str(caught.value)
     assert len(str(caught.value)) < 500
 
@@ -506,9 +506,9 @@ def test_noise_in_a_file_is_one_sentence_or_harmless(tmp_path, kind):
         told = ""
         try:
             if kind == "onnx":
-                onnx_files.ends(onnx_files.parse(path), path)
+                onnx_import.ends(onnx_import.parse(path), path)
             else:
-                reading.tensors(path)
+                safe_load.tensors(path)
         except InputError as error:
             told = str(error)
         assert "\n" not in told
@@ -576,8 +576,8 @@ def test_what_is_no_weights_at_all_is_told(tmp_path):
         path.write_bytes(content)
         refused(path, "empty|neither a state dict")
     with open(path, "wb") as file:
-        file.truncate(reading.MAX_BYTES + 1)
-    refused(path, f"at most {reading.MAX_BYTES // 2**20} are taken")
+        file.truncate(safe_load.MAX_BYTES + 1)
+    refused(path, f"at most {safe_load.MAX_BYTES // 2**20} are taken")
     refused(tmp_path / "missing.pth", "cannot be read")
     refused(tmp_path, "cannot be read|neither|empty")
 
@@ -651,7 +651,7 @@ def test_an_onnx_generator_is_probed_and_draws_the_same(tmp_path, case):
     opset = 9 if case == "old" else 17
     path = tmp_path / "g.onnx"
     path.write_bytes(graph_of(shape, steps, more=[HALF, ONE, FULL], opset=opset))
-    found = foreign.read(path)
+    found = importers.read(path)
     assert found.architecture == {"name": "onnx", "size": 8, "channels": 3, "nz": 4}
     assert found.values == values
     assert found.parameters > 4 * 8 * 8 * 3
@@ -666,29 +666,29 @@ def test_an_onnx_generator_is_probed_and_draws_the_same(tmp_path, case):
             export_onnx.to_onnx(model, tmp_path / "again.onnx")
     else:
         assert export_onnx.to_onnx(model, tmp_path / "again.onnx")["difference"] < MOST_APART
-        again = imported(foreign.read(tmp_path / "again.onnx"), tmp_path, "again")
+        again = imported(importers.read(tmp_path / "again.onnx"), tmp_path, "again")
         assert np.abs(again.synthesize(z) - expected_of(z)).max() < MOST_APART
 
 
 def test_a_range_that_a_person_gives_wins_and_gives_other_weights(tmp_path):
     path = tmp_path / "g.onnx"
     path.write_bytes(graph_of(["n", 4], [("Sigmoid", {})]))
-    assert foreign.read(path).values == "unit"
-    a = imported(foreign.read(path), tmp_path, "a")
-    b = imported(foreign.read(path, values="signed"), tmp_path, "b")
+    assert importers.read(path).values == "unit"
+    a = imported(importers.read(path), tmp_path, "a")
+    b = imported(importers.read(path, values="signed"), tmp_path, "b")
     z = a.prior.sample(3)
     assert np.abs(a.synthesize(z) - (2 * b.synthesize(z) - 1)).max() < MOST_APART
     assert a.hash != b.hash  # pictures drawn before are kept by it
     with pytest.raises(InputError, match="must be signed, unit, byte"):
-        foreign.read(path, values="percent")
+        importers.read(path, values="percent")
 
 
 def test_values_beyond_the_range_are_clipped_and_it_is_told(tmp_path):
     path = tmp_path / "g.onnx"
     path.write_bytes(graph_of(["n", 4], [("Identity", {})]))
-    images = imported(foreign.read(path), tmp_path).synthesize(np.eye(4, dtype=np.float32) * 9)
+    images = imported(importers.read(path), tmp_path).synthesize(np.eye(4, dtype=np.float32) * 9)
     assert (images.min(), images.max()) == (-1, 1)
-    assert "What lies beyond that range is clipped." in foreign.read(path).notes
+    assert "What lies beyond that range is clipped." in importers.read(path).notes
 
 
 def several(change):
@@ -778,7 +778,7 @@ def test_hostile_graphs_are_one_sentence(tmp_path, case):
 
 def test_a_graph_gives_no_gradient_and_says_so(tmp_path):
     (tmp_path / "g.onnx").write_bytes(graph_of(["n", 4], [TANH]))
-    found = foreign.read(tmp_path / "g.onnx")
+    found = importers.read(tmp_path / "g.onnx")
     with pytest.raises(InputError, match="no gradient"):
         found.generator(torch.zeros(1, 4, requires_grad=True))
     model = imported(found, tmp_path)
@@ -830,13 +830,13 @@ def test_a_preview_imports_nothing(tmp_path, capsys):
 
 
 def test_the_training_set_can_be_told(tmp_path, make_set):
-    found = foreign.read(saved(tmp_path, trained(Tutorial())))
+    found = importers.read(saved(tmp_path, trained(Tutorial())))
     data = make_set("set", size=64)
-    out = foreign.save(found, tmp_path / "c" / "mine", "mine", data=data)
+    out = importers.save(found, tmp_path / "c" / "mine", "mine", data=data)
     fingerprint = json.loads((data / "set.json").read_text())["fingerprint"]
     assert checkpoint.read_card(out)["training_set"]["fingerprint"] == fingerprint
     with pytest.raises(InputError, match="another size"):
-        foreign.save(found, tmp_path / "c" / "other", "other", data=make_set("small", size=32))
+        importers.save(found, tmp_path / "c" / "other", "other", data=make_set("small", size=32))
     assert not (tmp_path / "c" / "other").exists()
 
 
@@ -852,7 +852,7 @@ def test_what_is_exported_can_be_imported(tmp_path, family, kind):
     told = export_onnx.write(model, tmp_path / f"out.{kind}")
     assert told["difference"] < MOST_APART
     assert told["sha256"] == checkpoint.sha256(tmp_path / f"out.{kind}")
-    found = foreign.read(tmp_path / f"out.{kind}")
+    found = importers.read(tmp_path / f"out.{kind}")
     assert found.prior.kind == ("uniform" if kind == "safetensors" else "normal")
     again = imported(found, tmp_path)
     assert again.discriminator is None
@@ -867,7 +867,7 @@ def test_metadata_that_lies_is_not_believed(tmp_path):
     network = trained(Tutorial())
     lie = {"architecture": json.dumps({"name": "dcgan", "size": 32}), "prior": "wild"}
     save_file(network.state_dict(), tmp_path / "lie.safetensors", lie)
-    found = foreign.read(tmp_path / "lie.safetensors")
+    found = importers.read(tmp_path / "lie.safetensors")
     assert found.prior.kind == "normal"
     same(imported(found, tmp_path), network)
 
@@ -887,5 +887,7 @@ def test_weights_of_imported_architectures_are_counted_as_built(name):
 
 
 def test_layouts_tell_averages_by_whole_words():
-    assert all(map(layouts.is_average, ("avgG.", "g_ema.", "ema_generator.module.", "G.EMA.")))
-    assert not any(map(layouts.is_average, ("module.", "schema.", "netG.", "")))
+    assert all(
+        map(state_dict_layouts.is_average, ("avgG.", "g_ema.", "ema_generator.module.", "G.EMA."))
+    )
+    assert not any(map(state_dict_layouts.is_average, ("module.", "schema.", "netG.", "")))

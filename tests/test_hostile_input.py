@@ -18,9 +18,9 @@ from PIL import Image
 
 sys.path[:0] = [str(Path(__file__).resolve().parent)]  # when this file is run as a script
 import hostile  # noqa: E402
-from gan_core import checkpoint, foreign, state
+from gan_core import checkpoint, importers, state
 from gan_core.data import image_sources, photo_alignment, training_set
-from gan_core.foreign import onnx_files, reading  # noqa: E402
+from gan_core.importers import onnx_import, safe_load  # noqa: E402
 from gan_core.latent_space import directions
 from gan_core.metrics import fidelity_report
 from gan_core.networks import (
@@ -224,15 +224,15 @@ def readers(folder):
 
     def read_import(data, folder):
         (folder / "netG").write_bytes(data)
-        if reading.kind(folder / "netG") == "onnx":
-            onnx_files.parse(folder / "netG")
+        if safe_load.kind(folder / "netG") == "onnx":
+            onnx_import.parse(folder / "netG")
         else:
-            foreign.read(folder / "netG")
+            importers.read(folder / "netG")
 
     def read_onnx(data, folder):
         (folder / "g.onnx").write_bytes(data)
-        given, _ = onnx_files.ends(onnx_files.parse(folder / "g.onnx"), folder / "g.onnx")
-        onnx_files.declared(given, folder / "g.onnx")
+        given, _ = onnx_import.ends(onnx_import.parse(folder / "g.onnx"), folder / "g.onnx")
+        onnx_import.declared(given, folder / "g.onnx")
 
     def unpack():
         import shutil
@@ -451,7 +451,7 @@ def test_headers_that_lie_are_refused_by_every_reader(tmp_path, content):
         state.read(folder / "file.safetensors")
 
     def read_import(data, folder):
-        foreign.read(folder / "file.safetensors")
+        importers.read(folder / "file.safetensors")
 
     (tmp_path / "file.safetensors").write_bytes(content)
     for read in (read_sealed, read_state, read_import):
@@ -491,7 +491,7 @@ def test_pickles_and_graphs_that_would_fill_the_memory_are_not_parsed(tmp_path):
     for content in (pickle, names, b"\x80\x02" + b"N0" * 300_000 + b"N.", graph):
         (tmp_path / "file").write_bytes(content)
         with pytest.raises(InputError, match=r"far more than a generator|damaged"):
-            foreign.read(tmp_path / "file")
+            importers.read(tmp_path / "file")
 
 
 def test_a_graph_in_a_checkpoint_made_by_hand_leans_on_no_file_and_comes_to_an_end(monkeypatch):

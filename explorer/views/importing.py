@@ -9,7 +9,7 @@ from pathlib import Path
 import streamlit as st
 
 from explorer import evidence, models, renderer, session
-from gan_core import foreign, latent
+from gan_core import importers, latent
 from gan_core.data import media, training_set
 from gan_core.util import valid_names
 from gan_core.util.errors import InputError
@@ -65,7 +65,7 @@ def recognise(upload, judge):
             before = key, read(upload, judge, key[2])
         st.session_state.import_found = before
     result = before[1]
-    if isinstance(result, foreign.Found):
+    if isinstance(result, importers.Found):
         return result
     st.error(renderer.sentence(result))
     tensors = getattr(result, "tensors", [])
@@ -84,7 +84,7 @@ def read(upload, judge, values):
         path = put(upload, Path(folder) / "generator")
         other = put(judge, Path(folder) / "discriminator") if judge is not None else ""
         try:
-            return foreign.read(path, discriminator=other, values=values or "")
+            return importers.read(path, discriminator=other, values=values or "")
         except InputError as error:
             return error
 
@@ -187,7 +187,7 @@ def write(found, data):
         # Before it is written: who leaves for another page meanwhile ends this at its next word
         # to the session, and should be told on coming back.
         st.session_state.import_done = name
-        foreign.save(found, place, name, data=data)
+        importers.save(found, place, name, data=data)
     except InputError as error:
         st.session_state.import_problem = str(error)
         st.session_state.pop("import_done", None)

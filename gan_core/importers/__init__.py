@@ -8,8 +8,8 @@
 What is taken is listed in the README under "Your own weights".
 """
 
-from gan_core.foreign import card
-from gan_core.foreign.importing import Found, read, save, sheet
-from gan_core.foreign.layouts import Unrecognised
+from gan_core.importers import import_card
+from gan_core.importers.import_checkpoint import Found, read, save, sheet
+from gan_core.importers.state_dict_layouts import Unrecognised
 
 __all__ = ["Found", "Unrecognised", "card", "read", "save", "sheet"]

@@ -13,7 +13,7 @@ import torch
 
 from gan_core import checkpoint, latent
 from gan_core.data import media, training_set
-from gan_core.foreign import card, layouts, onnx_files, reading
+from gan_core.importers import import_card, onnx_import, safe_load, state_dict_layouts
 from gan_core.networks import registry
 from gan_core.util import atomic_files, valid_names
 from gan_core.util.errors import InputError
@@ -64,7 +64,7 @@ def read(file, *, discriminator="", prior="", nz=0, values=""):
     path = Path(file)
     if prior and prior not in latent.PRIORS:
         raise InputError(f"The prior is {prior!r}; it must be {' or '.join(latent.PRIORS)}.")
-    kind = reading.kind(path)
+    kind = safe_load.kind(path)
     origin = {"file": path.name, "bytes": path.stat().st_size}
     origin |= {"sha256": checkpoint.sha256(path)}
     if kind == "onnx":
@@ -73,9 +73,9 @@ def read(file, *, discriminator="", prior="", nz=0, values=""):
         return from_onnx(path, origin, prior or "normal", nz, values)
     if nz or values:
         raise InputError(f"{origin['file']} is no ONNX file: its shapes and values are known.")
-    tensors, told = reading.tensors(path)
+    tensors, told = safe_load.tensors(path)
     refuse_config(told, origin["file"])
-    player = described(tensors, told) or layouts.generator(tensors, origin["file"])
+    player = described(tensors, told) or state_dict_layouts.generator(tensors, origin["file"])
     judge = find_judge(tensors, discriminator)
     architecture = join(player, judge)
     generator, other = registry.outline(architecture)
@@ -100,11 +100,11 @@ def read(file, *, discriminator="", prior="", nz=0, values=""):
 
 
 def from_onnx(path, origin, prior, nz, values):
-    graph, sizes, facts = onnx_files.read(path, nz, values, prior)
+    graph, sizes, facts = onnx_import.read(path, nz, values, prior)
     generator, _ = registry.build({"name": "onnx", **sizes})
     tensor = torch.frombuffer(bytearray(graph), dtype=torch.uint8)
     generator.load_state_dict({"graph": tensor})
-    low, high = onnx_files.RANGES[facts["values"]]
+    low, high = onnx_import.RANGES[facts["values"]]
     notes = [
         f"Latents {facts['input']}, images {facts['output']}; 16 samples hold values from "
         f"{facts['lowest']:.3g} to {facts['highest']:.3g}, taken to be of {low:g} to {high:g}."
@@ -138,9 +138,9 @@ def described(tensors, told):
     except (KeyError, TypeError, ValueError, RecursionError, InputError):
         return None
     floats = [tensor for tensor in tensors.values() if tensor.is_floating_point()]
-    if not all(map(layouts.finite, floats)):
+    if not all(map(state_dict_layouts.finite, floats)):
         return None
-    return layouts.Player(f"this project’s {sizes['name']}", sizes, dict(tensors))
+    return state_dict_layouts.Player(f"this project’s {sizes['name']}", sizes, dict(tensors))
 
 
 def refuse_config(told, file):
@@ -159,11 +159,11 @@ def refuse_config(told, file):
 def find_judge(tensors, file):
     """The discriminator in a file of its own, or in the generator's, or None."""
     if file:
-        other, _ = reading.tensors(file)
-        return layouts.discriminator(other, Path(file).name)
+        other, _ = safe_load.tensors(file)
+        return state_dict_layouts.discriminator(other, Path(file).name)
     try:
-        return layouts.discriminator(tensors, "it")
-    except layouts.Unrecognised:
+        return state_dict_layouts.discriminator(tensors, "it")
+    except state_dict_layouts.Unrecognised:
         return None
 
 
@@ -217,7 +217,7 @@ def save(found, directory, name, data="", command=""):
             model = checkpoint.Model(
                 found.generator, found.discriminator, found.prior, told, temporary
             )
-            card.write(temporary, model)
+            import_card.write(temporary, model)
     except OSError as error:
         raise InputError(f"{directory} cannot be written ({error.strerror}).") from None
     return Path(directory)

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import numpy as np
 
-from gan_core.foreign import probe, reading
+from gan_core.importers import onnx_probe, safe_load
 from gan_core.networks import onnx_generator, protobuf_limit
 from gan_core.util.errors import InputError
 
@@ -62,7 +62,7 @@ def parse(path):
         protobuf_limit.count(data, onnx.ModelProto.DESCRIPTOR)
         proto = onnx.load_model_from_string(data)
     except Exception:  # protobuf raises many kinds
-        raise InputError(reading.damaged(path)) from None
+        raise InputError(safe_load.damaged(path)) from None
     if not proto.graph.node or not proto.graph.output:
         raise InputError(f"{path.name} is not an ONNX graph, or a damaged one.")
     if onnx_generator.outside(proto):
@@ -123,7 +123,7 @@ def drawn_by(path, given, drawn, tries, shape, prior):
     kind = KINDS[given.type.tensor_type.elem_type]
     batch = shape[0] if shape else 0
     ends = (given.name, drawn.name)
-    return probe.look(path.read_bytes(), path.name, tries, ends, kind, batch, prior)
+    return onnx_probe.look(path.read_bytes(), path.name, tries, ends, kind, batch, prior)
 
 
 def picture(seen, path):

@@ -3,7 +3,7 @@
 A family's module offers `Generator` and `Discriminator`, built from the same keyword sizes,
 `SIZES`, the image sizes it can draw, `NORMS`, what may normalise its discriminator, the first
 being the usual one, and `weights`, how many weights both have. IMPORTED are for weights trained
-elsewhere (`gan_core.foreign`): they may lack a discriminator, and tell with `SETTINGS` what their
+elsewhere (`gan_core.importers`): they may lack a discriminator, and tell with `SETTINGS` what their
 generator is built from.
 """
 

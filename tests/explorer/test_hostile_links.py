@@ -17,7 +17,7 @@ import hostile  # noqa: E402
 from explorer import evidence, links, recipes, runs, tray  # noqa: E402
 from explorer.live import strips  # noqa: E402
 from explorer.views import importing, train  # noqa: E402
-from gan_core import foreign, latent  # noqa: E402
+from gan_core import importers, latent  # noqa: E402
 from gan_core.util.errors import InputError  # noqa: E402
 
 KINDS = ("tray", "recipe", "link", "strip", "upload")
@@ -196,7 +196,7 @@ def test_a_typed_name_is_never_a_path(place, name, monkeypatch):
     with pytest.raises(InputError):
         runs.check_name(name)
     with pytest.raises(InputError):
-        foreign.save(None, place / "checkpoints" / "x", name)
+        importers.save(None, place / "checkpoints" / "x", name)
     assert not set("/\\\0\n:") & set(importing.safe(name))
     assert importing.safe(name) not in ("", ".", "..")
     warned = []

@@ -5,7 +5,7 @@ import torch
 from streamlit.runtime.scriptrunner import RerunData, RerunException
 
 from explorer import models
-from gan_core import checkpoint, foreign
+from gan_core import checkpoint, importers
 from gan_core.networks import registry
 from test_foreign import HALF, ONE, UNIT, Linear, Tutorial, TutorialD, graph_of, trained
 
@@ -172,13 +172,13 @@ def test_a_training_set_of_the_same_size_can_be_named(
 def test_who_leaves_while_it_is_written_is_told_on_coming_back(
     two_models, open_app, file_of, monkeypatch
 ):
-    whole = foreign.save
+    whole = importers.save
 
     def and_left(*arguments, **options):
         whole(*arguments, **options)
         raise RerunException(RerunData())
 
-    monkeypatch.setattr(foreign, "save", and_left)
+    monkeypatch.setattr(importers, "save", and_left)
     app = open_app("import")
     give(app, "g.pth", file_of(trained(Linear())))
     app.text_input(key="import-name").set_value("late").run()
