@@ -27,9 +27,9 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from gan_core import trainer
 from gan_core.data import training_set
 from gan_core.search import exact_distance, index_cache
+from gan_core.training import loop
 
 SIZE, K, BLOCK, QUERIES = 64, 8, 500, 64
 REST = 0.5  # seconds before each method, in which the threads of the one before come to rest
@@ -118,7 +118,7 @@ def run(options, folder):
         "source": source.card.get("name"),
         "rounds": options.rounds,
         "int8_pays": exact_distance.int8_pays(),
-        "hardware": trainer.hardware("cpu"),
+        "hardware": loop.hardware("cpu"),
         "torch": torch.__version__,
         "numpy": np.__version__,
     }

@@ -17,9 +17,10 @@ from pathlib import Path
 
 import numpy as np
 
-from gan_core import dry_run, feature_extractors, record, trainer
+from gan_core import feature_extractors
 from gan_core.data import training_set
 from gan_core.metrics import fidelity
+from gan_core.training import dry_run, loop, run_log
 
 RUNS = {
     "minimax": {},
@@ -73,7 +74,7 @@ def run(name, data, options):
 
 def train_and_read(data, folder, *, kimg, measure_kimg, **options):
     """Train, or go on, or only read when it is there; the distances, diversity and speed."""
-    trainer.train(
+    loop.train(
         data,
         folder,
         **options,
@@ -85,7 +86,7 @@ def train_and_read(data, folder, *, kimg, measure_kimg, **options):
         measure_n=N,
         patience_kimg=0,
     )
-    lines = record.read_log(folder / "log.jsonl")
+    lines = run_log.read_log(folder / "log.jsonl")
     curve = [(line["kimg"], line[FD]) for line in lines if FD in line]
     diversity = [line["diversity"] for line in lines if "diversity" in line]
     best = min(curve, key=lambda point: point[1])
@@ -94,7 +95,7 @@ def train_and_read(data, folder, *, kimg, measure_kimg, **options):
         "fd_best": best[1],
         "best_kimg": best[0],
         "diversity": diversity[-1],
-        "images_per_second": dry_run.measure_rate(data, trainer.DEFAULTS | options),
+        "images_per_second": dry_run.measure_rate(data, loop.DEFAULTS | options),
         "curve": curve,
     }
 

@@ -37,9 +37,10 @@ from torch import nn
 from torch.nn import functional
 from tqdm import trange
 
-from gan_core import averaging, checkpoint, state, trainer
+from gan_core import checkpoint
 from gan_core.data import media, training_set
 from gan_core.networks import registry
+from gan_core.training import ema, loop, snapshot
 from gan_core.util import atomic_files
 
 HELD_OUT = 1000
@@ -126,7 +127,7 @@ def main():
         f"{size / 1e6:.1f} MB"
     )
     if options.json:
-        result |= {"hardware": trainer.hardware("cpu"), "torch": torch.__version__}
+        result |= {"hardware": loop.hardware("cpu"), "torch": torch.__version__}
         print(json.dumps(result))
 
 
@@ -276,14 +277,14 @@ def fit(generator, jumps, wanted, settings, path):
     order = torch.Generator().manual_seed(settings["seed"])
     parts, begun, spent = {"rest": rest, "adam": adam}, 0, 0.0
     if path.exists():
-        begun, record = state.restore(path, parts, order, settings, {})
+        begun, record = snapshot.restore(path, parts, order, settings, {})
         spent = record["seconds"]
     epochs, batches = settings["epochs"], math.ceil(len(jumps) / BATCH)
     frozen, steps, since = round((1 - FROZEN) * epochs), epochs * batches, time.process_time()
     bar = trange(begun, epochs, desc="Overfitting", initial=begun, total=epochs)
     for epoch in bar:
         if epoch == frozen:
-            averaging.reestimate_batch_norm(rest, [jumps])
+            ema.reestimate_batch_norm(rest, [jumps])
         rest.train(epoch < frozen)
         losses = []
         for i, part in enumerate(torch.randperm(len(jumps), generator=order).split(BATCH)):
@@ -298,8 +299,8 @@ def fit(generator, jumps, wanted, settings, path):
         bar.set_postfix_str(f"{127.5 * np.sqrt(np.mean(losses)):.1f} grey levels off")
         if (epoch + 1) % KEPT == 0 or epoch + 1 == epochs:
             record = {"seconds": spent + time.process_time() - since}
-            state.save(path, parts, order, settings, epoch + 1, record)
-    return rest, state.read(path)[1]["record"]["seconds"]
+            snapshot.save(path, parts, order, settings, epoch + 1, record)
+    return rest, snapshot.read(path)[1]["record"]["seconds"]
 
 
 def describe(name, architecture, data_card, options, result):
@@ -320,7 +321,7 @@ def describe(name, architecture, data_card, options, result):
             "lr_g": RATE,
             "seed": options.seed,
             **result,
-            "hardware": trainer.hardware("cpu"),
+            "hardware": loop.hardware("cpu"),
             "torch": torch.__version__,
         },
         "metrics": {},

@@ -18,7 +18,7 @@ import torch
 from gan_core import checkpoint
 from gan_core.data import training_set
 from gan_core.networks import registry
-from gan_core.objectives import OBJECTIVES, binary_cross_entropy
+from gan_core.training.losses import OBJECTIVES, binary_cross_entropy
 
 STEPS = (0, 1, 2, 4, 8, 16, 32, 64, 128, 256)  # of D, at which gradients are taken
 BATCH = 64

@@ -6,7 +6,7 @@ Both train the same DCGAN at 64×64 on the same machine, in turns, block by bloc
 counts. The plain loop is written here from the method: image files read by ImageFolder through a
 DataLoader with worker processes, fp32, contiguous memory, Adam with its defaults, binary
 cross-entropy on a sigmoid, gradients of D computed in G's step though nobody uses them, and
-`.item()` on every loss at every step. This trainer runs as `gan_core.trainer.train` does by default
+`.item()` on every loss at every step. This trainer runs as `gan_core.training.loop.train` does by default
 but for the distance, which is not measured: with augmentation and averaging, which the plain loop
 leaves out. The memory that a process frees it keeps for both, as `python -m gan_core train` does.
 Achieved FLOP/s are those of the convolutions of one step of ours as they are defined (multiply-adds
@@ -29,9 +29,9 @@ from torch.utils.data import DataLoader
 from torch.utils.flop_counter import FlopCounterMode
 from torchvision import datasets, transforms
 
-from gan_core import record, state, trainer
 from gan_core.data import image_sources
 from gan_core.networks import registry
+from gan_core.training import loop, run_log, snapshot
 from gan_core.util import malloc
 
 IMAGES = 4096  # files written for the purpose, of CelebA's size
@@ -81,7 +81,7 @@ def main():
         "batch": options.batch,
         "blocks": rates,
         "threads": torch.get_num_threads(),
-        "hardware": trainer.hardware(options.device),
+        "hardware": loop.hardware(options.device),
         "torch": torch.__version__,
     }
     print(
@@ -113,7 +113,7 @@ class Ours:
         step = self.options.batch / 1000
         before = self.shown
         self.shown += step * (self.options.steps + 2)
-        trainer.train(
+        loop.train(
             self.packed,
             self.run,
             ngf=self.options.ngf,
@@ -126,7 +126,7 @@ class Ours:
             snapshot_kimg=1e6,
             measure_kimg=0,
         )
-        lines = record.read_log(self.run / "log.jsonl")
+        lines = run_log.read_log(self.run / "log.jsonl")
         steps = [
             line["images_per_second"]
             for line in lines
@@ -136,7 +136,7 @@ class Ours:
 
     def fast(self):
         """What the trainer's probe chose."""
-        return state.read(self.run / "state.safetensors")[1]["record"]["fast"]
+        return snapshot.read(self.run / "state.safetensors")[1]["record"]["fast"]
 
 
 def plain_loop(images, options):

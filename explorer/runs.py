@@ -28,8 +28,8 @@ import streamlit as st
 from safetensors import safe_open
 
 from explorer import evidence, models
-from gan_core import own_images, process, record
 from gan_core.data import image_sources
+from gan_core.training import from_folder, run_lock, run_log
 from gan_core.util import atomic_files, safetensors_header, valid_names
 from gan_core.util.errors import InputError
 
@@ -80,7 +80,7 @@ class Run:
     @property
     def at_start(self):
         """What tells this stretch of the run from the next one."""
-        about, started = process.read(self.directory), read_json(self.directory / STARTED)
+        about, started = run_lock.read(self.directory), read_json(self.directory / STARTED)
         return about.get("pid"), about.get("began"), started.get("at")
 
     @property
@@ -111,7 +111,7 @@ def entries():
         inside = [path for path in folder().iterdir() if path.is_dir()]
     except OSError:
         return {}
-    marks = (process.RECORD, STARTED, "log.jsonl", "state.safetensors")
+    marks = (run_lock.RECORD, STARTED, "log.jsonl", "state.safetensors")
     found = [look(path) for path in inside if any((path / mark).exists() for mark in marks)]
     # By what stands still while it is looked at.
     found.sort(key=lambda r: (not r.running, -(r.began if r.running else r.at), r.name))
@@ -120,7 +120,7 @@ def entries():
 
 def look(directory):
     """The Run in a directory. Damaged files count as missing ones."""
-    about, started = process.read(directory), read_json(directory / STARTED)
+    about, started = run_lock.read(directory), read_json(directory / STARTED)
     lines = log(directory)
     position, total = saved(directory)
     # What was asked for last counts before what the process before it was to do.
@@ -143,14 +143,14 @@ def look(directory):
         arguments,
         cwd,
         str(about.get("checkpoint") or ""),
-        max(stamp(directory / name) for name in ("log.jsonl", process.RECORD, STARTED)),
+        max(stamp(directory / name) for name in ("log.jsonl", run_lock.RECORD, STARTED)),
         number(started.get("at")) or number(about.get("began")) or 0.0,
     )
 
 
 def condition(directory, about, started, position, total):
     """(state, doing, reason) of a run; see Run."""
-    if process.held(directory):
+    if run_lock.held(directory):
         return "running", str(about.get("doing", "starting"))[:20], ""
     if later(started, about):  # the last start does not hold the run yet, or never will
         if alive(started.get("pid"), number(started.get("at"))):
@@ -199,7 +199,7 @@ def option(arguments, name):
 
 def first_grid(run):
     """At how many kimg a run draws its first samples, or None."""
-    usual = own_images.filmed({"kimg": run.total})["grid_kimg"] if run.total else None
+    usual = from_folder.filmed({"kimg": run.total})["grid_kimg"] if run.total else None
     return option(run.arguments, "--grid-kimg") or usual
 
 
@@ -211,7 +211,7 @@ def has_begun(run):
 def remove(run):
     """Take a run that never began out of the list, with what was uploaded for it."""
     check_allowed()
-    if has_begun(run) or process.held(run.directory):
+    if has_begun(run) or run_lock.held(run.directory):
         raise InputError(f"{run.name} has been trained, so it is not removed here.")
     try:
         shutil.rmtree(run.directory)
@@ -258,7 +258,7 @@ def log(directory):
 @functools.lru_cache(maxsize=64)
 def _log(path, stamp):
     try:
-        lines = record.read_log(Path(path))
+        lines = run_log.read_log(Path(path))
     except OSError:
         return ()
     kept = []
@@ -399,7 +399,7 @@ def arguments(name, images="", data="", recipe="", kimg=None, size=None, device=
         "--images": images and plain(images),
         "--name": name,
         "--size": str(size) if images and size else "",
-        "--recipe": recipe or ("" if images else own_images.RECIPE),
+        "--recipe": recipe or ("" if images else from_folder.RECIPE),
         "--kimg": f"{kimg:g}" if kimg else "",
         "--device": device,
         "--runs": "" if folder() == ROOT / "runs" else plain(folder()),
@@ -461,8 +461,8 @@ def stop(run):
     check_allowed()
     if not look(run.directory).running:
         raise InputError(f"{run.name} is not running any more.")
-    held, started = process.held(run.directory), read_json(run.directory / STARTED)
-    pid = (process.read(run.directory) if held else started).get("pid")
+    held, started = run_lock.held(run.directory), read_json(run.directory / STARTED)
+    pid = (run_lock.read(run.directory) if held else started).get("pid")
     try:
         if not held:  # it is about to begin, and may end before it can say that it was asked to
             atomic_files.write_json(run.directory / STARTED, {**started, "to_stop": True})

@@ -14,26 +14,13 @@ from pathlib import Path
 
 import numpy as np
 
-from gan_core import (
-    checkpoint,
-    distributed,
-    export_onnx,
-    feature_extractors,
-    importers,
-    latent,
-    model_card,
-    own_images,
-    process,
-    publishing,
-    recipes,
-    settings,
-    trainer,
-)
-from gan_core import dry_run as dry
+from gan_core import checkpoint, export_onnx, feature_extractors, importers, latent, model_card
 from gan_core.attributes import train_classifier
 from gan_core.data import avatar_renderer, image_sources, media, photo_alignment, training_set
 from gan_core.latent_space import arithmetic_report, discover_directions, encoder, inversion
 from gan_core.metrics import fidelity_report, memorisation_report, path_length
+from gan_core.training import config, distributed, from_folder, loop, presets, publish, run_lock
+from gan_core.training import dry_run as dry
 from gan_core.util import malloc, valid_names
 from gan_core.util.errors import InputError
 
@@ -93,15 +80,15 @@ def train(
         raise InputError(f"{word} is for one process; start it without torchrun.")
     run, out = Path(runs) / name, Path(checkpoints) / name
     if images and not (run / "training_set" / "set.json").exists():
-        own_images.check(images, size, recipe, options)
+        from_folder.check(images, size, recipe, options)
     if dry_run:
         with tempfile.TemporaryDirectory() as folder:
-            data = data or own_images.prepare(images, run, size=size, new=Path(folder) / name)
-            recipe = own_images.RECIPE if images and not recipe else recipe
-            print(dry.describe(data, recipes.options(recipe, data) | options))
+            data = data or from_folder.prepare(images, run, size=size, new=Path(folder) / name)
+            recipe = from_folder.RECIPE if images and not recipe else recipe
+            print(dry.describe(data, presets.options(recipe, data) | options))
         return
     if not images:
-        options = own_images.filmed(recipes.options(recipe, data) | options)
+        options = from_folder.filmed(presets.options(recipe, data) | options)
         check_same_images(data, out)
     if (out / "model.json").exists() and not (run / "state.safetensors").exists():
         raise InputError(
@@ -112,28 +99,28 @@ def train(
     check_writable(runs)
     malloc.keep_freed()
     if not images:
-        settings.check(data, trainer.DEFAULTS | options)  # before anything is written
+        config.check(data, loop.DEFAULTS | options)  # before anything is written
     about = {"name": name, "licence": licence, "use": use, "command": command}
     place = {"cwd": os.getcwd(), "checkpoint": str(out.resolve()), "processes": distributed.size()}
-    holding = process.holding if distributed.leads() else unheld
+    holding = run_lock.holding if distributed.leads() else unheld
     with holding(run, command=command, **place) as tell:
         if images:
             tell(doing="packing")
-            data = own_images.prepare(images, run, size=size)
-            options = own_images.options(recipe, data, options)
+            data = from_folder.prepare(images, run, size=size)
+            options = from_folder.options(recipe, data, options)
             check_same_images(data, out)
-        kimg = (trainer.DEFAULTS | options)["kimg"]
+        kimg = (loop.DEFAULTS | options)["kimg"]
         tell(doing="training", kimg=kimg)
-        shown = trainer.train(data, run, **options)
+        shown = loop.train(data, run, **options)
         if shown < round(kimg * 1000):
             print(f"Stopped at {shown / 1000:.1f} kimg; the same command goes on from {run}.")
             raise KeyboardInterrupt
         if not distributed.leads():
             return
         tell(doing="publishing")
-        best = publishing.publish(run, out, data=data, **about)
+        best = publish.publish(run, out, data=data, **about)
         if images:
-            own_images.keep_at_hand(data, out)
+            from_folder.keep_at_hand(data, out)
         model_card.write(out)
         print(
             f"{out}: the snapshot at {best:g} of {shown / 1000:g} kimg; "
@@ -142,7 +129,7 @@ def train(
         )
         if images:
             tell(doing="measuring")
-            own_images.measure(out)
+            from_folder.measure(out)
             model_card.write(out)
 
 
@@ -395,7 +382,7 @@ def check_scale(scale):
 # Verb, function, and the functions whose signatures list its options.
 VERBS = (
     ("pack", pack, (image_sources.pack,)),
-    ("train", train, (train, trainer.train)),
+    ("train", train, (train, loop.train)),
     ("evaluate", evaluate_model, (evaluate_model, fidelity_report.evaluate)),
     ("attributes", learn_attributes, (train_classifier.attributes,)),
     ("directions", find_directions, (discover_directions.keep,)),

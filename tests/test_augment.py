@@ -3,8 +3,8 @@
 import pytest
 import torch
 
-from gan_core import augment
-from gan_core.distributed import Draws
+from gan_core.training import augment
+from gan_core.training.distributed import Draws
 from gan_core.util.errors import InputError
 
 NAMES = sorted(augment.AUGMENTATIONS)

@@ -6,8 +6,8 @@ import pytest
 import torch
 from torch import nn
 
-from gan_core import averaging
 from gan_core.networks import registry
+from gan_core.training import ema
 
 
 def narrow(name="dcgan"):
@@ -26,7 +26,7 @@ def test_one_step_by_hand(generator):
     torch.manual_seed(1)
     model = narrow()
     before = [p.clone() for p in average.parameters()]
-    averaging.update_ema(average, model, 0.9)
+    ema.update_ema(average, model, 0.9)
     for old, new, target in zip(before, average.parameters(), model.parameters(), strict=True):
         assert torch.allclose(new, 0.9 * old + 0.1 * target, atol=1e-7)
 
@@ -38,7 +38,7 @@ def test_many_steps_towards_a_still_model_follow_the_power(generator):
     for parameter in generator.parameters():
         parameter.data.fill_(3.0)
     for _ in range(10):
-        averaging.update_ema(average, generator, 0.8)
+        ema.update_ema(average, generator, 0.8)
     for parameter in average.parameters():
         assert torch.allclose(parameter, torch.tensor(3 - 2 * 0.8**10), atol=1e-5)
 
@@ -49,28 +49,28 @@ def test_the_model_and_the_statistics_stay_as_they_were(generator):
     model(torch.randn(8, 8))
     state = {k: v.clone() for k, v in model.state_dict().items()}
     buffers = [b.clone() for b in average.buffers()]
-    averaging.update_ema(average, model, 0.5)
+    ema.update_ema(average, model, 0.5)
     assert all(torch.equal(v, model.state_dict()[k]) for k, v in state.items())
     for before, after in zip(buffers, average.buffers(), strict=True):
         assert torch.equal(before, after)
 
 
 def test_the_decay_halves_in_its_half_life():
-    decay = averaging.decay_for(64, 10, seen=10**9)
+    decay = ema.decay_for(64, 10, seen=10**9)
     assert decay ** (10_000 / 64) == pytest.approx(0.5)
 
 
 def test_early_on_the_half_life_is_a_twentieth_of_what_was_seen():
-    decay = averaging.decay_for(50, 10, seen=20_000)
+    decay = ema.decay_for(50, 10, seen=20_000)
     assert decay ** (1_000 / 50) == pytest.approx(0.5)
-    assert averaging.decay_for(64, 10, seen=0) == pytest.approx(0)
-    assert averaging.decay_for(64, 0, seen=10**6) == pytest.approx(0)
+    assert ema.decay_for(64, 10, seen=0) == pytest.approx(0)
+    assert ema.decay_for(64, 0, seen=10**6) == pytest.approx(0)
 
 
 def test_statistics_are_those_of_the_batches(generator):
     torch.manual_seed(2)
     batches = [torch.randn(16, 8) for _ in range(5)]
-    averaging.reestimate_batch_norm(generator, batches)
+    ema.reestimate_batch_norm(generator, batches)
     first, norm = generator.layers[0], generator.layers[1]
     with torch.no_grad():
         seen = [first(z[:, :, None, None]) for z in batches]
@@ -89,8 +89,8 @@ def test_old_statistics_and_momenta_play_no_part(generator):
             module.running_mean.fill_(100)
             module.running_var.fill_(0.001)
             module.num_batches_tracked.fill_(9)
-    averaging.reestimate_batch_norm(generator, batches)
-    averaging.reestimate_batch_norm(spoilt, iter(batches))
+    ema.reestimate_batch_norm(generator, batches)
+    ema.reestimate_batch_norm(spoilt, iter(batches))
     for key, value in generator.state_dict().items():
         assert torch.equal(value, spoilt.state_dict()[key]), key
     momenta = {m.momentum for m in generator.modules() if isinstance(m, nn.BatchNorm2d)}
@@ -100,7 +100,7 @@ def test_old_statistics_and_momenta_play_no_part(generator):
 
 def test_refitted_a_picture_does_not_depend_on_its_batch(generator):
     torch.manual_seed(3)
-    averaging.reestimate_batch_norm(generator, [torch.randn(64, 8) for _ in range(8)])
+    ema.reestimate_batch_norm(generator, [torch.randn(64, 8) for _ in range(8)])
     z = torch.randn(64, 8)
     with torch.no_grad():
         together = generator(z)
@@ -120,8 +120,8 @@ def test_memory_layout_makes_no_difference(generator):
     model = narrow()
     plain, last = copy.deepcopy(generator), copy.deepcopy(generator)
     last.to(memory_format=torch.channels_last)
-    averaging.update_ema(plain, model, 0.7)
-    averaging.update_ema(last, model.to(memory_format=torch.channels_last), 0.7)
+    ema.update_ema(plain, model, 0.7)
+    ema.update_ema(last, model.to(memory_format=torch.channels_last), 0.7)
     for a, b in zip(plain.parameters(), last.parameters(), strict=True):
         assert torch.allclose(a, b, atol=1e-7)
 
@@ -131,8 +131,8 @@ def test_a_generator_without_batch_norm_is_averaged_and_left_alone():
     average, model = narrow("residual"), narrow("residual")
     pairs = zip(average.parameters(), model.parameters(), strict=True)
     expected = [(p + 3 * q) / 4 for p, q in pairs]
-    averaging.update_ema(average, model, 0.25)
-    averaging.reestimate_batch_norm(average, [torch.randn(4, 8)])
+    ema.update_ema(average, model, 0.25)
+    ema.reestimate_batch_norm(average, [torch.randn(4, 8)])
     for value, weight in zip(expected, average.parameters(), strict=True):
         assert torch.allclose(value, weight, atol=1e-6)
     assert not average.training

@@ -7,8 +7,9 @@ import pytest
 from PIL import Image, ImageSequence
 
 from gan_core import __main__ as cli
-from gan_core import checkpoint, latent, trainer
+from gan_core import checkpoint, latent
 from gan_core.data import training_set
+from gan_core.training import loop
 from support import ROOT, pictures
 
 TINY = ["--ngf", "4", "--ndf", "4", "--nz", "6", "--batch", "50", "--kimg", "0.5"]
@@ -58,8 +59,8 @@ def test_the_help_of_train_names_every_option_and_its_default(capsys):
     with pytest.raises(SystemExit):
         run("train", "--help")
     told = " ".join(capsys.readouterr().out.split())
-    assert len(trainer.DEFAULTS) > 30
-    for name, default in trainer.DEFAULTS.items():
+    assert len(loop.DEFAULTS) > 30
+    for name, default in loop.DEFAULTS.items():
         flag = "--" + name.replace("_", "-")
         assert re.search(rf"{flag}( |\])", told), flag
         if default not in ("", None):
@@ -75,7 +76,7 @@ def test_options_reach_the_trainer_as_they_are_given(monkeypatch, tmp_path, make
         given.update(options, data=data, run=run)
         return 0
 
-    monkeypatch.setattr(trainer, "train", train)
+    monkeypatch.setattr(loop, "train", train)
     options = ["--objective", "hinge", "--norm", "spectral", "--lr-d", "4e-4", "--tensorboard"]
     data = make_set()
     status = run("train", data, "--name", "x", "--runs", tmp_path, "--k", 3, *options)

@@ -8,20 +8,11 @@ import pytest
 import torch
 from torch import nn
 
-from gan_core import (
-    checkpoint,
-    codes,
-    latent,
-    model_card,
-    progress,
-    publishing,
-    settings,
-    state,
-    trainer,
-)
+from gan_core import checkpoint, latent, model_card
 from gan_core.attributes import classifier, train_classifier
 from gan_core.data import training_set
 from gan_core.networks import registry
+from gan_core.training import attribute_codes, config, loop, publish, snapshot, validation
 from gan_core.util.errors import InputError
 
 NAMES = ["glasses", "hair: black", "hair: fair", "hair: red", "hat"]
@@ -45,11 +36,11 @@ def tied(prior="normal", logits=(0.0,) * 5, scale=1.0, offset=0.0):
     ones = torch.ones(5)
     shares = torch.tensor(SHARES)
     parts = (Says(logits), scale * ones, offset * ones, list(range(5)), prior)
-    return codes.Codes(NAMES, codes.group(NAMES), shares, *parts)
+    return attribute_codes.Codes(NAMES, attribute_codes.group(NAMES), shares, *parts)
 
 
 def test_a_category_is_one_group():
-    assert codes.group(NAMES) == [[0], [1, 2, 3], [4]]
+    assert attribute_codes.group(NAMES) == [[0], [1, 2, 3], [4]]
 
 
 @pytest.mark.parametrize("prior", PRIORS)
@@ -139,12 +130,14 @@ def test_without_labels_the_classifier_tells_the_shares(shades, monkeypatch):
     found = training_set.load(data)
     found.attributes.clear()
     monkeypatch.setattr(training_set, "load", lambda directory: found)
-    assert codes.load(model, data, "normal", 4).shares.tolist() == [pytest.approx(0.25, abs=0.03)]
+    assert attribute_codes.load(model, data, "normal", 4).shares.tolist() == [
+        pytest.approx(0.25, abs=0.03)
+    ]
 
 
 def test_the_classifiers_shares_are_those_of_the_training_images(shades):
     data, model = shades
-    found = codes.load(model, data, "normal", 4)
+    found = attribute_codes.load(model, data, "normal", 4)
     assert found.names == ["bright"]
     assert found.shares.tolist() == [pytest.approx(0.25)]
     assert not any(weight.requires_grad for weight in found.network.parameters())
@@ -153,28 +146,28 @@ def test_the_classifiers_shares_are_those_of_the_training_images(shades):
 
 def test_attributes_to_tie_are_chosen_by_name():
     knows = types.SimpleNamespace(recognised=["glasses", "hair: red", "hat"])
-    assert codes.choose(knows, "") == knows.recognised
-    assert codes.choose(knows, "hat, glasses,hat,") == ["hat", "glasses"]
+    assert attribute_codes.choose(knows, "") == knows.recognised
+    assert attribute_codes.choose(knows, "hat, glasses,hat,") == ["hat", "glasses"]
     with pytest.raises(InputError, match=r'"beard".*glasses, hair: red, hat'):
-        codes.choose(knows, "hat,beard")
+        attribute_codes.choose(knows, "hat,beard")
 
 
 def test_what_cannot_be_tied_is_refused(shades, make_set, make_checkpoint):
     data, model = shades
     with pytest.raises(InputError, match='"dark"'):
-        codes.load(model, data, "normal", 4, "dark")
+        attribute_codes.load(model, data, "normal", 4, "dark")
     with pytest.raises(InputError, match="learned from other images"):
-        codes.load(model, make_set(), "normal", 4)
+        attribute_codes.load(model, make_set(), "normal", 4)
     with pytest.raises(InputError, match="a coordinate for each"):
-        codes.load(model, data, "normal", 0)
+        attribute_codes.load(model, data, "normal", 0)
     with pytest.raises(InputError, match="gan_core attributes"):
-        codes.load(make_checkpoint(), data, "normal", 4)
+        attribute_codes.load(make_checkpoint(), data, "normal", 4)
 
 
 @pytest.mark.parametrize("option", [{"codes": 2.0}, {"codes_names": "hat"}])
 def test_codes_without_a_classifier_are_refused(make_set, option):
     with pytest.raises(InputError, match="codes_from"):
-        settings.check(make_set(n=4), trainer.DEFAULTS | option)
+        config.check(make_set(n=4), loop.DEFAULTS | option)
 
 
 def test_a_run_learns_what_its_first_coordinate_stands_for(shades, tmp_path):
@@ -183,30 +176,33 @@ def test_a_run_learns_what_its_first_coordinate_stands_for(shades, tmp_path):
     small = {"nz": 4, "ngf": 4, "ndf": 4, "batch": 32, "kimg": 6.0, "ema_kimg": 0.3, "lr_g": 2e-3}
     small |= {"measure_kimg": 0.0, "grid_kimg": 1e3, "log_kimg": 1.0, "patience_kimg": 0.0}
     run = tmp_path / "run"
-    trainer.train(data, run, **small, codes_from=str(judge), codes=3.0)
+    loop.train(data, run, **small, codes_from=str(judge), codes=3.0)
     assert '"codes_loss"' in (run / "log.jsonl").read_text()
-    tensors, notes = state.read(run / "state.safetensors")
+    tensors, notes = snapshot.read(run / "state.safetensors")
     generator, _ = registry.build(notes["settings"]["network"])
     start = "average/"
     kept = {k.removeprefix(start): v for k, v in tensors.items() if k.startswith(start)}
     generator.load_state_dict(kept)
     z = latent.Prior("normal", 4).sample(400, seed=5)
-    fitted = trainer.fit_average(generator, latent.Prior("normal", 4), "cpu", batches=4)
-    drawn = checkpoint.to_uint8(progress.draw(fitted, torch.from_numpy(z)))
+    fitted = loop.fit_average(generator, latent.Prior("normal", 4), "cpu", batches=4)
+    drawn = checkpoint.to_uint8(validation.draw(fitted, torch.from_numpy(z)))
     told = classifier.load(judge).predict(drawn)[:, 0] > 0.5
-    wanted = codes.load(judge, data, "normal", 4).wanted(torch.from_numpy(z))[:, 0].numpy() > 0.5
+    wanted = (
+        attribute_codes.load(judge, data, "normal", 4).wanted(torch.from_numpy(z))[:, 0].numpy()
+        > 0.5
+    )
     assert (told == wanted).mean() > 0.9
     assert 0.15 < told.mean() < 0.35  # as often as in the training images
     # What stands for what is published with the model.
     about = {"licence": "CC0", "use": "Tests.", "command": "python -m gan_core train"}
-    publishing.publish(run, tmp_path / "out", name="tied", data=data, **about)
+    publish.publish(run, tmp_path / "out", name="tied", data=data, **about)
     model = checkpoint.load(tmp_path / "out")
-    assert codes.names_of(model) == ["bright"]
+    assert attribute_codes.names_of(model) == ["bright"]
     for nonsense in (None, 3, "bright", [1], ["a\nb"], {"bright": 0}):
         model.card["training"]["tied"] = nonsense
-        assert codes.names_of(model) == []
+        assert attribute_codes.names_of(model) == []
     model.card["training"]["tied"] = ["long_hair"] * 9  # of four coordinates
-    assert codes.names_of(model) == ["long hair"] * 4
+    assert attribute_codes.names_of(model) == ["long hair"] * 4
     written = model_card.write(tmp_path / "out").read_text("utf-8")
     assert "coordinates 0 to 0 of z tied to attributes" in written
 
@@ -214,7 +210,7 @@ def test_a_run_learns_what_its_first_coordinate_stands_for(shades, tmp_path):
 def test_a_run_without_codes_logs_none(shades, tmp_path):
     data, _ = shades
     small = {"nz": 4, "ngf": 2, "ndf": 2, "batch": 32, "kimg": 0.1, "log_kimg": 0.03}
-    trainer.train(data, tmp_path / "run", **small, measure_kimg=0.0)
+    loop.train(data, tmp_path / "run", **small, measure_kimg=0.0)
     lines = [json.loads(x) for x in (tmp_path / "run" / "log.jsonl").read_text().splitlines()]
     assert any("g_loss" in line for line in lines)
     assert not any("codes_loss" in line for line in lines)

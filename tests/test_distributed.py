@@ -21,10 +21,10 @@ import torch.distributed as dist
 from torch import nn
 
 from gan_core import __main__ as cli
-from gan_core import averaging, trainer
-from gan_core import state as states
 from gan_core.data import training_set
-from gan_core.distributed import Draws, SharedBatchNorm2d
+from gan_core.training import ema, loop
+from gan_core.training import snapshot as states
+from gan_core.training.distributed import Draws, SharedBatchNorm2d
 from support import ROOT, pictures
 from test_trainer import losses, state, train
 
@@ -133,7 +133,7 @@ def check_probe(data, folder):
     """Two processes whose timings differ take the way that process 0 finds faster."""
     found = [("fp32", "contiguous"), ("bf16", "channels_last")][dist.get_rank()]
     chosen = dict(zip(("precision", "layout"), found, strict=True))
-    trainer.probe.choose = lambda *about: (dict(chosen), {})
+    loop.probe.choose = lambda *about: (dict(chosen), {})
     train(data, folder, kimg=0.008, precision="auto", layout="auto")
     assert chosen == {"precision": "fp32", "layout": "contiguous"} or dist.get_rank() == 1
     dist.barrier()  # process 0 has written by now
@@ -142,7 +142,7 @@ def check_probe(data, folder):
 
 def check_stop(data, folder):
     """Ctrl-C that reaches one process alone stops both, with a snapshot."""
-    update, calls = averaging.update_ema, []
+    update, calls = ema.update_ema, []
 
     def stop_at_third(*arguments):
         calls.append(None)
@@ -150,7 +150,7 @@ def check_stop(data, folder):
             os.kill(os.getpid(), signal.SIGINT)
         update(*arguments)
 
-    averaging.update_ema = stop_at_third
+    ema.update_ema = stop_at_third
     assert train(data, folder, kimg=10.0) == 24
     dist.barrier()  # process 0 has written by now
     assert state(folder)[1]["position"] == 24
@@ -159,8 +159,8 @@ def check_stop(data, folder):
 def together(folder):
     """Everything that needs a pair, one after the other; prints the exit statuses."""
     torch.set_num_threads(1)
-    fit = trainer.fit_average
-    trainer.fit_average = lambda *about: fit(*about, batches=2)
+    fit = loop.fit_average
+    loop.fit_average = lambda *about: fit(*about, batches=2)
     data = folder / "set"
     with training_set.writing(data, 32, 3, {"name": "set", "framing": {}}) as writer:
         for i, image in enumerate(pictures(64)):

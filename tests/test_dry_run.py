@@ -5,8 +5,8 @@ import re
 import pytest
 import torch
 
-from gan_core import dry_run, trainer
 from gan_core.networks import registry
+from gan_core.training import dry_run, loop
 from gan_core.util.errors import InputError
 
 SMALL = {"ngf": 4, "ndf": 4, "nz": 8, "batch": 8, "kimg": 36.0, "precision": "fp32"}
@@ -83,7 +83,7 @@ def test_the_rate_is_that_of_the_real_loop_and_nothing_stays(make_set, monkeypat
     monkeypatch.setattr(torch.optim.Adam, "step", lambda *a, **k: (steps.append(1), real(*a, **k)))
     monkeypatch.setenv("LATENT_EXPLORER_CACHE", str(tmp_path / "cache"))
     before = sorted(tmp_path.rglob("*"))
-    rate = dry_run.measure_rate(data, trainer.DEFAULTS | SMALL | {"k": 2})
+    rate = dry_run.measure_rate(data, loop.DEFAULTS | SMALL | {"k": 2})
     assert rate > 0
     assert len(steps) == (dry_run.WARM + dry_run.STEPS) * 3  # two of D and one of G each
     assert sorted(tmp_path.rglob("*")) == before

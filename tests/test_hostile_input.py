@@ -18,7 +18,7 @@ from PIL import Image
 
 sys.path[:0] = [str(Path(__file__).resolve().parent)]  # when this file is run as a script
 import hostile  # noqa: E402
-from gan_core import checkpoint, importers, state
+from gan_core import checkpoint, importers
 from gan_core.data import image_sources, photo_alignment, training_set
 from gan_core.importers import onnx_import, safe_load  # noqa: E402
 from gan_core.latent_space import directions
@@ -27,6 +27,7 @@ from gan_core.networks import (
     onnx_generator,  # noqa: E402
     registry,
 )
+from gan_core.training import snapshot
 from gan_core.util import checked_safetensors
 from gan_core.util.errors import InputError  # noqa: E402
 
@@ -147,7 +148,9 @@ def readers(folder):
     weights, sealed_file = right["generator.safetensors"], right["directions.safetensors"]
     loaded = checkpoint.load(model)
     generator = loaded.generator.state_dict()
-    state.save(folder / "state", {"g": loaded.generator}, torch.Generator(), {"k": 1}, 2, {"a": 3})
+    snapshot.save(
+        folder / "state", {"g": loaded.generator}, torch.Generator(), {"k": 1}, 2, {"a": 3}
+    )
     saved = []
     for new in (True, False):
         torch.save(generator, folder / "g.pt", _use_new_zipfile_serialization=new)
@@ -262,7 +265,7 @@ def readers(folder):
         "weights": (cut([weights]), read_weights),
         "sealed": (cut([sealed_file]), in_place("directions.safetensors", model, load)),
         "directions": (hostile.bent([about]), read_directions),
-        "state": (cut([(folder / "state").read_bytes()]), one(state.read, "state2")),
+        "state": (cut([(folder / "state").read_bytes()]), one(snapshot.read, "state2")),
         "import": (cut([weights, sealed_file, *saved]), read_import),
         "onnx": (cut([graph()]), read_onnx),
         "set.json": (
@@ -448,7 +451,7 @@ def test_headers_that_lie_are_refused_by_every_reader(tmp_path, content):
         checked_safetensors.load(folder / "file.safetensors", "fetch it again")
 
     def read_state(data, folder):
-        state.read(folder / "file.safetensors")
+        snapshot.read(folder / "file.safetensors")
 
     def read_import(data, folder):
         importers.read(folder / "file.safetensors")

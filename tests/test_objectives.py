@@ -8,7 +8,7 @@ import pytest
 import torch
 from torch.nn.functional import binary_cross_entropy_with_logits
 
-from gan_core.objectives import OBJECTIVES
+from gan_core.training.losses import OBJECTIVES
 
 NAMES = sorted(OBJECTIVES)
 SMOOTHS = [name for name in NAMES if OBJECTIVES[name].smooths]

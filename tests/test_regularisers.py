@@ -4,8 +4,8 @@ import pytest
 import torch
 from torch import nn
 
-from gan_core import regularisers
 from gan_core.networks import registry
+from gan_core.training import regularisers
 
 SIZES = {"size": 32, "channels": 1, "nz": 6, "ngf": 4, "ndf": 4}
 JUDGES = [

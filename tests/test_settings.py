@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 import torch
 
-from gan_core import settings, trainer
 from gan_core.data import training_set
-from gan_core.objectives import OBJECTIVES
+from gan_core.training import config, loop
+from gan_core.training.losses import OBJECTIVES
 from gan_core.util.errors import InputError
 
 SMALL = {"nz": 4, "ngf": 2, "ndf": 2, "batch": 8}
@@ -22,7 +22,7 @@ PENALTIES = {
 
 
 def check(data, **options):
-    return settings.check(data, trainer.DEFAULTS | SMALL | options)
+    return config.check(data, loop.DEFAULTS | SMALL | options)
 
 
 def refusal(data, **options):
@@ -47,7 +47,7 @@ def test_what_is_checked_comes_back_with_all_that_a_run_needs(data):
     assert checked["fingerprint"] == packed.fingerprint
     sizes = {"name": "dcgan", "size": 32, "channels": 3, "nz": 4, "ngf": 2, "ndf": 2}
     assert checked["network"] == sizes
-    given = trainer.DEFAULTS | SMALL | {"seed": 7}
+    given = loop.DEFAULTS | SMALL | {"seed": 7}
     assert {key: checked[key] for key in given} == given
 
 
@@ -68,17 +68,17 @@ def test_only_an_unusual_norm_is_named(data, architecture, norm, told):
 
 
 def test_the_rules_speak_of_options_that_exist():
-    named = {*settings.FREE, *settings.POSITIVE, *settings.NOT_NEGATIVE, *settings.CHOICES}
-    assert named <= set(trainer.DEFAULTS)
+    named = {*config.FREE, *config.POSITIVE, *config.NOT_NEGATIVE, *config.CHOICES}
+    assert named <= set(loop.DEFAULTS)
 
 
-@pytest.mark.parametrize("name", settings.POSITIVE)
+@pytest.mark.parametrize("name", config.POSITIVE)
 @pytest.mark.parametrize("value", [0, -1, math.nan, math.inf])
 def test_what_must_be_positive(data, name, value):
     assert f"{name} is {value}; it must be greater than 0" in refusal(data, **{name: value})
 
 
-@pytest.mark.parametrize("name", settings.NOT_NEGATIVE)
+@pytest.mark.parametrize("name", config.NOT_NEGATIVE)
 @pytest.mark.parametrize("value", [-1, -1e-9, math.nan, math.inf])
 def test_what_must_not_be_negative(data, name, value):
     assert f"{name} is {value}; it must not be negative" in refusal(data, **{name: value})
@@ -189,7 +189,7 @@ def test_what_cannot_work_together_is_refused_before_anything_is_written(
     run = tmp_path / "runs" / "run"
     before = sorted(tmp_path.iterdir())
     with pytest.raises(InputError, match=words) as error:
-        trainer.train(data, run, **SMALL | {"kimg": 0.016, "measure_kimg": 0.0} | options)
+        loop.train(data, run, **SMALL | {"kimg": 0.016, "measure_kimg": 0.0} | options)
     assert "\n" not in str(error.value)
     assert sorted(tmp_path.iterdir()) == before
 
@@ -259,7 +259,7 @@ def test_a_batch_that_the_processes_cannot_share_out(data, monkeypatch):
     ids=str,
 )
 def test_which_settings_differentiate_d_by_its_input(options, expected):
-    assert settings.uses_penalty(trainer.DEFAULTS | options) is expected
+    assert config.uses_penalty(loop.DEFAULTS | options) is expected
 
 
 def test_images_of_a_size_that_cannot_be_drawn(make_set):

@@ -21,8 +21,9 @@ from torch import nn
 from tqdm import tqdm
 
 from gan_core import __main__ as cli
-from gan_core import checkpoint, model_card, progress, record, state, trainer
+from gan_core import checkpoint, model_card
 from gan_core.data import media, training_set
+from gan_core.training import loop, run_log, snapshot, validation
 from gan_core.util import atomic_files
 from gan_core.util.errors import InputError
 from support import ROOT, pictures
@@ -54,26 +55,26 @@ def saved(tmp_path, steps=3):
     for _ in range(steps):
         step(**before, rng=rng)
     path = tmp_path / "state.safetensors"
-    state.save(path, before, rng, SETTINGS, 24, {"hours": 0.5})
+    snapshot.save(path, before, rng, SETTINGS, 24, {"hours": 0.5})
     return before, rng, path
 
 
 def test_what_is_restored_goes_on_bit_for_bit(tmp_path):
     before, rng, path = saved(tmp_path)
     after, other_rng = parts(9), torch.Generator().manual_seed(8)
-    assert state.restore(path, after, other_rng, SETTINGS, {}) == (24, {"hours": 0.5})
+    assert snapshot.restore(path, after, other_rng, SETTINGS, {}) == (24, {"hours": 0.5})
     for _ in range(3):
         step(**before, rng=rng)
         step(**after, rng=other_rng)
     for name in before:
-        assert same(state.flat(before[name]), state.flat(after[name]))
+        assert same(snapshot.flat(before[name]), snapshot.flat(after[name]))
     assert torch.equal(rng.get_state(), other_rng.get_state())
 
 
 def test_moments_lie_in_memory_as_their_weights_do(tmp_path):
     _, rng, path = saved(tmp_path)
     after = parts(9)
-    state.restore(path, after, rng, SETTINGS, {})
+    snapshot.restore(path, after, rng, SETTINGS, {})
     for weight, fields in after["adam"].state.items():
         assert fields["exp_avg"].stride() == weight.stride()
         assert fields["exp_avg_sq"].stride() == weight.stride()
@@ -82,22 +83,22 @@ def test_moments_lie_in_memory_as_their_weights_do(tmp_path):
 def test_step_sizes_are_not_restored(tmp_path):
     _, rng, path = saved(tmp_path)
     after = parts(9, lr=0.5)
-    state.restore(path, after, rng, SETTINGS, {})
+    snapshot.restore(path, after, rng, SETTINGS, {})
     assert after["adam"].param_groups[0]["lr"] == 0.5
 
 
 def test_what_may_differ_does_and_what_must_not_is_named(tmp_path):
     _, rng, path = saved(tmp_path)
-    state.restore(path, parts(9), rng, SETTINGS | {"kimg": 5.0}, {})
+    snapshot.restore(path, parts(9), rng, SETTINGS | {"kimg": 5.0}, {})
     with pytest.raises(InputError, match=r"lr_g 0\.001, not 0\.1"):
-        state.restore(path, parts(9), rng, SETTINGS | {"lr_g": 0.1}, {})
+        snapshot.restore(path, parts(9), rng, SETTINGS | {"lr_g": 0.1}, {})
 
 
 def test_a_setting_that_an_older_state_does_not_know_has_its_default(tmp_path):
     _, rng, path = saved(tmp_path)
-    state.restore(path, parts(9), rng, SETTINGS | {"new": 1}, {"new": 1})
+    snapshot.restore(path, parts(9), rng, SETTINGS | {"new": 1}, {"new": 1})
     with pytest.raises(InputError, match="new 1, not 2"):
-        state.restore(path, parts(9), rng, SETTINGS | {"new": 2}, {"new": 1})
+        snapshot.restore(path, parts(9), rng, SETTINGS | {"new": 2}, {"new": 1})
 
 
 def test_the_random_state_of_another_kind_of_device_gives_other_noise(tmp_path):
@@ -107,10 +108,10 @@ def test_the_random_state_of_another_kind_of_device_gives_other_noise(tmp_path):
         def get_state(self):
             return torch.zeros(16, dtype=torch.uint8)
 
-    state.save(path, before, Stream(), SETTINGS, 24, {})
+    snapshot.save(path, before, Stream(), SETTINGS, 24, {})
     rngs = [torch.Generator().manual_seed(seed) for seed in (1, 2)]
     for rng in rngs:
-        state.restore(path, parts(9), rng, SETTINGS, {})
+        snapshot.restore(path, parts(9), rng, SETTINGS, {})
     assert torch.equal(rngs[0].get_state(), rngs[1].get_state())
     assert rngs[0].initial_seed() not in (1, 2)
 
@@ -120,7 +121,7 @@ def test_a_damaged_state_is_one_sentence(tmp_path, damage):
     *_, path = saved(tmp_path)
     path.write_bytes(damage(path.read_bytes()))
     with pytest.raises(InputError, match=r"state\.safetensors .*damaged") as caught:
-        state.read(path)
+        snapshot.read(path)
     assert "\n" not in str(caught.value)
 
 
@@ -132,9 +133,9 @@ def test_a_state_that_cannot_be_written_leaves_the_one_before(tmp_path, monkeypa
         Path(file).write_bytes(b"half")
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(state, "save_file", full)
+    monkeypatch.setattr(snapshot, "save_file", full)
     with pytest.raises(InputError, match=r"state\.safetensors cannot be written .*No space") as e:
-        state.save(path, before, rng, SETTINGS, 48, {})
+        snapshot.save(path, before, rng, SETTINGS, 48, {})
     assert "\n" not in str(e.value)
     assert path.read_bytes() == content
     assert list(tmp_path.iterdir()) == [path]
@@ -158,9 +159,9 @@ def prepare(folder):
     """A small training set, and a trainer whose grids and distances are quick."""
     torch.set_num_threads(1)
     tqdm.monitor_interval = 0  # else a thread of tqdm's may hold a lock that a fork inherits
-    fit = trainer.fit_average
-    trainer.fit_average = lambda *about: fit(*about, batches=2)
-    progress.measure_if_possible = lambda *about: (weight_of, "")
+    fit = loop.fit_average
+    loop.fit_average = lambda *about: fit(*about, batches=2)
+    validation.measure_if_possible = lambda *about: (weight_of, "")
     data = Path(folder) / "set"
     card = {"name": "set", "source": "noise", "licence": "CC0", "framing": {"crop": 1.0}}
     with training_set.writing(data, 28, 1, card) as writer:
@@ -233,7 +234,7 @@ def kill_often(folder):
         status = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
         assert status in (-signal.SIGKILL, -signal.SIGALRM)
         if path.exists():
-            tensors, notes = state.read(path)
+            tensors, notes = snapshot.read(path)
             assert all(torch.isfinite(tensor).all() for tensor in tensors.values())
             assert notes["position"] % 16 == 0
             assert notes["position"] >= reached
@@ -242,8 +243,8 @@ def kill_often(folder):
         else:
             assert reached == 0
         if best.exists():
-            assert state.read(best)[1]["position"] <= reached + 32
-        told = [line for line in record.read_log(run / "log.jsonl") if "d_loss" in line]
+            assert snapshot.read(best)[1]["position"] <= reached + 32
+        told = [line for line in run_log.read_log(run / "log.jsonl") if "d_loss" in line]
         kept = [round(line["kimg"] * 1000) for line in told]
         assert kept == [8 * (i + 1) for i in range(len(kept))]
         assert len(kept) * 8 >= reached
@@ -253,7 +254,7 @@ def kill_often(folder):
     train(data, run, kimg=kimg, **OFTEN)
     train(data, folder / "whole", kimg=kimg, **OFTEN)
     for name in ("state.safetensors", "best.safetensors"):
-        first, second = state.read(run / name), state.read(folder / "whole" / name)
+        first, second = snapshot.read(run / name), snapshot.read(folder / "whole" / name)
         assert same(first[0], second[0]), name
         assert first[1]["position"] == second[1]["position"]
     assert losses(run) == losses(folder / "whole")
@@ -277,11 +278,11 @@ def test_what_killed_writers_left_is_removed_and_nothing_else(tmp_path):
 
 # What writes: (module or class, name of the function that is the first to find the disk full).
 WRITERS = {
-    "state": (state, "save"),
-    "log": (record.Log, "line"),
-    "log taken back": (record.Log, "take_back"),
+    "state": (snapshot, "save"),
+    "log": (run_log.Log, "line"),
+    "log taken back": (run_log.Log, "take_back"),
     "grid": (media, "save"),
-    "board": (record.Board, "scalars"),
+    "board": (run_log.Board, "scalars"),
     "checkpoint": (checkpoint, "save"),
     "card": (model_card, "write"),
 }
@@ -336,20 +337,20 @@ def fill_often(folder):
         path = where / "runs" / "x" / "state.safetensors"
         status, told = told_by(lambda where=where: cli.main(command(data, where, 0.016)))
         assert status == 0, told
-        before = state.read(path)[1]["position"]
+        before = snapshot.read(path)[1]["position"]
 
         def work(owner=owner, function=function, where=where):
             fill_at(owner, function)
             return cli.main(command(data, where, 0.048))
 
         status, told = told_by(work)
-        after = state.read(path)[1]["position"]
+        after = snapshot.read(path)[1]["position"]
         loaded = checkpoint.load(where / "models" / "x").card["training"]["kimg"]
         again, _ = told_by(lambda where=where: cli.main(command(data, where, 0.048)))
         found[name] = {
             "status": status,
             "told": told,
-            "positions": [before, after, state.read(path)[1]["position"]],
+            "positions": [before, after, snapshot.read(path)[1]["position"]],
             "loaded": loaded,
             "again": again,
         }
@@ -405,12 +406,12 @@ def fill_really(folder):
             assert status == 2 or left, (left, told)
             assert "Traceback" not in told, (left, told)
             assert len(sentence(told)) == 1, (left, told)
-            before = state.read(path)[1]["position"]
+            before = snapshot.read(path)[1]["position"]
             checkpoint.load(disk / "models" / "x")
             (disk / "filler").unlink()
             status, told = told_by(lambda kimg=kimg: cli.main(command(data, disk, kimg)))
             assert status == 0, told
-            assert before <= state.read(path)[1]["position"] == round(kimg * 1000)
+            assert before <= snapshot.read(path)[1]["position"] == round(kimg * 1000)
     finally:
         subprocess.run(["umount", str(disk)], check=True)
 

@@ -10,9 +10,10 @@ from PIL import Image
 from safetensors.torch import save_file
 from torch import nn
 
-from gan_core import averaging, checkpoint, pace, progress, publishing, trainer
-from gan_core import state as states
+from gan_core import checkpoint
 from gan_core.networks import registry
+from gan_core.training import ema, loop, publish, schedule, validation
+from gan_core.training import snapshot as states
 from gan_core.util.errors import InputError
 
 TINY = {"ngf": 2, "ndf": 2, "nz": 6, "batch": 8, "kimg": 0.064, "ema_kimg": 0.1}
@@ -24,7 +25,7 @@ LOSSES = ("d_loss", "g_loss", "d_real", "d_fake", "wins")
 
 
 def train(data, run, **options):
-    return trainer.train(data, run, **TINY | QUIET | options)
+    return loop.train(data, run, **TINY | QUIET | options)
 
 
 def state(run):
@@ -47,8 +48,8 @@ def losses(run):
 @pytest.fixture(autouse=True)
 def short_fit(monkeypatch):
     """Grids need few batches here."""
-    real = trainer.fit_average
-    monkeypatch.setattr(trainer, "fit_average", lambda *about: real(*about, batches=2))
+    real = loop.fit_average
+    monkeypatch.setattr(loop, "fit_average", lambda *about: real(*about, batches=2))
 
 
 @pytest.fixture
@@ -194,7 +195,7 @@ def test_a_penalty_counts_as_much_when_it_is_rarer(data, tmp_path, monkeypatch):
         asked.append(None)
         return 0.0 * next(discriminator.parameters()).sum()
 
-    monkeypatch.setattr(trainer, "penalty", penalty)
+    monkeypatch.setattr(loop, "penalty", penalty)
     for every in (1, 3):
         train(data, tmp_path / str(every), norm="none", r1=1.0, penalty_every=every)
     assert len(asked) == 8 + 2  # of eight steps of D: all, and the third and the sixth
@@ -241,7 +242,7 @@ def test_a_resumed_run_is_the_uninterrupted_run_bit_for_bit(data, tmp_path, monk
     whole, parts = tmp_path / "whole", tmp_path / "parts"
     options = RECIPES[recipe] | {"log_kimg": 0.016, "kimg": 0.096}  # the epoch ends at 0.064
     train(data, whole, **options)
-    update, calls = averaging.update_ema, []
+    update, calls = ema.update_ema, []
 
     def stop_now_and_then(*arguments):
         calls.append(None)
@@ -249,7 +250,7 @@ def test_a_resumed_run_is_the_uninterrupted_run_bit_for_bit(data, tmp_path, monk
             os.kill(os.getpid(), signal.SIGTERM)
         update(*arguments)
 
-    monkeypatch.setattr(averaging, "update_ema", stop_now_and_then)
+    monkeypatch.setattr(ema, "update_ema", stop_now_and_then)
     each = TINY["batch"] * options.get("k", 1)
     assert train(data, parts, **options) == 2 * each
     assert state(parts)[1]["position"] == 2 * each
@@ -338,7 +339,7 @@ def test_a_damaged_state_is_refused_by_name(data, begun, damage):
 def test_a_polite_stop_saves_and_leaves_the_handlers_as_they_were(
     data, tmp_path, monkeypatch, number
 ):
-    update, calls = averaging.update_ema, []
+    update, calls = ema.update_ema, []
 
     def stop_at_third(*arguments):
         calls.append(None)
@@ -347,7 +348,7 @@ def test_a_polite_stop_saves_and_leaves_the_handlers_as_they_were(
         update(*arguments)
 
     handlers = signal.getsignal(signal.SIGINT), signal.getsignal(signal.SIGTERM)
-    monkeypatch.setattr(averaging, "update_ema", stop_at_third)
+    monkeypatch.setattr(ema, "update_ema", stop_at_third)
     assert train(data, tmp_path / "run") == 24
     assert (signal.getsignal(signal.SIGINT), signal.getsignal(signal.SIGTERM)) == handlers
     assert state(tmp_path / "run")[1]["position"] == 24
@@ -358,7 +359,7 @@ def test_a_polite_stop_saves_and_leaves_the_handlers_as_they_were(
 
 def spoil_loss(monkeypatch, spoilt_steps):
     """In these steps, counted from 1 over all runs, the loss of G is not a number."""
-    usual = trainer.OBJECTIVES["non-saturating"]
+    usual = loop.OBJECTIVES["non-saturating"]
     calls = []
 
     def spoilt(real, fake):
@@ -366,7 +367,7 @@ def spoil_loss(monkeypatch, spoilt_steps):
         bad = len(calls) in spoilt_steps
         return usual.generator(real, fake) * (float("nan") if bad else 1.0)
 
-    monkeypatch.setitem(trainer.OBJECTIVES, "non-saturating", usual._replace(generator=spoilt))
+    monkeypatch.setitem(loop.OBJECTIVES, "non-saturating", usual._replace(generator=spoilt))
 
 
 EVER = range(6, 10_000)
@@ -443,7 +444,7 @@ class FakeDistance:
 
 def measuring(monkeypatch, *values):
     distance = FakeDistance(values)
-    monkeypatch.setattr(progress, "measure_if_possible", lambda *about: (distance, ""))
+    monkeypatch.setattr(validation, "measure_if_possible", lambda *about: (distance, ""))
     return {"measure_kimg": 0.016, "snapshot_kimg": 0.016}
 
 
@@ -453,7 +454,7 @@ def test_the_snapshot_at_the_smallest_distance_is_kept(data, tmp_path, monkeypat
     name = FakeDistance.name
     told = [(line["kimg"], line[name]) for line in lines(run) if name in line]
     assert told == [(0.016, 5), (0.032, 3), (0.048, 4)]
-    tensors, notes = publishing.read(run)
+    tensors, notes = publish.read(run)
     assert notes["position"] == 32
     assert notes["record"]["best"]["distance"] == 3
     train(data, tmp_path / "short", kimg=0.032)
@@ -465,9 +466,9 @@ def test_a_resumed_run_remembers_the_best_so_far(data, tmp_path, monkeypatch):
     run = tmp_path / "run"
     train(data, run, kimg=0.016, **measuring(monkeypatch, 3))
     train(data, run, kimg=0.048, **measuring(monkeypatch, 4, 2))
-    assert publishing.read(run)[1]["position"] == 48
+    assert publish.read(run)[1]["position"] == 48
     train(data, run, kimg=0.064, **measuring(monkeypatch, 2.5))
-    assert publishing.read(run)[1]["position"] == 48
+    assert publish.read(run)[1]["position"] == 48
     assert state(run)[1]["record"]["best"]["distance"] == 2
 
 
@@ -477,7 +478,7 @@ def test_a_new_run_in_the_same_folder_drops_the_old_best(data, tmp_path, monkeyp
     (run / "state.safetensors").unlink()
     train(data, run, kimg=0.008)
     assert not (run / "best.safetensors").exists()
-    assert publishing.read(run)[1]["position"] == 8
+    assert publish.read(run)[1]["position"] == 8
 
 
 # --- D has won. ---
@@ -488,7 +489,7 @@ def let_d_win(monkeypatch, *lost, objective="non-saturating"):
 
     Steps are counted from 1 over all runs.
     """
-    usual = trainer.OBJECTIVES[objective]
+    usual = loop.OBJECTIVES[objective]
     calls = []
 
     def discriminator(real, fake, *targets):
@@ -499,7 +500,7 @@ def let_d_win(monkeypatch, *lost, objective="non-saturating"):
         return 0.0 * (real.sum() + fake.sum())
 
     spoilt = usual._replace(discriminator=discriminator)
-    monkeypatch.setitem(trainer.OBJECTIVES, objective, spoilt)
+    monkeypatch.setitem(loop.OBJECTIVES, objective, spoilt)
     return {"log_kimg": 0.008, "snapshot_kimg": 0.008, "objective": objective}
 
 
@@ -565,7 +566,7 @@ def test_a_generator_is_reported_only_when_it_draws_the_same_picture(
     told = capsys.readouterr()
     assert ("may have collapsed" in told.out + told.err) == reported
     (line,) = (line for line in lines(tmp_path / "run") if "diversity" in line)
-    assert (line["diversity"] < progress.COLLAPSED) == reported
+    assert (line["diversity"] < validation.COLLAPSED) == reported
 
 
 # --- Settings that cannot work. ---
@@ -609,43 +610,43 @@ def test_a_run_goes_on_on_cuda(data, tmp_path, before):
 
 
 def test_each_epoch_is_a_permutation():
-    order = trainer.Order(10, seed=3)
+    order = loop.Order(10, seed=3)
     epochs = [order.take(10).tolist() for _ in range(4)]
     assert all(sorted(epoch) == list(range(10)) for epoch in epochs)
     assert len({tuple(epoch) for epoch in epochs}) == 4
-    assert trainer.Order(10, seed=4).take(10).tolist() != epochs[0]
+    assert loop.Order(10, seed=4).take(10).tolist() != epochs[0]
 
 
 def test_batches_run_on_across_the_end_of_an_epoch():
-    whole = trainer.Order(10, seed=3).take(35)
-    order = trainer.Order(10, seed=3)
+    whole = loop.Order(10, seed=3).take(35)
+    order = loop.Order(10, seed=3)
     parts = [order.take(count) for count in (3, 4, 9, 1, 18)]
     assert torch.equal(torch.cat(parts), whole)
     assert order.position == 35
-    assert torch.equal(trainer.Order(10, 3, position=17).take(18), whole[17:])
+    assert torch.equal(loop.Order(10, 3, position=17).take(18), whole[17:])
 
 
 def test_periods_fall_due_once_each():
-    due = trainer.Due(0, log=0.016, grid=0.05)
+    due = loop.Due(0, log=0.016, grid=0.05)
     fired = [(position, due(position)) for position in range(8, 121, 8)]
     assert [position for position, now in fired if "log" in now] == [16, 32, 48, 64, 80, 96, 112]
     assert [position for position, now in fired if "grid" in now] == [56, 104]
 
 
 def test_periods_go_on_where_a_run_resumes():
-    due = trainer.Due(60, log=0.05)
+    due = loop.Due(60, log=0.05)
     assert [due(position) for position in (68, 98, 106, 120)] == [[], [], ["log"], []]
 
 
 def test_a_period_shorter_than_a_step_falls_due_at_every_step_and_one_of_0_never():
-    due = trainer.Due(0, log=0.0001, measure=0.0)
+    due = loop.Due(0, log=0.0001, measure=0.0)
     assert all(due(position) == ["log"] for position in range(64, 400, 64))
 
 
 def test_step_sizes_fall_to_0_over_the_last_share():
-    scales = [pace.cool(position, 100, 0.5) for position in (0, 50, 75, 100)]
+    scales = [schedule.cool(position, 100, 0.5) for position in (0, 50, 75, 100)]
     assert scales == [1.0, 1.0, 0.5, 0.0]
-    assert pace.cool(99, 100, 0.0) == 1.0
+    assert schedule.cool(99, 100, 0.0) == 1.0
 
 
 def begun_from(make_checkpoint, make_set, tmp_path, **options):
@@ -656,7 +657,7 @@ def begun_from(make_checkpoint, make_set, tmp_path, **options):
     run = tmp_path / "onwards"
     still = {"warmup_kimg": 1.0, "lr_g": 1e-12, "lr_d": 1e-12, "batch": 8, "kimg": 0.008}
     fixed = {"precision": "fp32", "layout": "contiguous", "begin_from": str(directory)}
-    trainer.train(data, run, **sizes, **still, **fixed)
+    loop.train(data, run, **sizes, **still, **fixed)
     return checkpoint.load(directory), states.read(run / "state.safetensors")
 
 
@@ -686,14 +687,14 @@ def test_a_discriminator_of_other_sizes_begins_anew(make_checkpoint, make_set, t
 
 
 def test_g_warms_up_from_standing_still():
-    assert [pace.warm(n, 10.0) for n in (0, 2500, 10_000, 50_000)] == [0, 0.25, 1, 1]
-    assert pace.warm(0, 0.0) == 1
+    assert [schedule.warm(n, 10.0) for n in (0, 2500, 10_000, 50_000)] == [0, 0.25, 1, 1]
+    assert schedule.warm(0, 0.0) == 1
 
 
 def test_a_new_discriminator_asks_for_a_warm_up(make_checkpoint, make_set, tmp_path):
     options = {"ngf": 4, "ndf": 8, "nz": 8, "begin_from": str(make_checkpoint())}
     with pytest.raises(InputError, match="--warmup-kimg"):
-        trainer.train(make_set(n=16), tmp_path / "r", **options)
+        loop.train(make_set(n=16), tmp_path / "r", **options)
     assert not (tmp_path / "r").exists()
 
 
@@ -724,7 +725,7 @@ def test_the_end_is_measured_when_there_is_a_best_to_beat(data, tmp_path, monkey
         def __call__(self, generator):
             return next(values)
 
-    monkeypatch.setattr(progress, "measure_if_possible", lambda *a: (Falling(), ""))
+    monkeypatch.setattr(validation, "measure_if_possible", lambda *a: (Falling(), ""))
     train(data, run, kimg=0.04, measure_kimg=0.032)
     best = states.read(run / "best.safetensors")[1]
     assert best["record"]["best"]["distance"] == 3.0

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from gan_core import settings, trainer, winograd
+from gan_core.training import config, loop, winograd
 from gan_core.util.errors import InputError
 
 CLOSE = 2e-5  # of the largest number; float32 rounds by 6e-8 at each of some hundred additions
@@ -157,7 +157,7 @@ def losses(run):
 
 
 def weights(run):
-    return trainer.state.read(run / "state.safetensors")[0]
+    return loop.state.read(run / "state.safetensors")[0]
 
 
 @pytest.mark.parametrize(
@@ -166,7 +166,7 @@ def weights(run):
 def test_training_goes_as_it_goes_the_direct_way(make_set, tmp_path, game):
     data = make_set(n=64, size=32)
     for way in ("direct", "winograd"):
-        trainer.train(data, tmp_path / way, convolution=way, **(TINY | game))
+        loop.train(data, tmp_path / way, convolution=way, **(TINY | game))
     ours, theirs = losses(tmp_path / "winograd"), losses(tmp_path / "direct")
     assert len(ours) == 10
     np.testing.assert_allclose(ours, theirs, rtol=1e-3)
@@ -177,9 +177,9 @@ def test_training_goes_as_it_goes_the_direct_way(make_set, tmp_path, game):
 def test_a_run_that_is_resumed_is_the_same_bit_for_bit(make_set, tmp_path):
     data = make_set(n=64, size=32)
     options = TINY | {"convolution": "winograd"}
-    trainer.train(data, tmp_path / "whole", **options)
-    trainer.train(data, tmp_path / "parts", **(options | {"kimg": 0.04}))
-    trainer.train(data, tmp_path / "parts", **options)
+    loop.train(data, tmp_path / "whole", **options)
+    loop.train(data, tmp_path / "parts", **(options | {"kimg": 0.04}))
+    loop.train(data, tmp_path / "parts", **options)
     whole, parts = weights(tmp_path / "whole"), weights(tmp_path / "parts")
     assert all(torch.equal(whole[name], parts[name]) for name in whole)
 
@@ -188,9 +188,9 @@ def test_a_run_that_is_resumed_is_the_same_bit_for_bit(make_set, tmp_path):
     "wrong", [{"precision": "bf16"}, {"layout": "contiguous"}, {"convolution": "fast"}], ids=str
 )
 def test_what_cannot_work_is_refused(make_set, wrong):
-    asked = trainer.DEFAULTS | TINY | {"convolution": "winograd"} | wrong
+    asked = loop.DEFAULTS | TINY | {"convolution": "winograd"} | wrong
     with pytest.raises(InputError, match="convolution"):
-        settings.check(make_set(n=64), asked)
+        config.check(make_set(n=64), asked)
 
 
 def test_without_numba_it_is_refused_and_a_run_goes_on(make_set, tmp_path, monkeypatch):
@@ -198,6 +198,6 @@ def test_without_numba_it_is_refused_and_a_run_goes_on(make_set, tmp_path, monke
     options = TINY | {"convolution": "auto", "kimg": 0.04}
     monkeypatch.setattr(winograd.importlib.util, "find_spec", lambda name: None)
     with pytest.raises(InputError, match="needs the package numba"):
-        settings.check(data, trainer.DEFAULTS | options | {"convolution": "winograd"})
-    trainer.train(data, tmp_path / "run", **options)
+        config.check(data, loop.DEFAULTS | options | {"convolution": "winograd"})
+    loop.train(data, tmp_path / "run", **options)
     assert len(losses(tmp_path / "run")) == 5

@@ -8,8 +8,8 @@ from explorer.live.canvas import axis, canvas
 from explorer.live.motions import Coordinates, Pad
 from explorer.live.strips import PAD
 from explorer.live.tiles import tiles
-from gan_core import codes
 from gan_core.latent import MAX_SEED
+from gan_core.training import attribute_codes
 
 WAYS = {"sliders": "Sliders", "pad": "Pad"}
 MODES = {"slerp": "Slerp", "lerp": "Lerp"}
@@ -160,7 +160,7 @@ def sliders(name, model):
 def axes(model, values):
     """A slider for each coordinate, with how much it moves the picture."""
     effects = renderer.effects(model, wait=False)
-    names = codes.names_of(model)
+    names = attribute_codes.names_of(model)
     reach = REACH[model.prior.kind]
     return [
         axis(

@@ -10,8 +10,8 @@ from PIL import Image
 
 from explorer import panels, renderer, runs, session
 from explorer.live.film import film
-from gan_core import dry_run, own_images, recipes
 from gan_core.data import image_sources, media, training_set
+from gan_core.training import dry_run, from_folder, presets
 from gan_core.util.errors import InputError
 
 EVERY = 2.0  # seconds between two looks at a run that goes on
@@ -113,7 +113,7 @@ def settings(way, images, data):
     ).strip()
     recipe = second.selectbox(
         "Recipe",
-        ["", *(name for name in recipes.RECIPES if name != own_images.RECIPE)],
+        ["", *(name for name in presets.RECIPES if name != from_folder.RECIPE)],
         format_func=lambda name: name or "By the number of pictures",
         key="new-recipe",
         help="Widths, augmentation and length that were found to work.",
@@ -160,7 +160,7 @@ def usual_length(images, data, recipe, size):
             count, channels = image_sources.count(images), 3
         else:
             return None
-        return recipes.choose(recipe or own_images.RECIPE, count, size, channels)["kimg"]
+        return presets.choose(recipe or from_folder.RECIPE, count, size, channels)["kimg"]
     except InputError:
         return None
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import torch
 
-from gan_core import winograd
+from gan_core.training import winograd
 
 LAYOUTS = {"channels_last": torch.channels_last, "contiguous": torch.contiguous_format}
 

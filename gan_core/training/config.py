@@ -4,10 +4,11 @@ import math
 
 import torch
 
-from gan_core import augment, distributed, latent, winograd
+from gan_core import latent
 from gan_core.data import training_set
 from gan_core.networks import registry
-from gan_core.objectives import OBJECTIVES
+from gan_core.training import augment, distributed, winograd
+from gan_core.training.losses import OBJECTIVES
 from gan_core.util.errors import InputError
 
 # Settings that may differ between the stretches of one run; all others must stay as they were.

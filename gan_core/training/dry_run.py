@@ -6,8 +6,8 @@ from pathlib import Path
 
 import torch
 
-from gan_core import record, settings, trainer
 from gan_core.networks import registry
+from gan_core.training import config, loop, run_log
 from gan_core.util.errors import InputError
 
 WARM = 2  # first steps, which are slower and left out
@@ -20,8 +20,8 @@ def describe(data, options):
     data: directory of a packed training set. options: of `trainer.train`, by name.
     Raises InputError for what `train` would refuse. Writes nothing that stays.
     """
-    asked = trainer.DEFAULTS | options
-    images, checked = settings.check(data, asked)
+    asked = loop.DEFAULTS | options
+    images, checked = config.check(data, asked)
     generator, discriminator = registry.build(checked["network"])
     z = torch.zeros(2, asked["nz"])
     count, size, _, channels = images.shape
@@ -84,8 +84,8 @@ def measure_rate(data, options):
     short = {"kimg": steps * step, "log_kimg": step, "measure_kimg": 0, "tensorboard": False}
     with tempfile.TemporaryDirectory() as folder:
         run = Path(folder) / "timing"
-        trainer.train(data, run, **(options | short))
-        lines = record.read_log(run / "log.jsonl")
+        loop.train(data, run, **(options | short))
+        lines = run_log.read_log(run / "log.jsonl")
     rates = [line["images_per_second"] for line in lines if "images_per_second" in line]
     if len(rates) <= WARM:
         raise InputError("The timing was interrupted; start the dry run again.")

@@ -6,10 +6,11 @@ import shutil
 import sys
 from pathlib import Path
 
-from gan_core import checkpoint, recipes, settings, trainer
+from gan_core import checkpoint
 from gan_core.data import image_sources, training_set
 from gan_core.metrics import fidelity_report
 from gan_core.networks import registry
+from gan_core.training import config, loop, presets
 from gan_core.util.errors import InputError
 
 RECIPE = "folder"
@@ -25,11 +26,11 @@ def check(images, size, recipe, given):
     count = image_sources.count(images)
     if not count:
         raise InputError(f"There is no picture in {images}.")
-    wanted = trainer.DEFAULTS | recipes.choose(recipe or RECIPE, count, size, 3) | given
-    wanted["network"] = settings.network(wanted, size, 3)
-    settings.numbers(wanted)
-    settings.choices(wanted)
-    settings.combinations(wanted)
+    wanted = loop.DEFAULTS | presets.choose(recipe or RECIPE, count, size, 3) | given
+    wanted["network"] = config.network(wanted, size, 3)
+    config.numbers(wanted)
+    config.choices(wanted)
+    config.combinations(wanted)
     registry.build(wanted["network"])
 
 
@@ -88,12 +89,12 @@ def share(count):
 
 def options(recipe, data, given):
     """The trainer's options: what is given, else the recipe's, with grids for a film."""
-    return filmed(recipes.options(recipe or RECIPE, data) | given)
+    return filmed(presets.options(recipe or RECIPE, data) | given)
 
 
 def filmed(options):
     """The trainer's options with sample grids often enough for a film, of a short run too."""
-    kimg = (trainer.DEFAULTS | options)["kimg"]
+    kimg = (loop.DEFAULTS | options)["kimg"]
     return {"grid_kimg": min(25.0, max(kimg / FRAMES, 1.0)), **options}
 
 

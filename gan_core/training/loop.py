@@ -16,15 +16,16 @@ import numpy as np
 import torch
 from tqdm import tqdm
 
-from gan_core import augment as augmentation
-from gan_core import averaging, checkpoint, latent, probe, progress, record, regularisers, state
-from gan_core import codes as attribute_codes
+from gan_core import checkpoint, latent
 from gan_core.data import media
-from gan_core.distributed import Draws, Team, share_batch_norm
 from gan_core.networks import registry
-from gan_core.objectives import OBJECTIVES
-from gan_core.pace import Due, Order, Stop, cool, set_step, warm
-from gan_core.settings import CLIP, GP, check
+from gan_core.training import attribute_codes, autotune, ema, regularisers, run_log, validation
+from gan_core.training import augment as augmentation
+from gan_core.training import snapshot as state
+from gan_core.training.config import CLIP, GP, check
+from gan_core.training.distributed import Draws, Team, share_batch_norm
+from gan_core.training.losses import OBJECTIVES
+from gan_core.training.schedule import Due, Order, Stop, cool, set_step, warm
 from gan_core.util import atomic_files
 from gan_core.util.errors import InputError
 
@@ -124,10 +125,12 @@ def train(
     # --- Precision, layout and convolution: what the run began with, or what pays here. ---
     notes = {"hours": 0.0, "hardware": hardware(device), "torch": torch.__version__, **begun}
     notes["fast"] = (state.read(path)[1]["record"].get("fast") if path.exists() else None) or (
-        probe.choose(settings, [generator, discriminator], checkpoint.to_float(pixels[:batch]))[0]
+        autotune.choose(settings, [generator, discriminator], checkpoint.to_float(pixels[:batch]))[
+            0
+        ]
     )
     notes["fast"] = team.told(notes["fast"])
-    layout = probe.LAYOUTS[notes["fast"]["layout"]]
+    layout = autotune.LAYOUTS[notes["fast"]["layout"]]
     for network in (generator, discriminator, average):
         network.to(memory_format=layout)
     adam = {"betas": (beta1, beta2), "fused": True}
@@ -150,7 +153,7 @@ def train(
         return augmentation.augment(x, chosen, draws)
 
     def fast():
-        return probe.as_chosen(notes["fast"], device)
+        return autotune.as_chosen(notes["fast"], device)
 
     # --- Resume. ---
     parts = {
@@ -175,13 +178,13 @@ def train(
     log = board = distance = None
     if team.leads:
         atomic_files.clear(run)
-        log = record.Log(run / "log.jsonl", order.position)
-        board = record.board(run / "tensorboard", order.position) if tensorboard else None
+        log = run_log.Log(run / "log.jsonl", order.position)
+        board = run_log.board(run / "tensorboard", order.position) if tensorboard else None
     bar = tqdm(initial=order.position, disable=not team.leads, **shown)
     if team.leads:
         some = np.random.RandomState(0).permutation(len(images))[:1000]
-        usual = progress.spread(images[np.sort(some)])
-        distance, why_not = progress.measure_if_possible(images, settings, latents, device)
+        usual = validation.spread(images[np.sort(some)])
+        distance, why_not = validation.measure_if_possible(images, settings, latents, device)
         if why_not:
             bar.write(why_not)
 
@@ -197,14 +200,14 @@ def train(
     def sample_grid():
         if not team.leads:
             return
-        drawn = checkpoint.to_uint8(progress.draw(fit_average(average, latents, device), grid_z))
+        drawn = checkpoint.to_uint8(validation.draw(fit_average(average, latents, device), grid_z))
         sheet = media.sheet(drawn)
         media.save(run / "samples" / f"{order.position // 1000:06d}.png", media.encode(sheet))
-        diversity = progress.spread(drawn) / max(usual, 1e-6)
+        diversity = validation.spread(drawn) / max(usual, 1e-6)
         tell(diversity=diversity)
         if board:
             board.grid(order.position, sheet)
-        if diversity < progress.COLLAPSED and order.position > 20_000:
+        if diversity < validation.COLLAPSED and order.position > 20_000:
             bar.write(
                 f"At {order.position / 1000:.0f} kimg samples differ from one another only "
                 f"{diversity:.0%} as much as training images do: G may have collapsed."
@@ -274,9 +277,7 @@ def train(
             team.average_gradients(generator)
             generator_adam.step()
             discriminator.requires_grad_(True)
-            averaging.update_ema(
-                average, generator, averaging.decay_for(k * batch, ema_kimg, order.position)
-            )
+            ema.update_ema(average, generator, ema.decay_for(k * batch, ema_kimg, order.position))
 
             # The record. Sums stay on the device: reading one would wait for it.
             with torch.no_grad():
@@ -438,7 +439,7 @@ def fit_average(average, prior, device, batches=40, batch=64):
     fitted = copy.deepcopy(average)
     z = prior.sample(batches * batch, seed=10**9)
     parts = torch.from_numpy(z).to(device).split(batch)
-    averaging.reestimate_batch_norm(fitted, parts)
+    ema.reestimate_batch_norm(fitted, parts)
     return fitted
 
 

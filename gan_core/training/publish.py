@@ -2,11 +2,12 @@
 
 from pathlib import Path
 
-from gan_core import checkpoint, codes, latent, state, trainer
+from gan_core import checkpoint, latent
 from gan_core.attributes import classifier as attributes
 from gan_core.data import training_set
 from gan_core.networks import registry
-from gan_core.settings import FREE
+from gan_core.training import attribute_codes, loop, snapshot
+from gan_core.training.config import FREE
 from gan_core.util import atomic_files
 from gan_core.util.errors import InputError
 
@@ -27,7 +28,7 @@ def publish(run, out, *, name, data, licence, use, command):
         saved = {k[len(part) + 1 :]: v for k, v in tensors.items() if k.startswith(f"{part}/")}
         network.load_state_dict(saved)
     prior = latent.Prior(settings["prior"], settings["nz"])
-    generator = trainer.fit_average(average, prior, "cpu")
+    generator = loop.fit_average(average, prior, "cpu")
     data_card = training_set.read_card(data)
     about_data = {key: value for key, value in data_card.items() if key != "format"}
     card = {
@@ -48,7 +49,9 @@ def publish(run, out, *, name, data, licence, use, command):
     }
     if settings.get("codes_from"):
         classifier = attributes.load(settings["codes_from"])
-        card["training"]["tied"] = codes.choose(classifier, settings.get("codes_names", ""))
+        card["training"]["tied"] = attribute_codes.choose(
+            classifier, settings.get("codes_names", "")
+        )
     kept = metrics_of(out)
     checkpoint.save(out, generator, discriminator.eval(), card)
     saved = checkpoint.read_card(out)
@@ -70,9 +73,9 @@ def read(run):
     """(tensors, notes) of a run's best snapshot by measured distance, or of its last."""
     best, last = Path(run) / "best.safetensors", Path(run) / "state.safetensors"
     if not best.exists():
-        return state.read(last)
+        return snapshot.read(last)
     try:
-        return state.read(best)
+        return snapshot.read(best)
     except InputError:
         raise InputError(
             f"{best} is damaged; remove it and give the same command: the last snapshot is whole."

@@ -6,7 +6,7 @@ import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 
-from gan_core.settings import FREE
+from gan_core.training.config import FREE
 from gan_core.util import atomic_files, safetensors_header
 from gan_core.util.errors import InputError
 

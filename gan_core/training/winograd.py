@@ -4,7 +4,7 @@ Winograd's fast algorithms as Lavin and Gray (2016, arXiv 1509.09308) use them, 
 made of: convolutions and fractionally-strided convolutions of 4 × 4 with steps of two. The large
 map is sorted into its even and odd rows and columns, which makes the kernel one of 2 × 2; tiles of
 4 × 4 results then take 25 products in place of 64, for the result and for both gradients
-(gan_core.winograd_tiles). All is float32, and the results differ from PyTorch's own by its
+(gan_core.training.winograd_tiles). All is float32, and the results differ from PyTorch's own by its
 rounding, some 10⁻⁶ of the largest number.
 
     with Convolutions():
@@ -211,8 +211,8 @@ def _last(x):
 
 
 def shared(name, count, *tensors):
-    """Call a loop of gan_core.winograd_tiles on parts of 0 … count − 1, one for each thread."""
-    from gan_core import winograd_tiles  # see gan_core.search.numba_loops
+    """Call a loop of gan_core.training.winograd_tiles on parts of 0 … count − 1, one for each thread."""
+    from gan_core.training import winograd_tiles  # see gan_core.search.numba_loops
 
     loop = getattr(winograd_tiles, name)
     arrays = [tensor.numpy() for tensor in tensors]

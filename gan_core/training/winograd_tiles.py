@@ -1,4 +1,4 @@
-"""The transforms of gan_core.winograd, as loops that Numba compiles.
+"""The transforms of gan_core.training.winograd, as loops that Numba compiles.
 
 In one dimension, with numbers at the points 0, 1, −1, 2 and ∞ (Toom and Cook): of an input d of
 five and a kernel g of two, the four y_i = d_i g_0 + d_{i+1} g_1 are

@@ -21,7 +21,8 @@ from browsing import (
     shown,
 )
 from explorer import drawing, jobs, links, server
-from gan_core import codes, latent
+from gan_core import latent
+from gan_core.training import attribute_codes
 from gan_core.util.errors import InputError
 
 sync_api = pytest.importorskip("playwright.sync_api", reason="needs playwright")
@@ -329,7 +330,7 @@ def test_sliders_are_found_sorted_and_grouped(visit):
 
 def test_sliders_with_a_name_come_first_and_are_found_by_it(browser, tmp_path):
     tied = AVATARS.parent / "avatars-tied"
-    wanted = codes.names_of(gan_core.load(tied))
+    wanted = attribute_codes.names_of(gan_core.load(tied))
     with running(tmp_path, "--checkpoints", tied) as address:
         page = browser.new_page()
         page.goto(f"{address}/latents")

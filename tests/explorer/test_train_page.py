@@ -15,7 +15,7 @@ from PIL import Image
 
 from explorer import evidence, models, runs
 from explorer.views import train
-from gan_core import process
+from gan_core.training import run_lock
 from gan_core.util.errors import InputError
 from support import ROOT, pictures
 
@@ -35,8 +35,8 @@ def place(tmp_path, monkeypatch):
     monkeypatch.setenv(runs.ALLOWED, "1")
     yield tmp_path
     for run in (tmp_path / "runs").iterdir():  # of a test that failed
-        if process.held(run):
-            os.kill(process.read(run)["pid"], signal.SIGKILL)
+        if run_lock.held(run):
+            os.kill(run_lock.read(run)["pid"], signal.SIGKILL)
 
 
 @pytest.fixture
@@ -51,7 +51,7 @@ def make_run(place, name, lines=(), **about):
     (run / "log.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines), "utf-8")
     if about:
         record = {"pid": 1, "began": 1.0, "processes": 1, **about}
-        (run / process.RECORD).write_text(json.dumps(record), "utf-8")
+        (run / run_lock.RECORD).write_text(json.dumps(record), "utf-8")
     return run
 
 
@@ -147,7 +147,7 @@ DAMAGED = {
 @pytest.mark.parametrize("content", DAMAGED.values(), ids=DAMAGED)
 def test_damaged_files_are_as_good_as_missing(place, open_app, content):
     run = make_run(place, "x", [line(1.0)], ended="stopped", kimg=10.0)
-    for name in ("log.jsonl", process.RECORD, runs.STARTED, runs.OUTPUT, "state.safetensors"):
+    for name in ("log.jsonl", run_lock.RECORD, runs.STARTED, runs.OUTPUT, "state.safetensors"):
         (run / name).write_bytes(content)
     (run / "samples").mkdir()
     (run / "samples" / "000001.png").write_bytes(content)
@@ -200,7 +200,7 @@ def test_names_that_cannot_be_are_refused(place, make_checkpoint):
 def test_runs_under_way_keep_their_places(place, monkeypatch):
     for began, name in enumerate("abc"):
         make_run(place, name, [line(2.0)], doing="training", kimg=10.0, began=float(began + 1))
-    monkeypatch.setattr(process, "held", lambda run: True)
+    monkeypatch.setattr(run_lock, "held", lambda run: True)
     assert list(runs.entries()) == ["c", "b", "a"]
     os.utime(place / "runs" / "a" / "log.jsonl")  # a line is written
     assert list(runs.entries()) == ["c", "b", "a"]
@@ -362,7 +362,7 @@ def test_stopped_killed_and_resumed(place, packed):
     # It goes on from its snapshot, and a kill without notice is told.
     runs.go_on(stopped)
     run = wait("x", lambda run: run.doing == "training" and run.shown > stopped.shown)
-    os.kill(process.read(run.directory)["pid"], signal.SIGKILL)
+    os.kill(run_lock.read(run.directory)["pid"], signal.SIGKILL)
     killed = wait("x", lambda run: not run.running)
     assert killed.state == "failed"
     assert "without a word" in killed.reason
@@ -380,7 +380,7 @@ runs.start("x", [*runs.arguments("x", data={str(packed)!r}), *{TINY!r}, "--kimg"
     environment = os.environ | {"PYTHONPATH": str(ROOT)}
     subprocess.run([sys.executable, "-c", code], env=environment, check=True, timeout=PATIENCE)
     run = wait("x", lambda run: run.running and run.doing == "training")
-    assert os.getsid(process.read(run.directory)["pid"]) != os.getsid(0)
+    assert os.getsid(run_lock.read(run.directory)["pid"]) != os.getsid(0)
     runs.stop(run)
     assert wait("x", lambda run: not run.running).state == "stopped"
 

@@ -5,7 +5,7 @@ there are, their side in pixels and their channels. Options given on the command
 """
 
 from gan_core.data import training_set
-from gan_core.recipes import avatars, cifar10, faces, folder, mnist
+from gan_core.training.presets import avatars, cifar10, faces, folder, mnist
 from gan_core.util.errors import InputError
 
 RECIPES = {

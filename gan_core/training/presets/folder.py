@@ -6,7 +6,7 @@ picture is seen: beyond some hundred times only memorising is left. From there o
 without batch norm and kept in bounds by a weak R1, which was ahead of it on 9,500 photographs.
 """
 
-from gan_core.recipes import faces
+from gan_core.training.presets import faces
 
 GAME = ("norm", "r1", "penalty_every", "lr_g", "lr_d", "beta1", "beta2", "batch", "cooldown")
 
