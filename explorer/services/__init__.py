@@ -1,0 +1,1 @@
+"""What pages ask of the machine: models, renderer, jobs, searches, runs."""
