@@ -292,7 +292,7 @@ def tiles(browser, url, model, rounds):
 def collection_ms():
     """A full garbage collection after a model was loaded and settled, in a process of its own."""
     code = (
-        "import gc, time, explorer.server, streamlit, plotly, gan_core\n"
+        "import gc, time, explorer.services.server, streamlit, plotly, gan_core\n"
         "from explorer import models\n"
         "entry = next(iter(models.entries().values()))\n"
         "models.settle(models.load(entry))\n"

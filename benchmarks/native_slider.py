@@ -14,8 +14,8 @@ ROOT = Path(__file__).resolve().parent.parent
 if str(ROOT) not in sys.path:
     sys.path.insert(0, str(ROOT))
 
-from explorer import renderer  # noqa: E402
 from explorer.live import canvas  # noqa: E402
+from explorer.services import renderer  # noqa: E402
 
 
 def native(key, model, motions, axes, values, on_release, *, label, smooth=False, **_):

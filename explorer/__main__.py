@@ -120,7 +120,7 @@ def fail(sentence):
 
 def announce(host, port, browser):
     """Print the address once the app is there, and import torch while nobody asks."""
-    from explorer import server
+    from explorer.services import server
 
     server.started.wait()
     address = f"http://{f'[{host}]' if ':' in host else host}:{port}"
@@ -142,7 +142,7 @@ def serve(address, port, max_upload):
         signal.signal(number, lambda *_: sys.exit(0))
     from streamlit.web import cli
 
-    from explorer import server  # before Streamlit does, which would call it `server`
+    from explorer.services import server  # before Streamlit does, which would call it `server`
 
     # Appearance and the rest stand in .streamlit/config.toml beside app.py. What keeps the app
     # private stands here, where no other configuration file overrides it.

@@ -11,8 +11,9 @@ ROOT = str(Path(__file__).resolve().parent.parent)
 if ROOT not in sys.path:
     sys.path.append(ROOT)
 
-from explorer import detail, renderer, session, tray_panel  # noqa: E402
+from explorer import detail, session, tray_panel  # noqa: E402
 from explorer.panels import guarded  # noqa: E402
+from explorer.services import renderer  # noqa: E402
 from explorer.views import (  # noqa: E402
     arithmetic,
     browse,

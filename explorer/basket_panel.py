@@ -3,8 +3,9 @@
 import numpy as np
 import streamlit as st
 
-from explorer import baskets, exemplars, labels, links, renderer, session
+from explorer import baskets, exemplars, links, session
 from explorer.live.tiles import tiles
+from explorer.services import attribute_labels, renderer
 from gan_core.latent_space import arithmetic
 from gan_core.util.errors import InputError
 
@@ -170,7 +171,7 @@ def fill(name, model):
     if not all(map(baskets.text, baskets.names())):
         state.filling = True
     with st.expander("Fill the baskets", expanded=state.get("filling", False)):
-        classifier = labels.classifier_of(model)
+        classifier = attribute_labels.classifier_of(model)
         with st.container(horizontal=True, vertical_alignment="bottom", gap="medium"):
             into = st.segmented_control(
                 "Clicks go into", list(baskets.names()), format_func=str.upper, **chosen_basket()
@@ -224,7 +225,7 @@ def chosen_basket():
 
 def choose_wanted(classifier):
     """{attribute: wanted or not} from two fields."""
-    names, show = classifier.recognised, labels.readable
+    names, show = classifier.recognised, attribute_labels.readable
     having = st.multiselect("With", names, key="fill-with", width=210, format_func=show)
     lacking = st.multiselect(
         "Without",

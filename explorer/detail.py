@@ -3,7 +3,8 @@
 import numpy as np
 import streamlit as st
 
-from explorer import asking, labels, models, renderer, session, tray
+from explorer import asking, session, tray
+from explorer.services import attribute_labels, model_registry, renderer
 from gan_core.util.errors import InputError
 
 
@@ -52,7 +53,7 @@ def remove(item):
 def find_model(item):
     """The Model of an item, or None."""
     try:
-        return models.load(models.entries()[item.model])
+        return model_registry.load(model_registry.entries()[item.model])
     except (KeyError, InputError):
         return None
 
@@ -81,7 +82,7 @@ def facts(item, model, image):
             st.metric(label, value, width="content")
     if score is None:
         st.caption(f"{item.model} has no discriminator, so there is no D(x).")
-    if (seen := labels.in_words(model, image)) is not None:
+    if (seen := attribute_labels.in_words(model, image)) is not None:
         st.caption(f"The attribute classifier sees: {renderer.plain(seen)}.")
     if item.model_hash != model.hash:
         st.caption("It was picked under other weights of this model and looks different now.")

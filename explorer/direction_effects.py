@@ -4,7 +4,8 @@ import numpy as np
 import plotly.graph_objects as go
 import streamlit as st
 
-from explorer import along, direction_saving, known_directions, renderer, session
+from explorer import along, direction_saving, session
+from explorer.services import direction_store, renderer
 from gan_core.util.errors import InputError
 
 LOOKS = {
@@ -77,7 +78,7 @@ def one_attribute(model, classifier, known, reach):
         else:
             title = f"Normal, {', '.join(map(along.words, others))} locked"
             n = pair["normal"].about["n"]
-            effects = known_directions.measured(model, classifier, vector, n).get("effects")
+            effects = direction_store.measured(model, classifier, vector, n).get("effects")
             shown.insert(0, (title, vector, effects, GREEN))
     pictures = strips(model, [vector for _, vector, _, _ in shown], reach)
     left, right = st.columns([3, 2], gap="large")

@@ -4,7 +4,8 @@ import dataclasses
 
 import streamlit as st
 
-from explorer import along, known_directions, panels, renderer, session, tray
+from explorer import along, panels, session, tray
+from explorer.services import direction_store, renderer
 from gan_core.latent_space import directions
 from gan_core.util.errors import InputError
 
@@ -53,7 +54,7 @@ def loading(model, classifier, known):
         if upload is None:
             return
         try:
-            inside = known_directions.read_file(model, upload.getvalue())
+            inside = direction_store.read_file(model, upload.getvalue())
         except InputError as error:
             st.error(renderer.plain(error))
             return
@@ -94,7 +95,7 @@ def compose(known, rows, which, name):
 
 def measured(model, classifier, made):
     """The same with what it does."""
-    about = made.about | known_directions.measured(model, classifier, made.vector)
+    about = made.about | direction_store.measured(model, classifier, made.vector)
     return directions.Direction(made.name, made.vector, made.kind, about)
 
 
@@ -102,8 +103,8 @@ def save(model, classifier, made):
     """Put a direction into the checkpoint."""
     made = measured(model, classifier, made)
     try:
-        known_directions.add(model, made)
-    except known_directions.Taken as error:
+        direction_store.add(model, made)
+    except direction_store.Taken as error:
         session.warn(str(error))
     except (InputError, OSError) as error:
         session.warn(f"{error} The direction is not lost: take it as a file instead.")
@@ -115,7 +116,7 @@ def save(model, classifier, made):
 
 def in_a_file(model, classifier, known, made):
     made = measured(model, classifier, made)
-    return known_directions.file(model, [*known.found, *known.saved, made])
+    return direction_store.file(model, [*known.found, *known.saved, made])
 
 
 def rename(model, name, key):
@@ -143,7 +144,7 @@ def remove(model, name):
 def change(model, verb):
     """Whether what is saved could be changed; a refusal becomes a sentence."""
     try:
-        known_directions.change(model, verb)
+        direction_store.change(model, verb)
     except (InputError, OSError) as error:
         session.warn(str(error))
         return False

@@ -6,7 +6,8 @@ import sys
 
 import streamlit as st
 
-from explorer import jobs, models, panels, renderer, server, session
+from explorer import panels, session
+from explorer.services import background, model_registry, renderer, server
 
 AGAIN = 1.0  # seconds between two looks at a model that is being prepared
 # Exporting holds the interpreter for seconds: a process of its own leaves this one to the strips.
@@ -31,7 +32,7 @@ def options():
 def switch(name):
     """Take the choice; a model that could not be prepared before is tried again."""
     session.take(name)
-    jobs.forget(key_of(session.view().weights))
+    background.forget(key_of(session.view().weights))
 
 
 def addresses(model):
@@ -43,16 +44,16 @@ def addresses(model):
         return None
     weights = session.view().weights
     key = key_of(weights)
-    if jobs.under_way(key):
+    if background.under_way(key):
         return None
 
     def work(tell):
         prepare(model)
         _found[weights] = server.urls(model)
 
-    job = jobs.start(key, work)
+    job = background.start(key, work)
     # What was prepared before needs no time worth a second drawing of the page.
-    if not job.ended.wait(jobs.PATIENCE):
+    if not job.ended.wait(background.PATIENCE):
         return None
     if job.error:
         st.warning(renderer.sentence(f"{job.error} The server draws."))
@@ -67,7 +68,9 @@ def prepare(model):
     if export_onnx.stored(model.card["files"]["generator.safetensors"]) is None:
         command = [sys.executable, "-c", PREPARE, str(model.directory.resolve())]
         environment = os.environ | {"OMP_NUM_THREADS": "1"}
-        subprocess.run(command, cwd=models.ROOT, env=environment, capture_output=True, check=False)
+        subprocess.run(
+            command, cwd=model_registry.ROOT, env=environment, capture_output=True, check=False
+        )
 
 
 def key_of(weights):
@@ -77,12 +80,12 @@ def key_of(weights):
 def waiting():
     """A line for as long as the model is being prepared; the page is drawn anew afterwards."""
     key = key_of(session.view().weights)
-    if session.view().browser and jobs.under_way(key):
+    if session.view().browser and background.under_way(key):
         watch(key)
 
 
 @st.fragment(run_every=AGAIN)
 def watch(key):
-    if not jobs.under_way(key):
+    if not background.under_way(key):
         panels.redraw()
     st.caption("The model is being prepared for your browser; until then the server draws.")

@@ -12,7 +12,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from explorer import links, renderer
+from explorer import links
+from explorer.services import renderer
 from gan_core.util.errors import InputError
 
 MAX_BYTES = 32 * 2**20

@@ -5,7 +5,8 @@ import logging
 
 import streamlit as st
 
-from explorer import renderer, session
+from explorer import session
+from explorer.services import renderer
 from gan_core.checkpoint import Model
 from gan_core.util.errors import InputError
 

@@ -4,7 +4,8 @@ from dataclasses import replace
 
 import streamlit as st
 
-from explorer import models, session
+from explorer import session
+from explorer.services import model_registry
 from gan_core.util.errors import InputError
 
 
@@ -14,7 +15,7 @@ def choose(title, card_page=None):
     card_page: the st.Page of the card, linked to beside the picker, or None on the card itself.
     Raises InputError when there is no model to show.
     """
-    entries = models.entries()
+    entries = model_registry.entries()
     if not entries:
         st.header(title, anchor=False)
         raise InputError(
@@ -26,7 +27,7 @@ def choose(title, card_page=None):
         session.warn(f"There is no model called “{wanted}” here; another one is shown.")
     usable = [name for name, entry in entries.items() if not entry.problem] or list(entries)
     if wanted not in entries:
-        first = models.DEFAULT if models.DEFAULT in usable else usable[0]
+        first = model_registry.DEFAULT if model_registry.DEFAULT in usable else usable[0]
         session.set_view(model=first, weights="")
         if wanted:
             session.leave_coordinates()
@@ -43,7 +44,7 @@ def choose(title, card_page=None):
         if card_page is not None:
             st.page_link(card_page, label="Model card", icon=":material/description:")
     name = session.view().model
-    model = models.load(entries[name])
+    model = model_registry.load(entries[name])
     compare_weights(name, model)
     return name, model
 

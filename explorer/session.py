@@ -9,7 +9,8 @@ from dataclasses import replace
 
 import streamlit as st
 
-from explorer import links, models, renderer, tray
+from explorer import links, tray
+from explorer.services import model_registry, renderer
 from gan_core.util.errors import InputError
 
 LATE = 1.0  # seconds; longer than a browser takes to hear of a value, shorter than to type it back
@@ -184,11 +185,11 @@ def note_picks(ids):
 def read_tray(text):
     """Fill the tray from a link. Returns what could not be read, for the warning."""
     seeds, unread = links.read_tray(text)
-    entries = models.entries()
+    entries = model_registry.entries()
     items = []
     for name, seed, psi in seeds:
         try:
-            model = models.load(entries[name])
+            model = model_registry.load(entries[name])
         except (KeyError, InputError):
             unread += 1
             continue

@@ -5,8 +5,9 @@ import hashlib
 import numpy as np
 import streamlit as st
 
-from explorer import detail, panels, renderer, session, tray
+from explorer import detail, panels, session, tray
 from explorer.live.tiles import tiles
+from explorer.services import renderer
 from gan_core.util.errors import InputError
 
 SIDE = 64  # pixels a side of a thumbnail in the sheet

@@ -11,10 +11,11 @@ from pathlib import Path
 import numpy as np
 import streamlit as st
 
-from explorer import drawing, renderer, server
+from explorer import drawing
 from explorer.live import strips
 from explorer.live.component import component
 from explorer.live.strips import PAD
+from explorer.services import renderer, server
 
 HERE = Path(__file__).parent
 SCRIPTS = ("latents", "strips", "drawing", "rows", "list", "pad", "canvas")

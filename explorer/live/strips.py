@@ -6,7 +6,7 @@ from collections import OrderedDict
 
 import numpy as np
 
-from explorer import renderer
+from explorer.services import renderer
 
 COUNTS = (9, 64)  # pictures of a coarse and of a fine strip, as strips.js asks for them
 PAD = "pad"  # the axis of a grid over both sliders of a pad

@@ -5,7 +5,7 @@ import html
 import numpy as np
 import streamlit as st
 
-from explorer import renderer
+from explorer.services import renderer
 from gan_core.attributes import classifier
 from gan_core.latent_space import arithmetic
 from gan_core.util.errors import InputError

@@ -14,7 +14,7 @@ try:
 except ImportError:  # Windows, where one process alone should serve
     fcntl = None
 
-from explorer import jobs
+from explorer.services import background
 from gan_core.latent_space import directions, discover_directions
 from gan_core.util.errors import InputError
 
@@ -68,7 +68,7 @@ def of(model, classifier):
             _found[key] = discover_directions.kept(model, classifier, tell)
 
         try:
-            if not jobs.done(("directions", *key), work):
+            if not background.done(("directions", *key), work):
                 return None
         except InputError as error:
             problem = str(error)

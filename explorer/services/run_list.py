@@ -27,13 +27,13 @@ from pathlib import Path
 import streamlit as st
 from safetensors import safe_open
 
-from explorer import evidence, models
+from explorer.services import model_registry, training_data
 from gan_core.data import image_sources
 from gan_core.training import from_folder, run_lock, run_log
 from gan_core.util import atomic_files, safetensors_header, valid_names
 from gan_core.util.errors import InputError
 
-ROOT = models.ROOT
+ROOT = model_registry.ROOT
 # Set by `python -m explorer`: the folder of runs, and whether visitors may start one.
 VARIABLE, ALLOWED = "GAN_EXPLORER_RUNS", "GAN_EXPLORER_TRAINING"
 STARTED, OUTPUT, UPLOAD = "started.json", "output.log", "upload.zip"
@@ -295,7 +295,7 @@ def grids(run):
 
 def model_of(run):
     """What the app calls the model that a run has made, or None while there is none."""
-    for entry in models.entries().values():
+    for entry in model_registry.entries().values():
         same = str(entry.directory.resolve()) == run.checkpoint
         if same and not entry.problem:
             return entry.name
@@ -383,7 +383,7 @@ def check_name(name):
 
 def target():
     """The folder that new checkpoints go to: the first of the app's that is not itself one."""
-    for path in models.folders():
+    for path in model_registry.folders():
         if not (path / "model.json").exists():
             return path
     raise InputError(
@@ -537,11 +537,11 @@ def image_folders():
 
 def packed_sets():
     """Packed training sets in the folders given at the start, as {words: Path}."""
-    return {path.name: path for path in evidence.given()}
+    return {path.name: path for path in training_data.given()}
 
 
 def roots():
-    given = os.environ.get(evidence.VARIABLE, "").split(os.pathsep)
+    given = os.environ.get(training_data.VARIABLE, "").split(os.pathsep)
     return [Path(part).resolve() for part in given if part and Path(part).is_dir()]
 
 

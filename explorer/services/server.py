@@ -32,8 +32,8 @@ STRIPS = "live/strips"
 MAX_QUESTION = 100_000  # bytes
 PLAIN = {"X-Content-Type-Options": "nosniff"}
 
-# `streamlit run` imports this file as `server`, a page as `explorer.server`: one module for both.
-for name in ("server", "explorer.server"):
+# `streamlit run` imports this file as `server`, a page as `explorer.services.server`: one module for both.
+for name in ("server", "explorer.services.server"):
     sys.modules.setdefault(name, sys.modules[__name__])
 # As in app.py: `streamlit run` puts this folder on the path, not the one above it.
 if str(HERE.parent) not in sys.path:

@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import streamlit as st
 
-from explorer import jobs, models, renderer
+from explorer.services import background, model_registry, renderer
 from gan_core import feature_extractors
 from gan_core.data import image_sources, photo_alignment, training_set
 from gan_core.metrics import memorisation_report, memorisation_stats
@@ -85,7 +85,7 @@ def arrays(folder):
 
 def travelling():
     """The embedded sets of all checkpoints at hand."""
-    folders = [entry.directory / "training_set" for entry in models.entries().values()]
+    folders = [entry.directory / "training_set" for entry in model_registry.entries().values()]
     return [folder for folder in folders if (folder / "set.json").is_file()]
 
 
@@ -220,7 +220,7 @@ def ready(space, model, data):
     def work(tell):
         _space(space, *identity(space, model, data), model, data, tell)
 
-    return jobs.done(("space", space, *identity(space, model, data)), work)
+    return background.done(("space", space, *identity(space, model, data)), work)
 
 
 def spaces(model, data, wanted):
@@ -231,7 +231,9 @@ def spaces(model, data, wanted):
     found = ["pixels"]
     if model.discriminator is not None or wanted == "discriminator":
         found.append("discriminator")
-    if wanted == "effnet" or jobs.succeeded(("space", "effnet", *identity("effnet", model, data))):
+    if wanted == "effnet" or background.succeeded(
+        ("space", "effnet", *identity("effnet", model, data))
+    ):
         found.append("effnet")
     return found
 
@@ -243,7 +245,7 @@ def compared(space, model, data, samples=None):
         references(space, model, data, samples, tell)
 
     drawn = None if samples is None else model.hash
-    return jobs.done(("references", space, drawn, *identity(space, model, data)), work)
+    return background.done(("references", space, drawn, *identity(space, model, data)), work)
 
 
 def samples_ready(space, model):
@@ -253,7 +255,7 @@ def samples_ready(space, model):
         samples = samples_of(model, tell)
         _space(space, *identity(space, model, samples), model, samples, tell)
 
-    return jobs.done(("samples", SAMPLES, space, model.hash), work)
+    return background.done(("samples", SAMPLES, space, model.hash), work)
 
 
 def samples_of(model, tell=None):
@@ -406,11 +408,11 @@ def read_picture(content, model, data):
 
 def control_model():
     """The Model of the generator that was overfitted on purpose, or None when it is not here."""
-    for folder in [*models.folders(), models.ROOT / "checkpoints"]:
+    for folder in [*model_registry.folders(), model_registry.ROOT / "checkpoints"]:
         for card in sorted((folder / "controls").glob("overfitted-*/model.json")):
-            entry = models.look(card.parent)
+            entry = model_registry.look(card.parent)
             if entry is not None and entry.problem is None:
-                return models.load(entry)
+                return model_registry.load(entry)
     return None
 
 

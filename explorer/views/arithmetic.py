@@ -10,19 +10,17 @@ from explorer import (
     basket_panel,
     baskets,
     drawing,
-    known_directions,
-    labels,
     links,
     panels,
     picker,
     recipes,
-    renderer,
     session,
     tray,
 )
 from explorer.live.canvas import axis, canvas
 from explorer.live.motions import Sum
 from explorer.live.tiles import tiles
+from explorer.services import attribute_labels, direction_store, renderer
 from gan_core.attributes import label_cache as sampled
 from gan_core.data import media
 from gan_core.latent_space import arithmetic, arithmetic_report, arithmetic_slide, directions
@@ -122,7 +120,7 @@ def take_recipe(name, model):
 
 def triples(model):
     """Those of the evaluated triples that this model's classifier can fill the baskets for."""
-    classifier = labels.classifier_of(model)
+    classifier = attribute_labels.classifier_of(model)
     known = set(classifier.recognised if classifier else ())
     found = arithmetic_report.TRIPLES
     return [t for t in found if all(known.issuperset(wanted) for wanted in t[2:])]
@@ -189,7 +187,7 @@ def take_preset(model):
 
 def find_exemplars(model, target, *wanted):
     """Seeds for A, B and C: the surest of A and C, and of B those that are most like A's."""
-    classifier = labels.classifier_of(model)
+    classifier = attribute_labels.classifier_of(model)
     p = sampled.probabilities(model, classifier, basket_panel.POOL)
     a, b, c = (arithmetic_report.choose(classifier, p, part) for part in wanted)
     a, c = a[: min(PRESET, len(b))], c[:PRESET]
@@ -243,7 +241,7 @@ def result(name, model, terms):
                 if 0 < changed < len(seen) - 1
                 else "**What the classifier sees**; baskets and random controls are averages."
             )
-            labels.show(seen, changed, (len(terms) + 1, len(terms) + 2))
+            attribute_labels.show(seen, changed, (len(terms) + 1, len(terms) + 2))
     figure = functools.partial(
         sheet, name, model, terms, view, z, images, near, controls, seen, locked
     )
@@ -255,12 +253,12 @@ def leaving_the_rest(model, terms):
 
     (None, [], why not) where that cannot be done.
     """
-    classifier = labels.classifier_of(model)
-    known = classifier and known_directions.of(model, classifier)
+    classifier = attribute_labels.classifier_of(model)
+    known = classifier and direction_store.of(model, classifier)
     if not known or not known.normals:
         return None, [], "There are no directions of attributes beside this model yet."
     told = [(letter, weight, renderer.pictures(model, z)) for letter, weight, z in terms]
-    changed = labels.changed_by(classifier, told)
+    changed = attribute_labels.changed_by(classifier, told)
     if not changed:
         return (
             None,
@@ -276,7 +274,7 @@ def leaving_the_rest(model, terms):
         except InputError:  # nothing is left of it
             return np.zeros_like(way)
 
-    moved = ", ".join(map(labels.readable, changed))
+    moved = ", ".join(map(attribute_labels.readable, changed))
     return apart, locked, f"Left alone, to first order, is every other attribute than {moved}."
 
 
@@ -367,12 +365,12 @@ def show_controls(controls):
 
 def see(model, terms, images, controls):
     """The table of what the classifier sees, if there is one."""
-    classifier = labels.classifier_of(model)
+    classifier = attribute_labels.classifier_of(model)
     if classifier is None:
         return [], 0
     told = [(letter, w, renderer.pictures(model, z)) for letter, w, z in terms]
     pictures = np.stack([picture for _, picture in controls])
-    return labels.table(
+    return attribute_labels.table(
         classifier,
         told,
         [("sum", images[:1]), ("on shell", images[1:])],
@@ -444,10 +442,10 @@ def save_direction(model, told, way, locked):
         vector, kind = directions.unit(way), "conditional" if locked else "own"
         about = {"made": f"arithmetic, {told}", "length": float(np.linalg.norm(way))}
         about |= {"locked": locked, "baskets": baskets.contents()}
-        classifier = labels.classifier_of(model)
+        classifier = attribute_labels.classifier_of(model)
         if classifier is not None:
             about |= directions.describe(model, classifier, [vector], 128)[0]
-        known_directions.add(model, directions.Direction(title, vector, kind, about))
+        direction_store.add(model, directions.Direction(title, vector, kind, about))
     except (InputError, OSError) as error:
         session.warn(str(error))
     else:

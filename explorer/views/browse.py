@@ -3,8 +3,9 @@
 import numpy as np
 import streamlit as st
 
-from explorer import detail, labels, links, panels, picker, renderer, session, tray
+from explorer import detail, links, panels, picker, session, tray
 from explorer.live.tiles import WIDTHS, tiles
+from explorer.services import attribute_labels, renderer
 from gan_core.latent import MAX_SEED
 
 REAL = ""  # the discriminator's score, where an attribute could stand
@@ -15,7 +16,7 @@ BY_ATTRIBUTE = SORTS | {"real": "Most", "fake": "Least"}
 def page(card_page=None):
     """The page, top to bottom."""
     name, model = picker.choose("Browse", card_page)
-    classifier = labels.classifier_of(model)
+    classifier = attribute_labels.classifier_of(model)
     settings(model, classifier)
     view = session.view()
     seeds = [seed for seed in range(view.seed, view.seed + view.n) if seed <= MAX_SEED]
@@ -55,7 +56,7 @@ def settings(model, classifier):
             st.selectbox(
                 "Score",
                 measures,
-                format_func=lambda name: labels.readable(name) or "D(x), how real",
+                format_func=lambda name: attribute_labels.readable(name) or "D(x), how real",
                 width=170,
                 **score,
                 help="What is told under each picture, and sorts them: the discriminator's score,"
@@ -134,7 +135,7 @@ def random_seed():
 def grid(name, model, seeds, images, scores):
     """The pictures. A first click puts one on the tray, the next enlarges it."""
     view = session.view()
-    told = f"{labels.readable(view.by)} " if view.by else "D(x) "
+    told = f"{attribute_labels.readable(view.by)} " if view.by else "D(x) "
     on_tray = {
         seed: item
         for seed in seeds
@@ -195,6 +196,6 @@ def note(model, classifier, scores):
         accuracy = classifier.about["attributes"][classifier.column(by)]["balanced_accuracy"]
         st.caption(
             f"Under each picture: its seed · the probability that it shows"
-            f" “{renderer.plain(labels.readable(by))}”, as the attribute classifier sees it"
+            f" “{renderer.plain(attribute_labels.readable(by))}”, as the attribute classifier sees it"
             f" (balanced accuracy on held-out images: {accuracy:.3f})."
         )

@@ -4,7 +4,8 @@ import re
 
 import streamlit as st
 
-from explorer import picker, renderer
+from explorer import picker
+from explorer.services import renderer
 from gan_core.metrics import fidelity_report
 
 MAX_CARD = 200_000  # characters

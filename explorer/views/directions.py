@@ -8,18 +8,16 @@ from explorer import (
     direction_effects,
     direction_saving,
     drawing,
-    known_directions,
-    labels,
     links,
     panels,
     picker,
-    renderer,
     session,
     tray,
 )
 from explorer.live.canvas import axis, canvas
 from explorer.live.motions import Sum
 from explorer.live.tiles import tiles
+from explorer.services import attribute_labels, direction_store, renderer
 from explorer.views import latents
 from gan_core.latent import MAX_SEED
 
@@ -29,8 +27,8 @@ REACH = {"normal": 4.0, "uniform": 2.5}  # how far a slider goes: some deviation
 def page(card_page=None):
     """The page, top to bottom."""
     name, model = picker.choose("Directions", card_page)
-    classifier = labels.classifier_of(model)
-    known = known_directions.of(model, classifier)
+    classifier = attribute_labels.classifier_of(model)
+    known = direction_store.of(model, classifier)
     if known is None:
         st.caption(
             "The directions of these weights are found once, from a few thousand samples, and"

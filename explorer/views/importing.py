@@ -8,7 +8,8 @@ from pathlib import Path
 
 import streamlit as st
 
-from explorer import evidence, models, renderer, session
+from explorer import session
+from explorer.services import model_registry, renderer, training_data
 from gan_core import importers, latent
 from gan_core.data import media, training_set
 from gan_core.util import valid_names
@@ -180,7 +181,7 @@ def write(found, data):
     st.session_state.pop("import_done", None)
     try:
         valid_names.check(name)
-        taken = valid_names.like(name, models.entries())
+        taken = valid_names.like(name, model_registry.entries())
         if taken:
             raise InputError(f"There is a model called {taken} already; choose another name.")
         place = folder() / name
@@ -198,7 +199,7 @@ def write(found, data):
 def done(browse_page):
     """That the last import is in the menu, and the way there."""
     name = st.session_state.get("import_done")
-    if name and name in models.entries():
+    if name and name in model_registry.entries():
         st.success(f"{name} is in the model menu of every page now.")
         if browse_page is not None:
             st.page_link(browse_page, label=f"Browse {name}", icon=":material/grid_view:")
@@ -206,7 +207,7 @@ def done(browse_page):
 
 def folder():
     """The folder that new checkpoints go to. Raises InputError when there is none to write to."""
-    folders = [path for path in models.folders() if not (path / "model.json").exists()]
+    folders = [path for path in model_registry.folders() if not (path / "model.json").exists()]
     if not folders:
         raise InputError(
             "The app was started with single checkpoints, so there is no folder for another; start"
@@ -220,14 +221,14 @@ def folder():
 def unused(file):
     """A name for a model out of a file's name, one that is not taken."""
     stem = re.sub(r"[^A-Za-z0-9._-]+", "-", Path(file).stem).lstrip("._-")[:56] or "model"
-    return models.unused(stem, models.entries()).replace(" (", "-").rstrip(")")
+    return model_registry.unused(stem, model_registry.entries()).replace(" (", "-").rstrip(")")
 
 
 def matching_sets(found):
     """name -> folder of the packed training sets at hand whose images are of the same size."""
     size, channels = found.architecture["size"], found.architecture["channels"]
     sets = {}
-    for place in evidence.given():
+    for place in training_data.given():
         try:
             told = training_set.read_card(place)
         except InputError:

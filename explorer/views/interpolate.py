@@ -4,10 +4,11 @@ import numpy as np
 import plotly.graph_objects as go
 import streamlit as st
 
-from explorer import asking, drawing, links, panels, picker, renderer, session, tray
+from explorer import asking, drawing, links, panels, picker, session, tray
 from explorer.live.canvas import axis, canvas
 from explorer.live.motions import Path
 from explorer.live.tiles import tiles
+from explorer.services import renderer
 from gan_core import latent
 from gan_core.metrics import path_length
 

@@ -3,11 +3,12 @@
 import numpy as np
 import streamlit as st
 
-from explorer import asking, drawing, links, panels, picker, renderer, session, tray
+from explorer import asking, drawing, links, panels, picker, session, tray
 from explorer.live.canvas import axis, canvas
 from explorer.live.motions import Coordinates, Pad
 from explorer.live.strips import PAD
 from explorer.live.tiles import tiles
+from explorer.services import renderer
 from gan_core.latent import MAX_SEED
 from gan_core.training import attribute_codes
 

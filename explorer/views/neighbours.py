@@ -6,10 +6,11 @@ import numpy as np
 import plotly.graph_objects as go
 import streamlit as st
 
-from explorer import asking, evidence, exemplars, links, panels, picker, renderer, session, tray
+from explorer import asking, exemplars, links, panels, picker, session, tray
 from explorer.live.canvas import axis, canvas
 from explorer.live.motions import Path
 from explorer.live.tiles import tiles
+from explorer.services import renderer, training_data
 from explorer.views import interpolate
 from gan_core.latent import MAX_SEED
 from gan_core.util.errors import InputError
@@ -49,7 +50,7 @@ def page(card_page=None, report_page=None):
         **session.widget("ask", ASKED),
     )
     try:
-        data, missing = evidence.training_images(model), ""
+        data, missing = training_data.training_images(model), ""
     except InputError as error:
         data, missing = None, str(error)
     view = session.view()
@@ -58,7 +59,7 @@ def page(card_page=None, report_page=None):
         st.info(missing)
     elif asked is not None:
         compare(name, model, data, asked)
-        if told := evidence.not_the_same_bytes(model, data):
+        if told := training_data.not_the_same_bytes(model, data):
             st.caption(told)
     if report_page is not None and data is not None:
         st.page_link(
@@ -169,7 +170,7 @@ def ask_training(name, model, data):
             step=1,
             width=150,
             help=f"Its number, from 0 to {count - 1}. What is shown are the nearest of"
-            f" {evidence.SAMPLES:,} samples.",
+            f" {training_data.SAMPLES:,} samples.",
             disabled=data is None,
             **session.widget("image"),
         )
@@ -191,7 +192,7 @@ def ask_upload(name, model, data):
         space_and_view(many=True)
     new = st.file_uploader(
         "A picture of yours, PNG, JPEG or WebP up to 5 MB; it is kept in memory alone",
-        max_upload_size=evidence.MAX_BYTES // 2**20,
+        max_upload_size=training_data.MAX_BYTES // 2**20,
         key="picture-upload",
     )
     if new is not None:
@@ -212,7 +213,7 @@ def ask_upload(name, model, data):
 
 @st.cache_data(max_entries=16, show_spinner=False)
 def decoded(digest, weights, _content, _model, _data):
-    return evidence.read_picture(_content, _model, _data)
+    return training_data.read_picture(_content, _model, _data)
 
 
 ASKS = {"sample": ask_sample, "path": ask_path, "training": ask_training, "upload": ask_upload}
@@ -234,9 +235,9 @@ def space_and_view(steps=False, many=False):
 def space_control(label="Compare in"):
     st.segmented_control(
         label,
-        evidence.SPACES,
-        format_func=evidence.SPACES.get,
-        **session.widget("space", evidence.SPACES),
+        training_data.SPACES,
+        format_func=training_data.SPACES.get,
+        **session.widget("space", training_data.SPACES),
         help="Pixels find copies that lie pixel on pixel, mirrored too. Features find what"
         " looks alike; EfficientNet’s take minutes the first time.",
     )
@@ -257,12 +258,12 @@ def of_picture(model, data, words, image, noun):
     place = st.container()
     st.subheader(f"Nearest of {len(data.images):,} training images", anchor=False)
     # What is quick comes first, so that it can be seen while the others are made ready.
-    for space in evidence.spaces(model, data, view.space):
+    for space in training_data.spaces(model, data, view.space):
         st.markdown(f"**In {WHERE[space]}**" + (" · compared above" * (space == view.space)))
-        if not evidence.ready(space, model, data):
+        if not training_data.ready(space, model, data):
             continue  # a bar tells how far it is
-        found = evidence.nearest(model, data, image, space, view.k)
-        near = evidence.take(data, found)
+        found = training_data.nearest(model, data, image, space, view.k)
+        near = training_data.take(data, found)
         key = f"{model.hash}-{hashlib.sha256(image).hexdigest()[:16]}-{space}"
         chosen = chosen_of(key, found)
         if space == view.space:
@@ -281,14 +282,14 @@ def of_picture(model, data, words, image, noun):
 def of_training(name, model, data, number):
     """A training image and its nearest samples."""
     view = session.view()
-    if not evidence.ready(view.space, model, data):
+    if not training_data.ready(view.space, model, data):
         return
-    if not evidence.samples_ready(view.space, model):
+    if not training_data.samples_ready(view.space, model):
         return
-    samples = evidence.samples_of(model)
+    samples = training_data.samples_of(model)
     image = np.asarray(data.images[number])
-    found = evidence.nearest(model, samples, image, view.space, view.k)
-    near = evidence.take(samples, found)
+    found = training_data.nearest(model, samples, image, view.space, view.k)
+    near = training_data.take(samples, found)
     key = f"{model.hash}-training-{number}-{view.space}"
     chosen = chosen_of(key, found)
     seed = int(found.indices[chosen])
@@ -302,9 +303,9 @@ def of_training(name, model, data, number):
     st.subheader(f"Nearest of {len(samples.images):,} samples", anchor=False)
     labels = [f"seed {i}" for i in found.indices]
     gallery("neighbour-tiles", key, near, found, chosen, "Sample", labels, view.space, view)
-    if not evidence.compared(view.space, model, data, samples):
+    if not training_data.compared(view.space, model, data, samples):
         return
-    standing = evidence.standing(model, data, found.distances[0], view.space, samples)
+    standing = training_data.standing(model, data, found.distances[0], view.space, samples)
     if "held-out" in standing:
         st.markdown(
             f"**{percent(standing['held-out'][0])}** of held-out images, never trained on, lie"
@@ -313,7 +314,7 @@ def of_training(name, model, data, number):
     st.caption(
         "A training image that was learned by heart lies nearer to some sample than held-out ones"
         f" do. The samples are those of seeds 0 to {len(samples.images) - 1:,}; another one may"
-        f" lie nearer. {evidence.left_out(data)}"
+        f" lie nearer. {training_data.left_out(data)}"
     )
 
 
@@ -327,7 +328,7 @@ def add(name, model, seed):
 def of_path(name, model, data, keyframes):
     """A path: the sample and its nearest training image under the slider, and all along it."""
     view = session.view()
-    if not evidence.ready(view.space, model, data):
+    if not training_data.ready(view.space, model, data):
         return
     segments = len(keyframes) - (0 if view.closed else 1)
     if view.at > segments:
@@ -336,14 +337,14 @@ def of_path(name, model, data, keyframes):
     path = Path(keyframes, view.mode, view.closed)
     times = np.arange(interpolate.frame_count(segments, view)) / view.step
     images = renderer.pictures(model, path.latents(times[:, None]))
-    parts = evidence.search(model, data, images, view.space, 1)
-    found = evidence.Found(*(part[:, 0] for part in parts))
+    parts = training_data.search(model, data, images, view.space, 1)
+    found = training_data.Found(*(part[:, 0] for part in parts))
     st.html(GREY_WHILE_DRAGGED)
     left, right = st.columns([3, 2], gap="large")
     with left, st.container(key="path-canvas"):
         z, _ = canvas(
             "beside-canvas",
-            evidence.Beside(model, data, view.space),
+            training_data.Beside(model, data, view.space),
             [path],
             [axis("Position", 0, segments, ticks=list(range(segments + 1)))],
             [view.at],
@@ -355,18 +356,18 @@ def of_path(name, model, data, keyframes):
             panel="neighbours",
         )
     here = renderer.pictures(model, z)
-    nearest = evidence.nearest(model, data, here[0], view.space, 1)
+    nearest = training_data.nearest(model, data, here[0], view.space, 1)
     with right, st.container(key="path-told"):
         judged = judge(model, data, nearest, view.space, "sample")
         caution(data)
-    standing = evidence.standing(model, data, found.distances, view.space) if judged else {}
+    standing = training_data.standing(model, data, found.distances, view.space) if judged else {}
     with st.container(key="path-facts"):
         facts(data, nearest, 0, view.space)
     place = int(np.argmin(np.abs(times - view.at)))
     kind, shares = next(iter(standing.items()), ("", [None] * len(times)))
     tiles(
         "pair-tiles",
-        renderer.pairs(images, evidence.take(data, found)),
+        renderer.pairs(images, training_data.take(data, found)),
         [
             {
                 "id": f"{time:.4f}",
@@ -398,7 +399,7 @@ def of_path(name, model, data, keyframes):
 def along(model, data, times, distances, view):
     """The distance along the path, over where those of held-out images lie."""
     figure = go.Figure()
-    real = evidence.references(view.space, model, data)
+    real = training_data.references(view.space, model, data)
     real = real["held-out"] if len(real["held-out"]) else real["training"]
     low, middle, high = np.quantile(real, [0.05, 0.5, 0.95])
     figure.add_hrect(low, high, fillcolor=HELD_OUT, opacity=0.14, line_width=0)
@@ -522,10 +523,10 @@ def judge(model, data, found, space, noun):
 
     Returns False while the distances of real images are being measured.
     """
-    if not evidence.compared(space, model, data):
+    if not training_data.compared(space, model, data):
         return False
     distance = found.distances[0]
-    standing = evidence.standing(model, data, distance, space)
+    standing = training_data.standing(model, data, distance, space)
     kinds = {
         "held-out": "of held-out images, never trained on, lie nearer to a training image",
         "training": "of training images lie nearer to another one",
@@ -536,7 +537,7 @@ def judge(model, data, found, space, noun):
     ]
     if distance == 0:
         lines.insert(0, exact_copy(int(found.indices[0]), space))
-    own = evidence.own_nearest(model, data, int(found.indices[0]), space)
+    own = training_data.own_nearest(model, data, int(found.indices[0]), space)
     if len(own.distances):
         lines += [rule(distance, own, space), *confounded(model, data, int(found.indices[0]))]
     st.markdown("\n\n".join(lines))
@@ -548,8 +549,8 @@ def caution(data):
     st.caption(
         "What is nearer than nearly all real images may be a copy. What is not may still be one,"
         " shifted or recoloured; and a blurred picture is near to many. No single number is a"
-        f" verdict. ({evidence.REFERENCES} real images of each kind at most; the rule is that of"
-        f" Alaa et al. 2022.) {evidence.left_out(data)}"
+        f" verdict. ({training_data.REFERENCES} real images of each kind at most; the rule is that of"
+        f" Alaa et al. 2022.) {training_data.left_out(data)}"
     )
 
 
@@ -587,8 +588,8 @@ def rule(distance, own, space):
 
 def confounded(model, data, index):
     """What to know when a training image has a near-duplicate, in pixels whatever the space."""
-    own = evidence.own_nearest(model, data, index, "pixels")
-    if not len(own.distances) or own.distances[0] > evidence.NEAR:
+    own = training_data.own_nearest(model, data, index, "pixels")
+    if not len(own.distances) or own.distances[0] > training_data.NEAR:
         return []
     kind = "an exact duplicate" if own.distances[0] == 0 else "a near-duplicate"
     return [

@@ -10,8 +10,9 @@ import plotly.graph_objects as go
 import streamlit as st
 from PIL import Image
 
-from explorer import panels, picker, renderer, runs, session, tray
+from explorer import panels, picker, session, tray
 from explorer.live.framer import framer
+from explorer.services import renderer, run_list
 from gan_core.data import photo_alignment
 from gan_core.latent_space import encoder, inversion
 from gan_core.util.errors import InputError
@@ -436,7 +437,7 @@ def meaning(model, found):
     if kept is None:
         st.caption(
             "What error is usual for this model has not been measured, so nothing stands beside it;"
-            f" `python -m gan_core encoder {runs.plain(model.directory)}` does it."
+            f" `python -m gan_core encoder {run_list.plain(model.directory)}` does it."
         )
         return
     if error is None and ready:

@@ -6,8 +6,9 @@ import numpy as np
 import plotly.graph_objects as go
 import streamlit as st
 
-from explorer import asking, evidence, jobs, models, panels, picker, renderer, session, tray
+from explorer import asking, panels, picker, session, tray
 from explorer.live.tiles import tiles
+from explorer.services import background, model_registry, renderer, training_data
 from explorer.views import neighbours
 from explorer.views.neighbours import HELD_OUT, SAMPLES, TRAINING, WHERE
 from gan_core.metrics import memorisation_report
@@ -63,12 +64,12 @@ def page(card_page=None, neighbours_page=None):
         " purpose."
     )
     try:
-        data, missing = evidence.training_images(model), ""
+        data, missing = training_data.training_images(model), ""
     except InputError as error:
         data, missing = None, str(error)
     result = memorisation_report.kept(model, space=session.view().space)
     key = ("report", model.hash)
-    if result is None or jobs.under_way(key) or key in st.session_state.get("measured", {}):
+    if result is None or background.under_way(key) or key in st.session_state.get("measured", {}):
         offer(model, data, missing, key)
     if result is None:
         return
@@ -79,7 +80,7 @@ def page(card_page=None, neighbours_page=None):
             if data is not None:
                 again(key)
     show(name, Case(f"Samples of {name}", SAMPLES, result, model, data), missing, neighbours_page)
-    if data is not None and (told := evidence.not_the_same_bytes(model, data)):
+    if data is not None and (told := training_data.not_the_same_bytes(model, data)):
         st.caption(told)
 
 
@@ -91,7 +92,7 @@ def offer(model, data, missing, key):
     if missing:
         st.info(f"There is no report on {model.name} yet. {missing}")
         return
-    if key not in st.session_state.setdefault("measured", {}) and not jobs.under_way(key):
+    if key not in st.session_state.setdefault("measured", {}) and not background.under_way(key):
         st.info(
             f"There is no report on these weights of {model.name} yet. Measure them here, in the"
             f" background, or with `python -m gan_core memorisation {written(model.directory)}`."
@@ -101,12 +102,14 @@ def offer(model, data, missing, key):
         return
     n = st.session_state.measured.get(key, COUNTS[-1])
     try:
-        ready = jobs.done(key, lambda tell: evidence.measure(model, data, n, tell), long=True)
+        ready = background.done(
+            key, lambda tell: training_data.measure(model, data, n, tell), long=True
+        )
     except InputError:
         st.session_state.measured.pop(key, None)
         raise
     if ready:  # and the report has been removed since
-        jobs.forget(key)
+        background.forget(key)
         st.session_state.measured.pop(key, None)
         if memorisation_report.kept(model) is not None:
             st.rerun()
@@ -116,8 +119,8 @@ def offer(model, data, missing, key):
 
 def written(directory):
     """A checkpoint's directory as one types it in the project's folder."""
-    inside = directory.is_relative_to(models.ROOT)
-    return directory.relative_to(models.ROOT) if inside else directory
+    inside = directory.is_relative_to(model_registry.ROOT)
+    return directory.relative_to(model_registry.ROOT) if inside else directory
 
 
 def again(key):
@@ -139,7 +142,7 @@ def buttons(key):
 
 
 def measure(key, n):
-    jobs.forget(key)
+    background.forget(key)
     st.session_state.setdefault("measured", {})[key] = n
 
 
@@ -223,11 +226,11 @@ def controls(case):
         found.append(
             Case("Innocent: real images, held out", HELD_OUT, innocent, case.model, case.data)
         )
-    overfitted = evidence.control_model()
+    overfitted = training_data.control_model()
     if overfitted is not None and overfitted.hash != case.model.hash:
         guilty = memorisation_report.kept(overfitted, space=space)
         if guilty is not None:
-            data = evidence.training_images(overfitted)
+            data = training_data.training_images(overfitted)
             count = len(data.images)
             found.append(Case(f"Guilty: overfitted on {count:,}", GUILTY, guilty, overfitted, data))
     return found

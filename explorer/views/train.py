@@ -8,8 +8,9 @@ import plotly.graph_objects as go
 import streamlit as st
 from PIL import Image
 
-from explorer import panels, renderer, runs, session
+from explorer import panels, session
 from explorer.live.film import film
+from explorer.services import renderer, run_list
 from gan_core.data import image_sources, media, training_set
 from gan_core.training import dry_run, from_folder, presets
 from gan_core.util.errors import InputError
@@ -37,8 +38,8 @@ KEPT = "It goes on when this page is closed, and when the app ends."
 
 def page(browse_page=None):
     """The page, top to bottom."""
-    found = runs.entries()
-    may = runs.allowed()
+    found = run_list.entries()
+    may = run_list.allowed()
     st.html(STEADY)
     with st.container(horizontal=True, vertical_alignment="center"):
         st.header("Train", anchor=False, width="content")
@@ -46,7 +47,7 @@ def page(browse_page=None):
             st.toggle("New run", key="new-run")
     if not may:
         try:
-            runs.check_allowed()
+            run_list.check_allowed()
         except InputError as error:
             st.info(renderer.sentence(error))
     elif not found or st.session_state.get("new-run"):
@@ -67,7 +68,7 @@ def new_run():
     """The form, and the command that it stands for."""
     with st.container(border=True):
         ways = dict(WAYS)
-        folders, packed = runs.image_folders(), runs.packed_sets()
+        folders, packed = run_list.image_folders(), run_list.packed_sets()
         for way, there in {"folder": folders, "packed": packed}.items():
             if not there:
                 del ways[way]
@@ -89,8 +90,8 @@ def new_run():
         name, recipe, size, kimg = settings(way, images, data)
         shown = images or (upload.name if upload is not None else "pictures.zip")
         given = {"data": data, "recipe": recipe, "kimg": kimg, "size": size}
-        words = runs.arguments(name or "NAME", "" if data else shown, **given)
-        st.code(runs.command(words), language="bash", wrap_lines=True)
+        words = run_list.arguments(name or "NAME", "" if data else shown, **given)
+        st.code(run_list.command(words), language="bash", wrap_lines=True)
         with st.container(horizontal=True, vertical_alignment="center"):
             st.button(
                 "Start",
@@ -168,14 +169,14 @@ def usual_length(images, data, recipe, size):
 def begin(name, images, upload, given):
     """Start the run that the form describes."""
     try:
-        runs.check_allowed()
-        runs.check_name(name)
+        run_list.check_allowed()
+        run_list.check_name(name)
         if upload is not None:
-            images = runs.keep_upload(name, upload)
+            images = run_list.keep_upload(name, upload)
         for given_path in (given["data"], "" if upload is not None else images):
-            if given_path and not runs.confined(given_path):
+            if given_path and not run_list.confined(given_path):
                 raise InputError("These pictures do not lie in a folder given at the start.")
-        runs.start(name, runs.arguments(name, images, **given))
+        run_list.start(name, run_list.arguments(name, images, **given))
     except InputError as error:
         session.warn(str(error))
         return
@@ -196,8 +197,8 @@ def begin(name, images, upload, given):
 
 def watched(browse_page):
     """All runs in a list, and one of them in full; drawn anew while one goes on."""
-    runs.reap()
-    found = runs.entries()
+    run_list.reap()
+    found = run_list.entries()
     states = {name: run.state for name, run in found.items()}
     before = st.session_state.get("run_states")
     st.session_state.run_states = states
@@ -206,7 +207,7 @@ def watched(browse_page):
     if not found:
         return
     for each in found.values():
-        runs.tidy(each)
+        run_list.tidy(each)
     chosen = session.view().run
     if chosen and chosen not in found:
         st.info(f"There is no run called {renderer.plain(chosen)} here; another one is shown.")
@@ -273,7 +274,7 @@ def detail(run, browse_page):
         share = min(run.shown / run.total, 1.0) if run.total else 0.0
         st.progress(share, progress_words(run))
     numbers(run)
-    if run.running or run.lines or runs.grids(run):
+    if run.running or run.lines or run_list.grids(run):
         left, right = st.columns([5, 6], gap="large")
         with left:
             grids(run)
@@ -281,9 +282,9 @@ def detail(run, browse_page):
             curves(run)
     if run.arguments:
         with st.expander("The command"):
-            st.code(runs.command(run.arguments), language="bash", wrap_lines=True)
+            st.code(run_list.command(run.arguments), language="bash", wrap_lines=True)
             st.caption("The same command goes on from the last snapshot.")
-    said = runs.words(run.directory)
+    said = run_list.words(run.directory)
     if said:
         with st.expander("What it said"):
             st.code("\n".join(said), language=None, wrap_lines=True)
@@ -299,7 +300,7 @@ def progress_words(run):
 
 def head(run, browse_page):
     """Its name and what can be done to it."""
-    may = runs.allowed()
+    may = run_list.allowed()
     with st.container(horizontal=True, vertical_alignment="center"):
         st.subheader(renderer.plain(run.name), anchor=False, width="content")
         if run.running and may:
@@ -315,7 +316,7 @@ def head(run, browse_page):
                 help="Ends after this step, with a snapshot.",
             )
         elif may and run.arguments and run.state != "finished":
-            begun = runs.has_begun(run)
+            begun = run_list.has_begun(run)
             st.button(
                 "Resume" if begun else "Try again",
                 icon=":material/play_arrow:",
@@ -349,7 +350,7 @@ def head(run, browse_page):
                     on_click=resume,
                     args=(run, kimg),
                 )
-        model = runs.model_of(run)
+        model = run_list.model_of(run)
         if model and browse_page is not None:
             st.page_link(
                 browse_page,
@@ -361,7 +362,7 @@ def head(run, browse_page):
 
 def stop(run):
     try:
-        runs.stop(run)
+        run_list.stop(run)
         st.session_state.setdefault("stopping", {})[run.name] = run.at_start
     except InputError as error:
         session.warn(str(error))
@@ -370,7 +371,7 @@ def stop(run):
 
 def resume(run, kimg=None):
     try:
-        runs.go_on(run, kimg)
+        run_list.go_on(run, kimg)
     except InputError as error:
         session.warn(str(error))
     panels.redraw()
@@ -378,7 +379,7 @@ def resume(run, kimg=None):
 
 def remove(run):
     try:
-        runs.remove(run)
+        run_list.remove(run)
         session.set_view(run="")
         session.say(f"{run.name} is removed.")
     except InputError as error:
@@ -411,11 +412,11 @@ def grids(run):
     """The same 64 latents at every sample grid, as a film."""
     frames = [
         {"src": src, "words": f"{kimg:,} kimg"}
-        for kimg, path, at in thin(runs.grids(run), FRAMES)
+        for kimg, path, at in thin(run_list.grids(run), FRAMES)
         if (src := frame(str(path), at))
     ]
     if not frames:
-        first = runs.first_grid(run)
+        first = run_list.first_grid(run)
         when = f" at {first:g} kimg" if first else " later"
         st.caption(
             f"The first samples come{when}: the same 64 latents each time."

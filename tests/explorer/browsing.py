@@ -13,13 +13,13 @@ from urllib.parse import parse_qs, urlsplit
 import numpy as np
 from PIL import Image
 
-from explorer import models
+from explorer.services import model_registry
 from gan_core import latent
 
 CHROMIUM = next(
     filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), 0
 )
-AVATARS = models.ROOT / "checkpoints" / "avatars"
+AVATARS = model_registry.ROOT / "checkpoints" / "avatars"
 ARGUMENTS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--no-first-run"]
 PATIENCE = int(os.environ.get("PATIENCE_MS", 60_000))  # only ends a test that would wait for ever
 PHONE = {"width": 390, "height": 844}
@@ -34,7 +34,7 @@ def running(folder, *options):
     server = subprocess.Popen(
         [sys.executable, "-m", "explorer", "--port", str(port), *map(str, options)],
         cwd=folder,
-        env=os.environ | {"PYTHONPATH": str(models.ROOT), "OMP_NUM_THREADS": "1"},
+        env=os.environ | {"PYTHONPATH": str(model_registry.ROOT), "OMP_NUM_THREADS": "1"},
         stdout=subprocess.PIPE,
         text=True,
     )

@@ -14,12 +14,12 @@ import explorer.live.canvas
 import explorer.live.tiles
 import gan_core
 from browsing import ARGUMENTS, AVATARS, CHROMIUM, PATIENCE, running
-from explorer import models
+from explorer.services import model_registry
 from gan_core import checkpoint
 from gan_core.attributes import classifier
 from gan_core.networks import registry
 
-APP = models.ROOT / "explorer" / "app.py"
+APP = model_registry.ROOT / "explorer" / "app.py"
 
 
 @pytest.fixture
@@ -27,7 +27,7 @@ def two_models(make_checkpoint, tmp_path, monkeypatch):
     """Two untrained models of different latent sizes, the only ones the app sees."""
     make_checkpoint("alpha", nz=8, seed=1)
     make_checkpoint("beta", nz=5, seed=2)
-    monkeypatch.setenv(models.VARIABLE, str(tmp_path))
+    monkeypatch.setenv(model_registry.VARIABLE, str(tmp_path))
     return tmp_path
 
 
@@ -57,7 +57,7 @@ def open_app(monkeypatch):
 
     monkeypatch.setattr(explorer.live.tiles, "_component", buttons)
     monkeypatch.setattr(explorer.live.canvas, "_component", fields)
-    monkeypatch.setattr(models, "settle", lambda model: None)
+    monkeypatch.setattr(model_registry, "settle", lambda model: None)
 
     def open_page(page="browse", **params):
         app = AppTest.from_file(str(APP), default_timeout=60)
@@ -117,7 +117,7 @@ def folders(monkeypatch):
     """Say where the app looks for checkpoints."""
 
     def look_in(*paths):
-        monkeypatch.setenv(models.VARIABLE, os.pathsep.join(map(str, paths)))
+        monkeypatch.setenv(model_registry.VARIABLE, os.pathsep.join(map(str, paths)))
 
     return look_in
 

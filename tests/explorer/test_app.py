@@ -12,7 +12,8 @@ from streamlit.testing.v1 import AppTest
 from streamlit.util import calc_hash
 
 import gan_core
-from explorer import links, models, renderer, tray
+from explorer import links, tray
+from explorer.services import model_registry, renderer
 from gan_core import latent
 
 
@@ -565,12 +566,12 @@ def test_a_wider_tray_than_a_path_takes(two_models, open_app, source):
 
 def test_two_checkpoints_of_one_name(make_checkpoint, folders):
     folders(make_checkpoint("one/same"), make_checkpoint("two/same"))
-    assert list(models.entries()) == ["same", "same (2)"]
+    assert list(model_registry.entries()) == ["same", "same (2)"]
 
 
 def test_a_folder_that_is_gone(tmp_path, folders):
     folders(tmp_path / "nowhere")
-    assert models.entries() == {}
+    assert model_registry.entries() == {}
 
 
 def test_a_picture_drawn_before_is_not_drawn_again(make_checkpoint, monkeypatch):
@@ -608,38 +609,40 @@ def test_latent_json_is_exact(make_checkpoint):
 )
 def test_the_components_themselves_load(two_models, monkeypatch, page, key):
     """Everywhere else something simpler stands for them."""
-    monkeypatch.setattr(models, "settle", lambda model: None)
-    app = AppTest.from_file(str(models.ROOT / "explorer" / "app.py"), default_timeout=60)
+    monkeypatch.setattr(model_registry, "settle", lambda model: None)
+    app = AppTest.from_file(str(model_registry.ROOT / "explorer" / "app.py"), default_timeout=60)
     app._page_hash = "" if page == "browse" else calc_hash(page)
     fine(app.run())
     assert f"key='{key}'" in str(app.main)
 
 
 def test_cards_are_read_again_only_when_they_have_changed(two_models, make_checkpoint, monkeypatch):
-    models.entries()
+    model_registry.entries()
     read = []
-    whole = models.checkpoint.read_card
-    monkeypatch.setattr(models.checkpoint, "read_card", lambda d: read.append(d.name) or whole(d))
-    assert list(models.entries()) == ["alpha", "beta"]
+    whole = model_registry.checkpoint.read_card
+    monkeypatch.setattr(
+        model_registry.checkpoint, "read_card", lambda d: read.append(d.name) or whole(d)
+    )
+    assert list(model_registry.entries()) == ["alpha", "beta"]
     assert read == []
     (two_models / "beta" / "model.json").write_text("{")
-    assert "beta" in models.entries()["beta"].problem
+    assert "beta" in model_registry.entries()["beta"].problem
     assert read == ["beta"]
     make_checkpoint("gamma", nz=4, seed=3)
-    assert list(models.entries()) == ["alpha", "beta", "gamma"]
+    assert list(model_registry.entries()) == ["alpha", "beta", "gamma"]
     assert read == ["beta", "gamma"]
 
 
 def test_a_first_visit_shows_the_default_model_where_it_is(two_models, open_app, monkeypatch):
     assert open_app().session_state["view"].model == "alpha"
-    monkeypatch.setattr(models, "DEFAULT", "beta")
+    monkeypatch.setattr(model_registry, "DEFAULT", "beta")
     assert open_app().session_state["view"].model == "beta"
     assert open_app(model="alpha").session_state["view"].model == "alpha"
 
 
 def test_models_are_listed_whatever_their_capitals(two_models, make_checkpoint):
     make_checkpoint("Amber", nz=4)
-    assert list(models.entries()) == ["alpha", "Amber", "beta"]
+    assert list(model_registry.entries()) == ["alpha", "Amber", "beta"]
 
 
 def test_a_folder_of_runs_is_made_and_one_that_cannot_be_is_a_sentence(tmp_path, capsys):

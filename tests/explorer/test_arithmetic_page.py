@@ -10,7 +10,8 @@ import pytest
 from PIL import Image
 
 import gan_core
-from explorer import exemplars, known_directions, labels, links, recipes, session
+from explorer import exemplars, links, recipes, session
+from explorer.services import attribute_labels, direction_store
 from explorer.views import arithmetic as page_of
 from gan_core.latent_space import arithmetic, arithmetic_report, directions
 from toys import Reader
@@ -227,11 +228,11 @@ def test_what_should_stay_can_be_taken_out_of_the_difference(opened, monkeypatch
         for name in reader.names
         for about in [{"attribute": name, "effects": {}}]
     }
-    monkeypatch.setattr(labels, "classifier_of", lambda model: reader)
-    found = known_directions.Known(list(known.values()))
-    monkeypatch.setattr(known_directions, "of", lambda model, classifier: found)
+    monkeypatch.setattr(attribute_labels, "classifier_of", lambda model: reader)
+    found = direction_store.Known(list(known.values()))
+    monkeypatch.setattr(direction_store, "of", lambda model, classifier: found)
     for changed in (["warm"], ["warm", "cold"]):
-        monkeypatch.setattr(labels, "changed_by", lambda *_, changed=changed: changed)
+        monkeypatch.setattr(attribute_labels, "changed_by", lambda *_, changed=changed: changed)
         _, app = opened(a="3,4", b="5", c="6,7", apart="1")
         assert sentences(app) == []
         way = mean(model, 3, 4) - mean(model, 5)
@@ -252,7 +253,7 @@ def test_what_should_stay_can_be_taken_out_of_the_difference(opened, monkeypatch
     np.testing.assert_allclose(saved.vector, directions.unit(way), atol=1e-5)
     directions.save(model, [])
     # Where the baskets differ in nothing, nothing is taken out, and it is said.
-    monkeypatch.setattr(labels, "changed_by", lambda *_: [])
+    monkeypatch.setattr(attribute_labels, "changed_by", lambda *_: [])
     _, app = opened(a="3,4", b="5", c="6,7", apart="1")
     assert is_shown(app, model, mean(model, 6, 7) + mean(model, 3, 4) - mean(model, 5))
     assert any("nothing is left out" in c.value for c in app.caption)
@@ -266,7 +267,7 @@ def test_the_attributes_that_a_sum_changes_are_told_by_the_classifier(opened):
     half = pictures["off"].copy()
     half[..., 1] = 250  # "warm" alone
     terms = [("A", 1, half), ("B", -1, pictures["off"]), ("C", 1, pictures["on"])]
-    assert labels.changed_by(reader, terms) == ["warm"]
+    assert attribute_labels.changed_by(reader, terms) == ["warm"]
 
 
 def is_shown(app, model, z):

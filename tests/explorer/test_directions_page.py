@@ -24,7 +24,8 @@ from browsing import (
     query,
     running,
 )
-from explorer import jobs, known_directions, labels, links, models
+from explorer import links
+from explorer.services import attribute_labels, background, direction_store, model_registry
 from gan_core.attributes import classifier
 from gan_core.latent_space import directions, discover_directions
 from gan_core.latent_space.directions import Direction
@@ -55,10 +56,10 @@ class Centred(Reader):
 def quick(monkeypatch):
     """Directions found from few samples, and none left over from another test."""
     monkeypatch.setattr(discover_directions, "QUICK", {"n": 512, "measured": 4})
-    monkeypatch.setattr(known_directions, "MEASURED", 4)
-    monkeypatch.setattr(known_directions, "_found", {})
-    monkeypatch.setattr(known_directions, "_measured", {})
-    monkeypatch.setattr(jobs, "_jobs", {})
+    monkeypatch.setattr(direction_store, "MEASURED", 4)
+    monkeypatch.setattr(direction_store, "_found", {})
+    monkeypatch.setattr(direction_store, "_measured", {})
+    monkeypatch.setattr(background, "_jobs", {})
 
 
 @pytest.fixture
@@ -66,7 +67,7 @@ def opened(quick, two_models, open_app, monkeypatch):
     """Open the page on alpha, whose two attributes a toy classifier reads, once all is found."""
     model = gan_core.load(two_models / "alpha")
     reader = Centred(["bright", "warm"], model)
-    monkeypatch.setattr(labels, "classifier_of", lambda model: reader)
+    monkeypatch.setattr(attribute_labels, "classifier_of", lambda model: reader)
     directions.save(model, discover_directions.find(model, reader, n=512, measured=4, k=3))
 
     def open_page(**params):
@@ -209,7 +210,7 @@ def test_a_locked_direction_is_measured_on_the_samples_of_the_others(opened, mon
     monkeypatch.setattr(
         directions, "describe", lambda *given: asked.append(given[3]) or describe(*given)
     )
-    known_directions._measured.clear()
+    direction_store._measured.clear()
     opened(along=f"{BRIGHT}:2", locked="warm")
     own = {d.about["n"] for d in directions.load(opened.model) if d.kind == "normal"}
     assert own == set(asked)
@@ -281,7 +282,7 @@ def test_a_saved_direction_is_there_after_a_reload_and_can_be_renamed_and_remove
 def test_a_name_that_is_refused_or_emptied_gives_way_to_the_old_one(opened):
     made = {"made": "arithmetic, A − B"}
     mine = Direction("mine", opened.vectors[BRIGHT], "own", made)
-    known_directions.add(opened.model, mine)
+    direction_store.add(opened.model, mine)
     app = opened(look="saved")
     assert "Arithmetic, A − B" in captions(app)
     for name, said in (("factor 2", 1), (" ", 0)):
@@ -344,10 +345,10 @@ def test_two_of_one_name_are_refused(opened):
 
 
 def test_a_file_holds_what_the_checkpoint_would(opened):
-    known = known_directions.of(opened.model, opened.reader)
+    known = direction_store.of(opened.model, opened.reader)
     mine = Direction("mine", opened.vectors[BRIGHT], "own")
     path = opened.model.directory / directions.FILE
-    path.write_bytes(known_directions.file(opened.model, [*known.found, mine]))
+    path.write_bytes(direction_store.file(opened.model, [*known.found, mine]))
     assert [d.name for d in directions.load(opened.model)] == [*opened.vectors, "mine"]
 
 
@@ -360,8 +361,8 @@ def loaded(app, content):
 def test_a_file_of_directions_is_taken_back(opened):
     about = {"made_of": {BRIGHT: 2.0}, "locked": ["warm"], "moves": 7, "effects": "all"}
     mine = Direction("mine", opened.vectors[BRIGHT], "conditional", about)
-    known = known_directions.of(opened.model, opened.reader)
-    content = known_directions.file(opened.model, [*known.found, mine])
+    known = direction_store.of(opened.model, opened.reader)
+    content = direction_store.file(opened.model, [*known.found, mine])
     app = click(loaded(opened(), content), "take-directions")
     assert sentences(app) == []
     saved = directions.load(opened.model)
@@ -377,7 +378,7 @@ def test_a_file_that_does_not_fit_is_one_sentence(opened, two_models, content):
     if content is None:  # of another model
         beta = gan_core.load(two_models / "beta")
         vector = directions.unit(np.ones(beta.prior.size))
-        content = known_directions.file(beta, [Direction("mine", vector)])
+        content = direction_store.file(beta, [Direction("mine", vector)])
     (sentence,) = sentences(loaded(opened(), content))
     assert sentence.startswith("This file cannot be taken as directions of alpha")
     assert len(directions.load(opened.model)) == len(opened.vectors)
@@ -399,7 +400,7 @@ def test_two_processes_that_save_at_once_lose_nothing(opened):
     both = [
         subprocess.Popen(
             [sys.executable, "-c", ADD, folder, first],
-            env=os.environ | {"PYTHONPATH": str(models.ROOT)},
+            env=os.environ | {"PYTHONPATH": str(model_registry.ROOT)},
         )
         for first in ("0", "20")
     ]

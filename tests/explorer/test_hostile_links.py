@@ -14,8 +14,9 @@ import pytest
 TESTS = Path(__file__).resolve().parents[1]
 sys.path[:0] = [str(TESTS)]  # when this file is run as a script
 import hostile  # noqa: E402
-from explorer import evidence, links, recipes, runs, tray  # noqa: E402
+from explorer import links, recipes, tray  # noqa: E402
 from explorer.live import strips  # noqa: E402
+from explorer.services import run_list, training_data  # noqa: E402
 from explorer.views import importing, train  # noqa: E402
 from gan_core import importers, latent  # noqa: E402
 from gan_core.util.errors import InputError  # noqa: E402
@@ -100,7 +101,7 @@ def readers(folder):
         "strip": (text(question), read_strip),
         "upload": (
             hostile.damaged(pictures),
-            lambda content, folder: evidence.read_picture(content, Toy, data),
+            lambda content, folder: training_data.read_picture(content, Toy, data),
         ),
     }
 
@@ -181,10 +182,10 @@ def place(tmp_path, monkeypatch):
     """Folders as they are given at the start, with pictures inside and outside of them."""
     for name in ("runs", "checkpoints", "data/mine", "outside"):
         (tmp_path / name).mkdir(parents=True)
-    monkeypatch.setenv(runs.VARIABLE, str(tmp_path / "runs"))
+    monkeypatch.setenv(run_list.VARIABLE, str(tmp_path / "runs"))
     monkeypatch.setenv("GAN_EXPLORER_CHECKPOINTS", str(tmp_path / "checkpoints"))
-    monkeypatch.setenv(evidence.VARIABLE, str(tmp_path / "data"))
-    monkeypatch.setenv(runs.ALLOWED, "1")
+    monkeypatch.setenv(training_data.VARIABLE, str(tmp_path / "data"))
+    monkeypatch.setenv(run_list.ALLOWED, "1")
     (tmp_path / "data" / "link").symlink_to(tmp_path / "outside")
     (tmp_path / "data" / "circle").symlink_to(tmp_path / "data" / "circle")
     return tmp_path
@@ -194,7 +195,7 @@ def place(tmp_path, monkeypatch):
 def test_a_typed_name_is_never_a_path(place, name, monkeypatch):
     before = sorted(place.rglob("*"))
     with pytest.raises(InputError):
-        runs.check_name(name)
+        run_list.check_name(name)
     with pytest.raises(InputError):
         importers.save(None, place / "checkpoints" / "x", name)
     assert not set("/\\\0\n:") & set(importing.safe(name))
@@ -202,7 +203,7 @@ def test_a_typed_name_is_never_a_path(place, name, monkeypatch):
     warned = []
     monkeypatch.setattr(train.session, "warn", warned.append)
     monkeypatch.setattr(
-        runs.subprocess, "Popen", lambda *_, **__: pytest.fail("a process was started")
+        run_list.subprocess, "Popen", lambda *_, **__: pytest.fail("a process was started")
     )
     train.begin(name, place / "data" / "mine", None, {"data": ""})
     assert len(warned) == 1
@@ -235,13 +236,13 @@ def test_pictures_outside_of_the_folders_given_start_nothing(place, path, what, 
     path, warned = path.format(place), []
     monkeypatch.setattr(train.session, "warn", warned.append)
     monkeypatch.setattr(
-        runs.subprocess, "Popen", lambda *_, **__: pytest.fail("a process was started")
+        run_list.subprocess, "Popen", lambda *_, **__: pytest.fail("a process was started")
     )
     given = {"data": path if what == "data" else ""}
     train.begin("mine", path if what == "images" else "", None, given)
     assert warned == ["These pictures do not lie in a folder given at the start."]
     assert not list((place / "runs").iterdir())
-    assert runs.confined(place / "data" / "mine")
+    assert run_list.confined(place / "data" / "mine")
 
 
 def test_a_run_from_elsewhere_brings_no_code(place, monkeypatch):
@@ -250,11 +251,11 @@ def test_a_run_from_elsewhere_brings_no_code(place, monkeypatch):
     (elsewhere / "gan_core").mkdir()
     (elsewhere / "gan_core" / "__init__.py").touch()
     (elsewhere / "gan_core" / "__main__.py").write_text(f"open({str(place / 'ran')!r}, 'w')")
-    runs.start("mine", ["train", "--help"], cwd=elsewhere)
-    (child,) = runs._children.values()
+    run_list.start("mine", ["train", "--help"], cwd=elsewhere)
+    (child,) = run_list._children.values()
     child.wait(120)
-    runs.reap()
-    assert "usage" in (place / "runs" / "mine" / runs.OUTPUT).read_text().lower()
+    run_list.reap()
+    assert "usage" in (place / "runs" / "mine" / run_list.OUTPUT).read_text().lower()
     assert not os.path.exists(place / "ran")
 
 

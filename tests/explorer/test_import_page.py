@@ -4,7 +4,7 @@ import pytest
 import torch
 from streamlit.runtime.scriptrunner import RerunData, RerunException
 
-from explorer import models
+from explorer.services import model_registry
 from gan_core import checkpoint, importers
 from gan_core.networks import registry
 from test_foreign import HALF, ONE, UNIT, Linear, Tutorial, TutorialD, graph_of, trained
@@ -164,7 +164,7 @@ def test_a_training_set_of_the_same_size_can_be_named(
     assert choice.options == ["Not known", "packed"]
     choice.set_value("packed").run()
     press(app)
-    model = models.load(models.entries()["g"])
+    model = model_registry.load(model_registry.entries()["g"])
     assert model.card["training_set"]["fingerprint"]
     assert model.card["architecture"]["name"] in registry.IMPORTED
 

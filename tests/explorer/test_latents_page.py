@@ -9,8 +9,9 @@ import pytest
 from PIL import Image
 
 import gan_core
-from explorer import links, renderer, server, tray
+from explorer import links, tray
 from explorer.live import strips
+from explorer.services import renderer, server
 from gan_core import latent
 from gan_core.util import atomic_files
 from test_app import click, fine, items, link, one_sentence, state

@@ -20,7 +20,8 @@ from browsing import (
     running,
     shown,
 )
-from explorer import drawing, jobs, links, server
+from explorer import drawing, links
+from explorer.services import background, server
 from gan_core import latent
 from gan_core.training import attribute_codes
 from gan_core.util.errors import InputError
@@ -456,13 +457,13 @@ def test_while_a_model_is_prepared_for_the_browser_the_server_draws(
     monkeypatch.setattr(drawing, "prepare", lambda model: prepared.wait(60))
     monkeypatch.setattr(server, "urls", lambda model: {"model": model.name})
     monkeypatch.setattr(drawing, "_found", {})
-    monkeypatch.setattr(jobs, "_jobs", {})
-    monkeypatch.setattr(jobs, "PATIENCE", 0.01)
+    monkeypatch.setattr(background, "_jobs", {})
+    monkeypatch.setattr(background, "PATIENCE", 0.01)
     app = open_app("latents", model="alpha", browser="1")
     assert app.session_state["latents-canvas-data"]["browser"] is None
     assert any("being prepared" in c.value for c in app.caption)
     prepared.set()
-    (job,) = jobs._jobs.values()
+    (job,) = background._jobs.values()
     assert job.ended.wait(60)
     app.run()
     assert app.session_state["latents-canvas-data"]["browser"]["model"] == "alpha"
@@ -475,7 +476,7 @@ def test_a_model_that_cannot_be_prepared_is_told_once(two_models, open_app, monk
 
     monkeypatch.setattr(server, "available", lambda: True)
     monkeypatch.setattr(drawing, "prepare", refuse)
-    monkeypatch.setattr(jobs, "_jobs", {})
+    monkeypatch.setattr(background, "_jobs", {})
     app = open_app("latents", model="alpha", browser="1")
     assert [w.value for w in app.warning] == ["It cannot be exported. The server draws."]
     assert app.session_state["latents-canvas-data"]["browser"] is None

@@ -14,7 +14,7 @@ from PIL import Image
 
 import browsing
 import gan_core
-from explorer import evidence, jobs
+from explorer.services import background, training_data
 from explorer.views import neighbours
 from gan_core import latent
 from gan_core.data import media, training_set
@@ -49,9 +49,9 @@ def alpha(make_checkpoint, make_set, tmp_path, monkeypatch):
     }
     (directory / "model.json").write_text(json.dumps(card), "utf-8")
     monkeypatch.setenv("GAN_EXPLORER_CHECKPOINTS", str(tmp_path / "models"))
-    monkeypatch.setenv(evidence.VARIABLE, str(tmp_path / "sets"))
-    monkeypatch.setattr(jobs, "PATIENCE", 60)  # AppTest looks once, and not again
-    monkeypatch.setattr(evidence, "SAMPLES", 30)
+    monkeypatch.setenv(training_data.VARIABLE, str(tmp_path / "sets"))
+    monkeypatch.setattr(background, "PATIENCE", 60)  # AppTest looks once, and not again
+    monkeypatch.setattr(training_data, "SAMPLES", 30)
     return gan_core.load(directory), training_set.load(data)
 
 
@@ -100,21 +100,21 @@ def test_another_seed_and_another_space_stand_in_the_link(alpha, open_app):
 def test_a_training_image_is_its_own_neighbour_at_distance_0(alpha):
     model, data = alpha
     for space in ("pixels", "discriminator"):
-        found = evidence.nearest(model, data, np.asarray(data.images[7]), space, 3)
+        found = training_data.nearest(model, data, np.asarray(data.images[7]), space, 3)
         assert found.indices[0] == 7
         assert found.distances[0] == pytest.approx(0, abs=1e-6)
     mirrored = np.ascontiguousarray(data.images[7][:, ::-1])
-    found = evidence.nearest(model, data, mirrored, "pixels", 1)
+    found = training_data.nearest(model, data, mirrored, "pixels", 1)
     assert (found.indices[0], found.distances[0], found.mirrored[0]) == (7, 0, True)
 
 
 def test_where_a_distance_stands_among_real_ones(alpha):
     model, data = alpha
-    assert evidence.standing(model, data, 0.0, "pixels") == {"held-out": 0, "training": 0}
-    assert evidence.standing(model, data, 1e6, "pixels") == {"held-out": 100, "training": 100}
-    middle = evidence.references("pixels", model, data)["held-out"]
+    assert training_data.standing(model, data, 0.0, "pixels") == {"held-out": 0, "training": 0}
+    assert training_data.standing(model, data, 1e6, "pixels") == {"held-out": 100, "training": 100}
+    middle = training_data.references("pixels", model, data)["held-out"]
     assert len(middle) == 12
-    assert 25 < evidence.standing(model, data, np.median(middle), "pixels")["held-out"] < 75
+    assert 25 < training_data.standing(model, data, np.median(middle), "pixels")["held-out"] < 75
 
 
 @pytest.mark.parametrize("space", ["pixels", "discriminator"])
@@ -128,7 +128,7 @@ def test_nothing_lies_nearer_than_an_exact_copy(alpha, open_app, space, tmp_path
         for i, image in enumerate([*data.images[:8], *data.held_out]):
             writer.add(image, f"held-{i}.png", held_out=True)
     twice = training_set.load(tmp_path / "twice")
-    monkeypatch.setattr(evidence, "training_images", lambda _: twice)
+    monkeypatch.setattr(training_data, "training_images", lambda _: twice)
     app = open_app("neighbours", model="alpha", ask="upload", space=space)
     app = upload(app, encoded(data.images[3]))
     assert sentences(app) == []
@@ -136,7 +136,7 @@ def test_nothing_lies_nearer_than_an_exact_copy(alpha, open_app, space, tmp_path
     assert "**0 %** of held-out images" in markdown(app)
     assert "**0 %** of training images" in markdown(app)
     assert "has an exact duplicate in the training set, number 13" in markdown(app)
-    references = evidence.references(space, model, twice)
+    references = training_data.references(space, model, twice)
     assert len(references["held-out"]) == 12
     assert references["held-out"].min() > 0
     assert "8 held-out images equal a training image and were left out" in captions(app)
@@ -145,12 +145,12 @@ def test_nothing_lies_nearer_than_an_exact_copy(alpha, open_app, space, tmp_path
 
 def test_near_duplicates_are_taken_from_pixels_in_every_space(alpha, open_app, monkeypatch):
     model, data = alpha
-    monkeypatch.setattr(evidence, "NEAR", 1e6)
+    monkeypatch.setattr(training_data, "NEAR", 1e6)
     for space in ("pixels", "discriminator"):
         app = open_app("neighbours", model="alpha", of="5", space=space)
         image = model.generate(model.prior.sample(1, 5))[0]
-        nearest = int(evidence.nearest(model, data, image, space, 1).indices[0])
-        twin = evidence.own_nearest(model, data, nearest, "pixels").indices[0]
+        nearest = int(training_data.nearest(model, data, image, space, 1).indices[0])
+        twin = training_data.own_nearest(model, data, nearest, "pixels").indices[0]
         assert f"has a near-duplicate in the training set, number {twin}" in markdown(app)
 
 
@@ -160,7 +160,7 @@ def test_a_share_is_called_none_only_when_it_is():
 
 
 def test_images_that_are_not_here_are_asked_for(alpha, open_app, monkeypatch):
-    monkeypatch.delenv(evidence.VARIABLE)
+    monkeypatch.delenv(training_data.VARIABLE)
     (sentence,) = sentences(open_app("neighbours", model="alpha"))
     assert "Ask somebody." in sentence
     assert "pack it" in sentence
@@ -175,7 +175,7 @@ def test_other_images_are_not_taken_for_the_models(
     alpha, make_set, open_app, tmp_path, monkeypatch
 ):
     make_set("others/noise", n=40, seed=9)
-    monkeypatch.setenv(evidence.VARIABLE, str(tmp_path / "others"))
+    monkeypatch.setenv(training_data.VARIABLE, str(tmp_path / "others"))
     (sentence,) = sentences(open_app("neighbours", model="alpha"))
     assert "--data" in sentence
 
@@ -188,20 +188,20 @@ def test_images_that_look_alike_serve_and_it_is_told(
     with training_set.writing(tmp_path / "others" / "near", 32, 3, {"name": "near"}) as writer:
         for image in data.images:
             writer.add(image ^ 1, "again.png")
-    monkeypatch.setenv(evidence.VARIABLE, str(tmp_path / "others"))
+    monkeypatch.setenv(training_data.VARIABLE, str(tmp_path / "others"))
     app = open_app("neighbours", model="alpha")
     assert sentences(app) == []
     assert any("By their looks" in caption.value for caption in app.caption)
-    monkeypatch.setenv(evidence.VARIABLE, str(tmp_path / "sets"))
+    monkeypatch.setenv(training_data.VARIABLE, str(tmp_path / "sets"))
     app = open_app("neighbours", model="alpha")
     assert not any("By their looks" in caption.value for caption in app.caption)
 
 
 def test_the_command_that_packs_is_told_without_its_sentences():
     told = {"command": "python -m gan_core pack a b --licence 'Ask me.' --crop 0.8 --how It\\'s"}
-    assert evidence.pack_command(told) == "python -m gan_core pack a b --crop 0.8"
-    assert "pack FOLDER" in evidence.pack_command({"command": "a 'quote that never ends"})
-    assert "pack FOLDER" in evidence.pack_command({})
+    assert training_data.pack_command(told) == "python -m gan_core pack a b --crop 0.8"
+    assert "pack FOLDER" in training_data.pack_command({"command": "a 'quote that never ends"})
+    assert "pack FOLDER" in training_data.pack_command({})
 
 
 def test_a_picture_of_the_tray_without_a_seed(alpha, open_app):
@@ -214,7 +214,7 @@ def test_a_picture_of_the_tray_without_a_seed(alpha, open_app):
     assert state(app, "page") == "neighbours"
     model, data = alpha
     image = model.generate(item.z[None])[0]
-    nearest = evidence.nearest(model, data, image, "pixels", 1)
+    nearest = training_data.nearest(model, data, image, "pixels", 1)
     assert shown(app)[0]["caption"].startswith(f"{nearest.distances[0]:.1f}")
     # A reload, and somebody else, see the same.
     again = open_app("neighbours", **state(app, "link"))
@@ -235,7 +235,7 @@ def test_a_picture_of_the_tray_with_another_psi(alpha, open_app):
     app = app.button(key=f"of-tiles-{item.id}").click().run()
     assert state(app, "link") | {"of": "5", "picture": "5@0.4"} == state(app, "link")
     image = model.generate(item.z[None])[0]
-    nearest = evidence.nearest(model, data, image, "pixels", 1)
+    nearest = training_data.nearest(model, data, image, "pixels", 1)
     assert shown(app)[0]["caption"].startswith(f"{nearest.distances[0]:.1f}")
     assert app.get("image")[0].proto.imgs[0].caption == "Seed 5, ψ = 0.4"
 
@@ -248,7 +248,7 @@ def test_the_path_leads_here_for_the_picture_under_its_slider(alpha, open_app):
     assert state(app, "page") == "neighbours"
     ends = np.concatenate([model.prior.sample(1, seed) for seed in (3, 4)])
     image = model.generate(latent.at(ends, np.array([0.5]), "slerp", False))[0]
-    nearest = evidence.nearest(model, data, image, "pixels", 1)
+    nearest = training_data.nearest(model, data, image, "pixels", 1)
     assert shown(app)[0]["caption"].startswith(f"{nearest.distances[0]:.1f}")
 
 
@@ -265,7 +265,7 @@ def test_pixels_and_features_stand_one_under_the_other(alpha, open_app):
     assert sentences(app) == []
     image = model.generate(model.prior.sample(1, 5))[0]
     for space, unit in (("pixels", "levels"), ("discriminator", "")):
-        found = evidence.nearest(model, data, image, space, 4)
+        found = training_data.nearest(model, data, image, space, 4)
         assert len(shown(app, space)) == 4
         assert data.files[found.indices[0]] in shown(app, space)[0]["label"]
         assert shown(app, space)[0]["caption"].startswith(
@@ -313,8 +313,8 @@ def test_a_copy_is_not_authentic_but_beside_a_duplicate(
             for i, image in enumerate(shown):
                 writer.add(image, f"{i}.png")
         data = training_set.load(tmp_path / place)
-        found = evidence.nearest(model, data, images[3], "pixels", 2)
-        own = evidence.own_nearest(model, data, 3, "pixels")
+        found = training_data.nearest(model, data, images[3], "pixels", 2)
+        own = training_data.own_nearest(model, data, 3, "pixels")
         assert found.distances[0] == 0
         assert bool(own.distances[0] == 0) == twin
         assert not found.distances[0] > own.distances[0]
@@ -331,7 +331,7 @@ def test_neighbours_follow_a_path(alpha, open_app):
         distances = expected(model, data, seed)
         assert f"training image {distances.argmin()} below" in tile["label"]
         assert f"{distances.min():.1f} levels" in tile["label"]
-        standing = evidence.standing(model, data, distances.min(), "pixels")["held-out"]
+        standing = training_data.standing(model, data, distances.min(), "pixels")["held-out"]
         assert tile["caption"] == neighbours.short(standing[0])
     app = app.button(key="pair-tiles-1.0000").click().run()
     assert state(app, "link") | {"at": "1"} == state(app, "link")
@@ -340,7 +340,7 @@ def test_neighbours_follow_a_path(alpha, open_app):
     nearest = data.images[expected(model, data, 4).argmin()]
     exact = state(app, "beside-canvas-data")
     assert (exact["width"], exact["height"]) == (64, 32)
-    drawn = evidence.Beside(model, data, "pixels").generate(model.prior.sample(1, 4))[0]
+    drawn = training_data.Beside(model, data, "pixels").generate(model.prior.sample(1, 4))[0]
     np.testing.assert_array_equal(drawn[:, :32], sheet)
     either = [np.array_equal(drawn[:, 32:], nearest[:, ::way]) for way in (1, -1)]
     assert any(either)
@@ -411,14 +411,14 @@ def test_pictures_of_any_kind_fit(alpha, mode, size):
     model, data = alpha
     picture = np.asarray(Image.fromarray(data.images[2]).resize(size))
     kind = "TIFF" if mode == "CMYK" else "PNG"
-    image = evidence.read_picture(encoded(picture, kind, mode), model, data)
+    image = training_data.read_picture(encoded(picture, kind, mode), model, data)
     assert (image.shape, image.dtype) == ((32, 32, 3), np.uint8)
 
 
 def test_the_first_picture_of_an_animation(alpha):
     model, data = alpha
     film = media.gif(np.stack([np.zeros((32, 32, 3)), np.full((32, 32, 3), 255)]).astype(np.uint8))
-    assert evidence.read_picture(film, model, data).max() == 0
+    assert training_data.read_picture(film, model, data).max() == 0
 
 
 @pytest.mark.parametrize(
@@ -430,7 +430,7 @@ def test_the_first_picture_of_an_animation(alpha):
         (bomb(), "more than 25 million pixels"),
         (bomb(5_001), "more than 25 million pixels"),
         (bomb(64), "cannot be read"),
-        (b"\0" * (evidence.MAX_BYTES + 1), "larger than 5 MB"),
+        (b"\0" * (training_data.MAX_BYTES + 1), "larger than 5 MB"),
     ],
     ids=["empty", "text", "postscript", "bomb", "many pixels", "damaged", "large"],
 )
@@ -472,13 +472,13 @@ def test_two_sessions_at_once(alpha, open_app):
     assert [t["current"] for t in shown(two)].index(True) == 0
     images = np.asarray(data.images[:8])
     expected_found = {
-        s: evidence.search(model, data, images, s, 3) for s in ("pixels", "discriminator")
+        s: training_data.search(model, data, images, s, 3) for s in ("pixels", "discriminator")
     }
     found = []
 
     def ask(space):
         for _ in range(5):
-            found.append((space, evidence.search(model, data, images, space, 3)))
+            found.append((space, training_data.search(model, data, images, space, 3)))
 
     threads = [threading.Thread(target=ask, args=(s,)) for s in ("pixels", "discriminator") * 2]
     for thread in threads:
@@ -499,25 +499,25 @@ def test_work_in_the_background_is_done_once_and_tells_how_far_it_is():
         tell("Counting", 0.5)
         go.wait(60)
 
-    jobs_found = [jobs.start("a test", work) for _ in range(3)]
-    assert jobs.under_way("a test")
+    jobs_found = [background.start("a test", work) for _ in range(3)]
+    assert background.under_way("a test")
     go.set()
     assert all(job.ended.wait(60) for job in jobs_found)
     assert (begun, jobs_found[0].words, jobs_found[0].share) == ([1], "Counting", 0.5)
-    jobs.forget("a test")
-    assert jobs.start("a test", work).ended.wait(60)
+    background.forget("a test")
+    assert background.start("a test", work).ended.wait(60)
     assert len(begun) == 2
 
 
 def test_work_that_fails_is_a_sentence_and_can_be_done_again(monkeypatch):
-    monkeypatch.setattr(jobs, "PATIENCE", 60)
+    monkeypatch.setattr(background, "PATIENCE", 60)
 
     def fail(tell):
         raise gan_core.InputError("It cannot be done.")
 
     with pytest.raises(gan_core.InputError, match="It cannot be done"):
-        jobs.done("a failing test", fail)
-    assert jobs.done("a failing test", lambda tell: None)
+        background.done("a failing test", fail)
+    assert background.done("a failing test", lambda tell: None)
 
 
 def test_features_of_d_lock_a_batch_at_a_time(alpha):
@@ -589,11 +589,11 @@ def test_images_that_travel_with_another_model_serve_too(
     alpha, make_checkpoint, open_app, tmp_path, monkeypatch
 ):
     model, data = alpha
-    monkeypatch.setenv(evidence.VARIABLE, "")
+    monkeypatch.setenv(training_data.VARIABLE, "")
     assert any("do not travel with it" in sentence for sentence in sentences(opened(open_app)))
     other = make_checkpoint("models/other", nz=8, seed=2)
     training_set.embed(tmp_path / "sets" / "noise", other / "training_set")
-    found = evidence.training_images(model)
+    found = training_data.training_images(model)
     assert found.fingerprint == data.fingerprint
     np.testing.assert_array_equal(found.images, data.images)
     assert sentences(opened(open_app)) == []

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 import gan_core
-from explorer import evidence, jobs, models
+from explorer.services import background, model_registry, training_data
 from explorer.views import report as page
 from gan_core.data import training_set
 from gan_core.metrics import memorisation_report
@@ -44,10 +44,10 @@ def trained(make_checkpoint, make_set, tmp_path):
 
 @pytest.fixture
 def alpha(trained, tmp_path, monkeypatch):
-    monkeypatch.setenv(models.VARIABLE, str(tmp_path / "models"))
-    monkeypatch.setenv(evidence.VARIABLE, str(tmp_path / "sets"))
-    monkeypatch.setattr(models, "ROOT", tmp_path)
-    monkeypatch.setattr(jobs, "PATIENCE", 60)
+    monkeypatch.setenv(model_registry.VARIABLE, str(tmp_path / "models"))
+    monkeypatch.setenv(training_data.VARIABLE, str(tmp_path / "sets"))
+    monkeypatch.setattr(model_registry, "ROOT", tmp_path)
+    monkeypatch.setattr(background, "PATIENCE", 60)
     return trained("models/alpha", seed=1)
 
 
@@ -185,7 +185,7 @@ def test_a_damaged_report_is_a_sentence(alpha, open_app, content):
 def test_without_the_images_the_numbers_still_show(alpha, open_app, monkeypatch):
     model, data = alpha
     keep(model, data)
-    monkeypatch.delenv(evidence.VARIABLE)
+    monkeypatch.delenv(training_data.VARIABLE)
     app = open_app("memorisation", model="alpha")
     (sentence,) = sentences(app)
     assert "--data" in sentence
@@ -194,7 +194,7 @@ def test_without_the_images_the_numbers_still_show(alpha, open_app, monkeypatch)
 
 
 def test_without_report_and_images_it_says_both(alpha, open_app, monkeypatch):
-    monkeypatch.delenv(evidence.VARIABLE)
+    monkeypatch.delenv(training_data.VARIABLE)
     (sentence,) = sentences(open_app("memorisation", model="alpha"))
     assert "There is no report on" in sentence
     assert "--data" in sentence
@@ -213,7 +213,7 @@ def test_guilty_stands_beside_innocent_and_lies_apart(alpha, trained, open_app, 
     assert sentences(app) == []
     assert "Guilty: overfitted on 60" in texts(app).replace("\\", "")
     assert "is missing" not in texts(app)
-    assert "overfitted-60" not in models.entries()
+    assert "overfitted-60" not in model_registry.entries()
     _, _, high = page.interval(guilty["spaces"]["pixels"], "AuthPct")
     _, low, _ = page.interval(innocent["spaces"]["pixels"], "AuthPct")
     assert high < low

@@ -18,7 +18,7 @@ import torch
 from starlette.routing import Match
 
 import gan_core
-from explorer import models, server
+from explorer.services import model_registry, server
 from gan_core import checkpoint, export_onnx
 from gan_core.networks import registry
 from gan_core.util import atomic_files
@@ -27,8 +27,8 @@ onnx = pytest.importorskip("onnx", reason="needs onnx")
 pytest.importorskip("onnxscript", reason="needs onnxscript")
 pytest.importorskip("onnxruntime", reason="needs onnxruntime")
 
-AVATARS = models.ROOT / "checkpoints" / "avatars"
-RUNTIME = models.ROOT / "explorer" / "live" / "runtime"
+AVATARS = model_registry.ROOT / "checkpoints" / "avatars"
+RUNTIME = model_registry.ROOT / "explorer" / "live" / "runtime"
 CHROMIUM = next(
     filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), 0
 )
@@ -86,7 +86,7 @@ def address(cache, gray, tmp_path_factory):
     process = subprocess.Popen(
         [*command, "--checkpoints", str(gray.directory)],
         cwd=tmp_path_factory.mktemp("elsewhere"),
-        env=os.environ | {"PYTHONPATH": str(models.ROOT), "OMP_NUM_THREADS": "1"},
+        env=os.environ | {"PYTHONPATH": str(model_registry.ROOT), "OMP_NUM_THREADS": "1"},
         stdout=subprocess.PIPE,
         text=True,
     )
@@ -157,7 +157,7 @@ def test_the_worker_is_served_and_asked_for_again(address):
     assert status == 200
     assert headers["content-type"].startswith("text/javascript")
     assert headers["cache-control"] == "no-cache"
-    assert body == (models.ROOT / "explorer" / "live" / "worker.js").read_bytes()
+    assert body == (model_registry.ROOT / "explorer" / "live" / "worker.js").read_bytes()
 
 
 def test_a_model_is_served(address, gray):

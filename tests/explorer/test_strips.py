@@ -15,9 +15,9 @@ from starlette.applications import Starlette
 from streamlit.testing.v1 import AppTest
 
 import gan_core
-from explorer import models, renderer, server
 from explorer.live import canvas, strips
 from explorer.live.motions import Coordinates, Pad, Path, Sum
+from explorer.services import model_registry, renderer, server
 from gan_core import latent
 from gan_core.latent import Prior
 
@@ -662,24 +662,24 @@ def test_strengths_are_found_out_once_for_the_same_weights(make_checkpoint, monk
 
 @pytest.mark.parametrize("discriminator", [False, True])
 def test_settling_runs_the_usual_batches(make_checkpoint, monkeypatch, discriminator):
-    monkeypatch.setattr(models.gc, "freeze", lambda: None)
+    monkeypatch.setattr(model_registry.gc, "freeze", lambda: None)
     model = gan_core.load(make_checkpoint(discriminator=discriminator))
     drawn, judged = [], []
     generate, judge = model.generate, model.realness
     monkeypatch.setattr(model, "generate", lambda z: drawn.append(len(z)) or generate(z))
     monkeypatch.setattr(model, "realness", lambda x: judged.append(len(x)) or judge(x))
-    models.settle(model)
+    model_registry.settle(model)
     assert drawn == [1, 9, 25, 64]
     assert judged == (drawn if discriminator else [])
 
 
 @pytest.mark.skipif(
-    not (models.ROOT / "checkpoints" / "avatars" / "model.json").exists(),
+    not (model_registry.ROOT / "checkpoints" / "avatars" / "model.json").exists(),
     reason="needs checkpoints/avatars",
 )
 def test_once_settled_the_collector_has_almost_nothing_to_walk(python):
     code = (
-        "import gc, explorer.server, streamlit, torch, gan_core; from explorer import models; "
+        "import gc, explorer.services.server, streamlit, torch, gan_core; from explorer import models; "
         "model = gan_core.load(models.ROOT / 'checkpoints' / 'avatars'); "
         "before = len(gc.get_objects()); models.settle(model); "
         "print(before, len(gc.get_objects()))"

@@ -13,7 +13,7 @@ import zipfile
 import pytest
 from PIL import Image
 
-from explorer import evidence, models, runs
+from explorer.services import model_registry, run_list, training_data
 from explorer.views import train
 from gan_core.training import run_lock
 from gan_core.util.errors import InputError
@@ -29,10 +29,10 @@ def place(tmp_path, monkeypatch):
     """Folders of runs, models and data that the app works in; returns their parent."""
     for name in ("runs", "models", "data"):
         (tmp_path / name).mkdir()
-    monkeypatch.setenv(runs.VARIABLE, str(tmp_path / "runs"))
-    monkeypatch.setenv(models.VARIABLE, str(tmp_path / "models"))
-    monkeypatch.setenv(evidence.VARIABLE, str(tmp_path / "data"))
-    monkeypatch.setenv(runs.ALLOWED, "1")
+    monkeypatch.setenv(run_list.VARIABLE, str(tmp_path / "runs"))
+    monkeypatch.setenv(model_registry.VARIABLE, str(tmp_path / "models"))
+    monkeypatch.setenv(training_data.VARIABLE, str(tmp_path / "data"))
+    monkeypatch.setenv(run_list.ALLOWED, "1")
     yield tmp_path
     for run in (tmp_path / "runs").iterdir():  # of a test that failed
         if run_lock.held(run):
@@ -64,15 +64,15 @@ def wait(name, condition):
     """The Run of a name, once a condition holds for it."""
     end = time.monotonic() + PATIENCE
     while time.monotonic() < end:
-        run = runs.look(runs.folder() / name)
+        run = run_list.look(run_list.folder() / name)
         if condition(run):
             return run
         time.sleep(0.2)
-    raise AssertionError((run.state, run.doing, run.reason, runs.words(run.directory)))
+    raise AssertionError((run.state, run.doing, run.reason, run_list.words(run.directory)))
 
 
 def start(name, data, *more):
-    runs.start(name, [*runs.arguments(name, data=data), *TINY, *map(str, more)])
+    run_list.start(name, [*run_list.arguments(name, data=data), *TINY, *map(str, more)])
 
 
 def told(app):
@@ -97,7 +97,7 @@ def test_runs_are_listed_with_their_states(place, open_app):
     make_run(place, "broken", [line(2.0)], ended="failed", reason="The disk is full.", kimg=10.0)
     make_run(place, "killed", [line(3.0)], doing="training", kimg=10.0)
     (place / "runs" / "no run").mkdir()
-    found = runs.entries()
+    found = run_list.entries()
     states = {name: run.state for name, run in found.items()}
     expected = {"done": "finished", "halted": "stopped", "broken": "failed", "killed": "failed"}
     assert states == expected
@@ -122,7 +122,7 @@ def test_times_are_told_in_words_on_any_system():
 def test_speed_time_left_and_curves_come_from_the_log(place, open_app):
     lines = [line(k, **({"FD-EffNetLite0": 90.0 - k} if k % 2 == 0 else {})) for k in range(1, 9)]
     make_run(place, "x", lines, ended="stopped", kimg=20.0)
-    run = runs.look(place / "runs" / "x")
+    run = run_list.look(place / "runs" / "x")
     assert run.rate == pytest.approx(50)
     assert run.left == pytest.approx(12_000 / 50)
     app = open_app("train", run="x")
@@ -147,11 +147,17 @@ DAMAGED = {
 @pytest.mark.parametrize("content", DAMAGED.values(), ids=DAMAGED)
 def test_damaged_files_are_as_good_as_missing(place, open_app, content):
     run = make_run(place, "x", [line(1.0)], ended="stopped", kimg=10.0)
-    for name in ("log.jsonl", run_lock.RECORD, runs.STARTED, runs.OUTPUT, "state.safetensors"):
+    for name in (
+        "log.jsonl",
+        run_lock.RECORD,
+        run_list.STARTED,
+        run_list.OUTPUT,
+        "state.safetensors",
+    ):
         (run / name).write_bytes(content)
     (run / "samples").mkdir()
     (run / "samples" / "000001.png").write_bytes(content)
-    found = runs.entries()["x"]
+    found = run_list.entries()["x"]
     assert found.state in ("stopped", "failed")
     assert not found.running
     assert all(value == value for each in found.lines for value in each.values())
@@ -181,29 +187,29 @@ def test_sample_grids_are_a_film_in_their_order(place, monkeypatch, open_app):
 def test_names_that_cannot_be_are_refused(place, make_checkpoint):
     for name in ("", "a/b", "../up", ".hidden", "-option", "ä", "a" * 65, "a b", "a\n"):
         with pytest.raises(InputError, match="a name has letters, digits"):
-            runs.check_name(name)
+            run_list.check_name(name)
     for name in ("CON", "nul", "com1", "Aux.x"):
         with pytest.raises(InputError, match="a device on Windows"):
-            runs.check_name(name)
+            run_list.check_name(name)
     make_checkpoint("models/taken")
     for name in ("taken", "TAKEN"):  # the same folder on some systems
         with pytest.raises(InputError, match="a model called taken"):
-            runs.check_name(name)
+            run_list.check_name(name)
     run = make_run(place, "begun", [line(1.0)])
     (run / "state.safetensors").write_bytes(b"")
     for name in ("begun", "Begun"):
         with pytest.raises(InputError, match="a run called begun already"):
-            runs.check_name(name)
-    runs.check_name("free")
+            run_list.check_name(name)
+    run_list.check_name("free")
 
 
 def test_runs_under_way_keep_their_places(place, monkeypatch):
     for began, name in enumerate("abc"):
         make_run(place, name, [line(2.0)], doing="training", kimg=10.0, began=float(began + 1))
     monkeypatch.setattr(run_lock, "held", lambda run: True)
-    assert list(runs.entries()) == ["c", "b", "a"]
+    assert list(run_list.entries()) == ["c", "b", "a"]
     os.utime(place / "runs" / "a" / "log.jsonl")  # a line is written
-    assert list(runs.entries()) == ["c", "b", "a"]
+    assert list(run_list.entries()) == ["c", "b", "a"]
 
 
 def test_what_never_began_is_tried_again_or_removed(place, open_app):
@@ -221,7 +227,7 @@ def test_what_never_began_is_tried_again_or_removed(place, open_app):
     assert not run.exists()
     assert "bad is removed." in [toast.value for toast in app.toast]
     with pytest.raises(InputError, match="good has been trained"):
-        runs.remove(runs.look(place / "runs" / "good"))
+        run_list.remove(run_list.look(place / "runs" / "good"))
 
 
 def test_a_choice_of_the_form_cannot_be_switched_off(place, open_app):
@@ -235,7 +241,7 @@ def test_elsewhere_than_on_this_computer_runs_are_only_watched(
     place, packed, open_app, monkeypatch
 ):
     make_run(place, "x", [line(1.0)], ended="stopped", kimg=10.0, command="", cwd="/")
-    monkeypatch.setenv(runs.ALLOWED, "0")
+    monkeypatch.setenv(run_list.ALLOWED, "0")
     app = open_app("train", run="x")
     (sentence,) = [each.value for each in app.info]
     assert "--training" in sentence
@@ -245,8 +251,8 @@ def test_elsewhere_than_on_this_computer_runs_are_only_watched(
     } == set()
     assert [toggle.label for toggle in app.toggle if toggle.label == "New run"] == []
     for refused in (
-        lambda: runs.start("y", runs.arguments("y", data=packed)),
-        lambda: runs.stop(runs.look(place / "runs" / "x")),
+        lambda: run_list.start("y", run_list.arguments("y", data=packed)),
+        lambda: run_list.stop(run_list.look(place / "runs" / "x")),
     ):
         with pytest.raises(InputError, match="only watched"):
             refused()
@@ -258,9 +264,9 @@ def test_elsewhere_than_on_this_computer_runs_are_only_watched(
     [("127.0.0.1", True), ("localhost", True), ("::1", True), ("0.0.0.0", False), (None, False)],
 )
 def test_only_a_loopback_address_allows_it(address, allowed, monkeypatch):
-    monkeypatch.delenv(runs.ALLOWED, raising=False)
-    monkeypatch.setattr(runs.st, "get_option", {"server.address": address}.get)
-    assert runs.allowed() == allowed
+    monkeypatch.delenv(run_list.ALLOWED, raising=False)
+    monkeypatch.setattr(run_list.st, "get_option", {"server.address": address}.get)
+    assert run_list.allowed() == allowed
 
 
 def test_only_pictures_in_the_folders_given_are_offered(place, tmp_path):
@@ -272,9 +278,9 @@ def test_only_pictures_in_the_folders_given_are_offered(place, tmp_path):
     (place / "data" / "link").symlink_to(outside)
     with zipfile.ZipFile(place / "data" / "some.zip", "w") as archive:
         archive.write(outside / "a.png", "a.png")
-    assert set(runs.image_folders()) == {"data/mine", "data/some.zip"}
-    assert not runs.confined(place / "data" / ".." / "outside")
-    assert runs.confined(place / "data" / "mine")
+    assert set(run_list.image_folders()) == {"data/mine", "data/some.zip"}
+    assert not run_list.confined(place / "data" / ".." / "outside")
+    assert run_list.confined(place / "data" / "mine")
 
 
 def zipped(n):
@@ -305,18 +311,18 @@ def text_as_picture():
 )
 def test_an_upload_that_cannot_be_used_leaves_nothing(place, content, words):
     with pytest.raises(InputError, match=words):
-        runs.keep_upload("x", io.BytesIO(content))
+        run_list.keep_upload("x", io.BytesIO(content))
     assert list((place / "runs").iterdir()) == []
 
 
 def test_a_folder_that_cannot_be_written_is_one_sentence(place, packed, monkeypatch):
     (place / "file").write_text("")
-    monkeypatch.setenv(runs.VARIABLE, str(place / "file"))
-    assert runs.entries() == {}
+    monkeypatch.setenv(run_list.VARIABLE, str(place / "file"))
+    assert run_list.entries() == {}
     with pytest.raises(InputError, match="cannot be written"):
-        runs.keep_upload("x", zipped(2))
+        run_list.keep_upload("x", zipped(2))
     with pytest.raises(InputError, match="cannot be written"):
-        runs.start("x", runs.arguments("x", data=packed))
+        run_list.start("x", run_list.arguments("x", data=packed))
 
 
 # --- Real runs. ---
@@ -324,8 +330,8 @@ def test_a_folder_that_cannot_be_written_is_one_sentence(place, packed, monkeypa
 
 def test_from_the_form_to_a_model_in_the_menu(place, packed, open_app, monkeypatch):
     """Start, see it in the list, and find its model, in one session of the app."""
-    usual = runs.arguments
-    monkeypatch.setattr(runs, "arguments", lambda *a, **k: [*usual(*a, **k), *TINY])
+    usual = run_list.arguments
+    monkeypatch.setattr(run_list, "arguments", lambda *a, **k: [*usual(*a, **k), *TINY])
     app = open_app("train")
     app = app.segmented_control(key="new-way").set_value("packed").run()
     app.text_input(key="new-name").set_value("mine")
@@ -337,13 +343,13 @@ def test_from_the_form_to_a_model_in_the_menu(place, packed, open_app, monkeypat
     app = button.click().run()
     assert not [*app.error, *app.warning]
     assert "mine" in {button.label for button in app.button}
-    assert runs.entries()["mine"].running
+    assert run_list.entries()["mine"].running
     done = wait("mine", lambda run: not run.running)
     assert (done.state, done.reason) == ("finished", "")
     assert (done.shown, done.total) == (0.1, 0.1)
     app = app.run()
     assert "finished" in told(app)
-    assert runs.model_of(done) == "mine"
+    assert run_list.model_of(done) == "mine"
     menu = open_app("browse", model="mine").selectbox(key="set-model")
     assert (menu.options, menu.value) == (["mine"], "mine")
 
@@ -354,13 +360,13 @@ def test_stopped_killed_and_resumed(place, packed):
     assert (run.state, run.doing, run.total) == ("running", "training", 400)
     with pytest.raises(InputError, match="is running already"):
         start("x", packed)
-    runs.stop(run)
+    run_list.stop(run)
     stopped = wait("x", lambda run: not run.running)
     assert (stopped.state, stopped.shown >= run.shown) == ("stopped", True)
     with pytest.raises(InputError, match="not running any more"):
-        runs.stop(stopped)
+        run_list.stop(stopped)
     # It goes on from its snapshot, and a kill without notice is told.
-    runs.go_on(stopped)
+    run_list.go_on(stopped)
     run = wait("x", lambda run: run.doing == "training" and run.shown > stopped.shown)
     os.kill(run_lock.read(run.directory)["pid"], signal.SIGKILL)
     killed = wait("x", lambda run: not run.running)
@@ -368,7 +374,7 @@ def test_stopped_killed_and_resumed(place, packed):
     assert "without a word" in killed.reason
     assert killed.arguments == run.arguments
     # To another length, which it reaches.
-    runs.go_on(killed, kimg=killed.shown + 0.1)
+    run_list.go_on(killed, kimg=killed.shown + 0.1)
     assert wait("x", lambda run: not run.running).state == "finished"
 
 
@@ -381,7 +387,7 @@ runs.start("x", [*runs.arguments("x", data={str(packed)!r}), *{TINY!r}, "--kimg"
     subprocess.run([sys.executable, "-c", code], env=environment, check=True, timeout=PATIENCE)
     run = wait("x", lambda run: run.running and run.doing == "training")
     assert os.getsid(run_lock.read(run.directory)["pid"]) != os.getsid(0)
-    runs.stop(run)
+    run_list.stop(run)
     assert wait("x", lambda run: not run.running).state == "stopped"
 
 
@@ -393,58 +399,62 @@ def test_a_run_that_cannot_begin_says_why(place, packed):
 
 
 def test_an_uploaded_zip_becomes_a_run(place):
-    path = runs.keep_upload("mine", zipped(30))
-    assert path == place / "runs" / "mine" / runs.UPLOAD
-    runs.check_name("mine")
-    words = [*runs.arguments("mine", path, size=32, kimg=400.0), *TINY]
-    runs.start("mine", words)
+    path = run_list.keep_upload("mine", zipped(30))
+    assert path == place / "runs" / "mine" / run_list.UPLOAD
+    run_list.check_name("mine")
+    words = [*run_list.arguments("mine", path, size=32, kimg=400.0), *TINY]
+    run_list.start("mine", words)
     run = wait("mine", lambda run: run.doing == "training")
-    runs.tidy(run)
+    run_list.tidy(run)
     assert not path.exists()  # its pictures are packed
-    runs.stop(run)
+    run_list.stop(run)
     run = wait("mine", lambda run: not run.running)
-    runs.go_on(run)
+    run_list.go_on(run)
     run = wait("mine", lambda run: run.doing == "training")
-    runs.stop(run)
+    run_list.stop(run)
     assert wait("mine", lambda run: not run.running).state == "stopped"
 
 
 def test_a_process_that_is_no_run_is_not_taken_for_one(place):
     """A number in the files that belongs to this very process by now."""
     run = make_run(place, "x", [line(1.0)], pid=os.getpid(), doing="training", kimg=10.0)
-    assert runs.look(run).state == "failed"
+    assert run_list.look(run).state == "failed"
     with pytest.raises(InputError, match="not running any more"):
-        runs.stop(runs.look(run))
-    started = {"arguments": ["train"], "pid": os.getpid(), "at": time.time() - 10 * runs.STARTING}
-    (run / runs.STARTED).write_text(json.dumps(started))
-    assert runs.look(run).state == "failed"
+        run_list.stop(run_list.look(run))
+    started = {
+        "arguments": ["train"],
+        "pid": os.getpid(),
+        "at": time.time() - 10 * run_list.STARTING,
+    }
+    (run / run_list.STARTED).write_text(json.dumps(started))
+    assert run_list.look(run).state == "failed"
 
 
 def test_a_run_stopped_before_it_began_is_stopped_and_not_failed(place, packed):
     """The words of the stretch before are not taken for its own."""
     run = make_run(place, "x", [line(1.0)], ended="finished", kimg=10.0)
-    (run / runs.OUTPUT).write_text("$ python -m gan_core train\nA distance is this or that.\n")
+    (run / run_list.OUTPUT).write_text("$ python -m gan_core train\nA distance is this or that.\n")
     start("x", packed, "--kimg", 400)
-    starting = runs.look(run)
+    starting = run_list.look(run)
     assert (starting.doing, starting.total) == ("starting", 400)
-    runs.stop(starting)
+    run_list.stop(starting)
     stopped = wait("x", lambda run: not run.running)
     assert (stopped.state, stopped.reason) == ("stopped", "")
     # Killed by something else it has failed, and what it did not say stands nowhere.
     start("x", packed, "--kimg", 400)
-    os.kill(json.loads((run / runs.STARTED).read_text())["pid"], signal.SIGKILL)
+    os.kill(json.loads((run / run_list.STARTED).read_text())["pid"], signal.SIGKILL)
     killed = wait("x", lambda run: not run.running)
     assert (killed.state, killed.reason) == ("failed", "Its process ended without a word.")
 
 
 def test_stop_can_be_asked_for_again_after_it_was_resumed(place, open_app, monkeypatch):
     run = make_run(place, "x", [line(1.0)], ended="stopped", kimg=10.0)
-    monkeypatch.setattr(runs, "alive", lambda pid, at: True)
-    monkeypatch.setattr(runs.os, "kill", lambda pid, sign: None)
+    monkeypatch.setattr(run_list, "alive", lambda pid, at: True)
+    monkeypatch.setattr(run_list.os, "kill", lambda pid, sign: None)
 
     def begin(at):
         about = {"arguments": ["train", "--kimg", "90"], "pid": 12345, "at": at}
-        (run / runs.STARTED).write_text(json.dumps(about))
+        (run / run_list.STARTED).write_text(json.dumps(about))
 
     def stop_button():
         return next(button for button in app.button if button.label.startswith("Stop"))

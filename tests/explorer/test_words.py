@@ -2,7 +2,7 @@
 
 import pytest
 
-from explorer import renderer
+from explorer.services import renderer
 from explorer.views import card
 
 PICTURES = ["![x](http://h/p.png)", "!![x](http://h/p.png)", "![a][r]\n\n[r]: http://h/p.png"]
