@@ -11,9 +11,10 @@ ROOT = str(Path(__file__).resolve().parent.parent)
 if ROOT not in sys.path:
     sys.path.append(ROOT)
 
-from explorer import detail, session, tray_panel  # noqa: E402
-from explorer.panels import guarded  # noqa: E402
+from explorer import detail, tray_panel  # noqa: E402
 from explorer.services import renderer  # noqa: E402
+from explorer.state import session  # noqa: E402
+from explorer.state.fragments import guarded  # noqa: E402
 from explorer.views import (  # noqa: E402
     arithmetic,
     browse,

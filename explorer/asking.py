@@ -2,7 +2,7 @@
 
 import streamlit as st
 
-from explorer import exemplars, session
+from explorer.state import exemplars, session
 
 
 def about(item):

@@ -3,9 +3,9 @@
 import numpy as np
 import streamlit as st
 
-from explorer import baskets, exemplars, links, session
 from explorer.live.tiles import tiles
 from explorer.services import attribute_labels, renderer
+from explorer.state import baskets, exemplars, session, url_state
 from gan_core.latent_space import arithmetic
 from gan_core.util.errors import InputError
 
@@ -30,7 +30,7 @@ def show(name, model):
 
 def one(name, model, basket):
     """A basket: sign and weight, its mean face, its exemplars, and their seeds to be typed."""
-    title, parsed = basket.upper(), links.read_exemplars(baskets.text(basket))
+    title, parsed = basket.upper(), url_state.read_exemplars(baskets.text(basket))
     head(basket, title)
     try:
         z, trouble = exemplars.latents(title, model, baskets.text(basket)), None
@@ -53,7 +53,7 @@ def one(name, model, basket):
 
 def head(basket, title):
     """The sign, the weight, and the cross that takes away a fourth or fifth basket."""
-    place = links.BASKETS.index(basket)
+    place = url_state.BASKETS.index(basket)
     weight = baskets.weights()[place]
     with st.container(horizontal=True, vertical_alignment="center", gap="small"):
         st.button(
@@ -68,7 +68,7 @@ def head(basket, title):
         st.number_input(
             f"Weight of {title}",
             0.0,
-            links.MAX_WEIGHT,
+            url_state.MAX_WEIGHT,
             step=0.25,
             key=key,
             width=116,
@@ -76,7 +76,7 @@ def head(basket, title):
             on_change=session.heard,
             args=(key, weighed, basket),
         )
-        if place >= links.MIN_BASKETS:
+        if place >= url_state.MIN_BASKETS:
             st.button(
                 f"Remove {title}",
                 key=f"remove-{basket}",
@@ -90,7 +90,7 @@ def head(basket, title):
 def weighed(basket):
     """A weight from its field; the sign stays."""
     value, now = st.session_state[f"weight-{basket}"], baskets.weights()
-    negative = arithmetic.takes_away(now[links.BASKETS.index(basket)])
+    negative = arithmetic.takes_away(now[url_state.BASKETS.index(basket)])
     if value is not None:
         baskets.weigh(basket, -value if negative else value)
 
@@ -109,7 +109,7 @@ def pictures(name, model, basket, title, parsed, z):
             words = f"Exemplars of {title}: {caption}"
             shown.append({"id": which, "label": words, "caption": caption, "big": True})
     for seed, psi in parsed:
-        which, caption = links.write_keys([(seed, psi)]), exemplars.caption(seed, psi)
+        which, caption = url_state.write_keys([(seed, psi)]), exemplars.caption(seed, psi)
         words = f"Take {'' if exemplars.is_kept(seed) else 'seed '}{caption} out of {title}"
         shown.append({"id": which, "label": words, "caption": caption, "drag": which})
     rows = np.concatenate([[mean, on_shell], z]) if len(z) else None
@@ -152,11 +152,11 @@ def typing(basket, title):
 def typed(basket):
     """Take a basket's seeds from its field."""
     try:
-        parsed = links.read_exemplars(st.session_state[f"basket-text-{basket}"])
-        baskets.change(**{basket: links.write_keys(parsed)})
+        parsed = url_state.read_exemplars(st.session_state[f"basket-text-{basket}"])
+        baskets.change(**{basket: url_state.write_keys(parsed)})
     except ValueError:
         session.warn(
-            f"A basket takes up to {links.MAX_EXEMPLARS} seeds with commas between, such as 3, 14,"
+            f"A basket takes up to {url_state.MAX_EXEMPLARS} seeds with commas between, such as 3, 14,"
             " 15@0.7; it was left as it is."
         )
 
@@ -182,7 +182,7 @@ def fill(name, model):
             wanted = {}
             if source != "Tray":
                 first = st.number_input(
-                    "First seed", 0, links.MAX_SEED - GRID, key="fill-seed", width=150
+                    "First seed", 0, url_state.MAX_SEED - GRID, key="fill-seed", width=150
                 )
                 if classifier:
                     wanted = choose_wanted(classifier)
@@ -193,7 +193,7 @@ def fill(name, model):
         if into is None or not found:
             st.caption("Nothing to show: choose a basket, or look for something else.")
             return
-        parsed = links.read_exemplars  # one by one: a grid may hold more than a basket
+        parsed = url_state.read_exemplars  # one by one: a grid may hold more than a basket
         z = np.concatenate([exemplars.latents("the grid", model, one) for one in found])
         held = baskets.held(into)
         tiles(
@@ -243,7 +243,7 @@ def samples(model, classifier, wanted, first):
     if not wanted:
         return [str(seed) for seed in range(first, first + GRID)]
     with st.spinner(f"Looking through {POOL} samples …", show_time=True):
-        last = min(POOL, links.MAX_SEED + 1 - first)
+        last = min(POOL, url_state.MAX_SEED + 1 - first)
         found, _ = arithmetic.search(model, classifier, wanted, last, first)
     return [str(seed) for seed in found[:GRID]]
 

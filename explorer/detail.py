@@ -3,8 +3,9 @@
 import numpy as np
 import streamlit as st
 
-from explorer import asking, session, tray
+from explorer import asking
 from explorer.services import attribute_labels, model_registry, renderer
+from explorer.state import session, tray
 from gan_core.util.errors import InputError
 
 

@@ -4,8 +4,9 @@ import numpy as np
 import plotly.graph_objects as go
 import streamlit as st
 
-from explorer import along, direction_saving, session
+from explorer import direction_saving
 from explorer.services import direction_store, renderer
+from explorer.state import direction_state, session
 from gan_core.util.errors import InputError
 
 LOOKS = {
@@ -57,10 +58,15 @@ def panel(model, classifier, known, reach):
 def one_attribute(model, classifier, known, reach):
     """Both directions of one attribute, and the one that leaves alone what is locked."""
     names = known.attributes
-    moved = [known.by_name[name].about.get("attribute") for name in along.weights(known)]
+    moved = [known.by_name[name].about.get("attribute") for name in direction_state.weights(known)]
     first = next((names.index(name) for name in moved if name in names), 0)
     attribute = st.selectbox(
-        "Attribute", names, first, format_func=along.words, key="look-attribute", width=260
+        "Attribute",
+        names,
+        first,
+        format_func=direction_state.words,
+        key="look-attribute",
+        width=260,
     )
     pair = {d.kind: d for d in known.found if d.about.get("attribute") == attribute}
     named = {"normal": ("Classifier’s normal", BLUE), "difference": ("Difference of means", GREY)}
@@ -69,14 +75,14 @@ def one_attribute(model, classifier, known, reach):
         for kind, (title, colour) in named.items()
         if kind in pair
     ]
-    others = [name for name in along.locked(known) if name != attribute]
+    others = [name for name in direction_state.locked(known) if name != attribute]
     if others:
         try:
-            vector = along.held(pair["normal"], known)
+            vector = direction_state.held(pair["normal"], known)
         except InputError as error:
             st.caption(renderer.sentence(error))
         else:
-            title = f"Normal, {', '.join(map(along.words, others))} locked"
+            title = f"Normal, {', '.join(map(direction_state.words, others))} locked"
             n = pair["normal"].about["n"]
             effects = direction_store.measured(model, classifier, vector, n).get("effects")
             shown.insert(0, (title, vector, effects, GREEN))
@@ -96,13 +102,13 @@ def how_measured(about, attribute):
         "How much a step of 1 changes the probability of each attribute, on the mean of"
         f" {about['n']} samples; all but the first is leakage. Found from"
         f" {about['labelled']:,} samples, {about['with_it']:,} of them with"
-        f" {renderer.plain(along.words(attribute))} as the classifier sees it."
+        f" {renderer.plain(direction_state.words(attribute))} as the classifier sees it."
     )
 
 
 def several(model, known, members, look, reach):
     """A strip for each direction, two side by side where there is room."""
-    on = along.weights(known)
+    on = direction_state.weights(known)
     images = strips(model, [d.vector for d in members], reach)
     for start in range(0, len(members), 2):
         pairs = zip(st.columns(2, gap="large"), members[start:], images[start:], strict=False)
@@ -126,7 +132,7 @@ def one_of_several(known, direction, image, on):
             icon=":material/remove:" if on else ":material/add:",
             type="tertiary",
             help="Take its slider away." if on else "Give it a slider.",
-            on_click=along.switch,
+            on_click=direction_state.switch,
             args=(direction.name, known),
         )
     st.image(image, width="stretch")
@@ -134,7 +140,7 @@ def one_of_several(known, direction, image, on):
 
 def most(effects, attribute):
     """The attribute a direction moves most, in words."""
-    return f"{renderer.plain(along.words(attribute))} {percent(effects[attribute])}"
+    return f"{renderer.plain(direction_state.words(attribute))} {percent(effects[attribute])}"
 
 
 def told(effects, attribute):
@@ -146,7 +152,7 @@ def told(effects, attribute):
     if not others:
         return own
     other = max(others, key=lambda name: abs(others[name]))
-    return f"{own}; leaks most into {renderer.plain(along.words(other))}, {percent(others[other])}"
+    return f"{own}; leaks most into {renderer.plain(direction_state.words(other))}, {percent(others[other])}"
 
 
 def percent(change):
@@ -175,7 +181,7 @@ def chart(rows, attribute):
     figure = go.Figure(
         [
             go.Bar(
-                y=[along.words(name) for name in names],
+                y=[direction_state.words(name) for name in names],
                 x=[100 * effects.get(name, 0.0) for name in names],
                 name=title,
                 orientation="h",

@@ -4,8 +4,8 @@ import dataclasses
 
 import streamlit as st
 
-from explorer import along, panels, session, tray
 from explorer.services import direction_store, renderer
+from explorer.state import direction_state, fragments, session, tray
 from gan_core.latent_space import directions
 from gan_core.util.errors import InputError
 
@@ -14,7 +14,7 @@ ALL = ""  # of the sliders; no direction has an empty name
 
 def form(model, classifier, known, rows):
     """A name for what the sliders do; rows as `along.chosen` gives them."""
-    titles = {ALL: "All sliders together", **{d.name: along.label(d) for d, _, _ in rows}}
+    titles = {ALL: "All sliders together", **{d.name: direction_state.label(d) for d, _, _ in rows}}
     with st.popover("Save as a direction", icon=":material/bookmark_add:"):
         which = st.selectbox("What", list(titles), format_func=titles.get, key="save-what")
         typed = st.text_input("Name", key="save-name", placeholder="such as friendlier")
@@ -79,17 +79,20 @@ def take(model, classifier, new):
     if change(model, lambda saved: [*saved, *new]):
         session.say(f"{len(new)} from the file {'is' if len(new) == 1 else 'are'} saved.")
         session.set_view(look="saved")
-    panels.redraw()
+    fragments.redraw()
 
 
 def compose(known, rows, which, name):
     """The Direction of one slider, or of all at their weights; None where all are at 0."""
     rows = [(d, v, w if which == ALL else 1.0) for d, v, w in rows if which in (ALL, d.name)]
     try:
-        vector = directions.unit(along.step(rows))
+        vector = directions.unit(direction_state.step(rows))
     except InputError:
         return None
-    about = {"made_of": {d.name: w for d, _, w in rows if w}, "locked": along.locked(known)}
+    about = {
+        "made_of": {d.name: w for d, _, w in rows if w},
+        "locked": direction_state.locked(known),
+    }
     return directions.Direction(name, vector, "conditional" if about["locked"] else "own", about)
 
 
@@ -111,7 +114,7 @@ def save(model, classifier, made):
     else:
         session.say(f"{made.name} is in the checkpoint.")
         session.set_view(look="saved")
-    panels.redraw()
+    fragments.redraw()
 
 
 def in_a_file(model, classifier, known, made):
@@ -130,7 +133,7 @@ def rename(model, name, key):
         ]
 
     if new and new != name and change(model, renamed):
-        along.rename(name, new)
+        direction_state.rename(name, new)
     else:
         st.session_state[key] = name  # what counts still
 
@@ -138,7 +141,7 @@ def rename(model, name, key):
 def remove(model, name):
     if change(model, lambda saved: [d for d in saved if d.name != name]):
         session.say(f"{name} is no longer in the checkpoint.")
-        along.rename(name, None)
+        direction_state.rename(name, None)
 
 
 def change(model, verb):
@@ -180,5 +183,5 @@ def origin(direction):
     if isinstance(words := direction.about.get("made"), str) and words:
         told.append(words[:1].upper() + words[1:])
     if direction.about.get("locked"):
-        told.append("locked: " + ", ".join(map(along.words, direction.about["locked"])))
+        told.append("locked: " + ", ".join(map(direction_state.words, direction.about["locked"])))
     return renderer.plain("; ".join(told) or "Saved") + "."

@@ -6,8 +6,8 @@ import sys
 
 import streamlit as st
 
-from explorer import panels, session
 from explorer.services import background, model_registry, renderer, server
+from explorer.state import fragments, session
 
 AGAIN = 1.0  # seconds between two looks at a model that is being prepared
 # Exporting holds the interpreter for seconds: a process of its own leaves this one to the strips.
@@ -87,5 +87,5 @@ def waiting():
 @st.fragment(run_every=AGAIN)
 def watch(key):
     if not background.under_way(key):
-        panels.redraw()
+        fragments.redraw()
     st.caption("The model is being prepared for your browser; until then the server draws.")

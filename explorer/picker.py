@@ -4,8 +4,8 @@ from dataclasses import replace
 
 import streamlit as st
 
-from explorer import session
 from explorer.services import model_registry
+from explorer.state import session
 from gan_core.util.errors import InputError
 
 

@@ -5,9 +5,10 @@ import hashlib
 import numpy as np
 import streamlit as st
 
-from explorer import detail, panels, session, tray
+from explorer import detail
 from explorer.live.tiles import tiles
 from explorer.services import renderer
+from explorer.state import fragments, session, tray
 from gan_core.util.errors import InputError
 
 SIDE = 64  # pixels a side of a thumbnail in the sheet
@@ -15,7 +16,7 @@ MANY = 15  # pictures beyond which they scroll by themselves, so that the button
 TALL = 400  # pixels that they then have
 
 
-@panels.panel("tray")
+@fragments.panel("tray")
 def tray_panel():
     """Draw the whole panel."""
     items = session.picked().items
@@ -102,7 +103,7 @@ def button(label, icon, act, *args, disabled=False):
 
     def clicked():
         act(*args)
-        panels.redraw()
+        fragments.redraw()
 
     st.button(
         label,
@@ -116,7 +117,7 @@ def button(label, icon, act, *args, disabled=False):
 def rename(item_id):
     """Take the name from its field."""
     session.change_tray(tray.rename, item_id, st.session_state[f"name-{item_id}"])
-    panels.redraw()
+    fragments.redraw()
 
 
 def history():
@@ -181,7 +182,7 @@ def check_sizes(items):
 def take(verb, items):
     """Put loaded items on the tray; each gets an id of its own, so that it can be added twice."""
     session.change_tray(verb, *(tray.copy(item) for item in items))
-    panels.redraw()
+    fragments.redraw()
 
 
 def replace_all(now, *items):

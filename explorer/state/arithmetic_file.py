@@ -11,8 +11,8 @@ import json
 
 import numpy as np
 
-from explorer import exemplars, links
-from explorer.tray import MAX_LATENT, MAX_NAME, clean, is_finite
+from explorer.state import exemplars, url_state
+from explorer.state.tray import MAX_LATENT, MAX_NAME, clean, is_finite
 from gan_core.util.errors import InputError
 
 FORMAT = "gan-arithmetic"
@@ -32,10 +32,10 @@ def write(name, model, view, weights, results=()):
             {
                 "name": basket.upper(),
                 "weight": weight,
-                "exemplars": [write_one(*one) for one in links.read_exemplars(text)],
+                "exemplars": [write_one(*one) for one in url_state.read_exemplars(text)],
             }
             for basket, weight, text in zip(
-                links.BASKETS, weights, texts(view, weights), strict=False
+                url_state.BASKETS, weights, texts(view, weights), strict=False
             )
         ],
         "strength": view.strength,
@@ -46,7 +46,7 @@ def write(name, model, view, weights, results=()):
 
 
 def texts(view, weights):
-    return [getattr(view, basket) for basket in links.BASKETS[: len(weights)]]
+    return [getattr(view, basket) for basket in url_state.BASKETS[: len(weights)]]
 
 
 def write_one(seed, psi):
@@ -80,22 +80,24 @@ def read(content, name, model):
     if record.get("version") != VERSION:
         raise InputError(f"This recipe is not of version {VERSION}, the one this app reads.")
     check_model(record, name, model)
-    baskets, most = record.get("baskets"), len(links.BASKETS)
-    if not isinstance(baskets, list) or not links.MIN_BASKETS <= len(baskets) <= most:
-        raise InputError(f"A recipe has {links.MIN_BASKETS} to {most} baskets; this one has not.")
+    baskets, most = record.get("baskets"), len(url_state.BASKETS)
+    if not isinstance(baskets, list) or not url_state.MIN_BASKETS <= len(baskets) <= most:
+        raise InputError(
+            f"A recipe has {url_state.MIN_BASKETS} to {most} baskets; this one has not."
+        )
     read_baskets = [
         read_basket(letter.upper(), basket, name, model)
-        for letter, basket in zip(links.BASKETS, baskets, strict=False)
+        for letter, basket in zip(url_state.BASKETS, baskets, strict=False)
     ]
     strength = record.get("strength")
-    if not is_finite(strength) or not 0 <= strength <= links.MAX_STRENGTH:
-        raise InputError(f"The recipe’s strength must be from 0 to {links.MAX_STRENGTH}.")
+    if not is_finite(strength) or not 0 <= strength <= url_state.MAX_STRENGTH:
+        raise InputError(f"The recipe’s strength must be from 0 to {url_state.MAX_STRENGTH}.")
     apart = record.get("apart", False)  # older ones do not tell
     if not isinstance(apart, bool):
         raise InputError("The recipe’s word on the other attributes, apart, must be true or false.")
-    held = dict.fromkeys(links.BASKETS, "")
-    held |= {b: text for b, (_, text) in zip(links.BASKETS, read_baskets, strict=False)}
-    weights = links.write_sum([weight for weight, _ in read_baskets])
+    held = dict.fromkeys(url_state.BASKETS, "")
+    held |= {b: text for b, (_, text) in zip(url_state.BASKETS, read_baskets, strict=False)}
+    weights = url_state.write_sum([weight for weight, _ in read_baskets])
     return {**held, "sum": weights, "strength": round(float(strength), 2), "apart": apart}
 
 
@@ -120,16 +122,16 @@ def read_basket(letter, basket, name, model):
     if not isinstance(basket, dict):
         raise InputError(f"Basket {letter} of this recipe is not a record.")
     weight, held = basket.get("weight"), basket.get("exemplars")
-    if not is_finite(weight) or abs(weight) > links.MAX_WEIGHT:
-        most = f"{links.MAX_WEIGHT:g}"
+    if not is_finite(weight) or abs(weight) > url_state.MAX_WEIGHT:
+        most = f"{url_state.MAX_WEIGHT:g}"
         raise InputError(f"The weight of basket {letter} must be from −{most} to {most}.")
-    if not isinstance(held, list) or len(held) > links.MAX_EXEMPLARS:
+    if not isinstance(held, list) or len(held) > url_state.MAX_EXEMPLARS:
         raise InputError(
-            f"Basket {letter} of this recipe must be a list of {links.MAX_EXEMPLARS} exemplars"
+            f"Basket {letter} of this recipe must be a list of {url_state.MAX_EXEMPLARS} exemplars"
             " at most."
         )
     found = [read_one(f"{letter}{i}", one, name, model) for i, one in enumerate(held, 1)]
-    return round(float(weight), 2), links.write_keys(dict.fromkeys(found))
+    return round(float(weight), 2), url_state.write_keys(dict.fromkeys(found))
 
 
 def read_one(place, record, name, model):
@@ -148,8 +150,10 @@ def read_one(place, record, name, model):
         title = clean(title)[:MAX_NAME] if isinstance(title, str) else ""
         return exemplars.keep(title or f"Exemplar {place}", name, model.hash, z), None
     # JSON's true is Python's True, which is an int.
-    if type(seed) is not int or not 0 <= seed <= links.MAX_SEED or not is_finite(psi):
+    if type(seed) is not int or not 0 <= seed <= url_state.MAX_SEED or not is_finite(psi):
         raise InputError(f"Exemplar {place} of this recipe has neither a seed and ψ nor a latent.")
-    if not 0 <= psi <= links.MAX_PSI:
-        raise InputError(f"Exemplar {place} of this recipe has a ψ outside 0 to {links.MAX_PSI}.")
+    if not 0 <= psi <= url_state.MAX_PSI:
+        raise InputError(
+            f"Exemplar {place} of this recipe has a ψ outside 0 to {url_state.MAX_PSI}."
+        )
     return seed, None if psi == 1 else float(f"{psi:g}")

@@ -5,25 +5,25 @@ All of it stands in the view, as it stands in the link; so a step back is an old
 
 from dataclasses import replace
 
-from explorer import exemplars, links, session
+from explorer.state import exemplars, session, url_state
 from gan_core.util.errors import InputError
 
 START = 2  # C, to which the sum of the others is added
 MAX_STEPS = 100  # of undo
-FIELDS = (*links.BASKETS, "sum", "strength", "apart")
+FIELDS = (*url_state.BASKETS, "sum", "strength", "apart")
 
 
 def weights():
     """The weight of each basket that is there, three to five floats."""
-    found = links.read_sum(session.view().sum)
+    found = url_state.read_sum(session.view().sum)
     # A link may fill D without a word about its weight.
-    filled = [i for i, basket in enumerate(links.BASKETS, 1) if getattr(session.view(), basket)]
+    filled = [i for i, basket in enumerate(url_state.BASKETS, 1) if getattr(session.view(), basket)]
     return found + [1.0] * (max(filled, default=0) - len(found))
 
 
 def names():
     """The baskets that are there: "a", "b", "c" and perhaps "d" and "e"."""
-    return links.BASKETS[: len(weights())]
+    return url_state.BASKETS[: len(weights())]
 
 
 def text(basket):
@@ -33,7 +33,7 @@ def text(basket):
 
 def held(basket):
     """The same as a list of single exemplars: ["3", "14@0.7"]."""
-    return [links.write_keys([exemplar]) for exemplar in links.read_exemplars(text(basket))]
+    return [url_state.write_keys([exemplar]) for exemplar in url_state.read_exemplars(text(basket))]
 
 
 def contents():
@@ -93,32 +93,32 @@ def step(way):
 def add():
     """One basket more, empty, with weight 1."""
     now = weights()
-    if len(now) < len(links.BASKETS):
-        change(sum=links.write_sum([*now, 1.0]))
+    if len(now) < len(url_state.BASKETS):
+        change(sum=url_state.write_sum([*now, 1.0]))
 
 
 def remove(basket):
     """Take a basket away; those behind it move up."""
-    place = links.BASKETS.index(basket)
-    left = [text(other) for other in links.BASKETS if other != basket]
+    place = url_state.BASKETS.index(basket)
+    left = [text(other) for other in url_state.BASKETS if other != basket]
     now = weights()
-    change(**dict(zip(links.BASKETS, [*left, ""], strict=True), sum=without(now, place)))
+    change(**dict(zip(url_state.BASKETS, [*left, ""], strict=True), sum=without(now, place)))
 
 
 def without(now, place):
-    return links.write_sum([weight for i, weight in enumerate(now) if i != place])
+    return url_state.write_sum([weight for i, weight in enumerate(now) if i != place])
 
 
 def weigh(basket, weight):
     """Give a basket another weight."""
     now = weights()
-    now[links.BASKETS.index(basket)] = round(float(weight), 2)
-    change(sum=links.write_sum(now))
+    now[url_state.BASKETS.index(basket)] = round(float(weight), 2)
+    change(sum=url_state.write_sum(now))
 
 
 def turn(basket):
     """Give a basket the other sign."""
-    weigh(basket, -weights()[links.BASKETS.index(basket)])
+    weigh(basket, -weights()[url_state.BASKETS.index(basket)])
 
 
 def swap():
@@ -132,8 +132,8 @@ def put(basket, exemplar):
     now = held(basket)
     if exemplar in now:
         return
-    if len(now) >= links.MAX_EXEMPLARS:
-        session.warn(f"A basket holds {links.MAX_EXEMPLARS} exemplars; take one out first.")
+    if len(now) >= url_state.MAX_EXEMPLARS:
+        session.warn(f"A basket holds {url_state.MAX_EXEMPLARS} exemplars; take one out first.")
         return
     change(**{basket: ", ".join([*now, exemplar])})
 
@@ -153,7 +153,7 @@ def drop(basket, name, model, what):
     item = session.picked().find(what)
     try:
         exemplar = exemplars.of_item(item, name, model) if item else what
-        if len(links.read_exemplars(exemplar)) == 1:
+        if len(url_state.read_exemplars(exemplar)) == 1:
             put(basket, exemplar)
     except InputError as error:
         session.warn(str(error))

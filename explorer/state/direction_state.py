@@ -3,7 +3,7 @@
 import numpy as np
 import streamlit as st
 
-from explorer import links, session
+from explorer.state import session, url_state
 from gan_core.latent_space import directions
 from gan_core.util.errors import InputError
 
@@ -21,9 +21,9 @@ FIRST = 6  # sliders of a first visit
 def weights(known):
     """{name: weight} of the directions with a slider that a Known has; a few where it has none."""
     text = session.view().along
-    there = links.read_along(text or links.NOTHING)
+    there = url_state.read_along(text or url_state.NOTHING)
     there = {name: weight for name, weight in there.items() if name in known.by_name}
-    if there or text == links.NOTHING:
+    if there or text == url_state.NOTHING:
         return there
     names = [known.normals[a].name for a in known.attributes[:FIRST]]
     names = names or [d.name for d in known.found[:FIRST]]
@@ -32,10 +32,12 @@ def weights(known):
 
 def keep(new):
     """Directions and weights into the view; at most as many as a link tells. For callbacks."""
-    if len(new) > links.MAX_ALONG:
-        session.warn(f"At most {links.MAX_ALONG} directions have a slider; take one away first.")
-        new = dict(list(new.items())[: links.MAX_ALONG])
-    session.set_view(along=links.write_along(new))
+    if len(new) > url_state.MAX_ALONG:
+        session.warn(
+            f"At most {url_state.MAX_ALONG} directions have a slider; take one away first."
+        )
+        new = dict(list(new.items())[: url_state.MAX_ALONG])
+    session.set_view(along=url_state.write_along(new))
 
 
 def take(names, on, known):
@@ -57,25 +59,27 @@ def rename(old, new):
     """Call a direction by another name, or leave it out when that is None. For callbacks."""
     view = session.view()
     if view.along:
-        pairs = links.read_along(view.along).items()
+        pairs = url_state.read_along(view.along).items()
         named = {new if name == old else name: weight for name, weight in pairs}
-        session.set_view(along=links.write_along({n: w for n, w in named.items() if n}))
+        session.set_view(along=url_state.write_along({n: w for n, w in named.items() if n}))
 
 
 def locked(known):
     """The attributes that every slider leaves alone."""
-    return [name for name in links.read_names(session.view().locked) if name in known.normals]
+    return [name for name in url_state.read_names(session.view().locked) if name in known.normals]
 
 
 def take_locked():
-    session.set_view(locked=links.write_names(st.session_state["set-locked"]))
+    session.set_view(locked=url_state.write_names(st.session_state["set-locked"]))
 
 
 def unknown(known):
     """What the view names that a Known has not."""
     view = session.view()
-    names = [n for n in links.read_along(view.along or links.NOTHING) if n not in known.by_name]
-    return names + [n for n in links.read_names(view.locked) if n not in known.normals]
+    names = [
+        n for n in url_state.read_along(view.along or url_state.NOTHING) if n not in known.by_name
+    ]
+    return names + [n for n in url_state.read_names(view.locked) if n not in known.normals]
 
 
 def held(direction, known):

@@ -12,8 +12,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from explorer import links
 from explorer.services import renderer
+from explorer.state import url_state
 from gan_core.util.errors import InputError
 
 MAX_BYTES = 32 * 2**20
@@ -61,7 +61,7 @@ def latents(title, model, text):
     title: the basket's, for the sentence. Raises InputError for exemplars that are not known here
     or belong to another model; `without_strangers` takes them out.
     """
-    parsed = links.read_exemplars(text)
+    parsed = url_state.read_exemplars(text)
     kept = [find(seed) for seed, _ in parsed if is_kept(seed)]
     unknown = sum(one is None for one in kept)
     if unknown:
@@ -94,10 +94,10 @@ def without_strangers(model, text):
     """A basket without the exemplars that `latents` would refuse."""
     found = [
         (seed, psi)
-        for seed, psi in links.read_exemplars(text)
+        for seed, psi in url_state.read_exemplars(text)
         if not is_kept(seed) or ((one := find(seed)) and one.model_hash == model.hash)
     ]
-    return links.write_keys(found)
+    return url_state.write_keys(found)
 
 
 def is_kept(seed):
@@ -114,7 +114,7 @@ def caption(seed, psi):
     if is_kept(seed):
         one = find(seed)
         return one.title if one else seed
-    return links.write_keys([(seed, psi)])
+    return url_state.write_keys([(seed, psi)])
 
 
 def of_item(item, name, model):
@@ -125,7 +125,7 @@ def of_item(item, name, model):
     if item.model != name or (item.seed is None and item.model_hash != model.hash):
         raise InputError(stranger(item.name, item.model, model))
     if item.seed is not None:
-        return links.write_keys([(item.seed, None if item.psi == 1.0 else item.psi)])
+        return url_state.write_keys([(item.seed, None if item.psi == 1.0 else item.psi)])
     return keep(item.name, name, item.model_hash, item.z)
 
 

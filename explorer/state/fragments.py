@@ -5,8 +5,8 @@ import logging
 
 import streamlit as st
 
-from explorer import session
 from explorer.services import renderer
+from explorer.state import session
 from gan_core.checkpoint import Model
 from gan_core.util.errors import InputError
 

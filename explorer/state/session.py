@@ -9,8 +9,8 @@ from dataclasses import replace
 
 import streamlit as st
 
-from explorer import links, tray
 from explorer.services import model_registry, renderer
+from explorer.state import tray, url_state
 from gan_core.util.errors import InputError
 
 LATE = 1.0  # seconds; longer than a browser takes to hear of a value, shorter than to type it back
@@ -26,16 +26,16 @@ def begin(page):
     params = st.query_params.to_dict()
     first = "view" not in state
     if first:
-        state.view, state.tray, state.notes = links.View(), tray.Tray(), []
+        state.view, state.tray, state.notes = url_state.View(), tray.Tray(), []
     # A run without a touched widget whose address is not the one last written is a step back in
     # the browser's history. (A touched widget may send an address that is a moment old.)
     elif state.pop("touched", False) or not params or params == state.get("link"):
         return
-    told, unread = links.read(params, page)
+    told, unread = url_state.read(params, page)
     if first:
         state.view = told
     else:
-        settings = ("model", "weights", *links.names(told, page))
+        settings = ("model", "weights", *url_state.names(told, page))
         if told.model != state.view.model:
             leave_coordinates()
         state.view = replace(state.view, **{name: getattr(told, name) for name in settings})
@@ -43,8 +43,8 @@ def begin(page):
         unread += read_tray(params["tray"])
     if unread:
         # Keyframes that could be read are kept; the others are named.
-        kept, lost = links.sift(params.get("keys", ""))
-        if "keys" in unread and len(kept) >= links.MIN_KEYS:
+        kept, lost = url_state.sift(params.get("keys", ""))
+        if "keys" in unread and len(kept) >= url_state.MIN_KEYS:
             unread[unread.index("keys")] = f"keys ({', '.join(lost)})"
         whole = sum("(" not in name for name in unread)
         usual = f" {'It keeps its' if whole == 1 else 'They keep their'} usual value."
@@ -74,7 +74,7 @@ def follow():
 
 
 def write_link():
-    link = links.write(st.session_state.view, st.session_state.page, picked().items)
+    link = url_state.write(st.session_state.view, st.session_state.page, picked().items)
     st.session_state.link = link
     if st.query_params.to_dict() != link:
         st.query_params.from_dict(link)
@@ -184,7 +184,7 @@ def note_picks(ids):
 
 def read_tray(text):
     """Fill the tray from a link. Returns what could not be read, for the warning."""
-    seeds, unread = links.read_tray(text)
+    seeds, unread = url_state.read_tray(text)
     entries = model_registry.entries()
     items = []
     for name, seed, psi in seeds:

@@ -5,22 +5,12 @@ import functools
 import numpy as np
 import streamlit as st
 
-from explorer import (
-    asking,
-    basket_panel,
-    baskets,
-    drawing,
-    links,
-    panels,
-    picker,
-    recipes,
-    session,
-    tray,
-)
+from explorer import asking, basket_panel, drawing, picker
 from explorer.live.canvas import axis, canvas
 from explorer.live.motions import Sum
 from explorer.live.tiles import tiles
 from explorer.services import attribute_labels, direction_store, renderer
+from explorer.state import arithmetic_file, baskets, fragments, session, tray, url_state
 from gan_core.attributes import label_cache as sampled
 from gan_core.data import media
 from gan_core.latent_space import arithmetic, arithmetic_report, arithmetic_slide, directions
@@ -68,7 +58,7 @@ def bar(name, model):
                 " orthogonal to their directions (Shen et al. 2020). Where the latent space does"
                 " not part them, it takes away what was wanted too.",
             )
-        full = len(baskets.names()) == len(links.BASKETS)
+        full = len(baskets.names()) == len(url_state.BASKETS)
         st.button("Add basket", icon=":material/add:", on_click=baskets.add, disabled=full)
         with st.popover("Load recipe", icon=":material/upload:"):
             st.file_uploader(
@@ -83,7 +73,7 @@ def bar(name, model):
             drawing.options()
 
 
-@panels.panel("arithmetic-history")
+@fragments.panel("arithmetic-history")
 def history():
     """Undo and redo. A panel, because the strength is changed without the rest of the page."""
     past, future = baskets.history()
@@ -98,7 +88,7 @@ def take_apart(name):
 
 def step(way):
     baskets.step(way)
-    panels.redraw()
+    fragments.redraw()
 
 
 def take_recipe(name, model):
@@ -107,7 +97,7 @@ def take_recipe(name, model):
     if upload is None:
         return
     try:
-        settings = recipes.read(upload.getvalue(), name, model)
+        settings = arithmetic_file.read(upload.getvalue(), name, model)
     except InputError as error:
         session.warn(str(error))
         return
@@ -174,15 +164,15 @@ def take_preset(model):
         return
     st.session_state.filling = False
     filled = [", ".join(map(str, rows)) for rows in found]
-    emptied = dict.fromkeys(links.BASKETS, "")
+    emptied = dict.fromkeys(url_state.BASKETS, "")
     best = arithmetic_report.best(model.card, title) or {}
     baskets.change(
         **emptied | dict(zip("abc", filled, strict=True)),
-        sum=links.View.sum,
-        strength=best.get("strength", links.View.strength),
+        sum=url_state.View.sum,
+        strength=best.get("strength", url_state.View.strength),
         apart=best.get("apart", False),
     )
-    panels.redraw()
+    fragments.redraw()
 
 
 def find_exemplars(model, target, *wanted):
@@ -198,7 +188,7 @@ def find_exemplars(model, target, *wanted):
 # The result.
 
 
-@panels.panel("canvas")
+@fragments.panel("canvas")
 def result(name, model, terms):
     """The picture over the strength, as summed and on the shell, with its controls.
 
@@ -215,7 +205,7 @@ def result(name, model, terms):
             "sum-canvas",
             model,
             [Sum(start, way[None]), Sum(start, way[None], shell)],
-            [axis("Strength", 0, links.MAX_STRENGTH, ticks=[0, 1])],
+            [axis("Strength", 0, url_state.MAX_STRENGTH, ticks=[0, 1])],
             [view.strength],
             release,
             label=f"{formula(letters, view.strength, locked)}, of {name}",
@@ -281,7 +271,7 @@ def leaving_the_rest(model, terms):
 def release(values, _):
     """The strength after a drag; undo needs to know of it."""
     baskets.change(strength=round(values[0], 2))
-    panels.redraw("canvas", "arithmetic-history")
+    fragments.redraw("canvas", "arithmetic-history")
 
 
 def parts(weighted):
@@ -408,7 +398,7 @@ def keep(name, model, letters, locked, way, z, figure):
         )
         st.download_button(
             "Recipe, JSON",
-            recipes.write(name, model, session.view(), baskets.weights(), z),
+            arithmetic_file.write(name, model, session.view(), baskets.weights(), z),
             f"{name}-arithmetic.json",
             "application/json",
             icon=":material/download:",
@@ -419,7 +409,7 @@ def keep(name, model, letters, locked, way, z, figure):
 def add(item):
     if session.change_tray(tray.add, tray.copy(item)):
         session.say(f"{item.name} is on the tray.")
-    panels.redraw()
+    fragments.redraw()
 
 
 def direction_form(model, told, way, locked):
@@ -451,7 +441,7 @@ def save_direction(model, told, way, locked):
     else:
         session.say(f"{title} is saved with {model.name}.")
         st.session_state["direction-name"] = ""
-    panels.redraw()
+    fragments.redraw()
 
 
 def sheet(name, model, terms, view, z, images, near, controls, seen, locked):

@@ -3,9 +3,10 @@
 import numpy as np
 import streamlit as st
 
-from explorer import detail, links, panels, picker, session, tray
+from explorer import detail, picker
 from explorer.live.tiles import WIDTHS, tiles
 from explorer.services import attribute_labels, renderer
+from explorer.state import fragments, session, tray, url_state
 from gan_core.latent import MAX_SEED
 
 REAL = ""  # the discriminator's score, where an attribute could stand
@@ -43,7 +44,7 @@ def settings(model, classifier):
     second.slider(
         "Truncation ψ",
         0.0,
-        links.MAX_PSI,
+        url_state.MAX_PSI,
         step=0.05,
         help="Below 1 the pictures are more typical and less varied, above 1 more extreme.",
         **session.widget("psi"),
@@ -105,13 +106,13 @@ def turn(view):
         st.button("Random seed", icon=":material/casino:", on_click=random_seed)
         with st.popover("View", icon=":material/tune:"):
             st.segmented_control(
-                "Pictures", links.NUMBERS, **session.widget("n", links.NUMBERS, closed=True)
+                "Pictures", url_state.NUMBERS, **session.widget("n", url_state.NUMBERS, closed=True)
             )
             st.segmented_control(
                 "Size",
-                links.SIZES,
+                url_state.SIZES,
                 format_func=str.capitalize,
-                **session.widget("size", links.SIZES, closed=True),
+                **session.widget("size", url_state.SIZES, closed=True),
             )
             st.toggle("Smooth scaling", **session.widget("smooth", closed=True))
 
@@ -131,7 +132,7 @@ def random_seed():
     session.set_view(seed=int(np.random.default_rng().integers(1_000_000)))
 
 
-@panels.panel("grid")
+@fragments.panel("grid")
 def grid(name, model, seeds, images, scores):
     """The pictures. A first click puts one on the tray, the next enlarges it."""
     view = session.view()
@@ -147,7 +148,7 @@ def grid(name, model, seeds, images, scores):
         seed = int(tile_id)
         if seed in on_tray:
             detail.open_later(on_tray[seed].id)
-            panels.redraw()
+            fragments.redraw()
         else:
             add(name, model, seed, view.psi)
 
@@ -176,8 +177,8 @@ def add(name, model, seed, psi):
     """Put the picture of a seed on the tray."""
     if session.change_tray(tray.add, session.item(name, model, seed, psi)):
         session.say(f"Seed {seed} is on the tray. Click it again to see it large.")
-        panels.redraw("grid", "tray")
-    panels.redraw()  # the reason why not stands above the page
+        fragments.redraw("grid", "tray")
+    fragments.redraw()  # the reason why not stands above the page
 
 
 def note(model, classifier, scores):

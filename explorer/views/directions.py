@@ -3,21 +3,12 @@
 import numpy as np
 import streamlit as st
 
-from explorer import (
-    along,
-    direction_effects,
-    direction_saving,
-    drawing,
-    links,
-    panels,
-    picker,
-    session,
-    tray,
-)
+from explorer import direction_effects, direction_saving, drawing, picker
 from explorer.live.canvas import axis, canvas
 from explorer.live.motions import Sum
 from explorer.live.tiles import tiles
 from explorer.services import attribute_labels, direction_store, renderer
+from explorer.state import direction_state, fragments, session, tray, url_state
 from explorer.views import latents
 from gan_core.latent import MAX_SEED
 
@@ -60,12 +51,16 @@ def bar(name, model, known):
             "Reset",
             icon=":material/restart_alt:",
             help="All sliders back to 0.",
-            on_click=along.reset,
+            on_click=direction_state.reset,
             args=(known,),
         )
         with st.popover("View", icon=":material/visibility:"):
             st.slider(
-                "Truncation ψ", 0.0, links.MAX_PSI, step=0.05, **session.widget("psi", closed=True)
+                "Truncation ψ",
+                0.0,
+                url_state.MAX_PSI,
+                step=0.05,
+                **session.widget("psi", closed=True),
             )
             st.toggle(
                 "Keep |z|",
@@ -115,10 +110,10 @@ def random_start():
 
 def choose_directions(known):
     """Which directions have a slider, by their kind."""
-    groups = {title: [] for title in along.GROUPS.values()}
+    groups = {title: [] for title in direction_state.GROUPS.values()}
     for direction in known.by_name.values():
-        groups[along.GROUPS[direction.kind]].append(direction)
-    on = along.weights(known)
+        groups[direction_state.GROUPS[direction.kind]].append(direction)
+    on = direction_state.weights(known)
     for i, (title, members) in enumerate(groups.items()):
         if members:
             names = [d.name for d in members]
@@ -127,14 +122,14 @@ def choose_directions(known):
                 title,
                 names,
                 [n for n in names if n in on],
-                lambda n: along.short(known.by_name[n]),
-                lambda key, names: along.take(names, st.session_state[key], known),
+                lambda n: direction_state.short(known.by_name[n]),
+                lambda key, names: direction_state.take(names, st.session_state[key], known),
             )
 
 
 def choose_locked(known):
     """The attributes that every slider is to leave alone."""
-    locked = along.locked(known)
+    locked = direction_state.locked(known)
     with st.popover(
         f"Lock ({len(locked)})" if locked else "Lock",
         icon=":material/lock:" if locked else ":material/lock_open:",
@@ -144,8 +139,8 @@ def choose_locked(known):
             "Attributes to leave alone",
             list(known.normals),
             locked,
-            along.words,
-            lambda *_: along.take_locked(),
+            direction_state.words,
+            lambda *_: direction_state.take_locked(),
         )
         st.caption(
             "Every slider is made orthogonal to their normals (Shen et al. 2020). A slider of"
@@ -168,14 +163,14 @@ def pills(key, title, names, on, called, take):
     )
 
 
-@panels.panel("canvas")
+@fragments.panel("canvas")
 def picture(name, model, classifier, known):
     """The picture, a slider for every direction, and ways to keep what they make."""
     view = session.view()
     home = renderer.latents(model, [view.start], view.psi)[0]
-    coords = {i: v for i, v in links.read_coordinates(view.coords).items() if i < len(home)}
+    coords = {i: v for i, v in url_state.read_coordinates(view.coords).items() if i < len(home)}
     home[list(coords)] = list(coords.values())
-    rows, cancelled = along.chosen(known)
+    rows, cancelled = direction_state.chosen(known)
     z, images = canvas(
         "directions-canvas",
         model,
@@ -209,11 +204,11 @@ def axes(model, rows):
     reach = REACH[model.prior.kind]
     return [
         axis(
-            along.label(direction),
+            direction_state.label(direction),
             min(-reach, np.floor(weight)),
             max(reach, np.ceil(weight)),
             0.05,
-            group=along.GROUPS[direction.kind],
+            group=direction_state.GROUPS[direction.kind],
             ticks=[0],
         )
         for direction, _, weight in rows
@@ -222,21 +217,21 @@ def axes(model, rows):
 
 def moved_to(values, known):
     """After a drag: the sliders' values into the view."""
-    rows, _ = along.chosen(known)
+    rows, _ = direction_state.chosen(known)
     moved = {d.name: round(value, 4) for (d, _, _), value in zip(rows, values, strict=True)}
-    along.keep(along.weights(known) | moved)
+    direction_state.keep(direction_state.weights(known) | moved)
 
 
 def notes(name, known, coords, cancelled):
     """What is to be known about the start and the sliders, in a line each."""
-    locked, unknown = along.locked(known), along.unknown(known)
+    locked, unknown = direction_state.locked(known), direction_state.unknown(known)
     told = {
         f"Not known to {name} and left out: {{}}.": unknown,
         "What is locked leaves nothing of {}; unlock something to move it.": map(
-            along.label, cancelled
+            direction_state.label, cancelled
         ),
         "Locked: {}; to first order, the sliders of others leave that alone.": map(
-            along.words, locked
+            direction_state.words, locked
         ),
     }
     for sentence, names in told.items():
@@ -251,7 +246,7 @@ def notes(name, known, coords, cancelled):
 def readout(name, model, rows, coords, z, image):
     """What is known about the picture, and the way to the tray."""
     view = session.view()
-    moved = [f", {along.label(d)} {weight:+.2g}" for d, _, weight in rows if weight]
+    moved = [f", {direction_state.label(d)} {weight:+.2g}" for d, _, weight in rows if weight]
     told = [f"|z| {np.linalg.norm(z):.2f}"]
     score = renderer.scores(model, image[None])
     if score is not None:

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import streamlit as st
 
-from explorer import session
 from explorer.services import model_registry, renderer, training_data
+from explorer.state import session
 from gan_core import importers, latent
 from gan_core.data import media, training_set
 from gan_core.util import valid_names

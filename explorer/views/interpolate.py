@@ -4,11 +4,12 @@ import numpy as np
 import plotly.graph_objects as go
 import streamlit as st
 
-from explorer import asking, drawing, links, panels, picker, session, tray
+from explorer import asking, drawing, picker
 from explorer.live.canvas import axis, canvas
 from explorer.live.motions import Path
 from explorer.live.tiles import tiles
 from explorer.services import renderer
+from explorer.state import fragments, session, tray, url_state
 from gan_core import latent
 from gan_core.metrics import path_length
 
@@ -36,7 +37,7 @@ def page(card_page=None):
     explore(name, model, keyframes)
 
 
-@panels.panel("canvas")
+@fragments.panel("canvas")
 def explore(name, model, keyframes):
     """The picture on the path, the frames that lead along it, and the path as files."""
     view = session.view()
@@ -126,7 +127,7 @@ def keyframes_from_seeds(model):
     )
     view = session.view()
     try:
-        keys = links.read_keys(view.keys)
+        keys = url_state.read_keys(view.keys)
     except ValueError:
         st.warning("Type two to eight seeds with commas between, such as 3, 14, 15@0.7.")
         return None
@@ -139,7 +140,7 @@ def keyframes_from_tray(name, model):
     """Two to eight pictures of this model on the tray."""
     items = session.picked().items
     mine = {i.id: i for i in items if i.model == name and len(i.z) == model.prior.size}
-    if len(mine) < links.MIN_KEYS:
+    if len(mine) < url_state.MIN_KEYS:
         st.info(
             f"Put at least two pictures of {name} on the tray: click them on the page Browse."
             " Or take seeds."
@@ -152,7 +153,7 @@ def keyframes_from_tray(name, model):
         "Pictures, in the order of the path",
         list(mine),
         format_func=lambda i: mine[i].name if i in mine else "",
-        max_selections=links.MAX_KEYS,
+        max_selections=url_state.MAX_KEYS,
         key=key,
         on_change=session.heard,
         args=(key, lambda: choose(name, list(mine), st.session_state[key])),
@@ -161,8 +162,8 @@ def keyframes_from_tray(name, model):
         st.caption(
             f"Pictures of other models than {name} stay on the tray but cannot be keyframes."
         )
-    session.note_picks(chosen if chosen != list(mine)[: links.MAX_KEYS] else ())
-    if len(chosen) < links.MIN_KEYS:
+    session.note_picks(chosen if chosen != list(mine)[: url_state.MAX_KEYS] else ())
+    if len(chosen) < url_state.MIN_KEYS:
         st.warning("Choose at least two pictures.")
         return None
     return np.stack([mine[i].z for i in chosen])
@@ -179,7 +180,7 @@ def chosen_before(name, mine):
         chosen = [i for i in chosen if i in mine] + [i for i in mine if i not in known]
     else:
         chosen = [i for i in session.picks() if i in mine] or mine
-    choose(name, mine, chosen[: links.MAX_KEYS], touched=False)
+    choose(name, mine, chosen[: url_state.MAX_KEYS], touched=False)
     return kept[name][1]
 
 
@@ -204,15 +205,15 @@ def settings():
         with st.popover("View", icon=":material/tune:"):
             st.segmented_control(
                 "Frames a step",
-                links.STEPS,
-                **session.widget("step", links.STEPS, closed=True),
+                url_state.STEPS,
+                **session.widget("step", url_state.STEPS, closed=True),
                 help="How many pictures lead from one keyframe to the next.",
             )
             if session.view().source == "seeds":
                 st.slider(
                     "Truncation ψ",
                     0.0,
-                    links.MAX_PSI,
+                    url_state.MAX_PSI,
                     step=0.05,
                     **session.widget("psi", closed=True),
                 )
@@ -252,7 +253,7 @@ def add(name, model, z, mode, at):
     item = of_path(name, model, z, mode, at)
     if session.change_tray(tray.add, item):
         session.say(f"{item.name} is on the tray.")
-    panels.redraw()
+    fragments.redraw()
 
 
 def filmstrip(mode, images, view, at, row):

@@ -3,12 +3,13 @@
 import numpy as np
 import streamlit as st
 
-from explorer import asking, drawing, links, panels, picker, session, tray
+from explorer import asking, drawing, picker
 from explorer.live.canvas import axis, canvas
 from explorer.live.motions import Coordinates, Pad
 from explorer.live.strips import PAD
 from explorer.live.tiles import tiles
 from explorer.services import renderer
+from explorer.state import fragments, session, tray, url_state
 from gan_core.latent import MAX_SEED
 from gan_core.training import attribute_codes
 
@@ -45,7 +46,7 @@ def options():
     """What is seldom changed."""
     with st.popover("View", icon=":material/tune:"):
         st.slider(
-            "Truncation ψ", 0.0, links.MAX_PSI, step=0.05, **session.widget("psi", closed=True)
+            "Truncation ψ", 0.0, url_state.MAX_PSI, step=0.05, **session.widget("psi", closed=True)
         )
         if session.view().way == "pad":
             st.segmented_control(
@@ -113,8 +114,8 @@ def keep_frozen(**settings):
     """Change settings and leave behind what was moved, less what is frozen."""
     view = session.view()
     frozen = split(view.frozen)
-    moved = {i: v for i, v in links.read_coordinates(view.coords).items() if i in frozen}
-    session.set_view(coords=links.write_coordinates(moved), **settings)
+    moved = {i: v for i, v in url_state.read_coordinates(view.coords).items() if i in frozen}
+    session.set_view(coords=url_state.write_coordinates(moved), **settings)
 
 
 def start_from(item_id):
@@ -125,16 +126,16 @@ def start_from(item_id):
     if item.seed is not None:
         session.set_view(start=item.seed, psi=item.psi, coords="", frozen="")
     else:
-        coords = links.write_coordinates(dict(enumerate(map(float, item.z))))
+        coords = url_state.write_coordinates(dict(enumerate(map(float, item.z))))
         session.set_view(coords=coords, frozen="")
 
 
-@panels.panel("canvas")
+@fragments.panel("canvas")
 def sliders(name, model):
     """The picture, and a slider for every coordinate."""
     view = session.view()
     home = renderer.latents(model, [view.start], view.psi)[0].astype(float)
-    moved = {i: v for i, v in links.read_coordinates(view.coords).items() if i < len(home)}
+    moved = {i: v for i, v in url_state.read_coordinates(view.coords).items() if i < len(home)}
     values = home.copy()
     values[list(moved)] = list(moved.values())
     frozen = [i for i in split(view.frozen) if i < len(home)]
@@ -193,7 +194,7 @@ def moved_to(values, home, frozen):
     """After a drag: remember what differs from the seed, and all that is frozen."""
     frozen = list(frozen)
     moved = {i: v for i, v in enumerate(values) if v != home[i] or i in frozen}
-    session.set_view(coords=links.write_coordinates(moved), frozen=",".join(map(str, frozen)))
+    session.set_view(coords=url_state.write_coordinates(moved), frozen=",".join(map(str, frozen)))
 
 
 def split(text):
@@ -215,7 +216,7 @@ def choose_corners(model):
     )
     view = session.view()
     try:
-        corners = links.read_corners(view.corners)
+        corners = url_state.read_corners(view.corners)
     except ValueError:
         st.warning("Type four seeds with commas between, such as 3, 14, 15, 92.")
         return None
@@ -224,7 +225,7 @@ def choose_corners(model):
     )
 
 
-@panels.panel("canvas")
+@fragments.panel("canvas")
 def pad(name, model, corners):
     """The picture, and the plane on which it lies."""
     view = session.view()
@@ -263,4 +264,4 @@ def readout(model, image, words, item):
 def add(item):
     if session.change_tray(tray.add, tray.copy(item)):
         session.say(f"{item.name} is on the tray.")
-    panels.redraw()
+    fragments.redraw()

@@ -6,11 +6,12 @@ import numpy as np
 import plotly.graph_objects as go
 import streamlit as st
 
-from explorer import asking, exemplars, links, panels, picker, session, tray
+from explorer import asking, picker
 from explorer.live.canvas import axis, canvas
 from explorer.live.motions import Path
 from explorer.live.tiles import tiles
 from explorer.services import renderer, training_data
+from explorer.state import exemplars, fragments, session, tray, url_state
 from explorer.views import interpolate
 from gan_core.latent import MAX_SEED
 from gan_core.util.errors import InputError
@@ -124,7 +125,7 @@ def take_item(item_id):
 def asked_about(model):
     """(words, float32 (1, nz)) of the picture asked about: the one taken, or that of the seed."""
     view = session.view()
-    seed, psi = links.read_exemplars(view.picture)[0] if view.picture else (view.of, None)
+    seed, psi = url_state.read_exemplars(view.picture)[0] if view.picture else (view.of, None)
     kept = exemplars.find(seed) if exemplars.is_kept(seed) else None
     if kept is not None and kept.model_hash == model.hash:
         return kept.title, kept.z[None]
@@ -223,11 +224,15 @@ def space_and_view(steps=False, many=False):
     """Where distances are taken, how many neighbours, and what is seldom changed."""
     space_control()
     if many:
-        st.segmented_control("How many", links.NEIGHBOURS, **session.widget("k", links.NEIGHBOURS))
+        st.segmented_control(
+            "How many", url_state.NEIGHBOURS, **session.widget("k", url_state.NEIGHBOURS)
+        )
     with st.popover("View", icon=":material/tune:"):
         if steps:
             st.segmented_control(
-                "Frames a step", links.STEPS, **session.widget("step", links.STEPS, closed=True)
+                "Frames a step",
+                url_state.STEPS,
+                **session.widget("step", url_state.STEPS, closed=True),
             )
         st.toggle("Smooth scaling", **session.widget("smooth", closed=True))
 
@@ -246,7 +251,7 @@ def space_control(label="Compare in"):
 # What is shown.
 
 
-@panels.panel("neighbours")
+@fragments.panel("neighbours")
 def compare(name, model, data, draw):
     """The comparison."""
     draw()
@@ -322,7 +327,7 @@ def add(name, model, seed):
     """Put a sample on the tray."""
     if session.change_tray(tray.add, session.item(name, model, seed, 1.0)):
         session.say(f"Seed {seed} is on the tray.")
-    panels.redraw()
+    fragments.redraw()
 
 
 def of_path(name, model, data, keyframes):
@@ -446,7 +451,7 @@ def choose(key, place, space):
     st.session_state.neighbour = {key: place}
     if space != session.view().space:
         session.set_view(space=space)
-        panels.redraw()  # the switch stands above the panel
+        fragments.redraw()  # the switch stands above the panel
 
 
 def gallery(name, key, near, found, chosen, noun, labels, space, view):

@@ -10,9 +10,10 @@ import plotly.graph_objects as go
 import streamlit as st
 from PIL import Image
 
-from explorer import panels, picker, session, tray
+from explorer import picker
 from explorer.live.framer import framer
 from explorer.services import renderer, run_list
+from explorer.state import fragments, session, tray
 from gan_core.data import photo_alignment
 from gan_core.latent_space import encoder, inversion
 from gan_core.util.errors import InputError
@@ -164,7 +165,7 @@ def eyes_of(model):
 # The frame.
 
 
-@panels.panel("frame")
+@fragments.panel("frame")
 def frame(name, model):
     """The photo with the frame on it, and what the generator is asked to draw."""
     photo = st.session_state.photo
@@ -262,7 +263,7 @@ def typed(model):
         )
     except InputError as error:
         st.session_state.photo_refused = (left, right), str(error)
-        panels.redraw("frame")
+        fragments.redraw("frame")
     reframe(**asdict(found))
 
 
@@ -285,13 +286,13 @@ def reframe(**changes):
     new = photo_alignment.Frame(x, y, side, (wanted["turn"] + 180) % 360 - 180)
     st.session_state.photo = replace(photo, frame=new)
     st.session_state.touched = True
-    panels.redraw("frame", "search")
+    fragments.redraw("frame", "search")
 
 
 # The search.
 
 
-@panels.panel("search")
+@fragments.panel("search")
 def search(name, model):
     """The buttons, the picture that the generator comes to, and what its error means."""
     photo = st.session_state.photo
@@ -353,7 +354,7 @@ def start(model):
     steps = inversion.invert(model, wanted, encoder=guide)
     st.session_state.search = Search(target_of(model, wanted), inversion.pool(model), steps)
     st.session_state.touched = True
-    panels.redraw("search")
+    fragments.redraw("search")
 
 
 def stop():
@@ -362,7 +363,7 @@ def stop():
     if found is not None:
         found.running = False
         found.steps.close()
-    panels.redraw("search")
+    fragments.redraw("search")
 
 
 @st.fragment(run_every=AGAIN)
@@ -421,7 +422,7 @@ def add(name, model):
     item = tray.Item("Photo", name, model.hash, None, 1.0, now.z)
     if session.change_tray(tray.add, item):
         session.say("Photo is on the tray: Interpolate, Arithmetic and Neighbours take it there.")
-    panels.redraw()
+    fragments.redraw()
 
 
 # What it means.

@@ -6,9 +6,10 @@ import numpy as np
 import plotly.graph_objects as go
 import streamlit as st
 
-from explorer import asking, panels, picker, session, tray
+from explorer import asking, picker
 from explorer.live.tiles import tiles
 from explorer.services import background, model_registry, renderer, training_data
+from explorer.state import fragments, session, tray
 from explorer.views import neighbours
 from explorer.views.neighbours import HELD_OUT, SAMPLES, TRAINING, WHERE
 from gan_core.metrics import memorisation_report
@@ -149,7 +150,7 @@ def measure(key, n):
 # Showing.
 
 
-@panels.panel("report")
+@fragments.panel("report")
 def show(name, case, missing, neighbours_page):
     """The report in one space, and the controls beside it."""
     space = session.view().space
@@ -540,7 +541,7 @@ def add(name, model, seed, psi):
     """Put a suspicious sample on the tray."""
     if session.change_tray(tray.add, session.item(name, model, seed, psi)):
         session.say(f"Seed {seed} is on the tray.")
-    panels.redraw()
+    fragments.redraw()
 
 
 def duplicates(case):

@@ -8,9 +8,9 @@ import plotly.graph_objects as go
 import streamlit as st
 from PIL import Image
 
-from explorer import panels, session
 from explorer.live.film import film
 from explorer.services import renderer, run_list
+from explorer.state import fragments, session
 from gan_core.data import image_sources, media, training_set
 from gan_core.training import dry_run, from_folder, presets
 from gan_core.util.errors import InputError
@@ -51,13 +51,13 @@ def page(browse_page=None):
         except InputError as error:
             st.info(renderer.sentence(error))
     elif not found or st.session_state.get("new-run"):
-        panels.guarded(new_run)
+        fragments.guarded(new_run)
     if not found:
         if not may:
             st.caption("There is no run yet.")
         return
     live = any(run.running for run in found.values())
-    watch = partial(panels.guarded, partial(watched, browse_page))
+    watch = partial(fragments.guarded, partial(watched, browse_page))
     st.fragment(watch, run_every=EVERY if live else None, key="train")()
 
 
@@ -366,7 +366,7 @@ def stop(run):
         st.session_state.setdefault("stopping", {})[run.name] = run.at_start
     except InputError as error:
         session.warn(str(error))
-        panels.redraw()
+        fragments.redraw()
 
 
 def resume(run, kimg=None):
@@ -374,7 +374,7 @@ def resume(run, kimg=None):
         run_list.go_on(run, kimg)
     except InputError as error:
         session.warn(str(error))
-    panels.redraw()
+    fragments.redraw()
 
 
 def remove(run):
@@ -384,7 +384,7 @@ def remove(run):
         session.say(f"{run.name} is removed.")
     except InputError as error:
         session.warn(str(error))
-    panels.redraw()
+    fragments.redraw()
 
 
 def numbers(run):

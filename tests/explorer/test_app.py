@@ -12,8 +12,8 @@ from streamlit.testing.v1 import AppTest
 from streamlit.util import calc_hash
 
 import gan_core
-from explorer import links, tray
 from explorer.services import model_registry, renderer
+from explorer.state import tray, url_state
 from gan_core import latent
 
 
@@ -86,7 +86,7 @@ def click(app, key):
 
 # Every page opens. Train and Import are about models that are not there yet.
 
-PAGES = [page for page in links.PAGES if page not in ("train", "import")]
+PAGES = [page for page in url_state.PAGES if page not in ("train", "import")]
 
 
 @pytest.mark.parametrize("model", ["alpha", "beta"])
@@ -312,7 +312,7 @@ def test_a_link_of_other_weights_is_one_warning(two_models, open_app):
 
 def test_hostile_values_do_no_harm(two_models, open_app):
     hostile = "<script>alert(1)</script>" * 50
-    app = open_app(**{name: hostile for name in vars(links.View())}, tray=hostile)
+    app = open_app(**{name: hostile for name in vars(url_state.View())}, tray=hostile)
     assert not app.exception
     assert not app.error
     assert seeds(app) == list(range(36))
@@ -553,12 +553,12 @@ def test_too_few_pictures_on_the_tray(two_models, open_app):
     assert "at least two pictures of beta" in app.info[0].value
 
 
-@pytest.mark.parametrize("source", links.SOURCES)
+@pytest.mark.parametrize("source", url_state.SOURCES)
 def test_a_wider_tray_than_a_path_takes(two_models, open_app, source):
     many = ",".join(f"alpha:{i}" for i in range(12))
     app = fine(open_app("interpolate", model="alpha", source=source, tray=many))
     if source == "tray":
-        assert len(app.multiselect(key="choose-keyframes").value) == links.MAX_KEYS
+        assert len(app.multiselect(key="choose-keyframes").value) == url_state.MAX_KEYS
 
 
 # Parts of the app that need no page.

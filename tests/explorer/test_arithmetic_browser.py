@@ -8,7 +8,7 @@ import pytest
 from PIL import Image
 
 from browsing import AVATARS, PHONE, address_has, apart, download, exact, grid, no_trouble, query
-from explorer import links, recipes
+from explorer.state import arithmetic_file, url_state
 
 sync_api = pytest.importorskip("playwright.sync_api", reason="needs playwright")
 expect = sync_api.expect
@@ -123,7 +123,7 @@ def test_the_sheet_and_the_recipe_are_taken_away_and_the_recipe_is_loaded(visit,
     right = sheet.crop((1920 - 64 - 330, 150, 1920 - 64, 480)).resize((64, 64), Image.BOX)
     assert apart(np.asarray(right), drawn(avatars)[:, 64:]) < 12
     _, content = download(page, "Recipe, JSON")
-    settings = recipes.read(content, "avatars", avatars)
+    settings = arithmetic_file.read(content, "avatars", avatars)
     assert (settings["a"], settings["b"], settings["c"]) == ("1, 2", "3", "4")
 
     record = json.loads(content)
@@ -157,6 +157,6 @@ def test_a_preset_is_one_click_on_the_first_visit(visit):
 def test_on_a_phone_nothing_is_wider_than_the_screen(visit):
     page = visit(f"{LINK}&d=5&e=6&sum=1,-1,1,0.25,-3", viewport=PHONE)
     exact(page)
-    expect(page.locator('.tiles[aria-label^="Exemplars of"]')).to_have_count(len(links.BASKETS))
+    expect(page.locator('.tiles[aria-label^="Exemplars of"]')).to_have_count(len(url_state.BASKETS))
     wide = page.evaluate("document.querySelector('[data-testid=stMain]').scrollWidth")
     assert wide <= PHONE["width"]

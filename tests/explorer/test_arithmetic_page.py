@@ -10,8 +10,8 @@ import pytest
 from PIL import Image
 
 import gan_core
-from explorer import exemplars, links, recipes, session
 from explorer.services import attribute_labels, direction_store
+from explorer.state import arithmetic_file, exemplars, session, url_state
 from explorer.views import arithmetic as page_of
 from gan_core.latent_space import arithmetic, arithmetic_report, directions
 from toys import Reader
@@ -191,7 +191,7 @@ def test_another_model_keeps_the_seeds(opened):
     _, app = opened(a="1", b="2", c="3")
     app = app.selectbox(key="set-model").set_value("beta").run()
     assert sentences(app) == []
-    assert links.read_exemplars(state(app, "link")["a"]) == [(1, None)]
+    assert url_state.read_exemplars(state(app, "link")["a"]) == [(1, None)]
 
 
 def test_another_model_refuses_pictures_without_a_seed_and_lets_them_be_taken_out(opened):
@@ -387,8 +387,8 @@ def test_what_is_dropped_into_a_basket_is_put_there(opened):
 
 def test_a_recipe_fills_the_page_and_can_be_undone(opened):
     model, app = opened(a="1", b="2", c="3")
-    view = links.View(a="5, 6@0.5", b="7", c="8", d="9", strength=0.75)
-    content = recipes.write("alpha", model, view, [1, -0.5, 1, 2]).encode()
+    view = url_state.View(a="5, 6@0.5", b="7", c="8", d="9", strength=0.75)
+    content = arithmetic_file.write("alpha", model, view, [1, -0.5, 1, 2]).encode()
     app = upload(app, content)
     assert sentences(app) == []
     assert (ids(app, "a"), ids(app, "d")) == (["5", "6@0.5"], ["9"])

@@ -3,7 +3,7 @@
 import pytest
 import streamlit as st
 
-from explorer import baskets, links
+from explorer.state import baskets, url_state
 
 
 class Cut(BaseException):
@@ -43,7 +43,7 @@ class State(dict):
 
 @pytest.fixture
 def state(monkeypatch):
-    state = State(view=links.View(a="0", b="1", c="2"), notes=[])
+    state = State(view=url_state.View(a="0", b="1", c="2"), notes=[])
     monkeypatch.setattr(st, "session_state", state)
     return state
 
@@ -71,7 +71,7 @@ def test_a_click_that_is_cut_short_leaves_all_as_it_was(state, click):
     def begin():
         state.cut_after(None)
         state.clear()
-        state.update(view=links.View(a="0", b="1", c="2"), notes=[])
+        state.update(view=url_state.View(a="0", b="1", c="2"), notes=[])
         baskets.change(a="5")
         baskets.change(c="2, 3")
         baskets.step(-1)

@@ -30,7 +30,7 @@ from browsing import (
     query,
     tile,
 )
-from explorer import tray
+from explorer.state import tray
 from gan_core import latent
 
 sync_api = pytest.importorskip("playwright.sync_api", reason="needs playwright")

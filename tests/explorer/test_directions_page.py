@@ -24,8 +24,8 @@ from browsing import (
     query,
     running,
 )
-from explorer import links
 from explorer.services import attribute_labels, background, direction_store, model_registry
+from explorer.state import url_state
 from gan_core.attributes import classifier
 from gan_core.latent_space import directions, discover_directions
 from gan_core.latent_space.directions import Direction
@@ -178,7 +178,7 @@ def test_the_picture_is_the_start_and_the_weighted_directions(opened):
 def test_a_drag_is_kept_in_the_view_and_in_the_link(opened):
     app = drag(opened(), warm=2.5)
     assert sliders(app) == {"bright": 0.0, "warm": 2.5}
-    assert links.read_along(state(app, "link")["along"]) == {BRIGHT: 0.0, "warm (normal)": 2.5}
+    assert url_state.read_along(state(app, "link")["along"]) == {BRIGHT: 0.0, "warm (normal)": 2.5}
     z = opened.model.prior.sample(1)[0] + 2.5 * opened.vectors["warm (normal)"]
     assert is_picture_of(app, opened.model, z)
     again = opened(along=state(app, "link")["along"])
@@ -234,7 +234,7 @@ def test_directions_are_chosen_and_put_away(opened):
     assert list(sliders(app)) == ["component 2"]
     app = app.pills(key="along-2").set_value([]).run()
     assert sliders(app) == {}
-    assert state(app, "link")["along"] == links.NOTHING
+    assert state(app, "link")["along"] == url_state.NOTHING
     assert is_picture_of(app, opened.model, opened.model.prior.sample(1)[0])
 
 
@@ -433,7 +433,7 @@ def test_names_that_the_model_has_not_are_left_out(opened):
     assert sentences(app) == []
     assert sliders(app) == {"bright": 1.0}
     assert "Not known to alpha and left out: age, hat." in captions(app)
-    assert links.read_along(state(app, "link")["along"]) == {BRIGHT: 1.0, "age": 2.0}
+    assert url_state.read_along(state(app, "link")["along"]) == {BRIGHT: 1.0, "age": 2.0}
     assert sliders(opened(along="age:2")) == {"bright": 0.0, "warm": 0.0}
 
 

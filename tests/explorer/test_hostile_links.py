@@ -14,9 +14,9 @@ import pytest
 TESTS = Path(__file__).resolve().parents[1]
 sys.path[:0] = [str(TESTS)]  # when this file is run as a script
 import hostile  # noqa: E402
-from explorer import links, recipes, tray  # noqa: E402
 from explorer.live import strips  # noqa: E402
 from explorer.services import run_list, training_data  # noqa: E402
+from explorer.state import arithmetic_file, tray, url_state  # noqa: E402
 from explorer.views import importing, train  # noqa: E402
 from gan_core import importers, latent  # noqa: E402
 from gan_core.util.errors import InputError  # noqa: E402
@@ -49,12 +49,12 @@ def read_link(data, folder):
     params = dict(
         pair.split("=", 1) for pair in data.decode("utf-8", "replace").split("&") if "=" in pair
     )
-    view, unread = links.read(params)
+    view, unread = url_state.read(params)
     assert {name.split(" (")[0] for name in unread} <= set(params)
-    links.read_tray(params.get("tray", ""))
-    for page in links.PAGES:
-        written = links.write(view, page)
-        assert links.read(written)[1] == []
+    url_state.read_tray(params.get("tray", ""))
+    for page in url_state.PAGES:
+        written = url_state.write(view, page)
+        assert url_state.read(written)[1] == []
     if unread:  # a link is never refused as a whole: this is told in a sentence
         raise InputError(f"Part of the link could not be read: {', '.join(unread)}.")
 
@@ -96,7 +96,7 @@ def readers(folder):
     question = {"id": "1", "context": "c", "axis": 0, "n": 9, "values": [0.5]}
     return {
         "tray": (text(TRAY), lambda data, folder: tray.from_json(data)),
-        "recipe": (text(RECIPE), lambda data, folder: recipes.read(data, "m", Toy)),
+        "recipe": (text(RECIPE), lambda data, folder: arithmetic_file.read(data, "m", Toy)),
         "link": (hostile.damaged(shown), read_link),
         "strip": (text(question), read_strip),
         "upload": (
@@ -140,7 +140,8 @@ def test_the_worst_trays_and_recipes_are_refused_in_a_sentence(tmp_path, content
     assert hostile.outcome(lambda data, _: tray.from_json(data), content, tmp_path) == "refused"
     recipe = content.replace(b"gan-tray", b"gan-arithmetic")
     assert (
-        hostile.outcome(lambda data, _: recipes.read(data, "m", Toy), recipe, tmp_path) == "refused"
+        hostile.outcome(lambda data, _: arithmetic_file.read(data, "m", Toy), recipe, tmp_path)
+        == "refused"
     )
 
 
@@ -149,12 +150,12 @@ def test_the_worst_trays_and_recipes_are_refused_in_a_sentence(tmp_path, content
     ["9" * 10_000, "1e999", "nan", "\0", "\ud800", "(" * 100_000, "," * 1_000_000, "٣", "1_0"],
 )
 def test_no_value_of_a_link_is_more_than_unread(value):
-    params = dict.fromkeys([*links.View.__dataclass_fields__, "tray"], value)
-    view, unread = links.read(params)
+    params = dict.fromkeys([*url_state.View.__dataclass_fields__, "tray"], value)
+    view, unread = url_state.read(params)
     assert "seed" in unread
     assert view.seed == 0
-    links.read_tray(value)
-    links.write(view, "browse")
+    url_state.read_tray(value)
+    url_state.write(view, "browse")
 
 
 # Paths. Nothing but a name is typed into the app: of a run, of a model, of a direction.

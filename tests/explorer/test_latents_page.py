@@ -9,9 +9,9 @@ import pytest
 from PIL import Image
 
 import gan_core
-from explorer import links, tray
 from explorer.live import strips
 from explorer.services import renderer, server
+from explorer.state import tray, url_state
 from gan_core import latent
 from gan_core.util import atomic_files
 from test_app import click, fine, items, link, one_sentence, state
@@ -134,7 +134,7 @@ def test_a_report_can_freeze_what_did_not_move(alpha, open_app):
     app = fine(report(app, home(alpha, 5), frozen=[6, 2]))
     assert link(app)["frozen"] == "2,6"
     assert data(app)["frozen"] == [2, 6]
-    kept = links.read_coordinates(link(app)["coords"])
+    kept = url_state.read_coordinates(link(app)["coords"])
     assert {i: np.float32(v) for i, v in kept.items()} == {i: home(alpha, 5)[i] for i in (2, 6)}
     app = fine(report(app, home(alpha, 5), count=2))
     assert not {"frozen", "coords"} & set(link(app))
@@ -289,7 +289,7 @@ def test_a_report_counts_for_the_tray(alpha, open_app):
     assert np.array_equal(items(app)[0].z, home(alpha, 5, z2=0.25))
 
 
-@pytest.mark.parametrize("way", links.WAYS)
+@pytest.mark.parametrize("way", url_state.WAYS)
 def test_a_full_tray_says_so(alpha, open_app, way):
     full = ",".join(f"alpha:{i}" for i in range(100, 100 + tray.MAX_ITEMS))
     app = fine(open_app("latents", model="alpha", way=way, tray=full))
@@ -317,7 +317,7 @@ def test_a_picture_without_a_seed_comes_from_the_tray_exactly(alpha, open_app):
     app = fine(click(app, f"start-tiles-{items(app)[0].id}")).run()
     assert holds(app, z)
     assert np.array_equal(picture(app), drawn(alpha, z))
-    assert len(links.read_coordinates(link(app)["coords"])) == 8
+    assert len(url_state.read_coordinates(link(app)["coords"])) == 8
     assert "frozen" not in link(app)
     again = fine(open_app("latents", **link(app)))
     assert holds(again, z)

@@ -5,8 +5,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from explorer import links, tray
-from explorer.links import View
+from explorer.state import tray, url_state
+from explorer.state.url_state import View
 
 UNTOLD = {"undo", "redo"}  # what no link carries
 CHANGED = View(
@@ -60,45 +60,45 @@ def item(seed, psi=1.0, model="avatars"):
     return tray.Item("a", model, "0123", seed, psi, np.zeros(2, np.float32))
 
 
-@pytest.mark.parametrize("page", links.PAGES)
+@pytest.mark.parametrize("page", url_state.PAGES)
 @pytest.mark.parametrize("view", [View(model="avatars"), CHANGED], ids=["default", "changed"])
 def test_what_a_page_writes_it_reads_back(page, view):
-    params = links.write(view, page)
+    params = url_state.write(view, page)
     assert all(isinstance(value, str) for value in params.values())
-    back, unread = links.read(params)
+    back, unread = url_state.read(params)
     assert unread == []
-    kept = {name: getattr(view, name) for name in ("model", "weights", *links.PAGES[page])}
+    kept = {name: getattr(view, name) for name in ("model", "weights", *url_state.PAGES[page])}
     assert back == replace(View(), **kept)
 
 
 def test_every_changed_setting_is_in_some_link():
-    written = {name for page in links.PAGES for name in links.write(CHANGED, page)}
+    written = {name for page in url_state.PAGES for name in url_state.write(CHANGED, page)}
     assert written == set(vars(CHANGED)) - UNTOLD
 
 
 def test_a_first_visits_link_is_short():
-    assert links.write(View(model="avatars"), "browse") == {"model": "avatars", "seed": "0"}
+    assert url_state.write(View(model="avatars"), "browse") == {"model": "avatars", "seed": "0"}
 
 
 @pytest.mark.parametrize("typed", ["3 14 15", "3;14;15", "3, 14, 15", "3  14,15", "3,14,15,"])
 def test_keys_survive_the_link_however_they_were_typed(typed):
-    params = links.write(View(keys=typed), "interpolate")
-    back, unread = links.read(params)
+    params = url_state.write(View(keys=typed), "interpolate")
+    back, unread = url_state.read(params)
     assert unread == []
-    assert links.read_keys(back.keys) == [(3, None), (14, None), (15, None)]
+    assert url_state.read_keys(back.keys) == [(3, None), (14, None), (15, None)]
 
 
 @pytest.mark.parametrize("typed", ["", "abc", "1", "1,2,3,4,5,6,7,8,9", "1,,,", "-1,2"])
 def test_keys_that_cannot_be_read_do_not_stop_a_link_from_being_written(typed):
-    links.write(View(keys=typed), "interpolate")
+    url_state.write(View(keys=typed), "interpolate")
 
 
 def test_no_parameters_are_the_defaults():
-    assert links.read({}) == (View(), [])
+    assert url_state.read({}) == (View(), [])
 
 
 def test_unknown_parameters_are_left_alone():
-    assert links.read({"utm_source": "x", "embed": "true"}) == (View(), [])
+    assert url_state.read({"utm_source": "x", "embed": "true"}) == (View(), [])
 
 
 MALFORMED = {
@@ -146,7 +146,7 @@ MALFORMED = {
     "y": ["", "x", "-0.1", "1.1", "nan"],
     **{
         key: ["x", "-1", "1,1", "1,2@9", "~12", ",".join(map(str, range(17)))]
-        for key in links.BASKETS
+        for key in url_state.BASKETS
     },
     "sum": ["", "1,1", "1,1,1,1,1,1", "1,x,1", "1,,1", "1,nan,1", "1,1e9,1", "-3.1,1,1"],
     "strength": ["", "x", "-0.1", "1.6", "nan"],
@@ -162,7 +162,7 @@ MALFORMED = {
 @pytest.mark.parametrize(("name", "value"), [(k, v) for k, vs in MALFORMED.items() for v in vs])
 def test_a_malformed_value_is_named_and_keeps_its_default(name, value):
     params = {"model": "avatars", "seed": "5", "mode": "lerp", name: value}
-    view, unread = links.read(params)
+    view, unread = url_state.read(params)
     assert unread == [name]
     kept = {"model": "avatars", "seed": 5, "mode": "lerp"}
     kept.pop(name, None)
@@ -174,7 +174,7 @@ def test_every_setting_has_malformed_values_above():
 
 
 def test_several_malformed_values_are_all_named():
-    _, unread = links.read({"seed": "x", "psi": "x", "n": "x", "mode": "both"})
+    _, unread = url_state.read({"seed": "x", "psi": "x", "n": "x", "mode": "both"})
     assert unread == ["seed", "psi", "n"]
 
 
@@ -183,7 +183,7 @@ def test_several_malformed_values_are_all_named():
     [("0", 0, None), ("4294967295", 4294967295, None), ("7@0", 7, 0.0), ("7@1.5", 7, 1.5)],
 )
 def test_read_seed(text, seed, psi):
-    assert links.read_seed(text) == (seed, psi)
+    assert url_state.read_seed(text) == (seed, psi)
 
 
 @pytest.mark.parametrize(
@@ -195,84 +195,84 @@ def test_read_seed(text, seed, psi):
     ],
 )
 def test_keyframes_that_can_be_read_are_kept_and_the_others_named(text, keys, lost):
-    view, unread = links.read({"keys": text})
+    view, unread = url_state.read({"keys": text})
     assert view.keys == keys
     assert unread == ["keys"]
-    assert ", ".join(links.sift(text)[1]) == lost
+    assert ", ".join(url_state.sift(text)[1]) == lost
 
 
 def test_keyframes_that_cannot_be_read_stand_in_no_link():
-    assert links.write(View(keys="3, foo, 14"), "interpolate")["keys"] == "3,14"
-    assert "keys" not in links.write(View(keys="<b>"), "interpolate")
+    assert url_state.write(View(keys="3, foo, 14"), "interpolate")["keys"] == "3,14"
+    assert "keys" not in url_state.write(View(keys="<b>"), "interpolate")
 
 
 @pytest.mark.parametrize("page", ["latents", "directions"])
 def test_a_seed_is_where_a_picture_starts(page):
-    assert links.read({"seed": "12"}, page)[0].start == 12
-    assert links.read({"seed": "12", "start": "7"}, page)[0].start == 7
-    assert links.read({"seed": "x"}, page)[1] == ["seed"]
+    assert url_state.read({"seed": "12"}, page)[0].start == 12
+    assert url_state.read({"seed": "12", "start": "7"}, page)[0].start == 7
+    assert url_state.read({"seed": "x"}, page)[1] == ["seed"]
 
 
 def test_keys_write_and_read():
     keys = [(3, None), (14, 0.7), (15, 1.0)]
-    assert links.write_keys(keys) == "3, 14@0.7, 15@1"
-    assert links.read_keys(links.write_keys(keys)) == keys
+    assert url_state.write_keys(keys) == "3, 14@0.7, 15@1"
+    assert url_state.read_keys(url_state.write_keys(keys)) == keys
 
 
 def test_the_tray_in_a_link():
     items = [item(12), item(40, 0.7), item(None), item(3, 0.0, "ganz, anders: ü@1")]
-    text = links.write(View(model="avatars"), "browse", items)["tray"]
+    text = url_state.write(View(model="avatars"), "browse", items)["tray"]
     assert text.startswith("avatars:12,avatars:40@0.7,")
-    found, unread = links.read_tray(text)
+    found, unread = url_state.read_tray(text)
     assert found == [("avatars", 12, 1.0), ("avatars", 40, 0.7), ("ganz, anders: ü@1", 3, 0.0)]
     assert unread == 0
 
 
 def test_a_tray_of_nothing_from_seeds_is_not_in_the_link():
-    assert "tray" not in links.write(View(), "browse", [item(None)])
+    assert "tray" not in url_state.write(View(), "browse", [item(None)])
 
 
 @pytest.mark.parametrize(
     "part", ["avatars", ":3", "avatars:", "avatars:x", "a:1@9", "a:-1", "a:1@"]
 )
 def test_malformed_parts_of_the_tray_are_counted_and_the_rest_is_read(part):
-    assert links.read_tray(f"avatars:1,{part},avatars:2") == (
+    assert url_state.read_tray(f"avatars:1,{part},avatars:2") == (
         [("avatars", 1, 1.0), ("avatars", 2, 1.0)],
         1,
     )
 
 
 def test_an_empty_tray_is_nothing():
-    assert links.read_tray("") == ([], 0)
-    assert links.read_tray(",,") == ([], 0)
+    assert url_state.read_tray("") == ([], 0)
+    assert url_state.read_tray(",,") == ([], 0)
 
 
 def test_a_tray_that_is_too_long_is_cut_and_counted():
-    text = ",".join(f"avatars:{i}" for i in range(links.MAX_TRAY + 5))
-    found, unread = links.read_tray(text)
-    assert [seed for _, seed, _ in found] == list(range(links.MAX_TRAY))
+    text = ",".join(f"avatars:{i}" for i in range(url_state.MAX_TRAY + 5))
+    found, unread = url_state.read_tray(text)
+    assert [seed for _, seed, _ in found] == list(range(url_state.MAX_TRAY))
     assert unread == 5
 
 
 def test_the_link_holds_as_many_pictures_as_the_tray():
-    assert links.MAX_TRAY == tray.MAX_ITEMS
+    assert url_state.MAX_TRAY == tray.MAX_ITEMS
 
 
 @pytest.mark.parametrize("value", [1.25, -0.8, 0.1, 1e-7, 2.9999999, -999.5])
 def test_a_coordinate_reads_back_as_the_same_float32(value):
     value = float(np.float32(value))
-    (back,) = links.read_coordinates(links.write_coordinates({3: value})).values()
+    (back,) = url_state.read_coordinates(url_state.write_coordinates({3: value})).values()
     assert np.float32(back) == np.float32(value)
 
 
 def test_coordinates_stand_in_their_order():
-    assert links.write_coordinates({17: -0.8, 3: 1.25}) == "3:1.25,17:-0.8"
-    assert links.write_coordinates({}) == ""
-    assert links.read_coordinates("") == {}
+    assert url_state.write_coordinates({17: -0.8, 3: 1.25}) == "3:1.25,17:-0.8"
+    assert url_state.write_coordinates({}) == ""
+    assert url_state.read_coordinates("") == {}
 
 
 @pytest.mark.parametrize("text", ["3,3@1", "3@1.0,3", "3@0.7,3@0.70", "3@0.70000001,3@0.7"])
 def test_an_exemplar_counts_once_however_it_is_written(text):
     with pytest.raises(ValueError, match="2 exemplars"):
-        links.read_exemplars(text)
-    assert links.read_exemplars("3@1, 4@1.5") == [(3, None), (4, 1.5)]
+        url_state.read_exemplars(text)
+    assert url_state.read_exemplars("3@1, 4@1.5") == [(3, None), (4, 1.5)]

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 import gan_core
-from explorer import exemplars, links, recipes, tray
+from explorer.state import arithmetic_file, exemplars, tray, url_state
 from gan_core.util.errors import InputError
 
 
@@ -16,17 +16,19 @@ def model(make_checkpoint):
 
 
 def recipe(model, **settings):
-    view = links.View(**({"a": "1, 2@0.7", "b": "3", "c": "4"} | settings))
-    return view, recipes.write("alpha", model, view, links.read_sum(view.sum), np.ones((2, 8)))
+    view = url_state.View(**({"a": "1, 2@0.7", "b": "3", "c": "4"} | settings))
+    return view, arithmetic_file.write(
+        "alpha", model, view, url_state.read_sum(view.sum), np.ones((2, 8))
+    )
 
 
 def test_a_recipe_reads_back_as_it_was_written(model):
     z = np.float32([0.1, -1e-7, 2, 3, 4, 5, 6, 1 / 3])
     kept = exemplars.keep("On a path", "alpha", model.hash, z)
     view, text = recipe(model, d=f"5, {kept}", sum="1,-0.25,1,2.5", strength=0.35)
-    back = recipes.read(text.encode(), "alpha", model)
+    back = arithmetic_file.read(text.encode(), "alpha", model)
     assert back == {
-        name: getattr(view, name) for name in (*links.BASKETS, "sum", "strength", "apart")
+        name: getattr(view, name) for name in (*url_state.BASKETS, "sum", "strength", "apart")
     }
     record = json.loads(text)
     assert record["baskets"][3]["exemplars"][1]["title"] == "On a path"
@@ -40,7 +42,7 @@ def test_a_recipe_holds_the_latents_that_a_link_cannot(model, monkeypatch):
     monkeypatch.setattr(exemplars, "_kept", type(exemplars._kept)())  # another day, another run
     with pytest.raises(InputError, match="no seed, so the link could not carry it"):
         exemplars.latents("A", model, kept)
-    back = recipes.read(text, "alpha", model)
+    back = arithmetic_file.read(text, "alpha", model)
     np.testing.assert_array_equal(exemplars.latents("A", model, back["a"]), np.ones((1, 8)))
 
 
@@ -81,7 +83,7 @@ def test_a_wrong_recipe_gets_one_sentence(model, words):
     record = json.loads(recipe(model)[1])
     WRONG[words](record)
     with pytest.raises(InputError, match=words) as caught:
-        recipes.read(json.dumps(record), "alpha", model)
+        arithmetic_file.read(json.dumps(record), "alpha", model)
     assert "\n" not in str(caught.value)
     assert str(caught.value).endswith(".")
 
@@ -98,7 +100,7 @@ def test_a_wrong_recipe_gets_one_sentence(model, words):
 )
 def test_a_file_that_is_no_recipe_gets_one_sentence(model, content, words):
     with pytest.raises(InputError, match=words):
-        recipes.read(content, "alpha", model)
+        arithmetic_file.read(content, "alpha", model)
 
 
 def test_exemplars_are_seeds_and_kept_latents_in_their_order(model):

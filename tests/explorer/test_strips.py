@@ -553,10 +553,10 @@ def test_a_context_names_model_and_motions():
 def troubled(kind):
     import streamlit as st
 
-    from explorer import panels
+    from explorer.state import fragments
     from gan_core.util.errors import InputError
 
-    @panels.panel("broken")
+    @fragments.panel("broken")
     def broken():
         st.write("before")
         raise {"input": InputError("It is so."), "other": KeyError("secret")}[kind]
@@ -586,21 +586,21 @@ def counting():
 
     import streamlit as st
 
-    from explorer import panels
+    from explorer.state import fragments
 
     runs = st.session_state.setdefault("runs", Counter())
     runs["page"] += 1
 
-    @panels.panel("one")
+    @fragments.panel("one")
     def one(by):
         """Words."""
         runs["one"] += by
-        st.button("all", key="all", on_click=panels.redraw)
+        st.button("all", key="all", on_click=fragments.redraw)
 
-    @panels.panel("two")
+    @fragments.panel("two")
     def two():
         runs["two"] += 1
-        st.button("other", key="other", on_click=panels.redraw, args=("one",))
+        st.button("other", key="other", on_click=fragments.redraw, args=("one",))
 
     one(by=1)
     two()
@@ -608,14 +608,14 @@ def counting():
 
 
 def test_a_panel_of_another_model_than_the_chosen_one_is_outdated(two_models, monkeypatch):
-    from explorer import links, panels
+    from explorer.state import fragments, url_state
 
     model = gan_core.load(two_models / "alpha")
-    monkeypatch.setattr(panels.session, "view", lambda: links.View(model="beta"))
-    assert panels.outdated(("alpha", model))
-    assert not panels.outdated(("beta", model))
-    assert not panels.outdated(("alpha", "no model"))
-    assert not panels.outdated(())
+    monkeypatch.setattr(fragments.session, "view", lambda: url_state.View(model="beta"))
+    assert fragments.outdated(("alpha", model))
+    assert not fragments.outdated(("beta", model))
+    assert not fragments.outdated(("alpha", "no model"))
+    assert not fragments.outdated(())
 
 
 @pytest.mark.parametrize(

@@ -5,7 +5,7 @@ import json
 import numpy as np
 import pytest
 
-from explorer import tray
+from explorer.state import tray
 from gan_core.util.errors import InputError
 
 
