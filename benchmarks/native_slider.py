@@ -14,7 +14,7 @@ ROOT = Path(__file__).resolve().parent.parent
 if str(ROOT) not in sys.path:
     sys.path.insert(0, str(ROOT))
 
-from explorer.live import canvas  # noqa: E402
+from explorer.components import canvas  # noqa: E402
 from explorer.services import renderer  # noqa: E402
 
 

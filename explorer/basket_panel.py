@@ -3,7 +3,7 @@
 import numpy as np
 import streamlit as st
 
-from explorer.live.tiles import tiles
+from explorer.components.tiles import tiles
 from explorer.services import attribute_labels, renderer
 from explorer.state import baskets, exemplars, session, url_state
 from gan_core.latent_space import arithmetic

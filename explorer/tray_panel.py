@@ -6,7 +6,7 @@ import numpy as np
 import streamlit as st
 
 from explorer import detail
-from explorer.live.tiles import tiles
+from explorer.components.tiles import tiles
 from explorer.services import renderer
 from explorer.state import fragments, session, tray
 from gan_core.util.errors import InputError

@@ -11,10 +11,9 @@ from pathlib import Path
 import numpy as np
 import streamlit as st
 
-from explorer import drawing
-from explorer.live import strips
-from explorer.live.component import component
-from explorer.live.strips import PAD
+from explorer.components import browser_rendering, strips
+from explorer.components.component import component
+from explorer.components.strips import PAD
 from explorer.services import renderer, server
 
 HERE = Path(__file__).parent
@@ -115,7 +114,7 @@ def canvas(
         _component(key=key, data=data | new, on_values_change=released, on_want_change=lambda: None)
 
     mounted()
-    drawing.waiting()
+    browser_rendering.waiting()
     return z, images
 
 

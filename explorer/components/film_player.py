@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from explorer.live.component import component
+from explorer.components.component import component
 
 HERE = Path(__file__).parent
 

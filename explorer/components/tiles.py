@@ -4,7 +4,7 @@ from pathlib import Path
 
 import streamlit as st
 
-from explorer.live.component import component
+from explorer.components.component import component
 
 HERE = Path(__file__).parent
 WIDTHS = {"small": 64, "medium": 108, "large": 176}  # least width of a tile, CSS pixels

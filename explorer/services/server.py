@@ -113,7 +113,7 @@ async def send_strip(request):
 
 def draw_strip(body):
     """The answer to a question of strips.js as JSON, or None."""
-    from explorer.live import strips
+    from explorer.components import strips
 
     try:
         reply = strips.answer(json.loads(body))

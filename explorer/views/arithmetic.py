@@ -5,10 +5,11 @@ import functools
 import numpy as np
 import streamlit as st
 
-from explorer import asking, basket_panel, drawing, picker
-from explorer.live.canvas import axis, canvas
-from explorer.live.motions import Sum
-from explorer.live.tiles import tiles
+from explorer import asking, basket_panel, picker
+from explorer.components import browser_rendering
+from explorer.components.canvas import axis, canvas
+from explorer.components.motions import Sum
+from explorer.components.tiles import tiles
 from explorer.services import attribute_labels, direction_store, renderer
 from explorer.state import arithmetic_file, baskets, fragments, session, tray, url_state
 from gan_core.attributes import label_cache as sampled
@@ -70,7 +71,7 @@ def bar(name, model):
                 args=(name, model),
             )
         with st.popover("View", icon=":material/tune:"):
-            drawing.options()
+            browser_rendering.options()
 
 
 @fragments.panel("arithmetic-history")
@@ -211,7 +212,7 @@ def result(name, model, terms):
             label=f"{formula(letters, view.strength, locked)}, of {name}",
             panes=("As summed", f"Brought to the prior’s length, {shell:.1f}"),
             smooth=view.smooth,
-            browser=drawing.addresses(model),
+            browser=browser_rendering.addresses(model),
         )
         numbers(model, letters, locked, way, z, images)
         if kept:

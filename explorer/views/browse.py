@@ -4,7 +4,7 @@ import numpy as np
 import streamlit as st
 
 from explorer import detail, picker
-from explorer.live.tiles import WIDTHS, tiles
+from explorer.components.tiles import WIDTHS, tiles
 from explorer.services import attribute_labels, renderer
 from explorer.state import fragments, session, tray, url_state
 from gan_core.latent import MAX_SEED

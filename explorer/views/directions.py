@@ -3,10 +3,11 @@
 import numpy as np
 import streamlit as st
 
-from explorer import direction_effects, direction_saving, drawing, picker
-from explorer.live.canvas import axis, canvas
-from explorer.live.motions import Sum
-from explorer.live.tiles import tiles
+from explorer import direction_effects, direction_saving, picker
+from explorer.components import browser_rendering
+from explorer.components.canvas import axis, canvas
+from explorer.components.motions import Sum
+from explorer.components.tiles import tiles
 from explorer.services import attribute_labels, direction_store, renderer
 from explorer.state import direction_state, fragments, session, tray, url_state
 from explorer.views import latents
@@ -68,7 +69,7 @@ def bar(name, model, known):
                 help="Bring the latent back to the length it started with, where the generator"
                 " was trained.",
             )
-            drawing.options()
+            browser_rendering.options()
 
 
 def choose_start(name, model):
@@ -181,7 +182,7 @@ def picture(name, model, classifier, known):
         label=f"Picture of {name}, seed {view.start} with {len(rows)} directions",
         layout="beside",
         smooth=view.smooth,
-        browser=drawing.addresses(model),
+        browser=browser_rendering.addresses(model),
     )
     notes(name, known, coords, cancelled)
     if view.level and not home.any():

@@ -4,10 +4,11 @@ import numpy as np
 import plotly.graph_objects as go
 import streamlit as st
 
-from explorer import asking, drawing, picker
-from explorer.live.canvas import axis, canvas
-from explorer.live.motions import Path
-from explorer.live.tiles import tiles
+from explorer import asking, picker
+from explorer.components import browser_rendering
+from explorer.components.canvas import axis, canvas
+from explorer.components.motions import Path
+from explorer.components.tiles import tiles
 from explorer.services import renderer
 from explorer.state import fragments, session, tray, url_state
 from gan_core import latent
@@ -57,7 +58,7 @@ def explore(name, model, keyframes):
             label=f"Picture of {name} at position {at:.2f} of the path",
             panes=[MODES[mode] if len(modes) > 1 else "" for mode in modes],
             smooth=view.smooth,
-            browser=drawing.addresses(model),
+            browser=browser_rendering.addresses(model),
         )
     frames = frame_count(segments, view)
     paths = {
@@ -217,7 +218,7 @@ def settings():
                     step=0.05,
                     **session.widget("psi", closed=True),
                 )
-            drawing.options()
+            browser_rendering.options()
 
 
 def frame_count(segments, view):

@@ -3,11 +3,12 @@
 import numpy as np
 import streamlit as st
 
-from explorer import asking, drawing, picker
-from explorer.live.canvas import axis, canvas
-from explorer.live.motions import Coordinates, Pad
-from explorer.live.strips import PAD
-from explorer.live.tiles import tiles
+from explorer import asking, picker
+from explorer.components import browser_rendering
+from explorer.components.canvas import axis, canvas
+from explorer.components.motions import Coordinates, Pad
+from explorer.components.strips import PAD
+from explorer.components.tiles import tiles
 from explorer.services import renderer
 from explorer.state import fragments, session, tray, url_state
 from gan_core.latent import MAX_SEED
@@ -55,7 +56,7 @@ def options():
                 format_func=MODES.get,
                 **session.widget("mode", MODES, closed=True),
             )
-        drawing.options()
+        browser_rendering.options()
 
 
 # The sliders.
@@ -151,7 +152,7 @@ def sliders(name, model):
         home=home,
         frozen=frozen,
         smooth=view.smooth,
-        browser=drawing.addresses(model),
+        browser=browser_rendering.addresses(model),
     )
     words = [f"{len(moved)} of {len(home)} coordinates moved"] if moved else []
     seed = None if moved else view.start
@@ -239,7 +240,7 @@ def pad(name, model, corners):
         label=f"Picture of {name}, {view.x:.0%} across and {view.y:.0%} down between the corners",
         layout=PAD,
         smooth=view.smooth,
-        browser=drawing.addresses(model),
+        browser=browser_rendering.addresses(model),
     )
     words = [f"Across {view.x:.2f}", f"down {view.y:.2f}"]
     label = f"Pad {view.x:.2f}, {view.y:.2f}"

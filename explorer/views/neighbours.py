@@ -7,9 +7,9 @@ import plotly.graph_objects as go
 import streamlit as st
 
 from explorer import asking, picker
-from explorer.live.canvas import axis, canvas
-from explorer.live.motions import Path
-from explorer.live.tiles import tiles
+from explorer.components.canvas import axis, canvas
+from explorer.components.motions import Path
+from explorer.components.tiles import tiles
 from explorer.services import renderer, training_data
 from explorer.state import exemplars, fragments, session, tray, url_state
 from explorer.views import interpolate

@@ -11,7 +11,7 @@ import streamlit as st
 from PIL import Image
 
 from explorer import picker
-from explorer.live.framer import framer
+from explorer.components.photo_framer import framer
 from explorer.services import renderer, run_list
 from explorer.state import fragments, session, tray
 from gan_core.data import photo_alignment

@@ -7,7 +7,7 @@ import plotly.graph_objects as go
 import streamlit as st
 
 from explorer import asking, picker
-from explorer.live.tiles import tiles
+from explorer.components.tiles import tiles
 from explorer.services import background, model_registry, renderer, training_data
 from explorer.state import fragments, session, tray
 from explorer.views import neighbours

@@ -8,7 +8,7 @@ import plotly.graph_objects as go
 import streamlit as st
 from PIL import Image
 
-from explorer.live.film import film
+from explorer.components.film_player import film
 from explorer.services import renderer, run_list
 from explorer.state import fragments, session
 from gan_core.data import image_sources, media, training_set

@@ -10,8 +10,8 @@ import torch
 from streamlit.testing.v1 import AppTest
 from streamlit.util import calc_hash
 
-import explorer.live.canvas
-import explorer.live.tiles
+import explorer.components.canvas
+import explorer.components.tiles
 import gan_core
 from browsing import ARGUMENTS, AVATARS, CHROMIUM, PATIENCE, running
 from explorer.services import model_registry
@@ -55,8 +55,8 @@ def with_classifier(two_models):
 def open_app(monkeypatch):
     """Open a page of the app, as a link would; returns the AppTest after its first run."""
 
-    monkeypatch.setattr(explorer.live.tiles, "_component", buttons)
-    monkeypatch.setattr(explorer.live.canvas, "_component", fields)
+    monkeypatch.setattr(explorer.components.tiles, "_component", buttons)
+    monkeypatch.setattr(explorer.components.canvas, "_component", fields)
     monkeypatch.setattr(model_registry, "settle", lambda model: None)
 
     def open_page(page="browse", **params):

@@ -14,7 +14,7 @@ import pytest
 TESTS = Path(__file__).resolve().parents[1]
 sys.path[:0] = [str(TESTS)]  # when this file is run as a script
 import hostile  # noqa: E402
-from explorer.live import strips  # noqa: E402
+from explorer.components import strips  # noqa: E402
 from explorer.services import run_list, training_data  # noqa: E402
 from explorer.state import arithmetic_file, tray, url_state  # noqa: E402
 from explorer.views import importing, train  # noqa: E402

@@ -9,7 +9,7 @@ import pytest
 from PIL import Image
 
 import gan_core
-from explorer.live import strips
+from explorer.components import strips
 from explorer.services import renderer, server
 from explorer.state import tray, url_state
 from gan_core import latent

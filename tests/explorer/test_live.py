@@ -20,7 +20,7 @@ from browsing import (
     running,
     shown,
 )
-from explorer import drawing
+from explorer.components import browser_rendering
 from explorer.services import background, server
 from explorer.state import url_state
 from gan_core import latent
@@ -455,9 +455,9 @@ def test_while_a_model_is_prepared_for_the_browser_the_server_draws(
 ):
     prepared = threading.Event()
     monkeypatch.setattr(server, "available", lambda: True)
-    monkeypatch.setattr(drawing, "prepare", lambda model: prepared.wait(60))
+    monkeypatch.setattr(browser_rendering, "prepare", lambda model: prepared.wait(60))
     monkeypatch.setattr(server, "urls", lambda model: {"model": model.name})
-    monkeypatch.setattr(drawing, "_found", {})
+    monkeypatch.setattr(browser_rendering, "_found", {})
     monkeypatch.setattr(background, "_jobs", {})
     monkeypatch.setattr(background, "PATIENCE", 0.01)
     app = open_app("latents", model="alpha", browser="1")
@@ -476,7 +476,7 @@ def test_a_model_that_cannot_be_prepared_is_told_once(two_models, open_app, monk
         raise InputError("It cannot be exported.")
 
     monkeypatch.setattr(server, "available", lambda: True)
-    monkeypatch.setattr(drawing, "prepare", refuse)
+    monkeypatch.setattr(browser_rendering, "prepare", refuse)
     monkeypatch.setattr(background, "_jobs", {})
     app = open_app("latents", model="alpha", browser="1")
     assert [w.value for w in app.warning] == ["It cannot be exported. The server draws."]

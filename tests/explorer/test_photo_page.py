@@ -11,7 +11,7 @@ import streamlit as st
 from PIL import Image
 from streamlit.testing.v1.element_tree import FileUploader
 
-import explorer.live.framer
+import explorer.components.photo_framer
 import gan_core
 from browsing import PATIENCE, on_tray
 from explorer.views import photo
@@ -54,7 +54,7 @@ def open_photo(two_models, open_app, monkeypatch):
 
         st.text_input("frame", key=f"{key}-field", on_change=send)
 
-    monkeypatch.setattr(explorer.live.framer, "_component", field)
+    monkeypatch.setattr(explorer.components.photo_framer, "_component", field)
     monkeypatch.setattr(photo_alignment, "detector", lambda: False)
     monkeypatch.setattr(inversion, "POOL", 64)
     search = inversion.invert

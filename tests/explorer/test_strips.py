@@ -15,8 +15,8 @@ from starlette.applications import Starlette
 from streamlit.testing.v1 import AppTest
 
 import gan_core
-from explorer.live import canvas, strips
-from explorer.live.motions import Coordinates, Pad, Path, Sum
+from explorer.components import canvas, strips
+from explorer.components.motions import Coordinates, Pad, Path, Sum
 from explorer.services import model_registry, renderer, server
 from gan_core import latent
 from gan_core.latent import Prior
