@@ -11,7 +11,6 @@ ROOT = str(Path(__file__).resolve().parent.parent)
 if ROOT not in sys.path:
     sys.path.append(ROOT)
 
-from explorer import detail, tray_panel  # noqa: E402
 from explorer.services import renderer  # noqa: E402
 from explorer.state import session  # noqa: E402
 from explorer.state.fragments import guarded  # noqa: E402
@@ -28,6 +27,7 @@ from explorer.views import (  # noqa: E402
     report,
     train,
 )
+from explorer.widgets import picture_dialog, tray_panel  # noqa: E402
 
 # Pictures begin higher up than Streamlit's own margin lets them, and never outgrow a phone.
 STYLE = """<style>
@@ -95,7 +95,7 @@ def main():
     guarded(current.run)
     with st.sidebar:
         tray_panel.tray_panel()
-    guarded(detail.show)
+    guarded(picture_dialog.show)
     for sentence in session.notes():
         warnings.warning(renderer.sentence(sentence))
     session.show_messages()

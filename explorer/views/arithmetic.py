@@ -5,13 +5,13 @@ import functools
 import numpy as np
 import streamlit as st
 
-from explorer import asking, basket_panel, picker
 from explorer.components import browser_rendering
 from explorer.components.canvas import axis, canvas
 from explorer.components.motions import Sum
 from explorer.components.tiles import tiles
 from explorer.services import attribute_labels, direction_store, renderer
 from explorer.state import arithmetic_file, baskets, fragments, session, tray, url_state
+from explorer.widgets import basket_panel, model_picker, neighbours_link
 from gan_core.attributes import label_cache as sampled
 from gan_core.data import media
 from gan_core.latent_space import arithmetic, arithmetic_report, arithmetic_slide, directions
@@ -23,7 +23,7 @@ RANDOM = 3  # controls in random directions
 
 def page(card_page=None):
     """The page, top to bottom."""
-    name, model = picker.choose("Arithmetic", card_page)
+    name, model = model_picker.choose("Arithmetic", card_page)
     take_preset(model)
     bar(name, model)
     if not any(map(baskets.text, baskets.names())):
@@ -386,7 +386,7 @@ def keep(name, model, letters, locked, way, z, figure):
                 on_click=add,
                 args=(item,),
             )
-        asking.button(item, "ask-sum")  # of the result on the shell
+        neighbours_link.button(item, "ask-sum")  # of the result on the shell
         with st.popover("Save direction", icon=":material/explore:"):
             direction_form(model, difference(letters, locked), way, locked)
         st.download_button(

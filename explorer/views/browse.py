@@ -3,10 +3,10 @@
 import numpy as np
 import streamlit as st
 
-from explorer import detail, picker
 from explorer.components.tiles import WIDTHS, tiles
 from explorer.services import attribute_labels, renderer
 from explorer.state import fragments, session, tray, url_state
+from explorer.widgets import model_picker, picture_dialog
 from gan_core.latent import MAX_SEED
 
 REAL = ""  # the discriminator's score, where an attribute could stand
@@ -16,7 +16,7 @@ BY_ATTRIBUTE = SORTS | {"real": "Most", "fake": "Least"}
 
 def page(card_page=None):
     """The page, top to bottom."""
-    name, model = picker.choose("Browse", card_page)
+    name, model = model_picker.choose("Browse", card_page)
     classifier = attribute_labels.classifier_of(model)
     settings(model, classifier)
     view = session.view()
@@ -147,7 +147,7 @@ def grid(name, model, seeds, images, scores):
     def click(tile_id):
         seed = int(tile_id)
         if seed in on_tray:
-            detail.open_later(on_tray[seed].id)
+            picture_dialog.open_later(on_tray[seed].id)
             fragments.redraw()
         else:
             add(name, model, seed, view.psi)

@@ -4,8 +4,8 @@ import re
 
 import streamlit as st
 
-from explorer import picker
 from explorer.services import renderer
+from explorer.widgets import model_picker
 from gan_core.metrics import fidelity_report
 
 MAX_CARD = 200_000  # characters
@@ -13,7 +13,7 @@ MAX_CARD = 200_000  # characters
 
 def page():
     """The page, top to bottom."""
-    _, model = picker.choose("Model card")
+    _, model = model_picker.choose("Model card")
     text = without_images(read(model.directory / "README.md"))
     left, right = st.columns([3, 2], gap="large")
     with left:

@@ -3,7 +3,6 @@
 import numpy as np
 import streamlit as st
 
-from explorer import direction_effects, direction_saving, picker
 from explorer.components import browser_rendering
 from explorer.components.canvas import axis, canvas
 from explorer.components.motions import Sum
@@ -11,6 +10,7 @@ from explorer.components.tiles import tiles
 from explorer.services import attribute_labels, direction_store, renderer
 from explorer.state import direction_state, fragments, session, tray, url_state
 from explorer.views import latents
+from explorer.widgets import direction_effects, direction_saving, model_picker
 from gan_core.latent import MAX_SEED
 
 REACH = {"normal": 4.0, "uniform": 2.5}  # how far a slider goes: some deviations of the prior
@@ -18,7 +18,7 @@ REACH = {"normal": 4.0, "uniform": 2.5}  # how far a slider goes: some deviation
 
 def page(card_page=None):
     """The page, top to bottom."""
-    name, model = picker.choose("Directions", card_page)
+    name, model = model_picker.choose("Directions", card_page)
     classifier = attribute_labels.classifier_of(model)
     known = direction_store.of(model, classifier)
     if known is None:

@@ -4,13 +4,13 @@ import numpy as np
 import plotly.graph_objects as go
 import streamlit as st
 
-from explorer import asking, picker
 from explorer.components import browser_rendering
 from explorer.components.canvas import axis, canvas
 from explorer.components.motions import Path
 from explorer.components.tiles import tiles
 from explorer.services import renderer
 from explorer.state import fragments, session, tray, url_state
+from explorer.widgets import model_picker, neighbours_link
 from gan_core import latent
 from gan_core.metrics import path_length
 
@@ -26,7 +26,7 @@ FILMS = {
 
 def page(card_page=None):
     """The page, top to bottom."""
-    name, model = picker.choose("Interpolate", card_page)
+    name, model = model_picker.choose("Interpolate", card_page)
     keyframes = choose_keyframes(name, model)
     settings()
     if keyframes is None:
@@ -241,7 +241,7 @@ def readout(name, model, z, image, mode, at):
             on_click=add,
             args=(name, model, z, mode, at),
         )
-        asking.button(of_path(name, model, z, mode, at), f"ask-{mode}")
+        neighbours_link.button(of_path(name, model, z, mode, at), f"ask-{mode}")
 
 
 def of_path(name, model, z, mode, at):

@@ -3,7 +3,6 @@
 import numpy as np
 import streamlit as st
 
-from explorer import asking, picker
 from explorer.components import browser_rendering
 from explorer.components.canvas import axis, canvas
 from explorer.components.motions import Coordinates, Pad
@@ -11,6 +10,7 @@ from explorer.components.strips import PAD
 from explorer.components.tiles import tiles
 from explorer.services import renderer
 from explorer.state import fragments, session, tray, url_state
+from explorer.widgets import model_picker, neighbours_link
 from gan_core.latent import MAX_SEED
 from gan_core.training import attribute_codes
 
@@ -21,7 +21,7 @@ REACH = {"normal": 3.0, "uniform": 1.0}  # how far a slider goes, in units of th
 
 def page(card_page=None):
     """The page, top to bottom."""
-    name, model = picker.choose("Latents", card_page)
+    name, model = model_picker.choose("Latents", card_page)
     with st.container(horizontal=True, vertical_alignment="bottom", gap="medium"):
         st.segmented_control(
             "Move by",
@@ -259,7 +259,7 @@ def readout(model, image, words, item):
     with st.container(horizontal=True, vertical_alignment="center"):
         st.caption(" · ".join(words), width="content")
         st.button("Add to tray", key="add-moved", icon=":material/add:", on_click=add, args=(item,))
-        asking.button(item, "ask-moved")
+        neighbours_link.button(item, "ask-moved")
 
 
 def add(item):

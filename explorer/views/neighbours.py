@@ -6,13 +6,13 @@ import numpy as np
 import plotly.graph_objects as go
 import streamlit as st
 
-from explorer import asking, picker
 from explorer.components.canvas import axis, canvas
 from explorer.components.motions import Path
 from explorer.components.tiles import tiles
 from explorer.services import renderer, training_data
 from explorer.state import exemplars, fragments, session, tray, url_state
 from explorer.views import interpolate
+from explorer.widgets import model_picker, neighbours_link
 from gan_core.latent import MAX_SEED
 from gan_core.util.errors import InputError
 
@@ -42,7 +42,7 @@ UNITS = {"pixels": "levels of 256, root mean square"}
 
 def page(card_page=None, report_page=None):
     """The page, top to bottom."""
-    name, model = picker.choose("Neighbours", card_page)
+    name, model = model_picker.choose("Neighbours", card_page)
     st.segmented_control(
         "Neighbours of",
         ASKED,
@@ -119,7 +119,7 @@ def random_seed():
 def take_item(item_id):
     item = session.picked().find(item_id)
     if item is not None:
-        asking.about(item)
+        neighbours_link.about(item)
 
 
 def asked_about(model):

@@ -10,10 +10,10 @@ import plotly.graph_objects as go
 import streamlit as st
 from PIL import Image
 
-from explorer import picker
 from explorer.components.photo_framer import framer
 from explorer.services import renderer, run_list
 from explorer.state import fragments, session, tray
+from explorer.widgets import model_picker
 from gan_core.data import photo_alignment
 from gan_core.latent_space import encoder, inversion
 from gan_core.util.errors import InputError
@@ -63,7 +63,7 @@ class Search:
 
 def page(card_page=None):
     """The page, top to bottom."""
-    name, model = picker.choose("Your photo", card_page)
+    name, model = model_picker.choose("Your photo", card_page)
     st.session_state.setdefault("photo", None)
     if not inversion.has_gradients(model):
         st.info(

@@ -6,12 +6,12 @@ import numpy as np
 import plotly.graph_objects as go
 import streamlit as st
 
-from explorer import asking, picker
 from explorer.components.tiles import tiles
 from explorer.services import background, model_registry, renderer, training_data
 from explorer.state import fragments, session, tray
 from explorer.views import neighbours
 from explorer.views.neighbours import HELD_OUT, SAMPLES, TRAINING, WHERE
+from explorer.widgets import model_picker, neighbours_link
 from gan_core.metrics import memorisation_report
 from gan_core.util.errors import InputError
 
@@ -58,7 +58,7 @@ class Case:
 
 def page(card_page=None, neighbours_page=None):
     """The page, top to bottom."""
-    name, model = picker.choose("Memorisation", card_page)
+    name, model = model_picker.choose("Memorisation", card_page)
     st.markdown(
         "Has this GAN copied its training images? Samples by the thousand, beside two controls"
         " whose answer is known: real images it has never seen, and a generator overfitted on"
@@ -533,7 +533,7 @@ def one(name, case, row, pair, space, neighbours_page):
         if neighbours_page is not None:
             opened = st.button("All its neighbours", icon=":material/search:", key="suspect-open")
             if opened:
-                asking.about(session.item(name, case.model, seed, case.result["psi"]))
+                neighbours_link.about(session.item(name, case.model, seed, case.result["psi"]))
                 st.switch_page(neighbours_page)
 
 

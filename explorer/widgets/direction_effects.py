@@ -4,9 +4,9 @@ import numpy as np
 import plotly.graph_objects as go
 import streamlit as st
 
-from explorer import direction_saving
 from explorer.services import direction_store, renderer
 from explorer.state import direction_state, session
+from explorer.widgets import direction_saving
 from gan_core.util.errors import InputError
 
 LOOKS = {

@@ -3,9 +3,9 @@
 import numpy as np
 import streamlit as st
 
-from explorer import asking
 from explorer.services import attribute_labels, model_registry, renderer
 from explorer.state import session, tray
+from explorer.widgets import neighbours_link
 from gan_core.util.errors import InputError
 
 
@@ -38,7 +38,7 @@ def body(item):
             facts(item, model, image)
             downloads(item, model, image, smooth)
             if item.model_hash == model.hash:
-                asking.button(item, "ask-enlarged")
+                neighbours_link.button(item, "ask-enlarged")
             remove(item)
         return
     remove(item)

@@ -5,10 +5,10 @@ import hashlib
 import numpy as np
 import streamlit as st
 
-from explorer import detail
 from explorer.components.tiles import tiles
 from explorer.services import renderer
 from explorer.state import fragments, session, tray
+from explorer.widgets import picture_dialog
 from gan_core.util.errors import InputError
 
 SIDE = 64  # pixels a side of a thumbnail in the sheet
@@ -42,7 +42,7 @@ def grid(items):
             {
                 "id": item.id,
                 "drag": item.id,
-                "label": f"On the tray: {item.name} ({detail.origin(item)})",
+                "label": f"On the tray: {item.name} ({picture_dialog.origin(item)})",
                 "caption": item.name if item.model == shown else f"{item.name} · {item.model}",
                 "current": item.id == current,
                 "dim": item.model != shown,
@@ -63,7 +63,7 @@ def thumbnails(items):
     found = np.full((len(items), SIDE, SIDE, 3), 128, np.uint8)
     for name in dict.fromkeys(item.model for item in items):
         rows = [i for i, item in enumerate(items) if item.model == name]
-        model = detail.find_model(items[rows[0]])
+        model = picture_dialog.find_model(items[rows[0]])
         rows = [i for i in rows if model and len(items[i].z) == model.prior.size]
         if rows:
             images = renderer.pictures(model, np.stack([items[i].z for i in rows]))
@@ -94,7 +94,7 @@ def selected(items):
         button("Earlier", "arrow_back", change, tray.move, item.id, -1, disabled=place == 0)
         last = place == len(items) - 1
         button("Later", "arrow_forward", change, tray.move, item.id, 1, disabled=last)
-        button("Enlarge", "zoom_in", detail.open_later, item.id)
+        button("Enlarge", "zoom_in", picture_dialog.open_later, item.id)
         button("Remove", "close", change, tray.remove, item.id)
 
 
@@ -171,7 +171,7 @@ def offer(content):
 def check_sizes(items):
     """Refuse latents that do not fit the model they name, when that model is here."""
     for item in items:
-        model = detail.find_model(item)
+        model = picture_dialog.find_model(item)
         if model is not None and len(item.z) != model.prior.size:
             raise InputError(
                 f"“{item.name}” has a latent of {len(item.z)} numbers; those of {item.model} have"
