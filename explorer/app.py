@@ -14,18 +14,18 @@ if ROOT not in sys.path:
 from explorer.services import renderer  # noqa: E402
 from explorer.state import session  # noqa: E402
 from explorer.state.fragments import guarded  # noqa: E402
-from explorer.views import (  # noqa: E402
+from explorer.views import (
     arithmetic,
     browse,
-    card,
     directions,
-    importing,
+    import_weights,
     interpolate,
     latents,
+    memorisation,
+    model_card,
     neighbours,
-    photo,
-    report,
     train,
+    your_photo,
 )
 from explorer.widgets import picture_dialog, tray_panel  # noqa: E402
 
@@ -46,7 +46,7 @@ def main():
     st.set_page_config("Latent explorer", layout="wide")
     st.html(STYLE)
     st.html(f'<i id="one-step"></i><script>{HISTORY}</script>', unsafe_allow_javascript=True)
-    card_page = st.Page(card.page, title="Model card", url_path="card")
+    card_page = st.Page(model_card.page, title="Model card", url_path="card")
     browse_page = st.Page(partial(browse.page, card_page), title="Browse", url_path="browse")
     interpolate_page = st.Page(
         partial(interpolate.page, card_page), title="Interpolate", url_path="interpolate"
@@ -62,13 +62,15 @@ def main():
         lambda: neighbours.page(card_page, report_page), title="Neighbours", url_path="neighbours"
     )
     report_page = st.Page(
-        lambda: report.page(card_page, neighbours_page),
+        lambda: memorisation.page(card_page, neighbours_page),
         title="Memorisation",
         url_path="memorisation",
     )
-    import_page = st.Page(partial(importing.page, browse_page), title="Import", url_path="import")
+    import_page = st.Page(
+        partial(import_weights.page, browse_page), title="Import", url_path="import"
+    )
     train_page = st.Page(partial(train.page, browse_page), title="Train", url_path="train")
-    photo_page = st.Page(partial(photo.page, card_page), title="Your photo", url_path="photo")
+    photo_page = st.Page(partial(your_photo.page, card_page), title="Your photo", url_path="photo")
     # Streamlit's first page has no path of its own, but a link to Browse should name it.
     root = st.Page(str, title="Start", url_path="start", default=True, visibility="hidden")
     current = st.navigation(

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 import gan_core
-from explorer.views import report as page
+from explorer.views import memorisation as page
 from gan_core import checkpoint
 from gan_core.metrics import memorisation_report
 from support import ROOT

@@ -17,7 +17,7 @@ import hostile  # noqa: E402
 from explorer.components import strips  # noqa: E402
 from explorer.services import run_list, training_data  # noqa: E402
 from explorer.state import arithmetic_file, tray, url_state  # noqa: E402
-from explorer.views import importing, train  # noqa: E402
+from explorer.views import import_weights, train  # noqa: E402
 from gan_core import importers, latent  # noqa: E402
 from gan_core.util.errors import InputError  # noqa: E402
 
@@ -199,8 +199,8 @@ def test_a_typed_name_is_never_a_path(place, name, monkeypatch):
         run_list.check_name(name)
     with pytest.raises(InputError):
         importers.save(None, place / "checkpoints" / "x", name)
-    assert not set("/\\\0\n:") & set(importing.safe(name))
-    assert importing.safe(name) not in ("", ".", "..")
+    assert not set("/\\\0\n:") & set(import_weights.safe(name))
+    assert import_weights.safe(name) not in ("", ".", "..")
     warned = []
     monkeypatch.setattr(train.session, "warn", warned.append)
     monkeypatch.setattr(

@@ -7,7 +7,7 @@ import pytest
 
 import gan_core
 from explorer.services import background, model_registry, training_data
-from explorer.views import report as page
+from explorer.views import memorisation as page
 from gan_core.data import training_set
 from gan_core.metrics import memorisation_report
 

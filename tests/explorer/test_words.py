@@ -3,7 +3,7 @@
 import pytest
 
 from explorer.services import renderer
-from explorer.views import card
+from explorer.views import model_card
 
 PICTURES = ["![x](http://h/p.png)", "!![x](http://h/p.png)", "![a][r]\n\n[r]: http://h/p.png"]
 PICTURES += ["![b\\]](http://h/p.png)", "![a]\n(http://h/p.png)"]
@@ -27,4 +27,4 @@ def test_a_sentence_holds_no_picture(text, around):
 
 @pytest.mark.parametrize("text", PICTURES)
 def test_a_card_holds_no_picture(text):
-    assert "![" not in card.without_images(f"before {text} after")
+    assert "![" not in model_card.without_images(f"before {text} after")
