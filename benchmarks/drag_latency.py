@@ -293,7 +293,7 @@ def collection_ms():
     """A full garbage collection after a model was loaded and settled, in a process of its own."""
     code = (
         "import gc, time, explorer.services.server, streamlit, plotly, gan_core\n"
-        "from explorer import models\n"
+        "from explorer.services import model_registry as models\n"
         "entry = next(iter(models.entries().values()))\n"
         "models.settle(models.load(entry))\n"
         "start = time.perf_counter(); gc.collect(); print((time.perf_counter() - start) * 1000)"

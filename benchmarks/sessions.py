@@ -256,7 +256,7 @@ def read(element):
     if element.WhichOneof("type") != "bidi_component":
         return None
     component = element.bidi_component
-    return json.loads(json.loads(component.json)["json"])  # see explorer/live/component.py
+    return json.loads(json.loads(component.json)["json"])  # see explorer/components/component.py
 
 
 def resident(pid):

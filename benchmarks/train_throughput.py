@@ -6,7 +6,8 @@ Both train the same DCGAN at 64×64 on the same machine, in turns, block by bloc
 counts. The plain loop is written here from the method: image files read by ImageFolder through a
 DataLoader with worker processes, fp32, contiguous memory, Adam with its defaults, binary
 cross-entropy on a sigmoid, gradients of D computed in G's step though nobody uses them, and
-`.item()` on every loss at every step. This trainer runs as `gan_core.training.loop.train` does by default
+`.item()` on every loss at every step. This trainer runs as `gan_core.training.loop.train` does by
+default
 but for the distance, which is not measured: with augmentation and averaging, which the plain loop
 leaves out. The memory that a process frees it keeps for both, as `python -m gan_core train` does.
 Achieved FLOP/s are those of the convolutions of one step of ours as they are defined (multiply-adds

@@ -14,7 +14,7 @@ if ROOT not in sys.path:
 from explorer.services import renderer  # noqa: E402
 from explorer.state import session  # noqa: E402
 from explorer.state.fragments import guarded  # noqa: E402
-from explorer.views import (
+from explorer.views import (  # noqa: E402
     arithmetic,
     browse,
     directions,
@@ -38,7 +38,7 @@ STYLE = """<style>
 /* As high as the fields and buttons beside them, so that labels stand on one line. */
 .stButtonGroup button[data-variant="segmented_control"] { min-height: 2.5rem; }
 </style>"""
-HISTORY = (Path(__file__).parent / "live" / "history.js").read_text(encoding="utf-8")
+HISTORY = (Path(__file__).parent / "components" / "history.js").read_text(encoding="utf-8")
 
 
 def main():

@@ -3,7 +3,8 @@
     effnet()     EfficientNet-Lite0, 1280 features; its weights are in a pip package
     inception()  the Inception of FID, 2048 features; its weights are a file to fetch once
 
-Both give a Features, whose `extract` is the whole of what `gan_core.metrics.fidelity_report` needs of it.
+Both give a Features, whose `extract` is the whole of what `gan_core.metrics.fidelity_report`
+needs of it.
 """
 
 import hashlib

@@ -18,17 +18,14 @@ from PIL import Image
 
 sys.path[:0] = [str(Path(__file__).resolve().parent)]  # when this file is run as a script
 import hostile  # noqa: E402
-from gan_core import checkpoint, importers
-from gan_core.data import image_sources, photo_alignment, training_set
+from gan_core import checkpoint, importers  # noqa: E402
+from gan_core.data import image_sources, photo_alignment, training_set  # noqa: E402
 from gan_core.importers import onnx_import, safe_load  # noqa: E402
-from gan_core.latent_space import directions
-from gan_core.metrics import fidelity_report
-from gan_core.networks import (
-    onnx_generator,  # noqa: E402
-    registry,
-)
-from gan_core.training import snapshot
-from gan_core.util import checked_safetensors
+from gan_core.latent_space import directions  # noqa: E402
+from gan_core.metrics import fidelity_report  # noqa: E402
+from gan_core.networks import onnx_generator, registry  # noqa: E402
+from gan_core.training import snapshot  # noqa: E402
+from gan_core.util import checked_safetensors  # noqa: E402
 from gan_core.util.errors import InputError  # noqa: E402
 
 KINDS = (

@@ -149,8 +149,8 @@ def test_a_process_ends_with_its_generator_and_a_copy_gets_its_own():
 def test_the_process_ends_when_the_program_that_made_it_is_killed(tmp_path):
     (tmp_path / "g.onnx").write_bytes(graph())
     program = (
-        "import os, signal; from pathlib import Path; from gan_core import onnx_process\n"
-        "runner = onnx_process.Runner(Path('g.onnx').read_bytes())\n"
+        "import os, signal; from pathlib import Path; from gan_core.networks import onnx_sandbox\n"
+        "runner = onnx_sandbox.Runner(Path('g.onnx').read_bytes())\n"
         "print(runner.process.pid, flush=True); os._exit(9)"
     )
     done = subprocess.run(

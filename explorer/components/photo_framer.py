@@ -20,7 +20,8 @@ def framer(key, src, size, frame, eyes, limits, on_frame, *, label):
     """Show a photo and the frame on it; on_frame(dict of x, y, side, turn) when it is let go.
 
     src: the photo as a URL. size: its (width, height). frame: {"x", "y", "side", "turn"} as
-    gan_core.data.photo_alignment.Frame has them. eyes: where the eyes are in the frame, ((x, y), (x, y)).
+    gan_core.data.photo_alignment.Frame has them. eyes: where the eyes are in the frame, ((x, y),
+    (x, y)).
     limits: the least and the largest side. label: what the photo is, in words.
     """
 

@@ -14,7 +14,7 @@ import streamlit as st
 import gan_core
 from gan_core import checkpoint
 
-ROOT = Path(__file__).resolve().parent.parent
+ROOT = Path(__file__).resolve().parents[2]
 # Folders of checkpoints, handed on by `python -m explorer`, separated as in PATH.
 VARIABLE = "GAN_EXPLORER_CHECKPOINTS"
 DEFAULT = "avatars"  # what a first visit shows where it is: its training images are there too

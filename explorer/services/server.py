@@ -1,7 +1,7 @@
 """The app as a web server: Streamlit's own routes, and below /live what a browser needs to draw.
 
     live/worker.js                     draws, see there
-    live/runtime/VERSION/NAME          onnxruntime-web, from the folder live/runtime
+    live/runtime/VERSION/NAME          onnxruntime-web, from components/runtime
     live/models/SHA.onnx               generators, from the cache of gan_core.export_onnx
     live/strips                        strips of pictures for a live canvas
 
@@ -22,7 +22,8 @@ import streamlit as st
 from starlette.responses import FileResponse, PlainTextResponse, Response
 from starlette.routing import Route
 
-HERE = Path(__file__).resolve().parent
+PACKAGE = Path(__file__).resolve().parents[1]
+COMPONENTS = PACKAGE / "components"
 RUNTIME = "1.30.0"  # version of onnxruntime-web
 MODULE, WASM = "ort.wasm.bundle.min.mjs", "ort-wasm-simd-threaded.wasm"
 KINDS = {MODULE: "text/javascript", WASM: "application/wasm"}
@@ -32,12 +33,13 @@ STRIPS = "live/strips"
 MAX_QUESTION = 100_000  # bytes
 PLAIN = {"X-Content-Type-Options": "nosniff"}
 
-# `streamlit run` imports this file as `server`, a page as `explorer.services.server`: one module for both.
+# `streamlit run` imports this file as `server`, a page as `explorer.services.server`: one module
+# for both.
 for name in ("server", "explorer.services.server"):
     sys.modules.setdefault(name, sys.modules[__name__])
 # As in app.py: `streamlit run` puts this folder on the path, not the one above it.
-if str(HERE.parent) not in sys.path:
-    sys.path.append(str(HERE.parent))
+if str(PACKAGE.parent) not in sys.path:
+    sys.path.append(str(PACKAGE.parent))
 
 # One thread draws all strips: on few cores two drawings at once take longer than one by one.
 drawer = concurrent.futures.ThreadPoolExecutor(1, thread_name_prefix="strips")
@@ -69,7 +71,7 @@ def urls(model):
 
 def send_worker(request):
     headers = {"Cache-Control": "no-cache", **PLAIN}
-    return FileResponse(HERE / "live" / "worker.js", media_type="text/javascript", headers=headers)
+    return FileResponse(COMPONENTS / "worker.js", media_type="text/javascript", headers=headers)
 
 
 def send_runtime(request):
@@ -77,7 +79,7 @@ def send_runtime(request):
     if request.path_params["version"] != RUNTIME or name not in KINDS:
         return missing(request)
     headers = {**FOR_EVER, **PLAIN, "Content-Encoding": "gzip"}
-    file = HERE / "live" / "runtime" / f"{name}.gz"
+    file = COMPONENTS / "runtime" / f"{name}.gz"
     return FileResponse(file, media_type=KINDS[name], headers=headers)
 
 
@@ -153,4 +155,4 @@ async def lifespan(app):
     started.clear()
 
 
-app = st.App(HERE / "app.py", routes=ROUTES, lifespan=lifespan)
+app = st.App(PACKAGE / "app.py", routes=ROUTES, lifespan=lifespan)

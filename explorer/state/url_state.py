@@ -60,7 +60,8 @@ class View:
     picture: in place of that seed "12@0.7", or the name of a latent in exemplars.py; space: what
     is compared; k: how many neighbours.
     browser: whether the visitor's browser draws the live picture.
-    undo, redo: what the arithmetic's settings were before, as explorer.state.baskets keeps them. No link
+    undo, redo: what the arithmetic's settings were before, as explorer.state.baskets keeps them.
+    No link
     carries them; they stand here so that a change and the way back from it are stored as one.
     """
 

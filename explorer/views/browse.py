@@ -197,6 +197,7 @@ def note(model, classifier, scores):
         accuracy = classifier.about["attributes"][classifier.column(by)]["balanced_accuracy"]
         st.caption(
             f"Under each picture: its seed · the probability that it shows"
-            f" “{renderer.plain(attribute_labels.readable(by))}”, as the attribute classifier sees it"
+            f" “{renderer.plain(attribute_labels.readable(by))}”, as the attribute classifier sees"
+            " it"
             f" (balanced accuracy on held-out images: {accuracy:.3f})."
         )

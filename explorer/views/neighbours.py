@@ -554,8 +554,8 @@ def caution(data):
     st.caption(
         "What is nearer than nearly all real images may be a copy. What is not may still be one,"
         " shifted or recoloured; and a blurred picture is near to many. No single number is a"
-        f" verdict. ({training_data.REFERENCES} real images of each kind at most; the rule is that of"
-        f" Alaa et al. 2022.) {training_data.left_out(data)}"
+        f" verdict. ({training_data.REFERENCES} real images of each kind at most; the rule is"
+        f" that of Alaa et al. 2022.) {training_data.left_out(data)}"
     )
 
 

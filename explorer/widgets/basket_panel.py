@@ -156,8 +156,8 @@ def typed(basket):
         baskets.change(**{basket: url_state.write_keys(parsed)})
     except ValueError:
         session.warn(
-            f"A basket takes up to {url_state.MAX_EXEMPLARS} seeds with commas between, such as 3, 14,"
-            " 15@0.7; it was left as it is."
+            f"A basket takes up to {url_state.MAX_EXEMPLARS} seeds with commas between, such as 3,"
+            " 14, 15@0.7; it was left as it is."
         )
 
 

@@ -152,7 +152,8 @@ def told(effects, attribute):
     if not others:
         return own
     other = max(others, key=lambda name: abs(others[name]))
-    return f"{own}; leaks most into {renderer.plain(direction_state.words(other))}, {percent(others[other])}"
+    name = renderer.plain(direction_state.words(other))
+    return f"{own}; leaks most into {name}, {percent(others[other])}"
 
 
 def percent(change):

@@ -63,8 +63,10 @@ def write(directory, model=None):
         licence=told["licence"],
         notes="\n".join(origin["notes"]),
     )
-    if fidelity_report.kept(told):
-        text += f"\n## How close to the training images\n\n{fidelity_report.markdown(fidelity_report.kept(told))}"
+    measured = fidelity_report.kept(told)
+    if measured:
+        table = fidelity_report.markdown(measured)
+        text += f"\n## How close to the training images\n\n{table}"
     recognised = classifier.card_section(directory)
     text += f"\n{recognised}" if recognised else ""
     media.save(directory / "README.md", text.encode())

@@ -1,6 +1,7 @@
 """ONNX generators of other programs: looked through, probed, and brought into one form.
 
-    read(path)               the graph as bytes that `gan_core.networks.onnx_generator` runs, and what
+    read(path)               the graph as bytes that `gan_core.networks.onnx_generator` runs, and
+    what
                              was found out about it
 
 A file may tell little of itself. What is missing is found by running it in a process of its own,

@@ -1,7 +1,8 @@
 """A generator that is an ONNX graph, run by onnxruntime on the CPU.
 
 The graph is the network's one tensor, its file byte by byte, so that a checkpoint of it is like any
-other. `gan_core.importers.onnx_import` brings graphs of other programs into the form that is run here:
+other. `gan_core.importers.onnx_import` brings graphs of other programs into the form that is run
+here:
 input "z" float32 (N, nz), output "images" float32 (N, C, H, W) in [−1, 1]. What a stranger's graph
 does it does in a process of its own (`gan_core.networks.onnx_sandbox`).
 """

@@ -1,6 +1,7 @@
 """Squared distances between uint8 images that are exact: every number is an integer, none rounds.
 
-One query is compared in a compiled loop (gan_core.search.numba_loops). For several, the distance follows from
+One query is compared in a compiled loop (gan_core.search.numba_loops). For several, the distance
+follows from
 the stored norms ‖x′‖², x′ = x − 128, and one product with the pixels as they lie on disk:
 
     ‖x − q‖² = ‖x′‖² + ‖q′‖² + 256 Σq′ − 2 x·q′

@@ -40,7 +40,8 @@ class Bounds:
 
     coarse: float32 (N, c + 3), c components, the length of the others up to f, τ, and the sum of
     these numbers' squares. fine: float32 (N, f + 1), f components and τ. texture: float16
-    (N, b), τ_b of b blocks. norms: int64 (N,), for gan_core.search.exact_distance. centre: float64 (t,), the mean
+    (N, b), τ_b of b blocks. norms: int64 (N,), for gan_core.search.exact_distance. centre:
+    float64 (t,), the mean
     thumbnail. axes: float64 (t, f), orthonormal columns. shape: of an image, (H, W, C). The arrays
     may be memory maps.
     """

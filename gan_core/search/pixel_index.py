@@ -1,8 +1,10 @@
 """The nearest training images of an image: exact, in pixels and in features.
 
 In pixels the distance is the squared Euclidean one between uint8 images, in integers. Most images
-are ruled out by a lower bound (gan_core.search.lower_bounds); the others are compared in the order of their
-bounds until the next bound exceeds the k-th distance found (gan_core.search.exact_distance). So the result is that
+are ruled out by a lower bound (gan_core.search.lower_bounds); the others are compared in the
+order of their
+bounds until the next bound exceeds the k-th distance found (gan_core.search.exact_distance). So
+the result is that
 of comparing with every image, ties by index, always.
 """
 
@@ -33,9 +35,11 @@ class PixelIndex:
     >>> distances, indices = index.query(images, k=8)  # int64 (n, 8) and (n, 8)
 
     images: uint8 (N, H, W, C), in memory or memory-mapped; it is read when the index is made
-    (about 20 s of a processor for 200,000 of 64 × 64 × 3) and at every query, and must not change.
+    (about 20 s of a processor for 200,000 of 64 × 64 × 3) and at every query, and must not
+    change.
     mirrored: also compare with the images' mirror images, see `query`. known: the images' Bounds
-    when they are there already; `gan_core.search.index_cache.open_index` keeps them on disk. The index
+    when they are there already; `gan_core.search.index_cache.open_index` keeps them on disk. The
+    index
     itself takes about 1.5 KB an image. Several threads may query it at once.
     Raises InputError when images are not of that kind.
     """

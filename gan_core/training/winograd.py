@@ -211,7 +211,8 @@ def _last(x):
 
 
 def shared(name, count, *tensors):
-    """Call a loop of gan_core.training.winograd_tiles on parts of 0 … count − 1, one for each thread."""
+    """Call a loop of gan_core.training.winograd_tiles on parts of 0 … count − 1, one for each
+    thread."""
     from gan_core.training import winograd_tiles  # see gan_core.search.numba_loops
 
     loop = getattr(winograd_tiles, name)

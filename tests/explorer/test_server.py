@@ -28,7 +28,7 @@ pytest.importorskip("onnxscript", reason="needs onnxscript")
 pytest.importorskip("onnxruntime", reason="needs onnxruntime")
 
 AVATARS = model_registry.ROOT / "checkpoints" / "avatars"
-RUNTIME = model_registry.ROOT / "explorer" / "live" / "runtime"
+RUNTIME = model_registry.ROOT / "explorer" / "components" / "runtime"
 CHROMIUM = next(
     filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), 0
 )
@@ -157,7 +157,7 @@ def test_the_worker_is_served_and_asked_for_again(address):
     assert status == 200
     assert headers["content-type"].startswith("text/javascript")
     assert headers["cache-control"] == "no-cache"
-    assert body == (model_registry.ROOT / "explorer" / "live" / "worker.js").read_bytes()
+    assert body == (model_registry.ROOT / "explorer" / "components" / "worker.js").read_bytes()
 
 
 def test_a_model_is_served(address, gray):

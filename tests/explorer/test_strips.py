@@ -679,8 +679,9 @@ def test_settling_runs_the_usual_batches(make_checkpoint, monkeypatch, discrimin
 )
 def test_once_settled_the_collector_has_almost_nothing_to_walk(python):
     code = (
-        "import gc, explorer.services.server, streamlit, torch, gan_core; from explorer import models; "
-        "model = gan_core.load(models.ROOT / 'checkpoints' / 'avatars'); "
+        "import gc, explorer.services.server, streamlit, torch, gan_core; "
+        "from explorer.services import model_registry; "
+        "model = gan_core.load(model_registry.ROOT / 'checkpoints' / 'avatars'); "
         "before = len(gc.get_objects()); models.settle(model); "
         "print(before, len(gc.get_objects()))"
     )
