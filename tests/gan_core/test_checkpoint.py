@@ -14,7 +14,7 @@ from gan_core import checkpoint
 from gan_core.data import training_set
 from gan_core.networks import registry
 from gan_core.util.errors import InputError
-from support import pictures
+from support import ROOT, pictures
 
 
 def sha256(path):
@@ -59,7 +59,7 @@ def test_a_latent_means_the_same_picture_alone_and_in_a_batch(make_checkpoint):
 
 @pytest.mark.parametrize("name", ["avatars", "faces"])
 def test_the_models_that_travel_draw_the_same_alone_and_in_a_batch(name):
-    directory = checkpoint.Path(__file__).parent.parent / "checkpoints" / name
+    directory = ROOT / "checkpoints" / name
     if not (directory / "model.json").exists():
         pytest.skip(f"needs checkpoints/{name}")
     model = checkpoint.load(directory)

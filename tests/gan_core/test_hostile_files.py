@@ -16,7 +16,7 @@ import pytest
 import torch
 from PIL import Image
 
-sys.path[:0] = [str(Path(__file__).resolve().parent)]  # when this file is run as a script
+sys.path[:0] = [str(Path(__file__).resolve().parents[1])]  # when this file is run as a script
 import hostile  # noqa: E402
 from gan_core import checkpoint, importers  # noqa: E402
 from gan_core.data import image_sources, photo_alignment, training_set  # noqa: E402

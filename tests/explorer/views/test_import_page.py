@@ -7,7 +7,7 @@ from streamlit.runtime.scriptrunner import RerunData, RerunException
 from explorer.services import model_registry
 from gan_core import checkpoint, importers
 from gan_core.networks import registry
-from test_foreign import HALF, ONE, UNIT, Linear, Tutorial, TutorialD, graph_of, trained
+from test_importers import HALF, ONE, UNIT, Linear, Tutorial, TutorialD, graph_of, trained
 
 
 @pytest.fixture

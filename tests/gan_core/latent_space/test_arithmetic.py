@@ -15,7 +15,7 @@ from gan_core.latent_space import arithmetic, arithmetic_report
 from gan_core.util.errors import InputError
 from toys import Linear, Reader
 
-AVATARS = Path(__file__).resolve().parents[1] / "checkpoints" / "avatars"
+AVATARS = Path(__file__).resolve().parents[3] / "checkpoints" / "avatars"
 RNG = np.random.RandomState(0)
 
 

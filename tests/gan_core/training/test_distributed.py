@@ -26,7 +26,9 @@ from gan_core.training import ema, loop
 from gan_core.training import snapshot as states
 from gan_core.training.distributed import Draws, SharedBatchNorm2d
 from support import ROOT, pictures
-from test_trainer import losses, state, train
+from test_loop import losses, state, train
+
+HERE = Path(__file__).resolve().parent
 
 RECIPES = {
     "batch norm": {"k": 2},
@@ -191,7 +193,7 @@ def pair(python, tmp_path_factory):
     """The folder that `together` has filled, and the exit statuses of the pairs in it."""
     folder = tmp_path_factory.mktemp("pair")
     code = (
-        f"import sys; sys.path.insert(0, {str(ROOT / 'tests')!r})\n"
+        f"import sys; sys.path[:0] = {[str(ROOT / 'tests'), str(HERE)]!r}\n"
         "from pathlib import Path; import test_distributed\n"
         f"test_distributed.together(Path({str(folder)!r}))\n"
     )

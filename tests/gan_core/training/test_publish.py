@@ -16,8 +16,8 @@ from gan_core.data import training_set
 from gan_core.training import publish, snapshot
 from gan_core.util import atomic_files
 from gan_core.util.errors import InputError
-from test_state import die_at, forked, prepare, script
-from test_trainer import train
+from test_loop import train
+from test_snapshot import die_at, forked, prepare, script
 
 ABOUT = {"licence": "CC0", "use": "Tests.", "command": "python -m gan_core train"}
 
@@ -146,7 +146,7 @@ def publish_often(folder):
 
 
 def test_a_kill_while_publishing_leaves_the_checkpoint_before_or_the_new_one(python, tmp_path):
-    script(python, "publish_often", tmp_path, module="test_publishing")
+    script(python, "publish_often", tmp_path, module="test_publish")
 
 
 TRAIN = "--ngf 4 --ndf 4 --nz 8 --batch 8 --kimg 0.016 --precision fp32 --layout contiguous"

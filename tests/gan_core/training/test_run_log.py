@@ -9,7 +9,7 @@ from PIL import Image
 
 from gan_core.training import run_log
 from gan_core.util.errors import InputError
-from test_trainer import LOSSES, lines, train
+from test_loop import LOSSES, lines, train
 
 # --- The log. ---
 

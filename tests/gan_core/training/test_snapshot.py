@@ -27,7 +27,9 @@ from gan_core.training import loop, run_log, snapshot, validation
 from gan_core.util import atomic_files
 from gan_core.util.errors import InputError
 from support import ROOT, pictures
-from test_trainer import losses, same, train
+from test_loop import losses, same, train
+
+HERE = Path(__file__).resolve().parent
 
 # --- A state is saved and restored. ---
 
@@ -144,10 +146,10 @@ def test_a_state_that_cannot_be_written_leaves_the_one_before(tmp_path, monkeypa
 # --- In the scripts. ---
 
 
-def script(python, function, *arguments, module="test_state"):
+def script(python, function, *arguments, module="test_snapshot"):
     """Run a function of a test module in a process of its own."""
     code = (
-        f"import sys; sys.path.insert(0, {str(ROOT / 'tests')!r})\n"
+        f"import sys; sys.path[:0] = {[str(ROOT / 'tests'), str(HERE)]!r}\n"
         f"import {module}; {module}.{function}(*sys.argv[1:])\n"
     )
     done = python("-c", code, *arguments, timeout=1500)
