@@ -12,7 +12,8 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 # models.py and evidence.py read these; importing them here would take seconds.
 CHECKPOINTS, DATA = "GAN_EXPLORER_CHECKPOINTS", "GAN_EXPLORER_DATA"
-RUNS, TRAINING = "GAN_EXPLORER_RUNS", "GAN_EXPLORER_TRAINING"  # runs.py reads these
+RUNS = "GAN_EXPLORER_RUNS"  # run_list.py reads this, trust.py the next two
+TRUST, TRAINING = "GAN_EXPLORER_TRUST", "GAN_EXPLORER_TRAINING"
 LOOPBACK = ("localhost", "::1")
 MAX_UPLOAD, MAX_TRAINING_UPLOAD = 5, 512  # MB
 FIRST_PORT = 8501
@@ -27,8 +28,9 @@ def main(argv=None):
         make_folder(arguments.runs)
         hand_on(RUNS, [arguments.runs])
     address = arguments.address
-    training = arguments.training or address in LOOPBACK or address.startswith("127.")
-    os.environ[TRAINING] = "1" if training else "0"
+    trusted = arguments.trust_visitors or address in LOOPBACK or address.startswith("127.")
+    training = arguments.training or trusted
+    os.environ[TRUST], os.environ[TRAINING] = str(int(trusted)), str(int(training))
     port = choose_port(arguments.address, arguments.port)
     host = arguments.address if arguments.address not in ("0.0.0.0", "::") else "localhost"
     sys.path.append(str(ROOT))  # for `python explorer`, which knows this folder alone
@@ -85,9 +87,16 @@ def parse(argv):
         help="folder of training runs, made where there is none (runs, beside the app)",
     )
     parser.add_argument(
+        "--trust-visitors",
+        action="store_true",
+        help="let visitors import, save, measure and train although other computers can reach the "
+        "app",
+    )
+    parser.add_argument(
         "--training",
         action="store_true",
-        help="let the page Train start processes although other computers can reach the app",
+        help="let visitors start and stop training runs, and nothing more, although other "
+        "computers can reach the app",
     )
     parser.add_argument("--browser", action="store_true", help="open the page in a browser")
     return parser.parse_args(argv)

@@ -10,7 +10,6 @@ writes (process.json, log.jsonl, samples, state.safetensors), and what was start
 
 import contextlib
 import functools
-import ipaddress
 import json
 import os
 import re
@@ -24,18 +23,16 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
-import streamlit as st
 from safetensors import safe_open
 
-from explorer.services import model_registry, training_data
+from explorer.services import model_registry, training_data, trust
 from gan_core.data import image_sources
 from gan_core.training import from_folder, run_lock, run_log
 from gan_core.util import atomic_files, safetensors_header, valid_names
 from gan_core.util.errors import InputError
 
 ROOT = model_registry.ROOT
-# Set by `python -m explorer`: the folder of runs, and whether visitors may start one.
-VARIABLE, ALLOWED = "GAN_EXPLORER_RUNS", "GAN_EXPLORER_TRAINING"
+VARIABLE = "GAN_EXPLORER_RUNS"  # set by `python -m explorer`: the folder of runs
 STARTED, OUTPUT, UPLOAD = "started.json", "output.log", "upload.zip"
 BEGUN = ("state.safetensors", "training_set")  # in the folder of a run that has got somewhere
 STARTING = 600  # seconds that a process may take until it holds its run, on a busy computer
@@ -210,7 +207,7 @@ def has_begun(run):
 
 def remove(run):
     """Take a run that never began out of the list, with what was uploaded for it."""
-    check_allowed()
+    trust.check(training=True)
     if has_begun(run) or run_lock.held(run.directory):
         raise InputError(f"{run.name} has been trained, so it is not removed here.")
     try:
@@ -347,24 +344,6 @@ def stamp(path):
 # Starting, stopping, going on.
 
 
-def allowed():
-    """Whether the page may start processes: on this computer alone, or when that was asked for."""
-    if ALLOWED in os.environ:
-        return os.environ[ALLOWED] == "1"
-    address = st.get_option("server.address") or ""
-    with contextlib.suppress(ValueError):
-        return ipaddress.ip_address(address).is_loopback
-    return address == "localhost"
-
-
-def check_allowed():
-    if not allowed():
-        raise InputError(
-            "This app can be reached from other computers, so runs are only watched here; start "
-            "it with --training to let visitors start and stop them."
-        )
-
-
 def check_name(name):
     """Raise InputError when a new run cannot be called so."""
     valid_names.check(name)
@@ -420,7 +399,7 @@ def command(words):
 
 def start(name, words, cwd=ROOT):
     """Start a process for a run. Raises InputError when it cannot be."""
-    check_allowed()
+    trust.check(training=True)
     with _starting:
         directory = folder() / name
         if look(directory).running:
@@ -458,7 +437,7 @@ def start(name, words, cwd=ROOT):
 
 def stop(run):
     """Ask a run's process to end with a snapshot. Raises InputError when there is none to ask."""
-    check_allowed()
+    trust.check(training=True)
     if not look(run.directory).running:
         raise InputError(f"{run.name} is not running any more.")
     held, started = run_lock.held(run.directory), read_json(run.directory / STARTED)

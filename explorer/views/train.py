@@ -9,7 +9,7 @@ import streamlit as st
 from PIL import Image
 
 from explorer.components.film_player import film
-from explorer.services import renderer, run_list
+from explorer.services import renderer, run_list, trust
 from explorer.state import fragments, session
 from gan_core.data import image_sources, media, training_set
 from gan_core.training import dry_run, from_folder, presets
@@ -39,17 +39,14 @@ KEPT = "It goes on when this page is closed, and when the app ends."
 def page(browse_page=None):
     """The page, top to bottom."""
     found = run_list.entries()
-    may = run_list.allowed()
+    may = trust.allowed(training=True)
     st.html(STEADY)
     with st.container(horizontal=True, vertical_alignment="center"):
         st.header("Train", anchor=False, width="content")
         if may and found:
             st.toggle("New run", key="new-run")
     if not may:
-        try:
-            run_list.check_allowed()
-        except InputError as error:
-            st.info(renderer.sentence(error))
+        st.info(trust.reason(training=True))
     elif not found or st.session_state.get("new-run"):
         fragments.guarded(new_run)
     if not found:
@@ -169,7 +166,7 @@ def usual_length(images, data, recipe, size):
 def begin(name, images, upload, given):
     """Start the run that the form describes."""
     try:
-        run_list.check_allowed()
+        trust.check(training=True)
         run_list.check_name(name)
         if upload is not None:
             images = run_list.keep_upload(name, upload)
@@ -300,7 +297,7 @@ def progress_words(run):
 
 def head(run, browse_page):
     """Its name and what can be done to it."""
-    may = run_list.allowed()
+    may = trust.allowed(training=True)
     with st.container(horizontal=True, vertical_alignment="center"):
         st.subheader(renderer.plain(run.name), anchor=False, width="content")
         if run.running and may:

@@ -15,7 +15,7 @@ TESTS = Path(__file__).resolve().parents[1]
 sys.path[:0] = [str(TESTS)]  # when this file is run as a script
 import hostile  # noqa: E402
 from explorer.components import strips  # noqa: E402
-from explorer.services import run_list, training_data  # noqa: E402
+from explorer.services import run_list, training_data, trust  # noqa: E402
 from explorer.state import arithmetic_file, tray, url_state  # noqa: E402
 from explorer.views import import_weights, train  # noqa: E402
 from gan_core import importers, latent  # noqa: E402
@@ -186,7 +186,7 @@ def place(tmp_path, monkeypatch):
     monkeypatch.setenv(run_list.VARIABLE, str(tmp_path / "runs"))
     monkeypatch.setenv("GAN_EXPLORER_CHECKPOINTS", str(tmp_path / "checkpoints"))
     monkeypatch.setenv(training_data.VARIABLE, str(tmp_path / "data"))
-    monkeypatch.setenv(run_list.ALLOWED, "1")
+    monkeypatch.setenv(trust.TRAINING, "1")
     (tmp_path / "data" / "link").symlink_to(tmp_path / "outside")
     (tmp_path / "data" / "circle").symlink_to(tmp_path / "data" / "circle")
     return tmp_path

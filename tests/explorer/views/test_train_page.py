@@ -13,7 +13,7 @@ import zipfile
 import pytest
 from PIL import Image
 
-from explorer.services import model_registry, run_list, training_data
+from explorer.services import model_registry, run_list, training_data, trust
 from explorer.views import train
 from gan_core.training import run_lock
 from gan_core.util.errors import InputError
@@ -32,7 +32,7 @@ def place(tmp_path, monkeypatch):
     monkeypatch.setenv(run_list.VARIABLE, str(tmp_path / "runs"))
     monkeypatch.setenv(model_registry.VARIABLE, str(tmp_path / "models"))
     monkeypatch.setenv(training_data.VARIABLE, str(tmp_path / "data"))
-    monkeypatch.setenv(run_list.ALLOWED, "1")
+    monkeypatch.setenv(trust.TRAINING, "1")
     yield tmp_path
     for run in (tmp_path / "runs").iterdir():  # of a test that failed
         if run_lock.held(run):
@@ -241,7 +241,8 @@ def test_elsewhere_than_on_this_computer_runs_are_only_watched(
     place, packed, open_app, monkeypatch
 ):
     make_run(place, "x", [line(1.0)], ended="stopped", kimg=10.0, command="", cwd="/")
-    monkeypatch.setenv(run_list.ALLOWED, "0")
+    monkeypatch.setenv(trust.TRAINING, "0")
+    monkeypatch.setenv(trust.VARIABLE, "0")
     app = open_app("train", run="x")
     (sentence,) = [each.value for each in app.info]
     assert "--training" in sentence
@@ -254,19 +255,9 @@ def test_elsewhere_than_on_this_computer_runs_are_only_watched(
         lambda: run_list.start("y", run_list.arguments("y", data=packed)),
         lambda: run_list.stop(run_list.look(place / "runs" / "x")),
     ):
-        with pytest.raises(InputError, match="only watched"):
+        with pytest.raises(InputError, match="Not available to visitors"):
             refused()
     assert not (place / "runs" / "y").exists()
-
-
-@pytest.mark.parametrize(
-    ("address", "allowed"),
-    [("127.0.0.1", True), ("localhost", True), ("::1", True), ("0.0.0.0", False), (None, False)],
-)
-def test_only_a_loopback_address_allows_it(address, allowed, monkeypatch):
-    monkeypatch.delenv(run_list.ALLOWED, raising=False)
-    monkeypatch.setattr(run_list.st, "get_option", {"server.address": address}.get)
-    assert run_list.allowed() == allowed
 
 
 def test_only_pictures_in_the_folders_given_are_offered(place, tmp_path):
