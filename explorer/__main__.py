@@ -31,9 +31,10 @@ def main(argv=None):
     trusted = arguments.trust_visitors or address in LOOPBACK or address.startswith("127.")
     training = arguments.training or trusted
     os.environ[TRUST], os.environ[TRAINING] = str(int(trusted)), str(int(training))
+    sys.path.append(str(ROOT))  # for `python explorer`, which knows this folder alone
+    hand_on_hosts(address, arguments.allowed_host)
     port = choose_port(arguments.address, arguments.port)
     host = arguments.address if arguments.address not in ("0.0.0.0", "::") else "localhost"
-    sys.path.append(str(ROOT))  # for `python explorer`, which knows this folder alone
     threading.Thread(
         target=announce, args=(host, port, arguments.browser), name="announce", daemon=True
     ).start()
@@ -47,6 +48,20 @@ def hand_on(variable, folders):
         fail(f"There is no folder {missing[0]}.")
     if folders:
         os.environ[variable] = os.pathsep.join(str(Path(folder).resolve()) for folder in folders)
+
+
+def hand_on_hosts(address, names):
+    """Tell the server which names it answers to, besides the loopback's; ends on a bad name."""
+    from explorer.services import allowed_hosts
+
+    # Of an IP address the server knows by itself whether a connection came in there.
+    if allowed_hosts.as_address(address) is None:
+        names = [*names, address]
+    try:
+        names = [allowed_hosts.normalise(name) for name in names]
+    except ValueError as error:
+        fail(str(error))
+    os.environ[allowed_hosts.VARIABLE] = ",".join(names)
 
 
 def make_folder(folder):
@@ -81,6 +96,14 @@ def parse(argv):
         "--port", type=int, help=f"port to listen on (the first free one from {FIRST_PORT})"
     )
     parser.add_argument("--address", default="127.0.0.1", help="address to listen on (127.0.0.1)")
+    parser.add_argument(
+        "--allowed-host",
+        metavar="NAME",
+        action="append",
+        default=[],
+        help="a name, besides localhost and the address, under which browsers reach the app, such "
+        "as a proxy's; may be given several times",
+    )
     parser.add_argument(
         "--runs",
         metavar="DIR",

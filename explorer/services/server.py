@@ -19,6 +19,7 @@ import threading
 from pathlib import Path
 
 import streamlit as st
+from starlette.middleware import Middleware
 from starlette.responses import FileResponse, PlainTextResponse, Response
 from starlette.routing import Route
 
@@ -40,6 +41,10 @@ for name in ("server", "explorer.services.server"):
 # As in app.py: `streamlit run` puts this folder on the path, not the one above it.
 if str(PACKAGE.parent) not in sys.path:
     sys.path.append(str(PACKAGE.parent))
+
+from explorer.services import allowed_hosts  # noqa: E402
+
+allowed_hosts.never_ask_outside()
 
 # One thread draws all strips: on few cores two drawings at once take longer than one by one.
 drawer = concurrent.futures.ThreadPoolExecutor(1, thread_name_prefix="strips")
@@ -155,4 +160,9 @@ async def lifespan(app):
     started.clear()
 
 
-app = st.App(PACKAGE / "app.py", routes=ROUTES, lifespan=lifespan)
+app = st.App(
+    PACKAGE / "app.py",
+    routes=ROUTES,
+    lifespan=lifespan,
+    middleware=[Middleware(allowed_hosts.AllowedHosts)],
+)

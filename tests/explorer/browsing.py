@@ -26,8 +26,11 @@ PHONE = {"width": 390, "height": 844}
 
 
 @contextlib.contextmanager
-def running(folder, *options):
-    """The address of an app that is started from a folder with these options."""
+def running(folder, *options, host="127.0.0.1"):
+    """The address of an app that is started from a folder with these options.
+
+    host: the one that the app prints, which follows from the option --address.
+    """
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
@@ -40,7 +43,7 @@ def running(folder, *options):
     )
     try:
         line = server.stdout.readline().strip()
-        assert line == f"Explorer: http://127.0.0.1:{port}"
+        assert line == f"Explorer: http://{host}:{port}"
         yield line.split()[-1]
     finally:
         server.terminate()
