@@ -6,6 +6,12 @@
 >>> images = model.generate(z)  # uint8 (64, H, W, C)
 """
 
+import os
+
+# Before anything imports onnxruntime, which otherwise reports each import and each session to its
+# maker and keeps a database of that in the user's cache. Child processes inherit the setting.
+os.environ["ORT_DISABLE_TELEMETRY"] = "1"
+
 from gan_core.checkpoint import Model, load
 from gan_core.data.training_set import TrainingSet
 from gan_core.latent import Prior

@@ -23,6 +23,8 @@ BYTES = 3 * 2**30  # of memory that the process may map
 MOST_BACK = 2**29  # bytes of one result
 MAX_THREADS = 8  # each maps some of that memory for itself
 START_SECONDS = 60
+# Without the last one onnxruntime reports to its maker (see gan_core/__init__.py).
+ENVIRONMENT = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1", "ORT_DISABLE_TELEMETRY": "1"}
 
 
 class Problem(Exception):
@@ -46,7 +48,7 @@ class Runner:
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
-            env=os.environ | {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"},
+            env=os.environ | ENVIRONMENT,
         )
         self.end = weakref.finalize(self, stop, self.process)
         told = {"bytes": BYTES, "threads": min(threads, MAX_THREADS), "length": len(graph)}
