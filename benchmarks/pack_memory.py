@@ -22,8 +22,8 @@ from PIL import Image
 
 CHILD = """
 import resource, sys
-from gan_core import sources
-train, held_out, skipped = sources.pack(sys.argv[1], sys.argv[2], attributes=sys.argv[3])
+from gan_core.data import image_sources
+train, held_out, skipped = image_sources.pack(sys.argv[1], sys.argv[2], attributes=sys.argv[3])
 assert not skipped
 print(train, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)
 """

@@ -57,7 +57,7 @@ def write(directory):
     """
     directory = Path(directory)
     if "origin" in checkpoint.read_card(directory):  # trained elsewhere
-        return importers.card.write(directory)
+        return importers.import_card.write(directory)
     model = checkpoint.load(directory)
     card, training, data = model.card, model.card["training"], model.card["training_set"]
     images = model.generate(model.prior.sample(64, seed=0))

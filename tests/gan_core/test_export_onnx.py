@@ -184,9 +184,9 @@ def test_the_graph_has_no_norm_and_tells_nothing_of_this_machine(tmp_path, model
 def test_the_exporter_is_quiet_and_loaded_only_when_needed(make_checkpoint, tmp_path, python):
     code = f"""
 import sys, gan_core, gan_core.__main__
-from gan_core import export
+from gan_core import export_onnx
 assert not {{"onnx", "onnxscript", "onnxruntime"}} & set(sys.modules), "loaded at the start"
-export.to_onnx(gan_core.load({str(make_checkpoint())!r}), {str(tmp_path / "out.onnx")!r})
+export_onnx.to_onnx(gan_core.load({str(make_checkpoint())!r}), {str(tmp_path / "out.onnx")!r})
 """
     done = python("-c", code)
     assert (done.returncode, done.stdout, done.stderr) == (0, "", "")

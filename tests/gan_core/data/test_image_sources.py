@@ -398,7 +398,7 @@ GROWTH = """
 import io, resource, sys
 from PIL import Image
 import numpy as np
-from gan_core import sources
+from gan_core.data import image_sources
 
 def peak():
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
@@ -413,10 +413,10 @@ def opened(source, root, download):
             yield f"{i}.bmp", lambda: buffer.getvalue() + b"", None, i % 10 == 0
     return stream(), int(source), ()
 
-sources.open_source = opened
-sources.pack("300", sys.argv[1] + "/few")
+image_sources.open_source = opened
+image_sources.pack("300", sys.argv[1] + "/few")
 before = peak()
-sources.pack("4000", sys.argv[1] + "/many")
+image_sources.pack("4000", sys.argv[1] + "/many")
 print(peak() - before)
 """
 

@@ -87,7 +87,7 @@ def test_an_error_in_the_middle_leaves_nothing(tmp_path, error):
 
 def test_a_kill_in_the_middle_leaves_nothing_that_loads(tmp_path):
     code = (
-        "import sys, numpy as np; from gan_core import training_set\n"
+        "import sys, numpy as np; from gan_core.data import training_set\n"
         "with training_set.writing(sys.argv[1], 8, 3, {}) as writer:\n"
         "    writer.add(np.zeros((8, 8, 3), np.uint8), 'a')\n"
         "    print('added', flush=True)\n"
@@ -323,7 +323,7 @@ def test_a_tampered_embedded_set_is_refused_and_never_cached(tmp_path, embedded,
 
 
 UNPACK = (
-    "import sys; from gan_core import training_set\n"
+    "import sys; from gan_core.data import training_set\n"
     "print('ready', flush=True); sys.stdin.readline()\n"
     "print(int(training_set.load(sys.argv[1]).images.sum(dtype='int64')))\n"
 )

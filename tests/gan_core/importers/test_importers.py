@@ -402,14 +402,14 @@ def test_a_discriminator_in_place_of_a_generator_is_named(tmp_path):
 
 MEASURE = """
 import resource, sys
-from gan_core import foreign
+from gan_core import importers
 def peak():
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
-foreign.save(foreign.read("small.pth"), "small", "small")
+importers.save(importers.read("small.pth"), "small", "small")
 before = peak()
-found = foreign.read("large.pth")
+found = importers.read("large.pth")
 found.draw(16)
-foreign.save(found, "large", "large")
+importers.save(found, "large", "large")
 print(peak() - before)
 """
 

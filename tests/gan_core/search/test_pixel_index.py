@@ -255,8 +255,8 @@ def test_the_compiler_is_loaded_by_the_first_query_only(python):
     code = """
 import sys
 import numpy as np
-from gan_core import neighbours
-index = neighbours.PixelIndex(np.zeros((3, 4, 4, 3), np.uint8))
+from gan_core.search import pixel_index
+index = pixel_index.PixelIndex(np.zeros((3, 4, 4, 3), np.uint8))
 assert "numba" not in sys.modules
 assert index.query(index.images[:1] + 1, 1)[0] == 48
 assert "numba" in sys.modules

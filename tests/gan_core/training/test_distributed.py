@@ -135,7 +135,7 @@ def check_probe(data, folder):
     """Two processes whose timings differ take the way that process 0 finds faster."""
     found = [("fp32", "contiguous"), ("bf16", "channels_last")][dist.get_rank()]
     chosen = dict(zip(("precision", "layout"), found, strict=True))
-    loop.probe.choose = lambda *about: (dict(chosen), {})
+    loop.autotune.choose = lambda *about: (dict(chosen), {})
     train(data, folder, kimg=0.008, precision="auto", layout="auto")
     assert chosen == {"precision": "fp32", "layout": "contiguous"} or dist.get_rank() == 1
     dist.barrier()  # process 0 has written by now

@@ -65,7 +65,7 @@ def no_features(monkeypatch):
     def missing(device="cpu"):
         raise InputError("The features need a package that is not here.")
 
-    monkeypatch.setattr(fidelity_report.features, "effnet", missing)
+    monkeypatch.setattr(fidelity_report.feature_extractors, "effnet", missing)
 
 
 # --- One command. ---
@@ -174,8 +174,8 @@ def test_a_folder_that_cannot_be_written_is_told_at_once(folder, train, tmp_path
 
 HOLD = """
 import sys, time
-from gan_core import process
-with process.holding(sys.argv[1]):
+from gan_core.training import run_lock
+with run_lock.holding(sys.argv[1]):
     print("held", flush=True)
     time.sleep(600)
 """
@@ -335,11 +335,11 @@ def test_a_member_larger_than_it_says_is_not_unpacked(tmp_path):
     code = f"""
 import resource, sys
 sys.path.insert(0, {str(ROOT)!r})
-from gan_core import zips
-archive = zips.open_zip({str(path)!r})
+from gan_core.data import safe_zip
+archive = safe_zip.open_zip({str(path)!r})
 before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
 try:
-    zips.read(archive, archive.infolist()[0])
+    safe_zip.read(archive, archive.infolist()[0])
 except Exception as error:
     print(type(error).__name__)
 print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 50_000)
