@@ -9,7 +9,7 @@ import threading
 import webbrowser
 from pathlib import Path
 
-ROOT = Path(__file__).resolve().parent.parent
+HERE = Path(__file__).resolve().parent
 # models.py and evidence.py read these; importing them here would take seconds.
 CHECKPOINTS, DATA = "GAN_EXPLORER_CHECKPOINTS", "GAN_EXPLORER_DATA"
 RUNS = "GAN_EXPLORER_RUNS"  # run_list.py reads this, trust.py the next two
@@ -164,7 +164,7 @@ def announce(host, port, browser):
 
 
 def serve(address, port, max_upload):
-    """Run the app of server.py in this process, through Streamlit's command line."""
+    """Run the app of services/server.py in this process."""
     # Threads that wait for each other should sleep: spinning takes the core from the other one.
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     # One core is left to the browser, which paints while the next pictures are drawn.
@@ -172,28 +172,28 @@ def serve(address, port, max_upload):
     # The server ends in its own time and then passes on what ended it: no error, no traceback.
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: sys.exit(0))
-    from streamlit.web import cli
-
-    from explorer.services import server  # before Streamlit does, which would call it `server`
+    from explorer.services import server
 
     # Appearance and the rest stand in .streamlit/config.toml beside app.py. What keeps the app
     # private stands here, where no other configuration file overrides it.
     options = {
         "server.address": address,
         "server.port": port,
-        "server.headless": "true",
+        "server.headless": True,
         "server.fileWatcherType": "none",
         "server.maxUploadSize": max_upload,
-        "browser.gatherUsageStats": "false",
+        "browser.gatherUsageStats": False,
         # Runs after which a browser forgets a message. Quick clicks end runs by the dozen, and the
         # server, which does not count those, would refer to one that is forgotten already.
         "global.maxCachedMessageAge": 100,
         "client.showErrorDetails": "none",
         "client.toolbarMode": "minimal",
-        "logger.hideWelcomeMessage": "true",
+        "logger.hideWelcomeMessage": True,
     }
-    flags = [f"--{name}={value}" for name, value in options.items()]
-    cli.main(["run", server.__file__, *flags], prog_name="streamlit")
+    # Streamlit reads .streamlit/config.toml beside the program that was started, and a console
+    # script lies elsewhere.
+    sys.argv = [str(HERE / "app.py")]
+    server.app.run(config=options)
 
 
 if __name__ == "__main__":

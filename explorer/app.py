@@ -1,20 +1,14 @@
 """Navigation and nothing else. Start it with `python -m explorer`."""
 
-import sys
 from functools import partial
 from pathlib import Path
 
 import streamlit as st
 
-# `streamlit run` puts this folder on the path, not the one above it.
-ROOT = str(Path(__file__).resolve().parent.parent)
-if ROOT not in sys.path:
-    sys.path.append(ROOT)
-
-from explorer.services import renderer  # noqa: E402
-from explorer.state import session  # noqa: E402
-from explorer.state.fragments import guarded  # noqa: E402
-from explorer.views import (  # noqa: E402
+from explorer.services import renderer
+from explorer.state import session
+from explorer.state.fragments import guarded
+from explorer.views import (
     arithmetic,
     browse,
     directions,
@@ -27,7 +21,7 @@ from explorer.views import (  # noqa: E402
     train,
     your_photo,
 )
-from explorer.widgets import picture_dialog, tray_panel  # noqa: E402
+from explorer.widgets import picture_dialog, tray_panel
 
 # Pictures begin higher up than Streamlit's own margin lets them, and never outgrow a phone.
 STYLE = """<style>

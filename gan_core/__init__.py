@@ -18,4 +18,5 @@ from gan_core.latent import Prior
 from gan_core.search.pixel_index import PixelIndex
 from gan_core.util.errors import InputError
 
+__version__ = "0.2.0"
 __all__ = ["InputError", "Model", "PixelIndex", "Prior", "TrainingSet", "load"]

@@ -6,7 +6,7 @@ import sys
 
 import streamlit as st
 
-from explorer.services import background, model_registry, renderer, server
+from explorer.services import background, folders, renderer, server
 from explorer.state import fragments, session
 
 AGAIN = 1.0  # seconds between two looks at a model that is being prepared
@@ -67,10 +67,8 @@ def prepare(model):
 
     if export_onnx.stored(model.card["files"]["generator.safetensors"]) is None:
         command = [sys.executable, "-c", PREPARE, str(model.directory.resolve())]
-        environment = os.environ | {"OMP_NUM_THREADS": "1"}
-        subprocess.run(
-            command, cwd=model_registry.ROOT, env=environment, capture_output=True, check=False
-        )
+        environment = os.environ | folders.code_environment() | {"OMP_NUM_THREADS": "1"}
+        subprocess.run(command, env=environment, capture_output=True, check=False)
 
 
 def key_of(weights):

@@ -12,9 +12,10 @@ import numpy as np
 import streamlit as st
 
 import gan_core
+from explorer.services import folders as where
 from gan_core import checkpoint
 
-ROOT = Path(__file__).resolve().parents[2]
+ROOT = where.CODE
 # Folders of checkpoints, handed on by `python -m explorer`, separated as in PATH.
 VARIABLE = "GAN_EXPLORER_CHECKPOINTS"
 DEFAULT = "avatars"  # what a first visit shows where it is: its training images are there too
@@ -35,7 +36,7 @@ class Entry:
 def folders():
     """The folders that are looked through for checkpoints."""
     given = os.environ.get(VARIABLE, "")
-    return [Path(folder) for folder in given.split(os.pathsep) if folder] or [ROOT / "checkpoints"]
+    return [Path(folder) for folder in given.split(os.pathsep) if folder] or where.checkpoints()
 
 
 def entries():

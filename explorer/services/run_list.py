@@ -25,13 +25,13 @@ from pathlib import Path
 
 from safetensors import safe_open
 
+from explorer.services import folders as where
 from explorer.services import model_registry, training_data, trust
 from gan_core.data import image_sources
 from gan_core.training import from_folder, run_lock, run_log
 from gan_core.util import atomic_files, safetensors_header, valid_names
 from gan_core.util.errors import InputError
 
-ROOT = model_registry.ROOT
 VARIABLE = "GAN_EXPLORER_RUNS"  # set by `python -m explorer`: the folder of runs
 STARTED, OUTPUT, UPLOAD = "started.json", "output.log", "upload.zip"
 BEGUN = ("state.safetensors", "training_set")  # in the folder of a run that has got somewhere
@@ -99,7 +99,7 @@ class Run:
 
 
 def folder():
-    return Path(os.environ.get(VARIABLE) or ROOT / "runs")
+    return Path(os.environ.get(VARIABLE) or where.runs())
 
 
 def entries():
@@ -176,7 +176,7 @@ def how_to_go_on(about, started):
     if (number(started.get("at")) or 0) >= (number(about.get("began")) or 0) and started:
         given = started.get("arguments")
         good = isinstance(given, list) and all(isinstance(part, str) for part in given)
-        return (tuple(given), str(ROOT)) if good and given[:1] == ["train"] else ((), "")
+        return (tuple(given), str(where.home())) if good and given[:1] == ["train"] else ((), "")
     try:
         words = shlex.split(str(about.get("command", "")))
     except ValueError:
@@ -381,23 +381,23 @@ def arguments(name, images="", data="", recipe="", kimg=None, size=None, device=
         "--recipe": recipe or ("" if images else from_folder.RECIPE),
         "--kimg": f"{kimg:g}" if kimg else "",
         "--device": device,
-        "--runs": "" if folder() == ROOT / "runs" else plain(folder()),
-        "--checkpoints": "" if target() == ROOT / "checkpoints" else plain(target()),
+        "--runs": "" if folder() == where.runs() else plain(folder()),
+        "--checkpoints": "" if target() == where.checkpoints()[0] else plain(target()),
     }
     return words + [word for flag, value in given.items() if value for word in (flag, value)]
 
 
 def plain(path):
-    """A path as it is typed in the project's folder."""
-    path = Path(path)
-    return str(path.relative_to(ROOT) if path.is_relative_to(ROOT) else path)
+    """A path as it is typed in the folder of checkpoints and runs."""
+    path, home = Path(path), where.home()
+    return str(path.relative_to(home) if path.is_relative_to(home) else path)
 
 
 def command(words):
     return "python -m gan_core " + shlex.join(words)
 
 
-def start(name, words, cwd=ROOT):
+def start(name, words, cwd=None):
     """Start a process for a run. Raises InputError when it cannot be."""
     trust.check(training=True)
     with _starting:
@@ -406,7 +406,7 @@ def start(name, words, cwd=ROOT):
             raise InputError(f"{name} is running already.")
         environment = {
             **os.environ,
-            "PYTHONPATH": os.pathsep.join(filter(None, [str(ROOT), os.getenv("PYTHONPATH")])),
+            **where.code_environment(),
             "PYTHONUNBUFFERED": "1",
             # A run's folder may come from elsewhere: what is imported does not lie in its cwd.
             "PYTHONSAFEPATH": "1",
@@ -419,7 +419,7 @@ def start(name, words, cwd=ROOT):
                 output.flush()
                 child = subprocess.Popen(
                     [sys.executable, "-m", "gan_core", *words],
-                    cwd=cwd,
+                    cwd=cwd or where.home(),
                     env=environment,
                     stdin=subprocess.DEVNULL,
                     stdout=output,

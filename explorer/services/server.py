@@ -5,7 +5,8 @@
     live/models/SHA.onnx               generators, from the cache of gan_core.export_onnx
     live/strips                        strips of pictures for a live canvas
 
-`python -m explorer` runs it. `streamlit run explorer/app.py` works too, without these routes.
+`python -m explorer` runs it. `streamlit run explorer/app.py` works too where the project is
+installed, without these routes.
 """
 
 import asyncio
@@ -14,7 +15,6 @@ import contextlib
 import json
 import logging
 import re
-import sys
 import threading
 from pathlib import Path
 
@@ -22,6 +22,8 @@ import streamlit as st
 from starlette.middleware import Middleware
 from starlette.responses import FileResponse, PlainTextResponse, Response
 from starlette.routing import Route
+
+from explorer.services import allowed_hosts
 
 PACKAGE = Path(__file__).resolve().parents[1]
 COMPONENTS = PACKAGE / "components"
@@ -33,16 +35,6 @@ FOR_EVER = {"Cache-Control": "public, max-age=31536000, immutable"}
 STRIPS = "live/strips"
 MAX_QUESTION = 100_000  # bytes
 PLAIN = {"X-Content-Type-Options": "nosniff"}
-
-# `streamlit run` imports this file as `server`, a page as `explorer.services.server`: one module
-# for both.
-for name in ("server", "explorer.services.server"):
-    sys.modules.setdefault(name, sys.modules[__name__])
-# As in app.py: `streamlit run` puts this folder on the path, not the one above it.
-if str(PACKAGE.parent) not in sys.path:
-    sys.path.append(str(PACKAGE.parent))
-
-from explorer.services import allowed_hosts  # noqa: E402
 
 allowed_hosts.never_ask_outside()
 

@@ -11,6 +11,7 @@ import numpy as np
 import streamlit as st
 
 from explorer.services import background, model_registry, renderer
+from explorer.services import folders as where
 from gan_core import feature_extractors
 from gan_core.data import image_sources, photo_alignment, training_set
 from gan_core.metrics import memorisation_report, memorisation_stats
@@ -408,7 +409,7 @@ def read_picture(content, model, data):
 
 def control_model():
     """The Model of the generator that was overfitted on purpose, or None when it is not here."""
-    for folder in [*model_registry.folders(), model_registry.ROOT / "checkpoints"]:
+    for folder in [*model_registry.folders(), *where.checkpoints()]:
         for card in sorted((folder / "controls").glob("overfitted-*/model.json")):
             entry = model_registry.look(card.parent)
             if entry is not None and entry.problem is None:

@@ -7,7 +7,8 @@ import plotly.graph_objects as go
 import streamlit as st
 
 from explorer.components.tiles import tiles
-from explorer.services import background, model_registry, renderer, training_data
+from explorer.services import background, renderer, training_data
+from explorer.services import folders as where
 from explorer.state import fragments, session, tray
 from explorer.views import neighbours
 from explorer.views.neighbours import HELD_OUT, SAMPLES, TRAINING, WHERE
@@ -120,8 +121,8 @@ def offer(model, data, missing, key):
 
 def written(directory):
     """A checkpoint's directory as one types it in the project's folder."""
-    inside = directory.is_relative_to(model_registry.ROOT)
-    return directory.relative_to(model_registry.ROOT) if inside else directory
+    inside = directory.is_relative_to(where.home())
+    return directory.relative_to(where.home()) if inside else directory
 
 
 def again(key):

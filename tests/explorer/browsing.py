@@ -31,13 +31,22 @@ def running(folder, *options, host="127.0.0.1"):
 
     host: the one that the app prints, which follows from the option --address.
     """
+    environment = os.environ | {"PYTHONPATH": str(model_registry.ROOT)}
+    command = [sys.executable, "-m", "explorer", *map(str, options)]
+    with listening(command, folder, environment, host) as address:
+        yield address
+
+
+@contextlib.contextmanager
+def listening(command, folder, environment, host="127.0.0.1"):
+    """The address of an app that a command starts in a folder, on a free port."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
     server = subprocess.Popen(
-        [sys.executable, "-m", "explorer", "--port", str(port), *map(str, options)],
+        [*command, "--port", str(port)],
         cwd=folder,
-        env=os.environ | {"PYTHONPATH": str(model_registry.ROOT), "OMP_NUM_THREADS": "1"},
+        env=environment | {"OMP_NUM_THREADS": "1"},
         stdout=subprocess.PIPE,
         text=True,
     )
