@@ -31,7 +31,6 @@ def main(argv=None):
     trusted = arguments.trust_visitors or address in LOOPBACK or address.startswith("127.")
     training = arguments.training or trusted
     os.environ[TRUST], os.environ[TRAINING] = str(int(trusted)), str(int(training))
-    sys.path.append(str(ROOT))  # for `python explorer`, which knows this folder alone
     hand_on_hosts(address, arguments.allowed_host)
     port = choose_port(arguments.address, arguments.port)
     host = arguments.address if arguments.address not in ("0.0.0.0", "::") else "localhost"
