@@ -21,7 +21,7 @@ from gan_core.latent_space import arithmetic_report, discover_directions, encode
 from gan_core.metrics import fidelity_report, memorisation_report, path_length
 from gan_core.training import config, distributed, from_folder, loop, presets, publish, run_lock
 from gan_core.training import dry_run as dry
-from gan_core.util import malloc, valid_names
+from gan_core.util import malloc, regular_files, valid_names
 from gan_core.util.errors import InputError
 
 
@@ -267,7 +267,7 @@ def invert(
 ):
     """Search for the latent that comes nearest to a photo."""
     loaded = checkpoint.load(model)
-    image = photo_alignment.read_photo(Path(photo).read_bytes())
+    image = photo_alignment.read_photo(regular_files.read_bytes(photo, photo_alignment.MAX_BYTES))
     frame = photo_alignment.Frame(side=crop)
     if eyes:
         known = (inversion.kept(loaded) or {}).get("eyes") or photo_alignment.EYES

@@ -20,12 +20,13 @@ from pathlib import Path
 import numpy as np
 import torch
 from safetensors import SafetensorError
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load as load_tensors
+from safetensors.torch import save_file
 
 from gan_core import latent
 from gan_core.data import training_set
 from gan_core.networks import fuse_layers, registry
-from gan_core.util import atomic_files, safetensors_header
+from gan_core.util import atomic_files, regular_files, safetensors_header
 from gan_core.util.errors import InputError
 
 FORMAT = 1
@@ -181,14 +182,20 @@ def holder(path, card):
     The second is so only when a kill came between writing model.json and the renaming.
     """
     waiting = following(path)
-    return waiting if waiting.exists() and sha256(waiting) == card["files"][path.name] else path
+    if not waiting.exists():
+        return path
+    regular_files.check(waiting, MAX_BYTES, path.parent)
+    return waiting if sha256(waiting) == card["files"][path.name] else path
 
 
 def settle(directory):
     """Finish or undo what a killed `save` left: weights that wait take their place if named."""
     atomic_files.clear(directory)
     path = directory / "model.json"
-    named = path.read_text("utf-8", "replace") if path.exists() else ""
+    named = ""
+    if path.exists():
+        content = regular_files.read_bytes(path, regular_files.MAX_JSON, directory)
+        named = content.decode("utf-8", "replace")
     for waiting in directory.glob("*.safetensors.next"):
         if sha256(waiting) in named:
             waiting.replace(waiting.with_suffix(""))
@@ -260,17 +267,18 @@ def read_card(directory):
 
 
 def check_file(network, path, card):
-    """Raise InputError unless a file is the one that the card names and can hold a network.
+    """The file that holds what the card names, if that can hold a network; else InputError.
 
     network: may be on the device "meta". Nothing is read into memory that is larger than told.
     """
-    held = holder(path, card)
-    if not held.exists():
-        raise InputError(f"{path} is missing; fetch the checkpoint again.")
-    size, wanted = held.stat().st_size, bytes_of(network)
-    if size > MAX_BYTES:
-        raise InputError(f"{path} has {size / 2**30:.1f} GiB; at most 2 are read.")
-    if sha256(held) != card["files"][path.name]:
+    try:
+        held = holder(path, card)
+        size = regular_files.check(held, MAX_BYTES, path.parent).st_size
+        digest = sha256(held)
+    except FileNotFoundError:
+        raise InputError(f"{path} is missing; fetch the checkpoint again.") from None
+    wanted = bytes_of(network)
+    if digest != card["files"][path.name]:
         raise InputError(f"{path} is damaged or of another model than model.json; fetch it again.")
     try:
         safetensors_header.header(held)
@@ -278,6 +286,7 @@ def check_file(network, path, card):
         raise InputError(f"{path} has {error}; it is not read.") from None
     if size < wanted:
         raise InputError(f"{path} does not fit the architecture that model.json tells.")
+    return held
 
 
 def bytes_of(network):
@@ -287,9 +296,10 @@ def bytes_of(network):
 
 def load_weights(network, path, card):
     """Load a safetensors file into a network, checked against the hash in the card."""
-    check_file(network, path, card)
+    held = check_file(network, path, card)
     try:
-        fill(network, load_file(holder(path, card)))
+        # Not mapped: a file that became shorter meanwhile would end the process.
+        fill(network, load_tensors(regular_files.read_bytes(held, MAX_BYTES, path.parent)))
     except InputError:
         raise
     except Exception:  # safetensors and torch raise many kinds
@@ -308,9 +318,9 @@ def fill(network, weights):
 
 
 def sha256(path):
-    """The sha256 of a file, as hexadecimal."""
+    """The sha256 of a regular file, as hexadecimal."""
     digest = hashlib.sha256()
-    with open(path, "rb") as file:
+    with regular_files.open_regular(path) as file:
         while part := file.read(2**20):
             digest.update(part)
     return digest.hexdigest()

@@ -25,7 +25,7 @@ from tqdm import tqdm
 
 from gan_core import checkpoint
 from gan_core.data import training_set
-from gan_core.util import atomic_files
+from gan_core.util import atomic_files, regular_files
 from gan_core.util.errors import InputError
 
 BATCH = 8  # images extracted at once: their activations stay in a CPU's cache
@@ -224,7 +224,11 @@ def cached(features, images, folder=None, **options):
 def read_array(path):
     """The array in a file of the cache, None when there is none or it is damaged."""
     try:
-        with np.load(path, allow_pickle=False) as archive:  # a zip, whose checksum is checked
+        # A zip, whose checksum is checked.
+        with (
+            regular_files.open_regular(path, inside=Path(path).parent) as file,
+            np.load(file, allow_pickle=False) as archive,
+        ):
             return archive["features"]
     except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile):
         return None

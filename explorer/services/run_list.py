@@ -23,13 +23,11 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
-from safetensors import safe_open
-
 from explorer.services import folders as where
 from explorer.services import model_registry, training_data, trust
 from gan_core.data import image_sources
 from gan_core.training import from_folder, run_lock, run_log
-from gan_core.util import atomic_files, safetensors_header, valid_names
+from gan_core.util import atomic_files, regular_files, safetensors_header, valid_names
 from gan_core.util.errors import InputError
 
 VARIABLE = "GAN_EXPLORER_RUNS"  # set by `python -m explorer`: the folder of runs
@@ -256,7 +254,7 @@ def log(directory):
 def _log(path, stamp):
     try:
         lines = run_log.read_log(Path(path))
-    except OSError:
+    except (OSError, InputError):
         return ()
     kept = []
     for line in lines:
@@ -276,9 +274,8 @@ def saved(directory):
 @functools.lru_cache(maxsize=64)
 def _saved(path, stamp):
     try:
-        safetensors_header.header(path)
-        with safe_open(path, "numpy") as file:
-            notes = json.loads(file.metadata()["state"])
+        regular_files.check(path, inside=Path(path).parent)
+        notes = json.loads(json.loads(safetensors_header.header(path))["__metadata__"]["state"])
         return number(notes["position"] / 1000) or 0.0, number(notes["settings"]["kimg"])
     except Exception:  # missing, damaged, or written in some other way
         return 0.0, None
@@ -287,7 +284,16 @@ def _saved(path, stamp):
 def grids(run):
     """[(kimg, path, when it was written)] of a run's sample grids, in order."""
     found = (path for path in (run.directory / "samples").glob("*.png") if path.stem.isdigit())
-    return sorted((int(path.stem), path, stamp(path)) for path in found)
+    return sorted((int(path.stem), path, stamp(path)) for path in found if is_grid(path))
+
+
+def is_grid(path):
+    """Whether a path is a regular file in its folder and not too large for a picture."""
+    try:
+        regular_files.check(path, image_sources.MAX_BYTES, path.parent)
+    except (OSError, InputError):
+        return False
+    return True
 
 
 def model_of(run):
@@ -302,10 +308,10 @@ def model_of(run):
 def words(directory, most=30):
     """The last lines that a run's process said, less its progress bars."""
     try:
-        with open(directory / OUTPUT, "rb") as file:
+        with regular_files.open_regular(directory / OUTPUT, inside=directory) as file:
             file.seek(max(0, file.seek(0, os.SEEK_END) - TAIL))
-            text = file.read().decode("utf-8", "replace")
-    except OSError:
+            text = file.read(TAIL).decode("utf-8", "replace")
+    except (OSError, InputError):
         return []
     lines = (line.strip() for line in re.split(r"[\r\n]+", text))
     return [line for line in lines if line and not re.search(r"\d+%\||\d+it \[", line)][-most:]

@@ -7,6 +7,8 @@ import streamlit as st
 from explorer.services import renderer
 from explorer.widgets import model_picker
 from gan_core.metrics import fidelity_report
+from gan_core.util import regular_files
+from gan_core.util.errors import InputError
 
 MAX_CARD = 200_000  # characters
 
@@ -29,8 +31,9 @@ def page():
 def read(path):
     """The text of the card, or nothing when there is none that can be read."""
     try:
-        return path.read_text(encoding="utf-8")[:MAX_CARD]
-    except (OSError, UnicodeDecodeError):
+        with regular_files.open_regular(path, inside=path.parent) as file:
+            return file.read(4 * MAX_CARD).decode("utf-8", "ignore")[:MAX_CARD]
+    except (OSError, InputError):
         return ""
 
 

@@ -431,7 +431,7 @@ def frame(path, at):
     try:
         with Image.open(path) as image:
             image = image.convert("RGB")
-    except (OSError, ValueError):
+    except (OSError, ValueError, Image.DecompressionBombError):
         return None
     if max(image.size) > SIDE:
         image = image.resize((SIDE, SIDE), Image.Resampling.BOX)

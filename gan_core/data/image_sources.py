@@ -18,6 +18,7 @@ from PIL import Image, ImageOps
 from tqdm import tqdm
 
 from gan_core.data import safe_zip, training_set
+from gan_core.util import regular_files
 from gan_core.util.errors import InputError
 
 TORCHVISION = ("celeba", "cifar10", "mnist", "fashion-mnist", "lfw-people")
@@ -320,7 +321,7 @@ def read_attributes(path):
     """
     path = Path(path)
     try:
-        if path.stat().st_size > MAX_TABLE:
+        if regular_files.check(path).st_size > MAX_TABLE:
             raise InputError(
                 f"{path} is larger than {MAX_TABLE // 2**20} MiB, far more than attributes need."
             )
@@ -373,7 +374,8 @@ def read_held_out(held_out, count):
         return lambda position, file: position >= count - number
     path = Path(held_out)
     try:
-        names = {line.strip() for line in path.read_text("utf-8").splitlines() if line.strip()}
+        content = regular_files.read_bytes(path, MAX_TABLE).decode("utf-8")
+        names = {line.strip() for line in content.splitlines() if line.strip()}
     except (OSError, ValueError):
         raise InputError(f"{path} is neither a number nor a readable list of files.") from None
     return lambda position, file: file in names or os.path.basename(file) in names

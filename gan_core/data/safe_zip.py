@@ -9,6 +9,7 @@ import stat
 import struct
 import zipfile
 
+from gan_core.util import regular_files
 from gan_core.util.errors import InputError
 
 MAX_DIRECTORY = 24 * 2**20  # bytes of a zip's directory
@@ -111,7 +112,7 @@ class _Bounded:
     """
 
     def __init__(self, path, most):
-        self.file = open(path, "rb")  # noqa: SIM115
+        self.file = regular_files.open_regular(path)
         self.limit, self.most = MAX_DIRECTORY, most
         self.size = self.file.seek(0, 2)
 

@@ -26,7 +26,7 @@ from PIL import Image
 
 from gan_core.data import safe_zip
 from gan_core.data.perceptual_hash import COUNT, LENGTH, alike, likeness
-from gan_core.util import atomic_files
+from gan_core.util import atomic_files, regular_files
 from gan_core.util.errors import InputError
 
 FORMAT = 1
@@ -35,6 +35,7 @@ SHEET = 20  # an embedded sheet holds up to SHEET × SHEET images
 # What a set of a stranger may hold: pixels a side of an image, bytes of a sheet, bytes of a row of
 # the index on average, characters of an attribute.
 MAX_SIDE, MAX_SHEET, MAX_ROW, MAX_CELL = 1024, 256 * 2**20, 4096, 200
+MAX_ZIP = 8 * 2**30  # bytes of an embedded set's zip, which is hashed whenever it is looked at
 
 
 @dataclass(frozen=True)
@@ -233,10 +234,9 @@ def _map(path, shape):
 
 def _read_index(path, count):
     try:
-        if path.stat().st_size > MAX_ROW * (count + 1):
-            raise ValueError("more than rows of so many images can have")
-        with open(path, newline="", encoding="utf-8") as file:
-            header, *rows = list(csv.reader(file))
+        # No more than rows of so many images can have.
+        content = regular_files.read_bytes(path, MAX_ROW * (count + 1), path.parent)
+        header, *rows = list(csv.reader(io.StringIO(content.decode("utf-8"), newline="")))
     except (OSError, ValueError, csv.Error):
         raise InputError(f"{path} is missing or damaged; pack the training set again.") from None
     if len(rows) != count or header[:1] != ["file"] or any(len(r) != len(header) for r in rows):
@@ -307,10 +307,14 @@ def unpacked(directory, card):
     Raises InputError when the zip of the held-out images cannot be read.
     """
     path = directory / "held_out.zip"  # the fingerprint is of the training images alone
+    digest = hashlib.sha256()
     try:
-        held_out = hashlib.sha256(path.read_bytes()).hexdigest()
+        with regular_files.open_regular(path, MAX_ZIP, directory) as file:
+            while part := file.read(2**20):
+                digest.update(part)
     except OSError:
         raise InputError(f"{path} is missing or cannot be read.") from None
+    held_out = digest.hexdigest()
     return cache_directory() / f"{card['fingerprint'][:24]}-{held_out[:8]}"
 
 
@@ -341,6 +345,7 @@ def unpack(directory, card):
 
 def _embedded_images(path, count, shape):
     try:
+        regular_files.check(path, MAX_ZIP, path.parent)
         with safe_zip.open_zip(path) as archive:
             for start in range(0, count, SHEET * SHEET):
                 n = min(SHEET * SHEET, count - start)

@@ -14,6 +14,7 @@ import numpy as np
 
 from gan_core.importers import onnx_probe, safe_load
 from gan_core.networks import onnx_generator, protobuf_limit
+from gan_core.util import regular_files
 from gan_core.util.errors import InputError
 
 RANGES = {"signed": (-1.0, 1.0), "unit": (0.0, 1.0), "byte": (0.0, 255.0)}
@@ -58,7 +59,7 @@ def read(path, nz=0, values="", prior="normal"):
 def parse(path):
     """The ModelProto in a file; InputError when it is damaged or leans on other files."""
     onnx = import_onnx()
-    data = path.read_bytes()
+    data = regular_files.read_bytes(path, safe_load.MAX_BYTES)
     try:
         protobuf_limit.count(data, onnx.ModelProto.DESCRIPTOR)
         proto = onnx.load_model_from_string(data)

@@ -10,6 +10,7 @@ any other is told and refused.
 
 import contextlib
 import json
+import os
 import pickletools
 import re
 import zipfile
@@ -19,7 +20,7 @@ import torch
 from safetensors.torch import load_file
 
 from gan_core.data import safe_zip
-from gan_core.util import safetensors_header
+from gan_core.util import regular_files, safetensors_header
 from gan_core.util.errors import InputError
 
 MAX_BYTES = 150 * 2**20  # of a file
@@ -45,8 +46,8 @@ def kind(path):
     """ "torch", "safetensors" or "onnx". Raises InputError for anything else, saying why."""
     path = Path(path)
     try:
-        size = path.stat().st_size
-        with open(path, "rb") as file:
+        with regular_files.open_regular(path) as file:
+            size = os.fstat(file.fileno()).st_size
             head = file.read(16)
     except OSError as error:
         raise InputError(f"{path} cannot be read: {error.strerror}.") from None

@@ -3,8 +3,10 @@
 import json
 import threading
 
-from gan_core.util import atomic_files
+from gan_core.util import atomic_files, regular_files
 from gan_core.util.errors import InputError
+
+MAX_BYTES = 64 * 2**20  # of a log that is read: some 200,000 lines
 
 
 class Log:
@@ -32,7 +34,10 @@ class Log:
 def read_log(path):
     """The lines of a log as dictionaries, less those that a kill cut in half."""
     lines = []
-    for text in path.read_text("utf-8", "replace").splitlines() if path.exists() else []:
+    if not path.exists():
+        return lines
+    content = regular_files.read_bytes(path, MAX_BYTES, path.parent)
+    for text in content.decode("utf-8", "replace").splitlines():
         try:
             line = json.loads(text)
         except (ValueError, RecursionError):

@@ -1,13 +1,14 @@
 """What a run needs to go on where it stopped: one safetensors file, replaced in one step."""
 
 import json
+from pathlib import Path
 
 import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 
 from gan_core.training.config import FREE
-from gan_core.util import atomic_files, safetensors_header
+from gan_core.util import atomic_files, regular_files, safetensors_header
 from gan_core.util.errors import InputError
 
 
@@ -33,6 +34,7 @@ def save(path, parts, rng, settings, position, record):
 def read(path):
     """(tensors, notes) of a state file. Raises InputError when it is damaged."""
     try:
+        regular_files.check(path, inside=Path(path).parent)
         safetensors_header.header(path)
         with safe_open(path, "pt") as file:
             notes = json.loads(file.metadata()["state"])

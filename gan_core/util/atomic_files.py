@@ -8,6 +8,7 @@ import stat
 import threading
 from pathlib import Path
 
+from gan_core.util import regular_files
 from gan_core.util.errors import InputError
 
 
@@ -83,14 +84,17 @@ def write_json(path, data):
 
 
 def read_json(path, what):
-    """The object in a JSON file. Raises InputError naming the file and `what` it should be."""
+    """The object in a JSON file, a regular one in its own folder.
+
+    Raises InputError naming the file and `what` it should be.
+    """
     path = Path(path)
     try:
-        data = json.loads(path.read_text("utf-8"))
+        content = regular_files.read_bytes(path, regular_files.MAX_JSON, path.parent)
     except FileNotFoundError:
         raise InputError(f"{path} is missing, so {path.parent} is not {what}.") from None
-    except OSError as error:
-        raise InputError(f"{path} cannot be read: {error.strerror}.") from None
+    try:
+        data = json.loads(content.decode("utf-8"))
     except (ValueError, RecursionError):
         raise InputError(f"{path} is damaged: it does not hold JSON, as {what} must.") from None
     if not isinstance(data, dict):

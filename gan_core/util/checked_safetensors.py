@@ -8,11 +8,14 @@ import json
 from pathlib import Path
 
 import numpy as np
-from safetensors import SafetensorError, safe_open
+from safetensors import SafetensorError
+from safetensors.numpy import load as load_arrays
 from safetensors.numpy import save_file
 
-from gan_core.util import atomic_files, safetensors_header
+from gan_core.util import atomic_files, regular_files, safetensors_header
 from gan_core.util.errors import InputError
+
+MAX_BYTES = 256 * 2**20  # of a file; those that are written here have a few MB
 
 
 def save(path, arrays, about):
@@ -34,16 +37,18 @@ def save(path, arrays, about):
 def load(path, remedy):
     """(arrays, about, seal) of a file that `save` wrote.
 
-    remedy: what to do when it is missing or damaged, the end of a sentence. Raises InputError then.
+    remedy: what to do when it is missing or damaged, the end of a sentence. Raises InputError then,
+    and for anything but a regular file of at most MAX_BYTES in its own folder.
     """
     path = Path(path)
-    if not path.exists():
-        raise InputError(f"{path} is missing; {remedy}.")
     try:
-        safetensors_header.header(path)
-        with safe_open(path, "np") as file:
-            notes = file.metadata()
-            arrays = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+        regular_files.check(path, MAX_BYTES, path.parent)
+    except FileNotFoundError:
+        raise InputError(f"{path} is missing; {remedy}.") from None
+    try:
+        notes = json.loads(safetensors_header.header(path)).get("__metadata__")
+        # Not mapped: a file that became shorter meanwhile would end the process.
+        arrays = load_arrays(regular_files.read_bytes(path, MAX_BYTES, path.parent))
         about = json.loads(notes["about"])
         whole = isinstance(about, dict) and notes["seal"] == seal(arrays, notes["about"])
     except Exception:  # a damaged file can raise nearly anything
