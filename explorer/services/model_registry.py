@@ -1,6 +1,5 @@
 """The checkpoints at hand: listed at every run, each loaded once per process, shared read-only."""
 
-import functools
 import gc
 import os
 import stat
@@ -14,6 +13,7 @@ import streamlit as st
 import gan_core
 from explorer.services import folders as where
 from gan_core import checkpoint
+from gan_core.util import atomic_files
 
 ROOT = where.CODE
 # Folders of checkpoints, handed on by `python -m explorer`, separated as in PATH.
@@ -21,6 +21,10 @@ VARIABLE = "GAN_EXPLORER_CHECKPOINTS"
 DEFAULT = "avatars"  # what a first visit shows where it is: its training images are there too
 # Batches that a page asks for: one picture, a coarse strip or pad, and the most drawn at once.
 WARM = (1, 9, 25, checkpoint.BATCH)
+# Directories listed of each folder, cards read anew in one listing, and cards kept in memory.
+MOST_LISTED, MOST_READ, MOST_KNOWN = 5000, 200, 20_000
+
+_read = {}  # directory -> (what tells that its card has changed, name, problem)
 
 
 @dataclass(frozen=True)
@@ -45,36 +49,77 @@ def entries():
     A folder given may be a checkpoint itself. A checkpoint is called by its directory; a second
     of the same name gets a number, so that links and trays can tell the two apart.
     """
-    found = {}
-    for folder in folders():
-        inside = folder.iterdir() if folder.is_dir() else []
-        inside = sorted(inside, key=lambda path: (path.name.lower(), path.name))
-        for directory in [folder, *inside]:
-            entry = look(directory)
-            if entry is not None:
-                name = unused(entry.name, found)
-                found[name] = replace(entry, name=name)
+    found, numbers, reads = {}, {}, 0
+    for directory in directories():
+        stamp = stamp_of(directory)
+        if stamp is None:
+            continue
+        # In a folder of thousands the cards are read bit by bit, at each listing some more of them.
+        if not known(directory, stamp) and reads < MOST_READ:
+            remember(directory, stamp)
+            reads += 1
+        entry = entry_of(directory, stamp)
+        name = unused(entry.name, found, numbers)
+        found[name] = replace(entry, name=name)
     return found
+
+
+def directories():
+    """The folders and what lies in each, in order of the names; MOST_LISTED of each at most.
+
+    What a killed import left half written is none of them.
+    """
+    for folder in folders():
+        try:
+            inside = [path for path in folder.iterdir() if not atomic_files.is_partial(path)]
+        except OSError:
+            inside = []
+        inside.sort(key=lambda path: (path.name.lower(), path.name))
+        yield folder
+        yield from inside[:MOST_LISTED]
 
 
 def look(directory):
     """The Entry of a directory, or None where there is no model.json."""
+    stamp = stamp_of(directory)
+    if stamp is None:
+        return None
+    if not known(directory, stamp):
+        remember(directory, stamp)
+    return entry_of(directory, stamp)
+
+
+def stamp_of(directory):
+    """What tells that a card has changed: (time, size, inode); None where there is no card."""
     try:
         status = os.stat(directory / "model.json")
     except OSError:
         return None
     if not stat.S_ISREG(status.st_mode):
         return None
-    name, problem = read(directory, status.st_mtime_ns, status.st_size)
-    return Entry(name, directory, status.st_mtime_ns, problem)
+    return status.st_mtime_ns, status.st_size, status.st_ino
 
 
-@functools.lru_cache(maxsize=1024)
-def read(directory, stamp, size):
-    """(name, problem) of a directory; its card is read, its weights are not.
+def known(directory, stamp):
+    """Whether the card of a directory has been read as it is now."""
+    return _read.get(directory, (None,))[0] == stamp
 
-    The list is made many times in every run: what has not changed is not read again.
-    """
+
+def remember(directory, stamp):
+    """Read a card and keep what it told."""
+    if len(_read) >= MOST_KNOWN:
+        _read.clear()
+    _read[directory] = stamp, *read(directory)
+
+
+def entry_of(directory, stamp):
+    """The Entry of a directory. A card that was not read yet has no problem until it is loaded."""
+    _, name, problem = _read.get(directory, (None, directory.name, None))
+    return Entry(name, directory, stamp[0], problem)
+
+
+def read(directory):
+    """(name, problem) of a directory; its card is read, its weights are not."""
     try:
         checkpoint.read_card(directory)
         problem = None
@@ -85,10 +130,13 @@ def read(directory, stamp, size):
     return directory.resolve().name, problem
 
 
-def unused(name, taken):
-    """The name, with a number when it is taken."""
-    names = [name, *(f"{name} ({i})" for i in range(2, len(taken) + 3))]
-    return next(name for name in names if name not in taken)
+def unused(name, taken, numbers=None):
+    """The name, with a number when it is taken. numbers: name -> the last number given to it."""
+    new, numbers = name, {} if numbers is None else numbers
+    while new in taken:
+        numbers[name] = numbers.get(name, 1) + 1
+        new = f"{name} ({numbers[name]})"
+    return new
 
 
 def load(entry):

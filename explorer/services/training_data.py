@@ -1,6 +1,7 @@
 """A model's training images and samples, and what is nearest to a picture among them; shared."""
 
 import contextlib
+import functools
 import hashlib
 import os
 import shlex
@@ -51,7 +52,7 @@ def training_images(model):
         return _load(model, str(own), stamp(arrays(own)))
     for folder in [*given(), *travelling()]:
         try:
-            if training_set.read_card(folder)["fingerprint"] == wanted:
+            if fingerprint(folder) == wanted:
                 return _load(None, str(folder), stamp(arrays(folder)))
         except InputError:
             continue
@@ -125,6 +126,23 @@ def pack_command(about):
         return "python -m gan_core pack FOLDER data/NAME"
     said = [at for at, word in enumerate(words) if word in ("--licence", "--how")]
     return shlex.join(w for at, w in enumerate(words) if not {at, at - 1} & set(said))
+
+
+def fingerprint(folder):
+    """The fingerprint that a set tells, "" for one that is damaged; read when its file changed."""
+    try:
+        state = (folder / "set.json").stat()
+    except OSError:
+        return ""
+    return _fingerprint(folder, state.st_mtime_ns, state.st_size, state.st_ino)
+
+
+@functools.lru_cache(maxsize=20_000)
+def _fingerprint(folder, *changed):
+    try:
+        return training_set.read_card(folder)["fingerprint"]
+    except InputError:
+        return ""
 
 
 def stamp(folder):

@@ -222,6 +222,7 @@ def _map(path, shape):
     if shape[0] == 0:  # an empty file cannot be mapped
         return np.zeros(shape, np.uint8)
     try:
+        regular_files.check(path, inside=path.parent)
         array = np.lib.format.open_memmap(path, mode="r")
     except FileNotFoundError:
         raise InputError(f"{path} is missing; pack the training set again.") from None

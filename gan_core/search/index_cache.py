@@ -19,7 +19,7 @@ import numpy as np
 from gan_core.data import training_set
 from gan_core.search import lower_bounds
 from gan_core.search.pixel_index import PixelIndex, changed, stamp
-from gan_core.util import atomic_files
+from gan_core.util import atomic_files, regular_files
 from gan_core.util.errors import InputError
 
 FORMAT = 2
@@ -78,6 +78,8 @@ def read(where, data):
         told = [about.get(key) for key in ("format", "shape", "fingerprint")]
         if told != [FORMAT, list(data.images.shape), data.fingerprint]:
             return None
+        for name in ARRAYS:
+            regular_files.check(where / f"{name}.npy", inside=where)
         arrays = {name: np.load(where / f"{name}.npy", mmap_mode="r") for name in ARRAYS}
     except (InputError, OSError, ValueError, EOFError):
         return None

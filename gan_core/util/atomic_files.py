@@ -3,13 +3,18 @@
 import contextlib
 import json
 import os
+import re
 import shutil
 import stat
 import threading
+import time
 from pathlib import Path
 
 from gan_core.util import regular_files
 from gan_core.util.errors import InputError
+
+PARTIAL = re.compile(r"\.partial-(\d{1,10})-\d+$", re.ASCII)  # with the process that writes it
+STALE = 60  # seconds without a change, after which a dead process's folder is removed
 
 
 @contextlib.contextmanager
@@ -42,6 +47,7 @@ def new_directory(path):
     if path.exists() and (not path.is_dir() or any(path.iterdir())):
         raise InputError(f"{path} already exists; choose another name or remove it first.")
     path.parent.mkdir(parents=True, exist_ok=True)
+    clear_folders(path.parent)
     temporary = _partial(path)
     shutil.rmtree(temporary, ignore_errors=True)
     temporary.mkdir()
@@ -61,6 +67,51 @@ def clear(folder):
         for file in Path(folder).glob(pattern):
             if file.is_file():
                 file.unlink(missing_ok=True)
+
+
+def is_partial(path):
+    """Whether a path has the temporary name of a file or folder that is being written."""
+    return PARTIAL.search(Path(path).name) is not None
+
+
+def clear_folders(folder):
+    """Remove the half-written directories that killed processes left in a folder.
+
+    One whose process lives is left alone, and so is one in which something changed a moment ago:
+    on a shared disk its process may run on another computer.
+    """
+    try:
+        inside = [path for path in Path(folder).iterdir() if is_partial(path)]
+    except OSError:
+        return
+    for path in inside:
+        # A link is never followed.
+        if path.is_dir() and not path.is_symlink() and _abandoned(path):
+            shutil.rmtree(path, ignore_errors=True)
+
+
+def _abandoned(path):
+    """Whether nobody works on a half-written directory any more."""
+    pid = int(PARTIAL.search(path.name)[1])
+    if pid == os.getpid() or _alive(pid):
+        return False
+    try:
+        changed = max(p.lstat().st_mtime for p in (path, *path.iterdir()))
+    except OSError:
+        return False
+    return abs(time.time() - changed) > STALE
+
+
+def _alive(pid):
+    if os.name == "nt":  # there a signal cannot ask, and would end the process
+        return True
+    try:
+        os.kill(pid, 0)
+    except (ProcessLookupError, OverflowError):
+        return False
+    except OSError:  # somebody else's
+        return True
+    return True
 
 
 def _partial(path):
