@@ -6,7 +6,8 @@ Known layouts, each under any prefix (`module.`, `netG.`, `generator.` …):
                                               was made after them; the `dcgan` of this project
     formatLayer, main.batchNorm0 …            facebookresearch/pytorch_GAN_zoo, DCGAN_nets.py
     l1, conv_blocks                           eriklindernoren/PyTorch-GAN, dcgan
-    enter, layers, leave                      the other networks of this project
+    enter, layers, leave                      this project's `residual`
+    mapping, synthesis                        this project's `style`
 
 Strides, activations and what a norm adds to the variance leave no trace in the tensors: they are
 taken to be those of the layout.
@@ -19,7 +20,7 @@ from dataclasses import dataclass
 
 import torch
 
-from gan_core.networks import pytorch_gan_dcgan, registry, residual_gan
+from gan_core.networks import pytorch_gan_dcgan, registry, residual_gan, style
 from gan_core.util.errors import InputError
 
 PARTS = ("weight", "bias", "running_mean", "running_var", "num_batches_tracked")
@@ -369,7 +370,25 @@ def residual_generator(group):
     return Player("this project’s residual", sizes, dict(group))
 
 
-GENERATORS = (tutorial, zoo, linear, enlarging, residual_generator)
+def style_generator(group):
+    """This project's `style`, in a plain state dict."""
+    constant, first = group.get("synthesis.constant"), group.get("mapping.layers.0.weight")
+    colour = group.get("synthesis.colour.weight")
+    if any(tensor is None for tensor in (constant, first, colour)):
+        return None
+    if (constant.ndim, first.ndim, colour.ndim) != (4, 2, 4):
+        return None
+    last = "synthesis.blocks.{}.colour.weight"
+    blocks = sum(bool(re.fullmatch(last.replace("{}", r"\d+"), name)) for name in group)
+    size = constant.shape[2] * 2**blocks
+    if blocks < 1 or size not in style.SIZES or last.format(blocks - 1) not in group:
+        return None
+    sizes = {"name": "style", "size": size, "channels": colour.shape[0], "nz": first.shape[1]}
+    sizes["ngf"] = group[last.format(blocks - 1)].shape[1]
+    return Player("this project’s style", sizes, dict(group))
+
+
+GENERATORS = (tutorial, zoo, linear, enlarging, residual_generator, style_generator)
 DISCRIMINATORS = (
     *(tutorial_discriminator, own_discriminator),
     *(zoo_discriminator, linear_discriminator),

@@ -10,10 +10,17 @@ generator is built from.
 import torch
 from torch.overrides import TorchFunctionMode
 
-from gan_core.networks import dcgan, onnx_generator, pytorch_gan_dcgan, residual_gan, resize_dcgan
+from gan_core.networks import (
+    dcgan,
+    onnx_generator,
+    pytorch_gan_dcgan,
+    residual_gan,
+    resize_dcgan,
+    style,
+)
 from gan_core.util.errors import InputError
 
-FAMILIES = {"dcgan": dcgan, "residual": residual_gan, "resize": resize_dcgan}
+FAMILIES = {"dcgan": dcgan, "residual": residual_gan, "resize": resize_dcgan, "style": style}
 IMPORTED = {"upsample": pytorch_gan_dcgan, "onnx": onnx_generator}
 SETTINGS = ("size", "channels", "nz", "ngf")
 MAX_WEIGHTS = 500_000_000  # of both networks; 2 GB

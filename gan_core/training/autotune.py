@@ -92,5 +92,6 @@ def _time(networks, images, precision, layout, convolution, steps):
 
 
 def generator_inputs(generator):
-    """nz, from the generator's first layer."""
-    return next(p for p in generator.parameters() if p.ndim == 4).shape[0]
+    """nz: what the generator says, or from its first layer."""
+    first = (p.shape[0] for p in generator.parameters() if p.ndim == 4)
+    return getattr(generator, "nz", None) or next(first)

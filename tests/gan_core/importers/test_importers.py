@@ -840,7 +840,7 @@ def test_the_training_set_can_be_told(tmp_path, make_set):
     assert not (tmp_path / "c" / "other").exists()
 
 
-@pytest.mark.parametrize("family", ["dcgan", "resize", "residual", "upsample"])
+@pytest.mark.parametrize("family", ["dcgan", "resize", "residual", "style", "upsample"])
 @pytest.mark.parametrize("kind", ["pt", "safetensors"])
 def test_what_is_exported_can_be_imported(tmp_path, family, kind):
     architecture = {"name": family, "size": 32, "channels": 3, "nz": 6, "ngf": 4, "ndf": 4}

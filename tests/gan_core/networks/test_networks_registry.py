@@ -13,7 +13,7 @@ from gan_core.networks import fuse_layers, registry, residual_gan, resize_dcgan
 from gan_core.util.errors import InputError
 
 SIZES = (28, 32, 64, 128, 256)
-FAMILIES = ("dcgan", "resize", "residual")
+FAMILIES = ("dcgan", "resize", "residual", "style")
 ALONE = [("dcgan", "none"), ("dcgan", "spectral"), ("residual", "none")]  # without batch norm in D
 NORMALISING = (nn.modules.batchnorm._NormBase, nn.LayerNorm, nn.GroupNorm, nn.LocalResponseNorm)
 
@@ -38,7 +38,7 @@ def seeded():
 def test_shapes_and_ranges(name, size, channels):
     generator, discriminator = build(size, channels, name=name)
     with torch.no_grad():
-        images = generator(torch.randn(3, 10))
+        images = generator.eval()(torch.randn(3, 10))
         logits = discriminator(images)
     assert images.shape == (3, channels, size, size)
     assert images.abs().max() <= 1
