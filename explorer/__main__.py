@@ -11,9 +11,9 @@ from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
 # models.py and evidence.py read these; importing them here would take seconds.
-CHECKPOINTS, DATA = "GAN_EXPLORER_CHECKPOINTS", "GAN_EXPLORER_DATA"
-RUNS = "GAN_EXPLORER_RUNS"  # run_list.py reads this, trust.py the next two
-TRUST, TRAINING = "GAN_EXPLORER_TRUST", "GAN_EXPLORER_TRAINING"
+CHECKPOINTS, DATA = "LATENT_EXPLORER_CHECKPOINTS", "LATENT_EXPLORER_DATA"
+RUNS = "LATENT_EXPLORER_RUNS"  # run_list.py reads this, trust.py the next two
+TRUST, TRAINING = "LATENT_EXPLORER_TRUST", "LATENT_EXPLORER_TRAINING"
 LOOPBACK = ("localhost", "::1")
 MAX_UPLOAD, MAX_TRAINING_UPLOAD = 5, 512  # MB
 FIRST_PORT = 8501

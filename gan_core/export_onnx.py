@@ -18,10 +18,9 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 
 from gan_core import checkpoint
-from gan_core.data import training_set
 from gan_core.networks import onnx_generator, registry
 from gan_core.networks.fuse_layers import fold
-from gan_core.util import atomic_files
+from gan_core.util import atomic_files, cache_dir
 from gan_core.util.errors import InputError
 
 VERSION = 1  # raise it when the same generator is to give another file
@@ -214,7 +213,7 @@ def stored(digest):
 
 def place(digest):
     """Where the ONNX file of a generator's sha256 lies in the cache folder."""
-    return training_set.cache_directory() / "onnx" / f"{digest}-{VERSION}.onnx"
+    return cache_dir.cache_directory() / "onnx" / f"{digest}-{VERSION}.onnx"
 
 
 def note(path):

@@ -24,8 +24,7 @@ from torch.nn.utils.fusion import fuse_conv_bn_eval
 from tqdm import tqdm
 
 from gan_core import checkpoint
-from gan_core.data import training_set
-from gan_core.util import atomic_files, regular_files
+from gan_core.util import atomic_files, cache_dir, regular_files
 from gan_core.util.errors import InputError
 
 BATCH = 8  # images extracted at once: their activations stay in a CPU's cache
@@ -204,10 +203,10 @@ def cached(features, images, folder=None, **options):
     """features.extract(images, **options), kept on disk so that it is computed once.
 
     The key is the sha256 of the images' own bytes with the features' name and version, so nothing
-    else can be taken for them. folder: default "features" in training_set.cache_directory(). A
+    else can be taken for them. folder: default "features" in cache_dir.cache_directory(). A
     damaged file is computed again.
     """
-    folder = Path(folder or training_set.cache_directory() / "features")
+    folder = Path(folder or cache_dir.cache_directory() / "features")
     key = hashlib.sha256(f"{features.name} {features.version} {images.shape} ".encode())
     for start in range(0, len(images), 1024):
         key.update(np.ascontiguousarray(images[start : start + 1024]))

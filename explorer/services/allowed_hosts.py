@@ -14,7 +14,7 @@ import re
 from starlette.responses import PlainTextResponse
 from streamlit import net_util
 
-VARIABLE = "GAN_EXPLORER_HOSTS"  # names besides the loopback's, separated by commas
+VARIABLE = "LATENT_EXPLORER_HOSTS"  # names besides the loopback's, separated by commas
 LOOPBACK = "localhost"
 LONGEST = 80  # characters of a stranger's name that an answer repeats
 NO_HOST = "This request does not say which host it is for; a browser sends one header Host."

@@ -13,11 +13,11 @@ import streamlit as st
 import gan_core
 from explorer.services import folders as where
 from gan_core import checkpoint
-from gan_core.util import atomic_files
+from gan_core.util import atomic_files, environment
 
 ROOT = where.CODE
 # Folders of checkpoints, handed on by `python -m explorer`, separated as in PATH.
-VARIABLE = "GAN_EXPLORER_CHECKPOINTS"
+VARIABLE = "LATENT_EXPLORER_CHECKPOINTS"
 DEFAULT = "avatars"  # what a first visit shows where it is: its training images are there too
 # Batches that a page asks for: one picture, a coarse strip or pad, and the most drawn at once.
 WARM = (1, 9, 25, checkpoint.BATCH)
@@ -39,7 +39,7 @@ class Entry:
 
 def folders():
     """The folders that are looked through for checkpoints."""
-    given = os.environ.get(VARIABLE, "")
+    given = environment.get(VARIABLE) or ""
     return [Path(folder) for folder in given.split(os.pathsep) if folder] or where.checkpoints()
 
 

@@ -27,10 +27,10 @@ from explorer.services import folders as where
 from explorer.services import model_registry, training_data, trust
 from gan_core.data import image_sources
 from gan_core.training import from_folder, run_lock, run_log
-from gan_core.util import atomic_files, regular_files, safetensors_header, valid_names
+from gan_core.util import atomic_files, environment, regular_files, safetensors_header, valid_names
 from gan_core.util.errors import InputError
 
-VARIABLE = "GAN_EXPLORER_RUNS"  # set by `python -m explorer`: the folder of runs
+VARIABLE = "LATENT_EXPLORER_RUNS"  # set by `python -m explorer`: the folder of runs
 STARTED, OUTPUT, UPLOAD = "started.json", "output.log", "upload.zip"
 BEGUN = ("state.safetensors", "training_set")  # in the folder of a run that has got somewhere
 STARTING = 600  # seconds that a process may take until it holds its run, on a busy computer
@@ -97,7 +97,7 @@ class Run:
 
 
 def folder():
-    return Path(os.environ.get(VARIABLE) or where.runs())
+    return Path(environment.get(VARIABLE) or where.runs())
 
 
 def entries():
@@ -526,7 +526,7 @@ def packed_sets():
 
 
 def roots():
-    given = os.environ.get(training_data.VARIABLE, "").split(os.pathsep)
+    given = (environment.get(training_data.VARIABLE) or "").split(os.pathsep)
     return [Path(part).resolve() for part in given if part and Path(part).is_dir()]
 
 

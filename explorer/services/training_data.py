@@ -19,12 +19,12 @@ from gan_core.metrics import memorisation_report, memorisation_stats
 from gan_core.search import feature_index, index_cache, sample_cache
 from gan_core.search import held_out as unseen_images
 from gan_core.search import pixel_index as exact
-from gan_core.util import atomic_files
+from gan_core.util import atomic_files, cache_dir, environment
 from gan_core.util.errors import InputError
 from gan_core.util.progress import along
 
 # Folders of packed training sets, handed on by `python -m explorer --data`, separated as in PATH.
-VARIABLE = "GAN_EXPLORER_DATA"
+VARIABLE = "LATENT_EXPLORER_DATA"
 SPACES = {
     "pixels": "Pixels",
     "discriminator": "D’s features",
@@ -93,7 +93,7 @@ def travelling():
 
 def given():
     """The packed sets in the folders named at the start: each itself, or what lies in it."""
-    folders = [Path(part) for part in os.environ.get(VARIABLE, "").split(os.pathsep) if part]
+    folders = [Path(part) for part in (environment.get(VARIABLE) or "").split(os.pathsep) if part]
     inside = [child for folder in folders if folder.is_dir() for child in sorted(folder.iterdir())]
     return [folder for folder in [*folders, *inside] if (folder / "set.json").is_file()]
 
@@ -279,7 +279,7 @@ def samples_ready(space, model):
 
 def samples_of(model, tell=None):
     """SAMPLES samples of a Model, seeds 0 and on, as a TrainingSet; drawn once, kept on disk."""
-    return _samples(model.hash, SAMPLES, str(training_set.cache_directory()), model, tell)
+    return _samples(model.hash, SAMPLES, str(cache_dir.cache_directory()), model, tell)
 
 
 @st.cache_resource(max_entries=4, show_spinner=False)
@@ -319,7 +319,7 @@ def references(space, model, data, samples=None, tell=None):
 def _references(space, weights, images, drawn, _model, _data, _samples, _tell):
     text = f"unseen {REFERENCES} {space} {weights} {_data.fingerprint} {drawn}"
     key = hashlib.sha256(text.encode())
-    path = training_set.cache_directory() / "references" / f"{key.hexdigest()[:32]}.json"
+    path = cache_dir.cache_directory() / "references" / f"{key.hexdigest()[:32]}.json"
     # Opening the index checks that the images are those of the fingerprint.
     among = _data if _samples is None else _samples
     _space(space, *identity(space, _model, among), _model, among)

@@ -7,15 +7,15 @@ forged message of a browser can press a button that is shown as not available.
 """
 
 import ipaddress
-import os
 
 import streamlit as st
 
+from gan_core.util import environment
 from gan_core.util.errors import InputError
 
 # Set by `python -m explorer`: "1" when every visitor is trusted, "0" when none is.
-VARIABLE = "GAN_EXPLORER_TRUST"
-TRAINING = "GAN_EXPLORER_TRAINING"  # "1" when every visitor may start and stop training runs
+VARIABLE = "LATENT_EXPLORER_TRUST"
+TRAINING = "LATENT_EXPLORER_TRAINING"  # "1" when every visitor may start and stop training runs
 CLOSED = {  # keyed by whether a training run is meant
     training: "Not available to visitors: other computers can reach this app, and it was started"
     f" without {options}."
@@ -36,10 +36,11 @@ def private(address: str) -> bool:
 
 def allowed(training: bool = False) -> bool:
     """Whether this visitor may start what writes or runs long. training: a training run."""
-    if training and os.environ.get(TRAINING) == "1":
+    if training and environment.get(TRAINING) == "1":
         return True
-    if VARIABLE in os.environ:
-        return os.environ[VARIABLE] == "1"
+    trusted = environment.get(VARIABLE)
+    if trusted is not None:
+        return trusted == "1"
     return private(st.get_option("server.address") or "")
 
 

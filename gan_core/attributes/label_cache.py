@@ -4,8 +4,7 @@ import numpy as np
 from tqdm import tqdm
 
 from gan_core import feature_extractors, latent
-from gan_core.data import training_set
-from gan_core.util import atomic_files
+from gan_core.util import atomic_files, cache_dir
 from gan_core.util.errors import InputError
 
 BLOCK = 512  # seeds in one file of the cache
@@ -35,7 +34,7 @@ def block(model, classifier, start):
     count = min(BLOCK, latent.MAX_SEED + 1 - start)
     shape = (count, len(classifier.names))
     weights = model.card["files"]["generator.safetensors"]
-    folder = training_set.cache_directory() / "labels" / f"{weights[:32]}-{classifier.hash}"
+    folder = cache_dir.cache_directory() / "labels" / f"{weights[:32]}-{classifier.hash}"
     path = folder / f"{start:010d}.npz"
     found = feature_extractors.read_array(path) if classifier.hash else None
     if found is None or found.shape != shape:

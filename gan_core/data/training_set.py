@@ -15,7 +15,6 @@ import contextlib
 import csv
 import hashlib
 import io
-import os
 import re
 import zipfile
 from dataclasses import dataclass
@@ -26,7 +25,7 @@ from PIL import Image
 
 from gan_core.data import safe_zip
 from gan_core.data.perceptual_hash import COUNT, LENGTH, alike, likeness
-from gan_core.util import atomic_files, regular_files
+from gan_core.util import atomic_files, cache_dir, regular_files
 from gan_core.util.errors import InputError
 
 FORMAT = 1
@@ -294,14 +293,6 @@ def _decode(data, n, shape):
     return images.reshape(-1, height, width, channels)[:n]
 
 
-def cache_directory():
-    """Where unpacked sets lie: $LATENT_EXPLORER_CACHE, else the user's cache folder."""
-    chosen = os.environ.get("LATENT_EXPLORER_CACHE")
-    if chosen:
-        return Path(chosen)
-    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "latent-explorer"
-
-
 def unpacked(directory, card):
     """Where in the cache the arrays of an embedded set lie, or will.
 
@@ -316,7 +307,7 @@ def unpacked(directory, card):
     except OSError:
         raise InputError(f"{path} is missing or cannot be read.") from None
     held_out = digest.hexdigest()
-    return cache_directory() / f"{card['fingerprint'][:24]}-{held_out[:8]}"
+    return cache_dir.cache_directory() / f"{card['fingerprint'][:24]}-{held_out[:8]}"
 
 
 def unpack(directory, card):

@@ -14,8 +14,8 @@ from tqdm import tqdm
 from gan_core import checkpoint
 from gan_core.attributes import classifier as attributes
 from gan_core.attributes import label_cache
-from gan_core.data import training_set
 from gan_core.latent_space import directions
+from gan_core.util import cache_dir
 from gan_core.util.errors import InputError
 
 QUICK = {"n": 2048, "measured": 64}  # of `kept`, for which somebody waits
@@ -57,7 +57,7 @@ def kept(model, classifier=None, tell=None):
     weights = model.card["files"]["generator.safetensors"]
     digest = "none" if classifier is None else classifier.hash
     name = f"{weights[:32]}-{digest}-{QUICK['n']}-{QUICK['measured']}.safetensors"
-    path = training_set.cache_directory() / "directions" / name
+    path = cache_dir.cache_directory() / "directions" / name
     try:
         found = directions.load(model, path)
     except InputError:  # damaged: it is made again

@@ -14,11 +14,10 @@ from pathlib import Path
 import numpy as np
 
 from gan_core import checkpoint, feature_extractors, latent
-from gan_core.data import training_set
 from gan_core.metrics import fidelity, fidelity_report, memorisation_stats
 from gan_core.search import feature_index, index_cache
 from gan_core.search import held_out as unseen
-from gan_core.util import atomic_files
+from gan_core.util import atomic_files, cache_dir
 from gan_core.util.errors import InputError
 from gan_core.util.progress import along
 
@@ -107,7 +106,7 @@ def place(model, control="", cache=False):
     if not cache:
         return model.directory / FILES[control]
     weights = model.card["files"]["generator.safetensors"][:32]
-    return training_set.cache_directory() / "memorisation" / f"{weights}-{FILES[control]}"
+    return cache_dir.cache_directory() / "memorisation" / f"{weights}-{FILES[control]}"
 
 
 def kept(model, control="", space=""):

@@ -16,10 +16,9 @@ from pathlib import Path
 
 import numpy as np
 
-from gan_core.data import training_set
 from gan_core.search import lower_bounds
 from gan_core.search.pixel_index import PixelIndex, changed, stamp
-from gan_core.util import atomic_files, regular_files
+from gan_core.util import atomic_files, cache_dir, regular_files
 from gan_core.util.errors import InputError
 
 FORMAT = 2
@@ -30,10 +29,10 @@ LOOKED_AT = 64  # images compared with the index at every opening
 def open_index(data, mirrored=False, folder=None):
     """The PixelIndex of a TrainingSet's training images, made when it is not there.
 
-    folder: default "neighbours" in training_set.cache_directory(). Two processes may make it at
+    folder: default "neighbours" in cache_dir.cache_directory(). Two processes may make it at
     the same time. Raises InputError when the images are no longer those of the set's fingerprint.
     """
-    folder = Path(folder or training_set.cache_directory() / "neighbours")
+    folder = Path(folder or cache_dir.cache_directory() / "neighbours")
     where = folder / data.fingerprint[:32]
     known = read(where, data)
     if known is None:

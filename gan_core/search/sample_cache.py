@@ -7,6 +7,7 @@ training images searches among samples too.
 """
 
 from gan_core.data import training_set
+from gan_core.util import cache_dir
 from gan_core.util.errors import InputError
 from gan_core.util.progress import along
 
@@ -17,11 +18,11 @@ def open_samples(model, n=10_000, folder=None, progress=None):
     """The TrainingSet of n samples of a Model, drawn when they are not there.
 
     They belong to the generator's weights: other weights are other samples. folder: default
-    "samples" in training_set.cache_directory(). progress: as for `steps.along`. Two processes may
+    "samples" in cache_dir.cache_directory(). progress: as for `steps.along`. Two processes may
     draw them at the same time. Raises InputError when they cannot be kept.
     """
     weights = model.card["files"]["generator.safetensors"]
-    where = (folder or training_set.cache_directory() / "samples") / f"{weights[:32]}-{n}"
+    where = (folder or cache_dir.cache_directory() / "samples") / f"{weights[:32]}-{n}"
     if not (where / "set.json").exists():
         draw(model, n, where, progress)
     return training_set.load(where)

@@ -184,7 +184,7 @@ def place(tmp_path, monkeypatch):
     for name in ("runs", "checkpoints", "data/mine", "outside"):
         (tmp_path / name).mkdir(parents=True)
     monkeypatch.setenv(run_list.VARIABLE, str(tmp_path / "runs"))
-    monkeypatch.setenv("GAN_EXPLORER_CHECKPOINTS", str(tmp_path / "checkpoints"))
+    monkeypatch.setenv("LATENT_EXPLORER_CHECKPOINTS", str(tmp_path / "checkpoints"))
     monkeypatch.setenv(training_data.VARIABLE, str(tmp_path / "data"))
     monkeypatch.setenv(trust.TRAINING, "1")
     (tmp_path / "data" / "link").symlink_to(tmp_path / "outside")

@@ -14,6 +14,7 @@ from PIL import Image, ImageFilter
 from gan_core import feature_extractors
 from gan_core.data import training_set
 from gan_core.metrics import fidelity
+from gan_core.util import cache_dir
 from gan_core.util.errors import InputError
 from support import ROOT, pictures
 
@@ -238,7 +239,7 @@ def test_cached_features_are_computed_once(counting, tmp_path):
     assert np.array_equal(feature_extractors.cached(counting, images.copy(), batch=2), first)
     assert counting.asked == 6
     assert np.array_equal(first, counting.extract(images))
-    kept = list((training_set.cache_directory() / "features").iterdir())
+    kept = list((cache_dir.cache_directory() / "features").iterdir())
     assert len(kept) == 1
     feature_extractors.cached(counting, images, tmp_path / "elsewhere")
     assert len(list((tmp_path / "elsewhere").iterdir())) == 1
@@ -263,7 +264,7 @@ def test_cached_features_are_never_those_of_others(counting):
 def test_a_damaged_cache_is_computed_again(counting, damage):
     images = pictures(60)
     first = feature_extractors.cached(counting, images)
-    (path,) = (training_set.cache_directory() / "features").iterdir()
+    (path,) = (cache_dir.cache_directory() / "features").iterdir()
     data = bytearray(path.read_bytes())
     if damage == "cut":
         path.write_bytes(data[: len(data) // 2])

@@ -156,7 +156,7 @@ def test_without_a_folder_to_write_to_it_says_so(make_checkpoint, folders, open_
 def test_a_training_set_of_the_same_size_can_be_named(
     two_models, open_app, file_of, make_set, monkeypatch
 ):
-    monkeypatch.setenv("GAN_EXPLORER_DATA", str(make_set("packed", size=32, channels=1).parent))
+    monkeypatch.setenv("LATENT_EXPLORER_DATA", str(make_set("packed", size=32, channels=1).parent))
     app = open_app("import")
     give(app, "g.pth", file_of(trained(Linear())))
     healthy(app)

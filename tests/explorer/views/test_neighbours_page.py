@@ -48,7 +48,7 @@ def alpha(make_checkpoint, make_set, tmp_path, monkeypatch):
         "command": "pack it",
     }
     (directory / "model.json").write_text(json.dumps(card), "utf-8")
-    monkeypatch.setenv("GAN_EXPLORER_CHECKPOINTS", str(tmp_path / "models"))
+    monkeypatch.setenv("LATENT_EXPLORER_CHECKPOINTS", str(tmp_path / "models"))
     monkeypatch.setenv(training_data.VARIABLE, str(tmp_path / "sets"))
     monkeypatch.setattr(background, "PATIENCE", 60)  # AppTest looks once, and not again
     monkeypatch.setattr(training_data, "SAMPLES", 30)

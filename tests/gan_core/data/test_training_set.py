@@ -14,6 +14,7 @@ import numpy as np
 import pytest
 
 from gan_core.data import training_set
+from gan_core.util import cache_dir
 from gan_core.util.errors import InputError
 from support import ROOT, pictures
 
@@ -257,7 +258,7 @@ def test_the_cache_is_where_the_environment_says(tmp_path, embedded, monkeypatch
     assert (folder / "images.npy").exists()
     monkeypatch.delenv("LATENT_EXPLORER_CACHE")
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "xdg"))
-    assert training_set.cache_directory() == tmp_path / "xdg" / "latent-explorer"
+    assert cache_dir.cache_directory() == tmp_path / "xdg" / "latent-explorer"
 
 
 def test_other_held_out_images_are_unpacked_beside(tmp_path, make_set):

@@ -17,7 +17,7 @@ from gan_core.search import (
     numba_loops,
     pixel_index,
 )
-from gan_core.util import atomic_files
+from gan_core.util import atomic_files, cache_dir
 from gan_core.util.errors import InputError
 from support import pictures
 
@@ -404,7 +404,7 @@ def test_a_set_changed_before_indexing_is_refused_and_leaves_nothing(make_set):
     change(data.images.filename, 3)
     with pytest.raises(InputError, match="does not hold the images"):
         index_cache.open_index(sets.load(make_set_path(data)))
-    assert not list((sets.cache_directory() / "neighbours").iterdir())
+    assert not list((cache_dir.cache_directory() / "neighbours").iterdir())
 
 
 def test_a_copy_of_a_set_is_checked_and_shares_its_index(make_set, monkeypatch):
@@ -421,7 +421,7 @@ def test_a_copy_of_a_set_is_checked_and_shares_its_index(make_set, monkeypatch):
 def test_a_damaged_index_is_made_again(make_set, name):
     data = sets.load(make_set(n=60))
     index_cache.open_index(data)
-    (path,) = (sets.cache_directory() / "neighbours").glob(f"*/{name}")
+    (path,) = (cache_dir.cache_directory() / "neighbours").glob(f"*/{name}")
     path.write_bytes(b"half")
     distances, _ = index_cache.open_index(data).query(data.images[:2], 1)
     assert (distances == 0).all()
@@ -488,7 +488,7 @@ def test_features_of_the_discriminator(make_checkpoint, channels):
 def test_index_files_are_described(make_set):
     data = sets.load(make_set(n=60))
     index_cache.open_index(data)
-    (path,) = (sets.cache_directory() / "neighbours").glob("*/index.json")
+    (path,) = (cache_dir.cache_directory() / "neighbours").glob("*/index.json")
     told = atomic_files.read_json(path, "an index")
     assert told["fingerprint"] == data.fingerprint
 
