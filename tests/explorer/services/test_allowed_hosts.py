@@ -9,7 +9,7 @@ import sys
 import pytest
 
 from browsing import AVATARS, running
-from explorer.__main__ import main
+from explorer import __main__ as start
 from explorer.services import allowed_hosts
 from gan_core.util.errors import InputError
 from support import ROOT
@@ -208,6 +208,24 @@ def test_a_refused_origin_asks_no_outside_service(port):
 
 
 @pytest.mark.parametrize(
+    ("options", "trusted"),
+    [
+        ([], "1"),
+        (["--allowed-host", GIVEN], "0"),
+        (["--allowed-host", GIVEN, "--trust-visitors"], "1"),
+    ],
+)
+def test_visitors_through_a_proxy_are_not_trusted_by_themselves(options, trusted, monkeypatch):
+    for variable in (start.TRUST, start.TRAINING, allowed_hosts.VARIABLE):
+        monkeypatch.setenv(variable, "")  # put back after the test
+    monkeypatch.setattr(start, "serve", lambda *_: None)
+    monkeypatch.setattr(start, "announce", lambda *_: None)
+    start.main(options)
+    assert os.environ[start.TRUST] == trusted
+    assert os.environ[allowed_hosts.VARIABLE] == (GIVEN if options else "")
+
+
+@pytest.mark.parametrize(
     ("name", "expected"),
     [
         ("Class.Example.ORG.", "class.example.org"),
@@ -229,5 +247,5 @@ def test_what_is_no_name_is_refused_at_the_start(name, capsys):
     with pytest.raises(InputError, match="--allowed-host takes a name"):
         allowed_hosts.normalise(name)
     with pytest.raises(SystemExit):
-        main(["--allowed-host", name])
+        start.main(["--allowed-host", name])
     assert "--allowed-host takes a name" in capsys.readouterr().err
