@@ -5,7 +5,7 @@ from pathlib import Path
 
 import streamlit as st
 
-from explorer.services import renderer
+from explorer.services import stranger_text
 from explorer.state import session
 from explorer.state.fragments import guarded
 from explorer.views import (
@@ -93,7 +93,7 @@ def main():
         tray_panel.tray_panel()
     guarded(picture_dialog.show)
     for sentence in session.notes():
-        warnings.warning(renderer.sentence(sentence))
+        warnings.warning(stranger_text.sentence(sentence))
     session.show_messages()
     session.end(current.url_path)
 

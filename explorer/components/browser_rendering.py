@@ -6,7 +6,7 @@ import sys
 
 import streamlit as st
 
-from explorer.services import background, folders, renderer, server
+from explorer.services import background, folders, server, stranger_text
 from explorer.state import fragments, session
 
 AGAIN = 1.0  # seconds between two looks at a model that is being prepared
@@ -56,7 +56,7 @@ def addresses(model):
     if not job.ended.wait(background.PATIENCE):
         return None
     if job.error:
-        st.warning(renderer.sentence(f"{job.error} The server draws."))
+        st.warning(stranger_text.sentence(f"{job.error} The server draws."))
         return None
     return _found[weights]
 

@@ -3,7 +3,6 @@
 import base64
 import hashlib
 import json
-import re
 import threading
 from collections import OrderedDict
 
@@ -149,18 +148,3 @@ def data_url(encoded, kind):
 def sheet_png(images, columns=None):
     """Images as one PNG, to be shown as a whole."""
     return media.encode(media.enlarge(media.sheet(images, columns), 2), "PNG")
-
-
-def plain(value):
-    """Text that Markdown leaves as it is, at most 200 characters of it."""
-    return re.sub(r"([\\`*_\[\]<>$|:~#])", r"\\\1", str(value)[:200])
-
-
-def sentence(value):
-    """A message that may repeat what a stranger wrote: only plain commands stay code.
-
-    Markdown in a link or a file would otherwise make the browser fetch pictures from anywhere.
-    """
-    parts = re.split(r"(`[\w ./=,'-]+`)", str(value))  # in these nothing can hide
-    parts[::2] = [re.sub(r"([\\`*_\[\]<>$~])", r"\\\1", part) for part in parts[::2]]
-    return "".join(parts)

@@ -5,7 +5,7 @@ import logging
 
 import streamlit as st
 
-from explorer.services import renderer
+from explorer.services import stranger_text
 from explorer.state import session
 from gan_core.checkpoint import Model
 from gan_core.util.errors import InputError
@@ -16,7 +16,7 @@ def guarded(draw):
     try:
         draw()
     except InputError as error:
-        st.error(renderer.sentence(error))
+        st.error(stranger_text.sentence(error))
     except Exception:
         logging.getLogger("explorer").exception("a part of the page failed")
         st.error("This part of the page could not be drawn; the log says why.")

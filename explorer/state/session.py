@@ -9,7 +9,7 @@ from dataclasses import replace
 
 import streamlit as st
 
-from explorer.services import model_registry, renderer
+from explorer.services import model_registry, renderer, stranger_text
 from explorer.state import tray, url_state
 from gan_core.util.errors import InputError
 
@@ -211,7 +211,7 @@ def say(text):
 
 def show_messages():
     for text in st.session_state.pop("messages", []):
-        st.toast(renderer.sentence(text))
+        st.toast(stranger_text.sentence(text))
 
 
 def warn(text):

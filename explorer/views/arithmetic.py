@@ -9,7 +9,7 @@ from explorer.components import browser_rendering
 from explorer.components.canvas import axis, canvas
 from explorer.components.motions import Sum
 from explorer.components.tiles import tiles
-from explorer.services import attribute_labels, direction_store, renderer
+from explorer.services import attribute_labels, direction_store, renderer, stranger_text
 from explorer.state import arithmetic_file, baskets, fragments, session, tray, url_state
 from explorer.widgets import basket_panel, model_picker, neighbours_link
 from gan_core.attributes import label_cache as sampled
@@ -216,7 +216,7 @@ def result(name, model, terms):
         )
         numbers(model, letters, locked, way, z, images)
         if kept:
-            st.caption(renderer.sentence(kept))
+            st.caption(stranger_text.sentence(kept))
     controls = find_controls(model, terms, start, way, shell, apart)
     seen, changed = see(model, terms, images, controls)
     with right:
@@ -415,7 +415,8 @@ def add(item):
 
 def direction_form(model, told, way, locked):
     """A name for the difference, and the button that saves it with the model."""
-    st.caption(f"{told}, brought to length 1, goes into the checkpoint of {model.name}.")
+    words = f"{told}, brought to length 1, goes into the checkpoint of {model.name}."
+    st.caption(stranger_text.sentence(words))
     st.text_input("Name", key="direction-name", max_chars=60, placeholder="such as smile")
     asked = (model, told, way, locked)
     st.button("Save", key="direction-save", on_click=save_direction, args=asked)

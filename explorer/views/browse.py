@@ -4,7 +4,7 @@ import numpy as np
 import streamlit as st
 
 from explorer.components.tiles import WIDTHS, tiles
-from explorer.services import attribute_labels, renderer
+from explorer.services import attribute_labels, renderer, stranger_text
 from explorer.state import fragments, session, tray, url_state
 from explorer.widgets import model_picker, picture_dialog
 from gan_core.latent import MAX_SEED
@@ -186,8 +186,8 @@ def note(model, classifier, scores):
     by = session.view().by
     if scores is None:
         st.caption(
-            f"Under each picture: its seed. {model.name} has no discriminator, so there is no D(x)"
-            " to sort by."
+            f"Under each picture: its seed. {stranger_text.plain(model.name)} has no"
+            " discriminator, so there is no D(x) to sort by."
         )
     elif by == REAL:
         st.caption(
@@ -197,7 +197,6 @@ def note(model, classifier, scores):
         accuracy = classifier.about["attributes"][classifier.column(by)]["balanced_accuracy"]
         st.caption(
             f"Under each picture: its seed · the probability that it shows"
-            f" “{renderer.plain(attribute_labels.readable(by))}”, as the attribute classifier sees"
-            " it"
-            f" (balanced accuracy on held-out images: {accuracy:.3f})."
+            f" “{stranger_text.plain(attribute_labels.readable(by))}”, as the attribute classifier"
+            f" sees it (balanced accuracy on held-out images: {accuracy:.3f})."
         )

@@ -7,7 +7,7 @@ from explorer.components import browser_rendering
 from explorer.components.canvas import axis, canvas
 from explorer.components.motions import Sum
 from explorer.components.tiles import tiles
-from explorer.services import attribute_labels, direction_store, renderer
+from explorer.services import attribute_labels, direction_store, renderer, stranger_text
 from explorer.state import direction_state, fragments, session, tray, url_state
 from explorer.views import latents
 from explorer.widgets import direction_effects, direction_saving, model_picker
@@ -28,15 +28,16 @@ def page(card_page=None):
         )
         return
     if known.problem:
-        st.warning(renderer.sentence(known.problem))
+        st.warning(stranger_text.sentence(known.problem))
     bar(name, model, known)
     picture(name, model, classifier, known)
     if not known.normals:
-        st.info(
+        words = (
             "There is no attribute classifier beside this model, so its directions have no names."
             f" `python -m gan_core attributes {model.directory}` trains one where the training set"
             " has attributes."
         )
+        st.info(stranger_text.sentence(words))
     direction_effects.panel(model, classifier, known, REACH[model.prior.kind])
 
 
@@ -157,7 +158,7 @@ def pills(key, title, names, on, called, take):
         title,
         names,
         selection_mode="multi",
-        format_func=lambda name: renderer.plain(called(name)),
+        format_func=lambda name: stranger_text.plain(called(name)),
         key=key,
         on_change=session.heard,
         args=(key, take, key, names),
@@ -238,7 +239,7 @@ def notes(name, known, coords, cancelled):
     for sentence, names in told.items():
         names = ", ".join(names)
         if names:
-            st.caption(renderer.plain(sentence.format(names)))
+            st.caption(stranger_text.plain(sentence.format(names)))
     if coords:
         many = "1 coordinate" if len(coords) == 1 else f"{len(coords)} coordinates"
         st.caption(f"The start has {many} moved, from the tray or Latents.")

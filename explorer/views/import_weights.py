@@ -8,7 +8,7 @@ from pathlib import Path
 
 import streamlit as st
 
-from explorer.services import model_registry, renderer, training_data
+from explorer.services import model_registry, renderer, stranger_text, training_data
 from explorer.state import session
 from gan_core import importers, latent
 from gan_core.data import media, training_set
@@ -68,13 +68,14 @@ def recognise(upload, judge):
     result = before[1]
     if isinstance(result, importers.Found):
         return result
-    st.error(renderer.sentence(result))
+    st.error(stranger_text.sentence(result))
     tensors = getattr(result, "tensors", [])
     if tensors:
         with st.expander(
             f"What the file holds: {len(tensors):,} tensor{'' if len(tensors) == 1 else 's'}"
         ):
-            rows = [dict(zip(("Name", "Shape", "Type"), row, strict=True)) for row in tensors]
+            rows = [map(stranger_text.clean, row) for row in tensors]
+            rows = [dict(zip(("Name", "Shape", "Type"), row, strict=True)) for row in rows]
             st.dataframe(rows, hide_index=True, width="stretch")
     return None
 
@@ -116,10 +117,11 @@ def facts(found):
         "Discriminator": judged,
     }
     st.table(
-        {key: renderer.plain(value) for key, value in rows.items() if value}, border="horizontal"
+        {key: stranger_text.plain(value) for key, value in rows.items() if value},
+        border="horizontal",
     )
     if found.notes:
-        st.caption(" ".join(renderer.plain(note) for note in found.notes))
+        st.caption(" ".join(stranger_text.plain(note) for note in found.notes))
 
 
 def settle(found):
@@ -161,7 +163,7 @@ def keep(found):
     st.text_input("Name", key="import-name", max_chars=64, on_change=named)
     problem = st.session_state.pop("import_problem", "")
     if problem:  # above the button, where the eye is
-        st.error(renderer.sentence(problem))
+        st.error(stranger_text.sentence(problem))
     st.button(
         "Import",
         type="primary",
@@ -200,9 +202,10 @@ def done(browse_page):
     """That the last import is in the menu, and the way there."""
     name = st.session_state.get("import_done")
     if name and name in model_registry.entries():
-        st.success(f"{name} is in the model menu of every page now.")
+        words = stranger_text.plain(name)
+        st.success(f"{words} is in the model menu of every page now.")
         if browse_page is not None:
-            st.page_link(browse_page, label=f"Browse {name}", icon=":material/grid_view:")
+            st.page_link(browse_page, label=f"Browse {words}", icon=":material/grid_view:")
 
 
 def folder():
@@ -244,7 +247,7 @@ def preview(found):
         with st.spinner("Drawing samples …", show_time=True):
             images = found.draw(SHOWN)
     except InputError as error:
-        st.error(renderer.sentence(error))
+        st.error(stranger_text.sentence(error))
         return
     sheet = media.sheet(images, 4)
     factor = max(1, SHEET // sheet.shape[0])

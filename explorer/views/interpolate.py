@@ -8,7 +8,7 @@ from explorer.components import browser_rendering
 from explorer.components.canvas import axis, canvas
 from explorer.components.motions import Path
 from explorer.components.tiles import tiles
-from explorer.services import renderer
+from explorer.services import renderer, stranger_text
 from explorer.state import fragments, session, tray, url_state
 from explorer.widgets import model_picker, neighbours_link
 from gan_core import latent
@@ -143,8 +143,8 @@ def keyframes_from_tray(name, model):
     mine = {i.id: i for i in items if i.model == name and len(i.z) == model.prior.size}
     if len(mine) < url_state.MIN_KEYS:
         st.info(
-            f"Put at least two pictures of {name} on the tray: click them on the page Browse."
-            " Or take seeds."
+            f"Put at least two pictures of {stranger_text.plain(name)} on the tray: click them on"
+            " the page Browse. Or take seeds."
         )
         return None
     chosen = chosen_before(name, list(mine))
@@ -161,7 +161,8 @@ def keyframes_from_tray(name, model):
     )
     if len(mine) < len(items):
         st.caption(
-            f"Pictures of other models than {name} stay on the tray but cannot be keyframes."
+            f"Pictures of other models than {stranger_text.plain(name)} stay on the tray but"
+            " cannot be keyframes."
         )
     session.note_picks(chosen if chosen != list(mine)[: url_state.MAX_KEYS] else ())
     if len(chosen) < url_state.MIN_KEYS:

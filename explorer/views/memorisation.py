@@ -7,7 +7,7 @@ import plotly.graph_objects as go
 import streamlit as st
 
 from explorer.components.tiles import tiles
-from explorer.services import background, renderer, training_data
+from explorer.services import background, renderer, stranger_text, training_data
 from explorer.services import folders as where
 from explorer.state import fragments, session, tray
 from explorer.views import neighbours
@@ -83,7 +83,7 @@ def page(card_page=None, neighbours_page=None):
                 again(key)
     show(name, Case(f"Samples of {name}", SAMPLES, result, model, data), missing, neighbours_page)
     if data is not None and (told := training_data.not_the_same_bytes(model, data)):
-        st.caption(told)
+        st.caption(stranger_text.sentence(told))
 
 
 # Measuring.
@@ -92,13 +92,15 @@ def page(card_page=None, neighbours_page=None):
 def offer(model, data, missing, key):
     """Measure a model that has no report, in the background."""
     if missing:
-        st.info(f"There is no report on {model.name} yet. {missing}")
+        words = f"There is no report on {model.name} yet. {missing}"
+        st.info(stranger_text.sentence(words))
         return
     if key not in st.session_state.setdefault("measured", {}) and not background.under_way(key):
-        st.info(
+        words = (
             f"There is no report on these weights of {model.name} yet. Measure them here, in the"
             f" background, or with `python -m gan_core memorisation {written(model.directory)}`."
         )
+        st.info(stranger_text.sentence(words))
         with st.container(horizontal=True, vertical_alignment="bottom", gap="medium"):
             buttons(key)
         return
@@ -156,17 +158,18 @@ def show(name, case, missing, neighbours_page):
     """The report in one space, and the controls beside it."""
     space = session.view().space
     if case.space(space) is None:
-        st.info(case.result["missing"].get(space) or how_to_measure(case, space))
+        words = case.result["missing"].get(space) or how_to_measure(case, space)
+        st.info(stranger_text.sentence(words))
         return
     result = case.result
     st.caption(
         f"{result['n']:,} samples, seeds {result['seed']:,} to"
         f" {result['seed'] + result['n'] - 1:,} at ψ = {result['psi']:g} · {result['n_training']:,}"
         f" training images · {result['n_held_out']:,} held-out images{left_out(result)} · weights"
-        f" {result['model']}"
+        f" {stranger_text.plain(result['model'])}"
     )
     if missing:
-        st.info(missing)
+        st.info(stranger_text.sentence(missing))
     known = [case, *controls(case)]
     cases = [each for each in known if each.space(space) is not None]
     columns = st.columns(3, gap="large")
@@ -188,7 +191,7 @@ def show(name, case, missing, neighbours_page):
     suspects(name, case, space, neighbours_page)
     duplicates(case)
     with st.expander("What this can and cannot tell"):
-        st.markdown("\n".join(f"- {each}" for each in result["caveats"]))
+        st.markdown("\n".join(f"- {stranger_text.sentence(each)}" for each in result["caveats"]))
 
 
 def how_to_measure(case, space):
@@ -282,7 +285,7 @@ def distinct(rows):
 
 def distances(case, space):
     """The three distributions of one report, and its most suspicious pairs."""
-    st.markdown(f"**{renderer.plain(case.title)}**")
+    st.markdown(f"**{stranger_text.plain(case.title)}**")
     told = case.space(space)
     st.plotly_chart(
         histogram(told, case.colour, "as samples" if case.result["control"] else "samples"),
@@ -378,7 +381,7 @@ def numbers(cases, space):
         if not rows:
             continue
         left, right = st.columns([2, 3], gap="large", vertical_alignment="center")
-        left.markdown(f"**{renderer.plain(measure_name)}**")
+        left.markdown(f"**{stranger_text.plain(measure_name)}**")
         left.caption(words)
         right.plotly_chart(
             forest(rows, measure_name),
@@ -422,7 +425,8 @@ def forest(rows, name):
                 "color": case.colour,
                 "thickness": 2,
             },
-            hovertemplate=f"{case.title}<br>{value:.1f} ({low:.1f} to {high:.1f})<extra></extra>",
+            hovertemplate=f"{stranger_text.chart(case.title)}<br>{value:.1f} ({low:.1f} to"
+            f" {high:.1f})<extra></extra>",
         )
     values = [number for row in rows for number in row[1:]]
     if name == "C_T":
@@ -520,7 +524,7 @@ def one(name, case, row, pair, space, neighbours_page):
             for kind, p in row["percentiles"].items()
         ),
         "authentic" if row["authentic"] else "not authentic",
-        renderer.plain(nearest["file"]),
+        stranger_text.plain(nearest["file"]),
     ]
     st.caption(" · ".join(words))
     with st.container(horizontal=True):

@@ -4,25 +4,24 @@ import re
 
 import streamlit as st
 
-from explorer.services import renderer
+from explorer.services import renderer, stranger_text
 from explorer.widgets import model_picker
 from gan_core.metrics import fidelity_report
 from gan_core.util import regular_files
 from gan_core.util.errors import InputError
 
-MAX_CARD = 200_000  # characters
-
 
 def page():
     """The page, top to bottom."""
     _, model = model_picker.choose("Model card")
-    text = without_images(read(model.directory / "README.md"))
+    text = read(model.directory / "README.md")
     left, right = st.columns([3, 2], gap="large")
     with left:
         if text:
-            st.markdown(text)
+            st.markdown(stranger_text.card(text))
         else:
-            st.info(f"{model.name} has no README.md, so only what model.json tells is shown.")
+            name = stranger_text.plain(model.name)
+            st.info(f"{name} has no README.md, so only the contents of model.json are shown.")
     with right:
         samples(model)
         facts(model, told(text))
@@ -32,17 +31,10 @@ def read(path):
     """The text of the card, or nothing when there is none that can be read."""
     try:
         with regular_files.open_regular(path, inside=path.parent) as file:
-            return file.read(4 * MAX_CARD).decode("utf-8", "ignore")[:MAX_CARD]
+            content = file.read(4 * stranger_text.MOST_OF_CARD)
+            return content.decode("utf-8", "ignore")
     except (OSError, InputError):
         return ""
-
-
-def without_images(text):
-    """Markdown less its pictures (their relative links lead nowhere here) and front matter."""
-    text = re.sub(r"\A---\n.*?\n---\n", "", text, flags=re.DOTALL)
-    text = re.sub(r"!\[[^\]]*\]\([^)]*\)", "", text)
-    text = re.sub(r"!+\[", "[", text)  # pictures written in any other way become links
-    return re.sub(r"<img\b[^>]*>", "", text).strip()
 
 
 def samples(model):
@@ -51,7 +43,7 @@ def samples(model):
     st.image(
         renderer.sheet_png(images),
         width="stretch",
-        caption=f"{model.name}, seeds 0 to 63 at ψ = 1, unselected",
+        caption=f"{stranger_text.plain(model.name)}, seeds 0 to 63 at ψ = 1, unselected",
     )
 
 
@@ -77,8 +69,9 @@ def facts(model, told):
         "Weights": model.hash,
     }
     rows |= fidelity_report.headline(card)
-    rows = {label: renderer.plain(value) for label, value in rows.items() if value}
-    st.table({k: v for k, v in rows.items() if k not in told}, border="horizontal")
+    rows = {label: stranger_text.plain(value) for label, value in rows.items() if value}
+    rows = {stranger_text.plain(k): v for k, v in rows.items() if k not in told}
+    st.table(rows, border="horizontal")
 
 
 def with_unit(number, unit):

@@ -9,7 +9,7 @@ import streamlit as st
 from explorer.components.canvas import axis, canvas
 from explorer.components.motions import Path
 from explorer.components.tiles import tiles
-from explorer.services import renderer, training_data
+from explorer.services import renderer, stranger_text, training_data
 from explorer.state import exemplars, fragments, session, tray, url_state
 from explorer.views import interpolate
 from explorer.widgets import model_picker, neighbours_link
@@ -57,11 +57,11 @@ def page(card_page=None, report_page=None):
     view = session.view()
     asked = ASKS[view.ask](name, model, data)
     if missing:
-        st.info(missing)
+        st.info(stranger_text.sentence(missing))
     elif asked is not None:
         compare(name, model, data, asked)
         if told := training_data.not_the_same_bytes(model, data):
-            st.caption(told)
+            st.caption(stranger_text.sentence(told))
     if report_page is not None and data is not None:
         st.page_link(
             report_page,
@@ -275,7 +275,7 @@ def of_picture(model, data, words, image, noun):
             with place:
                 beside((image, near[chosen]), (words, "Training image"), view)
                 facts(data, found, chosen, space)
-        labels = [renderer.plain(data.files[i]) for i in found.indices]
+        labels = [stranger_text.clean(data.files[i]) for i in found.indices]
         current = chosen if space == view.space else None
         gallery(
             f"neighbour-tiles-{space}", key, near, found, current, "Neighbour", labels, space, view
@@ -497,7 +497,7 @@ def facts(data, found, place, space):
     index = int(found.indices[place])
     words = [
         f"Number {index}",
-        renderer.plain(data.files[index]),
+        stranger_text.plain(data.files[index]),
         told(found.distances[place], space),
     ]
     if found.mirrored[place]:
@@ -508,7 +508,7 @@ def facts(data, found, place, space):
 
 def about_image(data, index):
     """Number, file and attributes of a training image that is asked about."""
-    st.caption(f"Number {index} · {renderer.plain(data.files[index])}")
+    st.caption(f"Number {index} · {stranger_text.plain(data.files[index])}")
     attributes(data, index)
 
 
@@ -520,7 +520,7 @@ def attributes(data, index):
         if not isinstance(value, int | np.integer) or value
     ]
     if shows:
-        st.caption(renderer.plain(" · ".join(map(str, shows))))
+        st.caption(stranger_text.plain(" · ".join(map(str, shows))))
 
 
 def judge(model, data, found, space, noun):

@@ -9,7 +9,7 @@ import streamlit as st
 from PIL import Image
 
 from explorer.components.film_player import film
-from explorer.services import renderer, run_list, trust
+from explorer.services import renderer, run_list, stranger_text, trust
 from explorer.state import fragments, session
 from gan_core.data import image_sources, media, training_set
 from gan_core.training import dry_run, from_folder, presets
@@ -207,7 +207,7 @@ def watched(browse_page):
         run_list.tidy(each)
     chosen = session.view().run
     if chosen and chosen not in found:
-        st.info(f"There is no run called {renderer.plain(chosen)} here; another one is shown.")
+        st.info(f"There is no run called {stranger_text.plain(chosen)} here; another one is shown.")
     run = found.get(chosen) or next(iter(found.values()))
     listed = list(found.values())
     rows(listed[:MANY], run)
@@ -231,7 +231,7 @@ def row(run, chosen):
     # Closer within than between: on a phone the last part stands on a line of its own.
     with st.container(horizontal=True, vertical_alignment="center", gap="xsmall"):
         st.button(
-            run.name,
+            stranger_text.plain(run.name),
             key=f"run-{run.name}",
             width=150,
             type="primary" if chosen else "secondary",
@@ -266,7 +266,7 @@ def detail(run, browse_page):
     """One run in full."""
     head(run, browse_page)
     if run.reason:
-        st.error(renderer.sentence(run.reason))
+        st.error(stranger_text.sentence(run.reason))
     if run.running or run.total:
         share = min(run.shown / run.total, 1.0) if run.total else 0.0
         st.progress(share, progress_words(run))
@@ -299,7 +299,7 @@ def head(run, browse_page):
     """Its name and what can be done to it."""
     may = trust.allowed(training=True)
     with st.container(horizontal=True, vertical_alignment="center"):
-        st.subheader(renderer.plain(run.name), anchor=False, width="content")
+        st.subheader(stranger_text.plain(run.name), anchor=False, width="content")
         if run.running and may:
             asked = st.session_state.setdefault("stopping", {})
             waiting = asked.get(run.name) == run.at_start

@@ -11,7 +11,7 @@ import streamlit as st
 from PIL import Image
 
 from explorer.components.photo_framer import framer
-from explorer.services import renderer, run_list
+from explorer.services import renderer, run_list, stranger_text
 from explorer.state import fragments, session, tray
 from explorer.widgets import model_picker
 from gan_core.data import photo_alignment
@@ -67,8 +67,8 @@ def page(card_page=None):
     st.session_state.setdefault("photo", None)
     if not inversion.has_gradients(model):
         st.info(
-            f"{renderer.plain(name)} is an ONNX graph, which has no gradients that a search could"
-            " follow; choose another model for your photo."
+            f"{stranger_text.plain(name)} is an ONNX graph, which has no gradients that a search"
+            " could follow; choose another model for your photo."
         )
         return
     if st.session_state.photo is None:
@@ -114,7 +114,7 @@ def ask(model):
         )
     problem = st.session_state.pop("photo_problem", None)
     if problem:
-        st.error(renderer.sentence(problem))
+        st.error(stranger_text.sentence(problem))
 
 
 def taken(source, model):
@@ -238,7 +238,7 @@ def by_eyes(photo, model):
                     key=field_key,
                 )
         if problem:
-            st.error(renderer.sentence(problem))
+            st.error(stranger_text.sentence(problem))
         st.form_submit_button("Place the eyes", on_click=typed, args=(model,))
 
 
@@ -321,7 +321,7 @@ def search(name, model):
             args=(name, model),
         )
     if found is not None and found.problem:
-        st.warning(renderer.plain(found.problem))
+        st.warning(stranger_text.plain(found.problem))
     if running:
         follow(model)
     elif found is None or found.now is None or not found.target.startswith(model.hash):
@@ -436,10 +436,11 @@ def meaning(model, found):
     if error is not None:
         st.markdown(f"**{error:.0f} levels** from your photo, root mean square, of 256.")
     if kept is None:
-        st.caption(
+        words = (
             "What error is usual for this model has not been measured, so nothing stands beside it;"
             f" `python -m gan_core encoder {run_list.plain(model.directory)}` does it."
         )
+        st.caption(stranger_text.sentence(words))
         return
     if error is None and ready:
         return

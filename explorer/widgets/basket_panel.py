@@ -4,7 +4,7 @@ import numpy as np
 import streamlit as st
 
 from explorer.components.tiles import tiles
-from explorer.services import attribute_labels, renderer
+from explorer.services import attribute_labels, renderer, stranger_text
 from explorer.state import baskets, exemplars, session, url_state
 from gan_core.latent_space import arithmetic
 from gan_core.util.errors import InputError
@@ -37,7 +37,7 @@ def one(name, model, basket):
     except InputError as error:
         z, trouble = None, str(error)
     if trouble:
-        st.error(renderer.sentence(trouble))
+        st.error(stranger_text.sentence(trouble))
         st.button(
             "Take out what does not belong here",
             key=f"clear-{basket}",
@@ -260,6 +260,6 @@ def from_tray(name, model):
         st.caption(
             f"{'One picture' if strangers == 1 else f'{strangers} pictures'} on the tray"
             f" {'was' if strangers == 1 else 'were'} made with another model, whose latents mean"
-            f" something else to {name}."
+            f" something else to {stranger_text.plain(name)}."
         )
     return list(dict.fromkeys(found))

@@ -4,7 +4,7 @@ import numpy as np
 import plotly.graph_objects as go
 import streamlit as st
 
-from explorer.services import direction_store, renderer
+from explorer.services import direction_store, renderer, stranger_text
 from explorer.state import direction_state, session
 from explorer.widgets import direction_saving
 from gan_core.util.errors import InputError
@@ -80,7 +80,7 @@ def one_attribute(model, classifier, known, reach):
         try:
             vector = direction_state.held(pair["normal"], known)
         except InputError as error:
-            st.caption(renderer.sentence(error))
+            st.caption(stranger_text.sentence(error))
         else:
             title = f"Normal, {', '.join(map(direction_state.words, others))} locked"
             n = pair["normal"].about["n"]
@@ -90,7 +90,7 @@ def one_attribute(model, classifier, known, reach):
     left, right = st.columns([3, 2], gap="large")
     with left:
         for (title, _, effects, _), image in zip(shown, pictures, strict=True):
-            st.markdown(f"**{renderer.plain(title)}** · {told(effects, attribute)}")
+            st.markdown(f"**{stranger_text.plain(title)}** · {told(effects, attribute)}")
             st.image(image, width="stretch")
     with right:
         chart([(t, effects, colour) for t, _, effects, colour in shown if effects], attribute)
@@ -102,7 +102,7 @@ def how_measured(about, attribute):
         "How much a step of 1 changes the probability of each attribute, on the mean of"
         f" {about['n']} samples; all but the first is leakage. Found from"
         f" {about['labelled']:,} samples, {about['with_it']:,} of them with"
-        f" {renderer.plain(direction_state.words(attribute))} as the classifier sees it."
+        f" {stranger_text.plain(direction_state.words(attribute))} as the classifier sees it."
     )
 
 
@@ -122,7 +122,7 @@ def several(model, known, members, look, reach):
 def one_of_several(known, direction, image, on):
     """A strip with the direction's name, what it moves most, and a slider for it."""
     with st.container(horizontal=True, vertical_alignment="center", gap="small"):
-        name = renderer.plain(direction.name)
+        name = stranger_text.plain(direction.name)
         moves = direction.about.get("moves")
         effect = "" if moves is None else f" · {most(direction.about['effects'], moves)}"
         st.markdown(f"**{name[:1].upper()}{name[1:]}**{effect}", width="stretch")
@@ -140,7 +140,7 @@ def one_of_several(known, direction, image, on):
 
 def most(effects, attribute):
     """The attribute a direction moves most, in words."""
-    return f"{renderer.plain(direction_state.words(attribute))} {percent(effects[attribute])}"
+    return f"{stranger_text.plain(direction_state.words(attribute))} {percent(effects[attribute])}"
 
 
 def told(effects, attribute):
@@ -152,7 +152,7 @@ def told(effects, attribute):
     if not others:
         return own
     other = max(others, key=lambda name: abs(others[name]))
-    name = renderer.plain(direction_state.words(other))
+    name = stranger_text.plain(direction_state.words(other))
     return f"{own}; leaks most into {name}, {percent(others[other])}"
 
 
@@ -182,9 +182,9 @@ def chart(rows, attribute):
     figure = go.Figure(
         [
             go.Bar(
-                y=[direction_state.words(name) for name in names],
+                y=[stranger_text.chart(direction_state.words(name)) for name in names],
                 x=[100 * effects.get(name, 0.0) for name in names],
-                name=title,
+                name=stranger_text.chart(title),
                 orientation="h",
                 marker_color=colour,
                 hovertemplate="%{y}: %{x:+.1f} %<extra></extra>",

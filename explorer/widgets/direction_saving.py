@@ -4,7 +4,7 @@ import dataclasses
 
 import streamlit as st
 
-from explorer.services import direction_store, renderer
+from explorer.services import direction_store, stranger_text
 from explorer.state import direction_state, fragments, session, tray
 from gan_core.latent_space import directions
 from gan_core.util.errors import InputError
@@ -56,14 +56,14 @@ def loading(model, classifier, known):
         try:
             inside = direction_store.read_file(model, upload.getvalue())
         except InputError as error:
-            st.error(renderer.plain(error))
+            st.error(stranger_text.plain(error))
             return
         named = [dataclasses.replace(d, name=tray.clean(d.name)) for d in inside]
         new = {d.name: d for d in named if d.name and d.name not in known.by_name}
         if not new:
             st.caption("The file holds no directions that are not here already.")
             return
-        st.caption(renderer.plain(", ".join(new)))
+        st.caption(stranger_text.plain(", ".join(new)))
         st.button(
             "Into the checkpoint",
             key="take-directions",
@@ -184,4 +184,4 @@ def origin(direction):
         told.append(words[:1].upper() + words[1:])
     if direction.about.get("locked"):
         told.append("locked: " + ", ".join(map(direction_state.words, direction.about["locked"])))
-    return renderer.plain("; ".join(told) or "Saved") + "."
+    return stranger_text.plain("; ".join(told) or "Saved") + "."

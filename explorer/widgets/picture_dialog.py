@@ -3,7 +3,7 @@
 import numpy as np
 import streamlit as st
 
-from explorer.services import attribute_labels, model_registry, renderer
+from explorer.services import attribute_labels, model_registry, renderer, stranger_text
 from explorer.state import session, tray
 from explorer.widgets import neighbours_link
 from gan_core.util.errors import InputError
@@ -19,7 +19,7 @@ def show():
     """Open the enlarged picture that was asked for, if any."""
     item = session.picked().find(st.session_state.pop("enlarged", None))
     if item is not None:
-        st.dialog(renderer.plain(item.name), width="large")(body)(item)
+        st.dialog(stranger_text.plain(item.name), width="large")(body)(item)
 
 
 def body(item):
@@ -27,13 +27,13 @@ def body(item):
     model = find_model(item)
     if model is None:
         gone = f"The model {item.model} is not here, so this picture cannot be drawn."
-        st.error(renderer.sentence(gone))
+        st.error(stranger_text.sentence(gone))
     else:
         image = renderer.pictures(model, item.z[None])[0]
         smooth = session.view().smooth
         large = renderer.large(image, smooth)
         left, right = st.columns([3, 2], gap="medium")
-        left.image(large, width="stretch", caption=renderer.plain(describe(item)))
+        left.image(large, width="stretch", caption=stranger_text.plain(describe(item)))
         with right:
             facts(item, model, image)
             downloads(item, model, image, smooth)
@@ -82,9 +82,10 @@ def facts(item, model, image):
         for label, value in values.items():
             st.metric(label, value, width="content")
     if score is None:
-        st.caption(f"{item.model} has no discriminator, so there is no D(x).")
+        name = stranger_text.plain(item.model)
+        st.caption(f"{name} has no discriminator, so there is no D(x).")
     if (seen := attribute_labels.in_words(model, image)) is not None:
-        st.caption(f"The attribute classifier sees: {renderer.plain(seen)}.")
+        st.caption(f"The attribute classifier sees: {stranger_text.plain(seen)}.")
     if item.model_hash != model.hash:
         st.caption("It was picked under other weights of this model and looks different now.")
 

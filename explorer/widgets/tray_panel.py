@@ -6,7 +6,7 @@ import numpy as np
 import streamlit as st
 
 from explorer.components.tiles import tiles
-from explorer.services import renderer
+from explorer.services import renderer, stranger_text
 from explorer.state import fragments, session, tray
 from explorer.widgets import picture_dialog
 from gan_core.util.errors import InputError
@@ -159,7 +159,7 @@ def offer(content):
         items = tray.from_json(content)
         check_sizes(items)
     except InputError as error:
-        st.error(renderer.sentence(error))
+        st.error(stranger_text.sentence(error))
         return
     st.caption(f"{len(items)} pictures in this file.")
     stamp = hashlib.blake2b(content, digest_size=8).hexdigest()
