@@ -5,7 +5,7 @@ from pathlib import Path
 
 import streamlit as st
 
-from explorer.services import stranger_text
+from explorer.services import stranger_text, widget_states
 from explorer.state import session
 from explorer.state.fragments import guarded
 from explorer.views import (
@@ -37,6 +37,7 @@ HISTORY = (Path(__file__).parent / "components" / "history.js").read_text(encodi
 
 def main():
     """One run of the app."""
+    widget_states.install()
     st.set_page_config("Latent explorer", layout="wide")
     st.html(STYLE)
     st.html(f'<i id="one-step"></i><script>{HISTORY}</script>', unsafe_allow_javascript=True)

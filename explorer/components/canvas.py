@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 import streamlit as st
 
-from explorer.components import browser_rendering, strips
+from explorer.components import browser_rendering, component_values, strips
 from explorer.components.component import component
 from explorer.components.strips import PAD
 from explorer.services import renderer, server
@@ -110,7 +110,8 @@ def canvas(
     # asked for here only when the server of server.py, which is quicker, does not run.)
     @st.fragment
     def mounted():
-        new = {"heard": last_count(key), "strip": strips.answer(state_of(key, "want"))}
+        wanted = component_values.record(key, "want")
+        new = {"heard": last_count(key), "strip": strips.answer(wanted)}
         _component(key=key, data=data | new, on_values_change=released, on_want_change=lambda: None)
 
     mounted()
@@ -124,16 +125,9 @@ def digest(model, motions):
     return hashlib.blake2b(text.encode(), digest_size=8).hexdigest()
 
 
-def state_of(key, name):
-    """What the browser last sent under a name: a dict, or {}."""
-    sent = (st.session_state.get(key) or {}).get(name)
-    return sent if isinstance(sent, dict) else {}
-
-
 def last_count(key):
     """The number of the last report, echoed so that the browser knows what has been heard."""
-    count = state_of(key, "values").get("count")
-    return count if isinstance(count, int) else 0
+    return component_values.integer(component_values.record(key, "values").get("count")) or 0
 
 
 def read_report(key):
@@ -141,10 +135,9 @@ def read_report(key):
 
     It comes from outside, so nothing about it is taken for granted.
     """
-    report = state_of(key, "values")
+    report = component_values.record(key, "values")
     context, axes = st.session_state.get(f"{key}-drawn", (None, []))
     values = strips.fit(report.get("values"), axes)
     if values is None or report.get("context") != context:
         return None
-    frozen = report.get("frozen") or []
-    return values, [i for i in range(len(axes)) if i in frozen]
+    return values, component_values.places(report.get("frozen"), len(axes))

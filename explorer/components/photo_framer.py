@@ -2,8 +2,7 @@
 
 from pathlib import Path
 
-import streamlit as st
-
+from explorer.components import component_values
 from explorer.components.component import component
 
 HERE = Path(__file__).parent
@@ -26,8 +25,9 @@ def framer(key, src, size, frame, eyes, limits, on_frame, *, label):
     """
 
     def framed():
-        found = (st.session_state.get(key) or {}).get("frame")
-        if found:
+        sent = component_values.record(key, "frame")
+        found = {name: component_values.number(sent.get(name)) for name in frame}
+        if None not in found.values():
             on_frame(found)
 
     data = {

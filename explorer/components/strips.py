@@ -1,11 +1,11 @@
 """Strips: pictures along one slider's axis, or over a whole pad, drawn before the hand moves."""
 
-import math
 import threading
 from collections import OrderedDict
 
 import numpy as np
 
+from explorer.components import component_values
 from explorer.services import renderer
 
 COUNTS = (9, 64)  # pictures of a coarse and of a fine strip, as strips.js asks for them
@@ -34,20 +34,22 @@ def answer(question):
     """
     if not isinstance(question, dict):
         return None
-    context, which, n = (question.get(key) for key in ("context", "axis", "n"))
+    context = component_values.text(question.get("context"))
+    name = component_values.text(question.get("id"), 40)
     with _lock:
-        found = _canvases.get(context) if isinstance(context, str) else None
-    if found is None or type(n) is not int:
+        found = _canvases.get(context)
+    if found is None or name is None:
         return None
+    which, n = question.get("axis"), component_values.integer(question.get("n"))
     model, motions, axes = found
     values = fit(question.get("values"), axes)
     if values is None:
         return None
-    reply = {"id": str(question.get("id"))[:40], "context": context, "axis": which, "n": n}
+    reply = {"id": name, "context": context, "axis": which, "n": n}
     reply["values"] = question["values"]
     if which == PAD and n in PAD_SIDES and len(axes) == 2:
         return {**reply, "range": [0, 1], "sheet": grid(model, motions, n)}
-    if type(which) is not int or not 0 <= which < len(axes) or n not in COUNTS:
+    if component_values.integer(which, 0, len(axes) - 1) is None or n not in COUNTS:
         return None
     ends = [axes[which]["min"], axes[which]["max"]]
     along = np.tile(values, (n, 1))
@@ -57,11 +59,10 @@ def answer(question):
 
 def fit(values, axes):
     """The values clipped to the axes, or None when they are not one finite number for each."""
-    if not isinstance(values, list) or len(values) != len(axes):
+    values = component_values.numbers(values, len(axes))
+    if values is None:
         return None
-    if not all(type(v) in (int, float) and math.isfinite(v) for v in values):
-        return None
-    return [min(max(float(v), a["min"]), a["max"]) for v, a in zip(values, axes, strict=True)]
+    return [min(max(v, a["min"]), a["max"]) for v, a in zip(values, axes, strict=True)]
 
 
 def grid(model, motions, side):

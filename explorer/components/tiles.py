@@ -2,8 +2,7 @@
 
 from pathlib import Path
 
-import streamlit as st
-
+from explorer.components import component_values
 from explorer.components.component import component
 
 HERE = Path(__file__).parent
@@ -42,14 +41,14 @@ def tiles(
     """
 
     def picked():
-        pick = (st.session_state.get(key) or {}).get("pick")
-        if pick:
-            on_pick(pick["id"])
+        pick = component_values.record(key, "pick").get("id")
+        if component_values.choice(pick, [tile["id"] for tile in tiles]) is not None:
+            on_pick(pick)
 
     def dropped():
-        drop = (st.session_state.get(key) or {}).get("drop")
-        if drop:
-            on_drop(str(drop["what"])[:100])
+        what = component_values.text(component_values.record(key, "drop").get("what"), 100)
+        if what is not None:
+            on_drop(what)
 
     data = {
         "sheet": sheet,

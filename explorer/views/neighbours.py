@@ -483,7 +483,7 @@ def beside(images, captions, view, key="beside"):
     """Two pictures and their difference, at the same size and in one row on a phone too."""
     first, second = images
     difference = np.abs(first.astype(np.int16) - second).astype(np.uint8)
-    captions = (*map(renderer.plain, captions), "Difference, absolute")
+    captions = (*map(stranger_text.plain, captions), "Difference, absolute")
     st.html(IN_A_ROW)
     columns = st.container(key=key).columns(3, width=3 * SIDE + 64)
     for column, picture, caption in zip(

@@ -176,7 +176,7 @@ def frame(name, model):
         asdict(photo.frame),
         eyes_of(model),
         (photo_alignment.LEAST, photo_alignment.MOST),
-        lambda found: reframe(**{key: float(found[key]) for key in asdict(photo.frame)}),
+        lambda found: reframe(**found),
         label="Your photo with the frame that is cut out",
     )
     with st.container(horizontal=True, vertical_alignment="center", gap="medium"):

@@ -1,0 +1,124 @@
+"""A small checkpoint with every file that one can have, and a run, for tests of all of them."""
+
+import json
+import shutil
+from pathlib import Path
+
+import numpy as np
+import torch
+
+import gan_core
+from browsing import AVATARS
+from gan_core import checkpoint
+from gan_core.attributes import classifier
+from gan_core.data import media, training_set
+from gan_core.latent_space import directions
+from gan_core.metrics import memorisation_report
+from gan_core.networks import registry
+from gan_core.util import atomic_files
+from support import pictures
+
+SIDE, NZ, IMAGES, HELD_OUT = 32, 8, 40, 24
+NAMES = ("smiling", "glasses")
+REPORTS = tuple(memorisation_report.FILES.values())
+
+
+def make(directory):
+    """Write the checkpoint; returns its directory. What its card tells is avatars' own."""
+    directory = Path(directory)
+    torch.manual_seed(0)
+    told = json.loads((AVATARS / "model.json").read_text("utf-8"))
+    data = make_set(directory / "training_set")
+    architecture = {"name": "dcgan", "size": SIDE, "channels": 3, "nz": NZ, "ngf": 4, "ndf": 4}
+    card = {key: told[key] for key in ("objective", "training", "metrics", "licence", "use")}
+    card |= {"name": directory.name, "architecture": architecture}
+    card |= {"prior": {"kind": "normal", "size": NZ}}
+    card["training"] = card["training"] | {"tied": list(NAMES)}
+    card["training_set"] = data.card | {"how": "Ask somebody.", "command": "gan_core pack a b"}
+    checkpoint.save(directory, *registry.build(architecture), card)
+    model = gan_core.load(directory)
+    add_metrics(directory, model)
+    add_classifier(directory, model, data)
+    add_directions(model)
+    for control in memorisation_report.FILES:
+        options = {"n": 20, "k": 2, "spaces": "pixels,discriminator", "control": control}
+        found = memorisation_report.report(model, data, **options)
+        found["missing"] = {"effnet": "It was not asked for."}
+        memorisation_report.keep(model, found)
+    shutil.copy(AVATARS / "README.md", directory / "README.md")
+    return directory
+
+
+def make_set(directory):
+    about = {"name": "noise", "source": "a generator of noise", "licence": "CC0"}
+    about["framing"] = {"crop": 1.0, "size": SIDE, "channels": 3}
+    with training_set.writing(directory, SIDE, 3, about, ["smiling", "hair"]) as writer:
+        for i, image in enumerate(pictures(IMAGES + HELD_OUT, SIDE, 3)):
+            known = {"smiling": i % 2, "hair": ("long", "short")[i % 2]}
+            writer.add(image, f"{i}.png", known, held_out=i >= IMAGES)
+    return training_set.load(directory)
+
+
+def add_metrics(directory, model):
+    """Let the card's measurements name these weights, as they must to be shown."""
+    card = checkpoint.read_card(directory)
+    for measured in card["metrics"].values():
+        measured |= {"model": model.hash, "name": model.name}
+    atomic_files.write_json(directory / "model.json", card)
+
+
+def add_classifier(directory, model, data):
+    told = {"accuracy": 0.9, "balanced_accuracy": 0.9, "positives": 50, "n": 100}
+    rows = [{"name": name, "recognised": True, **told} for name in NAMES]
+    about = {"format": classifier.FORMAT, "architecture": "strided", "channels": 3}
+    about |= {"attributes": rows, "training_set": data.fingerprint}
+    network = classifier.build("strided", 3, len(rows)).eval()
+    ones = np.ones(len(rows), np.float32)
+    raw = classifier.Classifier(network, ones, 0 * ones, about)
+    logits = raw.logits(model.generate(model.prior.sample(256)))
+    scale = 4 / logits.std(0)
+    spread = classifier.Classifier(network, scale, -scale * np.median(logits, 0), about)
+    classifier.save(directory, spread)
+
+
+def add_directions(model):
+    """Some of each kind, with all that is told of one."""
+    made, stream = [], np.random.RandomState(0)
+    effects = dict.fromkeys(NAMES, 0.1)
+    measured = {"effects": effects, "n": 16, "seed": 0, "moves": NAMES[0], "leakage": 1.0}
+    for name in NAMES:
+        for kind in ("difference", "normal"):
+            about = {**measured, "attribute": name, "labelled": 64, "with_it": 30}
+            made.append((f"{name} ({kind})", kind, about))
+    made += [("component 1", "component", dict(measured)), ("factor 1", "factor", dict(measured))]
+    own = {"made_of": {"component 1": 2.0}, "locked": [NAMES[0]], "made": "arithmetic, A − B"}
+    made += [("friendlier", "conditional", measured | own), ("older", "own", measured | own)]
+    directions.save(
+        model,
+        [
+            directions.Direction(name, directions.unit(stream.randn(NZ)), kind, about)
+            for name, kind, about in made
+        ],
+    )
+
+
+def make_run(folder, name="run"):
+    """Write the folder of a run that has ended; returns it."""
+    directory = Path(folder) / name
+    (directory / "samples").mkdir(parents=True)
+    line = {"d_loss": 1.0, "g_loss": 2.0, "d_real": 0.7, "d_fake": 0.3, "images_per_second": 50.0}
+    line |= {"FD-EffNetLite0": 90.0, "diversity": 0.8}
+    log = "".join(json.dumps({"kimg": float(kimg), **line}) + "\n" for kimg in (2, 4, 6))
+    (directory / "log.jsonl").write_text(log, "utf-8")
+    words = ["train", "data/set", "--name", name, "--kimg", "6"]
+    command = " ".join(["python", "-m", "gan_core", *words])
+    about = {"pid": 999_999_999, "began": 1.7e9, "command": command, "cwd": "/", "processes": 1}
+    about |= {"kimg": 6.0, "doing": "training", "checkpoint": "checkpoints/run"}
+    about |= {"ended": "failed", "reason": "The disk is full."}
+    atomic_files.write_json(directory / "process.json", about)
+    started = {"arguments": words, "pid": 999_999_999, "at": 1.6e9}
+    atomic_files.write_json(directory / "started.json", started)
+    (directory / "output.log").write_text("$ python -m gan_core train\nall is well\n", "utf-8")
+    sheet = media.encode(media.sheet(pictures(4, SIDE, 3)))
+    (directory / "samples" / "000002.png").write_bytes(sheet)
+    return directory
