@@ -29,7 +29,7 @@ import torch
 
 from gan_core.data import training_set
 from gan_core.search import exact_distance, index_cache
-from gan_core.training import loop
+from gan_core.util import hardware
 
 SIZE, K, BLOCK, QUERIES = 64, 8, 500, 64
 REST = 0.5  # seconds before each method, in which the threads of the one before come to rest
@@ -118,7 +118,7 @@ def run(options, folder):
         "source": source.card.get("name"),
         "rounds": options.rounds,
         "int8_pays": exact_distance.int8_pays(),
-        "hardware": loop.hardware("cpu"),
+        "hardware": hardware.describe("cpu"),
         "torch": torch.__version__,
         "numpy": np.__version__,
     }

@@ -21,6 +21,7 @@ from gan_core import feature_extractors
 from gan_core.data import training_set
 from gan_core.metrics import fidelity
 from gan_core.training import dry_run, loop, run_log
+from gan_core.training.config import TrainingConfig
 
 RUNS = {
     "minimax": {},
@@ -74,9 +75,7 @@ def run(name, data, options):
 
 def train_and_read(data, folder, *, kimg, measure_kimg, **options):
     """Train, or go on, or only read when it is there; the distances, diversity and speed."""
-    loop.train(
-        data,
-        folder,
+    config = TrainingConfig(
         **options,
         kimg=kimg,
         log_kimg=1.0,
@@ -86,6 +85,7 @@ def train_and_read(data, folder, *, kimg, measure_kimg, **options):
         measure_n=N,
         patience_kimg=0,
     )
+    loop.train(data, folder, config)
     lines = run_log.read_log(folder / "log.jsonl")
     curve = [(line["kimg"], line[FD]) for line in lines if FD in line]
     diversity = [line["diversity"] for line in lines if "diversity" in line]
@@ -95,7 +95,7 @@ def train_and_read(data, folder, *, kimg, measure_kimg, **options):
         "fd_best": best[1],
         "best_kimg": best[0],
         "diversity": diversity[-1],
-        "images_per_second": dry_run.measure_rate(data, loop.DEFAULTS | options),
+        "images_per_second": dry_run.measure_rate(data, TrainingConfig(**options)),
         "curve": curve,
     }
 

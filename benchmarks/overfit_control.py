@@ -40,8 +40,8 @@ from tqdm import trange
 from gan_core import checkpoint
 from gan_core.data import media, training_set
 from gan_core.networks import registry
-from gan_core.training import ema, loop, snapshot
-from gan_core.util import atomic_files
+from gan_core.training import ema, snapshot
+from gan_core.util import atomic_files, hardware
 
 HELD_OUT = 1000
 NZ = 4
@@ -127,7 +127,7 @@ def main():
         f"{size / 1e6:.1f} MB"
     )
     if options.json:
-        result |= {"hardware": loop.hardware("cpu"), "torch": torch.__version__}
+        result |= {"hardware": hardware.describe("cpu"), "torch": torch.__version__}
         print(json.dumps(result))
 
 
@@ -321,7 +321,7 @@ def describe(name, architecture, data_card, options, result):
             "lr_g": RATE,
             "seed": options.seed,
             **result,
-            "hardware": loop.hardware("cpu"),
+            "hardware": hardware.describe("cpu"),
             "torch": torch.__version__,
         },
         "metrics": {},

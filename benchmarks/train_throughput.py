@@ -33,7 +33,8 @@ from torchvision import datasets, transforms
 from gan_core.data import image_sources
 from gan_core.networks import registry
 from gan_core.training import loop, run_log, snapshot
-from gan_core.util import malloc
+from gan_core.training.config import TrainingConfig
+from gan_core.util import hardware, malloc
 
 IMAGES = 4096  # files written for the purpose, of CelebA's size
 
@@ -82,7 +83,7 @@ def main():
         "batch": options.batch,
         "blocks": rates,
         "threads": torch.get_num_threads(),
-        "hardware": loop.hardware(options.device),
+        "hardware": hardware.describe(options.device),
         "torch": torch.__version__,
     }
     print(
@@ -114,9 +115,7 @@ class Ours:
         step = self.options.batch / 1000
         before = self.shown
         self.shown += step * (self.options.steps + 2)
-        loop.train(
-            self.packed,
-            self.run,
+        config = TrainingConfig(
             ngf=self.options.ngf,
             ndf=self.options.ndf,
             batch=self.options.batch,
@@ -127,6 +126,7 @@ class Ours:
             snapshot_kimg=1e6,
             measure_kimg=0,
         )
+        loop.train(self.packed, self.run, config)
         lines = run_log.read_log(self.run / "log.jsonl")
         steps = [
             line["images_per_second"]

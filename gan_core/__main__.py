@@ -9,6 +9,7 @@ import shlex
 import signal
 import sys
 import tempfile
+import textwrap
 from json import dumps
 from pathlib import Path
 
@@ -19,8 +20,17 @@ from gan_core.attributes import train_classifier
 from gan_core.data import avatar_renderer, image_sources, media, photo_alignment, training_set
 from gan_core.latent_space import arithmetic_report, discover_directions, encoder, inversion
 from gan_core.metrics import fidelity_report, memorisation_report, path_length
-from gan_core.training import config, distributed, from_folder, loop, presets, publish, run_lock
+from gan_core.training import (
+    config_checks,
+    distributed,
+    from_folder,
+    loop,
+    presets,
+    publish,
+    run_lock,
+)
 from gan_core.training import dry_run as dry
+from gan_core.training.config import OPTIONS, TrainingConfig
 from gan_core.util import malloc, regular_files, valid_names
 from gan_core.util.errors import InputError
 
@@ -85,7 +95,7 @@ def train(
         with tempfile.TemporaryDirectory() as folder:
             data = data or from_folder.prepare(images, run, size=size, new=Path(folder) / name)
             recipe = from_folder.RECIPE if images and not recipe else recipe
-            print(dry.describe(data, presets.options(recipe, data) | options))
+            print(dry.describe(data, TrainingConfig(**presets.options(recipe, data) | options)))
         return
     if not images:
         options = from_folder.filmed(presets.options(recipe, data) | options)
@@ -99,7 +109,7 @@ def train(
     check_writable(runs)
     malloc.keep_freed()
     if not images:
-        config.check(data, loop.DEFAULTS | options)  # before anything is written
+        config_checks.check(data, TrainingConfig(**options))  # before anything is written
     about = {"name": name, "licence": licence, "use": use, "command": command}
     place = {"cwd": os.getcwd(), "checkpoint": str(out.resolve()), "processes": distributed.size()}
     holding = run_lock.holding if distributed.leads() else unheld
@@ -109,10 +119,10 @@ def train(
             data = from_folder.prepare(images, run, size=size)
             options = from_folder.options(recipe, data, options)
             check_same_images(data, out)
-        kimg = (loop.DEFAULTS | options)["kimg"]
-        tell(doing="training", kimg=kimg)
-        shown = loop.train(data, run, **options)
-        if shown < round(kimg * 1000):
+        config = TrainingConfig(**options)
+        tell(doing="training", kimg=config.kimg)
+        shown = loop.train(data, run, config)
+        if shown < round(config.kimg * 1000):
             print(f"Stopped at {shown / 1000:.1f} kimg; the same command goes on from {run}.")
             raise KeyboardInterrupt
         if not distributed.leads():
@@ -382,7 +392,7 @@ def check_scale(scale):
 # Verb, function, and the functions whose signatures list its options.
 VERBS = (
     ("pack", pack, (image_sources.pack,)),
-    ("train", train, (train, loop.train)),
+    ("train", train, (train, TrainingConfig)),
     ("evaluate", evaluate_model, (evaluate_model, fidelity_report.evaluate)),
     ("attributes", learn_attributes, (train_classifier.attributes,)),
     ("directions", find_directions, (discover_directions.keep,)),
@@ -398,6 +408,13 @@ VERBS = (
 )
 
 
+class HelpFormatter(argparse.HelpFormatter):
+    """Wraps help between words only, so that names such as wgan-gp stay whole."""
+
+    def _split_lines(self, text, width):
+        return textwrap.wrap(" ".join(text.split()), width, break_on_hyphens=False)
+
+
 def build_parser():
     parser = argparse.ArgumentParser(
         prog="python -m gan_core",
@@ -410,12 +427,32 @@ def build_parser():
             name,
             help=summary,
             description=summary,
+            formatter_class=HelpFormatter,
         )
         verb.set_defaults(verb=function)
         known = {"run", "command"}  # set here, not by a person
         for source in sources_of_options:
-            add_options(verb, source, known)
+            if source is TrainingConfig:
+                add_training_options(verb)
+            else:
+                add_options(verb, source, known)
     return parser
+
+
+def add_training_options(parser):
+    """The options of a training run, under their headings."""
+    groups = {}
+    for option in OPTIONS.values():
+        if option.group not in groups:
+            groups[option.group] = parser.add_argument_group(option.group)
+        words = option.description.replace("%", "%%")
+        if option.default != "":
+            words += f" (default: {option.default})"
+        kind = {"action": "store_true"} if option.type is bool else {"type": option.type}
+        # Only what a person gives is passed on: a recipe may stand between it and the default.
+        groups[option.group].add_argument(
+            option.flag, help=words, default=argparse.SUPPRESS, **kind
+        )
 
 
 def add_options(parser, function, known):

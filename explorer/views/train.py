@@ -13,6 +13,7 @@ from explorer.services import renderer, run_list, stranger_text, trust
 from explorer.state import fragments, session
 from gan_core.data import image_sources, media, training_set
 from gan_core.training import dry_run, from_folder, presets
+from gan_core.training.config import OPTIONS
 from gan_core.util.errors import InputError
 
 EVERY = 2.0  # seconds between two looks at a run that goes on
@@ -129,15 +130,16 @@ def settings(way, images, data):
             help="Doubling it takes 4 times as long.",
         )
     usual = usual_length(str(images), str(data), recipe, size or 64)
+    length = OPTIONS["kimg"]
     kimg = fourth.number_input(
-        "Length in kimg",
+        f"Length in {length.unit}",
         min_value=0.1,
         value=None,
         step=50.0,
         format="%g",
         key="new-kimg",
         placeholder=f"{usual:g}, the recipe’s" if usual else "the recipe’s",
-        help="Thousands of pictures shown to the discriminator. A finished run can be lengthened.",
+        help=f"{length.sentence} A finished run can be made longer.",
     )
     return name, recipe, size, kimg
 

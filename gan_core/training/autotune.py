@@ -1,25 +1,30 @@
-"""Which precision, memory layout and convolution train fastest here: measured, not guessed."""
+"""Which precision, memory layout and convolution train fastest on this machine: measured."""
 
 import contextlib
 import copy
 import itertools
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import torch
+from torch import nn
 
 from gan_core.training import winograd
+from gan_core.training.config import TrainingConfig
 
 LAYOUTS = {"channels_last": torch.channels_last, "contiguous": torch.contiguous_format}
 
 
-def choose(settings, networks, images, steps=3):
+def choose(
+    config: TrainingConfig, networks: list[nn.Module], images: torch.Tensor, steps: int = 3
+) -> tuple[dict[str, str], dict[tuple[str, str, str], float]]:
     """({"precision": …, "layout": …, "convolution": …}, {candidate: images a second}).
 
-    The fastest for a few steps. settings: "auto" for what is to be chosen. networks: generator and
-    discriminator, which stay as they are. images: float (N, C, H, W), one batch. One step is what a
-    step of training costs most: D on real and generated images, then G through D, forwards and
-    backwards.
+    Times each candidate for a few steps and chooses the fastest. config: its options of these names
+    are fixed, or "auto". networks: generator and discriminator, which are not changed. images:
+    float (N, C, H, W), one batch. A timed step does what costs most in a step of training: D on
+    real and generated images, then G through D, forwards and backwards.
     """
     known = {
         "precision": ["fp32"] + ["bf16"] * has_bf16(images.device),
@@ -28,26 +33,31 @@ def choose(settings, networks, images, steps=3):
     }
     if winograd.available(images.device) and winograd.helps(networks):
         known["convolution"].append("winograd")
-    wanted = [known[key] if settings[key] == "auto" else [settings[key]] for key in known]
-    candidates = [each for each in itertools.product(*wanted) if sensible(*each)]
-    rates = {}
+    options = {name: getattr(config, name) for name in known}
+    tried = [known[name] if value == "auto" else [value] for name, value in options.items()]
+    candidates = [
+        (precision, layout, convolution)
+        for precision, layout, convolution in itertools.product(*tried)
+        if sensible(precision, layout, convolution)
+    ]
+    rates: dict[tuple[str, str, str], float] = {}
     if len(candidates) > 1:
         with torch.random.fork_rng():
             for candidate in candidates:
                 seconds = _time(copy.deepcopy(networks), images, *candidate, steps)
                 rates[candidate] = len(images) / seconds
-    best = max(rates, key=rates.get) if rates else candidates[0]
+    best = max(rates, key=lambda candidate: rates[candidate]) if rates else candidates[0]
     return dict(zip(known, best, strict=True)), rates
 
 
-def sensible(precision, layout, convolution):
-    """Winograd's algorithms are in fp32 and keep channels last."""
+def sensible(precision: str, layout: str, convolution: str) -> bool:
+    """Whether the three go together: Winograd's algorithms are fp32 with channels last."""
     return convolution == "direct" or (precision, layout) == ("fp32", "channels_last")
 
 
 @contextlib.contextmanager
-def as_chosen(fast, device):
-    """What networks run in during training. fast: what was chosen. device: of type cpu or cuda."""
+def as_chosen(fast: dict[str, str], device: torch.device) -> Iterator[None]:
+    """Within it networks run as `choose` decided: in that precision, with those convolutions."""
     with contextlib.ExitStack() as stack:
         if fast.get("convolution") == "winograd" and winograd.available(device):
             stack.enter_context(winograd.Convolutions())
@@ -56,16 +66,16 @@ def as_chosen(fast, device):
         yield
 
 
-def has_bf16(device):
-    """Whether the device multiplies bf16 in hardware; elsewhere it is emulated and only slower."""
+def has_bf16(device: torch.device) -> bool:
+    """Whether the device multiplies bf16 in hardware; emulated bf16 is slower than fp32."""
     if device.type == "cuda":
         return torch.cuda.is_bf16_supported(including_emulation=False)
     try:
         lines = Path("/proc/cpuinfo").read_text("utf-8").splitlines()
     except OSError:
         return False
-    told = [line for line in lines if line.startswith(("flags", "Features"))]
-    flags = set(" ".join(told).split())
+    lines = [line for line in lines if line.startswith(("flags", "Features"))]
+    flags = set(" ".join(lines).split())
     return not flags.isdisjoint(("avx512_bf16", "amx_bf16", "bf16"))
 
 
@@ -91,7 +101,8 @@ def _time(networks, images, precision, layout, convolution, steps):
     return quickest
 
 
-def generator_inputs(generator):
+def generator_inputs(generator: nn.Module) -> int:
     """nz: what the generator says, or from its first layer."""
     first = (p.shape[0] for p in generator.parameters() if p.ndim == 4)
-    return getattr(generator, "nz", None) or next(first)
+    nz = getattr(generator, "nz", None)
+    return nz if isinstance(nz, int) else next(first)

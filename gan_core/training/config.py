@@ -1,169 +1,256 @@
-"""The settings of a run: checked before anything is written, with the reason for each refusal."""
+"""Every option of a training run, described once.
 
+`TrainingConfig` is the only list of options. The command line, the page Train, the checks, the
+state of a run and the card's training record are all made from it: to add an option, add a field
+here and use it. Combinations of options that cannot work are refused in `config_checks`.
+"""
+
+import dataclasses
 import math
-
-import torch
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
 
 from gan_core import latent
-from gan_core.data import training_set
 from gan_core.networks import registry
-from gan_core.training import augment, distributed, winograd
+from gan_core.training.augment import AUGMENTATIONS
 from gan_core.training.losses import OBJECTIVES
 from gan_core.util.errors import InputError
-
-# Settings that may differ between the stretches of one run; all others must stay as they were.
-FREE = ("kimg", "cooldown", "snapshot_kimg", "grid_kimg", "log_kimg", "measure_kimg", "measure_n")
-FREE += ("patience_kimg", "tensorboard", "device")
-
-POSITIVE = ("k", "batch", "kimg", "lr_g", "lr_d", "clip", "log_kimg", "grid_kimg", "snapshot_kimg")
-POSITIVE += ("penalty_every", "codes")
-WHOLE = ("k", "batch", "penalty_every", "measure_n", "seed")
-NOT_NEGATIVE = ("ema_kimg", "warmup_kimg", "gp", "r1", "r2", "measure_kimg", "patience_kimg")
-
-
-def check(data, settings):
-    """(training images, settings with the network's full description), or InputError.
-
-    data: directory of a packed training set. settings: the options of `trainer.train` by name.
-    """
-    card = training_set.read_card(data)
-    _, size, _, channels = card["shape"]
-    settings = settings | {"network": network(settings, size, channels)}
-    numbers(settings)
-    choices(settings)
-    combinations(settings)
-    registry.build(settings["network"])  # refuses sizes that cannot work
-    settings = settings | {"fingerprint": card["fingerprint"]}
-    return training_set.load(data).images, settings
-
-
-def network(settings, size, channels):
-    """The architecture's description, with only what is not its family's usual way named."""
-    name, norm = settings["architecture"], settings["norm"]
-    described = {"name": name, "size": size, "channels": channels}
-    described |= {key: settings[key] for key in ("nz", "ngf", "ndf")}
-    family = registry.FAMILIES.get(name)
-    if norm != "auto" and (family is None or norm != family.NORMS[0]):
-        described["norm"] = norm
-    return described
-
-
-def numbers(settings):
-    for name in POSITIVE:
-        if not 0 < settings[name] < math.inf:
-            raise InputError(f"{name} is {settings[name]}; it must be greater than 0 and finite.")
-    if settings["kimg"] * 1000 < settings["batch"]:
-        raise InputError(
-            f"kimg is {settings['kimg']:g}, fewer images than the {settings['batch']} of one step; "
-            "give a longer run or a smaller batch."
-        )
-    for name in WHOLE:
-        if settings[name] != int(settings[name]):
-            raise InputError(f"{name} is {settings[name]}; it must be a whole number.")
-    for name in NOT_NEGATIVE:
-        if not 0 <= settings[name] < math.inf:
-            raise InputError(f"{name} is {settings[name]}; it must not be negative or infinite.")
-    for name in ("beta1", "beta2"):
-        if not 0 <= settings[name] < 1:
-            raise InputError(f"{name} is {settings[name]}; it must be from 0 to below 1.")
-    if not 0 <= settings["seed"] <= latent.MAX_SEED:
-        raise InputError(f"seed is {settings['seed']}; it must be from 0 to {latent.MAX_SEED}.")
-    if not 0 <= settings["smoothing"] < 0.5:
-        raise InputError(f"smoothing is {settings['smoothing']}; it must be from 0 to below 0.5.")
-    if not 0 <= settings["cooldown"] <= 1:
-        raise InputError(f"cooldown is {settings['cooldown']}; it must be from 0 to 1.")
-    if settings["batch"] < 2:
-        raise InputError("batch is 1; batch norm needs at least 2 images a step.")
-    if settings["measure_n"] < 64:
-        raise InputError(f"measure_n is {settings['measure_n']}; it must be at least 64.")
-
-
-CHOICES = {
-    "objective": tuple(OBJECTIVES),
-    "precision": ("auto", "fp32", "bf16"),
-    "layout": ("auto", "channels_last", "contiguous"),
-    "convolution": ("auto", "direct", "winograd"),
-    "device": ("cpu", "cuda"),
-}
-
-
-def choices(settings):
-    for name, known in CHOICES.items():
-        if settings[name] not in known:
-            raise InputError(
-                f"There is no {name} {settings[name]!r}; choose from {', '.join(known)}."
-            )
-    augment.parse(settings["augment"])
-    latent.Prior(settings["prior"], settings["nz"])
-    if settings["device"] == "cuda" and not torch.cuda.is_available():
-        raise InputError("There is no CUDA device here; train with --device cpu.")
-    if settings["compile"] and settings["device"] != "cuda":
-        raise InputError("compile pays on CUDA only; leave it out on the CPU.")
-    if settings["convolution"] == "winograd":
-        if not winograd.available(settings["device"]):
-            raise InputError("convolution winograd is for the CPU and needs the package numba.")
-        if settings["precision"] == "bf16" or settings["layout"] == "contiguous":
-            raise InputError(
-                "convolution winograd computes in fp32 with channels last; leave --precision and "
-                "--layout at auto."
-            )
-
-
-def combinations(settings):
-    """Refuse what cannot work together, and say why."""
-    objective = settings["objective"]
-    penalty = uses_penalty(settings)
-    norm = settings["network"].get("norm") or _usual_norm(settings)
-    if penalty and norm == "batch":
-        raise InputError(
-            "A gradient penalty asks how D answers to each image alone, and batch norm mixes the "
-            "images of a batch; add --norm none (or spectral)."
-        )
-    if objective == "wgan" and norm == "spectral":
-        raise InputError(
-            "wgan clips D's weights and spectral norm divides them by their largest singular "
-            "value, which undoes the clipping; use wgan-gp, hinge, or --norm none."
-        )
-    if objective == "wgan-gp" and not settings["gp"] > 0:
-        raise InputError(
-            "wgan-gp without its penalty (gp 0) has nothing to keep D Lipschitz; set gp above 0."
-        )
-    if objective == "wgan-gp" and (settings["r1"] or settings["r2"]):
-        raise InputError(
-            "wgan-gp pulls D's gradient towards norm 1 and r1 or r2 towards 0; use one of them."
-        )
-    if objective == "wgan" and (settings["r1"] or settings["r2"]):
-        raise InputError("wgan keeps D Lipschitz by clipping; leave r1 and r2 out, or use wgan-gp.")
-    if settings["clip"] != CLIP and objective != "wgan":
-        raise InputError(
-            f"clip belongs to wgan; {objective} needs D's outputs to grow freely, "
-            "and clipped weights would not let them."
-        )
-    if settings["gp"] != GP and objective != "wgan-gp":
-        raise InputError(f"gp belongs to wgan-gp; for {objective} use r1 or r2.")
-    if settings["penalty_every"] != 1 and not penalty:
-        raise InputError("penalty_every is given, but no penalty; set r1 or r2, or use wgan-gp.")
-    if settings["smoothing"] and not OBJECTIVES[objective].smooths:
-        raise InputError(f"{objective} has no target for real images that smoothing could lower.")
-    if settings["codes"] != 1 and not settings["codes_from"]:
-        raise InputError("codes weighs the loss that codes_from adds; give codes_from too.")
-    if settings["codes_names"] and not settings["codes_from"]:
-        raise InputError("codes_names chooses among what codes_from knows; give codes_from too.")
-    if settings["compile"] and penalty:
-        raise InputError("torch.compile cannot differentiate twice; leave out compile or penalty.")
-    if distributed.size() > 1:
-        distributed.check_batch(settings["batch"], distributed.size())
-
 
 CLIP = 0.01  # the bound of the WGAN paper
 GP = 10.0  # the weight of the WGAN-GP paper
 
 
-def _usual_norm(settings):
-    family = registry.FAMILIES.get(settings["architecture"])
-    return family.NORMS[0] if family else ""
+@dataclass(frozen=True)
+class Option:
+    """What is known about one option beside its value.
+
+    name: as in Python; the command line writes lr_g as --lr-g. type: bool, int, float or str.
+    help: what the option is, a phrase. unit: of a number, in words. choices: allowed words, if they
+    are few. at_least, above, at_most, below: the range of a number. may_change: whether a run may
+    be resumed with another value. in_card: whether the card's training record holds the value.
+    group: heading that the option stands under.
+    """
+
+    name: str
+    type: type
+    default: Any
+    help: str
+    group: str = ""
+    unit: str = ""
+    choices: tuple[str, ...] = ()
+    at_least: float | None = None
+    above: float | None = None
+    at_most: float | None = None
+    below: float | None = None
+    may_change: bool = False
+    in_card: bool = True
+
+    @property
+    def flag(self) -> str:
+        """The option on the command line: lr_g is --lr-g."""
+        return "--" + self.name.replace("_", "-")
+
+    @property
+    def sentence(self) -> str:
+        """The help as a sentence, for a page."""
+        return f"{self.help[0].upper()}{self.help[1:]}."
+
+    @property
+    def range_in_words(self) -> str:
+        """The allowed numbers: "from 0 to below 1", "at least 64"; "" where all are."""
+        low = self.at_least if self.above is None else self.above
+        high = self.at_most if self.below is None else self.below
+        if low is None and high is None:
+            return ""
+        if high is None:
+            return f"{'at least' if self.above is None else 'greater than'} {low:g}"
+        below = "" if self.below is None else "below "
+        return f"from {low:.10g} to {below}{high:.10g}"
+
+    @property
+    def description(self) -> str:
+        """One line for a reader: what the option is, its choices, unit and range."""
+        words = f"{self.help}: {', '.join(self.choices)}" if self.choices else self.help
+        limits = ", ".join(filter(None, (self.unit, self.range_in_words)))
+        return f"{words} [{limits}]" if limits else words
+
+    def check(self, value: Any) -> None:
+        """Raise InputError when the option cannot have this value on its own."""
+        if self.type in (bool, str):
+            if not isinstance(value, self.type):
+                kind = "True or False" if self.type is bool else "a text"
+                raise InputError(f"{self.name} is {value!r}; it must be {kind}.")
+            if self.choices and value not in self.choices:
+                raise InputError(
+                    f"There is no {self.name} {value!r}; choose from {', '.join(self.choices)}."
+                )
+            return
+        number = isinstance(value, int | float) and not isinstance(value, bool)
+        if not number or (self.type is int and (not math.isfinite(value) or value % 1)):
+            kind = "a whole number" if self.type is int else "a number"
+            raise InputError(f"{self.name} is {value!r}; it must be {kind}.")
+        inside = (
+            (self.at_least is None or value >= self.at_least)
+            and (self.above is None or value > self.above)
+            and (self.at_most is None or value <= self.at_most)
+            and (self.below is None or value < self.below)
+        )
+        if not inside or not math.isfinite(value):
+            finite = "" if math.isfinite(value) else " and finite"
+            words = self.range_in_words or "a number"
+            raise InputError(f"{self.name} is {value}; it must be {words}{finite}.")
 
 
-def uses_penalty(settings):
-    """Whether D is differentiated by its input."""
-    return settings["objective"] == "wgan-gp" or settings["r1"] > 0 or settings["r2"] > 0
+def option(default: Any, help: str, **about: Any) -> Any:
+    """A field of TrainingConfig; `about` are the fields of Option by name."""
+    return dataclasses.field(default=default, metadata={"help": help, **about})
+
+
+_network = partial(option, group="Networks")
+_training = partial(option, group="Training")
+_performance = partial(option, group="Performance")
+_record = partial(option, group="Record", may_change=True, in_card=False)
+KIMG = "kimg"
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrainingConfig:
+    """The options of a training run; kimg are thousands of real images shown to D."""
+
+    # --- Networks. ---
+    architecture: str = _network(
+        "dcgan", "family of the networks, see gan_core/networks", choices=tuple(registry.FAMILIES)
+    )
+    nz: int = _network(100, "coordinates of z", at_least=1, at_most=65536)
+    ngf: int = _network(64, "channels of G before its last layer", at_least=1, at_most=65536)
+    ndf: int = _network(64, "channels of D after its first layer", at_least=1, at_most=65536)
+    norm: str = _network(
+        "auto",
+        "normalisation in D, auto being the family's own",
+        choices=("auto", "batch", "none", "spectral"),
+    )
+    prior: str = _network("normal", "distribution of z", choices=latent.PRIORS)
+
+    # --- Training. ---
+    objective: str = _training("non-saturating", "losses of D and G", choices=tuple(OBJECTIVES))
+    k: int = _training(1, "steps of D for each step of G", at_least=1)
+    kimg: float = _training(
+        1000.0,
+        "length of the run: thousands of real images shown to the discriminator",
+        unit=KIMG,
+        above=0,
+        may_change=True,
+        in_card=False,
+    )
+    batch: int = _training(64, "images a step, over all processes", at_least=2)
+    lr_g: float = _training(2e-4, "Adam's step size for G", above=0)
+    lr_d: float = _training(
+        2e-4, "Adam's step size for D; different step sizes give two time scales", above=0
+    )
+    warmup_kimg: float = _training(
+        0.0, "time over which G's step size rises from 0", unit=KIMG, at_least=0
+    )
+    cooldown: float = _training(
+        0.0,
+        "last share of the run, over which both step sizes fall to 0",
+        at_least=0,
+        at_most=1,
+        may_change=True,
+    )
+    beta1: float = _training(
+        0.5, "Adam's decay of the first moment, for both networks", at_least=0, below=1
+    )
+    beta2: float = _training(
+        0.999, "Adam's decay of the second moment, for both networks", at_least=0, below=1
+    )
+    smoothing: float = _training(
+        0.0,
+        "one-sided label smoothing: the target for real images is 1 minus this",
+        at_least=0,
+        below=0.5,
+    )
+    clip: float = _training(CLIP, "wgan only: bound of D's weights", above=0)
+    gp: float = _training(GP, "wgan-gp only: weight of the gradient penalty", at_least=0)
+    r1: float = _training(0.0, "weight γ of ½‖∇D‖² on real images; 0 turns it off", at_least=0)
+    r2: float = _training(0.0, "weight γ of ½‖∇D‖² on generated images; 0 turns it off", at_least=0)
+    penalty_every: int = _training(
+        1,
+        "D steps between two penalties, each weighted by this number",
+        at_least=1,
+    )
+    augment: str = _training(
+        "mirror,translation",
+        f"augmentations of D's input, comma-separated: {', '.join(AUGMENTATIONS)}; or none",
+    )
+    ema_kimg: float = _training(10.0, "half-life of G's moving average", unit=KIMG, at_least=0)
+    seed: int = _training(
+        0,
+        "seed of the weights, of the order of the data and of the noise",
+        at_least=0,
+        at_most=latent.MAX_SEED,
+    )
+    begin_from: str = _training("", "checkpoint directory whose networks the run starts from")
+    codes_from: str = _training(
+        "", "checkpoint directory whose classifier ties attributes to coordinates of z"
+    )
+    codes: float = _training(
+        1.0, "with codes_from: weight of the attribute loss beside G's own", above=0
+    )
+    codes_names: str = _training(
+        "",
+        "with codes_from: attributes to tie, comma-separated; empty: all that the classifier "
+        "recognises",
+    )
+
+    # --- Performance. ---
+    precision: str = _performance(
+        "auto",
+        "arithmetic, auto being what is measured to be faster at the start",
+        choices=("auto", "fp32", "bf16"),
+    )
+    layout: str = _performance(
+        "auto",
+        "memory format, auto being what is measured to be faster",
+        choices=("auto", "channels_last", "contiguous"),
+    )
+    convolution: str = _performance(
+        "auto",
+        "algorithm of 4×4 convolutions with stride 2 on a CPU, auto being the faster",
+        choices=("auto", "direct", "winograd"),
+    )
+    compile: bool = _performance(
+        False, "compile both networks with torch.compile (CUDA, without penalties)"
+    )
+    device: str = _performance(
+        "cpu",
+        "device; torchrun starts several processes",
+        choices=("cpu", "cuda"),
+        may_change=True,
+        in_card=False,
+    )
+
+    # --- Record. ---
+    log_kimg: float = _record(2.0, "interval between lines of log.jsonl", unit=KIMG, above=0)
+    grid_kimg: float = _record(25.0, "interval between sample grids", unit=KIMG, above=0)
+    snapshot_kimg: float = _record(10.0, "interval between snapshots", unit=KIMG, above=0)
+    measure_kimg: float = _record(
+        50.0, "interval between measured distances; 0 is never", unit=KIMG, at_least=0
+    )
+    measure_n: int = _record(
+        2000, "samples, and training images, that a distance is measured on", at_least=64
+    )
+    patience_kimg: float = _record(
+        200.0,
+        "stop when D has told all images apart for so long; 0 is never",
+        unit=KIMG,
+        at_least=0,
+    )
+    tensorboard: bool = _record(False, "also write scalars, grids and histograms for TensorBoard")
+
+
+OPTIONS = {
+    field.name: Option(field.name, field.type, field.default, **field.metadata)
+    for field in dataclasses.fields(TrainingConfig)
+}
+DEFAULTS = {name: option.default for name, option in OPTIONS.items()}

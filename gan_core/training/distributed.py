@@ -7,6 +7,7 @@ so), and every gradient penalty needs that. Process 0 alone writes.
 """
 
 import os
+from typing import Any
 
 import torch
 import torch.distributed as dist
@@ -67,13 +68,13 @@ class Team:
         dist.all_reduce(flags)
         return bool(flags > 0)
 
-    def told(self, choice):
-        """What process 0 chose, in every process; timings differ from one to another."""
+    def broadcast(self, value: Any) -> Any:
+        """Process 0's value, in every process."""
         if self.size == 1:
-            return choice
-        said = [choice]
-        dist.broadcast_object_list(said)
-        return said[0]
+            return value
+        values = [value]
+        dist.broadcast_object_list(values)
+        return values[0]
 
     def wait(self):
         """Until all processes are here."""

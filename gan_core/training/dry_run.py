@@ -1,5 +1,6 @@
 """What a run would be, before it begins: networks, parameters, memory and expected time."""
 
+import dataclasses
 import statistics
 import tempfile
 from pathlib import Path
@@ -7,23 +8,23 @@ from pathlib import Path
 import torch
 
 from gan_core.networks import registry
-from gan_core.training import config, loop, run_log
+from gan_core.training import config_checks, loop, run_log
+from gan_core.training.config import TrainingConfig
 from gan_core.util.errors import InputError
 
 WARM = 2  # first steps, which are slower and left out
 STEPS = 6  # that are timed, at least
 
 
-def describe(data, options):
+def describe(data: Path | str, config: TrainingConfig) -> str:
     """A text: each layer of G and D, memory in MiB, measured images a second, hours.
 
-    data: directory of a packed training set. options: of `trainer.train`, by name.
-    Raises InputError for what `train` would refuse. Writes nothing that stays.
+    data: directory of a packed training set. Raises InputError for what training would refuse.
+    Leaves nothing on disk.
     """
-    asked = loop.DEFAULTS | options
-    images, checked = config.check(data, asked)
-    generator, discriminator = registry.build(checked["network"])
-    z = torch.zeros(2, asked["nz"])
+    images, settings = config_checks.check(data, config)
+    generator, discriminator = registry.build(settings["network"])
+    z = torch.zeros(2, config.nz)
     count, size, _, channels = images.shape
     x = torch.zeros(2, channels, size, size)
     lines, step_bytes = [], 0
@@ -32,19 +33,19 @@ def describe(data, options):
         ("Discriminator", discriminator, x, 3),  # on real, on generated, and in G's step
     ):
         rows = layers(network, given)
-        step_bytes += uses * asked["batch"] * sum(row[3] for row in rows)
+        step_bytes += uses * config.batch * sum(row[3] for row in rows)
         lines += [f"{title}, {registry.parameters(network):,} parameters", *table(rows), ""]
     # Adam keeps two moments beside each weight and its gradient; G has an average too.
     fixed = [4 * 4 * registry.parameters(n) for n in (generator, discriminator)]
     kept = (sum(fixed) + 4 * registry.parameters(generator)) / 2**20
-    rate = measure_rate(data, asked)
-    hours = duration(asked["kimg"] * 1000 / rate)
+    rate = measure_rate(data, config)
+    hours = duration(config.kimg * 1000 / rate)
     lines += [
         f"{count:,} training images: {images.nbytes / 2**20:,.0f} MiB",
         f"Weights, gradients, Adam's moments, G's average: {kept:,.0f} MiB",
-        f"What a step of {asked['batch']} images keeps: about {step_bytes / 2**20:,.0f} MiB",
-        f"{rate:,.0f} images a second on {asked['device']}, of steps timed just now: "
-        f"{asked['kimg']:,g} kimg in {hours}, and what grids and distances take",
+        f"What a step of {config.batch} images keeps: about {step_bytes / 2**20:,.0f} MiB",
+        f"{rate:,.0f} images a second on {config.device}, of steps timed just now: "
+        f"{config.kimg:,g} kimg in {hours}, and what grids and distances take",
     ]
     return "\n".join(lines)
 
@@ -77,14 +78,16 @@ def table(rows):
     ]
 
 
-def measure_rate(data, options):
+def measure_rate(data: Path | str, config: TrainingConfig) -> float:
     """Images a second over a few steps of the real loop, in a folder that is removed."""
-    step = options["k"] * options["batch"] / 1000
-    steps = WARM + max(STEPS, options["penalty_every"])  # a whole period of a lazy penalty
-    short = {"kimg": steps * step, "log_kimg": step, "measure_kimg": 0, "tensorboard": False}
+    step = config.k * config.batch / 1000
+    steps = WARM + max(STEPS, config.penalty_every)  # a whole period of a lazy penalty
+    short = dataclasses.replace(
+        config, kimg=steps * step, log_kimg=step, measure_kimg=0, tensorboard=False
+    )
     with tempfile.TemporaryDirectory() as folder:
         run = Path(folder) / "timing"
-        loop.train(data, run, **(options | short))
+        loop.train(data, run, short)
         lines = run_log.read_log(run / "log.jsonl")
     rates = [line["images_per_second"] for line in lines if "images_per_second" in line]
     if len(rates) <= WARM:

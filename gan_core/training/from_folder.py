@@ -9,8 +9,8 @@ from pathlib import Path
 from gan_core import checkpoint
 from gan_core.data import image_sources, training_set
 from gan_core.metrics import fidelity_report
-from gan_core.networks import registry
-from gan_core.training import config, loop, presets
+from gan_core.training import config_checks, presets
+from gan_core.training.config import DEFAULTS, TrainingConfig
 from gan_core.util.errors import InputError
 
 RECIPE = "folder"
@@ -26,12 +26,8 @@ def check(images, size, recipe, given):
     count = image_sources.count(images)
     if not count:
         raise InputError(f"There is no picture in {images}.")
-    wanted = loop.DEFAULTS | presets.choose(recipe or RECIPE, count, size, 3) | given
-    wanted["network"] = config.network(wanted, size, 3)
-    config.numbers(wanted)
-    config.choices(wanted)
-    config.combinations(wanted)
-    registry.build(wanted["network"])
+    chosen = presets.choose(recipe or RECIPE, count, size, 3) | given
+    config_checks.check_options(TrainingConfig(**chosen), size, channels=3)
 
 
 def prepare(images, run, *, size, new=None):
@@ -94,7 +90,7 @@ def options(recipe, data, given):
 
 def filmed(options):
     """The trainer's options with sample grids often enough for a film, of a short run too."""
-    kimg = (loop.DEFAULTS | options)["kimg"]
+    kimg = (DEFAULTS | options)["kimg"]
     return {"grid_kimg": min(25.0, max(kimg / FRAMES, 1.0)), **options}
 
 

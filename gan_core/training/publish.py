@@ -6,13 +6,14 @@ from gan_core import checkpoint, latent
 from gan_core.attributes import classifier as attributes
 from gan_core.data import training_set
 from gan_core.networks import registry
-from gan_core.training import attribute_codes, loop, snapshot
-from gan_core.training.config import FREE
+from gan_core.training import attribute_codes, ema, snapshot
+from gan_core.training.config import OPTIONS
 from gan_core.util import atomic_files
 from gan_core.util.errors import InputError
 
-# What a card does not tell of the settings: the network has its own place, the length is counted.
-UNTOLD = {"network", "fingerprint", *FREE} - {"cooldown"}
+# Settings that the card's training record leaves out: networks and training set have their own
+# places in the card, and the length is counted.
+LEFT_OUT = {"network", "fingerprint", *(o.name for o in OPTIONS.values() if not o.in_card)}
 
 
 def publish(run, out, *, name, data, licence, use, command):
@@ -28,7 +29,7 @@ def publish(run, out, *, name, data, licence, use, command):
         saved = {k[len(part) + 1 :]: v for k, v in tensors.items() if k.startswith(f"{part}/")}
         network.load_state_dict(saved)
     prior = latent.Prior(settings["prior"], settings["nz"])
-    generator = loop.fit_average(average, prior, "cpu")
+    generator = ema.fit_average(average, prior, "cpu")
     data_card = training_set.read_card(data)
     about_data = {key: value for key, value in data_card.items() if key != "format"}
     card = {
@@ -39,7 +40,7 @@ def publish(run, out, *, name, data, licence, use, command):
         "training": {
             "kimg": notes["position"] / 1000,
             "command": command,
-            **{k: v for k, v in settings.items() if k not in UNTOLD},
+            **{k: v for k, v in settings.items() if k not in LEFT_OUT},
             **record,
         },
         "metrics": {},

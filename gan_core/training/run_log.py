@@ -1,8 +1,15 @@
-"""What a run tells while it goes on: log.jsonl and, where TensorBoard is there, its event files."""
+"""What a run records: log.jsonl and, where TensorBoard is installed, its event files."""
 
 import json
 import threading
+import time
+from pathlib import Path
+from typing import Any
 
+import numpy as np
+import torch
+
+from gan_core.training.distributed import Team
 from gan_core.util import atomic_files, regular_files
 from gan_core.util.errors import InputError
 
@@ -10,30 +17,35 @@ MAX_BYTES = 64 * 2**20  # of a log that is read: some 200,000 lines
 
 
 class Log:
-    """log.jsonl: one JSON object a line. Lines after the resumed position are taken back."""
+    """log.jsonl: one JSON object a line. Lines after the resumed position are dropped.
 
-    def __init__(self, path, position):
-        self.path = path
-        self.take_back(position)
+    board: a Board that also shows each line's numbers, or None.
+    """
 
-    def take_back(self, position):
+    def __init__(self, path: Path, position: int, board: "Board | None" = None):
+        self.path, self.board = path, board
+        self.drop_after(position)
+
+    def drop_after(self, position: int) -> None:
         """Drop the lines after a position, in images."""
-        kept = [line for line in read_log(self.path) if round(line["kimg"] * 1000) <= position]
+        lines = [line for line in read_log(self.path) if round(line["kimg"] * 1000) <= position]
         with atomic_files.replacing(self.path) as temporary:
-            temporary.write_text("".join(json.dumps(line) + "\n" for line in kept), "utf-8")
+            temporary.write_text("".join(json.dumps(line) + "\n" for line in lines), "utf-8")
 
-    def line(self, position, **values):
-        """Append one line: kimg, and what is given, numbers rounded to 5 places."""
-        line = {"kimg": position / 1000}
+    def write(self, position: int, **values: float) -> None:
+        """Append one line: kimg, and the values, numbers rounded to 5 places."""
+        line: dict[str, Any] = {"kimg": position / 1000}
         for key, value in values.items():
             line[key] = round(value, 5) if isinstance(value, float) else value
         with open(self.path, "a", encoding="utf-8") as file:
             file.write(json.dumps(line) + "\n")
+        if self.board:
+            self.board.scalars(position, values)
 
 
-def read_log(path):
-    """The lines of a log as dictionaries, less those that a kill cut in half."""
-    lines = []
+def read_log(path: Path) -> list[dict]:
+    """The lines of a log, without those that a kill cut in half."""
+    lines: list[dict] = []
     if not path.exists():
         return lines
     content = regular_files.read_bytes(path, MAX_BYTES, path.parent)
@@ -47,42 +59,75 @@ def read_log(path):
     return lines
 
 
+class Meter:
+    """Means of a run's statistics, and its speed, from one line of the log to the next.
+
+    names: what is averaged, M statistics. Sums stay on the device: reading one would wait for it.
+    """
+
+    def __init__(self, names: tuple[str, ...], position: int, device: torch.device):
+        self.names = names
+        self.sums, self.count = torch.zeros(len(names), device=device), 0
+        self.clock, self.position = time.monotonic(), position
+
+    def add(self, statistics: torch.Tensor) -> None:
+        """Add the statistics of one round, float (M,)."""
+        self.sums += statistics
+        self.count += 1
+
+    def read(self, position: int, team: Team) -> tuple[dict[str, float], float, float]:
+        """(means by name, images a second, seconds) since the last call; starts over."""
+        seconds = time.monotonic() - self.clock
+        self.clock += seconds
+        team.average([self.sums])
+        means = dict(zip(self.names, (self.sums / self.count).tolist(), strict=True))
+        rate = (position - self.position) / seconds
+        self.reset(position)
+        return means, rate, seconds
+
+    def reset(self, position: int) -> None:
+        """Start over at a position; time that was spent since the last call still counts."""
+        self.sums.zero_()
+        self.count, self.position = 0, position
+
+
 class Board:
     """TensorBoard: scalars, fixed-noise grids, histograms of D's outputs; x is in images shown."""
 
-    def __init__(self, folder, position):
+    def __init__(self, folder: Path, position: int):
         from torch.utils.tensorboard import SummaryWriter
 
         # What an earlier stretch wrote after its last snapshot is hidden by the new one.
         self.writer = SummaryWriter(folder, purge_step=position + 1)
-        # Its own thread writes. What ends that thread, a full disk say, is raised by the next call
-        # here, so it need not be told twice, and not with a traceback.
+        # The writer has a thread of its own. What ends that thread, a full disk say, is raised
+        # again by the next call here, so the thread's own traceback is not printed.
         self.before = threading.excepthook
-        threading.excepthook = self.ended
+        threading.excepthook = self.on_error
 
-    def scalars(self, position, values):
+    def scalars(self, position: int, values: dict[str, float]) -> None:
         for name, value in values.items():
             self.writer.add_scalar(name, value, position)
 
-    def grid(self, position, sheet):
+    def grid(self, position: int, sheet: np.ndarray) -> None:
         """sheet: uint8 (H, W, C)."""
         self.writer.add_image("samples", sheet, position, dataformats="HWC")
 
-    def histograms(self, position, **outputs):
-        """outputs: one float tensor (N,) a name."""
+    def histograms(self, position: int, **outputs: torch.Tensor) -> None:
+        """outputs: float (N,), by name."""
         for name, values in outputs.items():
             self.writer.add_histogram(f"D/{name}", values, position)
 
-    def ended(self, what):
-        if not isinstance(what.exc_value, OSError):
-            self.before(what)
+    def on_error(self, error: threading.ExceptHookArgs) -> None:
+        """Print a thread's traceback, but not that of a disk which is full."""
+        if not isinstance(error.exc_value, OSError):
+            self.before(error)
 
-    def close(self):
+    def close(self) -> None:
         self.writer.close()
         threading.excepthook = self.before
 
 
-def board(folder, position):
+def open_board(folder: Path, position: int) -> Board:
     """A Board, or InputError when TensorBoard is not installed."""
     try:
         return Board(folder, position)

@@ -1,21 +1,63 @@
-"""What a run needs to go on where it stopped: one safetensors file, replaced in one step."""
+"""What a run needs to resume where it stopped: one safetensors file, replaced atomically."""
 
 import json
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 
-from gan_core.training.config import FREE
+from gan_core.training.config import DEFAULTS, OPTIONS
 from gan_core.util import atomic_files, regular_files, safetensors_header
 from gan_core.util.errors import InputError
 
 
-def save(path, parts, rng, settings, position, record):
+@dataclass
+class State:
+    """The state of a run in memory, and the file that holds it between two stretches.
+
+    parts: networks and optimisers by name. rng: the stream of all noise. settings: the run's
+    options, networks and training set, as `config_checks.check` returns them. record: what the
+    run has seen so far, JSON values.
+    """
+
+    path: Path
+    parts: dict[str, Any]
+    rng: torch.Generator
+    settings: dict
+    record: dict
+
+    def save(self, position: int) -> None:
+        """Replace the file by the state as it is now; raises InputError where that fails."""
+        save(self.path, self.parts, self.rng, self.settings, position, self.record)
+
+    def restore(self) -> int:
+        """Continue from the file; returns the position. Raises InputError as `restore` does."""
+        position, record = restore(self.path, self.parts, self.rng, self.settings, DEFAULTS)
+        here = ("hardware", "torch")  # where the run continues, not where it began
+        self.record |= {key: value for key, value in record.items() if key not in here}
+        return position
+
+    def roll_back(self, seed: int) -> int:
+        """Return to the file with a new stream of noise; the record stays. Returns the position."""
+        position, _ = restore(self.path, self.parts, self.rng, self.settings, DEFAULTS)
+        self.rng.manual_seed(seed)
+        return position
+
+
+def save(
+    path: Path,
+    parts: dict[str, Any],
+    rng: torch.Generator | None,
+    settings: dict,
+    position: int,
+    record: dict,
+) -> None:
     """Write networks and optimisers by name, the random state, and what the run has seen.
 
-    Raises InputError when it cannot be written; what was saved before is then still there.
+    Raises InputError when the file cannot be written; the previous file is then still there.
     """
     tensors = {} if rng is None else {"rng": rng.get_state()}
     for name, part in parts.items():
@@ -27,12 +69,15 @@ def save(path, parts, rng, settings, position, record):
             save_file(tensors, temporary, {"state": json.dumps(notes)})
     except (OSError, SafetensorError) as error:  # a full disk, say
         raise InputError(
-            f"{path} cannot be written ({error}); what was saved before is still there."
+            f"{path} cannot be written ({error}); the previous snapshot is still there."
         ) from None
 
 
-def read(path):
-    """(tensors, notes) of a state file. Raises InputError when it is damaged."""
+def read(path: Path) -> tuple[dict[str, torch.Tensor], dict]:
+    """(tensors by name, notes) of a state file. Raises InputError when it is damaged.
+
+    notes: "settings", "position" in images, and "record".
+    """
     try:
         regular_files.check(path, inside=Path(path).parent)
         safetensors_header.header(path)
@@ -46,22 +91,24 @@ def read(path):
         raise InputError(f"{path} is not a run's state or is damaged; start a new run.") from None
 
 
-def restore(path, parts, rng, settings, defaults):
-    """Put a saved state back into the parts; returns (position, record).
+def restore(
+    path: Path, parts: dict[str, Any], rng: torch.Generator, settings: dict, defaults: dict
+) -> tuple[int, dict]:
+    """Load a saved state into the parts; returns (position, record).
 
-    settings: what is asked for now. Raises InputError when it differs from what the run began
-    with. defaults: of settings that an older state does not know.
+    settings: of the run now. defaults: of options that an older state does not know. Raises
+    InputError when the settings differ from those the run began with.
     """
     tensors, notes = read(path)
     for key, value in settings.items():
         before = notes["settings"].get(key, defaults.get(key))
-        if key not in FREE and before != value:
+        if before != value and not (key in OPTIONS and OPTIONS[key].may_change):
             raise InputError(
-                f"{path.parent} was begun with {key} {before}, not {value}; "
-                f"use the same settings to go on, or another name for a new run."
+                f"{path.parent} was started with {key} {before}, not {value}; "
+                f"use the same settings to resume, or another name for a new run."
             )
     if "rng" not in tensors:
-        raise InputError(f"{path} is not a run's whole state; put the right file back.")
+        raise InputError(f"{path} is not the complete state of a run; put the right file back.")
     try:
         for name, part in parts.items():
             start = f"{name}/"
@@ -74,16 +121,16 @@ def restore(path, parts, rng, settings, defaults):
         raise InputError(f"{path} does not fit its own settings; start a new run.") from None
     if tensors["rng"].shape == rng.get_state().shape:
         rng.set_state(tensors["rng"])
-    else:  # of another kind of device: other noise
+    else:  # saved on another kind of device: the noise will differ
         rng.manual_seed(settings["seed"] + notes["position"])
     return notes["position"], notes["record"]
 
 
-def restore_optimizer(optimizer, saved):
+def restore_optimizer(optimizer: torch.optim.Optimizer, saved: dict[str, torch.Tensor]) -> None:
     """Load moments and counts by "index.field"."""
-    # Fused Adam walks raw memory, so its moments must lie as the weights do.
+    # Fused Adam walks raw memory, so its moments must have the memory layout of the weights.
     weights = [p for group in optimizer.param_groups for p in group["params"]]
-    state = {}
+    state: dict[int, dict[str, torch.Tensor]] = {}
     for key, value in saved.items():
         index, field = key.split(".")
         weight = weights[int(index)]
@@ -94,7 +141,7 @@ def restore_optimizer(optimizer, saved):
     optimizer.load_state_dict({"state": state, "param_groups": groups})
 
 
-def flat(part):
+def flat(part: Any) -> dict[str, torch.Tensor]:
     """The tensors of a network or an optimiser by name."""
     if isinstance(part, torch.optim.Optimizer):
         state = part.state_dict()["state"]

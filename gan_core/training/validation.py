@@ -1,13 +1,18 @@
-"""How good a run is by now: a measured distance, and whether G has collapsed to a few pictures."""
+"""How good a run is so far: sample grids, a measured distance, and whether G has collapsed."""
 
 import numpy as np
 import torch
+from torch import nn
 
-from gan_core import checkpoint, feature_extractors
+from gan_core import checkpoint, feature_extractors, latent
+from gan_core.data import media
 from gan_core.metrics import fidelity
+from gan_core.training import ema
+from gan_core.training.config import TrainingConfig
 from gan_core.util.errors import InputError
 
-COLLAPSED = 0.5  # below this share of the training images' diversity a run says so
+COLLAPSED = 0.5  # a run warns when samples have less than this share of the images' diversity
+GRID = 64  # samples of a grid
 
 
 class Distance:
@@ -15,42 +20,67 @@ class Distance:
 
     Fréchet distance (Heusel et al. 2017) in the features of EfficientNet-Lite0, n samples of
     fixed seeds against n training images. At small n it is biased upwards, alike for every
-    snapshot: good for choosing among them, not for comparing with other models (see evaluate.py).
+    snapshot: good for choosing among them, not for comparing with other models (see
+    `metrics.fidelity_report`).
     """
 
     name = "FD-EffNetLite0"
 
-    def __init__(self, images, n, prior, device):
+    def __init__(self, images: np.ndarray, n: int, prior: latent.Prior, device: torch.device | str):
         self.features = feature_extractors.effnet(device=str(device))
         self.prior, self.n = prior, n
         chosen = np.random.RandomState(0).permutation(len(images))[:n]
-        self.images, self.reference = images[np.sort(chosen)], None
+        self.images = images[np.sort(chosen)]
+        self.reference: np.ndarray | None = None
 
-    def __call__(self, generator):
-        if self.reference is None:  # only now: it takes half a minute, and short runs never ask
+    def __call__(self, generator: nn.Module) -> float:
+        """The distance of a generator in eval mode."""
+        if self.reference is None:  # takes half a minute, and a short run never measures
             self.reference = self.features.extract(np.asarray(self.images))
-        # Other seeds than a person looks at or `evaluate` measures: the choice is not made on them.
+        # Seeds that nobody looks at and `evaluate` does not use: the choice is not made on those.
         z = torch.from_numpy(self.prior.sample(self.n, seed=10**8))
-        drawn = [checkpoint.to_uint8(draw(generator, part)) for part in z.split(64)]
-        return float(fidelity.frechet(self.features.extract(np.concatenate(drawn)), self.reference))
+        samples = [checkpoint.to_uint8(draw(generator, part)) for part in z.split(64)]
+        features = self.features.extract(np.concatenate(samples))
+        return float(fidelity.frechet(features, self.reference))
 
 
-def measure_if_possible(images, settings, prior, device):
+def measure_if_possible(
+    images: np.ndarray, config: TrainingConfig, prior: latent.Prior, device: torch.device | str
+) -> tuple[Distance | None, str]:
     """(Distance or None, a sentence that says why there is none or "")."""
-    if not settings["measure_kimg"]:
+    if not config.measure_kimg:
         return None, ""
-    if len(images) < settings["measure_n"] // 4:
+    if len(images) < config.measure_n // 4:
         return None, (
-            f"{len(images)} images are too few to measure a distance on {settings['measure_n']}, "
-            "so the last snapshot counts; a smaller --measure-n measures on fewer."
+            f"{len(images)} images are too few to measure a distance with {config.measure_n} "
+            "samples, so the last snapshot is published; a smaller --measure-n measures with fewer."
         )
     try:
-        return Distance(images, settings["measure_n"], prior, device), ""
+        return Distance(images, config.measure_n, prior, device), ""
     except InputError as error:
         return None, f"No distance is measured: {error}"
 
 
-def spread(images):
+class Grid:
+    """The same 64 latents at every sample grid, and how much the training images differ."""
+
+    def __init__(self, images: np.ndarray, prior: latent.Prior, device: torch.device):
+        self.prior, self.device = prior, device
+        self.z = torch.from_numpy(prior.sample(GRID, seed=0))
+        some = np.random.RandomState(0).permutation(len(images))[:1000]
+        self.images_spread = spread(images[np.sort(some)])
+
+    def draw(self, average: nn.Module) -> tuple[np.ndarray, float]:
+        """(sheet, uint8 (H, W, C); diversity) of the averaged generator.
+
+        diversity: the samples' spread as a share of the training images'.
+        """
+        fitted = ema.fit_average(average, self.prior, self.device)
+        samples = checkpoint.to_uint8(draw(fitted, self.z))
+        return media.sheet(samples), spread(samples) / max(self.images_spread, 1e-6)
+
+
+def spread(images: np.ndarray) -> float:
     """Mean distance between pairs of images, seen at 8×8: uint8 (N, H, W, C) -> float in [0, 1].
 
     Root mean squared difference of the block means, of all pairs, 1 being black against white.
@@ -63,7 +93,7 @@ def spread(images):
 
 
 @torch.inference_mode()
-def draw(generator, z):
+def draw(generator: nn.Module, z: torch.Tensor) -> np.ndarray:
     """Latents, tensor (N, nz) -> images float32 (N, H, W, C) in [−1, 1], array."""
     device = next(generator.parameters()).device
     return generator(z.to(device)).float().permute(0, 2, 3, 1).cpu().numpy()

@@ -1,5 +1,6 @@
 """The command line: its verbs, and one sentence for whatever cannot be used."""
 
+import dataclasses
 import re
 
 import numpy as np
@@ -10,6 +11,7 @@ from gan_core import __main__ as cli
 from gan_core import checkpoint, latent
 from gan_core.data import training_set
 from gan_core.training import loop
+from gan_core.training.config import DEFAULTS
 from support import ROOT, pictures
 
 TINY = ["--ngf", "4", "--ndf", "4", "--nz", "6", "--batch", "50", "--kimg", "0.5"]
@@ -59,8 +61,8 @@ def test_the_help_of_train_names_every_option_and_its_default(capsys):
     with pytest.raises(SystemExit):
         run("train", "--help")
     told = " ".join(capsys.readouterr().out.split())
-    assert len(loop.DEFAULTS) > 30
-    for name, default in loop.DEFAULTS.items():
+    assert len(DEFAULTS) > 30
+    for name, default in DEFAULTS.items():
         flag = "--" + name.replace("_", "-")
         assert re.search(rf"{flag}( |\])", told), flag
         if default not in ("", None):
@@ -72,8 +74,8 @@ def test_the_help_of_train_names_every_option_and_its_default(capsys):
 def test_options_reach_the_trainer_as_they_are_given(monkeypatch, tmp_path, make_set):
     given = {}
 
-    def train(data, run, **options):
-        given.update(options, data=data, run=run)
+    def train(data, run, config):
+        given.update(dataclasses.asdict(config), data=data, run=run)
         return 0
 
     monkeypatch.setattr(loop, "train", train)

@@ -12,7 +12,16 @@ from gan_core import checkpoint, latent, model_card
 from gan_core.attributes import classifier, train_classifier
 from gan_core.data import training_set
 from gan_core.networks import registry
-from gan_core.training import attribute_codes, config, loop, publish, snapshot, validation
+from gan_core.training import (
+    attribute_codes,
+    config_checks,
+    ema,
+    loop,
+    publish,
+    snapshot,
+    validation,
+)
+from gan_core.training.config import TrainingConfig
 from gan_core.util.errors import InputError
 
 NAMES = ["glasses", "hair: black", "hair: fair", "hair: red", "hat"]
@@ -167,7 +176,7 @@ def test_what_cannot_be_tied_is_refused(shades, make_set, make_checkpoint):
 @pytest.mark.parametrize("option", [{"codes": 2.0}, {"codes_names": "hat"}])
 def test_codes_without_a_classifier_are_refused(make_set, option):
     with pytest.raises(InputError, match="codes_from"):
-        config.check(make_set(n=4), loop.DEFAULTS | option)
+        config_checks.check(make_set(n=4), TrainingConfig(**option))
 
 
 def test_a_run_learns_what_its_first_coordinate_stands_for(shades, tmp_path):
@@ -176,7 +185,7 @@ def test_a_run_learns_what_its_first_coordinate_stands_for(shades, tmp_path):
     small = {"nz": 4, "ngf": 4, "ndf": 4, "batch": 32, "kimg": 6.0, "ema_kimg": 0.3, "lr_g": 2e-3}
     small |= {"measure_kimg": 0.0, "grid_kimg": 1e3, "log_kimg": 1.0, "patience_kimg": 0.0}
     run = tmp_path / "run"
-    loop.train(data, run, **small, codes_from=str(judge), codes=3.0)
+    loop.train(data, run, TrainingConfig(**small, codes_from=str(judge), codes=3.0))
     assert '"codes_loss"' in (run / "log.jsonl").read_text()
     tensors, notes = snapshot.read(run / "state.safetensors")
     generator, _ = registry.build(notes["settings"]["network"])
@@ -184,7 +193,7 @@ def test_a_run_learns_what_its_first_coordinate_stands_for(shades, tmp_path):
     kept = {k.removeprefix(start): v for k, v in tensors.items() if k.startswith(start)}
     generator.load_state_dict(kept)
     z = latent.Prior("normal", 4).sample(400, seed=5)
-    fitted = loop.fit_average(generator, latent.Prior("normal", 4), "cpu", batches=4)
+    fitted = ema.fit_average(generator, latent.Prior("normal", 4), "cpu", batches=4)
     drawn = checkpoint.to_uint8(validation.draw(fitted, torch.from_numpy(z)))
     told = classifier.load(judge).predict(drawn)[:, 0] > 0.5
     wanted = (
@@ -210,7 +219,7 @@ def test_a_run_learns_what_its_first_coordinate_stands_for(shades, tmp_path):
 def test_a_run_without_codes_logs_none(shades, tmp_path):
     data, _ = shades
     small = {"nz": 4, "ngf": 2, "ndf": 2, "batch": 32, "kimg": 0.1, "log_kimg": 0.03}
-    loop.train(data, tmp_path / "run", **small, measure_kimg=0.0)
+    loop.train(data, tmp_path / "run", TrainingConfig(**small, measure_kimg=0.0))
     lines = [json.loads(x) for x in (tmp_path / "run" / "log.jsonl").read_text().splitlines()]
     assert any("g_loss" in line for line in lines)
     assert not any("codes_loss" in line for line in lines)

@@ -7,6 +7,7 @@ import torch
 
 from gan_core.networks import registry
 from gan_core.training import autotune
+from gan_core.training.config import TrainingConfig
 
 CPU = torch.device("cpu")
 LAYOUTS = ("channels_last", "contiguous")
@@ -24,7 +25,7 @@ def pictures(n=4):
 
 
 def choose(settings, name="dcgan"):
-    return autotune.choose(settings, players(name), pictures(), steps=1)
+    return autotune.choose(TrainingConfig(**settings), players(name), pictures(), steps=1)
 
 
 @pytest.fixture
@@ -104,7 +105,10 @@ def test_winograd_is_measured_where_a_network_has_such_convolutions(bf16, monkey
     images = torch.rand(4, 3, 32, 32)
 
     def measured(*networks):
-        return {key[2]: key[:2] for key in autotune.choose(AUTO, networks, images, steps=1)[1]}
+        return {
+            key[2]: key[:2]
+            for key in autotune.choose(TrainingConfig(**AUTO), networks, images, steps=1)[1]
+        }
 
     wide = players(channels=3, size=32, width=8)
     assert measured(*wide)["winograd"] == ("fp32", "channels_last")
@@ -112,7 +116,7 @@ def test_winograd_is_measured_where_a_network_has_such_convolutions(bf16, monkey
     assert "winograd" not in measured(*players("residual", channels=3, size=32, width=8))
     only = AUTO | {"convolution": "winograd"}
     fixed = {"precision": "fp32", "layout": "channels_last", "convolution": "winograd"}
-    assert autotune.choose(only, wide, images) == (fixed, {})
+    assert autotune.choose(TrainingConfig(**only), wide, images) == (fixed, {})
     monkeypatch.setattr(autotune.winograd.importlib.util, "find_spec", lambda name: None)
     assert "winograd" not in measured(*wide)
 
@@ -146,7 +150,7 @@ def test_networks_images_and_randomness_stay_as_they_were(bf16, name, layout):
     strides = [[p.stride() for p in n.parameters()] for n in given]
     random = torch.get_rng_state()
     before = images.clone()
-    autotune.choose(AUTO, given, images, steps=1)
+    autotune.choose(TrainingConfig(**AUTO), given, images, steps=1)
     assert torch.equal(torch.get_rng_state(), random)
     assert torch.equal(images, before)
     for network, state, layouts in zip(given, states, strides, strict=True):

@@ -2,13 +2,15 @@
 
 import itertools
 import math
+import re
 
 import numpy as np
 import pytest
 import torch
 
 from gan_core.data import training_set
-from gan_core.training import config, loop
+from gan_core.training import config_checks, loop
+from gan_core.training.config import DEFAULTS, OPTIONS, TrainingConfig
 from gan_core.training.losses import OBJECTIVES
 from gan_core.util.errors import InputError
 
@@ -22,7 +24,7 @@ PENALTIES = {
 
 
 def check(data, **options):
-    return config.check(data, loop.DEFAULTS | SMALL | options)
+    return config_checks.check(data, TrainingConfig(**SMALL | options))
 
 
 def refusal(data, **options):
@@ -47,12 +49,12 @@ def test_what_is_checked_comes_back_with_all_that_a_run_needs(data):
     assert checked["fingerprint"] == packed.fingerprint
     sizes = {"name": "dcgan", "size": 32, "channels": 3, "nz": 4, "ngf": 2, "ndf": 2}
     assert checked["network"] == sizes
-    given = loop.DEFAULTS | SMALL | {"seed": 7}
+    given = DEFAULTS | SMALL | {"seed": 7}
     assert {key: checked[key] for key in given} == given
 
 
 @pytest.mark.parametrize(
-    ("architecture", "norm", "told"),
+    ("architecture", "norm", "named"),
     [
         ("dcgan", "auto", None),
         ("dcgan", "batch", None),
@@ -62,26 +64,69 @@ def test_what_is_checked_comes_back_with_all_that_a_run_needs(data):
         ("residual", "none", None),
     ],
 )
-def test_only_an_unusual_norm_is_named(data, architecture, norm, told):
+def test_only_an_unusual_norm_is_named(data, architecture, norm, named):
     _, checked = check(data, architecture=architecture, norm=norm)
-    assert checked["network"].get("norm") == told
+    assert checked["network"].get("norm") == named
 
 
-def test_the_rules_speak_of_options_that_exist():
-    named = {*config.FREE, *config.POSITIVE, *config.NOT_NEGATIVE, *config.CHOICES}
-    assert named <= set(loop.DEFAULTS)
+COUNTS = ("k", "batch", "penalty_every", "nz", "ngf", "ndf", "measure_n", "seed")
+POSITIVE = ("kimg", "lr_g", "lr_d", "clip", "log_kimg", "grid_kimg", "snapshot_kimg", "codes")
+NOT_NEGATIVE = ("ema_kimg", "warmup_kimg", "gp", "r1", "r2", "measure_kimg", "patience_kimg")
+SHARES = ("beta1", "beta2", "smoothing", "cooldown")
 
 
-@pytest.mark.parametrize("name", config.POSITIVE)
+def test_every_number_among_the_options_is_tried():
+    numbers = {name for name, option in OPTIONS.items() if option.type in (int, float)}
+    assert numbers == {*COUNTS, *POSITIVE, *NOT_NEGATIVE, *SHARES}
+
+
+@pytest.mark.parametrize("name", COUNTS)
+@pytest.mark.parametrize("value", [2.5, math.nan, math.inf, "8", True, None], ids=str)
+def test_what_must_be_a_whole_number(data, name, value):
+    assert f"{name} is {value!r}; it must be a whole number" in refusal(data, **{name: value})
+
+
+@pytest.mark.parametrize("name", ["k", "penalty_every", "nz", "ngf", "ndf"])
+@pytest.mark.parametrize("value", [0, -1])
+def test_what_must_be_at_least_1(data, name, value):
+    assert re.search(
+        rf"{name} is {value}; it must be (at least|from) 1\b", refusal(data, **{name: value})
+    )
+
+
+@pytest.mark.parametrize("name", POSITIVE)
 @pytest.mark.parametrize("value", [0, -1, math.nan, math.inf])
 def test_what_must_be_positive(data, name, value):
     assert f"{name} is {value}; it must be greater than 0" in refusal(data, **{name: value})
 
 
-@pytest.mark.parametrize("name", config.NOT_NEGATIVE)
+@pytest.mark.parametrize("name", NOT_NEGATIVE)
 @pytest.mark.parametrize("value", [-1, -1e-9, math.nan, math.inf])
 def test_what_must_not_be_negative(data, name, value):
-    assert f"{name} is {value}; it must not be negative" in refusal(data, **{name: value})
+    assert f"{name} is {value}; it must be at least 0" in refusal(data, **{name: value})
+
+
+@pytest.mark.parametrize("name", [*POSITIVE, *NOT_NEGATIVE, *SHARES])
+@pytest.mark.parametrize("value", ["1.0", True, None], ids=str)
+def test_what_must_be_a_number(data, name, value):
+    assert f"{name} is {value!r}; it must be a number" in refusal(data, **{name: value})
+
+
+def test_what_must_be_a_word_or_yes_or_no(data):
+    assert "augment is 3; it must be a text." in refusal(data, augment=3)
+    assert "tensorboard is 1; it must be True or False." in refusal(data, tensorboard=1)
+
+
+def test_every_option_says_what_it_is():
+    for option in OPTIONS.values():
+        assert len(option.help) > 10, option.name
+        assert option.group, option.name
+        assert type(option.default) is option.type, option.name
+        option.check(option.default)
+    assert OPTIONS["lr_g"].flag == "--lr-g"
+    assert OPTIONS["smoothing"].description.endswith("[from 0 to below 0.5]")
+    assert OPTIONS["kimg"].description.endswith("[kimg, greater than 0]")
+    assert OPTIONS["prior"].description == "distribution of z: normal, uniform"
 
 
 @pytest.mark.parametrize(
@@ -97,10 +142,10 @@ def test_what_must_not_be_negative(data, name, value):
         ({"smoothing": -0.1}, "smoothing is -0.1"),
         ({"cooldown": 1.1}, "cooldown is 1.1"),
         ({"cooldown": -0.1}, "from 0 to 1"),
-        ({"batch": 1}, "at least 2 images"),
+        ({"batch": 1}, "batch is 1; it must be at least 2"),
         ({"measure_n": 63}, "at least 64"),
-        ({"nz": 0}, "size is 0"),
-        ({"nz": 2.5}, "size is 2.5"),
+        ({"nz": 0}, "nz is 0"),
+        ({"nz": 2.5}, "nz is 2.5"),
         ({"ngf": 0}, "ngf is 0"),
         ({"ndf": 2.5}, "ndf is 2.5"),
         ({"ngf": 65536, "nz": 65536}, "million weights"),
@@ -140,11 +185,11 @@ def test_numbers_at_the_edge_pass(data, options):
         ({"layout": "nhwc"}, "no layout 'nhwc'; choose from auto, channels_last"),
         ({"device": "tpu"}, "no device 'tpu'; choose from cpu, cuda"),
         ({"augment": "mirror,blur"}, "no augmentation 'blur'; choose from mirror"),
-        ({"prior": "cauchy"}, "must be one of normal, uniform"),
-        ({"architecture": "stylegan"}, "no architecture 'stylegan'; there are: dcgan"),
+        ({"prior": "cauchy"}, "no prior 'cauchy'; choose from normal, uniform"),
+        ({"architecture": "stylegan"}, "no architecture 'stylegan'; choose from dcgan"),
         ({"architecture": "stylegan", "r1": 1.0}, "no architecture 'stylegan'"),
         ({"architecture": "stylegan", "norm": "none"}, "no architecture 'stylegan'"),
-        ({"norm": "layer"}, "batch or none or spectral, not 'layer'"),
+        ({"norm": "layer"}, "no norm 'layer'; choose from auto, batch, none, spectral"),
         ({"architecture": "residual", "norm": "batch"}, "norm of none, not 'batch'"),
         ({"architecture": "residual", "norm": "spectral"}, "norm of none, not 'spectral'"),
     ],
@@ -178,7 +223,7 @@ REFUSED = [
     ({"objective": "wgan-gp", "norm": "none", "smoothing": 0.1}, "wgan-gp has no target"),
     ({"objective": "hinge", "smoothing": 0.1}, "hinge has no target"),
     ({"objective": "relativistic", "smoothing": 0.1}, "relativistic has no target"),
-    ({"compile": True}, "compile pays on CUDA only"),
+    ({"compile": True}, "only faster on CUDA"),
 ]
 
 
@@ -189,7 +234,9 @@ def test_what_cannot_work_together_is_refused_before_anything_is_written(
     run = tmp_path / "runs" / "run"
     before = sorted(tmp_path.iterdir())
     with pytest.raises(InputError, match=words) as error:
-        loop.train(data, run, **SMALL | {"kimg": 0.016, "measure_kimg": 0.0} | options)
+        loop.train(
+            data, run, TrainingConfig(**SMALL | {"kimg": 0.016, "measure_kimg": 0.0} | options)
+        )
     assert "\n" not in str(error.value)
     assert sorted(tmp_path.iterdir()) == before
 
@@ -259,7 +306,7 @@ def test_a_batch_that_the_processes_cannot_share_out(data, monkeypatch):
     ids=str,
 )
 def test_which_settings_differentiate_d_by_its_input(options, expected):
-    assert config.uses_penalty(loop.DEFAULTS | options) is expected
+    assert config_checks.uses_penalty(TrainingConfig(**options)) is expected
 
 
 def test_images_of_a_size_that_cannot_be_drawn(make_set):

@@ -22,7 +22,7 @@ from torch import nn
 
 from gan_core import __main__ as cli
 from gan_core.data import training_set
-from gan_core.training import ema, loop
+from gan_core.training import autotune, ema
 from gan_core.training import snapshot as states
 from gan_core.training.distributed import Draws, SharedBatchNorm2d
 from support import ROOT, pictures
@@ -135,7 +135,7 @@ def check_probe(data, folder):
     """Two processes whose timings differ take the way that process 0 finds faster."""
     found = [("fp32", "contiguous"), ("bf16", "channels_last")][dist.get_rank()]
     chosen = dict(zip(("precision", "layout"), found, strict=True))
-    loop.autotune.choose = lambda *about: (dict(chosen), {})
+    autotune.choose = lambda *about: (dict(chosen), {})
     train(data, folder, kimg=0.008, precision="auto", layout="auto")
     assert chosen == {"precision": "fp32", "layout": "contiguous"} or dist.get_rank() == 1
     dist.barrier()  # process 0 has written by now
@@ -161,8 +161,8 @@ def check_stop(data, folder):
 def together(folder):
     """Everything that needs a pair, one after the other; prints the exit statuses."""
     torch.set_num_threads(1)
-    fit = loop.fit_average
-    loop.fit_average = lambda *about: fit(*about, batches=2)
+    fit = ema.fit_average
+    ema.fit_average = lambda *about: fit(*about, batches=2)
     data = folder / "set"
     with training_set.writing(data, 32, 3, {"name": "set", "framing": {}}) as writer:
         for i, image in enumerate(pictures(64)):

@@ -6,10 +6,15 @@ import pytest
 import torch
 
 from gan_core.networks import registry
-from gan_core.training import dry_run, loop
+from gan_core.training import dry_run
+from gan_core.training.config import TrainingConfig
 from gan_core.util.errors import InputError
 
 SMALL = {"ngf": 4, "ndf": 4, "nz": 8, "batch": 8, "kimg": 36.0, "precision": "fp32"}
+
+
+def describe(data, **options):
+    return dry_run.describe(data, TrainingConfig(**options))
 
 
 @pytest.fixture(autouse=True)
@@ -19,7 +24,7 @@ def steady(monkeypatch):
 
 
 def test_it_counts_every_parameter(make_set):
-    text = dry_run.describe(make_set(), SMALL)
+    text = describe(make_set(), **SMALL)
     sizes = {"name": "dcgan", "size": 32, "channels": 3, "nz": 8, "ngf": 4, "ndf": 4}
     for title, network in zip(("Generator", "Discriminator"), registry.build(sizes), strict=True):
         count = sum(p.numel() for p in network.parameters())
@@ -31,14 +36,14 @@ def test_it_counts_every_parameter(make_set):
 
 
 def test_it_tells_each_layers_output(make_set):
-    lines = dry_run.describe(make_set(), SMALL).splitlines()
+    lines = describe(make_set(), **SMALL).splitlines()
     assert [line.split("  ")[1:] for line in lines if "ConvTranspose2d" in line]
     assert any(re.search(r"ConvTranspose2d\s+3 × 32 × 32\s", line) for line in lines)
     assert any(re.search(r"Conv2d\s+4 × 16 × 16\s", line) for line in lines)
 
 
 def test_time_is_length_over_speed(make_set):
-    assert "36 kimg in 60 minutes" in dry_run.describe(make_set(), SMALL)
+    assert "36 kimg in 60 minutes" in describe(make_set(), **SMALL)
 
 
 @pytest.mark.parametrize(
@@ -53,7 +58,7 @@ def test_memory_grows_with_the_batch_and_the_width(make_set):
     data = make_set()
 
     def mebibytes(**options):
-        text = dry_run.describe(data, SMALL | options)
+        text = describe(data, **SMALL | options)
         return [
             int(re.search(words + r".*?: (?:about )?([\d,]+) MiB", text)[1].replace(",", ""))
             for words in ("Weights, gradients", "What a step")
@@ -66,14 +71,14 @@ def test_memory_grows_with_the_batch_and_the_width(make_set):
 
 
 def test_the_residual_networks_are_told_too(make_set):
-    text = dry_run.describe(make_set(), SMALL | {"architecture": "residual"})
+    text = describe(make_set(), **SMALL | {"architecture": "residual"})
     assert "Upsample" in text
     assert "BatchNorm2d" not in text
 
 
 def test_what_training_refuses_is_refused(make_set):
     with pytest.raises(InputError, match="batch norm mixes"):
-        dry_run.describe(make_set(), SMALL | {"objective": "wgan-gp"})
+        describe(make_set(), **SMALL | {"objective": "wgan-gp"})
 
 
 def test_the_rate_is_that_of_the_real_loop_and_nothing_stays(make_set, monkeypatch, tmp_path):
@@ -83,14 +88,14 @@ def test_the_rate_is_that_of_the_real_loop_and_nothing_stays(make_set, monkeypat
     monkeypatch.setattr(torch.optim.Adam, "step", lambda *a, **k: (steps.append(1), real(*a, **k)))
     monkeypatch.setenv("LATENT_EXPLORER_CACHE", str(tmp_path / "cache"))
     before = sorted(tmp_path.rglob("*"))
-    rate = dry_run.measure_rate(data, loop.DEFAULTS | SMALL | {"k": 2})
+    rate = dry_run.measure_rate(data, TrainingConfig(**SMALL | {"k": 2}))
     assert rate > 0
     assert len(steps) == (dry_run.WARM + dry_run.STEPS) * 3  # two of D and one of G each
     assert sorted(tmp_path.rglob("*")) == before
 
 
 def test_spectral_norm_hides_no_layer(make_set):
-    text = dry_run.describe(make_set(), SMALL | {"norm": "spectral"})
+    text = describe(make_set(), **SMALL | {"norm": "spectral"})
     part = text[text.index("Discriminator") :].split("\n\n")[0].splitlines()
     rows = [int(line.split()[-1].replace(",", "")) for line in part[1:]]
     assert part[0] == f"Discriminator, {sum(rows):,} parameters"

@@ -56,15 +56,15 @@ def test_the_model_and_the_statistics_stay_as_they_were(generator):
 
 
 def test_the_decay_halves_in_its_half_life():
-    decay = ema.decay_for(64, 10, seen=10**9)
+    decay = ema.decay_for(64, 10, position=10**9)
     assert decay ** (10_000 / 64) == pytest.approx(0.5)
 
 
 def test_early_on_the_half_life_is_a_twentieth_of_what_was_seen():
-    decay = ema.decay_for(50, 10, seen=20_000)
+    decay = ema.decay_for(50, 10, position=20_000)
     assert decay ** (1_000 / 50) == pytest.approx(0.5)
-    assert ema.decay_for(64, 10, seen=0) == pytest.approx(0)
-    assert ema.decay_for(64, 0, seen=10**6) == pytest.approx(0)
+    assert ema.decay_for(64, 10, position=0) == pytest.approx(0)
+    assert ema.decay_for(64, 0, position=10**6) == pytest.approx(0)
 
 
 def test_statistics_are_those_of_the_batches(generator):

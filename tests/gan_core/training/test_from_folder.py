@@ -20,7 +20,7 @@ from gan_core import __main__ as cli
 from gan_core import checkpoint
 from gan_core.data import image_sources, safe_zip, training_set
 from gan_core.metrics import fidelity_report
-from gan_core.training import from_folder, loop, run_lock
+from gan_core.training import ema, from_folder, run_lock
 from gan_core.util.errors import InputError
 from support import ROOT, pictures
 
@@ -47,8 +47,8 @@ def folder(tmp_path):
 def train(tmp_path, monkeypatch):
     """Run the command on pictures, under the name x."""
     # Its statistics are not what is tested here, and they take most of so short a run.
-    fit = functools.partial(loop.fit_average, batches=1, batch=16)
-    monkeypatch.setattr(loop, "fit_average", fit)
+    fit = functools.partial(ema.fit_average, batches=1, batch=16)
+    monkeypatch.setattr(ema, "fit_average", fit)
 
     def run(images, *more):
         folders = ["--runs", tmp_path / "runs", "--checkpoints", tmp_path / "models"]

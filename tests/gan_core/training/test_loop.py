@@ -12,8 +12,11 @@ from torch import nn
 
 from gan_core import checkpoint
 from gan_core.networks import registry
-from gan_core.training import ema, loop, publish, schedule, validation
+from gan_core.training import ema, loop, publish, schedule, step, validation
 from gan_core.training import snapshot as states
+from gan_core.training.batches import Order
+from gan_core.training.config import TrainingConfig
+from gan_core.training.losses import OBJECTIVES
 from gan_core.util.errors import InputError
 
 TINY = {"ngf": 2, "ndf": 2, "nz": 6, "batch": 8, "kimg": 0.064, "ema_kimg": 0.1}
@@ -25,7 +28,7 @@ LOSSES = ("d_loss", "g_loss", "d_real", "d_fake", "wins")
 
 
 def train(data, run, **options):
-    return loop.train(data, run, **TINY | QUIET | options)
+    return loop.train(data, run, TrainingConfig(**TINY | QUIET | options))
 
 
 def state(run):
@@ -48,8 +51,8 @@ def losses(run):
 @pytest.fixture(autouse=True)
 def short_fit(monkeypatch):
     """Grids need few batches here."""
-    real = loop.fit_average
-    monkeypatch.setattr(loop, "fit_average", lambda *about: real(*about, batches=2))
+    real = ema.fit_average
+    monkeypatch.setattr(ema, "fit_average", lambda *about: real(*about, batches=2))
 
 
 @pytest.fixture
@@ -195,7 +198,7 @@ def test_a_penalty_counts_as_much_when_it_is_rarer(data, tmp_path, monkeypatch):
         asked.append(None)
         return 0.0 * next(discriminator.parameters()).sum()
 
-    monkeypatch.setattr(loop, "penalty", penalty)
+    monkeypatch.setattr(step, "penalty", penalty)
     for every in (1, 3):
         train(data, tmp_path / str(every), norm="none", r1=1.0, penalty_every=every)
     assert len(asked) == 8 + 2  # of eight steps of D: all, and the third and the sixth
@@ -359,7 +362,7 @@ def test_a_polite_stop_saves_and_leaves_the_handlers_as_they_were(
 
 def spoil_loss(monkeypatch, spoilt_steps):
     """In these steps, counted from 1 over all runs, the loss of G is not a number."""
-    usual = loop.OBJECTIVES["non-saturating"]
+    usual = OBJECTIVES["non-saturating"]
     calls = []
 
     def spoilt(real, fake):
@@ -367,7 +370,7 @@ def spoil_loss(monkeypatch, spoilt_steps):
         bad = len(calls) in spoilt_steps
         return usual.generator(real, fake) * (float("nan") if bad else 1.0)
 
-    monkeypatch.setitem(loop.OBJECTIVES, "non-saturating", usual._replace(generator=spoilt))
+    monkeypatch.setitem(OBJECTIVES, "non-saturating", usual._replace(generator=spoilt))
 
 
 EVER = range(6, 10_000)
@@ -388,7 +391,7 @@ def test_a_run_goes_back_from_a_loss_that_is_no_number_and_on_with_other_noise(
         spoil_loss(patch, {6})
         assert train(data, run, **periods) == 64
     told = capsys.readouterr()
-    assert (told.out + told.err).count("is no longer a number") == 1
+    assert (told.out + told.err).count("became NaN or infinite") == 1
     tensors, notes = state(run)
     assert notes["position"] == 64
     assert notes["record"]["rollbacks"] == 1
@@ -408,7 +411,7 @@ def test_a_loss_that_stays_no_number_stops_the_run_and_keeps_the_last_good_snaps
     run = tmp_path / "run"
     with monkeypatch.context() as patch:
         spoil_loss(patch, EVER)
-        with pytest.raises(InputError, match=r"no longer a number .* 4th time") as caught:
+        with pytest.raises(InputError, match=r"NaN or infinite .* 4th time") as caught:
             train(data, run, **periods)
     assert "\n" not in str(caught.value)
     tensors, notes = state(run)
@@ -489,7 +492,7 @@ def let_d_win(monkeypatch, *lost, objective="non-saturating"):
 
     Steps are counted from 1 over all runs.
     """
-    usual = loop.OBJECTIVES[objective]
+    usual = OBJECTIVES[objective]
     calls = []
 
     def discriminator(real, fake, *targets):
@@ -500,7 +503,7 @@ def let_d_win(monkeypatch, *lost, objective="non-saturating"):
         return 0.0 * (real.sum() + fake.sum())
 
     spoilt = usual._replace(discriminator=discriminator)
-    monkeypatch.setitem(loop.OBJECTIVES, objective, spoilt)
+    monkeypatch.setitem(OBJECTIVES, objective, spoilt)
     return {"log_kimg": 0.008, "snapshot_kimg": 0.008, "objective": objective}
 
 
@@ -610,36 +613,36 @@ def test_a_run_goes_on_on_cuda(data, tmp_path, before):
 
 
 def test_each_epoch_is_a_permutation():
-    order = loop.Order(10, seed=3)
+    order = Order(10, seed=3)
     epochs = [order.take(10).tolist() for _ in range(4)]
     assert all(sorted(epoch) == list(range(10)) for epoch in epochs)
     assert len({tuple(epoch) for epoch in epochs}) == 4
-    assert loop.Order(10, seed=4).take(10).tolist() != epochs[0]
+    assert Order(10, seed=4).take(10).tolist() != epochs[0]
 
 
 def test_batches_run_on_across_the_end_of_an_epoch():
-    whole = loop.Order(10, seed=3).take(35)
-    order = loop.Order(10, seed=3)
+    whole = Order(10, seed=3).take(35)
+    order = Order(10, seed=3)
     parts = [order.take(count) for count in (3, 4, 9, 1, 18)]
     assert torch.equal(torch.cat(parts), whole)
     assert order.position == 35
-    assert torch.equal(loop.Order(10, 3, position=17).take(18), whole[17:])
+    assert torch.equal(Order(10, 3, position=17).take(18), whole[17:])
 
 
 def test_periods_fall_due_once_each():
-    due = loop.Due(0, log=0.016, grid=0.05)
+    due = schedule.Due(0, log=0.016, grid=0.05)
     fired = [(position, due(position)) for position in range(8, 121, 8)]
     assert [position for position, now in fired if "log" in now] == [16, 32, 48, 64, 80, 96, 112]
     assert [position for position, now in fired if "grid" in now] == [56, 104]
 
 
 def test_periods_go_on_where_a_run_resumes():
-    due = loop.Due(60, log=0.05)
+    due = schedule.Due(60, log=0.05)
     assert [due(position) for position in (68, 98, 106, 120)] == [[], [], ["log"], []]
 
 
 def test_a_period_shorter_than_a_step_falls_due_at_every_step_and_one_of_0_never():
-    due = loop.Due(0, log=0.0001, measure=0.0)
+    due = schedule.Due(0, log=0.0001, measure=0.0)
     assert all(due(position) == ["log"] for position in range(64, 400, 64))
 
 
@@ -657,7 +660,7 @@ def begun_from(make_checkpoint, make_set, tmp_path, **options):
     run = tmp_path / "onwards"
     still = {"warmup_kimg": 1.0, "lr_g": 1e-12, "lr_d": 1e-12, "batch": 8, "kimg": 0.008}
     fixed = {"precision": "fp32", "layout": "contiguous", "begin_from": str(directory)}
-    loop.train(data, run, **sizes, **still, **fixed)
+    loop.train(data, run, TrainingConfig(**sizes, **still, **fixed))
     return checkpoint.load(directory), states.read(run / "state.safetensors")
 
 
@@ -672,7 +675,7 @@ def test_a_run_begins_with_the_networks_of_a_checkpoint(make_checkpoint, make_se
 
 
 def test_beginning_from_other_sizes_is_refused(make_checkpoint, make_set, tmp_path):
-    with pytest.raises(InputError, match="give the same ngf to begin from it"):
+    with pytest.raises(InputError, match="use the same ngf to start from it"):
         begun_from(make_checkpoint, make_set, tmp_path, ngf=8)
 
 
@@ -694,7 +697,7 @@ def test_g_warms_up_from_standing_still():
 def test_a_new_discriminator_asks_for_a_warm_up(make_checkpoint, make_set, tmp_path):
     options = {"ngf": 4, "ndf": 8, "nz": 8, "begin_from": str(make_checkpoint())}
     with pytest.raises(InputError, match="--warmup-kimg"):
-        loop.train(make_set(n=16), tmp_path / "r", **options)
+        loop.train(make_set(n=16), tmp_path / "r", TrainingConfig(**options))
     assert not (tmp_path / "r").exists()
 
 
@@ -710,7 +713,7 @@ def test_a_best_snapshot_put_in_the_states_place_is_one_sentence(data, tmp_path)
     kept = {name: value for name, value in tensors.items() if name.startswith("average/")}
     text = {"state": json.dumps(notes)}
     save_file(kept, run / "state.safetensors", text)
-    with pytest.raises(InputError, match="not a run's whole state") as caught:
+    with pytest.raises(InputError, match="not the complete state of a run") as caught:
         train(data, run)
     assert "\n" not in str(caught.value)
 

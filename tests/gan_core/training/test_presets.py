@@ -3,7 +3,8 @@
 import pytest
 
 from gan_core import __main__ as cli
-from gan_core.training import config, loop, presets, snapshot
+from gan_core.training import config_checks, presets, snapshot
+from gan_core.training.config import DEFAULTS, TrainingConfig
 from gan_core.util.errors import InputError
 
 
@@ -12,8 +13,8 @@ from gan_core.util.errors import InputError
 def test_every_recipe_is_accepted(name, size, channels, make_set):
     data = make_set(size=size, channels=channels)
     chosen = presets.options(name, data)
-    assert set(chosen) <= set(loop.DEFAULTS)
-    config.check(data, loop.DEFAULTS | chosen)
+    assert set(chosen) <= set(DEFAULTS)
+    config_checks.check(data, TrainingConfig(**chosen))
 
 
 def test_no_name_is_no_recipe(make_set):
@@ -50,5 +51,5 @@ def test_the_command_line_wins_over_the_recipe(make_set, tmp_path):
     assert cli.main(words.split()) == 0
     used = snapshot.read(runs / "m" / "state.safetensors")[1]["settings"]
     assert (used["ndf"], used["ngf"], used["kimg"]) == (4, 4, 0.032)
-    assert used["nz"] == presets.mnist.options(64, 28, 1)["nz"] != loop.DEFAULTS["nz"]
+    assert used["nz"] == presets.mnist.options(64, 28, 1)["nz"] != DEFAULTS["nz"]
     assert used["augment"] == "translation"

@@ -16,8 +16,8 @@ from test_loop import LOSSES, lines, train
 
 def test_a_line_tells_where_and_what(tmp_path):
     log = run_log.Log(tmp_path / "log.jsonl", 0)
-    log.line(1500, d_loss=1.23456789, images=3)
-    log.line(3000, name="x")
+    log.write(1500, d_loss=1.23456789, images=3)
+    log.write(3000, name="x")
     assert run_log.read_log(log.path) == [
         {"kimg": 1.5, "d_loss": 1.23457, "images": 3},
         {"kimg": 3.0, "name": "x"},
@@ -27,9 +27,9 @@ def test_a_line_tells_where_and_what(tmp_path):
 def test_lines_after_a_position_are_taken_back(tmp_path):
     log = run_log.Log(tmp_path / "log.jsonl", 0)
     for position in (1, 2, 3):
-        log.line(position * 1000)
-    log.take_back(2999)
-    log.line(4000)
+        log.write(position * 1000)
+    log.drop_after(2999)
+    log.write(4000)
     assert [line["kimg"] for line in run_log.read_log(log.path)] == [1, 2, 4]
     run_log.Log(log.path, 1000)
     assert [line["kimg"] for line in run_log.read_log(log.path)] == [1]
@@ -39,8 +39,8 @@ def test_lines_after_a_position_are_taken_back(tmp_path):
 def test_a_line_at_the_position_itself_stays_whatever_it_is(tmp_path):
     log = run_log.Log(tmp_path / "log.jsonl", 0)
     for position in range(2000, 2100):  # 2.007 · 1000 is a little more than 2007
-        log.line(position)
-        log.take_back(position)
+        log.write(position)
+        log.drop_after(position)
     assert [round(line["kimg"] * 1000) for line in run_log.read_log(log.path)] == [
         *range(2000, 2100)
     ]
@@ -51,7 +51,7 @@ def test_a_line_that_a_kill_cut_in_half_is_left_out(tmp_path, broken):
     path = tmp_path / "log.jsonl"
     path.write_text('{"kimg": 1.0}\n' + broken + "\n" + '{"kimg": 2.0}\n' + broken)
     log = run_log.Log(path, 5000)
-    log.line(3000)
+    log.write(3000)
     assert path.read_text() == '{"kimg": 1.0}\n{"kimg": 2.0}\n{"kimg": 3.0}\n'
 
 
@@ -117,11 +117,11 @@ def test_tensorboard_shows_how_d_judges_real_and_generated(board_run):
 
 def test_what_came_after_the_snapshot_is_hidden(tmp_path):
     pytest.importorskip("tensorboard")
-    board = run_log.board(tmp_path, 0)
+    board = run_log.open_board(tmp_path, 0)
     for position in (10, 20, 30):
         board.scalars(position, {"x": 1.0})
     board.close()
-    board = run_log.board(tmp_path, 20)
+    board = run_log.open_board(tmp_path, 20)
     board.scalars(30, {"x": 2.0})
     board.close()
     shown = [(event.step, event.value) for event in events(tmp_path).Scalars("x")]
@@ -131,7 +131,7 @@ def test_what_came_after_the_snapshot_is_hidden(tmp_path):
 def test_without_tensorboard_one_sentence_says_what_to_install(tmp_path, monkeypatch):
     monkeypatch.setitem(sys.modules, "torch.utils.tensorboard", None)
     with pytest.raises(InputError, match="pip install tensorboard"):
-        run_log.board(tmp_path, 0)
+        run_log.open_board(tmp_path, 0)
     assert list(tmp_path.iterdir()) == []
 
 

@@ -23,7 +23,7 @@ from tqdm import tqdm
 from gan_core import __main__ as cli
 from gan_core import checkpoint, model_card
 from gan_core.data import media, training_set
-from gan_core.training import loop, run_log, snapshot, validation
+from gan_core.training import ema, run_log, snapshot, validation
 from gan_core.util import atomic_files
 from gan_core.util.errors import InputError
 from support import ROOT, pictures
@@ -161,8 +161,8 @@ def prepare(folder):
     """A small training set, and a trainer whose grids and distances are quick."""
     torch.set_num_threads(1)
     tqdm.monitor_interval = 0  # else a thread of tqdm's may hold a lock that a fork inherits
-    fit = loop.fit_average
-    loop.fit_average = lambda *about: fit(*about, batches=2)
+    fit = ema.fit_average
+    ema.fit_average = lambda *about: fit(*about, batches=2)
     validation.measure_if_possible = lambda *about: (weight_of, "")
     data = Path(folder) / "set"
     card = {"name": "set", "source": "noise", "licence": "CC0", "framing": {"crop": 1.0}}
@@ -281,8 +281,8 @@ def test_what_killed_writers_left_is_removed_and_nothing_else(tmp_path):
 # What writes: (module or class, name of the function that is the first to find the disk full).
 WRITERS = {
     "state": (snapshot, "save"),
-    "log": (run_log.Log, "line"),
-    "log taken back": (run_log.Log, "take_back"),
+    "log": (run_log.Log, "write"),
+    "log taken back": (run_log.Log, "drop_after"),
     "grid": (media, "save"),
     "board": (run_log.Board, "scalars"),
     "checkpoint": (checkpoint, "save"),

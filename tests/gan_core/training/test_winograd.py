@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 import torch
 
-from gan_core.training import config, loop, winograd
+from gan_core.training import config_checks, loop, snapshot, winograd
+from gan_core.training.config import TrainingConfig
 from gan_core.util.errors import InputError
 
 CLOSE = 2e-5  # of the largest number; float32 rounds by 6e-8 at each of some hundred additions
@@ -151,13 +152,17 @@ TINY |= {"snapshot_kimg": 0.008, "grid_kimg": 9, "measure_kimg": 0, "augment": "
 TINY |= {"precision": "fp32", "layout": "channels_last"}
 
 
+def train(data, run, **options):
+    return loop.train(data, run, TrainingConfig(**options))
+
+
 def losses(run):
     lines = [json.loads(line) for line in (run / "log.jsonl").read_text().splitlines()]
     return [line["d_loss"] for line in lines if "d_loss" in line]
 
 
 def weights(run):
-    return loop.state.read(run / "state.safetensors")[0]
+    return snapshot.read(run / "state.safetensors")[0]
 
 
 @pytest.mark.parametrize(
@@ -166,7 +171,7 @@ def weights(run):
 def test_training_goes_as_it_goes_the_direct_way(make_set, tmp_path, game):
     data = make_set(n=64, size=32)
     for way in ("direct", "winograd"):
-        loop.train(data, tmp_path / way, convolution=way, **(TINY | game))
+        train(data, tmp_path / way, convolution=way, **(TINY | game))
     ours, theirs = losses(tmp_path / "winograd"), losses(tmp_path / "direct")
     assert len(ours) == 10
     np.testing.assert_allclose(ours, theirs, rtol=1e-3)
@@ -177,9 +182,9 @@ def test_training_goes_as_it_goes_the_direct_way(make_set, tmp_path, game):
 def test_a_run_that_is_resumed_is_the_same_bit_for_bit(make_set, tmp_path):
     data = make_set(n=64, size=32)
     options = TINY | {"convolution": "winograd"}
-    loop.train(data, tmp_path / "whole", **options)
-    loop.train(data, tmp_path / "parts", **(options | {"kimg": 0.04}))
-    loop.train(data, tmp_path / "parts", **options)
+    train(data, tmp_path / "whole", **options)
+    train(data, tmp_path / "parts", **(options | {"kimg": 0.04}))
+    train(data, tmp_path / "parts", **options)
     whole, parts = weights(tmp_path / "whole"), weights(tmp_path / "parts")
     assert all(torch.equal(whole[name], parts[name]) for name in whole)
 
@@ -188,9 +193,9 @@ def test_a_run_that_is_resumed_is_the_same_bit_for_bit(make_set, tmp_path):
     "wrong", [{"precision": "bf16"}, {"layout": "contiguous"}, {"convolution": "fast"}], ids=str
 )
 def test_what_cannot_work_is_refused(make_set, wrong):
-    asked = loop.DEFAULTS | TINY | {"convolution": "winograd"} | wrong
+    config = TrainingConfig(**TINY | {"convolution": "winograd"} | wrong)
     with pytest.raises(InputError, match="convolution"):
-        config.check(make_set(n=64), asked)
+        config_checks.check(make_set(n=64), config)
 
 
 def test_without_numba_it_is_refused_and_a_run_goes_on(make_set, tmp_path, monkeypatch):
@@ -198,6 +203,6 @@ def test_without_numba_it_is_refused_and_a_run_goes_on(make_set, tmp_path, monke
     options = TINY | {"convolution": "auto", "kimg": 0.04}
     monkeypatch.setattr(winograd.importlib.util, "find_spec", lambda name: None)
     with pytest.raises(InputError, match="needs the package numba"):
-        config.check(data, loop.DEFAULTS | options | {"convolution": "winograd"})
-    loop.train(data, tmp_path / "run", **options)
+        config_checks.check(data, TrainingConfig(**options | {"convolution": "winograd"}))
+    train(data, tmp_path / "run", **options)
     assert len(losses(tmp_path / "run")) == 5

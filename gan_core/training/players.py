@@ -1,0 +1,110 @@
+"""The networks of a run and their optimisers: G, D, and the moving average of G."""
+
+import copy
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+import torch
+from torch import nn
+
+from gan_core import checkpoint, latent
+from gan_core.training.config import TrainingConfig
+from gan_core.training.distributed import Team, share_batch_norm
+from gan_core.util.errors import InputError
+
+
+@dataclass
+class Players:
+    """G and D with an Adam each, and the average of G, which follows G and is never trained.
+
+    draw, judge: G and D as a training step calls them: the networks, or compiled from them.
+    """
+
+    generator: nn.Module
+    discriminator: nn.Module
+    average: nn.Module
+    generator_adam: torch.optim.Adam
+    discriminator_adam: torch.optim.Adam
+    draw: Callable[..., Any] = field(init=False)
+    judge: Callable[..., Any] = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.draw, self.judge = self.generator, self.discriminator
+
+    def parts(self) -> dict[str, Any]:
+        """What a run's state holds, by name."""
+        names = ("generator", "discriminator", "average", "generator_adam", "discriminator_adam")
+        return {name: getattr(self, name) for name in names}
+
+    def weights(self) -> list[nn.Parameter]:
+        """All weights of the three networks."""
+        networks = (self.generator, self.discriminator, self.average)
+        return [weight for network in networks for weight in network.parameters()]
+
+    def set_step_sizes(self, lr_g: float, lr_d: float) -> None:
+        """Set Adam's step size for G and for D."""
+        for adam, size in ((self.generator_adam, lr_g), (self.discriminator_adam, lr_d)):
+            for group in adam.param_groups:
+                group["lr"] = size
+
+
+def assemble(
+    generator: nn.Module,
+    discriminator: nn.Module,
+    config: TrainingConfig,
+    layout: torch.memory_format,
+    team: Team,
+) -> Players:
+    """Players from two networks on their device, which are brought to the memory layout."""
+    average = copy.deepcopy(generator).eval().requires_grad_(False)
+    for network in (generator, discriminator, average):
+        network.to(memory_format=layout)  # type: ignore[call-overload]
+    betas = (config.beta1, config.beta2)
+    players = Players(
+        generator,
+        discriminator,
+        average,
+        torch.optim.Adam(generator.parameters(), config.lr_g, betas=betas, fused=True),
+        torch.optim.Adam(discriminator.parameters(), config.lr_d, betas=betas, fused=True),
+    )
+    share_batch_norm(generator, team)
+    share_batch_norm(discriminator, team)
+    if config.compile:
+        players.draw, players.judge = torch.compile(generator), torch.compile(discriminator)
+    return players
+
+
+def load_weights(
+    generator: nn.Module, discriminator: nn.Module, config: TrainingConfig, description: dict
+) -> dict:
+    """Start from the networks of the checkpoint `config.begin_from`; returns what to record of it.
+
+    description: of the networks that the run needs. A discriminator that the checkpoint lacks, or
+    has in other sizes, stays freshly initialised, and then `warmup_kimg` must keep G still while D
+    learns. Raises InputError when the checkpoint's generator is not the one that the run needs.
+    """
+    directory = config.begin_from
+    before = checkpoint.load(directory)
+    if before.prior != latent.Prior(config.prior, config.nz):
+        raise InputError(
+            f"{directory} draws from a {before.prior.kind} prior; "
+            f"use --prior {before.prior.kind} to start from it."
+        )
+    has = before.card["architecture"]
+    for key in ("name", "size", "channels", "nz", "ngf"):
+        if has.get(key) != description[key]:
+            raise InputError(
+                f"{directory} has {key} {has.get(key)}, not {description[key]}; "
+                f"use the same {key} to start from it."
+            )
+    generator.load_state_dict(before.generator.state_dict())
+    if before.discriminator is not None and has == description:
+        discriminator.load_state_dict(before.discriminator.state_dict())
+    elif not config.warmup_kimg:
+        raise InputError(
+            f"{directory} has no discriminator of these sizes, so the run starts with a new one; "
+            "give D time to learn before G moves, with --warmup-kimg 10 for example."
+        )
+    shown = before.card["training"].get("kimg", 0)
+    return {"begun_from": {"name": before.name, "hash": before.hash, "kimg": shown}}

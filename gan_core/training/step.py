@@ -1,0 +1,179 @@
+"""One round of the two-player game (Goodfellow et al. 2014, algorithm 1).
+
+k discriminator steps, each on fresh images and fresh noise, then one generator step. The generator
+step uses the noise of the last discriminator step, not fresh noise, which saves drawing twice.
+"""
+
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+
+import torch
+
+from gan_core.training import augment, autotune, ema, regularisers
+from gan_core.training.attribute_codes import Codes
+from gan_core.training.batches import Batches
+from gan_core.training.config import TrainingConfig
+from gan_core.training.distributed import Draws, Team
+from gan_core.training.losses import OBJECTIVES, Objective
+from gan_core.training.players import Players
+
+STATISTICS = ("d_loss", "g_loss", "d_real", "d_fake", "wins")  # of a round, see `statistics`
+
+
+@dataclass
+class Game:
+    """What every round needs beside the real images.
+
+    draws: the source of all noise. tied: attributes tied to coordinates of z, or None. fast: the
+    precision, layout and convolution that networks run in, as `autotune.choose` returns them.
+    """
+
+    config: TrainingConfig
+    players: Players
+    team: Team
+    draws: Draws
+    tied: Codes | None
+    fast: dict
+
+    def __post_init__(self) -> None:
+        self.augmentations = augment.parse(self.config.augment)
+
+    @property
+    def objective(self) -> Objective:
+        return OBJECTIVES[self.config.objective]
+
+    @property
+    def statistics_names(self) -> tuple[str, ...]:
+        return STATISTICS + (("codes_loss",) if self.tied else ())
+
+    def augment(self, images: torch.Tensor) -> torch.Tensor:
+        return augment.augment(images, self.augmentations, self.draws)
+
+    def arithmetic(self) -> AbstractContextManager:
+        """The precision and convolutions that networks run in."""
+        return autotune.as_chosen(self.fast, self.team.device)
+
+    def noise(self) -> torch.Tensor:
+        """This process's share of a batch of latents, float32 (n, nz)."""
+        n, nz = self.config.batch // self.team.size, self.config.nz
+        if self.config.prior == "normal":
+            return self.draws.normal(n, nz)
+        return self.draws.uniform(n, nz) * 2 - 1
+
+
+@dataclass
+class Judged:
+    """The batch of a discriminator step, and D's logits on it before that step.
+
+    z: (n, nz). real: augmented training images, fake: generated images, float (n, C, H, W).
+    real_logits, fake_logits: float32 (n,). loss: D's, without penalty.
+    """
+
+    z: torch.Tensor
+    real: torch.Tensor
+    fake: torch.Tensor
+    real_logits: torch.Tensor
+    fake_logits: torch.Tensor
+    loss: torch.Tensor
+
+
+def play_round(game: Game, batches: Batches) -> tuple[torch.Tensor, Judged]:
+    """Train D k times and G once, and let the average follow G.
+
+    Returns the round's statistics, float (M,) in the order of `statistics_names`, and the last
+    batch of D.
+    """
+    config, players = game.config, game.players
+    for turn in range(config.k):
+        last = turn == config.k - 1  # the images of the last D step are the G step's too
+        judged = discriminator_step(game, batches, last)
+    g_losses = generator_step(game, judged)
+    decay = ema.decay_for(config.k * config.batch, config.ema_kimg, batches.position)
+    ema.update_ema(players.average, players.generator, decay)
+    return statistics(game, judged, g_losses), judged
+
+
+def discriminator_step(game: Game, batches: Batches, differentiable: bool) -> Judged:
+    """Teach D to tell a batch of real images from a batch of generated ones.
+
+    differentiable: whether the generated images keep their gradient for a step of G.
+    """
+    config, players = game.config, game.players
+    real = game.augment(batches.take())
+    with game.arithmetic(), torch.set_grad_enabled(differentiable):
+        z = game.noise()
+        fake = players.draw(z)
+    generated = game.augment(fake.detach())
+    with game.arithmetic():
+        real_logits, fake_logits = players.judge(real), players.judge(generated)
+    real_logits, fake_logits = real_logits.float(), fake_logits.float()
+    targets = (config.smoothing,) if config.smoothing else ()
+    loss = penalised = game.objective.discriminator(real_logits, fake_logits, *targets)
+    if batches.position // config.batch % config.penalty_every == 0:
+        weight = config.penalty_every
+        penalised = loss + weight * penalty(
+            players.discriminator, real, generated, config, game.draws
+        )
+    players.discriminator_adam.zero_grad()
+    penalised.backward()
+    game.team.average_gradients(players.discriminator)
+    players.discriminator_adam.step()
+    if config.objective == "wgan":
+        regularisers.clip_weights(players.discriminator, config.clip)
+    return Judged(z, real, fake, real_logits, fake_logits, loss)
+
+
+def generator_step(game: Game, judged: Judged) -> list[torch.Tensor]:
+    """Teach G to draw what D, as improved just now, takes for real.
+
+    Returns G's loss and, where attributes are tied, their loss.
+    """
+    config, players = game.config, game.players
+    players.discriminator.requires_grad_(False)  # D's own gradients are not needed here
+    with game.arithmetic():
+        generated = game.augment(judged.fake)
+        fake_logits = players.judge(generated).float()
+        with torch.no_grad():
+            real_logits = players.judge(judged.real).float() if game.objective.paired else None
+    loss = game.objective.generator(real_logits, fake_logits)
+    codes_loss = [game.tied.loss(generated.float(), judged.z)] if game.tied else []
+    players.generator_adam.zero_grad()
+    (loss + config.codes * sum(codes_loss)).backward()
+    game.team.average_gradients(players.generator)
+    players.generator_adam.step()
+    players.discriminator.requires_grad_(True)
+    return [loss, *codes_loss]
+
+
+def penalty(
+    discriminator: torch.nn.Module,
+    real: torch.Tensor,
+    fake: torch.Tensor,
+    config: TrainingConfig,
+    draws: Draws,
+) -> torch.Tensor | float:
+    """The weighted gradient penalty of one D step, always in fp32; 0 where there is none."""
+    total: torch.Tensor | float = 0.0
+    if config.objective == "wgan-gp":
+        mix = draws.uniform(len(real), 1, 1, 1)
+        total += config.gp * regularisers.one_centred(discriminator, real, fake, mix)
+    if config.r1:
+        total += config.r1 * regularisers.zero_centred(discriminator, real)
+    if config.r2:
+        total += config.r2 * regularisers.zero_centred(discriminator, fake)
+    return total
+
+
+@torch.no_grad()
+def statistics(game: Game, judged: Judged, g_losses: list[torch.Tensor]) -> torch.Tensor:
+    """What a round tells, float (M,), on the device.
+
+    Both losses; the mean of D on real and on generated images, as a probability where the
+    objective makes it one; D's wins, the share of pairs in which the real image has the larger
+    logit; and the loss of tied attributes, where there are any.
+    """
+    wins = (judged.real_logits[:, None] > judged.fake_logits).float().mean()
+    logits = torch.stack([judged.real_logits, judged.fake_logits])
+    means = (logits.sigmoid() if game.objective.probability else logits).mean(1)
+    g_loss, *codes_loss = g_losses
+    return torch.stack([judged.loss, g_loss, *means, wins, *codes_loss])
