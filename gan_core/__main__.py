@@ -19,7 +19,7 @@ from gan_core import checkpoint, export_onnx, feature_extractors, importers, lat
 from gan_core.attributes import train_classifier
 from gan_core.data import avatar_renderer, image_sources, media, photo_alignment, training_set
 from gan_core.latent_space import arithmetic_report, discover_directions, encoder, inversion
-from gan_core.metrics import fidelity_report, memorisation_report, path_length
+from gan_core.metrics import fidelity_report, memorisation_report, path_length, store
 from gan_core.training import (
     config_checks,
     distributed,
@@ -246,8 +246,7 @@ def measure_latents(model, arithmetic, paths, n=0, seed=0, json=False, discard=F
         results["paths"] = path_length.measure(loaded, network, n=n or 200, seed=seed)
         print(path_length.table(results["paths"]))
     if not discard:
-        for name, result in results.items():
-            arithmetic_report.keep(model, name, result)
+        store.save_metrics(model, results)
     if json:
         print(dumps(results, ensure_ascii=False))
 
@@ -280,7 +279,7 @@ def invert(
     image = photo_alignment.read_photo(regular_files.read_bytes(photo, photo_alignment.MAX_BYTES))
     frame = photo_alignment.Frame(side=crop)
     if eyes:
-        known = (inversion.kept(loaded) or {}).get("eyes") or photo_alignment.EYES
+        known = (inversion.load_metrics(loaded) or {}).get("eyes") or photo_alignment.EYES
         frame = photo_alignment.frame_of_eyes(image.size, *photo_alignment.read_eyes(eyes), known)
     target = photo_alignment.cut(image, frame, loaded.size, loaded.card["architecture"]["channels"])
     *_, now = inversion.invert(loaded, target, encoder=encoder.load(loaded), seed=seed)

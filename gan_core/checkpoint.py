@@ -229,6 +229,27 @@ def load(directory):
     return Model(generator.eval().requires_grad_(False), discriminator, prior, card, directory)
 
 
+def find_images(model: Model, data: str | Path = "") -> training_set.TrainingSet:
+    """The training images of a model: the packed set at `data`, else those that travel with it.
+
+    Raises InputError when there are none, or when `data` holds other images.
+    """
+    if not data:
+        if not (model.directory / "training_set" / "set.json").exists():
+            raise InputError(
+                f"The training images of {model.name} do not travel with it; "
+                "give the directory of its packed training set with --data."
+            )
+        return model.training_set()
+    images = training_set.load(data)
+    if not images.is_of(model.card["training_set"]):
+        raise InputError(
+            f"{data} does not hold the images that {model.name} was trained on; "
+            "pack them with the command in its card."
+        )
+    return images
+
+
 def read_card(directory):
     """The contents of model.json, checked for what `load` and the pages rely on."""
     path = Path(directory) / "model.json"

@@ -138,7 +138,7 @@ def regularisation(sizes, training):
 
 def distances(card, travels=True):
     """What was measured, as a table; or that nothing was. travels: whether the images do."""
-    result = fidelity_report.kept(card)
+    result = fidelity_report.load_metrics(card)
     data = "" if travels else " --data PACKED_TRAINING_SET"
     command = f"`python -m gan_core evaluate checkpoints/{card['name']}{data}`"
     if result is None:

@@ -42,9 +42,7 @@ ORDER = {
 KNOWN = {
     "order": {
         "explorer.services.server -> explorer.components.strips",
-        "gan_core.attributes.train_classifier -> gan_core.metrics.fidelity_report",
         "gan_core.latent_space.encoder -> gan_core.model_card",
-        "gan_core.metrics.path_length -> gan_core.latent_space.arithmetic_report",
         "gan_core.model_card -> gan_core.importers",
         "gan_core.networks.dcgan -> gan_core.training.regularisers",
     },

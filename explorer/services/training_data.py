@@ -444,4 +444,4 @@ def measure(model, data, n, tell):
             if not control:
                 raise
             continue  # too few images are held out for the control
-        memorisation_report.keep(model, found, cache=True)
+        memorisation_report.save_report(model, found, cache=True)

@@ -69,7 +69,7 @@ def page(card_page=None, neighbours_page=None):
         data, missing = training_data.training_images(model), ""
     except InputError as error:
         data, missing = None, str(error)
-    result = memorisation_report.kept(model, space=session.view().space)
+    result = memorisation_report.load_report(model, space=session.view().space)
     key = ("report", model.hash)
     if result is None or background.under_way(key) or key in st.session_state.get("measured", {}):
         offer(model, data, missing, key)
@@ -115,7 +115,7 @@ def offer(model, data, missing, key):
     if ready:  # and the report has been removed since
         background.forget(key)
         st.session_state.measured.pop(key, None)
-        if memorisation_report.kept(model) is not None:
+        if memorisation_report.load_report(model) is not None:
             st.rerun()
     else:
         st.caption("The rest of the app can be used meanwhile, and so can other people.")
@@ -226,14 +226,14 @@ def controls(case):
     """The innocent control and the guilty one, as far as they are here."""
     found = []
     space = session.view().space
-    innocent = memorisation_report.kept(case.model, "held-out", space)
+    innocent = memorisation_report.load_report(case.model, "held-out", space)
     if innocent is not None:
         found.append(
             Case("Innocent: real images, held out", HELD_OUT, innocent, case.model, case.data)
         )
     overfitted = training_data.control_model()
     if overfitted is not None and overfitted.hash != case.model.hash:
-        guilty = memorisation_report.kept(overfitted, space=space)
+        guilty = memorisation_report.load_report(overfitted, space=space)
         if guilty is not None:
             data = training_data.training_images(overfitted)
             count = len(data.images)

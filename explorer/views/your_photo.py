@@ -158,7 +158,7 @@ def by_detector(image, model):
 
 def eyes_of(model):
     """Where the eyes are in a model's pictures."""
-    kept = inversion.kept(model)
+    kept = inversion.load_metrics(model)
     return photo_alignment.EYES if kept is None else kept.get("eyes") or photo_alignment.EYES
 
 
@@ -430,7 +430,7 @@ def add(name, model):
 
 def meaning(model, found):
     """The error beside those of pictures whose answer is known or unknown."""
-    kept = inversion.kept(model)
+    kept = inversion.load_metrics(model)
     ready = found is not None and found.now is not None and found.target.startswith(model.hash)
     error = found.now.error if ready and not found.running else None
     if error is not None:

@@ -28,7 +28,6 @@ from gan_core.attributes.classifier import (
     table,
 )
 from gan_core.data import image_sources
-from gan_core.metrics import fidelity_report
 from gan_core.util.errors import InputError
 
 MOST_VALUES = 20  # a column with more different words is no category
@@ -46,7 +45,7 @@ def attributes(
 ):
     """Train a classifier of the training set's attributes, and measure it on held-out images."""
     loaded = checkpoint.load(model)
-    reference = fidelity_report.find_images(loaded, data)
+    reference = checkpoint.find_images(loaded, data)
     if labels:
         reference = labelled(reference, labels)
     architecture = ARCHITECTURES[second]

@@ -63,7 +63,7 @@ def write(directory, model=None):
         licence=told["licence"],
         notes="\n".join(origin["notes"]),
     )
-    measured = fidelity_report.kept(told)
+    measured = fidelity_report.load_metrics(told)
     if measured:
         table = fidelity_report.markdown(measured)
         text += f"\n## How close to the training images\n\n{table}"

@@ -9,15 +9,13 @@ the directions, the second scores. With most exemplars, C + s · (A − B) is me
 above 1 too.
 """
 
-from pathlib import Path
-
 import numpy as np
 from tqdm import tqdm
 
 from gan_core import checkpoint
 from gan_core.attributes import classifier, label_cache
 from gan_core.latent_space import arithmetic, directions
-from gan_core.util import atomic_files
+from gan_core.metrics import intervals, store
 from gan_core.util.errors import InputError
 
 COUNTS = (1, 3, 10)  # exemplars of a concept
@@ -28,7 +26,6 @@ POOL = 8192  # seeds that exemplars are picked from
 CHOICE = 256  # the surest samples of a concept, which the draws are from
 LEAST = 0.8  # probability of each wanted attribute, by the first classifier
 FEWEST = 20  # samples that a concept must have to be drawn from at all
-RESAMPLES = 1000  # of the bootstrap
 
 # (what it is called, target attribute, wanted of A, of B, of C)
 TRIPLES = (
@@ -185,9 +182,10 @@ def measure(model, scorer, probabilities, choices, triple, known, normals, draws
                 kept = judged[:, columns] == told[0][:, columns]
                 row = {"exemplars": count, "pick": pick, "strength": strength}
                 row |= {"shell": shell, "control": control}
-                row |= {"target": wilson(judged[:, goal]), "kept": bootstrap(kept.mean(1), seed)}
+                row["target"] = list(intervals.wilson(judged[:, goal]))
+                row["kept"] = list(intervals.bootstrap_mean(kept.mean(1), seed))
                 row["kept_each"] = dict(zip(other, kept.mean(0).tolist(), strict=True))
-                row["meant"] = bootstrap(kept[:, meant].mean(1), seed)
+                row["meant"] = list(intervals.bootstrap_mean(kept[:, meant].mean(1), seed))
                 row["c_target"] = float(told[0][:, goal].mean())
                 row["distance"] = float(rms(drawn, pictures[0]).mean() / far.mean())
                 found.append(row)
@@ -217,39 +215,12 @@ def rms(a, b):
     return np.sqrt(np.square(a.astype(np.float32) - b).mean((1, 2, 3), dtype=np.float64))
 
 
-def wilson(yes, z=1.96):
-    """[share, lower, upper] of booleans (n,) with Wilson's 95 % interval (1927)."""
-    n, share = len(yes), float(np.mean(yes))
-    middle = (share + z**2 / (2 * n)) / (1 + z**2 / n)
-    half = z / (1 + z**2 / n) * np.sqrt(share * (1 - share) / n + z**2 / (4 * n**2))
-    return [share, max(0.0, float(middle - half)), min(1.0, float(middle + half))]
-
-
-def bootstrap(values, seed=0):
-    """[mean, lower, upper] of values (n,) with the 95 % interval of 1,000 resamples."""
-    rows = np.random.RandomState(seed).randint(len(values), size=(RESAMPLES, len(values)))
-    means = np.asarray(values, np.float64)[rows].mean(1)
-    return [float(np.mean(values)), *np.percentile(means, (2.5, 97.5)).tolist()]
-
-
-def keep(directory, name, result):
-    """Write a result into a checkpoint's model.json under metrics; the other entries stay.
-
-    Raises InputError when the checkpoint holds other weights by now.
-    """
-    card = checkpoint.read_card(directory)
-    if card["files"]["generator.safetensors"][:12] != result["model"]:
-        raise InputError(f"{directory} changed while it was measured; measure it again.")
-    card["metrics"] = {**(card.get("metrics") or {}), name: result}
-    atomic_files.write_json(Path(directory) / "model.json", card)
-
-
 def measured(card, name):
     """What a triple came to on a model, as a sentence; "" where it was not measured.
 
     card: of a model, which may come from anyone. Of all ways it tells the one that `best` names.
     """
-    found, result = best(card, name), kept(card, "arithmetic")
+    found, result = best(card, name), store.load_metrics(card, "arithmetic")
     draws = result.get("draws") if result else None
     if found is None or not isinstance(draws, int):
         return ""
@@ -269,7 +240,7 @@ def best(card, name):
     the draws of most exemplars.
     """
     try:
-        triples = kept(card, "arithmetic")["triples"]
+        triples = store.load_metrics(card, "arithmetic")["triples"]
         rows = next(t["conditions"] for t in triples if t["name"] == name)
         found = [
             {
@@ -321,7 +292,7 @@ def table(result):
 
 def card_section(card):
     """What the model card tells of the arithmetic: the draws of most exemplars."""
-    result = kept(card, "arithmetic")
+    result = store.load_metrics(card, "arithmetic")
     if result is None:
         return ""
     try:
@@ -357,15 +328,6 @@ def _section(card, result):
             lines.append(f"| {' | '.join(cells)} |")
     left_out = [f"Not measured: {name} ({why})." for name, why in result["left_out"].items()]
     return "\n".join(["\n".join(lines), *([""] if left_out else []), *left_out]) + "\n"
-
-
-def kept(card, name):
-    """What `keep` wrote under a name, or None where it was measured on other weights or never."""
-    metrics, weights = card.get("metrics"), card["files"]["generator.safetensors"]
-    result = metrics.get(name) if isinstance(metrics, dict) else None
-    measured_on = result.get("model") if isinstance(result, dict) else None
-    own = isinstance(measured_on, str) and measured_on and weights.startswith(measured_on)
-    return result if own else None
 
 
 def words(share):

@@ -18,7 +18,6 @@ from torch import nn
 from gan_core import checkpoint, model_card
 from gan_core.data import photo_alignment
 from gan_core.latent_space import inversion
-from gan_core.metrics import fidelity_report
 from gan_core.util import checked_safetensors
 from gan_core.util.errors import InputError
 from gan_core.util.progress import along
@@ -65,7 +64,7 @@ def encode(
     loaded = checkpoint.load(model)
     places = photo_alignment.read_eyes(eyes) if eyes else photo_alignment.EYES
     try:
-        reference = fidelity_report.find_images(loaded, data)
+        reference = checkpoint.find_images(loaded, data)
     except InputError as error:
         if data:
             raise
@@ -79,7 +78,7 @@ def encode(
     )
     result = inversion.measure(loaded, reference, n=n, encoder=trained, seed=seed, progress=True)
     result["eyes"] = places
-    inversion.keep(model, result)
+    inversion.save_metrics(model, result)
     model_card.write(model)
     print(inversion.table(result))
     if json:

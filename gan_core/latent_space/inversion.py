@@ -17,7 +17,7 @@ import torch
 from torch.nn import functional as F
 
 from gan_core import checkpoint
-from gan_core.latent_space import arithmetic_report
+from gan_core.metrics import store
 from gan_core.networks import fuse_layers, onnx_generator
 from gan_core.util.errors import InputError
 from gan_core.util.progress import along
@@ -294,18 +294,18 @@ def measure(model, training_set=None, *, n=24, encoder=None, seed=0, progress=No
     }
 
 
-def keep(directory, result):
+def save_metrics(directory, result):
     """Write what `measure` returned into the checkpoint's model.json, under metrics."""
-    arithmetic_report.keep(directory, "inversion", result)
+    store.save_metrics(directory, {"inversion": result})
 
 
-def kept(model):
+def load_metrics(model):
     """What `measure` returned for a Model as its card has it, or None.
 
     None too for other weights, or where it is not what `measure` writes.
     """
-    result = (model.card.get("metrics") or {}).get("inversion")
-    if not isinstance(result, dict) or result.get("model") != model.hash:
+    result = store.load_metrics(model.card, "inversion")
+    if result is None:
         return None
     rows = result.get("errors")
     if not isinstance(rows, dict) or not rows or not set(rows) <= set(KINDS):

@@ -13,8 +13,7 @@ import torch
 from tqdm import tqdm
 
 from gan_core import checkpoint, feature_extractors, latent
-from gan_core.data import training_set
-from gan_core.metrics import fidelity
+from gan_core.metrics import fidelity, store
 from gan_core.util import atomic_files
 from gan_core.util.errors import InputError
 
@@ -46,7 +45,7 @@ def evaluate(
     if Path(out).suffix not in ("", ".json", ".md"):
         raise InputError(f"{out} must end in .json or .md.")
     loaded = checkpoint.load(model)
-    reference = find_images(loaded, data)
+    reference = checkpoint.find_images(loaded, data)
     networks, missing = load_networks(features, inception_weights, device)
     for sentence in missing.values():
         print(f"gan_core: {sentence}", file=sys.stderr)
@@ -55,7 +54,7 @@ def evaluate(
     result = measure(loaded, reference, networks, **options, progress=True)
     result |= {"missing": missing}
     if not discard:
-        keep(loaded, result)
+        save_metrics(loaded, result)
     if out.endswith(".json"):
         atomic_files.write_json(out, result)
     elif out:
@@ -65,27 +64,6 @@ def evaluate(
     if json:
         print(dumps(result, ensure_ascii=False))
     return result
-
-
-def find_images(model, data=""):
-    """The TrainingSet of a model: the one at `data`, else the one that travels with it.
-
-    Raises InputError when there is neither, or when `data` holds other images.
-    """
-    if not data:
-        if not (model.directory / "training_set" / "set.json").exists():
-            raise InputError(
-                f"The training images of {model.name} do not travel with it; "
-                "give the directory of its packed training set with --data."
-            )
-        return model.training_set()
-    found = training_set.load(data)
-    if not found.is_of(model.card["training_set"]):
-        raise InputError(
-            f"{data} does not hold the images that {model.name} was trained on; "
-            "pack them with the command in its card."
-        )
-    return found
 
 
 def load_networks(names, inception_weights="", device="cpu"):
@@ -224,16 +202,12 @@ def numbers(name, samples, real, unseen, half, k):
     return found
 
 
-def keep(model, result):
+def save_metrics(model, result):
     """Write a result's metrics into the checkpoint's model.json; entries of other networks stay.
 
-    Raises InputError when the checkpoint holds other weights by now.
+    Raises InputError when the checkpoint now holds other weights than those that were measured.
     """
-    card = checkpoint.read_card(model.directory)
-    if card["files"]["generator.safetensors"][:12] != result["model"]:
-        raise InputError(f"{model.directory} changed while it was measured; measure it again.")
-    card["metrics"] = {**(card.get("metrics") or {}), **result["metrics"]}
-    atomic_files.write_json(model.directory / "model.json", card)
+    store.save_metrics(model.directory, result["metrics"])
 
 
 def table(result):
@@ -268,9 +242,10 @@ def cells(result):
     return rows
 
 
-def kept(card):
-    """The result that a checkpoint's card holds, as `measure` returned it; None for none."""
-    entries = [entry for entry in (card.get("metrics") or {}).values() if "numbers" in entry]
+def load_metrics(card):
+    """The result saved in a checkpoint's card, as `measure` returned it; None for none."""
+    saved = [store.load_metrics(card, name) for name in card.get("metrics") or {}]
+    entries = [entry for entry in saved if entry and "numbers" in entry]
     if not entries:
         return None
     return {**entries[0], "metrics": {entry["features"]: entry for entry in entries}}
@@ -282,7 +257,7 @@ def headline(card):
     Nothing where the card does not tell them as `measure` does.
     """
     try:
-        return _headline(kept(card))
+        return _headline(load_metrics(card))
     except (KeyError, TypeError, ValueError, AttributeError):
         return {}
 

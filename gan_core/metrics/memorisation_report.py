@@ -14,10 +14,10 @@ from pathlib import Path
 import numpy as np
 
 from gan_core import checkpoint, feature_extractors, latent
-from gan_core.metrics import fidelity, fidelity_report, memorisation_stats
+from gan_core.metrics import fidelity, fidelity_report, intervals, memorisation_stats, store
 from gan_core.search import feature_index, index_cache
 from gan_core.search import held_out as unseen
-from gan_core.util import atomic_files, cache_dir
+from gan_core.util import atomic_files
 from gan_core.util.errors import InputError
 from gan_core.util.progress import along
 
@@ -69,7 +69,7 @@ def memorise(
     if Path(out).suffix not in ("", ".json"):
         raise InputError(f"{out} must end in .json.")
     loaded = checkpoint.load(model)
-    reference = fidelity_report.find_images(loaded, data)
+    reference = checkpoint.find_images(loaded, data)
     options = {"n": n, "seed": seed, "psi": psi, "k": k, "spaces": spaces, "control": control}
     result = report(loaded, reference, **options, progress=True)
     for sentence in result["missing"].values():
@@ -77,53 +77,34 @@ def memorise(
     if out:
         atomic_files.write_json(out, result)
     if not discard:
-        keep(loaded, result)
+        save_report(loaded, result)
     print(table(result))
     if json:
         print(dumps(result, ensure_ascii=False))
     return result
 
 
-def keep(model, result, cache=False):
-    """Write a report beside its model, or into the cache, where `kept` finds it.
+def save_report(model, report, cache=False):
+    """Write a report beside its model, or into the cache folder; `load_report` finds either.
 
-    Raises InputError when the checkpoint holds other weights by now.
+    Raises InputError when the checkpoint now holds other weights than those that were measured.
     """
-    path = place(model, result["control"], cache)
-    if not cache:
-        card = checkpoint.read_card(model.directory)
-        if card["files"]["generator.safetensors"][:12] != result["model"]:
-            raise InputError(f"{model.directory} changed while it was measured; measure it again.")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        atomic_files.write_json(path, result)
-    except OSError as error:
-        raise InputError(f"{path} cannot be written ({error.strerror}).") from None
+    store.save_report(model, FILES[report["control"]], report, cache)
 
 
-def place(model, control="", cache=False):
-    """The file of a model's report: beside the model, or in the cache by its weights' hash."""
-    if not cache:
-        return model.directory / FILES[control]
-    weights = model.card["files"]["generator.safetensors"][:32]
-    return cache_dir.cache_directory() / "memorisation" / f"{weights}-{FILES[control]}"
+def load_report(model, control="", space=""):
+    """The report saved on a model's own weights, beside it or in the cache; None for none.
 
-
-def kept(model, control="", space=""):
-    """The report kept of a Model's own weights, beside it or in the cache; None when there is none.
-
-    Of both the one that tells of a space, if only one does, and else the one with more samples.
+    Of two reports, the one that covers `space` if only one does, else the one on more samples.
     Raises InputError when a file is damaged.
     """
-    found = []
-    for path in (place(model, control), place(model, control, cache=True)):
-        if path.exists():
-            result = atomic_files.read_json(path, "a report on memorisation")
-            if result.get("format") != FORMAT or not isinstance(result.get("spaces"), dict):
-                raise InputError(f"{path} is not a report of format {FORMAT}; measure it again.")
-            if result.get("model") == model.hash:
-                found.append(result)
-    return max(found, key=lambda one: (space in one["spaces"], one["n"]), default=None)
+    reports = store.load_reports(model, FILES[control], is_report)
+    return max(reports, key=lambda one: (space in one["spaces"], one["n"]), default=None)
+
+
+def is_report(content):
+    """Whether the content of a file is a report of this FORMAT."""
+    return content.get("format") == FORMAT and isinstance(content.get("spaces"), dict)
 
 
 def report(
@@ -324,9 +305,7 @@ def measure(space, ids, names, k, progress=False, called=""):
         },
         "histogram": histogram({"samples": d, "held-out": d_unseen, "training": d_training}),
         "auth_pct": {
-            name: [
-                100 * x for x in memorisation_stats.proportion(memorisation_stats.authentic(*pair))
-            ]
+            name: [100 * x for x in intervals.wilson(memorisation_stats.authentic(*pair))]
             for name, pair in {
                 "samples": (d, own[which[:, 0]]),
                 "held-out": (d_unseen, own[unseen_which[:, 0]]),
@@ -449,7 +428,7 @@ def covers(space, k):
     found = {}
     for name, share in zip(("precision", "recall"), shares, strict=True):
         flags = np.arange(size) < round(share * size)
-        found[name] = list(memorisation_stats.proportion(flags))
+        found[name] = list(intervals.wilson(flags))
     return found
 
 

@@ -8,9 +8,9 @@ al. 2023), so several stand side by side, each with an interval.
 
 import numpy as np
 
+from gan_core.metrics import intervals
 from gan_core.util.errors import InputError
 
-Z95 = 1.959964  # standard deviations of a normal distribution that hold 95 %
 QUANTILES = (0.01, 0.05, 0.25, 0.5, 0.75, 0.95, 0.99)
 ROUNDS = 25  # of k-means
 LEAST = 20  # samples, and held-out images, without which a cell tells nothing
@@ -47,19 +47,6 @@ def authentic(distances, own):
     often near 50, so compare it with that of held-out images.
     """
     return np.asarray(distances) > np.asarray(own)
-
-
-def proportion(flags):
-    """(share, low, high) of the true ones among flags: the share and its 95 % interval (Wilson)."""
-    flags = np.asarray(flags, bool)
-    n = len(flags)
-    if not n:
-        raise InputError("A share needs an image or more.")
-    share = float(flags.mean())
-    middle = (share + Z95**2 / (2 * n)) / (1 + Z95**2 / n)
-    half = Z95 / (1 + Z95**2 / n) * np.sqrt(share * (1 - share) / n + Z95**2 / (4 * n**2))
-    # Between them lies the share itself, but for rounding at 0 and 1.
-    return share, float(max(0, min(share, middle - half))), float(min(1, max(share, middle + half)))
 
 
 def mann_whitney(samples, held_out):
@@ -121,20 +108,19 @@ def c_t_interval(samples, held_out, sample_cells, held_out_cells, rounds=200, se
     Samples and held-out images are drawn again with replacement; the training images stay, so the
     intervals tell of these training images only. None where c_t could not be worked out.
     """
-    random = np.random.RandomState(seed)
-    found = {"c_t": [], "farther": []}
-    if not len(held_out):
-        return dict.fromkeys(found)
-    for _ in range(rounds):
-        a = random.randint(0, len(samples), len(samples))
-        b = random.randint(0, len(held_out), len(held_out))
-        again = c_t(samples[a], held_out[b], sample_cells[a], held_out_cells[b])
-        for key, values in found.items():
-            if again[key] is not None:
-                values.append(again[key])
+    if not len(samples) or not len(held_out):
+        return {"c_t": None, "farther": None}
+
+    def statistic(a, b):
+        result = c_t(samples[a], held_out[b], sample_cells[a], held_out_cells[b])
+        return [np.nan if result[key] is None else result[key] for key in ("c_t", "farther")]
+
+    ends = intervals.bootstrap(
+        statistic, len(samples), len(held_out), rounds=rounds, seed=seed
+    ).tolist()
     return {
-        key: tuple(map(float, np.quantile(values, [0.025, 0.975]))) if values else None
-        for key, values in found.items()
+        key: None if np.isnan(pair).any() else tuple(pair)
+        for key, pair in zip(("c_t", "farther"), ends, strict=True)
     }
 
 

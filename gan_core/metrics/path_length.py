@@ -3,7 +3,7 @@
 import numpy as np
 
 from gan_core import latent
-from gan_core.latent_space import arithmetic_report
+from gan_core.metrics import store
 from gan_core.util.errors import InputError
 
 STEP = 1 / 32  # of a path, between two pictures that are compared
@@ -71,7 +71,7 @@ def along(starts, ends, times, mode):
 def lengths(card):
     """mode -> the mean path length that a card tells of; {} where none was measured, or wrongly."""
     try:
-        found = arithmetic_report.kept(card, "paths")
+        found = store.load_metrics(card, "paths")
         rows = {mode: float(found["modes"][mode]["full"]) for mode in latent.MODES}
         return rows if np.isfinite(list(rows.values())).all() else {}
     except (KeyError, TypeError, ValueError, AttributeError):
@@ -80,7 +80,7 @@ def lengths(card):
 
 def card_section(card):
     """What the model card tells of ways through the latent space; "" where nothing is measured."""
-    found = arithmetic_report.kept(card, "paths")
+    found = store.load_metrics(card, "paths")
     if found is None:
         return ""
     return (

@@ -112,7 +112,7 @@ def measure(model):
 
     As many samples as there are training images, 10,000 at most.
     """
-    if fidelity_report.kept(checkpoint.read_card(model)):
+    if fidelity_report.load_metrics(checkpoint.read_card(model)):
         return  # of these weights, in an earlier stretch
     shape = training_set.read_card(Path(model) / "training_set")["shape"]
     try:

@@ -53,7 +53,7 @@ def alpha(trained, tmp_path, monkeypatch):
 
 def keep(model, data, **options):
     found = memorisation_report.report(model, data, **(OPTIONS | options))
-    memorisation_report.keep(model, found)
+    memorisation_report.save_report(model, found)
     return found
 
 
@@ -63,7 +63,7 @@ def test_without_a_report_it_offers_to_make_one(alpha, open_app, monkeypatch):
     app = open_app("memorisation", model="alpha")
     (sentence,) = sentences(app)
     assert "python -m gan_core memorisation models/alpha`" in sentence
-    assert memorisation_report.kept(model) is None
+    assert memorisation_report.load_report(model) is None
     monkeypatch.setattr(
         memorisation_report,
         "SPACES",
@@ -77,9 +77,9 @@ def test_without_a_report_it_offers_to_make_one(alpha, open_app, monkeypatch):
     )
     app = app.button(key="measure-24").click().run()
     assert sentences(app) == []
-    found = memorisation_report.kept(model)
+    found = memorisation_report.load_report(model)
     assert found["n"] == 24
-    assert memorisation_report.kept(model, "held-out")["control"] == "held-out"
+    assert memorisation_report.load_report(model, "held-out")["control"] == "held-out"
     assert not (model.directory / "memorisation.json").exists()  # a checkpoint is left as it was
     assert len(tiles(app, "suspects")) == 24
     assert "24 samples, seeds 0 to 23" in texts(app)
@@ -134,7 +134,7 @@ def test_measuring_gives_the_space_that_a_shipped_report_lacks(alpha, open_app, 
     # And the other space is still told by the other report.
     app = app.segmented_control(key="set-space").set_value("pixels").run()
     assert sentences(app) == []
-    assert set(memorisation_report.kept(model, space="pixels")["spaces"]) == {"pixels"}
+    assert set(memorisation_report.load_report(model, space="pixels")["spaces"]) == {"pixels"}
 
 
 def test_histograms_count_every_image(alpha):

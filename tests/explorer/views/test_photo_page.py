@@ -151,7 +151,7 @@ def test_what_is_no_photo_is_one_sentence_and_loses_nothing(open_photo):
 
 def test_the_error_stands_beside_those_of_other_pictures(open_photo, two_models):
     model = gan_core.load(two_models / "alpha")
-    inversion.keep(model.directory, inversion.measure(model, n=2, steps=3, starts=2))
+    inversion.save_metrics(model.directory, inversion.measure(model, n=2, steps=3, starts=2))
     app = until_done(open_photo(encoded()))
     assert sentences(app) == []
     assert any("own samples" in caption.value for caption in app.caption)

@@ -8,8 +8,8 @@ import pytest
 from PIL import Image
 
 import gan_core
+from gan_core import checkpoint
 from gan_core.data import image_sources, perceptual_hash, training_set
-from gan_core.metrics import fidelity_report
 from gan_core.util.errors import InputError
 from support import ROOT, pictures
 
@@ -104,10 +104,10 @@ def test_a_set_tells_whose_it_is(model, tmp_path):
 
 def test_evaluate_takes_what_looks_alike_and_nothing_else(model, tmp_path):
     model, pack = model
-    found = fidelity_report.find_images(model, pack("scaled", through(coarse(300), again)))
+    found = checkpoint.find_images(model, pack("scaled", through(coarse(300), again)))
     assert found.card["name"] == "scaled"
     with pytest.raises(InputError, match="does not hold the images"):
-        fidelity_report.find_images(model, pack("mirrored", coarse(300)[:, :, ::-1]))
+        checkpoint.find_images(model, pack("mirrored", coarse(300)[:, :, ::-1]))
 
 
 @pytest.mark.parametrize("wrong", [["00"], "xyz", "0" * 15, "0" * 16 * 257, "A" * 16, 5])

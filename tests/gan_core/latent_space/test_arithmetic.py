@@ -207,18 +207,6 @@ def test_matched_exemplars_agree_in_what_is_not_to_differ():
     assert apart(found) < 0.5 * apart(candidates[:10])
 
 
-def test_intervals_hold_the_share_and_narrow_with_more_draws():
-    few = arithmetic_report.wilson(np.arange(10) < 9)
-    many = arithmetic_report.wilson(np.arange(1000) < 900)
-    # Wilson 1927, as any statistics package gives them.
-    np.testing.assert_allclose(few, [0.9, 0.5958, 0.9821], atol=5e-4)
-    assert many[2] - many[1] < 0.1 * (few[2] - few[1]) * 2
-    assert arithmetic_report.wilson(np.ones(20, bool))[1] < 1
-    mean, low, high = arithmetic_report.bootstrap(RNG.uniform(size=400))
-    assert low < mean < high
-    assert high - low == pytest.approx(2 * 1.96 * np.sqrt(1 / 12 / 400), rel=0.2)
-
-
 def measured(model, names):
     """One triple on a toy, as evaluate_arithmetic.measure tells it, by its conditions."""
     reader = Reader(names)

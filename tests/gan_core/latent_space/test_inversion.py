@@ -132,14 +132,14 @@ def test_measured_errors_are_kept_and_read_again(make_checkpoint, make_set):
     }
     # Noise is nothing that it can draw; its own samples are.
     assert max(result["errors"]["samples"]) < min(result["errors"]["held-out"])
-    assert inversion.kept(model) is None
-    inversion.keep(model.directory, result)
+    assert inversion.load_metrics(model) is None
+    inversion.save_metrics(model.directory, result)
     again = gan_core.load(model.directory)
-    assert inversion.kept(again) == result
+    assert inversion.load_metrics(again) == result
     assert "| held-out | 2 |" in inversion.table(result)
     for wrong in ({"model": "other"}, {"errors": {"x": [1]}}, {"errors": {"samples": 3}}):
         again.card["metrics"]["inversion"] = result | wrong
-        assert inversion.kept(again) is None
+        assert inversion.load_metrics(again) is None
 
 
 def test_the_encoder_learns_latents_and_stays_with_its_generator(make_checkpoint):
@@ -260,7 +260,7 @@ def test_the_verbs_encoder_and_invert(make_checkpoint, tmp_path, capsys, monkeyp
     assert command_line.main([*verb, "--json"]) == 0
     told = json.loads(capsys.readouterr().out.splitlines()[-1])
     model = gan_core.load(directory)
-    assert inversion.kept(model) == told["inversion"]
+    assert inversion.load_metrics(model) == told["inversion"]
     assert told["inversion"]["eyes"] == [[0.3, 0.4], [0.7, 0.4]]
     assert encoder.load(model).about == told["encoder"]
     out = tmp_path / "pair.png"

@@ -36,8 +36,8 @@ def test_the_report_tells_the_two_controls_apart(control):
 
 
 def test_the_shipped_reports_tell_the_controls_apart_or_the_page_says_that_they_do_not(control):
-    guilty = memorisation_report.kept(control)
-    innocent = memorisation_report.kept(control, "held-out")
+    guilty = memorisation_report.load_report(control)
+    innocent = memorisation_report.load_report(control, "held-out")
     spaces = set(guilty["spaces"]) & set(innocent["spaces"])
     assert "pixels" in spaces
     for space in spaces:

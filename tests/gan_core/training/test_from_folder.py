@@ -81,7 +81,7 @@ def test_from_a_folder_to_a_measured_model(folder, train, tmp_path, capsys):
     told = capsys.readouterr()
     assert "skipped notes.png" in told.err
     # Measured, told of in the card, and with the recipe for few pictures.
-    numbers = fidelity_report.kept(model.card)["metrics"]["EffNetLite0"]["numbers"]
+    numbers = fidelity_report.load_metrics(model.card)["metrics"]["EffNetLite0"]["numbers"]
     assert (numbers[0]["n_of"], numbers[0]["n_to"]) == (36, 36)
     assert "36 samples" in (tmp_path / "models" / "x" / "README.md").read_text("utf-8")
     assert "colour" in model.card["training"]["augment"]
@@ -91,7 +91,7 @@ def test_from_a_folder_to_a_measured_model(folder, train, tmp_path, capsys):
     assert train(folder, "--measure-kimg", 0) == 0
     assert (tmp_path / "models" / "x" / "generator.safetensors").read_bytes() == before
     assert "samples, seeds" not in capsys.readouterr().out
-    assert fidelity_report.kept(checkpoint.read_card(model.directory)) is not None
+    assert fidelity_report.load_metrics(checkpoint.read_card(model.directory)) is not None
 
 
 def test_a_zip_does_as_well_and_nothing_else_is_needed(

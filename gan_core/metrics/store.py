@@ -1,0 +1,99 @@
+"""Measurements stored beside the weights they were made with.
+
+A short measurement is an entry under "metrics" in the checkpoint's model.json. A long report is a
+JSON file of its own, beside the model or, where the checkpoint should not change, in the cache
+folder. Both name the generator they belong to under "model", so that numbers measured on other
+weights are never shown for these.
+"""
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+from gan_core import checkpoint
+from gan_core.util import atomic_files, cache_dir
+from gan_core.util.errors import InputError
+
+
+def save_metrics(directory: str | Path, entries: Mapping[str, dict[str, Any]]) -> None:
+    """Write entries into "metrics" of a checkpoint's model.json; all other entries stay.
+
+    entries: {name: measurement of plain JSON types}, each with the generator's hash under "model".
+    Raises InputError when the checkpoint now holds other weights than those that were measured.
+    """
+    card = checkpoint.read_card(directory)
+    for entry in entries.values():
+        check_weights(directory, card, entry["model"])
+    card["metrics"] = {**(card.get("metrics") or {}), **entries}
+    atomic_files.write_json(Path(directory) / "model.json", card)
+
+
+def load_metrics(card: Mapping[str, Any], name: str) -> dict[str, Any] | None:
+    """The measurement saved under a name, or None when it is missing or of other weights.
+
+    card: the contents of model.json, which may come from a stranger: what the measurement holds is
+    not checked.
+    """
+    metrics, weights = card.get("metrics"), card["files"]["generator.safetensors"]
+    entry = metrics.get(name) if isinstance(metrics, dict) else None
+    measured_on = entry.get("model") if isinstance(entry, dict) else None
+    own = isinstance(measured_on, str) and measured_on and weights.startswith(measured_on)
+    return entry if own else None
+
+
+def report_path(model: checkpoint.Model, file: str, cache: bool = False) -> Path:
+    """Where a model's report lies: beside the model, or in the cache under its weights' hash.
+
+    file: such as "memorisation.json". In the cache it lies in a folder named after its first word.
+    """
+    if not cache:
+        return model.directory / file
+    folder = cache_dir.cache_directory() / Path(file).stem.partition("-")[0]
+    return folder / f"{model.card['files']['generator.safetensors'][:32]}-{file}"
+
+
+def save_report(
+    model: checkpoint.Model, file: str, report: Mapping[str, Any], cache: bool = False
+) -> None:
+    """Write a report to `report_path`.
+
+    report: plain JSON types, with the generator's hash under "model". Raises InputError when it
+    cannot be written, or when the checkpoint now holds other weights than those measured.
+    """
+    path = report_path(model, file, cache)
+    if not cache:
+        check_weights(model.directory, checkpoint.read_card(model.directory), report["model"])
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        atomic_files.write_json(path, report)
+    except OSError as error:
+        raise InputError(f"{path} cannot be written ({error.strerror}).") from None
+
+
+def load_reports(
+    model: checkpoint.Model, file: str, is_valid: Callable[[dict[str, Any]], bool]
+) -> list[dict[str, Any]]:
+    """The reports on a model's own weights, from beside the model and from the cache: 0 to 2.
+
+    is_valid: whether what a file holds is such a report. Raises InputError when a file is damaged
+    or is not valid; a report on other weights is skipped.
+    """
+    reports = []
+    for path in (report_path(model, file), report_path(model, file, cache=True)):
+        if not path.exists():
+            continue
+        report = atomic_files.read_json(path, "a report")
+        if not is_valid(report):
+            raise InputError(f"{path} is not a report that this version reads; measure it again.")
+        if report.get("model") == model.hash:
+            reports.append(report)
+    return reports
+
+
+def check_weights(directory: str | Path, card: Mapping[str, Any], measured: str) -> None:
+    """Raise InputError unless a checkpoint's generator is the one that was measured.
+
+    measured: the first 12 hexadecimal digits of the sha256 of the generator's file.
+    """
+    if card["files"]["generator.safetensors"][:12] != measured:
+        raise InputError(f"{directory} changed while it was measured; measure it again.")
