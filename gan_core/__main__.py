@@ -264,6 +264,12 @@ def find_directions(model, **options):
         model_card.write(model)
 
 
+def train_encoder(model, **options):
+    """Train an encoder on a model's own samples, and measure how well pictures are inverted."""
+    encoder.train_and_measure(model, **options)
+    model_card.write(model)
+
+
 def invert(
     model,  # checkpoint directory
     photo,  # a picture file: PNG, JPEG, WebP, GIF, BMP or TIFF
@@ -396,7 +402,7 @@ VERBS = (
     ("attributes", learn_attributes, (train_classifier.attributes,)),
     ("directions", find_directions, (discover_directions.keep,)),
     ("memorisation", memorisation_report.memorise, (memorisation_report.memorise,)),
-    ("encoder", encoder.encode, (encoder.encode,)),
+    ("encoder", train_encoder, (encoder.train_and_measure,)),
     ("invert", invert, (invert,)),
     ("sample", sample, (sample,)),
     ("walk", walk, (walk,)),

@@ -107,7 +107,7 @@ def tied(training):
     """Which coordinates of z stand for an attribute, in words."""
     if not training.get("tied"):
         return ""
-    names = ", ".join(training["tied"])
+    names = ", ".join(map(classifier.readable_name, training["tied"]))
     return (
         f"; and coordinates 0 to {len(training['tied']) - 1} of z tied to attributes by an "
         f"auxiliary loss of weight {training['codes']:g}, in this order: {names}"

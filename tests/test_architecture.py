@@ -42,7 +42,6 @@ ORDER = {
 KNOWN = {
     "order": {
         "explorer.services.server -> explorer.components.strips",
-        "gan_core.latent_space.encoder -> gan_core.model_card",
         "gan_core.model_card -> gan_core.importers",
         "gan_core.networks.dcgan -> gan_core.training.regularisers",
     },
@@ -52,10 +51,7 @@ KNOWN = {
         "explorer.views.neighbours -> explorer.views.interpolate",
     },
     "networks": {
-        "explorer.views.arithmetic calls gan_core.attributes.label_cache.probabilities",
         "explorer.views.import_weights calls found.draw",
-        "explorer.views.your_photo calls gan_core.latent_space.inversion.invert",
-        "explorer.views.your_photo calls gan_core.latent_space.inversion.pool",
     },
 }
 
@@ -65,6 +61,7 @@ FUNCTIONS = {
     "gan_core.attributes.label_cache.probabilities",
     "gan_core.latent_space.inversion.invert",
     "gan_core.latent_space.inversion.pool",
+    "gan_core.latent_space.inversion.search",
 }
 METHODS = {"generate", "synthesize", "realness", "predict", "generator", "discriminator", "draw"}
 

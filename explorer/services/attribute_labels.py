@@ -7,6 +7,7 @@ import streamlit as st
 
 from explorer.services import renderer
 from gan_core.attributes import classifier
+from gan_core.attributes.classifier import readable_name
 from gan_core.latent_space import arithmetic
 from gan_core.util.errors import InputError
 
@@ -37,11 +38,6 @@ def classifier_of(model):
         return None
 
 
-def readable(name):
-    """An attribute's name as a page shows it."""
-    return name.replace("_", " ")
-
-
 def seen_in(classifier, pictures):
     """The mean probability of each recognised attribute in pictures."""
     columns = [classifier.column(name) for name in classifier.recognised]
@@ -57,7 +53,7 @@ def in_words(model, image):
     if classifier is None or not classifier.recognised:
         return None
     seen = zip(classifier.recognised, seen_in(classifier, image[None]), strict=True)
-    there = sorted(((p, readable(name)) for name, p in seen if p >= 0.5), reverse=True)
+    there = sorted(((p, readable_name(name)) for name, p in seen if p >= 0.5), reverse=True)
     return ", ".join(f"{name} {p:.2f}" for p, name in there) or "none of what it knows"
 
 
@@ -83,7 +79,8 @@ def table(classifier, terms, results, controls):
     names = [name for name, *_ in terms] + [name for name, _ in (*results, *controls)]
     whole = np.array([*shown, *others])
     lines = [
-        [readable(classifier.recognised[row]), *(f"{p:.2f}" for p in whole[:, row])] for row in rows
+        [readable_name(classifier.recognised[row]), *(f"{p:.2f}" for p in whole[:, row])]
+        for row in rows
     ]
     return [["", *names], *lines], len(changed[:MOST])
 

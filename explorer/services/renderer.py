@@ -11,7 +11,8 @@ from PIL import Image
 
 from gan_core import latent
 from gan_core.data import media
-from gan_core.latent_space import coordinate_effects
+from gan_core.latent_space import coordinate_effects, encoder, inversion
+from gan_core.util.errors import InputError
 
 CACHE_BYTES = 96 * 2**20
 LARGE = 512  # pixels a side of an enlarged picture
@@ -46,6 +47,21 @@ def scores(model, images):
 def labels(classifier, images):
     """The probabilities of a classifier's attributes, float32 (N, A), kept as pictures are."""
     return _each_once("labels", classifier.hash, images, classifier.predict)
+
+
+def photo_search(model, image):
+    """The search for the latent of a photo, and a sentence where it lacks the encoder's guess.
+
+    image: uint8 (H, W, C), of the model's size. The search yields the share of its preparation,
+    0 to 1, then an `inversion.Progress` a step; it may be left at any time. The sentence is "" when
+    the encoder is used or the model has none. The search raises what `inversion.invert` does.
+    """
+    problem = ""
+    try:
+        guide = encoder.load(model)
+    except InputError as error:
+        guide, problem = None, str(error)
+    return inversion.search(model, image, encoder=guide), problem
 
 
 def effects(model, wait=True):

@@ -4,6 +4,7 @@ import numpy as np
 import streamlit as st
 
 from explorer.state import session, url_state
+from gan_core.attributes.classifier import readable_name
 from gan_core.latent_space import directions
 from gan_core.util.errors import InputError
 
@@ -113,24 +114,19 @@ def step(rows):
 # How they are called.
 
 
-def words(attribute):
-    """An attribute's name as it is read: hair_colour: black -> hair colour black."""
-    return str(attribute).replace("_", " ").replace(": ", " ")
-
-
 def label(direction):
     """What a direction is called under its slider."""
     if direction.kind == "normal":
-        return words(direction.about["attribute"])
+        return readable_name(str(direction.about["attribute"]))
     if direction.kind == "difference":
-        return f"{words(direction.about['attribute'])}, means"
+        return f"{readable_name(str(direction.about['attribute']))}, means"
     return direction.name
 
 
 def short(direction):
     """The same where the group stands beside it."""
     if direction.kind in ("normal", "difference"):
-        return words(direction.about["attribute"])
+        return readable_name(str(direction.about["attribute"]))
     return (
         direction.name.split()[-1]
         if direction.kind in ("component", "factor")

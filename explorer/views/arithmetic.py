@@ -12,7 +12,7 @@ from explorer.components.tiles import tiles
 from explorer.services import attribute_labels, direction_store, renderer, stranger_text
 from explorer.state import arithmetic_file, baskets, fragments, session, tray, url_state
 from explorer.widgets import basket_panel, model_picker, neighbours_link
-from gan_core.attributes import label_cache as sampled
+from gan_core.attributes.classifier import readable_name
 from gan_core.data import media
 from gan_core.latent_space import arithmetic, arithmetic_report, arithmetic_slide, directions
 from gan_core.util.errors import InputError
@@ -157,7 +157,14 @@ def take_preset(model):
     if triple is None:
         return
     with st.spinner(f"Looking through {basket_panel.POOL} samples …", show_time=True):
-        found = find_exemplars(model, *triple[1:])
+        found = arithmetic.find_exemplars(
+            model,
+            attribute_labels.classifier_of(model),
+            triple[1],
+            triple[2:],
+            n=basket_panel.POOL,
+            most=PRESET,
+        )
     if not all(map(len, found)):
         session.warn(
             f"Among {basket_panel.POOL} samples of {model.name} some of these were not to be found."
@@ -174,16 +181,6 @@ def take_preset(model):
         apart=best.get("apart", False),
     )
     fragments.redraw()
-
-
-def find_exemplars(model, target, *wanted):
-    """Seeds for A, B and C: the surest of A and C, and of B those that are most like A's."""
-    classifier = attribute_labels.classifier_of(model)
-    p = sampled.probabilities(model, classifier, basket_panel.POOL)
-    a, b, c = (arithmetic_report.choose(classifier, p, part) for part in wanted)
-    a, c = a[: min(PRESET, len(b))], c[:PRESET]
-    others = [classifier.column(n) for n in classifier.recognised if n != target]
-    return a, arithmetic.matched(p, a, b, others), c
 
 
 # The result.
@@ -265,7 +262,7 @@ def leaving_the_rest(model, terms):
         except InputError:  # nothing is left of it
             return np.zeros_like(way)
 
-    moved = ", ".join(map(attribute_labels.readable, changed))
+    moved = ", ".join(map(readable_name, changed))
     return apart, locked, f"Left alone, to first order, is every other attribute than {moved}."
 
 

@@ -7,6 +7,7 @@ from explorer.components.tiles import WIDTHS, tiles
 from explorer.services import attribute_labels, renderer, stranger_text
 from explorer.state import fragments, session, tray, url_state
 from explorer.widgets import model_picker, picture_dialog
+from gan_core.attributes.classifier import readable_name
 from gan_core.latent import MAX_SEED
 
 REAL = ""  # the discriminator's score, where an attribute could stand
@@ -57,7 +58,7 @@ def settings(model, classifier):
             st.selectbox(
                 "Score",
                 measures,
-                format_func=lambda name: attribute_labels.readable(name) or "D(x), how real",
+                format_func=lambda name: readable_name(name) or "D(x), how real",
                 width=170,
                 **score,
                 help="What is told under each picture, and sorts them: the discriminator's score,"
@@ -136,7 +137,7 @@ def random_seed():
 def grid(name, model, seeds, images, scores):
     """The pictures. A first click puts one on the tray, the next enlarges it."""
     view = session.view()
-    told = f"{attribute_labels.readable(view.by)} " if view.by else "D(x) "
+    told = f"{readable_name(view.by)} " if view.by else "D(x) "
     on_tray = {
         seed: item
         for seed in seeds
@@ -197,6 +198,6 @@ def note(model, classifier, scores):
         accuracy = classifier.about["attributes"][classifier.column(by)]["balanced_accuracy"]
         st.caption(
             f"Under each picture: its seed · the probability that it shows"
-            f" “{stranger_text.plain(attribute_labels.readable(by))}”, as the attribute classifier"
+            f" “{stranger_text.plain(readable_name(by))}”, as the attribute classifier"
             f" sees it (balanced accuracy on held-out images: {accuracy:.3f})."
         )

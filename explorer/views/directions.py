@@ -11,6 +11,7 @@ from explorer.services import attribute_labels, direction_store, renderer, stran
 from explorer.state import direction_state, fragments, session, tray, url_state
 from explorer.views import latents
 from explorer.widgets import direction_effects, direction_saving, model_picker
+from gan_core.attributes.classifier import readable_name
 from gan_core.latent import MAX_SEED
 
 REACH = {"normal": 4.0, "uniform": 2.5}  # how far a slider goes: some deviations of the prior
@@ -141,7 +142,7 @@ def choose_locked(known):
             "Attributes to leave alone",
             list(known.normals),
             locked,
-            direction_state.words,
+            readable_name,
             lambda *_: direction_state.take_locked(),
         )
         st.caption(
@@ -233,7 +234,7 @@ def notes(name, known, coords, cancelled):
             direction_state.label, cancelled
         ),
         "Locked: {}; to first order, the sliders of others leave that alone.": map(
-            direction_state.words, locked
+            readable_name, locked
         ),
     }
     for sentence, names in told.items():

@@ -15,7 +15,7 @@ from explorer.services import renderer, run_list, stranger_text
 from explorer.state import fragments, session, tray
 from explorer.widgets import model_picker
 from gan_core.data import photo_alignment
-from gan_core.latent_space import encoder, inversion
+from gan_core.latent_space import inversion
 from gan_core.util.errors import InputError
 
 FROM = {"file": "File", "camera": "Camera"}
@@ -49,12 +49,10 @@ class Photo:
 class Search:
     """A search under way or ended.
 
-    target names what is sought; pool and steps are the generators of what comes before the first
-    step, and of the steps.
+    target names what is sought; steps yields the share of the preparation, then the steps.
     """
 
     target: str
-    pool: object
     steps: object
     running: bool = True
     problem: str = ""
@@ -346,13 +344,10 @@ def target_of(model, wanted):
 def start(model):
     """Begin a search for what the frame holds by now; the steps are done by `follow`."""
     wanted = cut(st.session_state.photo, model)
-    try:
-        guide = encoder.load(model)
-    except InputError as error:
-        session.say(f"{error} The search begins from samples alone.")
-        guide = None
-    steps = inversion.invert(model, wanted, encoder=guide)
-    st.session_state.search = Search(target_of(model, wanted), inversion.pool(model), steps)
+    steps, problem = renderer.photo_search(model, wanted)
+    if problem:
+        session.say(f"{problem} The search begins from samples alone.")
+    st.session_state.search = Search(target_of(model, wanted), steps)
     st.session_state.touched = True
     fragments.redraw("search")
 
@@ -374,15 +369,14 @@ def follow(model):
         st.rerun()
     try:
         until = time.monotonic() + CHUNK
-        for share in found.pool:
-            if time.monotonic() >= until:
-                st.progress(share * LOOKING, "Looking for places to start from …")
+        while found.now is None or time.monotonic() < until:
+            now = next(found.steps)
+            if isinstance(now, inversion.Progress):
+                found.now = now
+            elif time.monotonic() >= until:
+                st.progress(now * LOOKING, "Looking for places to start from …")
                 empty(model)
                 return
-        if found.now is None:
-            found.now = next(found.steps)
-        while time.monotonic() < until:
-            found.now = next(found.steps)
     except StopIteration:
         found.running = False
     except InputError as error:

@@ -6,6 +6,7 @@ import streamlit as st
 from explorer.components.tiles import tiles
 from explorer.services import attribute_labels, renderer, stranger_text
 from explorer.state import baskets, exemplars, session, url_state
+from gan_core.attributes.classifier import readable_name
 from gan_core.latent_space import arithmetic
 from gan_core.util.errors import InputError
 
@@ -225,7 +226,7 @@ def chosen_basket():
 
 def choose_wanted(classifier):
     """{attribute: wanted or not} from two fields."""
-    names, show = classifier.recognised, attribute_labels.readable
+    names, show = classifier.recognised, readable_name
     having = st.multiselect("With", names, key="fill-with", width=210, format_func=show)
     lacking = st.multiselect(
         "Without",

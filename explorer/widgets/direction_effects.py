@@ -7,6 +7,7 @@ import streamlit as st
 from explorer.services import direction_store, renderer, stranger_text
 from explorer.state import direction_state, session
 from explorer.widgets import direction_saving
+from gan_core.attributes.classifier import readable_name
 from gan_core.util.errors import InputError
 
 LOOKS = {
@@ -64,7 +65,7 @@ def one_attribute(model, classifier, known, reach):
         "Attribute",
         names,
         first,
-        format_func=direction_state.words,
+        format_func=readable_name,
         key="look-attribute",
         width=260,
     )
@@ -82,7 +83,7 @@ def one_attribute(model, classifier, known, reach):
         except InputError as error:
             st.caption(stranger_text.sentence(error))
         else:
-            title = f"Normal, {', '.join(map(direction_state.words, others))} locked"
+            title = f"Normal, {', '.join(map(readable_name, others))} locked"
             n = pair["normal"].about["n"]
             effects = direction_store.measured(model, classifier, vector, n).get("effects")
             shown.insert(0, (title, vector, effects, GREEN))
@@ -102,7 +103,7 @@ def how_measured(about, attribute):
         "How much a step of 1 changes the probability of each attribute, on the mean of"
         f" {about['n']} samples; all but the first is leakage. Found from"
         f" {about['labelled']:,} samples, {about['with_it']:,} of them with"
-        f" {stranger_text.plain(direction_state.words(attribute))} as the classifier sees it."
+        f" {stranger_text.plain(readable_name(attribute))} as the classifier sees it."
     )
 
 
@@ -140,7 +141,7 @@ def one_of_several(known, direction, image, on):
 
 def most(effects, attribute):
     """The attribute a direction moves most, in words."""
-    return f"{stranger_text.plain(direction_state.words(attribute))} {percent(effects[attribute])}"
+    return f"{stranger_text.plain(readable_name(attribute))} {percent(effects[attribute])}"
 
 
 def told(effects, attribute):
@@ -152,7 +153,7 @@ def told(effects, attribute):
     if not others:
         return own
     other = max(others, key=lambda name: abs(others[name]))
-    name = stranger_text.plain(direction_state.words(other))
+    name = stranger_text.plain(readable_name(other))
     return f"{own}; leaks most into {name}, {percent(others[other])}"
 
 
@@ -182,7 +183,7 @@ def chart(rows, attribute):
     figure = go.Figure(
         [
             go.Bar(
-                y=[stranger_text.chart(direction_state.words(name)) for name in names],
+                y=[stranger_text.chart(readable_name(name)) for name in names],
                 x=[100 * effects.get(name, 0.0) for name in names],
                 name=stranger_text.chart(title),
                 orientation="h",

@@ -6,6 +6,7 @@ import streamlit as st
 
 from explorer.services import direction_store, stranger_text
 from explorer.state import direction_state, fragments, session, tray
+from gan_core.attributes.classifier import readable_name
 from gan_core.latent_space import directions
 from gan_core.util.errors import InputError
 
@@ -183,5 +184,5 @@ def origin(direction):
     if isinstance(words := direction.about.get("made"), str) and words:
         told.append(words[:1].upper() + words[1:])
     if direction.about.get("locked"):
-        told.append("locked: " + ", ".join(map(direction_state.words, direction.about["locked"])))
+        told.append("locked: " + ", ".join(map(readable_name, map(str, direction.about["locked"]))))
     return stranger_text.plain("; ".join(told) or "Saved") + "."

@@ -97,6 +97,15 @@ class Classifier:
         return found
 
 
+def readable_name(name: str) -> str:
+    """An attribute's name as people read it: "hair_colour: red" -> "hair colour: red".
+
+    Cards, reports and pages all show this form. Files, links and `Classifier.column` keep the name
+    of the training set.
+    """
+    return name.replace("_", " ")
+
+
 def build(architecture, channels, outputs):
     """A classifier network: float (N, channels, 64, 64) -> logits (N, outputs).
 
@@ -193,9 +202,8 @@ def table(about):
         balanced = "–" if row["balanced_accuracy"] is None else f"{row['balanced_accuracy']:.3f}"
         offered = "yes" if row["recognised"] else "not recognised well enough"
         count = f"{row['positives']:,} of {row['n']:,}"
-        lines.append(
-            f"| {row['name']} | {count} | {row['accuracy']:.3f} | {balanced} | {offered} |"
-        )
+        cells = [readable_name(row["name"]), count, f"{row['accuracy']:.3f}", balanced, offered]
+        lines.append(f"| {' | '.join(cells)} |")
     return "\n".join(lines)
 
 

@@ -24,6 +24,8 @@ from gan_core.util.errors import InputError
 
 MOST_EXEMPLARS = 16
 SPREAD = 0.25  # of the sheet's uniform noise, as in the paper
+CHOICE = 256  # at most, the surest samples of a concept
+LEAST = 0.8  # probability that each wanted attribute must then have
 
 
 def concept(exemplars, models=None):
@@ -155,6 +157,32 @@ def search(model, classifier, wanted, n=4096, seed=0, least=0.5, progress=None):
 def sureness(probabilities, wanted):
     """The smallest probability of what is wanted: float (n, k), k booleans -> float32 (n,)."""
     return np.where(np.asarray(wanted, bool), probabilities, 1 - probabilities).min(1)
+
+
+def surest(classifier, probabilities, wanted):
+    """Rows of the samples that surely show what is wanted, the surest first: int64 (m,).
+
+    There are at most CHOICE. probabilities: float (n, A) of all samples. wanted: as in `search`.
+    Each wanted attribute has a probability of LEAST or more.
+    """
+    columns = [classifier.column(name) for name in wanted]
+    confidence = sureness(probabilities[:, columns], list(wanted.values()))
+    order = np.argsort(-confidence, kind="stable")
+    return order[confidence[order] >= LEAST][:CHOICE]
+
+
+def find_exemplars(model, classifier, target, wanted, *, n, most):
+    """Seeds of exemplars for A, B and C, among those from 0 to n − 1: three int64 (m,).
+
+    target: the attribute in which A and B are to differ. wanted: what A, B and C are to show, each
+    as in `search`. A and C get the samples that show it most surely, at most `most` of them; B gets
+    those most like A's in every other attribute. Any of the three may be empty.
+    """
+    probabilities = label_cache.probabilities(model, classifier, n)
+    a, b, c = (surest(classifier, probabilities, part) for part in wanted)
+    a, c = a[: min(most, len(b))], c[:most]
+    others = [classifier.column(name) for name in classifier.recognised if name != target]
+    return a, matched(probabilities, a, b, others), c
 
 
 def matched(probabilities, chosen, candidates, columns):

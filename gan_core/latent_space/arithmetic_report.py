@@ -23,8 +23,6 @@ COUNTS = (1, 3, 10)  # exemplars of a concept
 PICKS = ("random", "matched", "conditional")
 STRENGTHS = (1.0, 1.25, 1.5)  # of A − B, with the most exemplars; 1 with fewer
 POOL = 8192  # seeds that exemplars are picked from
-CHOICE = 256  # the surest samples of a concept, which the draws are from
-LEAST = 0.8  # probability of each wanted attribute, by the first classifier
 FEWEST = 20  # samples that a concept must have to be drawn from at all
 
 # (what it is called, target attribute, wanted of A, of B, of C)
@@ -44,7 +42,7 @@ TRIPLES = (
         {"Eyeglasses": False, "Male": False},
     ),
     (
-        "glasses bearded − bearded + long-haired",
+        "bearded with glasses − bearded + long-haired",
         "glasses",
         {"glasses": True, "beard": True, "long_hair": False},
         {"glasses": False, "beard": True, "long_hair": False},
@@ -58,6 +56,9 @@ TRIPLES = (
         {"smiling": False, "long_hair": False, "beard": True},
     ),
 )
+
+# Names that saved measurements may still hold.
+RENAMED = {"glasses bearded − bearded + long-haired": TRIPLES[2][0]}
 
 
 def evaluate(model, *, draws=500, seed=0, pool=POOL, progress=False):
@@ -86,9 +87,10 @@ def evaluate(model, *, draws=500, seed=0, pool=POOL, progress=False):
         if not needed <= set(picker.names):
             continue  # of another training set
         if not needed <= set(known):
-            left_out[name] = f"not recognised well enough: {', '.join(sorted(needed - set(known)))}"
+            missing = ", ".join(map(classifier.readable_name, sorted(needed - set(known))))
+            left_out[name] = f"not recognised well enough: {missing}"
             continue
-        choices = [choose(picker, probabilities, part) for part in wanted]
+        choices = [arithmetic.surest(picker, probabilities, part) for part in wanted]
         if min(map(len, choices)) < FEWEST:
             found = " and ".join(f"{len(choice)}" for choice in choices)
             left_out[name] = f"too few sure samples of A, B and C among {pool:,}: {found}"
@@ -111,21 +113,13 @@ def evaluate(model, *, draws=500, seed=0, pool=POOL, progress=False):
         "draws": draws,
         "seed": seed,
         "pool": pool,
-        "least": LEAST,
+        "least": arithmetic.LEAST,
         "picker": picker.hash,
         "scorer": scorer.hash,
         "kept": known,
         "left_out": left_out,
         "triples": triples,
     }
-
-
-def choose(classifier, probabilities, wanted):
-    """Rows of the surest samples of what is wanted, at most CHOICE of those above LEAST."""
-    columns = [classifier.column(name) for name in wanted]
-    sure = arithmetic.sureness(probabilities[:, columns], list(wanted.values()))
-    order = np.argsort(-sure, kind="stable")
-    return order[sure[order] >= LEAST][:CHOICE]
 
 
 def find_normals(z, probabilities, picker, names):
@@ -215,12 +209,27 @@ def rms(a, b):
     return np.sqrt(np.square(a.astype(np.float32) - b).mean((1, 2, 3), dtype=np.float64))
 
 
+def load_metrics(card):
+    """The result saved in a checkpoint's card, as `evaluate` returned it; None for none.
+
+    Triples that were measured under an earlier name have today's.
+    """
+    result = store.load_metrics(card, "arithmetic")
+    triples = result.get("triples") if result else None
+    if not isinstance(triples, list) or not all(isinstance(one, dict) for one in triples):
+        return result
+    renamed = [
+        one | {"name": RENAMED.get(str(one.get("name")), one.get("name"))} for one in triples
+    ]
+    return result | {"triples": renamed}
+
+
 def measured(card, name):
     """What a triple came to on a model, as a sentence; "" where it was not measured.
 
     card: of a model, which may come from anyone. Of all ways it tells the one that `best` names.
     """
-    found, result = best(card, name), store.load_metrics(card, "arithmetic")
+    found, result = best(card, name), load_metrics(card)
     draws = result.get("draws") if result else None
     if found is None or not isinstance(draws, int):
         return ""
@@ -240,7 +249,7 @@ def best(card, name):
     the draws of most exemplars.
     """
     try:
-        triples = store.load_metrics(card, "arithmetic")["triples"]
+        triples = load_metrics(card)["triples"]
         rows = next(t["conditions"] for t in triples if t["name"] == name)
         found = [
             {
@@ -284,7 +293,7 @@ def table(result):
         f"Model {result['name']} {result['model']}, {result['draws']:,} draws a row from seeds "
         f"0 to {result['pool'] - 1}, each wanted attribute at {result['least']:.0%} or more; "
         f"picked by classifier {result['picker']}, scored by {result['scorer']}; 95 % "
-        f"intervals. Others: {', '.join(result['kept'])}. "
+        f"intervals. Others: {', '.join(map(classifier.readable_name, result['kept']))}. "
         "Far: distance to C over that of a random sample."
     )
     return "\n".join(lines)
@@ -292,7 +301,7 @@ def table(result):
 
 def card_section(card):
     """What the model card tells of the arithmetic: the draws of most exemplars."""
-    result = store.load_metrics(card, "arithmetic")
+    result = load_metrics(card)
     if result is None:
         return ""
     try:

@@ -23,6 +23,7 @@ from torch import nn
 
 from gan_core import export_onnx
 from gan_core.attributes import label_cache
+from gan_core.attributes.classifier import readable_name
 from gan_core.util import checked_safetensors
 from gan_core.util.errors import InputError
 
@@ -259,7 +260,7 @@ def of_attributes(model, classifier, n=4096, seed=0, measured=256, told=lambda w
         probabilities.append(label_cache.probabilities(model, classifier, count, seed + start))
     probabilities, z = np.concatenate(probabilities), model.prior.sample(n, seed)
     for name in classifier.recognised:
-        told(f"Measuring the directions of {name}")
+        told(f"Measuring the directions of {readable_name(name)}")
         labels = probabilities[:, classifier.column(name)] >= 0.5
         if labels.all() or not labels.any():
             continue

@@ -14,6 +14,7 @@ from tqdm import tqdm
 from gan_core import checkpoint
 from gan_core.attributes import classifier as attributes
 from gan_core.attributes import label_cache
+from gan_core.attributes.classifier import readable_name
 from gan_core.latent_space import directions
 from gan_core.util import cache_dir
 from gan_core.util.errors import InputError
@@ -150,7 +151,7 @@ def section(found):
         ]
         for name, pair in named.items():
             cells = [pair_of_cells(pair[kind], name) for kind in ("normal", "difference")]
-            lines.append(f"| {name} | {' | '.join(cells)} |")
+            lines.append(f"| {readable_name(name)} | {' | '.join(cells)} |")
         lines.append("")
     for kind, words in {
         "component": "Principal components of G's first activations (GANSpace)",
@@ -167,7 +168,7 @@ def section(found):
 def pair_of_cells(direction, name):
     """An effect and the largest leakage as two cells of a table."""
     own, (other, most) = direction.about["effects"].get(name, 0.0), leak(direction.about, name)
-    return f"{own:+.3f} | " + (f"{other} {most:+.3f}" if other else "–")
+    return f"{own:+.3f} | " + (f"{readable_name(other)} {most:+.3f}" if other else "–")
 
 
 def leak(about, name):
@@ -180,4 +181,4 @@ def leak(about, name):
 def moved(direction):
     """The attribute a direction moves most, with its effect; "" where that is not known."""
     name = direction.about.get("moves")
-    return f"{name} {direction.about['effects'][name]:+.2f}" if name else ""
+    return f"{readable_name(name)} {direction.about['effects'][name]:+.2f}" if name else ""

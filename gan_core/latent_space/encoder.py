@@ -3,8 +3,8 @@
 It is trained on the generator's own samples, whose latents are known. Of a real photograph it
 gives the latent of the sample that looks alike to it, which is a start and no answer.
 
-    encode(checkpoint)    the verb: train, measure inversion, write both into the checkpoint
-    encoder.safetensors   the weights, sealed, with the hash of the generator that they belong to
+    train_and_measure(checkpoint)   the verb: train, measure inversion, save both
+    encoder.safetensors             the weights, sealed, with the hash of their generator
 """
 
 from dataclasses import dataclass
@@ -15,7 +15,7 @@ import numpy as np
 import torch
 from torch import nn
 
-from gan_core import checkpoint, model_card
+from gan_core import checkpoint
 from gan_core.data import photo_alignment
 from gan_core.latent_space import inversion
 from gan_core.util import checked_safetensors
@@ -50,7 +50,7 @@ class Encoder:
         return torch.cat([self.network(resize(checkpoint.to_float(p))) for p in parts]).numpy()
 
 
-def encode(
+def train_and_measure(
     model,  # checkpoint directory
     *,
     data="",  # directory of the packed training set, where the images do not travel with the model
@@ -79,7 +79,6 @@ def encode(
     result = inversion.measure(loaded, reference, n=n, encoder=trained, seed=seed, progress=True)
     result["eyes"] = places
     inversion.save_metrics(model, result)
-    model_card.write(model)
     print(inversion.table(result))
     if json:
         print(dumps({"encoder": trained.about, "inversion": result}, ensure_ascii=False))

@@ -109,6 +109,16 @@ def invert(model, image, *, encoder=None, steps=STEPS, starts=STARTS, seed=0):
             z, mean, square = z[rows], mean[rows], square[rows]
 
 
+def search(model, image, *, encoder=None, steps=STEPS, starts=STARTS, seed=0):
+    """`invert` with its preparation in stretches: yields floats, then a Progress a step.
+
+    The floats are the share of the pool that is drawn, 0 to 1; there are none where it was drawn
+    before. Arguments and errors are those of `invert`.
+    """
+    yield from pool(model)
+    yield from invert(model, image, encoder=encoder, steps=steps, starts=starts, seed=seed)
+
+
 def check(model, image):
     """Raise InputError unless an image is one that the Model could have drawn."""
     shape = (model.size, model.size, model.card["architecture"]["channels"])

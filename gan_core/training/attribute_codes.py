@@ -136,7 +136,7 @@ def names_of(model):
     found = found[: model.prior.size] if isinstance(found, list) else []
     if not all(isinstance(name, str) and name.isprintable() for name in found):
         return []
-    return [name[:60].replace("_", " ") for name in found]
+    return [attributes.readable_name(name[:60]) for name in found]
 
 
 def group(names):

@@ -144,7 +144,7 @@ def test_a_preset_is_one_click_on_the_first_visit(visit):
     page = visit("arithmetic?model=avatars")
     if not (AVATARS / "attributes.safetensors").exists():
         pytest.skip("needs the attribute classifier of avatars")
-    page.get_by_role("button", name="glasses bearded − bearded + long-haired").click()
+    page.get_by_role("button", name="bearded with glasses − bearded + long-haired").click()
     exact(page)
     for letter in "ABC":
         assert basket(page, letter).locator(".tile").count() > 2

@@ -172,6 +172,29 @@ def test_search_for_nothing_or_for_what_is_not_known_is_refused():
         arithmetic.search(model, reader, {"warm": True}, n=8)
 
 
+def test_exemplars_of_a_preset_show_what_they_should_and_b_is_matched_to_a():
+    model, reader = Linear(nz=6), Reader(["bright", "warm"])
+    wanted = [
+        {"bright": True, "warm": False},
+        {"bright": False, "warm": False},
+        {"bright": False, "warm": True},
+    ]
+    found = arithmetic.find_exemplars(model, reader, "bright", wanted, n=2000, most=5)
+    p = reader.predict(model.generate(model.prior.sample(2000, 0)))
+    for seeds, part in zip(found, wanted, strict=True):
+        assert len(set(seeds.tolist())) == 5
+        for name, has in part.items():
+            column = p[seeds, reader.column(name)]
+            assert ((column if has else 1 - column) >= arithmetic.LEAST).all()
+    a, b, _ = found
+    assert a[0] == np.minimum(p[:, 0], 1 - p[:, 1]).argmax()
+    # Matched in warmth: far more alike than the samples that show "not bright" least surely.
+    candidates = arithmetic.surest(reader, p, wanted[1])
+    warmth = arithmetic.log_odds(p[:, 1])
+    apart = [np.abs(warmth[rows] - warmth[a]).mean() for rows in (b, candidates[-5:])]
+    assert apart[0] < 0.5 * apart[1]
+
+
 def test_labels_of_seeds_do_not_depend_on_how_they_are_asked_for_and_are_kept():
     model, reader = Linear(nz=6), Reader(["bright", "warm"])
     whole = label_cache.probabilities(model, reader, 600, seed=0)
@@ -216,7 +239,7 @@ def measured(model, names):
         {"bright": False, "warm": False},
         {"bright": False, "warm": True},
     ]
-    choices = [arithmetic_report.choose(reader, p, part) for part in wanted]
+    choices = [arithmetic.surest(reader, p, part) for part in wanted]
     triple = {"name": "toy", "target": "bright", "wanted": wanted}
     normals = arithmetic_report.find_normals(model.prior.sample(2000, 0), p, reader, names)
     assert set(normals) == set(names)
@@ -316,6 +339,16 @@ def test_what_a_triple_came_to_is_told_of_its_own_weights():
     assert arithmetic_report.measured(card, "x") == arithmetic_report.card_section(card) == ""
 
 
+def test_a_triple_measured_under_its_earlier_name_is_found():
+    card = card_with(("matched", 1.0, True, 1.0, 0.7))
+    old, new = next(iter(arithmetic_report.RENAMED.items()))
+    card["metrics"]["arithmetic"]["triples"][0]["name"] = old
+    assert new in [name for name, *_ in arithmetic_report.TRIPLES]
+    assert arithmetic_report.best(card, new)["strength"] == 1.0
+    assert f"{new}:" in arithmetic_report.card_section(card)
+    assert old not in arithmetic_report.card_section(card)
+
+
 HOSTILE = {
     "no list": lambda result: result | {"triples": 3},
     "a number in it": lambda result: result | {"triples": [7]},
@@ -387,7 +420,7 @@ def test_what_cannot_be_measured_is_told_in_a_sentence(tmp_path, capsys, make_ch
     shipped = tmp_path / "avatars"
     shutil.copytree(AVATARS, shipped, ignore=shutil.ignore_patterns("training_set"))
     before = (shipped / "model.json").read_bytes()
-    with pytest.raises(InputError, match=r"No triple of concepts .*; glasses .*too few sure"):
+    with pytest.raises(InputError, match=r"No triple of concepts .*; bearded .*too few sure"):
         arithmetic_report.evaluate(shipped, pool=32, draws=1)
     assert main(["evaluate", str(shipped), "--arithmetic", "--n", "-1"]) == 2
     assert "draws must be 1 or more" in capsys.readouterr().err
