@@ -43,7 +43,6 @@ KNOWN = {
     "order": {
         "explorer.services.server -> explorer.components.strips",
         "gan_core.model_card -> gan_core.importers",
-        "gan_core.networks.dcgan -> gan_core.training.regularisers",
     },
     "views": {
         "explorer.views.directions -> explorer.views.latents",

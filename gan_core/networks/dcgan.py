@@ -12,7 +12,7 @@ import itertools
 
 from torch import nn
 
-from gan_core.training.regularisers import normalise_spectrum
+from gan_core.networks.spectral_norm import normalise_spectrum
 
 NORMS = ("batch", "none", "spectral")  # of D
 SIZES = (28, 32, 64, 128, 256)

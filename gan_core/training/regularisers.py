@@ -1,13 +1,13 @@
-"""What keeps the discriminator in bounds: gradient penalties, weight clipping, spectral norm.
+"""What keeps the discriminator in bounds: gradient penalties and weight clipping.
+
+Spectral normalisation is a part of the network: gan_core.networks.spectral_norm.
 
 The penalties differentiate D's output by its input and are themselves differentiated by D's
 weights: a double backward. They must see D in fp32, and D must not mix the images of a batch,
-so batch norm in D is refused beside them (see settings.py).
+so batch norm in D is refused beside them (see config.py).
 """
 
 import torch
-from torch import nn
-from torch.nn.utils.parametrizations import spectral_norm
 
 
 def squared_gradients(discriminator, images):
@@ -37,11 +37,3 @@ def clip_weights(discriminator, bound):
     """Clamp every weight to [−bound, bound]: Arjovsky et al. 2017, algorithm 1."""
     for weight in discriminator.parameters():
         weight.clamp_(-bound, bound)
-
-
-def normalise_spectrum(network):
-    """Divide each layer's weight by its largest singular value (Miyato et al. 2018), in place."""
-    for module in list(network.modules()):
-        if isinstance(module, nn.Conv2d | nn.Linear):
-            spectral_norm(module)
-    return network

@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch import nn
 
-from gan_core.networks import registry
+from gan_core.networks import registry, spectral_norm
 from gan_core.training import regularisers
 
 SIZES = {"size": 32, "channels": 1, "nz": 6, "ngf": 4, "ndf": 4}
@@ -223,7 +223,7 @@ def test_each_layers_largest_singular_value_becomes_one():
     for parameter in network.parameters():
         parameter.data *= 7
     plain = largest_singular_values(network)
-    assert regularisers.normalise_spectrum(network) is network
+    assert spectral_norm.normalise_spectrum(network) is network
     for _ in range(30):
         network(torch.randn(2, 2, 3, 3))
     assert largest_singular_values(network.eval()) == pytest.approx([1, 1], abs=1e-2)
