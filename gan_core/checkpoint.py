@@ -26,7 +26,7 @@ from safetensors.torch import save_file
 from gan_core import latent
 from gan_core.data import training_set
 from gan_core.networks import fuse_layers, registry
-from gan_core.util import atomic_files, regular_files, safetensors_header
+from gan_core.util import atomic_files, checked_safetensors, regular_files
 from gan_core.util.errors import InputError
 
 FORMAT = 1
@@ -302,7 +302,7 @@ def check_file(network, path, card):
     if digest != card["files"][path.name]:
         raise InputError(f"{path} is damaged or of another model than model.json; fetch it again.")
     try:
-        safetensors_header.header(held)
+        checked_safetensors.header(held)
     except ValueError as error:
         raise InputError(f"{path} has {error}; it is not read.") from None
     if size < wanted:

@@ -27,7 +27,7 @@ from explorer.services import folders as where
 from explorer.services import model_registry, training_data, trust
 from gan_core.data import image_sources
 from gan_core.training import from_folder, run_lock, run_log
-from gan_core.util import atomic_files, environment, regular_files, safetensors_header, valid_names
+from gan_core.util import atomic_files, checked_safetensors, environment, regular_files, valid_names
 from gan_core.util.errors import InputError
 
 VARIABLE = "LATENT_EXPLORER_RUNS"  # set by `python -m explorer`: the folder of runs
@@ -275,7 +275,7 @@ def saved(directory):
 def _saved(path, stamp):
     try:
         regular_files.check(path, inside=Path(path).parent)
-        notes = json.loads(json.loads(safetensors_header.header(path))["__metadata__"]["state"])
+        notes = json.loads(json.loads(checked_safetensors.header(path))["__metadata__"]["state"])
         return number(notes["position"] / 1000) or 0.0, number(notes["settings"]["kimg"])
     except Exception:  # missing, damaged, or written in some other way
         return 0.0, None

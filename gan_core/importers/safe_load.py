@@ -20,7 +20,7 @@ import torch
 from safetensors.torch import load_file
 
 from gan_core.data import safe_zip
-from gan_core.util import regular_files, safetensors_header
+from gan_core.util import checked_safetensors, regular_files
 from gan_core.util.errors import InputError
 
 MAX_BYTES = 150 * 2**20  # of a file
@@ -99,7 +99,7 @@ def tensors(path):
 
 def from_safetensors(path):
     try:
-        header = safetensors_header.header(path)
+        header = checked_safetensors.header(path)
     except ValueError as error:
         raise InputError(f"{path.name} has {error}; it is not read.") from None
     try:

@@ -10,7 +10,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 
 from gan_core.training.config import DEFAULTS, OPTIONS
-from gan_core.util import atomic_files, regular_files, safetensors_header
+from gan_core.util import atomic_files, checked_safetensors, regular_files
 from gan_core.util.errors import InputError
 
 
@@ -80,7 +80,7 @@ def read(path: Path) -> tuple[dict[str, torch.Tensor], dict]:
     """
     try:
         regular_files.check(path, inside=Path(path).parent)
-        safetensors_header.header(path)
+        checked_safetensors.header(path)
         with safe_open(path, "pt") as file:
             notes = json.loads(file.metadata()["state"])
             kinds = {"settings": dict, "position": int, "record": dict}

@@ -12,10 +12,11 @@ from safetensors import SafetensorError
 from safetensors.numpy import load as load_arrays
 from safetensors.numpy import save_file
 
-from gan_core.util import atomic_files, regular_files, safetensors_header
+from gan_core.util import atomic_files, regular_files
 from gan_core.util.errors import InputError
 
 MAX_BYTES = 256 * 2**20  # of a file; those that are written here have a few MB
+MAX_HEADER = 4 * 2**20  # bytes: the description of some 40,000 tensors
 
 
 def save(path, arrays, about):
@@ -46,7 +47,7 @@ def load(path, remedy):
     except FileNotFoundError:
         raise InputError(f"{path} is missing; {remedy}.") from None
     try:
-        notes = json.loads(safetensors_header.header(path)).get("__metadata__")
+        notes = json.loads(header(path)).get("__metadata__")
         # Not mapped: a file that became shorter meanwhile would end the process.
         arrays = load_arrays(regular_files.read_bytes(path, MAX_BYTES, path.parent))
         about = json.loads(notes["about"])
@@ -66,3 +67,17 @@ def seal(arrays, words):
         digest.update(f"{name} {array.dtype.str} {array.shape} ".encode())
         digest.update(array.tobytes())
     return digest.hexdigest()
+
+
+def header(path: str | Path) -> bytes:
+    """The JSON header of any safetensors file, to be checked before the rest is read.
+
+    Raises ValueError when it is longer than MAX_HEADER: readers accept headers of 100 MB, which
+    become gigabytes of names and shapes. Raises InputError for anything but a regular file, and
+    FileNotFoundError where there is none.
+    """
+    with regular_files.open_regular(path) as file:
+        length = int.from_bytes(file.read(8), "little")
+        if length > MAX_HEADER:
+            raise ValueError(f"a header of {length:,} bytes, far more than weights need")
+        return file.read(length)
