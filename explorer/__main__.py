@@ -2,6 +2,7 @@
 
 import argparse
 import os
+import re
 import signal
 import socket
 import sys
@@ -36,10 +37,16 @@ def main(argv=None):
     hand_on_hosts(address, arguments.allowed_host)
     port = choose_port(arguments.address, arguments.port)
     host = arguments.address if arguments.address not in ("0.0.0.0", "::") else "localhost"
+    base_path = arguments.base_path.strip("/")
+    if base_path and not re.fullmatch(r"[A-Za-z0-9_-]+(/[A-Za-z0-9_-]+)*", base_path):
+        fail(f"--base-path takes letters, digits, - and _ between slashes, not {base_path!r}.")
     threading.Thread(
-        target=announce, args=(host, port, arguments.browser), name="announce", daemon=True
+        target=announce,
+        args=(host, port, base_path, arguments.browser),
+        name="announce",
+        daemon=True,
     ).start()
-    serve(arguments.address, port, MAX_TRAINING_UPLOAD if training else MAX_UPLOAD)
+    serve(arguments.address, port, base_path, MAX_TRAINING_UPLOAD if training else MAX_UPLOAD)
 
 
 def hand_on(variable, folders):
@@ -106,6 +113,12 @@ def parse(argv):
         "as a proxy's; may be given several times",
     )
     parser.add_argument(
+        "--base-path",
+        metavar="PATH",
+        default="",
+        help="path below which a proxy shows the app, such as class/gan (none)",
+    )
+    parser.add_argument(
         "--runs",
         metavar="DIR",
         help="folder of training runs, made where there is none (runs, beside the app)",
@@ -151,12 +164,13 @@ def fail(sentence):
     sys.exit(2)
 
 
-def announce(host, port, browser):
+def announce(host, port, base_path, browser):
     """Print the address once the app is there, and import torch while nobody asks."""
     from explorer.services import server
 
     server.started.wait()
     address = f"http://{f'[{host}]' if ':' in host else host}:{port}"
+    address += f"/{base_path}" if base_path else ""
     print(f"Explorer: {address}", flush=True)
     if browser:
         webbrowser.open(address)
@@ -164,7 +178,7 @@ def announce(host, port, browser):
     import gan_core  # noqa: F401
 
 
-def serve(address, port, max_upload):
+def serve(address, port, base_path, max_upload):
     """Run the app of services/server.py in this process."""
     # Threads that wait for each other should sleep: spinning takes the core from the other one.
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
@@ -180,6 +194,7 @@ def serve(address, port, max_upload):
     options = {
         "server.address": address,
         "server.port": port,
+        "server.baseUrlPath": base_path,
         "server.headless": True,
         "server.fileWatcherType": "none",
         "server.maxUploadSize": max_upload,

@@ -26,19 +26,19 @@ PHONE = {"width": 390, "height": 844}
 
 
 @contextlib.contextmanager
-def running(folder, *options, host="127.0.0.1"):
+def running(folder, *options, host="127.0.0.1", base_path=""):
     """The address of an app that is started from a folder with these options.
 
-    host: the one that the app prints, which follows from the option --address.
+    host, base_path: those that the app prints, which follow from --address and --base-path.
     """
     environment = os.environ | {"PYTHONPATH": str(model_registry.ROOT)}
     command = [sys.executable, "-m", "explorer", *map(str, options)]
-    with listening(command, folder, environment, host) as address:
+    with listening(command, folder, environment, host, base_path) as address:
         yield address
 
 
 @contextlib.contextmanager
-def listening(command, folder, environment, host="127.0.0.1"):
+def listening(command, folder, environment, host="127.0.0.1", base_path=""):
     """The address of an app that a command starts in a folder, on a free port."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
@@ -52,7 +52,7 @@ def listening(command, folder, environment, host="127.0.0.1"):
     )
     try:
         line = server.stdout.readline().strip()
-        assert line == f"Explorer: http://{host}:{port}"
+        assert line == f"Explorer: http://{host}:{port}{base_path}"
         yield line.split()[-1]
     finally:
         server.terminate()

@@ -5,6 +5,7 @@ import re
 import socket
 import subprocess
 import sys
+from urllib.parse import urlsplit
 
 import pytest
 
@@ -30,10 +31,11 @@ def port(tmp_path_factory):
     """The port of an app below a base path that also answers to GIVEN and to a name of umlauts."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("LATENT_EXPLORER_CACHE", str(tmp_path_factory.mktemp("cache")))
-        patch.setenv("STREAMLIT_SERVER_BASE_URL_PATH", BASE)
         options = ["--allowed-host", GIVEN, "--allowed-host", "Schüler.example."]
-        with running(tmp_path_factory.mktemp("cwd"), "--checkpoints", AVATARS, *options) as url:
-            yield int(url.rpartition(":")[2])
+        options += ["--base-path", f"/{BASE}/"]
+        folder = tmp_path_factory.mktemp("cwd")
+        with running(folder, "--checkpoints", AVATARS, *options, base_path=f"/{BASE}") as url:
+            yield urlsplit(url).port
 
 
 def ask(port, path, *headers, version="1.1", address="127.0.0.1"):
@@ -165,13 +167,12 @@ def test_paths_outside_of_the_base_path_are_refused_too(port):
     assert status == 403
 
 
-def test_an_address_besides_the_loopback_is_answered_without_being_named(tmp_path, monkeypatch):
-    monkeypatch.delenv("STREAMLIT_SERVER_BASE_URL_PATH", raising=False)  # the other app's
+def test_an_address_besides_the_loopback_is_answered_without_being_named(tmp_path):
     own = own_address()
     with running(
         tmp_path, "--checkpoints", AVATARS, "--address", "0.0.0.0", host="localhost"
     ) as url:
-        port = int(url.rpartition(":")[2])
+        port = urlsplit(url).port
         for headers in ([f"Host: {own}:PORT"], [f"Host: {own}:PORT", f"Origin: http://{own}:PORT"]):
             assert ask(port, STREAM, *headers, *UPGRADE, address=own)[0] == 101
             assert ask(port, STREAM, *headers, *UPGRADE)[0] == 403  # came in at another address
@@ -249,3 +250,10 @@ def test_what_is_no_name_is_refused_at_the_start(name, capsys):
     with pytest.raises(SystemExit):
         start.main(["--allowed-host", name])
     assert "--allowed-host takes a name" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("path", ["a b", "../x", "a//b", "http://x", "ä"])
+def test_what_is_no_base_path_is_refused_at_the_start(path, capsys):
+    with pytest.raises(SystemExit):
+        start.main(["--base-path", path])
+    assert "--base-path takes letters" in capsys.readouterr().err
