@@ -1,6 +1,7 @@
 """Start the app: python -m explorer [--checkpoints DIR ...] [--data DIR ...] [--port N] …"""
 
 import argparse
+import getpass
 import os
 import re
 import signal
@@ -10,13 +11,14 @@ import threading
 import webbrowser
 from pathlib import Path
 
+from explorer import config
+
 HERE = Path(__file__).resolve().parent
 # models.py and evidence.py read these; importing them here would take seconds.
 CHECKPOINTS, DATA = "LATENT_EXPLORER_CHECKPOINTS", "LATENT_EXPLORER_DATA"
 RUNS = "LATENT_EXPLORER_RUNS"  # run_list.py reads this, trust.py the next two
 TRUST, TRAINING = "LATENT_EXPLORER_TRUST", "LATENT_EXPLORER_TRAINING"
-LOOPBACK = ("localhost", "::1")
-MAX_UPLOAD, MAX_TRAINING_UPLOAD = 5, 512  # MB
+PASSWORD = "LATENT_EXPLORER_PASSWORD"  # where --password looks first
 FIRST_PORT = 8501
 
 
@@ -29,10 +31,14 @@ def main(argv=None):
         make_folder(arguments.runs)
         hand_on(RUNS, [arguments.runs])
     address = arguments.address
-    # Who gives the app another name lets a proxy bring visitors from other computers.
-    private = (address in LOOPBACK or address.startswith("127.")) and not arguments.allowed_host
-    trusted = arguments.trust_visitors or private
-    training = arguments.training or trusted
+    password = os.environ.pop(PASSWORD, "")  # no process that the app starts gets to know it
+    # A name besides this computer's is that of a proxy, which lets others in.
+    private = all(map(config.private, [address, *arguments.allowed_host]))
+    if arguments.password is None:
+        password, trusted = None, arguments.trust_visitors or private
+    else:
+        password, trusted = read_password(arguments.password, password), False
+    training = trusted or (arguments.training and password is None)
     os.environ[TRUST], os.environ[TRAINING] = str(int(trusted)), str(int(training))
     hand_on_hosts(address, arguments.allowed_host)
     port = choose_port(arguments.address, arguments.port)
@@ -46,7 +52,12 @@ def main(argv=None):
         name="announce",
         daemon=True,
     ).start()
-    serve(arguments.address, port, base_path, MAX_TRAINING_UPLOAD if training else MAX_UPLOAD)
+    if password is not None:
+        from explorer.services import trust
+
+        trust.set_password(password)
+    most = largest_upload(training or password is not None)
+    serve(arguments.address, port, base_path, most)
 
 
 def hand_on(variable, folders):
@@ -70,6 +81,40 @@ def hand_on_hosts(address, names):
     except ValueError as error:
         fail(str(error))
     os.environ[allowed_hosts.VARIABLE] = ",".join(names)
+
+
+def read_password(file, given):
+    """The password of visitors: from a file, from the environment, or typed at the terminal.
+
+    Never from the command line itself, which every user of the computer can read. Ends with a
+    sentence when there is none, or a short one.
+    """
+    if file:
+        try:
+            password = Path(file).read_text(encoding="utf-8").partition("\n")[0].strip()
+        except (OSError, ValueError):
+            fail(
+                "The file that follows --password cannot be read; its first line is to be the "
+                "password. A password itself does not belong on a command line."
+            )
+    elif given:
+        password = given
+    elif sys.stdin is not None and sys.stdin.isatty():
+        password = getpass.getpass("Password for visitors: ")
+    else:
+        fail(
+            f"--password takes the password from the environment variable {PASSWORD}, from a file "
+            "(--password FILE) or from the terminal, and found it in none of them."
+        )
+    if len(password) < config.PASSWORD_LENGTH:
+        fail(f"The password is too short; take at least {config.PASSWORD_LENGTH} characters.")
+    return password
+
+
+def largest_upload(trusted):
+    """MB of the largest file that any visitor may upload."""
+    kinds = config.UPLOAD_MB if trusted else config.OPEN_UPLOADS
+    return max(config.UPLOAD_MB[kind] for kind in kinds)
 
 
 def make_folder(folder):
@@ -123,17 +168,26 @@ def parse(argv):
         metavar="DIR",
         help="folder of training runs, made where there is none (runs, beside the app)",
     )
-    parser.add_argument(
+    who = parser.add_mutually_exclusive_group()
+    who.add_argument(
         "--trust-visitors",
         action="store_true",
-        help="let visitors import, save, measure and train although other computers can reach the "
-        "app",
+        help="let every visitor import, save, measure and train, although other computers can "
+        "reach the app",
+    )
+    who.add_argument(
+        "--password",
+        metavar="FILE",
+        nargs="?",
+        const="",
+        help="let visitors do that after a password: the first line of FILE, or without FILE the "
+        f"environment variable {PASSWORD}, or what is typed at the terminal",
     )
     parser.add_argument(
         "--training",
         action="store_true",
-        help="let visitors start and stop training runs, and nothing more, although other "
-        "computers can reach the app",
+        help="let every visitor start and stop training runs, and nothing more, although other "
+        "computers can reach the app; --password takes precedence",
     )
     parser.add_argument("--browser", action="store_true", help="open the page in a browser")
     return parser.parse_args(argv)

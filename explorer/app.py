@@ -21,7 +21,7 @@ from explorer.views import (
     train,
     your_photo,
 )
-from explorer.widgets import picture_dialog, tray_panel
+from explorer.widgets import password, picture_dialog, tray_panel
 
 # Pictures begin higher up than Streamlit's own margin lets them, and never outgrow a phone.
 STYLE = """<style>
@@ -91,6 +91,7 @@ def main():
     warnings = st.container()
     guarded(current.run)
     with st.sidebar:
+        password.panel()
         tray_panel.tray_panel()
     guarded(picture_dialog.show)
     for sentence in session.notes():

@@ -6,7 +6,7 @@ import sys
 
 import streamlit as st
 
-from explorer.services import background, folders, server, stranger_text
+from explorer.services import background, folders, server, stranger_text, trust
 from explorer.state import fragments, session
 
 AGAIN = 1.0  # seconds between two looks at a model that is being prepared
@@ -19,14 +19,23 @@ _found = {}  # weights -> what server.urls told
 def options():
     """The widgets for a page's View menu."""
     st.toggle("Smooth scaling", **session.widget("smooth", closed=True))
+    why = refusal()
     st.toggle(
         "Run this model in my browser",
         **session.widget("browser", on_change=switch, closed=True),
-        disabled=not server.available(),
+        disabled=not server.available() or bool(why),
         help="Loads the model into this browser once; while you drag, the server draws nothing."
         if server.available()
         else "Only when the app was started with `python -m explorer`.",
     )
+    if server.available() and why:
+        st.caption(why)
+
+
+def refusal():
+    """Why the model cannot be prepared for this visitor's browser, or ""."""
+    key = key_of(session.view().weights)
+    return "" if background.prepared(key) else trust.reason()
 
 
 def switch(name):
@@ -44,7 +53,7 @@ def addresses(model):
         return None
     weights = session.view().weights
     key = key_of(weights)
-    if background.under_way(key):
+    if background.under_way(key) or refusal():
         return None
 
     def work(tell):

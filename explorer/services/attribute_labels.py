@@ -5,8 +5,8 @@ import html
 import numpy as np
 import streamlit as st
 
-from explorer.services import renderer
-from gan_core.attributes import classifier
+from explorer.services import renderer, trust
+from gan_core.attributes import classifier, label_cache
 from gan_core.attributes.classifier import readable_name
 from gan_core.latent_space import arithmetic
 from gan_core.util.errors import InputError
@@ -36,6 +36,15 @@ def classifier_of(model):
         return _load(str(model.directory), path.stat().st_mtime_ns)
     except (InputError, OSError):
         return None
+
+
+def check_labelled(model, classifier, n: int, seed: int = 0) -> None:
+    """Raise trust.Refused where n samples are to be labelled for a visitor who is not trusted.
+
+    Those that have been labelled before, by whomever, are for everyone.
+    """
+    if not label_cache.is_cached(model, classifier, n, seed):
+        trust.check()
 
 
 def seen_in(classifier, pictures):

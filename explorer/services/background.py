@@ -1,6 +1,7 @@
 """Long work in the background: one piece at a time, once for all sessions, told in words."""
 
 import contextlib
+import hashlib
 import logging
 import os
 import threading
@@ -9,6 +10,7 @@ from dataclasses import dataclass, field
 
 import streamlit as st
 
+from explorer.services import trust
 from gan_core.util.errors import InputError
 
 PATIENCE = 0.4  # seconds that a page waits before it shows how far the work is
@@ -47,13 +49,31 @@ _workers = {
 }
 
 
-def start(key, work, long=False):
-    """The Job of a key. `work(tell)` begins when none is there, as soon as the others are done."""
+def start(key, work, long=False, brief=False):
+    """The Job of a key. `work(tell)` begins when none is there, as soon as the others are done.
+
+    brief: it takes seconds, and what it makes is made once. Any other work is begun for visitors
+    who are trusted, and for others where it has been done before on this computer and its results
+    lie in the cache. Raises trust.Refused otherwise.
+    """
     with _lock:
         if key not in _jobs:
+            if not brief and (long or not prepared(key)):
+                trust.check()
             _jobs[key] = Job()
-            _workers[long].submit(run, _jobs[key], work)
+            _workers[long].submit(run, key, _jobs[key], work)
         return _jobs[key]
+
+
+def prepared(key):
+    """Whether the work of a key is under way or has been done, so that no visitor starts it."""
+    return key in _jobs or marker(key).exists()
+
+
+def marker(key):
+    """An empty file in the cache that says that the work of a key has been done."""
+    digest = hashlib.sha256(repr(key).encode()).hexdigest()
+    return cache_dir.cache_directory() / "prepared" / digest[:32]
 
 
 def under_way(key):
@@ -75,9 +95,12 @@ def forget(key):
             del _jobs[key]
 
 
-def run(job, work):
+def run(key, job, work):
     try:
         work(job.tell)
+        with contextlib.suppress(OSError):  # no more than a convenience is lost
+            marker(key).parent.mkdir(parents=True, exist_ok=True)
+            marker(key).touch()
     except InputError as error:
         job.error = str(error)
     except Exception:
@@ -87,13 +110,14 @@ def run(job, work):
         job.ended.set()
 
 
-def done(key, work, long=False):
+def done(key, work, long=False, brief=False):
     """Whether the work of a key is done; until then this shows how far it is.
 
-    long: it takes minutes, and lets other work and all drawing go first. The page is drawn anew
-    when it ends. Raises InputError when it failed; it is then begun anew the next time.
+    long: it takes minutes, and lets other work and all drawing go first. brief: as for `start`.
+    The page is drawn anew when it ends. Raises InputError when it failed, and is then begun anew
+    the next time; trust.Refused as `start`.
     """
-    job = start(key, work, long)
+    job = start(key, work, long, brief)
     if not job.ended.wait(PATIENCE):
         watch(job)
         return False

@@ -14,7 +14,7 @@ try:
 except ImportError:  # Windows, where one process alone should serve
     fcntl = None
 
-from explorer.services import background
+from explorer.services import background, trust
 from gan_core.latent_space import directions, discover_directions
 from gan_core.util.errors import InputError
 
@@ -97,8 +97,10 @@ def measured(model, classifier, vector, n=MEASURED):
 def change(model, verb):
     """Change what is saved: verb(list of Direction) -> the new list.
 
-    Raises InputError when the checkpoint cannot be written, or the list cannot be saved.
+    Raises InputError when the checkpoint cannot be written, or the list cannot be saved;
+    trust.Refused for a visitor who may not.
     """
+    trust.check()
     with _lock, alone(model.directory):
         directions.save(model, verb(directions.load(model)))
 

@@ -478,6 +478,7 @@ def keep_upload(name, upload):
 
     upload: a binary file. Raises InputError when it is no zip, not to be trusted, or empty.
     """
+    trust.check(training=True)
     path = folder() / name / UPLOAD
     try:
         path.parent.mkdir(parents=True, exist_ok=True)

@@ -239,7 +239,8 @@ def ready(space, model, data):
     def work(tell):
         _space(space, *identity(space, model, data), model, data, tell)
 
-    return background.done(("space", space, *identity(space, model, data)), work)
+    key = ("space", space, *identity(space, model, data))
+    return background.done(key, work, brief=space == "pixels")
 
 
 def spaces(model, data, wanted):

@@ -1,15 +1,23 @@
-"""Whether the visitor of this session may do what writes files or keeps the computer busy for long.
+"""Whether a visitor may do what writes files or keeps the computer busy for long.
 
 On an app that nothing but this computer can reach, everyone may. Where other computers can reach
-it, nobody may but with `--trust-visitors`, or after the password of `--password`. Pages ask
-`allowed` to show their controls as available or not; what does the work calls `check`, because a
-forged message of a browser can press a button that is shown as not available.
+it, nobody may but with `--trust-visitors`, or after entering the password of `--password`. Pages
+ask `allowed` to show their controls as available or not; what does the work calls `check`, because
+a forged message of a browser can press a button that is shown as not available.
 """
 
-import ipaddress
+import hashlib
+import hmac
+import math
+import threading
+import time
+import unicodedata
+from collections import deque
 
 import streamlit as st
+from streamlit.runtime.scriptrunner import get_script_run_ctx
 
+from explorer import config
 from gan_core.util import environment
 from gan_core.util.errors import InputError
 
@@ -24,32 +32,100 @@ CLOSED = {  # keyed by whether a training run is meant
         True: "--trust-visitors and --training",
     }.items()
 }
+LOCKED = "Not available before you have entered the password in the sidebar."
+LONGEST = 1000  # characters of a password that are looked at
+
+_lock = threading.Lock()
+_password = None  # a digest of it
+_unlocked = set()  # ids of the sessions that have entered it
+_attempts = deque()  # when a wrong one was entered, time.monotonic()
 
 
-def private(address: str) -> bool:
-    """Whether nothing but this computer reaches an app that listens on an address."""
-    try:
-        return ipaddress.ip_address(address).is_loopback
-    except ValueError:  # a name, or nothing, which stands for every address
-        return address == "localhost"
+class Refused(InputError):
+    """The visitor is not trusted."""
 
 
-def allowed(training: bool = False) -> bool:
-    """Whether this visitor may start what writes or runs long. training: a training run."""
+def visitor() -> str:
+    """The id of the session whose script runs in this thread; "" outside of scripts."""
+    context = get_script_run_ctx(suppress_warning=True)
+    return "" if context is None else context.session_id
+
+
+def allowed(training: bool = False, session: str | None = None) -> bool:
+    """Whether a visitor may start what writes or runs long.
+
+    training: whether a training run is meant. session: the id of the visitor's session; None for
+    that of this thread.
+    """
+    if _password is not None:
+        return (visitor() if session is None else session) in _unlocked
     if training and environment.get(TRAINING) == "1":
         return True
     trusted = environment.get(VARIABLE)
     if trusted is not None:
         return trusted == "1"
-    return private(st.get_option("server.address") or "")
+    return config.private(st.get_option("server.address") or "")
 
 
 def reason(training: bool = False) -> str:
     """Why `allowed` is False, one sentence to stand beside a control; "" when it is True."""
-    return "" if allowed(training) else CLOSED[training]
+    if allowed(training):
+        return ""
+    return CLOSED[training] if _password is None else LOCKED
 
 
 def check(training: bool = False) -> None:
-    """Raise InputError with `reason` when this visitor may not."""
-    if not allowed(training):
-        raise InputError(reason(training))
+    """Raise Refused with `reason` when this visitor may not."""
+    if why := reason(training):
+        raise Refused(why)
+
+
+# The password.
+
+
+def set_password(password: str | None) -> None:
+    """Ask every visitor for a password from now on; None asks no one. Sessions are locked again."""
+    global _password
+    with _lock:
+        _password = None if password is None else digest(password)
+        _unlocked.clear()
+        _attempts.clear()
+
+
+def asks_password() -> bool:
+    """Whether the app was started with a password."""
+    return _password is not None
+
+
+def unlock(password: str) -> None:
+    """Trust this session from now on.
+
+    Raises InputError for a wrong password, and for any while too many wrong ones have been entered
+    lately, by whomever: who guesses can open a new session for every attempt.
+    """
+    with _lock:
+        now = time.monotonic()
+        while _attempts and now - _attempts[0] >= config.PASSWORD_SECONDS:
+            _attempts.popleft()
+        if len(_attempts) >= config.PASSWORD_ATTEMPTS:
+            minutes = math.ceil((config.PASSWORD_SECONDS - (now - _attempts[0])) / 60)
+            raise InputError(
+                "Too many wrong passwords have been entered; try again in"
+                f" {minutes} minute{'' if minutes == 1 else 's'}."
+            )
+        if _password is None or not hmac.compare_digest(digest(password), _password):
+            _attempts.append(now)
+            raise InputError("This is not the password.")
+        _unlocked.add(visitor())
+
+
+def lock(session: str | None = None) -> None:
+    """Trust a session, or that of this thread, no longer."""
+    with _lock:
+        _unlocked.discard(visitor() if session is None else session)
+
+
+def digest(password):
+    """Bytes of one length for every password. Phones and computers write accents differently."""
+    text = unicodedata.normalize("NFC", password[:LONGEST])
+    return hashlib.sha256(text.encode("utf-8", "surrogatepass")).digest()

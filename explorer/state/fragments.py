@@ -5,7 +5,7 @@ import logging
 
 import streamlit as st
 
-from explorer.services import stranger_text
+from explorer.services import stranger_text, trust
 from explorer.state import session
 from gan_core.checkpoint import Model
 from gan_core.util.errors import InputError
@@ -15,6 +15,8 @@ def guarded(draw):
     """Draw a part of the page; whatever goes wrong is a sentence, never a traceback."""
     try:
         draw()
+    except trust.Refused as error:
+        st.info(str(error))
     except InputError as error:
         st.error(stranger_text.sentence(error))
     except Exception:

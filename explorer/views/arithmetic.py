@@ -9,9 +9,10 @@ from explorer.components import browser_rendering
 from explorer.components.canvas import axis, canvas
 from explorer.components.motions import Sum
 from explorer.components.tiles import tiles
-from explorer.services import attribute_labels, direction_store, renderer, stranger_text
+from explorer.services import attribute_labels, direction_store, renderer, stranger_text, trust
 from explorer.state import arithmetic_file, baskets, fragments, session, tray, url_state
 from explorer.widgets import basket_panel, model_picker, neighbours_link
+from explorer.widgets.uploader import uploader
 from gan_core.attributes.classifier import readable_name
 from gan_core.data import media
 from gan_core.latent_space import arithmetic, arithmetic_report, arithmetic_slide, directions
@@ -62,11 +63,11 @@ def bar(name, model):
         full = len(baskets.names()) == len(url_state.BASKETS)
         st.button("Add basket", icon=":material/add:", on_click=baskets.add, disabled=full)
         with st.popover("Load recipe", icon=":material/upload:"):
-            st.file_uploader(
+            uploader(
                 "A recipe that was saved here",
+                "recipe",
                 type="json",
                 key="recipe-upload",
-                max_upload_size=5,
                 on_change=take_recipe,
                 args=(name, model),
             )
@@ -118,6 +119,7 @@ def triples(model):
 
 
 def preset_buttons(model, place):
+    why = preset_refusal(model)
     for title, *_ in triples(model):
         st.button(
             title,
@@ -125,7 +127,21 @@ def preset_buttons(model, place):
             on_click=ask_preset,
             args=(title,),
             help=arithmetic_report.measured(model.card, title) or None,
+            disabled=bool(why),
         )
+    if why:
+        st.caption(why)
+
+
+def preset_refusal(model):
+    """Why this visitor cannot have the samples of presets labelled, or ""."""
+    classifier = attribute_labels.classifier_of(model)
+    try:
+        if classifier is not None:
+            attribute_labels.check_labelled(model, classifier, basket_panel.POOL)
+    except trust.Refused as error:
+        return str(error)
+    return ""
 
 
 def ask_preset(title):
@@ -155,6 +171,9 @@ def take_preset(model):
     title = st.session_state.pop("preset", None)
     triple = next((t for t in triples(model) if t[0] == title), None)
     if triple is None:
+        return
+    if why := preset_refusal(model):
+        session.warn(why)
         return
     with st.spinner(f"Looking through {basket_panel.POOL} samples …", show_time=True):
         found = arithmetic.find_exemplars(
@@ -416,7 +435,15 @@ def direction_form(model, told, way, locked):
     st.caption(stranger_text.sentence(words))
     st.text_input("Name", key="direction-name", max_chars=60, placeholder="such as smile")
     asked = (model, told, way, locked)
-    st.button("Save", key="direction-save", on_click=save_direction, args=asked)
+    st.button(
+        "Save",
+        key="direction-save",
+        on_click=save_direction,
+        args=asked,
+        disabled=not trust.allowed(),
+    )
+    if why := trust.reason():
+        st.caption(why)
 
 
 def save_direction(model, told, way, locked):
@@ -426,6 +453,7 @@ def save_direction(model, told, way, locked):
     """
     title = tray.clean(st.session_state.get("direction-name") or "")
     try:
+        trust.check()
         if not title:
             raise InputError("A direction needs a name; type one.")
         vector, kind = directions.unit(way), "conditional" if locked else "own"

@@ -8,14 +8,14 @@ from pathlib import Path
 
 import streamlit as st
 
-from explorer.services import model_registry, renderer, stranger_text, training_data
+from explorer.services import model_registry, renderer, stranger_text, training_data, trust
 from explorer.state import session
+from explorer.widgets.uploader import uploader
 from gan_core import importers, latent
 from gan_core.data import media, training_set
 from gan_core.util import valid_names
 from gan_core.util.errors import InputError
 
-MAX_MB = 150
 SHOWN = 16  # samples in the preview
 SHEET = 768  # pixels a side of it
 VALUES = {"signed": "−1 to 1", "unit": "0 to 1", "byte": "0 to 255"}
@@ -32,12 +32,15 @@ def page(browse_page=None):
         " turns a latent into an image. No Python code in a file is run."
     )
     first, second = st.columns(2, gap="medium")
-    upload = first.file_uploader("Weights of the generator", max_upload_size=MAX_MB)
-    judge = second.file_uploader(
+    upload = uploader("Weights of the generator", "weights", first)
+    judge = uploader(
         "Weights of its discriminator, if you have them",
-        max_upload_size=MAX_MB,
+        "weights",
+        second,
         help="With them the pages show D(x), how real the discriminator finds a picture.",
     )
+    if why := trust.reason():
+        st.info(why)
     found = recognise(upload, judge) if upload is not None else None
     done(browse_page)
     if found is None:
@@ -82,6 +85,7 @@ def recognise(upload, judge):
 
 def read(upload, judge, values):
     """What `foreign.read` makes of an upload, or the InputError that it raised."""
+    trust.check()
     with tempfile.TemporaryDirectory() as folder:
         path = put(upload, Path(folder) / "generator")
         other = put(judge, Path(folder) / "discriminator") if judge is not None else ""
@@ -182,6 +186,7 @@ def write(found, data):
     name = st.session_state["import-name"].strip()
     st.session_state.pop("import_done", None)
     try:
+        trust.check()
         valid_names.check(name)
         taken = valid_names.like(name, model_registry.entries())
         if taken:

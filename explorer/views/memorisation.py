@@ -7,7 +7,7 @@ import plotly.graph_objects as go
 import streamlit as st
 
 from explorer.components.tiles import tiles
-from explorer.services import background, renderer, stranger_text, training_data
+from explorer.services import background, renderer, stranger_text, training_data, trust
 from explorer.services import folders as where
 from explorer.state import fragments, session, tray
 from explorer.views import neighbours
@@ -142,10 +142,16 @@ def buttons(key):
             key=f"measure-{n}",
             on_click=measure,
             args=(key, n),
+            disabled=not trust.allowed(),
         )
+    if why := trust.reason():
+        st.caption(why)
 
 
 def measure(key, n):
+    if why := trust.reason():
+        session.warn(why)
+        return
     background.forget(key)
     st.session_state.setdefault("measured", {})[key] = n
 

@@ -9,10 +9,11 @@ import streamlit as st
 from explorer.components.canvas import axis, canvas
 from explorer.components.motions import Path
 from explorer.components.tiles import tiles
-from explorer.services import renderer, stranger_text, training_data
+from explorer.services import renderer, stranger_text, training_data, trust
 from explorer.state import exemplars, fragments, session, tray, url_state
 from explorer.views import interpolate
 from explorer.widgets import model_picker, neighbours_link
+from explorer.widgets.uploader import most, uploader
 from gan_core.latent import MAX_SEED
 from gan_core.util.errors import InputError
 
@@ -191,9 +192,10 @@ def ask_upload(name, model, data):
         return None
     with st.container(horizontal=True, vertical_alignment="bottom", gap="medium"):
         space_and_view(many=True)
-    new = st.file_uploader(
-        "A picture of yours, PNG, JPEG or WebP up to 5 MB; it is kept in memory alone",
-        max_upload_size=training_data.MAX_BYTES // 2**20,
+    new = uploader(
+        f"A picture of yours, PNG, JPEG or WebP up to {most('picture')} MB; it is kept in memory"
+        " alone",
+        "picture",
         key="picture-upload",
     )
     if new is not None:
@@ -265,8 +267,12 @@ def of_picture(model, data, words, image, noun):
     # What is quick comes first, so that it can be seen while the others are made ready.
     for space in training_data.spaces(model, data, view.space):
         st.markdown(f"**In {WHERE[space]}**" + (" · compared above" * (space == view.space)))
-        if not training_data.ready(space, model, data):
-            continue  # a bar tells how far it is
+        try:
+            if not training_data.ready(space, model, data):
+                continue  # a bar tells how far it is
+        except trust.Refused as error:
+            st.caption(str(error))
+            continue
         found = training_data.nearest(model, data, image, space, view.k)
         near = training_data.take(data, found)
         key = f"{model.hash}-{hashlib.sha256(image).hexdigest()[:16]}-{space}"
@@ -528,7 +534,11 @@ def judge(model, data, found, space, noun):
 
     Returns False while the distances of real images are being measured.
     """
-    if not training_data.compared(space, model, data):
+    try:
+        if not training_data.compared(space, model, data):
+            return False
+    except trust.Refused as error:
+        st.caption(f"How near real images lie has not been measured. {error}")
         return False
     distance = found.distances[0]
     standing = training_data.standing(model, data, distance, space)

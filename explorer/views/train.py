@@ -11,6 +11,7 @@ from PIL import Image
 from explorer.components.film_player import film
 from explorer.services import renderer, run_list, stranger_text, trust
 from explorer.state import fragments, session
+from explorer.widgets.uploader import most, uploader
 from gan_core.data import image_sources, media, training_set
 from gan_core.training import dry_run, from_folder, presets
 from gan_core.training.config import OPTIONS
@@ -44,11 +45,11 @@ def page(browse_page=None):
     st.html(STEADY)
     with st.container(horizontal=True, vertical_alignment="center"):
         st.header("Train", anchor=False, width="content")
-        if may and found:
-            st.toggle("New run", key="new-run")
+        if found:
+            st.toggle("New run", key="new-run", disabled=not may)
     if not may:
         st.info(trust.reason(training=True))
-    elif not found or st.session_state.get("new-run"):
+    if not found or (may and st.session_state.get("new-run")):
         fragments.guarded(new_run)
     if not found:
         if not may:
@@ -79,11 +80,11 @@ def new_run():
         elif way == "packed":
             data = packed[st.selectbox("Training set", packed, key="new-packed")]
         else:
-            upload = st.file_uploader(
-                f"Zip of pictures, up to {st.get_option('server.maxUploadSize')} MB",
+            upload = uploader(
+                f"Zip of pictures, up to {most('training')} MB",
+                "training",
                 type="zip",
                 key=f"new-upload-{st.session_state.get('uploads', 0)}",
-                max_upload_size=int(st.get_option("server.maxUploadSize")),
             )
         name, recipe, size, kimg = settings(way, images, data)
         shown = images or (upload.name if upload is not None else "pictures.zip")
@@ -95,7 +96,9 @@ def new_run():
                 "Start",
                 type="primary",
                 icon=":material/play_arrow:",
-                disabled=not name or (way == "upload" and upload is None),
+                disabled=not name
+                or (way == "upload" and upload is None)
+                or not trust.allowed(training=True),
                 on_click=begin,
                 args=(name, images, upload, given),
             )
@@ -302,19 +305,19 @@ def head(run, browse_page):
     may = trust.allowed(training=True)
     with st.container(horizontal=True, vertical_alignment="center"):
         st.subheader(stranger_text.plain(run.name), anchor=False, width="content")
-        if run.running and may:
+        if run.running:
             asked = st.session_state.setdefault("stopping", {})
             waiting = asked.get(run.name) == run.at_start
             st.button(
                 "Stopping …" if waiting else "Stop",
                 icon=":material/stop:",
                 key="stop",
-                disabled=waiting,
+                disabled=waiting or not may,
                 on_click=stop,
                 args=(run,),
                 help="Ends after this step, with a snapshot.",
             )
-        elif may and run.arguments and run.state != "finished":
+        elif run.arguments and run.state != "finished":
             begun = run_list.has_begun(run)
             st.button(
                 "Resume" if begun else "Try again",
@@ -322,6 +325,7 @@ def head(run, browse_page):
                 key="resume",
                 on_click=resume,
                 args=(run,),
+                disabled=not may,
                 help="Goes on from the last snapshot." if begun else "Gives the same command.",
             )
             if not begun:
@@ -331,9 +335,10 @@ def head(run, browse_page):
                     key="remove",
                     on_click=remove,
                     args=(run,),
+                    disabled=not may,
                     help="Takes it out of the list, with the pictures uploaded for it.",
                 )
-        elif may and run.arguments and run.total:
+        elif run.arguments and run.total:
             with st.popover("Train longer", icon=":material/more_time:"):
                 kimg = st.number_input(
                     "Length in kimg",
@@ -345,7 +350,7 @@ def head(run, browse_page):
                 st.button(
                     "Go on",
                     key="longer",
-                    disabled=kimg <= run.total,
+                    disabled=kimg <= run.total or not may,
                     on_click=resume,
                     args=(run, kimg),
                 )

@@ -11,9 +11,10 @@ import streamlit as st
 from PIL import Image
 
 from explorer.components.photo_framer import framer
-from explorer.services import renderer, run_list, stranger_text
+from explorer.services import renderer, run_list, stranger_text, trust
 from explorer.state import fragments, session, tray
 from explorer.widgets import model_picker
+from explorer.widgets.uploader import available, most, uploader
 from gan_core.data import photo_alignment
 from gan_core.latent_space import inversion
 from gan_core.util.errors import InputError
@@ -99,17 +100,24 @@ def ask(model):
     source = st.segmented_control(
         "From", FROM, default="file", format_func=FROM.get, label_visibility="collapsed"
     )
-    most = photo_alignment.MAX_BYTES // 2**20
     if source == "camera":
-        st.camera_input("Take a photo", key="photo-camera", on_change=taken, args=("camera", model))
+        st.camera_input(
+            "Take a photo",
+            key="photo-camera",
+            on_change=taken,
+            args=("camera", model),
+            disabled=not available("photo"),
+        )
     else:
-        st.file_uploader(
-            f"A photo, PNG, JPEG or WebP up to {most} MB",
+        uploader(
+            f"A photo, PNG, JPEG or WebP up to {most('photo')} MB",
+            "photo",
             key="photo-file",
-            max_upload_size=most,
             on_change=taken,
             args=("file", model),
         )
+    if why := trust.reason():
+        st.info(why)
     problem = st.session_state.pop("photo_problem", None)
     if problem:
         st.error(stranger_text.sentence(problem))
@@ -118,7 +126,7 @@ def ask(model):
 def taken(source, model):
     """A new photo from a widget. What cannot be read leaves the photo before it alone."""
     given = st.session_state.get(f"photo-{source}")
-    if given is None:
+    if given is None or not available("photo"):
         return
     st.session_state.touched = True
     try:
@@ -306,7 +314,7 @@ def search(name, model):
             type="primary",
             icon=":material/play_arrow:",
             key="photo-start",  # one button under both labels
-            disabled=running,
+            disabled=running or not trust.allowed(),
             on_click=start,
             args=(model,),
         )
@@ -318,6 +326,8 @@ def search(name, model):
             on_click=add,
             args=(name, model),
         )
+    if why := trust.reason():
+        st.caption(why)
     if found is not None and found.problem:
         st.warning(stranger_text.plain(found.problem))
     if running:
@@ -343,6 +353,9 @@ def target_of(model, wanted):
 
 def start(model):
     """Begin a search for what the frame holds by now; the steps are done by `follow`."""
+    if why := trust.reason():
+        session.warn(why)
+        fragments.redraw()
     wanted = cut(st.session_state.photo, model)
     steps, problem = renderer.photo_search(model, wanted)
     if problem:

@@ -4,7 +4,7 @@ import numpy as np
 import streamlit as st
 
 from explorer.components.tiles import tiles
-from explorer.services import attribute_labels, renderer, stranger_text
+from explorer.services import attribute_labels, renderer, stranger_text, trust
 from explorer.state import baskets, exemplars, session, url_state
 from gan_core.attributes.classifier import readable_name
 from gan_core.latent_space import arithmetic
@@ -243,8 +243,13 @@ def samples(model, classifier, wanted, first):
     first = int(first or 0)
     if not wanted:
         return [str(seed) for seed in range(first, first + GRID)]
+    last = min(POOL, url_state.MAX_SEED + 1 - first)
+    try:
+        attribute_labels.check_labelled(model, classifier, last, first)
+    except trust.Refused as error:
+        st.info(f"A search through {POOL} samples: {error}")
+        return []
     with st.spinner(f"Looking through {POOL} samples …", show_time=True):
-        last = min(POOL, url_state.MAX_SEED + 1 - first)
         found, _ = arithmetic.search(model, classifier, wanted, last, first)
     return [str(seed) for seed in found[:GRID]]
 

@@ -44,6 +44,8 @@ def panel(model, classifier, known, reach):
     if look == "attributes":
         one_attribute(model, classifier, known, reach)
     else:
+        if look == "saved":
+            direction_saving.not_available()
         several(model, known, members[look], look, reach)
         if any(d.about.get("moves") for d in members[look]):
             st.caption(

@@ -4,8 +4,9 @@ import dataclasses
 
 import streamlit as st
 
-from explorer.services import direction_store, stranger_text
+from explorer.services import direction_store, stranger_text, trust
 from explorer.state import direction_state, fragments, session, tray
+from explorer.widgets.uploader import uploader
 from gan_core.attributes.classifier import readable_name
 from gan_core.latent_space import directions
 from gan_core.util.errors import InputError
@@ -28,7 +29,7 @@ def form(model, classifier, known, rows):
                 "Into the checkpoint",
                 key="save-direction",
                 type="primary",
-                disabled=not made.name,
+                disabled=not made.name or not trust.allowed(),
                 on_click=save,
                 args=(model, classifier, made),
             )
@@ -44,14 +45,22 @@ def form(model, classifier, known, rows):
                 help="All directions of this model with the new one; the file belongs into the"
                 " checkpoint’s folder.",
             )
+        not_available()
+
+
+def not_available():
+    """Why nothing can be saved into the checkpoint, where that is so."""
+    if why := trust.reason():
+        st.caption(why)
 
 
 def loading(model, classifier, known):
     """Take directions out of a file that was saved here, or on another computer."""
     with st.popover("Load", icon=":material/upload:"):
-        upload = st.file_uploader(
-            "A file of directions", type="safetensors", key="load-directions", max_upload_size=5
+        upload = uploader(
+            "A file of directions", "directions", type="safetensors", key="load-directions"
         )
+        not_available()
         if upload is None:
             return
         try:
@@ -69,6 +78,7 @@ def loading(model, classifier, known):
             "Into the checkpoint",
             key="take-directions",
             type="primary",
+            disabled=not trust.allowed(),
             on_click=take,
             args=(model, classifier, list(new.values())),
         )
@@ -76,6 +86,9 @@ def loading(model, classifier, known):
 
 def take(model, classifier, new):
     """Put the directions of a file beside those that are saved."""
+    if why := trust.reason():  # before they are measured
+        session.warn(why)
+        return
     new = [measured(model, classifier, direction) for direction in new]
     if change(model, lambda saved: [*saved, *new]):
         session.say(f"{len(new)} from the file {'is' if len(new) == 1 else 'are'} saved.")
@@ -105,10 +118,11 @@ def measured(model, classifier, made):
 
 def save(model, classifier, made):
     """Put a direction into the checkpoint."""
-    made = measured(model, classifier, made)
     try:
+        trust.check()  # before it is measured
+        made = measured(model, classifier, made)
         direction_store.add(model, made)
-    except direction_store.Taken as error:
+    except (direction_store.Taken, trust.Refused) as error:
         session.warn(str(error))
     except (InputError, OSError) as error:
         session.warn(f"{error} The direction is not lost: take it as a file instead.")
@@ -166,6 +180,7 @@ def tools(model, direction):
             on_change=rename,
             args=(model, direction.name, key),
             label_visibility="collapsed",
+            disabled=not trust.allowed(),
         )
         st.button(
             "Remove",
@@ -173,6 +188,7 @@ def tools(model, direction):
             icon=":material/delete:",
             on_click=remove,
             args=(model, direction.name),
+            disabled=not trust.allowed(),
         )
     st.caption(origin(direction))
 

@@ -9,6 +9,7 @@ from explorer.components.tiles import tiles
 from explorer.services import renderer, stranger_text
 from explorer.state import fragments, session, tray
 from explorer.widgets import picture_dialog
+from explorer.widgets.uploader import uploader
 from gan_core.util.errors import InputError
 
 SIDE = 64  # pixels a side of a thumbnail in the sheet
@@ -148,7 +149,7 @@ def files(items):
                 st.caption(
                     "Pictures made on a path do not fit into the link: save the tray to keep them."
                 )
-        upload = st.file_uploader("Load a tray", type="json", key="tray-upload", max_upload_size=5)
+        upload = uploader("Load a tray", "tray", type="json", key="tray-upload")
         if upload is not None:
             offer(upload.getvalue())
 

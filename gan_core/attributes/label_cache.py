@@ -29,20 +29,31 @@ def probabilities(model, classifier, n, seed=0, progress=None):
     return np.concatenate(blocks)[first : first + n]
 
 
+def is_cached(model, classifier, n: int, seed: int = 0) -> bool:
+    """Whether `probabilities` of the same arguments would have nothing to compute."""
+    starts = range(seed // BLOCK * BLOCK, seed + n, BLOCK) if n > 0 else ()
+    return all(path_of(model, classifier, start).is_file() for start in starts)
+
+
+def path_of(model, classifier, start):
+    """Where the probabilities of the block that begins with the seed `start` are kept."""
+    weights = model.card["files"]["generator.safetensors"]
+    folder = cache_dir.cache_directory() / "labels" / f"{weights[:32]}-{classifier.hash}"
+    return folder / f"{start:010d}.npz"
+
+
 def block(model, classifier, start):
     """Probabilities of the seeds from `start` to the end of its block, from the cache or new."""
     count = min(BLOCK, latent.MAX_SEED + 1 - start)
     shape = (count, len(classifier.names))
-    weights = model.card["files"]["generator.safetensors"]
-    folder = cache_dir.cache_directory() / "labels" / f"{weights[:32]}-{classifier.hash}"
-    path = folder / f"{start:010d}.npz"
+    path = path_of(model, classifier, start)
     found = feature_extractors.read_array(path) if classifier.hash else None
     if found is None or found.shape != shape:
         # Batch by batch, so that others who draw come in between.
         parts = np.array_split(model.prior.sample(count, start), -(-count // BATCH))
         found = np.concatenate([classifier.predict(model.generate(part)) for part in parts])
         if classifier.hash:  # one that was never saved has no name to be kept under
-            folder.mkdir(parents=True, exist_ok=True)
+            path.parent.mkdir(parents=True, exist_ok=True)
             with atomic_files.replacing(path) as temporary, open(temporary, "wb") as file:
                 np.savez(file, features=found)
     return found

@@ -1,0 +1,42 @@
+"""The password of an app that other computers can reach: a form in the sidebar."""
+
+import streamlit as st
+
+from explorer.services import stranger_text, trust
+from explorer.state import fragments
+from gan_core.util.errors import InputError
+
+KEY = "visitor-password"
+
+
+def panel():
+    """Asks for the password where one was set at the start, or offers to lock again."""
+    if not trust.asks_password():
+        return
+    if trust.allowed():
+        st.button("Lock", icon=":material/lock:", key="lock", on_click=lock)
+        return
+    with st.form("password", clear_on_submit=True, border=False):
+        st.text_input(
+            "Password",
+            type="password",
+            key=KEY,
+            max_chars=trust.LONGEST,
+            help="Opens what writes files or takes long: importing, saving, measuring, training.",
+        )
+        st.form_submit_button("Unlock", icon=":material/lock_open:", on_click=unlock)
+    problem = st.session_state.pop("password_problem", "")
+    if problem:
+        st.error(stranger_text.sentence(problem))
+
+
+def unlock():
+    try:
+        trust.unlock(st.session_state[KEY])
+    except InputError as error:
+        st.session_state.password_problem = str(error)
+
+
+def lock():
+    trust.lock()
+    fragments.redraw()

@@ -1,0 +1,34 @@
+"""Fields for files: each tells before the upload what the server accepts after it."""
+
+import streamlit as st
+
+from explorer import config
+from explorer.services import trust
+
+
+def most(kind: str) -> int:
+    """MB of the largest file of a kind, one of config.UPLOAD_MB, that is accepted."""
+    return min(config.UPLOAD_MB[kind], int(st.get_option("server.maxUploadSize")))
+
+
+def available(kind: str) -> bool:
+    """Whether this visitor may upload a file of a kind."""
+    return kind in config.OPEN_UPLOADS or trust.allowed(training=kind == "training")
+
+
+def uploader(label: str, kind: str, place=None, **options):
+    """st.file_uploader for a kind of config.UPLOAD_MB, in a container or on the page.
+
+    Returns the uploaded file or None; None, under an error, for a file that is larger than the
+    field takes, and for a visitor for whom the field is not available.
+    """
+    may = available(kind)
+    upload = (place or st).file_uploader(
+        label, max_upload_size=most(kind), disabled=not may, **options
+    )
+    if upload is None or not may:
+        return None
+    if upload.size > most(kind) * 2**20:  # the field of a browser refuses it by itself
+        (place or st).error(f"This file is larger than {most(kind)} MB, the most that is accepted.")
+        return None
+    return upload
