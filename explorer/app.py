@@ -5,7 +5,7 @@ from pathlib import Path
 
 import streamlit as st
 
-from explorer.services import stranger_text, widget_states
+from explorer.services import stranger_text, upload_limits, widget_states
 from explorer.state import session
 from explorer.state.fragments import guarded
 from explorer.views import (
@@ -88,6 +88,8 @@ def main():
     if current is root:
         st.switch_page(browse_page, query_params=st.query_params.to_dict())
     session.begin(current.url_path)
+    if refused := upload_limits.refused():
+        session.warn(refused)
     warnings = st.container()
     guarded(current.run)
     with st.sidebar:
@@ -98,6 +100,7 @@ def main():
         warnings.warning(stranger_text.sentence(sentence))
     session.show_messages()
     session.end(current.url_path)
+    upload_limits.end_of_run()
 
 
 main()

@@ -40,7 +40,7 @@ LIMITS = {
         1024, 2048, "MB of uploaded files", "remove one of yours, or reload the page"
     ),
     "trainings": Limit(2, 4, "running trainings", "stop one of yours, or wait for its end"),
-    "jobs": Limit(4, 16, "measurements, running or waiting,", "wait until one of yours is done"),
+    "jobs": Limit(8, 32, "measurements, running or waiting,", "wait until one of yours is done"),
     "probes": Limit(1, 3, "files being imported", "wait until yours has been read"),
 }
 

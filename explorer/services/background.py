@@ -10,7 +10,8 @@ from dataclasses import dataclass, field
 
 import streamlit as st
 
-from explorer.services import trust
+from explorer.services import quotas, trust
+from gan_core.util import cache_dir
 from gan_core.util.errors import InputError
 
 PATIENCE = 0.4  # seconds that a page waits before it shows how far the work is
@@ -54,14 +55,15 @@ def start(key, work, long=False, brief=False):
 
     brief: it takes seconds, and what it makes is made once. Any other work is begun for visitors
     who are trusted, and for others where it has been done before on this computer and its results
-    lie in the cache. Raises trust.Refused otherwise.
+    lie in the cache. Raises trust.Refused otherwise, and quotas.Full for too many at once.
     """
     with _lock:
         if key not in _jobs:
             if not brief and (long or not prepared(key)):
                 trust.check()
+            give_back = quotas.take("jobs")
             _jobs[key] = Job()
-            _workers[long].submit(run, key, _jobs[key], work)
+            _workers[long].submit(run, key, _jobs[key], work, give_back)
         return _jobs[key]
 
 
@@ -95,7 +97,7 @@ def forget(key):
             del _jobs[key]
 
 
-def run(key, job, work):
+def run(key, job, work, give_back):
     try:
         work(job.tell)
         with contextlib.suppress(OSError):  # no more than a convenience is lost
@@ -107,6 +109,7 @@ def run(key, job, work):
         logging.getLogger("explorer").exception("work in the background failed")
         job.error = "This could not be worked out; the log says why."
     finally:
+        give_back()
         job.ended.set()
 
 

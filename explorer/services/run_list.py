@@ -24,7 +24,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from explorer.services import folders as where
-from explorer.services import model_registry, training_data, trust
+from explorer.services import model_registry, quotas, training_data, trust
 from gan_core.data import image_sources
 from gan_core.training import from_folder, run_lock, run_log
 from gan_core.util import atomic_files, checked_safetensors, environment, regular_files, valid_names
@@ -40,6 +40,7 @@ LATELY = 10  # lines of the log that the speed is told from
 PICTURES = {".png", ".jpg", ".jpeg", ".webp", ".bmp", ".gif", ".tif", ".tiff"}
 
 _starting = threading.Lock()
+_starters = {}  # name of a run -> the visitor who started it last
 _children = {}  # pid -> Popen, so that they are not left behind as zombies
 
 
@@ -410,6 +411,9 @@ def start(name, words, cwd=None):
         directory = folder() / name
         if look(directory).running:
             raise InputError(f"{name} is running already.")
+        running = [run.name for run in entries().values() if run.running]
+        mine = sum(_starters.get(each) == trust.visitor() for each in running)
+        quotas.check("trainings", mine, len(running))
         environment = {
             **os.environ,
             **where.code_environment(),
@@ -433,6 +437,7 @@ def start(name, words, cwd=None):
                     start_new_session=True,  # Ctrl-C for the app is none for the run
                 )
             _children[child.pid] = child
+            _starters[name] = trust.visitor()
             about = {"arguments": list(words), "pid": child.pid, "at": time.time()}
             atomic_files.write_json(directory / STARTED, about)
         except OSError as error:

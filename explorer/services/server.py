@@ -23,7 +23,7 @@ from starlette.middleware import Middleware
 from starlette.responses import FileResponse, PlainTextResponse, Response
 from starlette.routing import Route
 
-from explorer.services import allowed_hosts
+from explorer.services import allowed_hosts, upload_limits
 
 PACKAGE = Path(__file__).resolve().parents[1]
 COMPONENTS = PACKAGE / "components"
@@ -147,14 +147,16 @@ ROUTES = [
 
 @contextlib.asynccontextmanager
 async def lifespan(app):
+    sweeping = asyncio.create_task(upload_limits.sweep_for_ever())
     started.set()
     yield
     started.clear()
+    sweeping.cancel()
 
 
 app = st.App(
     PACKAGE / "app.py",
     routes=ROUTES,
     lifespan=lifespan,
-    middleware=[Middleware(allowed_hosts.AllowedHosts)],
+    middleware=[Middleware(allowed_hosts.AllowedHosts), Middleware(upload_limits.UploadLimits)],
 )

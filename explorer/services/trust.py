@@ -119,6 +119,11 @@ def unlock(password: str) -> None:
         _unlocked.add(visitor())
 
 
+def unlocked() -> set[str]:
+    """The ids of the sessions that have entered the password."""
+    return set(_unlocked)
+
+
 def lock(session: str | None = None) -> None:
     """Trust a session, or that of this thread, no longer."""
     with _lock:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import streamlit as st
 
-from explorer.services import model_registry, renderer, stranger_text, training_data, trust
+from explorer.services import model_registry, quotas, renderer, stranger_text, training_data, trust
 from explorer.state import session
 from explorer.widgets.uploader import uploader
 from gan_core import importers, latent
@@ -86,7 +86,7 @@ def recognise(upload, judge):
 def read(upload, judge, values):
     """What `foreign.read` makes of an upload, or the InputError that it raised."""
     trust.check()
-    with tempfile.TemporaryDirectory() as folder:
+    with quotas.holding("probes"), tempfile.TemporaryDirectory() as folder:
         path = put(upload, Path(folder) / "generator")
         other = put(judge, Path(folder) / "discriminator") if judge is not None else ""
         try:
@@ -195,7 +195,8 @@ def write(found, data):
         # Before it is written: who leaves for another page meanwhile ends this at its next word
         # to the session, and should be told on coming back.
         st.session_state.import_done = name
-        importers.save(found, place, name, data=data)
+        with quotas.holding("probes"):
+            importers.save(found, place, name, data=data)
     except InputError as error:
         st.session_state.import_problem = str(error)
         st.session_state.pop("import_done", None)

@@ -11,7 +11,7 @@ import streamlit as st
 from PIL import Image
 
 from explorer.components.photo_framer import framer
-from explorer.services import renderer, run_list, stranger_text, trust
+from explorer.services import renderer, run_list, stranger_text, trust, upload_limits
 from explorer.state import fragments, session, tray
 from explorer.widgets import model_picker
 from explorer.widgets.uploader import available, most, uploader
@@ -108,6 +108,7 @@ def ask(model):
             args=("camera", model),
             disabled=not available("photo"),
         )
+        upload_limits.shown(st.session_state.get("photo-camera"))
     else:
         uploader(
             f"A photo, PNG, JPEG or WebP up to {most('photo')} MB",

@@ -3,7 +3,7 @@
 import streamlit as st
 
 from explorer import config
-from explorer.services import trust
+from explorer.services import trust, upload_limits
 
 
 def most(kind: str) -> int:
@@ -26,6 +26,7 @@ def uploader(label: str, kind: str, place=None, **options):
     upload = (place or st).file_uploader(
         label, max_upload_size=most(kind), disabled=not may, **options
     )
+    upload_limits.shown(upload)
     if upload is None or not may:
         return None
     if upload.size > most(kind) * 2**20:  # the field of a browser refuses it by itself

@@ -57,7 +57,7 @@ def test_training_opens_training_and_nothing_else(stranger, monkeypatch):
 def started(monkeypatch):
     """Starts the app as far as serving; returns what it would allow, and the largest upload."""
     monkeypatch.setattr(main, "announce", lambda *_: None)
-    for name in (trust.VARIABLE, trust.TRAINING, main.PASSWORD, "GAN_EXPLORER_HOSTS"):
+    for name in (trust.VARIABLE, trust.TRAINING, main.PASSWORD, "LATENT_EXPLORER_HOSTS"):
         monkeypatch.setenv(name, "")  # so that what `main` sets is undone
     monkeypatch.setattr(main, "choose_port", lambda address, wanted: 1)
 

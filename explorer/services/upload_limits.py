@@ -1,0 +1,199 @@
+"""What visitors may upload, checked before a byte is kept, and removed once they have left.
+
+Streamlit keeps every upload in memory for as long as the session, and knows a limit for one file
+alone, the same for all. Those who call its address by themselves may send files that no page asked
+for, so the limits stand here, below all pages.
+"""
+
+import asyncio
+import contextlib
+import logging
+import re
+import threading
+import time
+from collections import defaultdict
+
+import streamlit as st
+from starlette.exceptions import HTTPException
+from starlette.formparsers import MultiPartParser
+from starlette.responses import PlainTextResponse
+from streamlit import runtime
+from streamlit.runtime.scriptrunner import get_script_run_ctx
+
+from explorer import config
+from explorer.services import quotas, trust
+
+PATH = re.compile(r".*/_stcore/upload_file/([^/]+)/([^/]+)", re.DOTALL)
+MB = 2**20
+FRAME = MB // 4  # bytes that may stand around a file in a request
+SWEEP = 15.0  # seconds between two looks for visitors who have left
+# Of a request with a file above 1 MB Starlette would make a file on disk, a temporary one; a photo
+# is to stay in memory.
+MultiPartParser.spool_max_size = config.UPLOAD_MB["photo"] * MB + FRAME
+
+_lock = threading.Lock()
+_coming = defaultdict(list)  # session -> bytes of each upload that is on its way
+_refused = {}  # session -> the sentence that it has not been told yet
+_left = {}  # session -> since when it is not connected, time.monotonic()
+
+
+class UploadLimits:
+    """ASGI middleware: an upload that is within the limits passes, any other one is refused."""
+
+    def __init__(self, app):
+        self.app = app
+
+    async def __call__(self, scope, receive, send):
+        match = scope["type"] == "http" and PATH.fullmatch(scope["path"])
+        if not match or scope["method"] != "PUT" or not runtime.exists():
+            return await self.app(scope, receive, send)
+        session = match[1]
+        if not runtime.get_instance().is_active_session(session):
+            return await self.app(scope, receive, send)  # which refuses it
+        most = largest(session) * MB + FRAME
+        try:
+            coming = announced(scope, session, most)
+            with on_its_way(session, coming):
+                await self.app(scope, counted(receive, session, most), send)
+        except quotas.Full as error:
+            refuse(session, str(error))
+            response = PlainTextResponse(str(error), 413, {"Cache-Control": "no-store"})
+            await response(scope, receive, send)
+
+
+def largest(session):
+    """MB of the largest file that a session may upload."""
+    kinds = config.UPLOAD_MB if trust.allowed(session=session) else config.OPEN_UPLOADS
+    if trust.allowed(training=True, session=session):
+        kinds = [*kinds, "training"]
+    return max(config.UPLOAD_MB[kind] for kind in kinds)
+
+
+def announced(scope, session, most):
+    """Bytes that a request says it brings; `most` where it does not say. Raises Full for more."""
+    for name, value in scope["headers"]:
+        if name == b"content-length" and value.isdigit():
+            size = int(value[:20])
+            if size > most:
+                raise quotas.Full(too_large(session))
+            return size
+    return most
+
+
+def too_large(session):
+    return (
+        f"This file is larger than {largest(session)} MB, the most that this app accepts from you."
+    )
+
+
+def counted(receive, session, most):
+    """`receive` that ends when more comes than may: a request need not tell its length."""
+    size = 0
+
+    async def receive_some():
+        nonlocal size
+        message = await receive()
+        size += len(message.get("body", b""))
+        if size > most:
+            refuse(session, too_large(session))
+            raise HTTPException(413, "File too large")
+        return message
+
+    return receive_some
+
+
+@contextlib.contextmanager
+def on_its_way(session, size):
+    """Count an upload from its first byte on. Raises Full when it is one, or too large, by then."""
+    with _lock:
+        files = stored()
+        for other, sizes in _coming.items():
+            files[other] = [*files.get(other, []), *sizes]
+        for kind, measure in (("uploads", len), ("upload_mb", lambda sizes: sum(sizes) / MB)):
+            mine = measure(files.get(session, []))
+            total = sum(map(measure, files.values()))
+            quotas.check(kind, mine, total, measure([size]))
+        _coming[session].append(size)
+    try:
+        yield
+    finally:
+        with _lock:
+            _coming[session].remove(size)
+            if not _coming[session]:
+                del _coming[session]
+
+
+def stored():
+    """session -> bytes of each upload that Streamlit keeps."""
+    files = runtime.get_instance().uploaded_file_mgr.file_storage
+    return {
+        session: [len(file.data) for file in list(kept.values())]
+        for session, kept in list(files.items())
+    }
+
+
+# Telling the visitor.
+
+
+def refuse(session, sentence):
+    """Tell a visitor why an upload was refused: the field of Streamlit shows a number alone."""
+    _refused[session] = sentence
+    page = runtime.get_instance().get_app_session(session)
+    state = getattr(page, "_client_state", None)
+    if state is not None:
+        page.request_rerun(state)
+
+
+def refused() -> str:
+    """Why an upload of this visitor was refused since the last call, or ""."""
+    return _refused.pop(trust.visitor(), "")
+
+
+# Files whose field is gone.
+
+
+def shown(upload) -> None:
+    """Say that a field on the page holds an UploadedFile, or None."""
+    if upload is not None:
+        st.session_state.setdefault("uploads_shown", set()).add(upload.file_id)
+
+
+def end_of_run() -> None:
+    """Remove files that the run before had on its page and this one has not; at its end."""
+    now = st.session_state.pop("uploads_shown", set())
+    for file_id in st.session_state.get("uploads_before", set()) - now:
+        context = get_script_run_ctx()
+        context.uploaded_file_mgr.remove_file(context.session_id, file_id)
+    st.session_state.uploads_before = now
+
+
+# Those who have left.
+
+
+async def sweep_for_ever():
+    """Remove what visitors have uploaded who have left; a task for as long as the app runs."""
+    while True:
+        await asyncio.sleep(SWEEP)
+        try:
+            sweep(time.monotonic())
+        except Exception:  # the next time, perhaps
+            logging.getLogger("explorer").exception("uploads could not be removed")
+
+
+def sweep(now):
+    """Close the sessions that have been without a connection for config.UPLOADS_KEPT seconds.
+
+    Streamlit keeps those for a visitor who comes back, and forgets them when the next one does.
+    """
+    app = runtime.get_instance()
+    with _lock:
+        known = {*stored(), *_refused, *trust.unlocked(), *_left}
+    for session in known:
+        if app.is_active_session(session):
+            _left.pop(session, None)
+        elif now - _left.setdefault(session, now) >= config.UPLOADS_KEPT:
+            app.close_session(session)
+            app.uploaded_file_mgr.remove_session_files(session)
+            trust.lock(session)
+            _refused.pop(session, None)
+            _left.pop(session, None)
