@@ -63,7 +63,7 @@ def started(monkeypatch):
 
     def start(*arguments):
         served = []
-        monkeypatch.setattr(main, "serve", lambda address, port, most: served.append(most))
+        monkeypatch.setattr(main, "serve", lambda address, port, path, most: served.append(most))
         main.main(arguments)
         return trust.allowed(), trust.allowed(training=True), *served
 
