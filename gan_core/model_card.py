@@ -1,8 +1,12 @@
-"""The model card: README.md and samples.png of a checkpoint, written from model.json."""
+"""The model card: README.md and samples.png of a checkpoint, written from model.json.
+
+A model that was trained here is described by its training record. A model whose weights were
+imported is described by what was recognised in the file; how it was trained is not known.
+"""
 
 from pathlib import Path
 
-from gan_core import checkpoint, importers
+from gan_core import checkpoint, latent
 from gan_core.attributes import classifier
 from gan_core.data import media
 from gan_core.latent_space import arithmetic_report, discover_directions
@@ -50,19 +54,52 @@ Generator {g_parameters:,} parameters, discriminator {d_parameters:,}.
 """
 
 
-def write(directory):
-    """Draw the samples of seeds 0 to 63 and write the card; returns the card's path.
+IMPORTED = """# {name}
 
-    Every figure in it is read from model.json, counted, or drawn here.
+![64 samples, seeds 0 to 63, unselected]({samples})
+
+Seeds 0 to 63, row by row, ψ = 1, unselected:
+`python -m gan_core sample checkpoints/{name} {samples}`
+
+These weights were imported. How they were trained, on which images, and what they may be used for
+is not known here; ask the person who trained them.
+
+| | |
+|---|---|
+| File | {file}, {size:,} bytes |
+| sha256 | `{sha256}` |
+| Recognised as | {layout} |
+| Architecture | {architecture} |
+| Prior | {prior} |
+| Generator | {parameters:,} parameters |
+| Discriminator | {discriminator} |
+| Training set | {data} |
+| Licence | {licence} |
+
+{notes}
+"""
+PRIORS = dict(zip(latent.PRIORS, ("N(0, I)", "U(−1, 1)"), strict=True))
+
+
+def write(directory: str | Path, model: checkpoint.Model | None = None) -> Path:
+    """Draw the samples of seeds 0 to 63 and write the card; returns the path of README.md.
+
+    model: the Model in the directory, where it is in memory already. Every figure in the card is
+    read from model.json, counted, or drawn here.
     """
     directory = Path(directory)
-    if "origin" in checkpoint.read_card(directory):  # trained elsewhere
-        return importers.import_card.write(directory)
-    model = checkpoint.load(directory)
-    card, training, data = model.card, model.card["training"], model.card["training_set"]
+    model = model or checkpoint.load(directory)
     images = model.generate(model.prior.sample(64, seed=0))
     media.save(directory / "samples.png", media.encode(media.sheet(images)))
-    sizes = model.card["architecture"]
+    text = _of_imported(model, directory) if "origin" in model.card else _of_run(model, directory)
+    media.save(directory / "README.md", text.encode())
+    return directory / "README.md"
+
+
+def _of_run(model: checkpoint.Model, directory: Path) -> str:
+    """The card of a model that was trained here."""
+    card, training, data = model.card, model.card["training"], model.card["training_set"]
+    sizes = card["architecture"]
     count, side, _, channels = data["shape"]
     crop = data["framing"]["crop"]
     text = TEMPLATE.format(
@@ -73,7 +110,7 @@ def write(directory):
             f"{sizes['name'].upper()}, {sizes['size']} × {sizes['size']} × {sizes['channels']}, "
             f"nz {sizes['nz']}, ngf {sizes['ngf']}, ndf {sizes['ndf']}"
         ),
-        prior="N(0, I)" if card["prior"]["kind"] == "normal" else "U(−1, 1)",
+        prior=PRIORS[card["prior"]["kind"]],
         objective=card["objective"] + tied(training),
         data=f"{data['name']}: {count:,} images ({data['source']})",
         framing=f"centre square, {crop:.1%} of the shorter side, as {side} × {side} × {channels}",
@@ -94,9 +131,47 @@ def write(directory):
         arithmetic_report.card_section(card),
         path_length.card_section(card),
     )
-    text += "".join(f"\n{section}" for section in sections if section)
-    media.save(directory / "README.md", text.encode())
-    return directory / "README.md"
+    return text + "".join(f"\n{section}" for section in sections if section)
+
+
+def _of_imported(model: checkpoint.Model, directory: Path) -> str:
+    """The card of a model whose weights were imported."""
+    card, origin = model.card, model.card["origin"]
+    sizes = card["architecture"]
+    side, channels = sizes["size"], sizes["channels"]
+    widths = [f"{key} {sizes[key]}" for key in ("nz", "ngf", "ndf") if key in sizes]
+    text = IMPORTED.format(
+        name=model.name,
+        samples="samples.png",
+        file=as_text(origin["file"]),
+        size=origin["bytes"],
+        sha256=origin["sha256"],
+        layout=origin["layout"],
+        architecture=f"{sizes['name']}, {side} × {side} × {channels}, {', '.join(widths)}",
+        prior=PRIORS[card["prior"]["kind"]],
+        parameters=origin["parameters"],
+        discriminator=_imported_discriminator(model),
+        data=card["training_set"]["name"],
+        licence=card["licence"],
+        notes="\n".join(origin["notes"]),
+    )
+    measured = fidelity_report.load_metrics(card)
+    if measured:
+        table = fidelity_report.markdown(measured)
+        text += f"\n## How close to the training images\n\n{table}"
+    recognised = classifier.card_section(directory)
+    return text + (f"\n{recognised}" if recognised else "")
+
+
+def _imported_discriminator(model: checkpoint.Model) -> str:
+    if model.discriminator is None:
+        return "none, so there is no D(x)"
+    return as_text(model.card["origin"].get("discriminator", "in the same file"))
+
+
+def as_text(name: str) -> str:
+    """A file's name as text that neither Markdown nor a table takes for markup."""
+    return "".join(c if c.isalnum() or c in " .-" else f"&#{ord(c)};" for c in name[:120])
 
 
 # The training record names these too; the card takes them from model.json itself.

@@ -42,7 +42,6 @@ ORDER = {
 KNOWN = {
     "order": {
         "explorer.services.server -> explorer.components.strips",
-        "gan_core.model_card -> gan_core.importers",
     },
     "views": {
         "explorer.views.directions -> explorer.views.latents",

@@ -8,8 +8,7 @@
 What is taken is listed in the README under "Your own weights".
 """
 
-from gan_core.importers import import_card
 from gan_core.importers.import_checkpoint import Found, read, save, sheet
 from gan_core.importers.state_dict_layouts import Unrecognised
 
-__all__ = ["Found", "Unrecognised", "import_card", "read", "save", "sheet"]
+__all__ = ["Found", "Unrecognised", "read", "save", "sheet"]

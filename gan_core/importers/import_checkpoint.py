@@ -11,9 +11,9 @@ from pathlib import Path
 
 import torch
 
-from gan_core import checkpoint, latent
+from gan_core import checkpoint, latent, model_card
 from gan_core.data import media, training_set
-from gan_core.importers import import_card, onnx_import, safe_load, state_dict_layouts
+from gan_core.importers import onnx_import, safe_load, state_dict_layouts
 from gan_core.networks import registry
 from gan_core.util import atomic_files, valid_names
 from gan_core.util.errors import InputError
@@ -217,7 +217,7 @@ def save(found, directory, name, data="", command=""):
             model = checkpoint.Model(
                 found.generator, found.discriminator, found.prior, told, temporary
             )
-            import_card.write(temporary, model)
+            model_card.write(temporary, model)
     except OSError as error:
         raise InputError(f"{directory} cannot be written ({error.strerror}).") from None
     return Path(directory)

@@ -805,7 +805,7 @@ def test_the_checkpoint_says_where_it_came_from(tmp_path, capsys):
     assert kept["origin"]["command"].startswith("python -m gan_core import ")
     words = (out / "mine" / "README.md").read_text("utf-8")
     assert checkpoint.sha256(path) in words
-    assert "Nothing is known" in words
+    assert "These weights were imported." in words
     assert "my&#95;net&#124;G.pth" in words
     assert (out / "mine" / "samples.png").exists()
     assert model_card.write(out / "mine").read_text("utf-8") == words
