@@ -238,10 +238,10 @@ def serve(address, port, base_path, max_upload):
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     # One core is left to the browser, which paints while the next pictures are drawn.
     os.environ.setdefault("OMP_NUM_THREADS", str(max(1, min((os.cpu_count() or 1) - 1, 8))))
-    # The server ends in its own time and then passes on what ended it: no error, no traceback.
+    # The server passes on what ended it once it has ended: no error, no traceback.
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: sys.exit(0))
-    from explorer.services import server
+    from explorer.services import server, shutdown
 
     # Appearance and the rest stand in .streamlit/config.toml beside app.py. What keeps the app
     # private stands here, where no other configuration file overrides it.
@@ -263,7 +263,11 @@ def serve(address, port, base_path, max_upload):
     # Streamlit reads .streamlit/config.toml beside the program that was started, and a console
     # script lies elsewhere.
     sys.argv = [str(HERE / "app.py")]
-    server.app.run(config=options)
+    try:
+        server.app.run(config=options)
+    except SystemExit as end:
+        shutdown.leave(end.code if isinstance(end.code, int) else 0)
+    shutdown.leave()
 
 
 if __name__ == "__main__":

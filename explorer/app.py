@@ -22,6 +22,7 @@ from explorer.views import (
     your_photo,
 )
 from explorer.widgets import password, picture_dialog, tray_panel
+from gan_core.util import map_guard
 
 # Pictures begin higher up than Streamlit's own margin lets them, and never outgrow a phone.
 STYLE = """<style>
@@ -38,6 +39,7 @@ HISTORY = (Path(__file__).parent / "components" / "history.js").read_text(encodi
 def main():
     """One run of the app."""
     widget_states.install()
+    map_guard.enable()
     st.set_page_config("Latent explorer", layout="wide")
     st.html(STYLE)
     st.html(f'<i id="one-step"></i><script>{HISTORY}</script>', unsafe_allow_javascript=True)

@@ -31,7 +31,7 @@ from gan_core.training import (
 )
 from gan_core.training import dry_run as dry
 from gan_core.training.config import OPTIONS, TrainingConfig
-from gan_core.util import malloc, regular_files, valid_names
+from gan_core.util import malloc, map_guard, regular_files, valid_names
 from gan_core.util.errors import InputError
 
 
@@ -42,6 +42,7 @@ def main(arguments=None):
     verb = options.pop("verb")
     if verb in (pack, train, import_weights):
         options["command"] = "python -m gan_core " + shlex.join(arguments)
+    map_guard.enable(map_guard.END)
     # A polite kill ends a run as Ctrl-C does: with a snapshot.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:

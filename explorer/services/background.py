@@ -10,9 +10,9 @@ from dataclasses import dataclass, field
 
 import streamlit as st
 
-from explorer.services import quotas, trust
-from gan_core.util import cache_dir
-from gan_core.util.errors import InputError
+from explorer.services import quotas, shutdown, trust
+from gan_core.util import cache_dir, map_guard
+from gan_core.util.errors import InputError, from_os_error
 
 PATIENCE = 0.4  # seconds that a page waits before it shows how far the work is
 AGAIN = 1.0  # seconds between two looks at it
@@ -30,6 +30,9 @@ class Job:
 
     def tell(self, words, share):
         """What `gan_core.util.progress.along` calls."""
+        if shutdown.ending.is_set():
+            raise InputError("The app is ending.")
+        map_guard.check()
         self.words, self.share = words, min(max(float(share), 0.0), 1.0)
 
 
@@ -99,12 +102,15 @@ def forget(key):
 
 def run(key, job, work, give_back):
     try:
-        work(job.tell)
+        with map_guard.watching():
+            work(job.tell)
         with contextlib.suppress(OSError):  # no more than a convenience is lost
             marker(key).parent.mkdir(parents=True, exist_ok=True)
             marker(key).touch()
     except InputError as error:
         job.error = str(error)
+    except OSError as error:  # a full disk, say
+        job.error = str(from_os_error(error))
     except Exception:
         logging.getLogger("explorer").exception("work in the background failed")
         job.error = "This could not be worked out; the log says why."

@@ -160,7 +160,8 @@ def condition(directory, about, started, position, total):
     if ended == "failed":
         return "failed", "", str(about.get("reason") or last_words(directory))[:1000]
     if about:
-        return "failed", "", "Its process ended without a word: killed, or switched off."
+        word = said(words(directory))
+        return "failed", "", word or "Its process ended without a word: killed, or switched off."
     done = total is not None and position >= total > 0
     return ("finished" if done else "stopped"), "", ""
 
@@ -321,12 +322,16 @@ def words(directory, most=30):
 def last_words(directory):
     """The sentence with which a run's last process ended."""
     lines = words(directory)
+    last = lines[-1][:300] if lines and not lines[-1].startswith("$ ") else ""
+    return said(lines) or last or "Its process ended without a word."
+
+
+def said(lines):
+    """The sentence in which the process that was started last told how it ended, or ""."""
     starts = [place for place, line in enumerate(lines) if line.startswith("$ ")]
     lines = lines[starts[-1] + 1 :] if starts else lines
-    said = [line for line in lines if line.startswith("gan_core: ")]
-    if said:
-        return said[-1].removeprefix("gan_core: ")
-    return lines[-1][:300] if lines else "Its process ended without a word."
+    last = [line for line in lines if line.startswith("gan_core: ")]
+    return last[-1].removeprefix("gan_core: ") if last else ""
 
 
 def number(value):

@@ -23,7 +23,7 @@ from starlette.middleware import Middleware
 from starlette.responses import FileResponse, PlainTextResponse, Response
 from starlette.routing import Route
 
-from explorer.services import allowed_hosts, upload_limits
+from explorer.services import allowed_hosts, shutdown, upload_limits
 
 PACKAGE = Path(__file__).resolve().parents[1]
 COMPONENTS = PACKAGE / "components"
@@ -113,9 +113,11 @@ async def send_strip(request):
 def draw_strip(body):
     """The answer to a question of strips.js as JSON, or None."""
     from explorer.components import strips
+    from gan_core.util import map_guard
 
     try:
-        reply = strips.answer(json.loads(body))
+        with map_guard.watching():
+            reply = strips.answer(json.loads(body))
     except (ValueError, RecursionError):
         return None
     except Exception:
@@ -147,6 +149,8 @@ ROUTES = [
 
 @contextlib.asynccontextmanager
 async def lifespan(app):
+    if threading.current_thread() is threading.main_thread():
+        shutdown.watch()
     sweeping = asyncio.create_task(upload_limits.sweep_for_ever())
     started.set()
     yield

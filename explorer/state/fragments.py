@@ -8,17 +8,22 @@ import streamlit as st
 from explorer.services import stranger_text, trust
 from explorer.state import session
 from gan_core.checkpoint import Model
-from gan_core.util.errors import InputError
+from gan_core.util import map_guard
+from gan_core.util.errors import InputError, from_os_error
 
 
 def guarded(draw):
     """Draw a part of the page; whatever goes wrong is a sentence, never a traceback."""
     try:
-        draw()
+        with map_guard.watching():
+            draw()
     except trust.Refused as error:
         st.info(str(error))
     except InputError as error:
         st.error(stranger_text.sentence(error))
+    except OSError as error:  # a full disk, say
+        logging.getLogger("explorer").warning("a file failed: %s", error)
+        st.error(stranger_text.sentence(from_os_error(error)))
     except Exception:
         logging.getLogger("explorer").exception("a part of the page failed")
         st.error("This part of the page could not be drawn; the log says why.")

@@ -25,7 +25,7 @@ from PIL import Image
 
 from gan_core.data import safe_zip
 from gan_core.data.perceptual_hash import COUNT, LENGTH, alike, likeness
-from gan_core.util import atomic_files, cache_dir, regular_files
+from gan_core.util import atomic_files, cache_dir, mapped_arrays, regular_files
 from gan_core.util.errors import InputError
 
 FORMAT = 1
@@ -221,8 +221,7 @@ def _map(path, shape):
     if shape[0] == 0:  # an empty file cannot be mapped
         return np.zeros(shape, np.uint8)
     try:
-        regular_files.check(path, inside=path.parent)
-        array = np.lib.format.open_memmap(path, mode="r")
+        array = mapped_arrays.open_read(path)
     except FileNotFoundError:
         raise InputError(f"{path} is missing; pack the training set again.") from None
     except Exception:  # a damaged header can raise nearly anything

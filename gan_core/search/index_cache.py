@@ -18,8 +18,8 @@ import numpy as np
 
 from gan_core.search import lower_bounds
 from gan_core.search.pixel_index import PixelIndex, changed, stamp
-from gan_core.util import atomic_files, cache_dir, regular_files
-from gan_core.util.errors import InputError
+from gan_core.util import atomic_files, cache_dir, mapped_arrays
+from gan_core.util.errors import InputError, from_os_error
 
 FORMAT = 2
 ARRAYS = ("coarse", "fine", "texture", "norms", "centre", "axes")
@@ -52,7 +52,7 @@ def make(where, data):
         with atomic_files.new_directory(where) as temporary:
 
             def put(name, shape, dtype):
-                return np.lib.format.open_memmap(temporary / f"{name}.npy", "w+", dtype, shape)
+                return mapped_arrays.create(temporary / f"{name}.npy", shape, dtype)
 
             built = lower_bounds.build(data.images, put, digest.update)
             for name in ("centre", "axes"):
@@ -65,9 +65,12 @@ def make(where, data):
             atomic_files.write_json(temporary / "index.json", about)
             if before:
                 atomic_files.write_json(temporary / "seen.json", {name_of(data): before})
-    except (InputError, OSError):
-        if read(where, data) is None:  # else another process was first, which is as good
+    except (InputError, OSError) as error:
+        if read(where, data) is not None:  # another process was first, which is as good
+            return
+        if isinstance(error, InputError):
             raise
+        raise from_os_error(error, where) from None
 
 
 def read(where, data):
@@ -77,9 +80,7 @@ def read(where, data):
         told = [about.get(key) for key in ("format", "shape", "fingerprint")]
         if told != [FORMAT, list(data.images.shape), data.fingerprint]:
             return None
-        for name in ARRAYS:
-            regular_files.check(where / f"{name}.npy", inside=where)
-        arrays = {name: np.load(where / f"{name}.npy", mmap_mode="r") for name in ARRAYS}
+        arrays = {name: mapped_arrays.open_read(where / f"{name}.npy") for name in ARRAYS}
     except (InputError, OSError, ValueError, EOFError):
         return None
     # Plain views of the maps: the class memmap slows every small step down.

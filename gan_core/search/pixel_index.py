@@ -16,6 +16,7 @@ import numpy as np
 import torch
 
 from gan_core.search import exact_distance, lower_bounds
+from gan_core.util import map_guard
 from gan_core.util.errors import InputError
 
 SMALL = 512  # images up to which comparing with all of them is as quick
@@ -71,11 +72,14 @@ class PixelIndex:
         Raises InputError for queries of another shape, or when the images' file has changed.
         """
         k, exclude = self._check(images, k, exclude)
-        plain = self._search(images, k, exclude)
-        if not self.mirrored:
-            return plain
-        # A query is as far from a mirrored image as the mirrored query is from the image.
-        return merge(plain, self._search(np.asarray(images)[:, :, ::-1], k, exclude))
+        found = self._search(images, k, exclude)
+        if self.mirrored:
+            # A query is as far from a mirrored image as the mirrored query is from the image.
+            flipped = np.asarray(images)[:, :, ::-1]
+            found = merge(found, self._search(flipped, k, exclude))
+        if stamp(self.images) != self.stamp:  # they may have changed while they were read
+            raise changed(self.images)
+        return found
 
     def _check(self, images, k, exclude):
         check_images(images)
@@ -304,6 +308,8 @@ def stamp(images):
         state = os.stat(source.filename)
     except OSError:
         return "gone"
+    if map_guard.spoiled(source):
+        return "spoiled"
     return [state.st_size, state.st_mtime_ns, state.st_ino]
 
 

@@ -10,7 +10,7 @@ import threading
 import time
 from pathlib import Path
 
-from gan_core.util import regular_files
+from gan_core.util import map_guard, regular_files
 from gan_core.util.errors import InputError
 
 PARTIAL = re.compile(r"\.partial-(\d{1,10})-\d+$", re.ASCII)  # with the process that writes it
@@ -32,6 +32,7 @@ def replacing(path):
         temporary.chmod(mode)
         with open(temporary, "rb") as file:
             os.fsync(file.fileno())
+        map_guard.check()  # before what was worked out from a damaged map is kept
         os.replace(temporary, path)
     finally:
         temporary.unlink(missing_ok=True)
@@ -53,6 +54,7 @@ def new_directory(path):
     temporary.mkdir()
     try:
         yield temporary
+        map_guard.check()
         if path.exists():
             path.rmdir()  # empty, as checked above
         os.replace(temporary, path)

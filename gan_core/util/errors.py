@@ -14,3 +14,13 @@ class InputError(ValueError):
     def __init__(self, sentence):
         line = "".join(c if c.isprintable() else " " for c in str(sentence))
         super().__init__(line if len(line) <= MOST else f"{line[: MOST - 2].rstrip()} …")
+
+
+def from_os_error(error: OSError, path=None) -> InputError:
+    """What to tell of a file that could not be read or written: a full disk, a missing right.
+
+    path: what was being written or read, where the error does not tell it.
+    """
+    where = error.filename or path or "A file"
+    reason = error.strerror or str(error) or type(error).__name__
+    return InputError(f"{where} cannot be read or written: {reason}.")

@@ -1,0 +1,52 @@
+"""The app ends when it is asked to, whatever its threads are still doing.
+
+Python waits for its threads at exit, and work in the background takes minutes. So the first SIGINT
+or SIGTERM lets the server close its connections and stops the work at its next step; after GRACE
+seconds, or at the second signal, the process ends as it is. Files are written in one step each (see
+gan_core.util.atomic_files), so nothing is left half written under its own name. Training runs have
+processes and sessions of their own and go on.
+"""
+
+import contextlib
+import functools
+import os
+import signal
+import sys
+import threading
+import time
+
+GRACE = 3  # seconds
+SIGNALS = (signal.SIGINT, signal.SIGTERM)
+
+ending = threading.Event()  # once the app has been asked to end
+
+
+def watch() -> None:
+    """Take note of signals before the handlers that are installed now get them."""
+    for number in SIGNALS:
+        signal.signal(number, functools.partial(_asked, signal.getsignal(number)))
+
+
+def _asked(before, number, frame):
+    if ending.is_set():
+        leave()
+    ending.set()
+    threading.Thread(target=_leave_late, name="shutdown", daemon=True).start()
+    if hasattr(signal, "alarm"):  # for when a thread holds the interpreter
+        signal.signal(signal.SIGALRM, signal.SIG_DFL)
+        signal.alarm(GRACE + 1)
+    if callable(before):
+        before(number, frame)
+
+
+def _leave_late():
+    time.sleep(GRACE)
+    leave()
+
+
+def leave(status: int = 0) -> None:
+    """End the process now, without waiting for its threads."""
+    for stream in (sys.stdout, sys.stderr):
+        with contextlib.suppress(OSError, ValueError, AttributeError):
+            stream.flush()
+    os._exit(status)

@@ -1,0 +1,61 @@
+"""Arrays in .npy files that are mapped into memory."""
+
+import errno
+import os
+from pathlib import Path
+
+import numpy as np
+
+from gan_core.util import map_guard, regular_files
+
+BLOCK = 2**20  # bytes of zeros written at once
+NOT_KNOWN = (errno.EOPNOTSUPP, errno.ENOSYS, errno.EINVAL)  # the file system cannot allocate
+
+
+def create(path: str | Path, shape: tuple, dtype: type | np.dtype) -> np.memmap:
+    """A new .npy file of zeros, mapped to be written. Raises OSError when the disk is full.
+
+    The space is taken first: on a full disk a write to a map ends the process by SIGBUS.
+    """
+    dtype = np.dtype(dtype)
+    header = {"descr": dtype.str, "fortran_order": False, "shape": tuple(shape)}
+    with open(path, "wb") as file:
+        np.lib.format.write_array_header_1_0(file, header)
+        allocate(file, file.tell() + dtype.itemsize * int(np.prod(shape)))
+    return np.lib.format.open_memmap(path, "r+")
+
+
+def allocate(file, size: int) -> None:
+    """Let an open file have `size` bytes that the disk really has. Raises OSError when it is full.
+
+    file: a binary file open for writing, whose contents so far stay.
+    """
+    file.flush()
+    if hasattr(os, "posix_fallocate"):
+        try:
+            os.posix_fallocate(file.fileno(), 0, size)
+            return
+        except OSError as error:
+            if error.errno not in NOT_KNOWN:
+                raise
+    zeros = bytes(BLOCK)
+    left = size - file.seek(0, os.SEEK_END)
+    while left > 0:
+        left -= file.write(zeros[: min(left, BLOCK)])
+    file.flush()
+    os.fsync(file.fileno())
+
+
+def open_read(path: str | Path) -> np.memmap:
+    """A .npy file, regular and in its own folder, mapped to be read.
+
+    Raises InputError for any other kind of file, FileNotFoundError where there is none, ValueError
+    and others when it is damaged, shorter than its header tells for example. What happens when it
+    becomes shorter later is for gan_core.util.map_guard.
+    """
+    path = Path(path)
+    size = regular_files.check(path, inside=path.parent).st_size
+    array = np.lib.format.open_memmap(path, mode="r")
+    if array.offset + array.nbytes > size:
+        raise ValueError(f"{path} is shorter than its header tells")
+    return map_guard.protect(array)
