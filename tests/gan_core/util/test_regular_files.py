@@ -94,8 +94,8 @@ READERS = {
     "attributes_second.safetensors": lambda d: classifier.load(d, second=True),
     "encoder.safetensors": lambda d: encoder.load(checkpoint.load(d)),
     "directions.safetensors": lambda d: directions.load(checkpoint.load(d)),
-    "memorisation.json": lambda d: memorisation_report.kept(checkpoint.load(d)),
-    "memorisation-held-out.json": lambda d: memorisation_report.kept(
+    "memorisation.json": lambda d: memorisation_report.load_report(checkpoint.load(d)),
+    "memorisation-held-out.json": lambda d: memorisation_report.load_report(
         checkpoint.load(d), "held-out"
     ),
     "training_set/set.json": lambda d: training_set.load(d / "training_set"),
