@@ -41,7 +41,7 @@ LIMITS = {
     ),
     "trainings": Limit(2, 4, "running trainings", "stop one of yours, or wait for its end"),
     "jobs": Limit(8, 32, "measurements, running or waiting,", "wait until one of yours is done"),
-    "probes": Limit(1, 3, "files being imported", "wait until yours has been read"),
+    "probes": Limit(2, 4, "files being imported", "wait until one of yours has been read"),
 }
 
 UPLOADS_KEPT = 120  # seconds that uploads outlive the connection; as long as Streamlit's sessions

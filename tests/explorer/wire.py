@@ -21,10 +21,10 @@ def tab(address):
 
 
 class Tab:
-    """page, query: what is in its address bar."""
+    """page, query: what is in its address bar. session: the server's id of it, once it is open."""
 
     def __init__(self, socket):
-        self.socket, self.page, self.query = socket, "", ""
+        self.socket, self.page, self.query, self.session = socket, "", "", ""
 
     def open(self, page, query=""):
         """Go to a page; returns its elements, protobuf messages."""
@@ -54,6 +54,7 @@ class Tab:
             kind = message.WhichOneof("type")
             if kind == "new_session":
                 elements = []
+                self.session = message.new_session.initialize.session_id
             elif kind == "delta" and message.delta.WhichOneof("type") == "new_element":
                 elements.append(message.delta.new_element)
             elif kind == "script_finished":
