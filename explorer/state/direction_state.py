@@ -1,7 +1,6 @@
 """Which directions the view goes along and how far, as the page Directions and its link say it."""
 
 import numpy as np
-import streamlit as st
 
 from explorer.state import session, url_state
 from gan_core.attributes.classifier import readable_name
@@ -71,7 +70,7 @@ def locked(known):
 
 
 def take_locked():
-    session.set_view(locked=url_state.write_names(st.session_state["set-locked"]))
+    session.set_view(locked=url_state.write_names(session.value_of("set-locked")))
 
 
 def unknown(known):

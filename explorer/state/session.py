@@ -4,7 +4,6 @@
 so each is filled from the view and writes back into it.
 """
 
-import time
 from dataclasses import replace
 
 import streamlit as st
@@ -12,8 +11,6 @@ import streamlit as st
 from explorer.services import model_registry, renderer, stranger_text
 from explorer.state import tray, url_state
 from gan_core.util.errors import InputError
-
-LATE = 1.0  # seconds; longer than a browser takes to hear of a value, shorter than to type it back
 
 
 def begin(page):
@@ -100,54 +97,78 @@ def keep(new):
 def widget(name, choices=None, on_change=None, closed=False):
     """Arguments that tie a Streamlit widget to a setting: st.slider(…, **widget("psi")).
 
-    on_change(name) takes the widget's value into the view, where `take` would not do. closed: it
-    lies in a popover, see `fill`.
+    on_change(name) takes the widget's value into the view, where `take` would not do. closed: the
+    widget lies in a popover, see `fill`.
     """
-    key = f"set-{name}"
     value = getattr(view(), name)
     if choices is not None and value not in choices:
         value = next(iter(choices), None)
         st.session_state.view = replace(view(), **{name: value})
-    fill(key, value, closed)
-    return {"key": key, "on_change": heard, "args": (key, on_change or take, name)}
+    return fill(f"set-{name}", value, on_change or take, name, closed=closed)
 
 
-def fill(key, value, closed=False):
-    """Give the widget that is drawn next with this key its value.
+def fill(name, value, act, *args, closed=False):
+    """Fill a widget from the session; returns its arguments {"key", "on_change", "args"}.
 
-    closed: it lies in a popover, whose widgets begin to be when it is first opened, with the value
-    that the run before it sent; one that was sent by an earlier run only is lost.
+    name: the widget's name, unique in the app; `value_of(name)` reads its value. act(*args) is
+    called when a person changes the value. closed: the widget lies in a popover, whose widgets
+    begin to exist when it is first opened, with the value that the run before it sent; one that was
+    sent by an earlier run only is lost.
+
+    A browser sends the values of all widgets with every click, and a click may come before the
+    browser has heard of a value that was just filled in. So that the old value is not taken for a
+    person's choice, a value that the program fills in belongs to a widget of a new generation,
+    with a key of its own, and what the browser still says of the old one is ignored. A person's own
+    change keeps the generation, also where it is brought into form ("3 1" becomes "3, 1"), so that
+    the widget keeps the focus.
     """
-    state = st.session_state
+    state, key = st.session_state, key_of(name)
+    if key in state and state[key] != value and not of_person(name):
+        generations = state.setdefault("generations", {})
+        generations[name] = generations.get(name, 0) + 1
+        key = key_of(name)
     # Written only when it differs, so that a run that comes late does not push back a slider. But
     # on another page than before the widget is a new one, though the key has its value still.
     if closed or state.get("arrived") or key not in state or state[key] != value:
-        if key in state and state[key] != value:
-            now = time.monotonic()
-            heard_of = [*lately(key), (now, state[key]), (now, value)]
-            state.setdefault("filled", {})[key] = heard_of
         state[key] = value
+    return {"key": key, "on_change": changed, "args": (name, key, act, *args)}
 
 
-def heard(key, act, *args):
-    """Act on the new value of a widget that `fill` fills; for callbacks.
+def key_of(name):
+    """The key of a widget's present generation."""
+    generation = st.session_state.get("generations", {}).get(name, 0)
+    return f"{name}~{generation}" if generation else name
 
-    A browser sends the values of all widgets with every click. In a click that comes before it
-    has heard of a value that was filled in, the one before comes back; nobody has chosen it.
+
+def value_of(name):
+    """The value of a widget that `fill` fills; for callbacks."""
+    return st.session_state[key_of(name)]
+
+
+def changed(name, key, act, *args):
+    """Act on a person's change of a widget, and remember what came of it; for callbacks.
+
+    A change of a generation that is gone is none: it is what a browser knew before.
     """
-    if st.session_state[key] not in [value for _, value in lately(key)]:
-        act(*args)
+    if key != key_of(name):
+        return
+    act(*args)
+    state = st.session_state
+    state.setdefault("changes", {})[name] = (state.view, state.tray)
 
 
-def lately(key):
-    """What `fill` wrote, and wrote over, in the widget of a key: (moment, value) for LATE long."""
-    now, found = time.monotonic(), st.session_state.get("filled", {}).get(key, [])
-    return [(moment, value) for moment, value in found if now - moment < LATE]
+def of_person(name):
+    """Whether the settings and the tray are what a person's change of this widget made them."""
+    changes, state = st.session_state.get("changes", {}), st.session_state
+    if name in changes and changes[name][0] == state.view and changes[name][1] is state.tray:
+        return True
+    changes.pop(name, None)
+    return False
 
 
 def take(name):
     """A widget's new value into the view. A segmented control can be emptied: then nothing."""
-    value = st.session_state[f"set-{name}"]
+    value = value_of(f"set-{name}")
     if value is not None:
         set_view(**{name: value})
 

@@ -85,7 +85,7 @@ def history():
 
 
 def take_apart(name):
-    baskets.change(apart=st.session_state[f"set-{name}"])
+    baskets.change(apart=session.value_of(f"set-{name}"))
 
 
 def step(way):

@@ -101,7 +101,7 @@ def choose_start(name, model):
 
 
 def take_start(name):
-    start = st.session_state[f"set-{name}"]
+    start = session.value_of(f"set-{name}")
     if start is not None:
         session.set_view(start=start, coords="", frozen="")
 
@@ -126,7 +126,7 @@ def choose_directions(known):
                 names,
                 [n for n in names if n in on],
                 lambda n: direction_state.short(known.by_name[n]),
-                lambda key, names: direction_state.take(names, st.session_state[key], known),
+                lambda key, names: direction_state.take(names, session.value_of(key), known),
             )
 
 
@@ -153,16 +153,14 @@ def choose_locked(known):
 
 def pills(key, title, names, on, called, take):
     """A group of names to switch on and off, in a popover."""
-    kept = st.session_state.get(key)
-    session.fill(key, kept if kept is not None and set(kept) == set(on) else on, closed=True)
+    kept = st.session_state.get(session.key_of(key))
+    value = kept if kept is not None and set(kept) == set(on) else on
     st.pills(
         title,
         names,
         selection_mode="multi",
         format_func=lambda name: stranger_text.plain(called(name)),
-        key=key,
-        on_change=session.heard,
-        args=(key, take, key, names),
+        **session.fill(key, value, take, key, names, closed=True),
     )
 
 

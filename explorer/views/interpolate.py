@@ -137,6 +137,9 @@ def keyframes_from_seeds(model):
     )
 
 
+FIELD = "choose-keyframes"
+
+
 def keyframes_from_tray(name, model):
     """Two to eight pictures of this model on the tray."""
     items = session.picked().items
@@ -148,16 +151,16 @@ def keyframes_from_tray(name, model):
         )
         return None
     chosen = chosen_before(name, list(mine))
-    key = "choose-keyframes"
-    session.fill(key, chosen)
     st.multiselect(
         "Pictures, in the order of the path",
         list(mine),
         format_func=lambda i: mine[i].name if i in mine else "",
         max_selections=url_state.MAX_KEYS,
-        key=key,
-        on_change=session.heard,
-        args=(key, lambda: choose(name, list(mine), st.session_state[key])),
+        **session.fill(
+            FIELD,
+            chosen,
+            lambda: choose(name, list(mine), session.value_of(FIELD)),
+        ),
     )
     if len(mine) < len(items):
         st.caption(

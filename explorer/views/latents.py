@@ -102,7 +102,7 @@ def choose_start(name, model):
 
 def restart(name):
     """Take the seed from its field."""
-    start = st.session_state[f"set-{name}"]
+    start = session.value_of(f"set-{name}")
     if start is not None:
         keep_frozen(start=start)
 

@@ -64,18 +64,14 @@ def head(basket, title):
             on_click=baskets.turn,
             args=(basket,),
         )
-        key = f"weight-{basket}"
-        session.fill(key, abs(weight))
         st.number_input(
             f"Weight of {title}",
             0.0,
             url_state.MAX_WEIGHT,
             step=0.25,
-            key=key,
             width=116,
             label_visibility="collapsed",
-            on_change=session.heard,
-            args=(key, weighed, basket),
+            **session.fill(f"weight-{basket}", abs(weight), weighed, basket),
         )
         if place >= url_state.MIN_BASKETS:
             st.button(
@@ -90,7 +86,7 @@ def head(basket, title):
 
 def weighed(basket):
     """A weight from its field; the sign stays."""
-    value, now = st.session_state[f"weight-{basket}"], baskets.weights()
+    value, now = session.value_of(f"weight-{basket}"), baskets.weights()
     negative = arithmetic.takes_away(now[url_state.BASKETS.index(basket)])
     if value is not None:
         baskets.weigh(basket, -value if negative else value)
@@ -137,23 +133,19 @@ def nothing():
 
 def typing(basket, title):
     """The seeds as text, to be typed or copied."""
-    field = f"basket-text-{basket}"
-    session.fill(field, baskets.text(basket))
     st.text_input(
         f"Seeds of {title}",
-        key=field,
         max_chars=400,
         placeholder="Seeds, such as 3, 14, 15@0.7",
         label_visibility="collapsed",
-        on_change=session.heard,
-        args=(field, typed, basket),
+        **session.fill(f"basket-text-{basket}", baskets.text(basket), typed, basket),
     )
 
 
 def typed(basket):
     """Take a basket's seeds from its field."""
     try:
-        parsed = url_state.read_exemplars(st.session_state[f"basket-text-{basket}"])
+        parsed = url_state.read_exemplars(session.value_of(f"basket-text-{basket}"))
         baskets.change(**{basket: url_state.write_keys(parsed)})
     except ValueError:
         session.warn(

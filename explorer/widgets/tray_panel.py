@@ -85,10 +85,8 @@ def selected(items):
     if item is None:
         st.caption("Select a picture to enlarge, rename, move or remove it.")
         return
-    key = f"name-{item.id}"
-    session.fill(key, item.name)
     # No max_chars: the field would drop a longer name whole. `rename` cuts it.
-    st.text_input("Name", key=key, on_change=session.heard, args=(key, rename, item.id))
+    st.text_input("Name", **session.fill(f"name-{item.id}", item.name, rename, item.id))
     place = [i.id for i in items].index(item.id)
     change = session.change_tray
     with st.container(horizontal=True, gap="small"):
@@ -117,7 +115,7 @@ def button(label, icon, act, *args, disabled=False):
 
 def rename(item_id):
     """Take the name from its field."""
-    session.change_tray(tray.rename, item_id, st.session_state[f"name-{item_id}"])
+    session.change_tray(tray.rename, item_id, session.value_of(f"name-{item_id}"))
     fragments.redraw()
 
 

@@ -14,6 +14,7 @@ from streamlit.util import calc_hash
 import gan_core
 from explorer.services import model_registry, renderer
 from explorer.state import tray, url_state
+from fields import field
 from gan_core import latent
 
 
@@ -93,7 +94,7 @@ PAGES = [page for page in url_state.PAGES if page not in ("train", "import")]
 @pytest.mark.parametrize("page", PAGES)
 def test_a_page_opens(two_models, open_app, page, model):
     app = fine(open_app(page, model=model))
-    assert app.selectbox(key="set-model").value == model
+    assert field(app, "set-model").value == model
     assert link(app)["model"] == model
 
 
@@ -125,7 +126,7 @@ def test_a_checkpoint_without_its_weights(two_models, open_app):
 def test_the_first_visit_shows_a_model_that_works(two_models, open_app):
     (two_models / "alpha" / "model.json").write_text("{}")
     app = fine(open_app())
-    assert app.selectbox(key="set-model").value == "beta"
+    assert field(app, "set-model").value == "beta"
 
 
 def test_a_fact_that_the_card_tells_is_not_told_again(two_models, open_app):
@@ -140,7 +141,7 @@ def test_a_fact_that_the_card_tells_is_not_told_again(two_models, open_app):
 def test_keyframes_of_a_link_that_cannot_be_read_are_named_and_left_out(two_models, open_app):
     app = open_app("interpolate", model="alpha", keys="3,<b>x,14")
     one_sentence(app, "keys (\\<b\\>x)")
-    assert app.text_input(key="set-keys").value == "3, 14"
+    assert field(app, "set-keys").value == "3, 14"
     assert link(app)["keys"] == "3,14"
 
 
@@ -176,9 +177,9 @@ def test_the_grid_shows_what_gan_core_draws(two_models, open_app):
 
 def test_seed_psi_and_number_are_set_by_their_widgets(two_models, open_app):
     app = open_app(model="alpha")
-    app.number_input(key="set-seed").set_value(90).run()
-    app.slider(key="set-psi").set_value(0.5).run()
-    app = fine(app.segmented_control(key="set-n").set_value(16).run())
+    field(app, "set-seed").set_value(90).run()
+    field(app, "set-psi").set_value(0.5).run()
+    app = fine(field(app, "set-n").set_value(16).run())
     assert seeds(app) == list(range(90, 106))
     assert alike(painted(app)[0], drawn(two_models / "alpha", [90], 0.5)[0])
     assert {"seed": "90", "psi": "0.5", "n": "16"}.items() <= link(app).items()
@@ -223,8 +224,8 @@ def test_an_attribute_labels_and_sorts(two_models, open_app, with_classifier, so
     (note,) = [c.value for c in app.caption if "Under each picture" in c.value]
     assert "“Wavy Hair”" in note
     assert "0.900" in note
-    assert app.segmented_control(key="set-sort").options[1:3] == ["Most", "Least"]
-    app = fine(app.selectbox(key="set-by").set_value("").run())
+    assert field(app, "set-sort").options[1:3] == ["Most", "Least"]
+    app = fine(field(app, "set-by").set_value("").run())
     scores = model.realness(model.generate(model.prior.sample(36)))
     assert seeds(app) == list(np.argsort(sign * scores, kind="stable"))
 
@@ -232,7 +233,7 @@ def test_an_attribute_labels_and_sorts(two_models, open_app, with_classifier, so
 @pytest.mark.parametrize("by", ["Eyeglasses", "nothing of it", "<b>"])
 def test_an_attribute_that_is_not_recognised_is_not_sorted_by(open_app, with_classifier, by):
     app = fine(open_app(model="alpha", by=by, n="16"))
-    assert app.selectbox(key="set-by").value == ""
+    assert field(app, "set-by").value == ""
     assert seeds(app) == list(range(16))
     app = fine(open_app(model="beta", by=by, n="16"))  # which has no classifier
     assert "set-by" not in [control.key for control in app.selectbox]
@@ -242,7 +243,7 @@ def test_an_attribute_that_is_not_recognised_is_not_sorted_by(open_app, with_cla
 def test_a_classifier_alone_sorts_too(two_models, open_app, with_classifier, make_checkpoint):
     make_checkpoint("alpha", nz=8, seed=1, discriminator=False)
     app = fine(open_app(model="alpha", sort="real", n="16"))
-    assert app.selectbox(key="set-by").options == ["Male", "Smiling", "Wavy Hair"]
+    assert field(app, "set-by").options == ["Male", "Smiling", "Wavy Hair"]
     model = gan_core.load(two_models / "alpha")
     male = with_classifier.predict(model.generate(model.prior.sample(16)))[:, 0]
     assert seeds(app) == list(np.argsort(-male, kind="stable"))
@@ -282,7 +283,7 @@ def test_grey_and_colour_models(make_checkpoint, folders, open_app, channels):
 
 def test_another_model_keeps_the_settings(two_models, open_app):
     app = open_app(model="alpha", seed="40", n="16")
-    app = fine(app.selectbox(key="set-model").set_value("beta").run())
+    app = fine(field(app, "set-model").set_value("beta").run())
     assert seeds(app) == list(range(40, 56))
     assert alike(painted(app)[0], drawn(two_models / "beta", [40])[0])
 
@@ -355,7 +356,7 @@ def test_a_long_name_is_cut_and_kept(two_models, open_app):
     app = open_app(model="alpha", tray="alpha:1")
     (item,) = items(app)
     app = click(app, f"tray-tiles-{item.id}")
-    app = app.text_input(key=f"name-{item.id}").set_value("x" * 90).run()
+    app = field(app, f"name-{item.id}").set_value("x" * 90).run()
     assert items(app)[0].name == "x" * tray.MAX_NAME
 
 
@@ -363,7 +364,7 @@ def test_rename_move_remove_undo_and_empty(two_models, open_app):
     app = open_app(model="alpha", tray="alpha:1,alpha:2,alpha:3")
     first = items(app)[0].id
     app = click(app, f"tray-tiles-{first}")
-    app = app.text_input(key=f"name-{first}").set_value("Ann").run()
+    app = field(app, f"name-{first}").set_value("Ann").run()
     assert [i.name for i in items(app)] == ["Ann", "Seed 2", "Seed 3"]
     app = click(app, "tray-Later")
     assert [i.name for i in items(app)] == ["Seed 2", "Ann", "Seed 3"]
@@ -381,7 +382,7 @@ def test_rename_move_remove_undo_and_empty(two_models, open_app):
 
 def test_the_tray_stays_through_pages_and_models(two_models, open_app):
     app = click(open_app(model="alpha"), "browse-tiles-5").run()  # the click ran its panel alone
-    app = app.selectbox(key="set-model").set_value("beta").run()
+    app = field(app, "set-model").set_value("beta").run()
     assert [i.seed for i in items(app)] == [5]
     app._page_hash = open_app("card")._page_hash
     app = fine(app.run())
@@ -462,7 +463,7 @@ def test_the_filmstrip_is_the_path(two_models, open_app, mode, closed, frames):
 
 def test_both_shows_slerp_and_lerp(two_models, open_app):
     app = open_app("interpolate", model="alpha")
-    app = fine(app.segmented_control(key="set-mode").set_value("both").run())
+    app = fine(field(app, "set-mode").set_value("both").run())
     assert len(painted(app, "film-slerp")) == len(painted(app, "film-lerp")) == 17
     assert {"add-slerp", "add-lerp"} <= {b.key for b in app.button}
     assert link(app)["mode"] == "both"
@@ -471,9 +472,9 @@ def test_both_shows_slerp_and_lerp(two_models, open_app):
 @pytest.mark.parametrize("typed", ["", "abc", "3", "1,2,3,4,5,6,7,8,9", "1, -2", "1, 2@9"])
 def test_bad_seeds_are_one_warning(two_models, open_app, typed):
     app = open_app("interpolate", model="alpha")
-    app = app.text_input(key="set-keys").set_value(typed).run()
+    app = field(app, "set-keys").set_value(typed).run()
     one_sentence(app, "two to eight seeds")
-    app = fine(app.text_input(key="set-keys").set_value("5 6").run())
+    app = fine(field(app, "set-keys").set_value("5 6").run())
     assert link(app)["keys"] == "5,6"
 
 
@@ -494,7 +495,7 @@ def test_a_click_on_a_frame_goes_there(two_models, open_app):
 
 def test_a_position_beyond_a_shorter_path_is_its_end(two_models, open_app):
     app = fine(open_app("interpolate", model="alpha", keys="1,2,3,4", at="3"))
-    app = fine(app.text_input(key="set-keys").set_value("1, 2").run())
+    app = fine(field(app, "set-keys").set_value("1, 2").run())
     assert state(app, "path-canvas-data")["values"] == [1.0]
     assert link(app)["at"] == "1"
     fine(open_app("interpolate", model="alpha", keys="1,2", at="7.5"))
@@ -516,25 +517,25 @@ def test_keyframes_from_the_tray(two_models, open_app):
     )
     fine(app)
     mine = [i.id for i in items(app) if i.model == "alpha"]
-    assert app.multiselect(key="choose-keyframes").value == mine
+    assert field(app, "choose-keyframes").value == mine
     film = painted(app, "film-slerp")
     assert alike(film[0], drawn(two_models / "alpha", [3])[0])
     assert alike(film[-1], drawn(two_models / "alpha", [9])[0])
-    app = fine(app.multiselect(key="choose-keyframes").set_value(mine[::-1]).run())
+    app = fine(field(app, "choose-keyframes").set_value(mine[::-1]).run())
     assert alike(painted(app, "film-slerp")[0], drawn(two_models / "alpha", [9])[0])
-    one_sentence(app.multiselect(key="choose-keyframes").set_value(mine[:1]).run(), "at least two")
+    one_sentence(field(app, "choose-keyframes").set_value(mine[:1]).run(), "at least two")
 
 
 def test_chosen_keyframes_stay_through_pages_and_links(two_models, open_app):
     app = open_app("interpolate", model="alpha", source="tray", tray="alpha:3,beta:1,alpha:9")
     mine = [i.id for i in items(app) if i.model == "alpha"]
-    app = fine(app.multiselect(key="choose-keyframes").set_value(mine[::-1]).run())
+    app = fine(field(app, "choose-keyframes").set_value(mine[::-1]).run())
     assert link(app)["picks"] == "3,1"
     here, app._page_hash = app._page_hash, open_app("card")._page_hash
     app.run()
     app._page_hash = here
     app = fine(app.run())
-    assert app.multiselect(key="choose-keyframes").value == mine[::-1]
+    assert field(app, "choose-keyframes").value == mine[::-1]
 
     again = fine(open_app("interpolate", **link(app)))
     assert alike(painted(again, "film-slerp")[0], drawn(two_models / "alpha", [9])[0])
@@ -544,7 +545,7 @@ def test_chosen_keyframes_stay_through_pages_and_links(two_models, open_app):
 def test_a_picture_that_comes_onto_the_tray_becomes_a_keyframe(two_models, open_app):
     app = open_app("interpolate", model="alpha", source="tray", tray="alpha:3,alpha:9")
     app = fine(app.button(key="add-slerp").click().run())
-    assert app.multiselect(key="choose-keyframes").value == [i.id for i in items(app)]
+    assert field(app, "choose-keyframes").value == [i.id for i in items(app)]
     assert len(items(app)) == 3
 
 
@@ -558,7 +559,7 @@ def test_a_wider_tray_than_a_path_takes(two_models, open_app, source):
     many = ",".join(f"alpha:{i}" for i in range(12))
     app = fine(open_app("interpolate", model="alpha", source=source, tray=many))
     if source == "tray":
-        assert len(app.multiselect(key="choose-keyframes").value) == url_state.MAX_KEYS
+        assert len(field(app, "choose-keyframes").value) == url_state.MAX_KEYS
 
 
 # Parts of the app that need no page.

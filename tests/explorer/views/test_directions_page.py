@@ -26,6 +26,7 @@ from browsing import (
 )
 from explorer.services import attribute_labels, background, direction_store, model_registry
 from explorer.state import url_state
+from fields import field
 from gan_core.attributes import classifier
 from gan_core.latent_space import directions, discover_directions
 from gan_core.latent_space.directions import Direction
@@ -192,7 +193,7 @@ def test_what_is_locked_is_left_alone_but_for_its_own_slider(opened):
     along = f"{BRIGHT}:2,warm (normal):1"
     app = opened(along=along)
     before = shown(app)
-    app = app.pills(key="set-locked").set_value(["warm"]).run()
+    app = field(app, "set-locked").set_value(["warm"]).run()
     held = directions.conditional(opened.vectors[BRIGHT], [warm])
     assert abs(held @ warm) < 1e-5
     assert abs(opened.vectors[BRIGHT] @ warm) > 1e-3
@@ -228,11 +229,11 @@ def test_a_lock_that_leaves_nothing_is_told(opened):
 
 def test_directions_are_chosen_and_put_away(opened):
     app = opened()
-    app = app.pills(key="along-2").set_value(["component 2"]).run()
+    app = field(app, "along-2").set_value(["component 2"]).run()
     assert list(sliders(app)) == ["bright", "warm", "component 2"]
-    app = app.pills(key="along-0").set_value([]).run()
+    app = field(app, "along-0").set_value([]).run()
     assert list(sliders(app)) == ["component 2"]
-    app = app.pills(key="along-2").set_value([]).run()
+    app = field(app, "along-2").set_value([]).run()
     assert sliders(app) == {}
     assert state(app, "link")["along"] == url_state.NOTHING
     assert is_picture_of(app, opened.model, opened.model.prior.sample(1)[0])
@@ -452,12 +453,12 @@ def test_without_a_classifier_there_are_those_without_names(quick, two_models, o
     assert list(sliders(app)) == [f"component {i}" for i in range(1, 7)]
     assert not [p for p in app.pills if p.key == "set-locked"]
     app = click(app, "slider-component 7")
-    app = app.selectbox(key="set-model").set_value("beta").run()  # of another length
+    app = field(app, "set-model").set_value("beta").run()  # of another length
     app = settled(app)
     assert len(sentences(app)) == 1
     assert list(sliders(app)) == [f"component {i}" for i in range(1, 6)]
     assert "left out: component 6, component 7" in captions(app)
-    app = app.selectbox(key="set-model").set_value("alpha").run()
+    app = field(app, "set-model").set_value("alpha").run()
     assert "component 7" in sliders(app)
 
 

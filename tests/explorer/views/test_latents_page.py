@@ -12,6 +12,7 @@ import gan_core
 from explorer.components import strips
 from explorer.services import renderer, server
 from explorer.state import tray, url_state
+from fields import field
 from gan_core import latent
 from gan_core.util import atomic_files
 from test_app import click, fine, items, link, one_sentence, state
@@ -168,7 +169,7 @@ def test_a_report_that_does_not_fit_changes_nothing(alpha, open_app, values):
 def test_a_report_for_another_model_is_not_heard(alpha, two_models, open_app):
     app = open_app("latents", model="alpha", start="5")
     late = data(app)["context"]
-    app = fine(app.selectbox(key="set-model").set_value("beta").run())
+    app = fine(field(app, "set-model").set_value("beta").run())
     app = fine(report(app, np.ones(5), context=late))
     assert "coords" not in link(app)
     assert holds(app, home(gan_core.load(two_models / "beta"), 5))
@@ -190,7 +191,7 @@ def test_randomise_leaves_what_is_frozen(alpha, open_app):
         seed = int(link(app)["start"])
         assert holds(app, home(alpha, seed, z3=1.5, z4=-1))
         assert link(app)["coords"] == "3:1.5,4:-1"
-        assert app.number_input(key="set-start").value == seed
+        assert field(app, "set-start").value == seed
         seen.add(seed)
     assert len(seen) > 1
 
@@ -206,14 +207,14 @@ def test_what_a_report_froze_stays_through_randomise(alpha, open_app):
 
 def test_another_seed_leaves_what_was_moved_and_keeps_what_is_frozen(alpha, open_app):
     app = open_app("latents", model="alpha", start="5", coords="1:2,3:1.5", frozen="3")
-    app = fine(app.number_input(key="set-start").set_value(77).run())
+    app = fine(field(app, "set-start").set_value(77).run())
     assert holds(app, home(alpha, 77, z3=1.5))
     assert {"start": "77", "coords": "3:1.5", "frozen": "3"}.items() <= link(app).items()
 
 
 def test_truncation_moves_all_but_what_was_moved(alpha, open_app):
     app = open_app("latents", model="alpha", start="5", coords="3:1.5")
-    app = fine(app.slider(key="set-psi").set_value(0.5).run())
+    app = fine(field(app, "set-psi").set_value(0.5).run())
     assert holds(app, home(alpha, 5, 0.5, z3=1.5))
     assert link(app)["psi"] == "0.5"
 
@@ -230,7 +231,7 @@ def test_coordinates_beyond_a_smaller_latent_are_ignored(alpha, two_models, open
 
 def test_another_model_leaves_behind_what_was_moved(alpha, two_models, open_app):
     app = open_app("latents", model="alpha", start="5", coords="1:2,7:3", frozen="7")
-    app = fine(app.selectbox(key="set-model").set_value("beta").run())
+    app = fine(field(app, "set-model").set_value("beta").run())
     assert holds(app, home(gan_core.load(two_models / "beta"), 5))
     assert data(app)["frozen"] == []
     assert not {"coords", "frozen"} & set(link(app))
@@ -304,7 +305,7 @@ def test_a_picture_of_a_seed_comes_from_the_tray_as_that_seed(alpha, open_app):
     assert holds(app, home(alpha, 9, 0.6))
     assert {"start": "9", "psi": "0.6"}.items() <= link(app).items()
     assert not {"coords", "frozen"} & set(link(app))
-    assert app.slider(key="set-psi").value == 0.6
+    assert field(app, "set-psi").value == 0.6
 
 
 def test_a_picture_without_a_seed_comes_from_the_tray_exactly(alpha, open_app):
@@ -360,7 +361,7 @@ def test_the_pad_of_a_link_comes_back(alpha, open_app):
     params = {"way": "pad", "corners": "3,1@0.5,4,15", "x": "0.3", "y": "0.1", "mode": "lerp"}
     app = fine(open_app("latents", model="alpha", psi="0.8", **params))
     assert params.items() <= link(app).items()
-    assert app.text_input(key="set-corners").value == "3, 1@0.5, 4, 15"
+    assert field(app, "set-corners").value == "3, 1@0.5, 4, 15"
     again = fine(open_app("latents", **link(app)))
     assert link(again) == link(app)
     assert np.array_equal(picture(again, PAD), picture(app, PAD))
@@ -379,7 +380,7 @@ def test_a_report_moves_the_pad(alpha, open_app):
 def test_a_report_for_other_corners_is_not_heard(alpha, open_app):
     app = open_app("latents", model="alpha", way="pad", corners="3,1,4,15")
     late = data(app, PAD)["context"]
-    app = app.text_input(key="set-corners").set_value("3 1 4 16").run()
+    app = field(app, "set-corners").set_value("3 1 4 16").run()
     assert data(app, PAD)["context"] != late
     app = fine(report(app, [0.9, 0.1], key=PAD, context=late))
     assert data(app, PAD)["values"] == [0.5, 0.5]
@@ -397,10 +398,10 @@ def test_corners_have_a_truncation_of_their_own(alpha, open_app):
 )
 def test_wrong_corners_are_one_sentence(alpha, open_app, typed):
     app = open_app("latents", model="alpha", way="pad")
-    app = app.text_input(key="set-corners").set_value(typed).run()
+    app = field(app, "set-corners").set_value(typed).run()
     one_sentence(app, "Type four seeds")
     assert not [b for b in app.button if b.label == "Add to tray"]
-    app = fine(app.text_input(key="set-corners").set_value("3; 1 4,15").run())
+    app = fine(field(app, "set-corners").set_value("3; 1 4,15").run())
     assert np.array_equal(picture(app, PAD), drawn(alpha, on_pad(alpha, 0.5, 0.5)))
 
 
@@ -410,7 +411,7 @@ def test_a_picture_of_the_pad_goes_to_the_tray_and_under_the_sliders(alpha, open
     (item,) = items(app)
     assert (item.name, item.seed) == ("Pad 0.25, 0.75", None)
     assert np.array_equal(item.z, on_pad(alpha, 0.25, 0.75))
-    app = fine(app.segmented_control(key="set-way").set_value("sliders").run())
+    app = fine(field(app, "set-way").set_value("sliders").run())
     app = fine(click(app, f"start-tiles-{item.id}")).run()
     assert holds(app, item.z)
 
@@ -423,12 +424,12 @@ def test_both_kinds_of_path_are_one_on_the_pad(alpha, open_app):
 
 def test_the_other_way_finds_the_pad_and_the_sliders_as_they_were(alpha, open_app):
     app = open_app("latents", model="alpha", start="5", coords="3:1.5", frozen="3")
-    app = fine(app.segmented_control(key="set-way").set_value("pad").run())
+    app = fine(field(app, "set-way").set_value("pad").run())
     app = fine(report(app, [0.2, 0.8], key=PAD)).run()
-    app = fine(app.segmented_control(key="set-way").set_value("sliders").run())
+    app = fine(field(app, "set-way").set_value("sliders").run())
     assert holds(app, home(alpha, 5, z3=1.5))
     assert data(app)["frozen"] == [3]
-    app = fine(app.segmented_control(key="set-way").set_value("pad").run())
+    app = fine(field(app, "set-way").set_value("pad").run())
     assert data(app, PAD)["values"] == [0.2, 0.8]
 
 

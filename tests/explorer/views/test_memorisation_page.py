@@ -8,6 +8,7 @@ import pytest
 import gan_core
 from explorer.services import background, model_registry, training_data
 from explorer.views import memorisation as page
+from fields import field
 from gan_core.data import training_set
 from gan_core.metrics import memorisation_report
 
@@ -107,10 +108,10 @@ def test_it_shows_what_the_report_says(alpha, open_app):
     labels = figures[-1]["layout"]["yaxis"]["ticktext"]
     share, low, high = told["auth_pct"]["samples"]
     assert labels[0].endswith(f"{share:.1f} ({low:.1f} to {high:.1f})")
-    app = app.segmented_control(key="set-space").set_value("discriminator").run()
+    app = field(app, "set-space").set_value("discriminator").run()
     assert sentences(app) == []
     assert len(app.get("plotly_chart")) == 2 + 5
-    app = app.segmented_control(key="set-space").set_value("effnet").run()
+    app = field(app, "set-space").set_value("effnet").run()
     (sentence,) = sentences(app)
     assert "not made in EfficientNet’s features" in sentence
     assert "python -m gan_core memorisation models/alpha`" in sentence
@@ -132,7 +133,7 @@ def test_measuring_gives_the_space_that_a_shipped_report_lacks(alpha, open_app, 
     assert sentences(app) == []
     assert len(tiles(app, "suspects")) == 40
     # And the other space is still told by the other report.
-    app = app.segmented_control(key="set-space").set_value("pixels").run()
+    app = field(app, "set-space").set_value("pixels").run()
     assert sentences(app) == []
     assert set(memorisation_report.load_report(model, space="pixels")["spaces"]) == {"pixels"}
 

@@ -16,6 +16,7 @@ import browsing
 import gan_core
 from explorer.services import background, training_data
 from explorer.views import neighbours
+from fields import field
 from gan_core import latent
 from gan_core.data import media, training_set
 from gan_core.search import feature_index
@@ -90,9 +91,9 @@ def test_a_click_puts_another_neighbour_beside_the_sample(alpha, open_app):
 
 def test_another_seed_and_another_space_stand_in_the_link(alpha, open_app):
     app = open_app("neighbours", model="alpha")
-    app = app.number_input(key="set-of").set_value(9).run()
+    app = field(app, "set-of").set_value(9).run()
     assert (state(app, "link")["of"], sentences(app)) == ("9", [])
-    app = app.segmented_control(key="set-space").set_value("discriminator").run()
+    app = field(app, "set-space").set_value("discriminator").run()
     assert (state(app, "link")["space"], sentences(app)) == ("discriminator", [])
     assert float(shown(app)[0]["caption"].split()[0]) <= float(shown(app)[7]["caption"].split()[0])
 
@@ -222,7 +223,7 @@ def test_a_picture_of_the_tray_without_a_seed(alpha, open_app):
     assert shown(again) == shown(app)
     # A seed that is typed leaves it.
     app._page_hash = again._page_hash  # AppTest goes back to the page that it was opened on
-    app = app.number_input(key="set-of").set_value(3).run()
+    app = field(app, "set-of").set_value(3).run()
     assert "picture" not in state(app, "link")
     assert shown(app) == shown(open_app("neighbours", model="alpha", of="3"))
 
@@ -277,7 +278,7 @@ def test_pixels_and_features_stand_one_under_the_other(alpha, open_app):
     assert state(app, "link")["space"] == "discriminator"
     assert [tile["current"] for tile in shown(app)] == [False, True, False, False]
     assert not any(tile["current"] for tile in shown(app, "pixels"))
-    app = app.segmented_control(key="set-k").set_value(16).run()
+    app = field(app, "set-k").set_value(16).run()
     assert len(shown(app)) == len(shown(app, "pixels")) == 16
 
 
@@ -400,8 +401,8 @@ def test_a_picture_of_ones_own(alpha, open_app):
     assert shown(app)[0]["caption"].startswith("0.0")
     assert "**Not authentic**" in markdown(app)
     # It is still there after a look elsewhere.
-    app = app.segmented_control(key="set-ask").set_value("sample").run()
-    app = app.segmented_control(key="set-ask").set_value("upload").run()
+    app = field(app, "set-ask").set_value("sample").run()
+    app = field(app, "set-ask").set_value("upload").run()
     assert data.files[11] in shown(app)[0]["label"]
 
 
@@ -453,7 +454,7 @@ def test_images_changed_on_disk_are_noticed(alpha, open_app):
     state_of = os.stat(path)
     os.utime(path, ns=(state_of.st_atime_ns, state_of.st_mtime_ns + 10**9))
     for space in ("pixels", "discriminator"):
-        app = app.segmented_control(key="set-space").set_value(space).run()
+        app = field(app, "set-space").set_value(space).run()
         (sentence,) = sentences(app)
         assert "pack the training set again" in sentence
     content[-1] ^= 255  # as it was

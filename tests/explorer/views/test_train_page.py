@@ -15,6 +15,7 @@ from PIL import Image
 
 from explorer.services import model_registry, run_list, training_data, trust
 from explorer.views import train
+from fields import field
 from gan_core.training import run_lock
 from gan_core.util.errors import InputError
 from support import ROOT, pictures
@@ -338,7 +339,7 @@ def test_from_the_form_to_a_model_in_the_menu(place, packed, open_app, monkeypat
     app = app.run()
     assert "finished" in told(app)
     assert run_list.model_of(done) == "mine"
-    menu = open_app("browse", model="mine").selectbox(key="set-model")
+    menu = field(open_app("browse", model="mine"), "set-model")
     assert (menu.options, menu.value) == (["mine"], "mine")
 
 
