@@ -32,7 +32,7 @@ Seeds 0 to 63, row by row, ψ = 1, unselected:
 | Held out, never trained on | {held_out} images |
 | Shown to D | {kimg:,.0f} kimg: {epochs:.0f} times each training image |
 | Time | {hours:.1f} hours on {hardware} (PyTorch {torch}) |
-| Augmentation | {augment} |
+| Augmentation | {augmentation} |
 | Adam | G {lr_g:g}, D {lr_d:g}, β {beta1:g}, {beta2:g}; {batch} images a step; k = {k} |
 | Discriminator | {regularisation} |
 | Averaging | EMA with a half-life of {ema_kimg:g} kimg; batch-norm statistics re-estimated on it |
@@ -120,6 +120,7 @@ def _of_run(model: checkpoint.Model, directory: Path) -> str:
         data_command=data.get("command") or "# the training set's command was not recorded",
         data_licence=data["licence"] or "not told",
         distances=distances(card, (directory / "training_set" / "set.json").exists()),
+        augmentation=augmentation(training),
         regularisation=regularisation(sizes, training),
         g_parameters=registry.parameters(model.generator),
         d_parameters=registry.parameters(model.discriminator) if model.discriminator else 0,
@@ -189,6 +190,18 @@ def tied(training):
     )
 
 
+def augmentation(training):
+    """What D's input is augmented with, and how strongly, in words."""
+    names = training["augment"] or "none"
+    if training.get("augment_target"):
+        return f"{names}; strength adapted to D’s overfitting (target {training['augment_target']})"
+    if training.get("augment_p", 1) == 1 == training.get("augment_initial", 1):
+        return names
+    final = training["augment_p"]
+    initial = final * training["augment_initial"]
+    return f"{names}; probability {initial:g} at the start, {final:g} at the end"
+
+
 def regularisation(sizes, training):
     """What keeps D in bounds, and what the run began from, in words."""
     words = [f"norm {sizes.get('norm') or registry.FAMILIES[sizes['name']].NORMS[0]}"]
@@ -199,6 +212,9 @@ def regularisation(sizes, training):
         words.append(f"label smoothing {training['smoothing']:g}")
     if training.get("cooldown"):
         words.append(f"step sizes to 0 over the last {training['cooldown']:.0%}")
+    for key, name in {"lr_final": "step sizes", "penalty_final": "penalties"}.items():
+        if training.get(key, 1) != 1:
+            words.append(f"{name} to {training[key]:.0%} along a cosine")
     if training.get("begun_from"):
         before = training["begun_from"]
         words.append(f"begun from {before['name']} {before['hash']} at {before['kimg']:g} kimg")

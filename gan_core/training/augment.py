@@ -1,10 +1,13 @@
 """Differentiable augmentation (Zhao et al. 2020): the same kinds of change for real and generated.
 
-What D sees is always augmented, in both players' steps, so that it cannot tell a training image by
-heart, and G is never asked to draw the augmentation itself.
+What D sees is augmented in both players' steps, so that D cannot learn the training images by
+heart, and G is never asked to draw the augmentation itself. With a strength below 1 each kind of
+change is made to each image with that probability (Karras et al. 2020, arXiv 2006.06676).
 All functions: float (N, C, H, W) in [−1, 1] -> the same shape; random numbers
 from the `Draws` given (see distributed.py).
 """
+
+import math
 
 import torch
 import torch.nn.functional as F
@@ -57,11 +60,50 @@ def colour(images, draws):
     return mean + (images - mean) * uniform(0.5, 1.5)
 
 
+def mild_colour(images, draws):
+    """Brightness by ±0.1, saturation by 0.5–1.5×, contrast by 0.8–1.25×."""
+
+    def uniform(low, high):
+        return low + (high - low) * draws.uniform(len(images), 1, 1, 1)
+
+    grey = images.mean(1, keepdim=True)
+    images = grey + (images - grey) * uniform(0.5, 1.5)
+    contrast = uniform(math.log(0.8), math.log(1.25)).exp()
+    return images * contrast + uniform(-0.1, 0.1)
+
+
+def scale(images, draws):
+    """Enlarge or shrink each image about its centre by 2^x, x from N(0, 0.2) as in the paper."""
+    factor = 2 ** (0.2 * draws.normal(len(images)))
+    zero = torch.zeros_like(factor)
+    return warp(images, torch.stack([1 / factor, zero, zero, 1 / factor], 1))
+
+
+def rotation(images, draws, degrees=15.0):
+    """Turn each image about its centre by up to `degrees` either way."""
+    angle = (2 * draws.uniform(len(images)) - 1) * math.radians(degrees)
+    cos, sin = angle.cos(), angle.sin()
+    return warp(images, torch.stack([cos, -sin, sin, cos], 1))
+
+
+def warp(images, matrices):
+    """Sample each image at M·(x, y), bilinear; beyond its border the image is reflected.
+
+    matrices: float (N, 4), M row by row; (x, y) is measured from the centre in half sides.
+    """
+    theta = F.pad(matrices.view(-1, 2, 2), (0, 1)).to(images.dtype)  # without a shift
+    grid = F.affine_grid(theta, list(images.shape), align_corners=False)
+    return F.grid_sample(images, grid, padding_mode="reflection", align_corners=False)
+
+
 AUGMENTATIONS = {
     "mirror": mirror,
     "translation": translation,
     "cutout": cutout,
     "colour": colour,
+    "mild_colour": mild_colour,
+    "scale": scale,
+    "rotation": rotation,
 }
 
 
@@ -76,8 +118,17 @@ def parse(names):
     return chosen
 
 
-def augment(images, names, draws):
-    """Apply the named augmentations in the order given."""
+def augment(images, names, draws, strength=1.0):
+    """Apply the named augmentations in the order given.
+
+    strength: probability, for each image and each kind, that the change is made; a number, or a
+    tensor of shape () on the images' device. Mirroring does not depend on it: a mirrored half is
+    what G draws too, if it draws mirrored images at all.
+    """
     for name in names:
-        images = AUGMENTATIONS[name](images, draws)
+        changed = AUGMENTATIONS[name](images, draws)
+        if name != "mirror" and (isinstance(strength, torch.Tensor) or strength < 1):
+            chosen = draws.uniform(len(images), 1, 1, 1) < strength
+            changed = torch.where(chosen, changed, images)
+        images = changed
     return images

@@ -158,6 +158,12 @@ class TrainingConfig:
         at_most=1,
         may_change=True,
     )
+    lr_final: float = _training(
+        1.0,
+        "factor of both step sizes at the end of the run, reached along a cosine; 1 is constant",
+        at_least=0,
+        at_most=1,
+    )
     beta1: float = _training(
         0.5, "Adam's decay of the first moment, for both networks", at_least=0, below=1
     )
@@ -179,9 +185,34 @@ class TrainingConfig:
         "D steps between two penalties, each weighted by this number",
         at_least=1,
     )
+    penalty_final: float = _training(
+        1.0,
+        "factor of all penalties at the end of the run, reached along a cosine; 1 is constant",
+        at_least=0,
+        at_most=1,
+    )
     augment: str = _training(
         "mirror,translation",
         f"augmentations of D's input, comma-separated: {', '.join(AUGMENTATIONS)}; or none",
+    )
+    augment_p: float = _training(
+        1.0,
+        "probability of each augmentation but mirror, for each image",
+        at_least=0,
+        at_most=1,
+    )
+    augment_initial: float = _training(
+        1.0,
+        "augment_p at the start as a share of itself; it reaches its value along a cosine",
+        at_least=0,
+        at_most=1,
+    )
+    augment_target: float = _training(
+        0.0,
+        "adapt augment_p to D's overfitting: target of the mean sign of D's logits on training "
+        "images, 0.6 in Karras et al. 2020; 0 turns it off",
+        at_least=0,
+        below=1,
     )
     ema_kimg: float = _training(10.0, "half-life of G's moving average", unit=KIMG, at_least=0)
     seed: int = _training(

@@ -129,10 +129,33 @@ def check_dependent(config: TrainingConfig) -> None:
         raise InputError("penalty_every is set without a penalty; set r1 or r2, or use wgan-gp.")
     if config.smoothing and not OBJECTIVES[objective].smooths:
         raise InputError(f"{objective} has no target for real images that smoothing could lower.")
+    if config.penalty_final != 1 and not uses_penalty(config):
+        raise InputError("penalty_final is set without a penalty; set r1 or r2, or use wgan-gp.")
+    check_augmentation(config)
     if config.codes != 1 and not config.codes_from:
         raise InputError("codes is the weight of the loss that codes_from adds; set codes_from.")
     if config.codes_names and not config.codes_from:
         raise InputError("codes_names selects attributes of codes_from; set codes_from too.")
+
+
+def check_augmentation(config: TrainingConfig) -> None:
+    """The strength of augmentation needs something to act on, and is either set or adapted."""
+    changed = config.augment_p != 1 or config.augment_initial != 1
+    if (changed or config.augment_target) and set(augment.parse(config.augment)) <= {"mirror"}:
+        raise InputError(
+            "augment_p, augment_initial and augment_target do not concern mirror; add another "
+            "augmentation, --augment mirror,translation,scale for example."
+        )
+    if changed and config.augment_target:
+        raise InputError(
+            "augment_target adapts the probability of augmentation; leave out augment_p and "
+            "augment_initial."
+        )
+    if config.augment_target and not OBJECTIVES[config.objective].probability:
+        raise InputError(
+            f"augment_target needs logits that are positive for what D takes for real, and "
+            f"{config.objective} has none; use the non-saturating objective, or set augment_p."
+        )
 
 
 def usual_norm(config: TrainingConfig) -> str:

@@ -18,7 +18,7 @@ from gan_core.training.batches import Batches
 from gan_core.training.config import TrainingConfig
 from gan_core.training.config_checks import check
 from gan_core.training.distributed import Draws, Team
-from gan_core.training.schedule import Due, Stop, cool, warm
+from gan_core.training.schedule import Due, Stop, cool, cosine, warm
 from gan_core.training.step import Game, play_round
 from gan_core.util import atomic_files, hardware
 from gan_core.util.errors import InputError
@@ -71,7 +71,7 @@ def train(data: Path | str, run: Path | str, config: TrainingConfig) -> int:
     game = Game(config, playing, team, Draws(rng, team), tied, fast)
 
     # --- Set-up: the run's directory; only the leading process writes. ---
-    state = snapshot.State(path, playing.parts(), rng, settings, record)
+    state = snapshot.State(path, game.parts(), rng, settings, record)
     if resuming:
         batches.position = state.restore()
     elif team.leads:
@@ -111,8 +111,10 @@ def train(data: Path | str, run: Path | str, config: TrainingConfig) -> int:
         while batches.position < total and not stopping:
             # --- A round: k steps of D, one of G. ---
             scale = cool(batches.position, total, config.cooldown)
+            scale *= cosine(batches.position, total, 1.0, config.lr_final)
             rising = warm(batches.position, config.warmup_kimg)
             playing.set_step_sizes(config.lr_g * scale * rising, config.lr_d * scale)
+            game.follow(batches.position, total)
             statistics, judged = play_round(game, batches)
 
             # --- The record, when something is due. ---

@@ -1,5 +1,6 @@
 """When things happen in a run: periodic jobs, step sizes, and when to stop."""
 
+import math
 import signal
 import sys
 import threading
@@ -37,6 +38,12 @@ def cool(position: int, total: int, cooldown: float) -> float:
     if not cooldown:
         return 1.0
     return min(1.0, (total - position) / (cooldown * total))
+
+
+def cosine(position: int, total: int, initial: float, final: float) -> float:
+    """From `initial` to `final` along half a cosine over the run, slowly at both ends."""
+    share = min(1.0, position / total)
+    return final + (initial - final) * (1 + math.cos(math.pi * share)) / 2
 
 
 class Stop:

@@ -5,17 +5,19 @@ step uses the noise of the last discriminator step, not fresh noise, which saves
 """
 
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from typing import Any
 
 import torch
 
-from gan_core.training import augment, autotune, ema, regularisers
+from gan_core.training import augment, augment_control, autotune, ema, regularisers
 from gan_core.training.attribute_codes import Codes
 from gan_core.training.batches import Batches
 from gan_core.training.config import TrainingConfig
 from gan_core.training.distributed import Draws, Team
 from gan_core.training.losses import OBJECTIVES, Objective
 from gan_core.training.players import Players
+from gan_core.training.schedule import cosine
 
 STATISTICS = ("d_loss", "g_loss", "d_real", "d_fake", "wins")  # of a round, see `statistics`
 
@@ -26,6 +28,8 @@ class Game:
 
     draws: the source of all noise. tied: attributes tied to coordinates of z, or None. fast: the
     precision, layout and convolution that networks run in, as `autotune.choose` returns them.
+    control: adapts the strength of augmentation, or None. strength: of augmentation otherwise.
+    penalty_factor: of all penalties. The last two follow the schedule, see `follow`.
     """
 
     config: TrainingConfig
@@ -34,9 +38,26 @@ class Game:
     draws: Draws
     tied: Codes | None
     fast: dict
+    control: augment_control.Controller | None = field(init=False, default=None)
+    strength: float = field(init=False, default=1.0)
+    penalty_factor: float = field(init=False, default=1.0)
 
     def __post_init__(self) -> None:
         self.augmentations = augment.parse(self.config.augment)
+        if self.config.augment_target:
+            control = augment_control.Controller(self.config.augment_target)
+            self.control = control.to(self.team.device)
+
+    def parts(self) -> dict[str, Any]:
+        """What a run's state holds, by name."""
+        control = {"augment_control": self.control} if self.control else {}
+        return self.players.parts() | control
+
+    def follow(self, position: int, total: int) -> None:
+        """Set what changes over the run, at a position of it, both in images."""
+        config = self.config
+        self.strength = config.augment_p * cosine(position, total, config.augment_initial, 1.0)
+        self.penalty_factor = cosine(position, total, 1.0, config.penalty_final)
 
     @property
     def objective(self) -> Objective:
@@ -44,10 +65,12 @@ class Game:
 
     @property
     def statistics_names(self) -> tuple[str, ...]:
-        return STATISTICS + (("codes_loss",) if self.tied else ())
+        tied = ("codes_loss",) if self.tied else ()
+        return STATISTICS + tied + (("augment_strength",) if self.control else ())
 
     def augment(self, images: torch.Tensor) -> torch.Tensor:
-        return augment.augment(images, self.augmentations, self.draws)
+        strength = self.control.strength if self.control else self.strength
+        return augment.augment(images, self.augmentations, self.draws, strength)
 
     def arithmetic(self) -> AbstractContextManager:
         """The precision and convolutions that networks run in."""
@@ -110,7 +133,7 @@ def discriminator_step(game: Game, batches: Batches, differentiable: bool) -> Ju
     targets = (config.smoothing,) if config.smoothing else ()
     loss = penalised = game.objective.discriminator(real_logits, fake_logits, *targets)
     if batches.position // config.batch % config.penalty_every == 0:
-        weight = config.penalty_every
+        weight = config.penalty_every * game.penalty_factor
         penalised = loss + weight * penalty(
             players.discriminator, real, generated, config, game.draws
         )
@@ -118,6 +141,10 @@ def discriminator_step(game: Game, batches: Batches, differentiable: bool) -> Ju
     penalised.backward()
     game.team.average_gradients(players.discriminator)
     players.discriminator_adam.step()
+    if game.control:
+        agreement = real_logits.detach().sign().mean()
+        game.team.average([agreement])
+        game.control.update(agreement, config.batch)
     if config.objective == "wgan":
         regularisers.clip_weights(players.discriminator, config.clip)
     return Judged(z, real, fake, real_logits, fake_logits, loss)
@@ -170,10 +197,12 @@ def statistics(game: Game, judged: Judged, g_losses: list[torch.Tensor]) -> torc
 
     Both losses; the mean of D on real and on generated images, as a probability where the
     objective makes it one; D's wins, the share of pairs in which the real image has the larger
-    logit; and the loss of tied attributes, where there are any.
+    logit; the loss of tied attributes, where there are any; and the strength of augmentation,
+    where it is adapted.
     """
     wins = (judged.real_logits[:, None] > judged.fake_logits).float().mean()
     logits = torch.stack([judged.real_logits, judged.fake_logits])
     means = (logits.sigmoid() if game.objective.probability else logits).mean(1)
     g_loss, *codes_loss = g_losses
-    return torch.stack([judged.loss, g_loss, *means, wins, *codes_loss])
+    strength = [game.control.strength] if game.control else []
+    return torch.stack([judged.loss, g_loss, *means, wins, *codes_loss, *strength])

@@ -184,3 +184,87 @@ def test_two_processes_change_pictures_as_one_does(name):
         for rank, part in enumerate(images.chunk(2))
     ]
     assert torch.allclose(torch.cat(shares), whole, atol=1e-6)
+
+
+def test_scale_keeps_the_centre_and_changes_the_size():
+    square = -torch.ones(400, 1, 32, 32)
+    square[:, :, 12:20, 12:20] = 1  # 8 × 8 about the centre
+    changed = augment.scale(square, draws())
+    areas = (changed + 1).sum((1, 2, 3)) / 2
+    sides = (areas.sqrt() / 8).log2()  # x of 2^x
+    assert sides.mean().abs() < 0.05
+    assert sides.std().item() == pytest.approx(0.2, abs=0.03)
+    assert torch.allclose(changed, changed.flip(2), atol=1e-4)
+    assert torch.allclose(changed, changed.flip(3), atol=1e-4)
+
+
+def test_rotation_turns_about_the_centre_by_at_most_fifteen_degrees():
+    dot = torch.zeros(500, 1, 65, 65)
+    dot[:, :, 32, 56] = 1  # 24 pixels to the right of the centre
+    turned = augment.rotation(dot, draws())
+    mass = turned.sum((1, 2, 3))
+    assert torch.allclose(mass, torch.ones(500), atol=0.25)  # bilinear sampling moves fractions
+    along = torch.arange(65.0) - 32
+    x = (turned.sum((1, 2)) * along).sum(1) / mass
+    y = (turned.sum((1, 3)) * along).sum(1) / mass
+    assert torch.allclose(x.hypot(y), torch.full((500,), 24.0), atol=0.5)
+    angles = torch.atan2(y, x).rad2deg()
+    assert 14 < angles.abs().max() < 16
+    assert abs(angles.mean()) < 1.5
+
+
+def test_what_turns_in_is_reflected():
+    turned = augment.rotation(torch.full((50, 3, 16, 16), 0.7), draws())
+    assert torch.allclose(turned, torch.full_like(turned, 0.7), atol=1e-5)
+
+
+def test_mild_colour_stays_close_to_the_picture():
+    images = noise(300, 3, 8)
+    changed = augment.mild_colour(images, draws())
+    grey, before = changed.mean(1), images.mean(1)
+    slope = (grey[:, 0, 0] - grey[:, 3, 3]) / (before[:, 0, 0] - before[:, 3, 3])
+    assert 0.8 - 1e-3 <= slope.min() < 0.85
+    assert 1.2 < slope.max() <= 1.25 + 1e-3
+    at_zero = grey[:, 0, 0] - slope * before[:, 0, 0]
+    assert at_zero.abs().max() <= 0.1 + 1e-3
+    spread = (changed - changed.mean(1, keepdim=True)) / (images - images.mean(1, keepdim=True))
+    saturation = spread[:, 0, 0, 0] / slope
+    assert 0.5 - 1e-3 <= saturation.min() < 0.6
+    assert 1.4 < saturation.max() <= 1.5 + 1e-3
+
+
+KINDS = [name for name in NAMES if name != "mirror"]
+
+
+@pytest.mark.parametrize("name", KINDS)
+def test_strength_is_the_share_of_images_that_are_changed(name):
+    images = noise(400, 3, 8)
+    changed = augment.augment(images, (name,), draws(), 0.3)
+    untouched = (changed == images).flatten(1).all(1).float().mean().item()
+    whole = augment.augment(images, (name,), draws())
+    always = (whole == images).flatten(1).all(1).float().mean().item()  # a shift of 0, for example
+    assert untouched == pytest.approx(0.7 + 0.3 * always, abs=0.08)
+
+
+def test_full_strength_draws_no_other_numbers_than_before():
+    images = noise()
+    whole = augment.augment(images, ("colour", "translation"), draws(2), 1.0)
+    assert torch.equal(whole, augment.augment(images, ("colour", "translation"), draws(2)))
+
+
+def test_a_strength_on_the_device_acts_as_the_number_does():
+    images = noise(64)
+    for strength in (0.0, 0.4):
+        number = augment.augment(images, ("colour",), draws(), strength)
+        tensor = augment.augment(images, ("colour",), draws(), torch.tensor(strength))
+        assert torch.equal(number, tensor)
+    assert torch.equal(augment.augment(images, ("colour",), draws(), 0.0), images)
+    full = augment.augment(images, ("colour",), draws(), torch.tensor(1.0))
+    assert torch.equal(full, augment.colour(images, draws()))
+
+
+def test_mirroring_does_not_depend_on_the_strength():
+    images = noise(64)
+    changed = augment.augment(images, ("mirror",), draws(), 0.0)
+    assert torch.equal(changed, augment.mirror(images, draws()))
+    assert not torch.equal(changed, images)

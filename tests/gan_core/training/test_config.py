@@ -72,7 +72,8 @@ def test_only_an_unusual_norm_is_named(data, architecture, norm, named):
 COUNTS = ("k", "batch", "penalty_every", "nz", "ngf", "ndf", "measure_n", "seed")
 POSITIVE = ("kimg", "lr_g", "lr_d", "clip", "log_kimg", "grid_kimg", "snapshot_kimg", "codes")
 NOT_NEGATIVE = ("ema_kimg", "warmup_kimg", "gp", "r1", "r2", "measure_kimg", "patience_kimg")
-SHARES = ("beta1", "beta2", "smoothing", "cooldown")
+SHARES = ("beta1", "beta2", "smoothing", "cooldown", "lr_final", "penalty_final")
+SHARES += ("augment_p", "augment_initial", "augment_target")
 
 
 def test_every_number_among_the_options_is_tried():
@@ -169,6 +170,9 @@ def test_numbers_out_of_range(data, options, words):
         {"ema_kimg": 0, "measure_kimg": 0, "patience_kimg": 0},
         {"penalty_every": 16, "r1": 1.0, "norm": "none"},
         {"augment": "none"},
+        {"augment_p": 0.0, "augment_initial": 0.0},
+        {"augment_target": 0.99},
+        {"lr_final": 0.0},
         {"prior": "uniform"},
     ],
     ids=str,
@@ -192,6 +196,7 @@ def test_numbers_at_the_edge_pass(data, options):
         ({"norm": "layer"}, "no norm 'layer'; choose from auto, batch, none, spectral"),
         ({"architecture": "residual", "norm": "batch"}, "norm of none, not 'batch'"),
         ({"architecture": "residual", "norm": "spectral"}, "norm of none, not 'spectral'"),
+        ({"architecture": "style", "norm": "spectral"}, "norm of none, not 'spectral'"),
     ],
     ids=str,
 )
@@ -224,6 +229,13 @@ REFUSED = [
     ({"objective": "hinge", "smoothing": 0.1}, "hinge has no target"),
     ({"objective": "relativistic", "smoothing": 0.1}, "relativistic has no target"),
     ({"compile": True}, "only faster on CUDA"),
+    ({"penalty_final": 0.1}, "penalty_final is set without a penalty"),
+    ({"augment": "mirror", "augment_p": 0.5}, "do not concern mirror; add another"),
+    ({"augment": "none", "augment_target": 0.6}, "do not concern mirror; add another"),
+    ({"augment_p": 0.5, "augment_target": 0.6}, "leave out augment_p"),
+    ({"augment_initial": 0.0, "augment_target": 0.6}, "leave out augment_p"),
+    ({"objective": "lsgan", "augment_target": 0.6}, "lsgan has none"),
+    ({"objective": "relativistic", "augment_target": 0.6}, "relativistic has none"),
 ]
 
 

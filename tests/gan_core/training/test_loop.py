@@ -172,6 +172,10 @@ def test_noise_is_fresh_in_every_step_of_d_and_g_learns_on_the_last_of_it(
         {"prior": "uniform"},
         {"augment": ""},
         {"augment": "mirror,translation,cutout,colour"},
+        {"augment": "mirror,scale,rotation,mild_colour", "augment_p": 0.5},
+        {"augment_initial": 0.0},
+        {"augment_target": 0.6},
+        {"lr_final": 0.5},
         {"ema_kimg": 0.0},
     ],
     ids=str,
@@ -237,6 +241,15 @@ RECIPES = {
     "wgan": {"objective": "wgan", "norm": "none"},
     "cooldown": {"cooldown": 0.5, "prior": "uniform", "smoothing": 0.1},
     "bf16": {"precision": "bf16", "layout": "contiguous"},
+    "style": {
+        "architecture": "style",
+        "r1": 0.1,
+        "penalty_every": 2,
+        "penalty_final": 0.1,
+        "lr_final": 0.25,
+        "augment": "mirror,translation,scale,rotation,mild_colour",
+        "augment_target": 0.6,
+    },
 }
 
 
@@ -650,6 +663,61 @@ def test_step_sizes_fall_to_0_over_the_last_share():
     scales = [schedule.cool(position, 100, 0.5) for position in (0, 50, 75, 100)]
     assert scales == [1.0, 1.0, 0.5, 0.0]
     assert schedule.cool(99, 100, 0.0) == 1.0
+
+
+def test_a_cosine_is_slow_at_both_ends_and_stays_there():
+    values = [schedule.cosine(position, 100, 2.0, 1.0) for position in (0, 25, 50, 75, 100, 150)]
+    assert values == pytest.approx([2.0, 1.5 + 8**-0.5, 1.5, 1.5 - 8**-0.5, 1.0, 1.0])
+    assert [schedule.cosine(p, 10, 1.0, 1.0) for p in (0, 3, 10)] == [1.0, 1.0, 1.0]
+
+
+def test_step_sizes_and_penalties_follow_the_cosine(data, tmp_path, monkeypatch):
+    seen, real = [], loop.play_round
+
+    def play_round(game, batches):
+        sizes = [
+            adam.param_groups[0]["lr"]
+            for adam in (game.players.generator_adam, game.players.discriminator_adam)
+        ]
+        seen.append([*sizes, game.penalty_factor, game.strength])
+        return real(game, batches)
+
+    monkeypatch.setattr(loop, "play_round", play_round)
+    options = {"lr_g": 4e-4, "lr_d": 2e-4, "lr_final": 0.25, "norm": "none", "r1": 1.0}
+    options |= {"penalty_final": 0.1, "augment_p": 0.5, "augment_initial": 0.2}
+    train(data, tmp_path / "run", **options)
+    assert seen[0] == pytest.approx([4e-4, 2e-4, 1.0, 0.1])
+    assert seen[4] == pytest.approx([4e-4 * 0.625, 2e-4 * 0.625, 0.55, 0.3])  # half way
+    assert len(seen) == 8
+
+
+def test_a_factor_weakens_the_penalty(data, tmp_path):
+    """With a factor of ½ from beginning to end, γ = 2 is γ = 1."""
+    options = {"norm": "none", "penalty_every": 2}
+    train(data, tmp_path / "half", r1=1.0, **options)
+    real = step.Game.follow
+    with pytest.MonkeyPatch.context() as patch:
+
+        def follow(game, position, total):
+            real(game, position, total)
+            game.penalty_factor = 0.5
+
+        patch.setattr(step.Game, "follow", follow)
+        train(data, tmp_path / "whole", r1=2.0, **options)
+    assert same(state(tmp_path / "half")[0], state(tmp_path / "whole")[0])
+
+
+def test_the_strength_of_augmentation_adapts_to_d_and_is_logged(data, tmp_path, monkeypatch):
+    quick = step.augment_control.Controller
+    monkeypatch.setattr(step.augment_control, "Controller", lambda target: quick(target, 0.064))
+    options = {"augment": "translation", "augment_target": 0.6, "log_kimg": 0.008}
+    train(data, tmp_path / "run", kimg=0.256, lr_d=0.01, **options)
+    strengths = [line["augment_strength"] for line in lines(tmp_path / "run") if "d_loss" in line]
+    assert strengths[0] == 0
+    assert max(strengths) > 0
+    assert float(state(tmp_path / "run")[0]["augment_control/strength"]) == pytest.approx(
+        strengths[-1]
+    )
 
 
 def begun_from(make_checkpoint, make_set, tmp_path, **options):

@@ -81,7 +81,26 @@ def test_without_a_run_there_is_nothing_to_publish(make_set, tmp_path):
     assert not (tmp_path / "model").exists()
 
 
-@pytest.mark.parametrize("family", [{}, {"architecture": "residual", "objective": "wgan-gp"}])
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        ({"augment_p": 0.4, "augment_initial": 0.5}, "probability 0.2 at the start, 0.4 at the"),
+        ({"augment_target": 0.6}, "strength adapted to D’s overfitting (target 0.6)"),
+        ({"lr_final": 0.25}, "step sizes to 25% along a cosine"),
+        ({"r1": 1.0, "norm": "none", "penalty_final": 0.1}, "penalties to 10% along a cosine"),
+    ],
+    ids=str,
+)
+def test_the_card_tells_the_schedules(make_set, tmp_path, options, words):
+    data = make_set()
+    train(data, tmp_path / "run", kimg=0.008, **options)
+    publish.publish(tmp_path / "run", tmp_path / "model", name="tiny", data=data, **ABOUT)
+    assert words in model_card.write(tmp_path / "model").read_text("utf-8")
+
+
+@pytest.mark.parametrize(
+    "family", [{}, {"architecture": "residual", "objective": "wgan-gp"}, {"architecture": "style"}]
+)
 def test_the_card_tells_the_recipe(make_set, tmp_path, family):
     data = make_set()
     train(data, tmp_path / "run", kimg=0.008, **family)
