@@ -12,6 +12,7 @@ import webbrowser
 from pathlib import Path
 
 from explorer import config
+from gan_core.util import preflight
 
 HERE = Path(__file__).resolve().parent
 # models.py and evidence.py read these; importing them here would take seconds.
@@ -25,6 +26,7 @@ FIRST_PORT = 8501
 def main(argv=None):
     """Read the command line, check it, and serve until interrupted."""
     arguments = parse(argv)
+    preflight.check_command("explorer")
     hand_on(CHECKPOINTS, arguments.checkpoints)
     hand_on(DATA, arguments.data)
     if arguments.runs:
@@ -229,7 +231,7 @@ def announce(host, port, base_path, browser):
     if browser:
         webbrowser.open(address)
     # The first visitor's page needs it; this is a moment earlier.
-    import gan_core  # noqa: F401
+    import gan_core.checkpoint  # noqa: F401
 
 
 def serve(address, port, base_path, max_upload):

@@ -13,6 +13,11 @@ import textwrap
 from json import dumps
 from pathlib import Path
 
+from gan_core.util import preflight
+
+if __name__ in ("__main__", "gan_core.__main__"):  # the second is the console script
+    preflight.check_command("gan_core")  # before the imports that need what it looks for
+
 import numpy as np
 
 from gan_core import checkpoint, export_onnx, feature_extractors, importers, latent, model_card
@@ -32,7 +37,7 @@ from gan_core.training import (
 from gan_core.training import dry_run as dry
 from gan_core.training.config import OPTIONS, TrainingConfig
 from gan_core.util import malloc, map_guard, regular_files, valid_names
-from gan_core.util.errors import InputError
+from gan_core.util.errors import NO_MEMORY, InputError, is_out_of_memory
 
 
 def main(arguments=None):
@@ -49,6 +54,11 @@ def main(arguments=None):
         verb(**options)
     except (InputError, OSError) as error:
         print(f"gan_core: {error}", file=sys.stderr)
+        return 2
+    except (MemoryError, RuntimeError) as error:
+        if not is_out_of_memory(error):
+            raise
+        print(f"gan_core: {NO_MEMORY}", file=sys.stderr)
         return 2
     except KeyboardInterrupt:
         print("gan_core: interrupted.", file=sys.stderr)

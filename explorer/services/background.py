@@ -12,7 +12,7 @@ import streamlit as st
 
 from explorer.services import quotas, shutdown, trust
 from gan_core.util import cache_dir, map_guard
-from gan_core.util.errors import InputError, from_os_error
+from gan_core.util.errors import NO_MEMORY, InputError, from_os_error, is_out_of_memory
 
 PATIENCE = 0.4  # seconds that a page waits before it shows how far the work is
 AGAIN = 1.0  # seconds between two looks at it
@@ -111,9 +111,11 @@ def run(key, job, work, give_back):
         job.error = str(error)
     except OSError as error:  # a full disk, say
         job.error = str(from_os_error(error))
-    except Exception:
-        logging.getLogger("explorer").exception("work in the background failed")
-        job.error = "This could not be worked out; the log says why."
+    except Exception as error:
+        job.error = NO_MEMORY
+        if not is_out_of_memory(error):
+            logging.getLogger("explorer").exception("work in the background failed")
+            job.error = "This could not be worked out; the log says why."
     finally:
         give_back()
         job.ended.set()

@@ -9,7 +9,7 @@ from explorer.services import stranger_text, trust
 from explorer.state import session
 from gan_core.checkpoint import Model
 from gan_core.util import map_guard
-from gan_core.util.errors import InputError, from_os_error
+from gan_core.util.errors import NO_MEMORY, InputError, from_os_error, is_out_of_memory
 
 
 def guarded(draw):
@@ -24,7 +24,10 @@ def guarded(draw):
     except OSError as error:  # a full disk, say
         logging.getLogger("explorer").warning("a file failed: %s", error)
         st.error(stranger_text.sentence(from_os_error(error)))
-    except Exception:
+    except Exception as error:
+        if is_out_of_memory(error):
+            st.error(NO_MEMORY)
+            return
         logging.getLogger("explorer").exception("a part of the page failed")
         st.error("This part of the page could not be drawn; the log says why.")
 

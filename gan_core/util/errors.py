@@ -16,6 +16,18 @@ class InputError(ValueError):
         super().__init__(line if len(line) <= MOST else f"{line[: MOST - 2].rstrip()} …")
 
 
+def is_out_of_memory(error: Exception) -> bool:
+    """Whether an exception says that there is no memory left; PyTorch has no class for that."""
+    told = str(error)
+    return isinstance(error, MemoryError) or (
+        isinstance(error, RuntimeError)
+        and ("can't allocate memory" in told or "not enough memory" in told)
+    )
+
+
+NO_MEMORY = "There is not enough memory for this; end other programs, or do less at once."
+
+
 def from_os_error(error: OSError, path=None) -> InputError:
     """What to tell of a file that could not be read or written: a full disk, a missing right.
 

@@ -1,5 +1,6 @@
 """SIGTERM and SIGINT end a real server although work goes on in its threads."""
 
+import itertools
 import os
 import signal
 import socket
@@ -24,6 +25,7 @@ from explorer.services import background, server
 
 def measure(tell):
     import gan_core
+    from gan_core.data import training_set
     from gan_core.metrics import memorisation_report
     model = gan_core.load(checkpoint)
     def progress(words, share):
@@ -31,7 +33,7 @@ def measure(tell):
         if not printed.is_set():
             printed.set()
             print("measuring", flush=True)
-    data = gan_core.data.training_set.load(images)
+    data = training_set.load(images)
     memorisation_report.report(model, data, n=1_000_000, spaces="pixels", progress=progress)
 
 def sleep(tell):
@@ -65,7 +67,7 @@ def busy(make_checkpoint, make_set, tmp_path):
         text=True,
     )
     lines = iter(process.stdout.readline, "")
-    seen = [line.split(":")[0].strip() for line, _ in zip(lines, range(2), strict=False)]
+    seen = [line.split(":")[0].strip() for line in itertools.islice(lines, 2)]
     assert sorted(seen) == ["Explorer", "measuring"]
     yield process
     process.kill()

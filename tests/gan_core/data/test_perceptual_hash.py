@@ -8,6 +8,8 @@ import pytest
 from PIL import Image
 
 import gan_core
+import gan_core.checkpoint
+import gan_core.util.atomic_files
 from gan_core import checkpoint
 from gan_core.data import image_sources, perceptual_hash, training_set
 from gan_core.util.errors import InputError
