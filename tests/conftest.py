@@ -18,6 +18,15 @@ SHARED = ROOT.parent / "shared"
 torch.set_num_threads(1)
 
 
+def pytest_collection_modifyitems(items):
+    """Mark what drives Chromium and what starts several processes, so that a lane can leave it."""
+    for item in items:
+        if "browser" in item.fixturenames:
+            item.add_marker(pytest.mark.browser)
+        if item.path.name == "test_distributed.py":
+            item.add_marker(pytest.mark.distributed)
+
+
 @pytest.fixture(autouse=True)
 def undisturbed(monkeypatch, tmp_path):
     """No test touches the user's cache or leaves a signal handler behind."""
