@@ -124,13 +124,13 @@ def publish_often(folder):
     for name, kimg in (("short", 0.008), ("long", 0.016)):
         train(data, folder / name, kimg=kimg, **small)
 
-    def publish(name):
+    def publish_run(name):
         publish.publish(folder / name, out, name="tiny", data=data, **ABOUT)
 
     def kimg():
         return checkpoint.load(out).card["training"]["kimg"]
 
-    publish("short")
+    publish_run("short")
     shutil.copytree(out, folder / "before")
     usual = sorted(file.name for file in out.iterdir())
     for starts_from, least_kills in ((None, 5), (folder / "before", 5)):
@@ -144,7 +144,7 @@ def publish_often(folder):
             def work(event=event):
                 signal.alarm(60)  # ends one that waits for a lock which it inherited
                 die_at(event, out)
-                publish("long")
+                publish_run("long")
 
             child = forked(work)
             status = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
@@ -155,7 +155,7 @@ def publish_often(folder):
                 assert starts_from is None
             if status:  # what comes after finds nothing in its way
                 name = "short" if event % 2 else "long"
-                publish(name)
+                publish_run(name)
                 assert kimg() == {"short": 0.008, "long": 0.016}[name]
             assert sorted(file.name for file in out.iterdir()) == usual
         assert event > least_kills
