@@ -1,28 +1,30 @@
 """Differentiable augmentation (Zhao et al. 2020): the same kinds of change for real and generated.
 
-What D sees is augmented in both players' steps, so that D cannot learn the training images by
-heart, and G is never asked to draw the augmentation itself. With a strength below 1 each kind of
+D's input is augmented in the steps of both networks, so that D cannot memorise the training images,
+and G is never rewarded for drawing the augmentation itself. With a strength below 1 each kind of
 change is made to each image with that probability (Karras et al. 2020, arXiv 2006.06676).
-All functions: float (N, C, H, W) in [−1, 1] -> the same shape; random numbers
-from the `Draws` given (see distributed.py).
+All functions: float (N, C, H, W) in [−1, 1] -> the same shape, with random numbers from a `Draws`
+(see distributed.py).
 """
 
 import math
+from collections.abc import Callable
 
 import torch
 import torch.nn.functional as F
 
+from gan_core.training.distributed import Draws
 from gan_core.util.errors import InputError
 
 
-def mirror(images, draws):
+def mirror(images: torch.Tensor, draws: Draws) -> torch.Tensor:
     """Flip each image left to right with probability 1/2."""
     flip = draws.uniform(len(images), 1, 1, 1) < 0.5
     return torch.where(flip, images.flip(3), images)
 
 
-def translation(images, draws, ratio=1 / 8):
-    """Shift each image by up to `ratio` of its size either way; what comes in is grey (0)."""
+def translation(images: torch.Tensor, draws: Draws, ratio: float = 1 / 8) -> torch.Tensor:
+    """Shift each image by up to `ratio` of its size either way; the gap is filled with grey (0)."""
     n, _, height, width = images.shape
     pad_y, pad_x = round(height * ratio), round(width * ratio)
     padded = F.pad(images, (pad_x, pad_x, pad_y, pad_y)).permute(0, 2, 3, 1)
@@ -34,7 +36,7 @@ def translation(images, draws, ratio=1 / 8):
     return padded[which, rows, columns].permute(0, 3, 1, 2)
 
 
-def cutout(images, draws, ratio=1 / 2):
+def cutout(images: torch.Tensor, draws: Draws, ratio: float = 1 / 2) -> torch.Tensor:
     """Blank one square of `ratio` of the image's size in each image."""
     n, _, height, width = images.shape
     size_y, size_x = round(height * ratio), round(width * ratio)
@@ -47,10 +49,10 @@ def cutout(images, draws, ratio=1 / 2):
     return images.masked_fill(inside, 0)
 
 
-def colour(images, draws):
+def colour(images: torch.Tensor, draws: Draws) -> torch.Tensor:
     """Brightness by ±0.5, saturation by 0–2×, contrast by 0.5–1.5×, as in the paper."""
 
-    def uniform(low, high):
+    def uniform(low: float, high: float) -> torch.Tensor:
         return low + (high - low) * draws.uniform(len(images), 1, 1, 1)
 
     images = images + uniform(-0.5, 0.5)
@@ -60,10 +62,10 @@ def colour(images, draws):
     return mean + (images - mean) * uniform(0.5, 1.5)
 
 
-def mild_colour(images, draws):
+def mild_colour(images: torch.Tensor, draws: Draws) -> torch.Tensor:
     """Brightness by ±0.1, saturation by 0.5–1.5×, contrast by 0.8–1.25×."""
 
-    def uniform(low, high):
+    def uniform(low: float, high: float) -> torch.Tensor:
         return low + (high - low) * draws.uniform(len(images), 1, 1, 1)
 
     grey = images.mean(1, keepdim=True)
@@ -72,21 +74,21 @@ def mild_colour(images, draws):
     return images * contrast + uniform(-0.1, 0.1)
 
 
-def scale(images, draws):
+def scale(images: torch.Tensor, draws: Draws) -> torch.Tensor:
     """Enlarge or shrink each image about its centre by 2^x, x from N(0, 0.2) as in the paper."""
     factor = 2 ** (0.2 * draws.normal(len(images)))
     zero = torch.zeros_like(factor)
     return warp(images, torch.stack([1 / factor, zero, zero, 1 / factor], 1))
 
 
-def rotation(images, draws, degrees=15.0):
+def rotation(images: torch.Tensor, draws: Draws, degrees: float = 15.0) -> torch.Tensor:
     """Turn each image about its centre by up to `degrees` either way."""
     angle = (2 * draws.uniform(len(images)) - 1) * math.radians(degrees)
     cos, sin = angle.cos(), angle.sin()
     return warp(images, torch.stack([cos, -sin, sin, cos], 1))
 
 
-def warp(images, matrices):
+def warp(images: torch.Tensor, matrices: torch.Tensor) -> torch.Tensor:
     """Sample each image at M·(x, y), bilinear; beyond its border the image is reflected.
 
     matrices: float (N, 4), M row by row; (x, y) is measured from the centre in half sides.
@@ -96,7 +98,7 @@ def warp(images, matrices):
     return F.grid_sample(images, grid, padding_mode="reflection", align_corners=False)
 
 
-AUGMENTATIONS = {
+AUGMENTATIONS: dict[str, Callable[[torch.Tensor, Draws], torch.Tensor]] = {
     "mirror": mirror,
     "translation": translation,
     "cutout": cutout,
@@ -107,7 +109,7 @@ AUGMENTATIONS = {
 }
 
 
-def parse(names):
+def parse(names: str) -> tuple[str, ...]:
     """ "mirror,translation" -> the tuple of names, checked; "" or "none" -> ()."""
     chosen = tuple(name.strip() for name in names.split(",") if name.strip() not in ("", "none"))
     for name in chosen:
@@ -118,7 +120,12 @@ def parse(names):
     return chosen
 
 
-def augment(images, names, draws, strength=1.0):
+def augment(
+    images: torch.Tensor,
+    names: tuple[str, ...],
+    draws: Draws,
+    strength: float | torch.Tensor = 1.0,
+) -> torch.Tensor:
     """Apply the named augmentations in the order given.
 
     strength: probability, for each image and each kind, that the change is made; a number, or a

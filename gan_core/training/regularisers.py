@@ -3,26 +3,28 @@
 Spectral normalisation is a part of the network: gan_core.networks.spectral_norm.
 
 The penalties differentiate D's output by its input and are themselves differentiated by D's
-weights: a double backward. They must see D in fp32, and D must not mix the images of a batch,
-so batch norm in D is refused beside them (see config.py).
+weights: a double backward. They need D in fp32, and D must not mix the images of a batch, so they
+cannot be combined with batch norm in D (see config_checks.py).
 """
 
 import torch
 
 
-def squared_gradients(discriminator, images):
+def squared_gradients(discriminator: nn.Module, images: torch.Tensor) -> torch.Tensor:
     """‖∇ₓD(x)‖² of each image: float (N, C, H, W) -> float (N,), differentiable in D's weights."""
     images = images.detach().float().requires_grad_()
     (gradients,) = torch.autograd.grad(discriminator(images).sum(), images, create_graph=True)
     return gradients.square().flatten(1).sum(1)
 
 
-def zero_centred(discriminator, images):
+def zero_centred(discriminator: nn.Module, images: torch.Tensor) -> torch.Tensor:
     """½E[‖∇D(x)‖²]: R1 on real images, R2 on generated ones (Mescheder et al. 2018, equation 9)."""
     return squared_gradients(discriminator, images).mean() / 2
 
 
-def one_centred(discriminator, real, fake, mix):
+def one_centred(
+    discriminator: nn.Module, real: torch.Tensor, fake: torch.Tensor, mix: torch.Tensor
+) -> torch.Tensor:
     """E[(‖∇D(x̂)‖ − 1)²], x̂ on the line from a real to a generated image (WGAN-GP).
 
     Gulrajani et al. 2017, equation 3. mix: float (N, 1, 1, 1) in [0, 1], where on the line.
@@ -33,7 +35,7 @@ def one_centred(discriminator, real, fake, mix):
 
 
 @torch.no_grad()
-def clip_weights(discriminator, bound):
+def clip_weights(discriminator: nn.Module, bound: float) -> None:
     """Clamp every weight to [−bound, bound]: Arjovsky et al. 2017, algorithm 1."""
     for weight in discriminator.parameters():
         weight.clamp_(-bound, bound)
