@@ -141,7 +141,7 @@ def train(
         tell(doing="publishing")
         best = publish.publish(run, out, data=data, **about)
         if images:
-            from_folder.keep_at_hand(data, out)
+            from_folder.link_training_set(data, out)
         model_card.write(out)
         print(
             f"{out}: the snapshot at {best:g} of {shown / 1000:g} kimg; "

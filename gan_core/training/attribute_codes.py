@@ -51,7 +51,7 @@ class Codes:
         for group in self.groups:
             if len(group) == 1:
                 targets[:, group[0]] = (level[:, group[0]] > 1 - self.shares[group[0]]).float()
-            else:  # Gumbel-max trick: log share + Gumbel noise is largest as often as the share says
+            else:  # Gumbel-max: each has the largest log share + noise as often as its share
                 gumbel = -(-level[:, group].log()).log() + self.shares[group].log()
                 rows = torch.arange(len(z), device=z.device)
                 targets[rows, torch.tensor(group, device=z.device)[gumbel.argmax(1)]] = 1

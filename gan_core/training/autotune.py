@@ -79,7 +79,14 @@ def has_bf16(device: torch.device) -> bool:
     return not flags.isdisjoint(("avx512_bf16", "amx_bf16", "bf16"))
 
 
-def _time(networks, images, precision, layout, convolution, steps):
+def _time(
+    networks: list[nn.Module],
+    images: torch.Tensor,
+    precision: str,
+    layout: str,
+    convolution: str,
+    steps: int,
+) -> float:
     """Seconds of the quickest of a few steps."""
     generator, discriminator = (n.to(memory_format=LAYOUTS[layout]) for n in networks)
     images = images.contiguous(memory_format=LAYOUTS[layout])

@@ -281,7 +281,7 @@ class TrainingConfig:
 
 
 OPTIONS = {
-    field.name: Option(field.name, field.type, field.default, **field.metadata)
+    field.name: Option(field.name, type(field.default), field.default, **field.metadata)
     for field in dataclasses.fields(TrainingConfig)
 }
 DEFAULTS = {name: option.default for name, option in OPTIONS.items()}

@@ -1,19 +1,21 @@
-"""What a run would be, before it begins: networks, parameters, memory and expected time."""
+"""A run described before it begins: networks, parameters, memory and expected time."""
 
 import dataclasses
 import statistics
 import tempfile
+from collections.abc import Callable
 from pathlib import Path
 
 import torch
+from torch import nn
 
 from gan_core.networks import registry
 from gan_core.training import config_checks, loop, run_log
 from gan_core.training.config import TrainingConfig
 from gan_core.util.errors import InputError
 
-WARM = 2  # first steps, which are slower and left out
-STEPS = 6  # that are timed, at least
+WARM = 2  # first steps, which are slower and not timed
+STEPS = 6  # timed steps, at least
 
 
 def describe(data: Path | str, config: TrainingConfig) -> str:
@@ -35,27 +37,31 @@ def describe(data: Path | str, config: TrainingConfig) -> str:
         rows = layers(network, given)
         step_bytes += uses * config.batch * sum(row[3] for row in rows)
         lines += [f"{title}, {registry.parameters(network):,} parameters", *table(rows), ""]
-    # Adam keeps two moments beside each weight and its gradient; G has an average too.
+    # Beside each weight: its gradient and Adam's two moments; and the average of G.
     fixed = [4 * 4 * registry.parameters(n) for n in (generator, discriminator)]
-    kept = (sum(fixed) + 4 * registry.parameters(generator)) / 2**20
+    weights = (sum(fixed) + 4 * registry.parameters(generator)) / 2**20
     rate = measure_rate(data, config)
     hours = duration(config.kimg * 1000 / rate)
     lines += [
         f"{count:,} training images: {images.nbytes / 2**20:,.0f} MiB",
-        f"Weights, gradients, Adam's moments, G's average: {kept:,.0f} MiB",
-        f"What a step of {config.batch} images keeps: about {step_bytes / 2**20:,.0f} MiB",
-        f"{rate:,.0f} images a second on {config.device}, of steps timed just now: "
-        f"{config.kimg:,g} kimg in {hours}, and what grids and distances take",
+        f"Weights, gradients, Adam's moments, G's average: {weights:,.0f} MiB",
+        f"Activations of a step of {config.batch} images: about {step_bytes / 2**20:,.0f} MiB",
+        f"{rate:,.0f} images a second on {config.device}, timed just now: "
+        f"{config.kimg:,g} kimg in {hours}, plus the time for sample grids and distances",
     ]
     return "\n".join(lines)
 
 
-def layers(network, given):
-    """[(name, output shape without N, parameters, bytes of the output an image)] in order."""
-    rows, handles = [], []
+def layers(network: nn.Module, inputs: torch.Tensor) -> list[tuple[str, tuple, int, int]]:
+    """[(name, output shape without N, parameters, bytes of the output an image)] in order.
 
-    def note(name):
-        def hook(module, arguments, output):
+    inputs: an example batch, float (N, …).
+    """
+    rows: list[tuple[str, tuple, int, int]] = []
+    handles = []
+
+    def note(name: str) -> Callable[..., None]:
+        def hook(module: nn.Module, arguments: tuple, output: torch.Tensor) -> None:
             own = registry.parameters(module)
             rows.append((name, tuple(output.shape[1:]), own, output[0].numel() * 4))
 
@@ -66,13 +72,14 @@ def layers(network, given):
         if not parts and "parametrizations" not in path:  # of spectral norm
             handles.append(module.register_forward_hook(note(type(module).__name__)))
     with torch.no_grad():
-        network(given)
+        network(inputs)
     for handle in handles:
         handle.remove()
     return rows
 
 
-def table(rows):
+def table(rows: list[tuple[str, tuple, int, int]]) -> list[str]:
+    """Rows of `layers` as lines of text."""
     return [
         f"  {name:<18} {' × '.join(map(str, shape)):<16} {own:>12,}" for name, shape, own, _ in rows
     ]
@@ -91,12 +98,12 @@ def measure_rate(data: Path | str, config: TrainingConfig) -> float:
         lines = run_log.read_log(run / "log.jsonl")
     rates = [line["images_per_second"] for line in lines if "images_per_second" in line]
     if len(rates) <= WARM:
-        raise InputError("The timing was interrupted; start the dry run again.")
+        raise InputError("The timing was interrupted; repeat the dry run.")
     return statistics.harmonic_mean(rates[WARM:])
 
 
-def duration(seconds):
-    """Seconds in words that a person would use: 5400 -> "1.5 hours"."""
+def duration(seconds: float) -> str:
+    """A duration in words that a person would use: 5400 -> "1.5 hours"."""
     if seconds < 90:
         return f"{seconds:.0f} seconds"
     return f"{seconds / 60:.0f} minutes" if seconds < 5400 else f"{seconds / 3600:.1f} hours"

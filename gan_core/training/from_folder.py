@@ -1,10 +1,11 @@
-"""From a folder or a zip of pictures to what a run needs: a packed set, a recipe, a measurement."""
+"""Training on a folder or a zip of pictures: pack them, choose options, measure the model."""
 
 import os
 import shlex
 import shutil
 import sys
 from pathlib import Path
+from typing import Any
 
 from gan_core import checkpoint
 from gan_core.data import image_sources, training_set
@@ -14,15 +15,18 @@ from gan_core.training.config import DEFAULTS, TrainingConfig
 from gan_core.util.errors import InputError
 
 RECIPE = "folder"
-HELD_OUT = 0.1  # of the pictures, and no more than MOST
+HELD_OUT = 0.1  # share of the pictures that is held out, but no more than MOST pictures
 MOST = 1000
-FEW = 20  # pictures below which none is held out
-MEASURED = 10_000  # samples at most
-FRAMES = 40  # sample grids at least, but for less than 1 kimg between two
+FEW = 20  # with fewer pictures none is held out
+MEASURED = 10_000  # samples at most that a new model is measured on
+FRAMES = 40  # sample grids that make a film; between two there is at least 1 kimg
 
 
-def check(images, size, recipe, given):
-    """Raise InputError for what the run would be refused for after minutes of packing."""
+def check(images: Path | str, size: int, recipe: str, given: dict[str, Any]) -> None:
+    """Raise InputError now for what would be refused after minutes of packing.
+
+    given: options of the run by name, which win over the recipe's.
+    """
     count = image_sources.count(images)
     if not count:
         raise InputError(f"There is no picture in {images}.")
@@ -30,12 +34,14 @@ def check(images, size, recipe, given):
     config_checks.check_options(TrainingConfig(**chosen), size, channels=3)
 
 
-def prepare(images, run, *, size, new=None):
+def prepare(
+    images: Path | str, run: Path | str, *, size: int, new: Path | str | None = None
+) -> Path:
     """Pack pictures into `run`/training_set, once, or into `new`; returns that directory.
 
     images: a folder, a zip, or the name of a torchvision data set. size: side in pixels. A tenth
-    of the pictures, spread over them, is held out. When the set is there already, the pictures
-    are not read again. Raises InputError when it was packed from other pictures.
+    of the pictures, evenly spread, is held out. A set that exists already is used as it is; raises
+    InputError when it was packed from other pictures.
     """
     out = Path(run) / "training_set"
     if (out / "set.json").exists():
@@ -43,19 +49,18 @@ def prepare(images, run, *, size, new=None):
         shape = before["shape"]
         if before.get("source") != _source(images) or shape[1] != size:
             raise InputError(
-                f"{out} was packed from {before.get('source')} at {shape[1]} pixels; give the same "
-                "--images and --size to go on, or another --name."
+                f"{out} was packed from {before.get('source')} at {shape[1]} pixels; use the same "
+                "--images and --size to resume, or another --name."
             )
         return out
+    if not new:
+        for partial in Path(run).glob("training_set.partial-*"):  # left when packing was killed
+            shutil.rmtree(partial, ignore_errors=True)
     out = Path(new) if new else out
-    for left in (
-        [] if new else Path(run).glob("training_set.partial-*")
-    ):  # of a packing that was killed
-        shutil.rmtree(left, ignore_errors=True)
     held_out = share(image_sources.count(images))
     command = ["pack", str(images), str(out), "--size", str(size)]
     command += ["--held-out", held_out] if held_out else []
-    used, aside, skipped = image_sources.pack(
+    used, held_out_count, skipped = image_sources.pack(
         images,
         out,
         size=size,
@@ -67,53 +72,56 @@ def prepare(images, run, *, size, new=None):
         print(f"skipped {file}: {reason}", file=sys.stderr)
     if len(skipped) > 20:
         print(f"skipped {len(skipped) - 20} more", file=sys.stderr)
-    print(f"{out}: {used} training images, {aside} held out, {len(skipped)} skipped", flush=True)
+    print(
+        f"{out}: {used} training images, {held_out_count} held out, {len(skipped)} skipped",
+        flush=True,
+    )
     return out
 
 
-def _source(images):
-    """As `sources.pack` writes it into set.json."""
+def _source(images: Path | str) -> str:
+    """The source as `image_sources.pack` writes it into set.json."""
     return str(images) if str(images) in image_sources.TORCHVISION else Path(images).name
 
 
-def share(count):
-    """What to hold out of so many pictures, as `sources.pack` takes it: "10%", less, or nothing."""
+def share(count: int) -> str:
+    """What `image_sources.pack` holds out of so many pictures: "10%", a smaller share, or ""."""
     if count < FEW:
         return ""
     return f"{100 * min(HELD_OUT, MOST / count):.4g}%"
 
 
-def options(recipe, data, given):
-    """The trainer's options: what is given, else the recipe's, with grids for a film."""
+def options(recipe: str, data: Path | str, given: dict[str, Any]) -> dict[str, Any]:
+    """The run's options by name: the given ones over the recipe's, with grids for a film."""
     return filmed(presets.options(recipe or RECIPE, data) | given)
 
 
-def filmed(options):
-    """The trainer's options with sample grids often enough for a film, of a short run too."""
+def filmed(options: dict[str, Any]) -> dict[str, Any]:
+    """The options with sample grids often enough for a film, even of a short run."""
     kimg = (DEFAULTS | options)["kimg"]
     return {"grid_kimg": min(25.0, max(kimg / FRAMES, 1.0)), **options}
 
 
-def keep_at_hand(data, model):
-    """Let the training set be found with its checkpoint: a link, or a copy where there are none."""
-    data, there = Path(data), Path(model) / "training_set"
-    if there.is_symlink() and not there.exists():
-        there.unlink()  # to a run that is gone
-    if there.exists():
+def link_training_set(data: Path | str, model: Path | str) -> None:
+    """Give a checkpoint its training set: a link, or a copy where links are not possible."""
+    data, link = Path(data), Path(model) / "training_set"
+    if link.is_symlink() and not link.exists():
+        link.unlink()  # to a run that is gone
+    if link.exists():
         return
     try:
-        there.symlink_to(os.path.relpath(data.resolve(), there.parent.resolve()), True)
+        link.symlink_to(os.path.relpath(data.resolve(), link.parent.resolve()), True)
     except (OSError, ValueError):  # not allowed, or on another drive
-        shutil.copytree(data, there)
+        shutil.copytree(data, link)
 
 
-def measure(model):
-    """Measure a new model against its images and keep the numbers; a sentence where it cannot be.
+def measure(model: Path | str) -> None:
+    """Measure a new model against its images and save the numbers; prints why when it cannot.
 
     As many samples as there are training images, 10,000 at most.
     """
     if fidelity_report.load_metrics(checkpoint.read_card(model)):
-        return  # of these weights, in an earlier stretch
+        return  # these weights were measured when the run finished before
     shape = training_set.read_card(Path(model) / "training_set")["shape"]
     try:
         fidelity_report.evaluate(model, n=min(MEASURED, shape[0]))

@@ -6,6 +6,7 @@ is published, a log, and snapshots that a killed run resumes from.
 """
 
 from pathlib import Path
+from typing import Any
 
 import torch
 from tqdm import tqdm
@@ -50,7 +51,8 @@ def train(data: Path | str, run: Path | str, config: TrainingConfig) -> int:
     path = run / "state.safetensors"
     resuming = path.exists()
     generator, discriminator = (n.to(team.device) for n in registry.build(settings["network"]))
-    record = {"hours": 0.0, "hardware": hardware.describe(team.device), "torch": torch.__version__}
+    record: dict[str, Any] = {"hours": 0.0, "hardware": hardware.describe(team.device)}
+    record["torch"] = torch.__version__
     if config.begin_from and not resuming:
         record |= players.load_weights(generator, discriminator, config, settings["network"])
     prior = latent.Prior(config.prior, config.nz)

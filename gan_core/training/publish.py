@@ -2,6 +2,8 @@
 
 from pathlib import Path
 
+import torch
+
 from gan_core import checkpoint, latent
 from gan_core.attributes import classifier as attributes
 from gan_core.data import training_set
@@ -16,11 +18,21 @@ from gan_core.util.errors import InputError
 LEFT_OUT = {"network", "fingerprint", *(o.name for o in OPTIONS.values() if not o.in_card)}
 
 
-def publish(run, out, *, name, data, licence, use, command):
-    """Turn a run's state into a checkpoint directory that the app and the verbs can load.
+def publish(
+    run: Path | str,
+    out: Path | str,
+    *,
+    name: str,
+    data: Path | str,
+    licence: str,
+    use: str,
+    command: str,
+) -> float:
+    """Turn a run's best snapshot into a checkpoint directory; returns the snapshot's kimg.
 
-    name: what the model is called. data: the packed training set it was trained on. licence, use:
-    sentences for the card. command: the command that trained it, for the record.
+    name: of the model. data: directory of the packed training set that it was trained on. licence,
+    use: sentences for the card. command: the command that trained it, for the record. Raises
+    InputError when the run has no snapshot that can be read.
     """
     tensors, notes = read(run)
     settings, record = notes["settings"], notes["record"]
@@ -53,25 +65,25 @@ def publish(run, out, *, name, data, licence, use, command):
         card["training"]["tied"] = attribute_codes.choose(
             classifier, settings.get("codes_names", "")
         )
-    kept = metrics_of(out)
+    measured = metrics_of(out)
     checkpoint.save(out, generator, discriminator.eval(), card)
-    saved = checkpoint.read_card(out)
-    # What was measured on these very weights still holds.
-    if kept and kept[0] == saved["files"]["generator.safetensors"]:
-        atomic_files.write_json(Path(out) / "model.json", saved | {"metrics": kept[1]})
+    card = checkpoint.read_card(out)
+    # Measurements of the same weights still hold.
+    if measured and measured[0] == card["files"]["generator.safetensors"]:
+        atomic_files.write_json(Path(out) / "model.json", card | {"metrics": measured[1]})
     return notes["position"] / 1000
 
 
-def metrics_of(directory):
-    """(the generator's hash, what was measured on it) of a checkpoint; None where there is none."""
+def metrics_of(directory: Path | str) -> tuple[str, dict] | None:
+    """(hash of the generator, its measurements) of a checkpoint; None where there is none."""
     if not (Path(directory) / "model.json").exists():
         return None
     card = checkpoint.read_card(directory)
     return card["files"]["generator.safetensors"], card.get("metrics") or {}
 
 
-def read(run):
-    """(tensors, notes) of a run's best snapshot by measured distance, or of its last."""
+def read(run: Path | str) -> tuple[dict[str, torch.Tensor], dict]:
+    """(tensors, notes) of a run's best snapshot by measured distance, or of its last one."""
     best, last = Path(run) / "best.safetensors", Path(run) / "state.safetensors"
     if not best.exists():
         return snapshot.read(last)
@@ -79,5 +91,5 @@ def read(run):
         return snapshot.read(best)
     except InputError:
         raise InputError(
-            f"{best} is damaged; remove it and give the same command: the last snapshot is whole."
+            f"{best} is damaged; remove it and repeat the command: the last snapshot is intact."
         ) from None

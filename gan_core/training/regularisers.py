@@ -8,6 +8,7 @@ cannot be combined with batch norm in D (see config_checks.py).
 """
 
 import torch
+from torch import nn
 
 
 def squared_gradients(discriminator: nn.Module, images: torch.Tensor) -> torch.Tensor:

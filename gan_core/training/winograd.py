@@ -1,16 +1,16 @@
 """Convolutions of DCGAN with fewer multiplications, for training on a CPU.
 
-Winograd's fast algorithms as Lavin and Gray (2016, arXiv 1509.09308) use them, for what DCGAN is
-made of: convolutions and fractionally-strided convolutions of 4 × 4 with steps of two. The large
-map is sorted into its even and odd rows and columns, which makes the kernel one of 2 × 2; tiles of
-4 × 4 results then take 25 products in place of 64, for the result and for both gradients
-(gan_core.training.winograd_tiles). All is float32, and the results differ from PyTorch's own by its
-rounding, some 10⁻⁶ of the largest number.
+Winograd's fast algorithms as in Lavin and Gray (2016, arXiv 1509.09308), for the layers of DCGAN:
+convolutions and fractionally-strided convolutions of 4 × 4 with stride 2. The large map is sorted
+into its even and odd rows and columns, which makes the kernel one of 2 × 2; tiles of 4 × 4 results
+then take 25 products in place of 64, for the result and for both gradients (`winograd_tiles`).
+Everything is float32, and results differ from PyTorch's by rounding, about 10⁻⁶ of the largest
+number.
 
     with Convolutions():
         logits = discriminator(images)
 
-Gradients of gradients are not had this way: penalties of gradients are computed outside.
+A second derivative is not available, so gradient penalties are computed outside this context.
 """
 
 import functools
@@ -18,25 +18,28 @@ import importlib.util
 import itertools
 import os
 import threading
+from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from typing import Any
 
 import torch
+from torch import nn
 from torch.autograd.function import once_differentiable
 from torch.nn import Conv2d, ConvTranspose2d
 from torch.overrides import TorchFunctionMode
 
-CHANNELS = 8  # of both maps, below which the loops are too short to pay
-SHORT = 2**19  # numbers in a table of tiles that one thread has done before another has begun
+CHANNELS = 8  # with fewer in either map, the loops are too short to be faster
+SHORT = 2**19  # a table of tiles with fewer numbers is done before a second thread has begun
 
 _scratch = threading.local()
 
 
-def available(device):
-    """Whether this can be used on a device: a CPU, with Numba installed."""
+def available(device: torch.device | str) -> bool:
+    """Whether these convolutions work on a device: a CPU, with Numba installed."""
     return torch.device(device).type == "cpu" and importlib.util.find_spec("numba") is not None
 
 
-def helps(networks):
+def helps(networks: Iterable[nn.Module]) -> bool:
     """Whether one of the networks has a convolution of this kind."""
     layers = (m for n in networks for m in n.modules() if isinstance(m, Conv2d | ConvTranspose2d))
     return any(
@@ -47,32 +50,49 @@ def helps(networks):
 
 
 class Convolutions(TorchFunctionMode):
-    """While it is entered, 4 × 4 convolutions with steps of two are computed as above.
+    """Within this context 4 × 4 convolutions with stride 2 are computed as described above.
 
-    Those of another size, kind or number type, or of maps that tiles do not divide, are PyTorch's.
-    Weights must stay as they are until it is left: each is brought to tiles once.
+    Convolutions of another size, kind or number type, or of maps that tiles do not divide, are left
+    to PyTorch. Weights must not change within the context: each is transformed to tiles once.
     """
 
-    def __init__(self):
+    def __init__(self) -> None:
         super().__init__()
-        self.known = {}  # of weights by id, each beside its tiles, so that no other takes its id
+        # Weights and their tiles by id; holding a weight here keeps its id from being reused.
+        self.known: dict[int, tuple[torch.Tensor, torch.Tensor]] = {}
 
-    def __torch_function__(self, function, types, args=(), kwargs=None):
+    def __torch_function__(
+        self, function: Any, types: Any, args: tuple = (), kwargs: dict | None = None
+    ) -> Any:
         if function is torch.conv2d and not kwargs and fits(*args, transposed=False):
             return self._apply(Convolution, *args[:3])
         if function is torch.conv_transpose2d and not kwargs and fits(*args, transposed=True):
             return self._apply(Transposed, *args[:3])
         return function(*args, **(kwargs or {}))
 
-    def _apply(self, function, x, weight, bias=None):
+    def _apply(
+        self,
+        function: Any,
+        x: torch.Tensor,
+        weight: torch.Tensor,
+        bias: torch.Tensor | None = None,
+    ) -> torch.Tensor:
         if id(weight) not in self.known:
             self.known[id(weight)] = weight, of_weight(weight)
         y = function.apply(x, weight, self.known[id(weight)][1])
         return y if bias is None else y + bias[:, None, None]
 
 
-def fits(x, weight, bias=None, stride=1, padding=0, *others, transposed):
-    """Whether a convolution, as PyTorch's functions take it, is one of these."""
+def fits(
+    x: torch.Tensor,
+    weight: torch.Tensor,
+    bias: torch.Tensor | None = None,
+    stride: int | Sequence[int] = 1,
+    padding: int | Sequence[int] = 0,
+    *others: Any,
+    transposed: bool,
+) -> bool:
+    """Whether a convolution can be computed here; arguments as PyTorch's functions take them."""
     tile = 4 if transposed else 8
     return (
         x.ndim == 4
@@ -92,7 +112,7 @@ def fits(x, weight, bias=None, stride=1, padding=0, *others, transposed):
     )
 
 
-def _is(option, number):
+def _is(option: Any, number: int) -> bool:
     return option in (number, (number, number), [number, number])
 
 
@@ -100,7 +120,9 @@ class Convolution(torch.autograd.Function):
     """x (N, C, 2h, 2w), weight (O, C, 4, 4), and its tiles -> (N, O, h, w)."""
 
     @staticmethod
-    def forward(ctx, x, weight, kernels):
+    def forward(
+        ctx: Any, x: torch.Tensor, weight: torch.Tensor, kernels: torch.Tensor
+    ) -> torch.Tensor:
         inputs = of_large(x)
         ctx.save_for_backward(inputs, kernels)
         ctx.shapes = x.shape, weight.shape
@@ -109,7 +131,7 @@ class Convolution(torch.autograd.Function):
 
     @staticmethod
     @once_differentiable
-    def backward(ctx, gradient):
+    def backward(ctx: Any, gradient: torch.Tensor) -> tuple:  # type: ignore[override]
         inputs, kernels = ctx.saved_tensors
         outputs = of_small(gradient)
         dx = dw = None
@@ -124,7 +146,9 @@ class Transposed(torch.autograd.Function):
     """x (N, O, h, w), weight (O, C, 4, 4), and its tiles -> (N, C, 2h, 2w)."""
 
     @staticmethod
-    def forward(ctx, x, weight, kernels):
+    def forward(
+        ctx: Any, x: torch.Tensor, weight: torch.Tensor, kernels: torch.Tensor
+    ) -> torch.Tensor:
         inputs = of_small(x)
         ctx.save_for_backward(inputs, kernels)
         ctx.shapes = x.shape, weight.shape
@@ -133,7 +157,7 @@ class Transposed(torch.autograd.Function):
 
     @staticmethod
     @once_differentiable
-    def backward(ctx, gradient):
+    def backward(ctx: Any, gradient: torch.Tensor) -> tuple:  # type: ignore[override]
         inputs, kernels = ctx.saved_tensors
         outputs = of_large(gradient)
         dx = dw = None
@@ -147,7 +171,7 @@ class Transposed(torch.autograd.Function):
 # From pictures and kernels to tiles and back.
 
 
-def of_large(x):
+def of_large(x: torch.Tensor) -> torch.Tensor:
     """Tiles (25, n, 4C) of a large map (N, C, 2h, 2w)."""
     n, channels, height, width = x.shape
     tiles = torch.empty(25, n * height * width // 64, 4 * channels)
@@ -155,14 +179,15 @@ def of_large(x):
     return tiles
 
 
-def to_large(tiles, shape):
+def to_large(tiles: torch.Tensor, shape: Sequence[int]) -> torch.Tensor:
+    """A large map of a shape (N, C, 2h, 2w) from its tiles; where tiles overlap, they add up."""
     n, channels, height, width = shape
     pictures = torch.empty(n, height, width, channels)
     shared("tiles_to_large", n, tiles, pictures)
     return pictures.permute(0, 3, 1, 2)
 
 
-def of_small(x):
+def of_small(x: torch.Tensor) -> torch.Tensor:
     """Tiles (25, n, O) of a small map (N, O, h, w)."""
     n, channels, height, width = x.shape
     tiles = torch.empty(25, n * height * width // 16, channels)
@@ -170,31 +195,33 @@ def of_small(x):
     return tiles
 
 
-def to_small(tiles, shape):
+def to_small(tiles: torch.Tensor, shape: Sequence[int]) -> torch.Tensor:
+    """A small map of a shape (N, O, h, w) from its tiles."""
     n, channels, height, width = shape
     pictures = torch.empty(n, height, width, channels)
     shared("tiles_to_small", n, tiles, pictures)
     return pictures.permute(0, 3, 1, 2)
 
 
-def of_weight(weight):
+def of_weight(weight: torch.Tensor) -> torch.Tensor:
     """Tiles (25, O, 4C) of a weight (O, C, 4, 4)."""
     tiles = torch.empty(25, len(weight), 4 * weight.shape[1])
     shared("kernels_to_tiles", len(weight), _last(weight), tiles)
     return tiles
 
 
-def to_weight(tiles, shape):
+def to_weight(tiles: torch.Tensor, shape: Sequence[int]) -> torch.Tensor:
+    """A weight of a shape (O, C, 4, 4) from its tiles."""
     out, channels = shape[:2]
     weight = torch.empty(out, 4, 4, channels)
     shared("tiles_to_kernels", out, tiles, weight)
     return weight.permute(0, 3, 1, 2)
 
 
-def product(a, b):
-    """The 25 matrix products, in memory that the next product of this shape takes again.
+def product(a: torch.Tensor, b: torch.Tensor) -> torch.Tensor:
+    """The 25 matrix products, in memory that the next product of this shape reuses.
 
-    Fresh memory of this size comes from the system, which clears it page by page.
+    Fresh memory of this size would come from the system, which clears it page by page.
     """
     shape = 25, a.shape[1], b.shape[2]
     known = getattr(_scratch, "known", None)
@@ -205,29 +232,30 @@ def product(a, b):
     return torch.bmm(a, b, out=known[shape])
 
 
-def _last(x):
+def _last(x: torch.Tensor) -> torch.Tensor:
     """A map or weight with its channels last: float32 (N, H, W, C), contiguous."""
     return x.detach().permute(0, 2, 3, 1).contiguous()
 
 
-def shared(name, count, *tensors):
-    """Call a loop of gan_core.training.winograd_tiles on parts of 0 … count − 1, one for each
-    thread."""
+def shared(name: str, count: int, *tensors: torch.Tensor) -> None:
+    """Call a loop of `winograd_tiles` on parts of 0 … count − 1, one for each thread."""
     from gan_core.training import winograd_tiles  # see gan_core.search.numba_loops
 
-    loop = getattr(winograd_tiles, name)
+    loop: Callable[..., None] = getattr(winograd_tiles, name)
     arrays = [tensor.numpy() for tensor in tensors]
     short = max(tensor.numel() for tensor in tensors) < SHORT
     parts = 1 if short else min(torch.get_num_threads(), count)
     ends = [count * part // parts for part in range(parts + 1)]
     own, *others = itertools.pairwise(ends)
-    waiting = [pool(os.getpid(), parts).submit(loop, *arrays, *part) for part in others]
+    waiting = [
+        pool(os.getpid(), parts).submit(loop, *arrays, first, last) for first, last in others
+    ]
     loop(*arrays, *own)
     for other in waiting:
         other.result()
 
 
 @functools.lru_cache(maxsize=1)
-def pool(process, parts):
-    """Threads that share a loop; a process that was forked has none of its parent's."""
+def pool(process: int, parts: int) -> ThreadPoolExecutor:
+    """Threads that share a loop; a forked process has none of its parent's threads."""
     return ThreadPoolExecutor(max(1, parts - 1))

@@ -1,21 +1,21 @@
 """The transforms of gan_core.training.winograd, as loops that Numba compiles.
 
-In one dimension, with numbers at the points 0, 1, −1, 2 and ∞ (Toom and Cook): of an input d of
-five and a kernel g of two, the four y_i = d_i g_0 + d_{i+1} g_1 are
+In one dimension, with interpolation points 0, 1, −1, 2 and ∞ (Toom and Cook), an input d of five
+numbers and a kernel g of two, the four outputs y_i = d_i g_0 + d_{i+1} g_1 are
 
     y = Aᵀ (G g · Bᵀ d)
 
 with five products in place of eight. In two dimensions the matrices are applied along both axes:
-25 products in place of 64. Here are Bᵀ, Aᵀ and G on vectors along the channels, and what brings
-gradients back: B, A and Gᵀ.
+25 products in place of 64. Below are Bᵀ, Aᵀ and G on vectors along the channels, and for the
+gradients B, A and Gᵀ.
 
-A picture is channels last. Its 4 × 4 convolution with steps of two is one of 2 × 2 with steps of
-one on the four pictures of its even and odd rows and columns, which become four times the channels.
+Pictures are channels last. A 4 × 4 convolution with stride 2 is a 2 × 2 convolution with stride 1
+on the four pictures of even and odd rows and columns, stacked to four times the channels.
 "Tiles" are float32 (25, n, channels): the 25 products of n tiles, each of 4 × 4 numbers of the
 small map, or of 10 × 10 of the large one with its border of zeros.
 
-Every function takes the range of pictures, or of kernels, that it works on, so that several threads
-can share them.
+Every function works on a range of the pictures, or of the kernels, so that several threads can
+share them.
 """
 
 import numba
@@ -23,12 +23,15 @@ import numpy as np
 
 from gan_core.search.numba_loops import compiled
 
+Float = np.float32
 HALF, SIXTH, THIRD = np.float32(1 / 2), np.float32(1 / 6), np.float32(1 / 3)
 TWO, THREE, FOUR, EIGHT = map(np.float32, (2, 3, 4, 8))
 
 
 @compiled
-def from_input(d0, d1, d2, d3, d4):  # Bᵀ
+def from_input(
+    d0: Float, d1: Float, d2: Float, d3: Float, d4: Float
+) -> tuple[Float, Float, Float, Float, Float]:  # Bᵀ
     odd = d3 - d1
     return (
         TWO * (d0 - d2) + odd,
@@ -40,7 +43,9 @@ def from_input(d0, d1, d2, d3, d4):  # Bᵀ
 
 
 @compiled
-def to_input(e0, e1, e2, e3, e4):  # B
+def to_input(
+    e0: Float, e1: Float, e2: Float, e3: Float, e4: Float
+) -> tuple[Float, Float, Float, Float, Float]:  # B
     return (
         TWO * e0,
         TWO * (e2 + e4 - e1) - e0 - e3,
@@ -51,29 +56,33 @@ def to_input(e0, e1, e2, e3, e4):  # B
 
 
 @compiled
-def from_output(y0, y1, y2, y3):  # A
+def from_output(
+    y0: Float, y1: Float, y2: Float, y3: Float
+) -> tuple[Float, Float, Float, Float, Float]:  # A
     even, odd = y0 + y2, y1 + y3
     return y0, even + odd, even - odd, y0 + TWO * y1 + FOUR * y2 + EIGHT * y3, y3
 
 
 @compiled
-def to_output(m0, m1, m2, m3, m4):  # Aᵀ
+def to_output(
+    m0: Float, m1: Float, m2: Float, m3: Float, m4: Float
+) -> tuple[Float, Float, Float, Float]:  # Aᵀ
     plus, minus = m1 + m2, m1 - m2
     return m0 + plus + m3, minus + TWO * m3, plus + FOUR * m3, minus + EIGHT * m3 + m4
 
 
 @compiled
-def from_kernel(g0, g1):  # G
+def from_kernel(g0: Float, g1: Float) -> tuple[Float, Float, Float, Float, Float]:  # G
     return (HALF * g0, -HALF * (g0 + g1), SIXTH * (g1 - g0), SIXTH * g0 + THIRD * g1, g1)
 
 
 @compiled
-def to_kernel(e0, e1, e2, e3, e4):  # Gᵀ
+def to_kernel(e0: Float, e1: Float, e2: Float, e3: Float, e4: Float) -> tuple[Float, Float]:  # Gᵀ
     return HALF * (e0 - e1) + SIXTH * (e3 - e2), SIXTH * e2 + THIRD * e3 - HALF * e1 + e4
 
 
 @compiled
-def large_to_tiles(pictures, tiles, first, last):
+def large_to_tiles(pictures: np.ndarray, tiles: np.ndarray, first: int, last: int) -> None:
     """Bᵀ d B. pictures: float32 (N, H, W, C), sides multiples of 8. tiles: (25, N·H·W/64, 4C)."""
     _, height, width, channels = pictures.shape
     down, across = height // 8, width // 8
@@ -110,7 +119,7 @@ def large_to_tiles(pictures, tiles, first, last):
 
 
 @compiled
-def tiles_to_large(tiles, pictures, first, last):
+def tiles_to_large(tiles: np.ndarray, pictures: np.ndarray, first: int, last: int) -> None:
     """B e Bᵀ, summed where tiles overlap; shapes as in `large_to_tiles`."""
     _, height, width, channels = pictures.shape
     down, across = height // 8, width // 8
@@ -157,7 +166,7 @@ def tiles_to_large(tiles, pictures, first, last):
 
 
 @compiled
-def small_to_tiles(pictures, tiles, first, last):
+def small_to_tiles(pictures: np.ndarray, tiles: np.ndarray, first: int, last: int) -> None:
     """A y Aᵀ. pictures: float32 (N, h, w, O), sides multiples of 4. tiles: (25, N·h·w/16, O)."""
     _, height, width, channels = pictures.shape
     down, across = height // 4, width // 4
@@ -181,7 +190,7 @@ def small_to_tiles(pictures, tiles, first, last):
 
 
 @compiled
-def tiles_to_small(tiles, pictures, first, last):
+def tiles_to_small(tiles: np.ndarray, pictures: np.ndarray, first: int, last: int) -> None:
     """Aᵀ m A; shapes as in `small_to_tiles`."""
     _, height, width, channels = pictures.shape
     down, across = height // 4, width // 4
@@ -205,7 +214,7 @@ def tiles_to_small(tiles, pictures, first, last):
 
 
 @compiled
-def kernels_to_tiles(kernels, tiles, first, last):
+def kernels_to_tiles(kernels: np.ndarray, tiles: np.ndarray, first: int, last: int) -> None:
     """G g Gᵀ. kernels: float32 (O, 4, 4, C). tiles: (25, O, 4C)."""
     channels = kernels.shape[3]
     half = np.empty((5, 2, channels), np.float32)
@@ -228,7 +237,7 @@ def kernels_to_tiles(kernels, tiles, first, last):
 
 
 @compiled
-def tiles_to_kernels(tiles, kernels, first, last):
+def tiles_to_kernels(tiles: np.ndarray, kernels: np.ndarray, first: int, last: int) -> None:
     """Gᵀ e G; shapes as in `kernels_to_tiles`."""
     channels = kernels.shape[3]
     half = np.empty((5, 2, channels), np.float32)

@@ -1,8 +1,11 @@
-"""Recipes: options of `trainer.train` that were found to work, one short file each.
+"""Recipes: options of `TrainingConfig` that are known to work, one short file each.
 
-A recipe's module offers `options(count, size, channels)`, which is told how many training images
-there are, their side in pixels and their channels. Options given on the command line win over it.
+A recipe's module has `options(count, size, channels)`: count is the number of training images, size
+their side in pixels, channels 1 or 3. Options on the command line win over the recipe's.
 """
+
+from pathlib import Path
+from typing import Any
 
 from gan_core.data import training_set
 from gan_core.training.presets import avatars, cifar10, faces, folder, mnist
@@ -17,10 +20,10 @@ RECIPES = {
 }
 
 
-def options(name, data):
-    """The options of a recipe for a packed training set; {} for no name.
+def options(name: str, data: Path | str) -> dict[str, Any]:
+    """The options of a recipe for the packed training set in a directory; {} for no name.
 
-    Raises InputError for a name that is not in the list.
+    Raises InputError for an unknown name.
     """
     if not name:
         return {}
@@ -28,8 +31,8 @@ def options(name, data):
     return choose(name, count, size, channels)
 
 
-def choose(name, count, size, channels):
-    """The options of a recipe for so many images of a size; raises as `options` does."""
+def choose(name: str, count: int, size: int, channels: int) -> dict[str, Any]:
+    """The options of a recipe for so many images of a size; raises InputError as `options` does."""
     if name not in RECIPES:
         raise InputError(f"There is no recipe {name!r}; choose from {', '.join(RECIPES)}.")
     return RECIPES[name].options(count, size, channels)

@@ -1,12 +1,15 @@
-"""Flat drawings of faces: what the shipped avatars were trained with.
+"""Flat drawings of faces: the recipe of the shipped avatars.
 
 Enlarging and then convolving keeps flat areas flat and edges sharp. D has no batch norm and is kept
-in bounds by R1, on every eighth step; so bounded, it bears step sizes five times DCGAN's, without
-Adam's first moment. Nothing is mirrored: partings and winks have a side.
+in bounds by R1, on every eighth step; this allows step sizes five times DCGAN's, without Adam's
+first moment. Images are not mirrored: partings and winks have a side.
 """
 
+from typing import Any
 
-def options(count, size, channels):
+
+def options(count: int, size: int, channels: int) -> dict[str, Any]:
+    """Options by name, see `presets`."""
     return {
         "architecture": "resize",
         "norm": "none",

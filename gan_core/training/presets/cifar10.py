@@ -1,7 +1,10 @@
-"""Small photographs of ten kinds, 32×32: a spectral norm and the hinge loss, as SNGAN has them."""
+"""Small photographs of ten kinds, 32×32: spectral norm and hinge loss, as in SNGAN."""
+
+from typing import Any
 
 
-def options(count, size, channels):
+def options(count: int, size: int, channels: int) -> dict[str, Any]:
+    """Options by name, see `presets`."""
     return {
         "objective": "hinge",
         "norm": "spectral",

@@ -1,12 +1,15 @@
-"""Photographs of faces: what the shipped faces were trained with, the best found so far.
+"""Photographs of faces: the recipe of the shipped faces, the best so far.
 
-D has no batch norm and is kept in bounds by R1, on every eighth step, so that it cannot tell real
-batches from generated ones by their statistics; so bounded, it bears step sizes five times DCGAN's,
+D has no batch norm, so that it cannot tell real batches from generated ones by their statistics,
+and is kept in bounds by R1, on every eighth step; this allows step sizes five times DCGAN's,
 without Adam's first moment. Steps that shrink to 0 at the end lower the distance further.
 """
 
+from typing import Any
 
-def options(count, size, channels):
+
+def options(count: int, size: int, channels: int) -> dict[str, Any]:
+    """Options by name, see `presets`."""
     return {
         "norm": "none",
         "r1": 0.02,

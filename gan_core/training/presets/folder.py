@@ -1,17 +1,21 @@
-"""A person's own pictures: the fewer there are, the more augmentation and the narrower G and D.
+"""Your own pictures: the fewer there are, the more augmentation and the narrower G and D.
 
-Few pictures are learned by heart; DiffAugment's measurements (Zhao et al. 2020, figure 1) put the
-point where colour and cutout begin to help at some thousands. Length follows from how often each
-picture is seen: beyond some hundred times only memorising is left. From there on D is the faces',
-without batch norm and kept in bounds by a weak R1, which was ahead of it on 9,500 photographs.
+D memorises a small training set; in DiffAugment's measurements (Zhao et al. 2020, figure 1) colour
+and cutout begin to help below some thousands of pictures. The length follows from how often each
+picture is shown: beyond some hundred times, training only memorises. From 3,000 pictures on, D is
+that of the recipe for faces, without batch norm and kept in bounds by a weak R1, which was better
+than batch norm on 9,500 photographs.
 """
+
+from typing import Any
 
 from gan_core.training.presets import faces
 
 GAME = ("norm", "r1", "penalty_every", "lr_g", "lr_d", "beta1", "beta2", "batch", "cooldown")
 
 
-def options(count, size, channels):
+def options(count: int, size: int, channels: int) -> dict[str, Any]:
+    """Options by name, see `presets`."""
     game = {}
     if count < 3_000:
         augment, width, kimg = "mirror,translation,cutout,colour", 32, 500.0
@@ -23,5 +27,5 @@ def options(count, size, channels):
         chosen = faces.options(count, size, channels)
         game = {name: chosen[name] for name in GAME}
     if channels == 1:
-        augment = augment.replace(",colour", "")  # saturation has no meaning in gray
+        augment = augment.replace(",colour", "")  # grey images have no saturation
     return game | {"augment": augment, "ngf": width, "ndf": width, "kimg": kimg}

@@ -57,7 +57,7 @@ def test_latents_stand_for_attributes_as_often_as_the_images_have_them(prior):
     n = 50_000
     stream = np.random.RandomState(0)
     z = stream.standard_normal((n, 7)) if prior == "normal" else stream.uniform(-1, 1, (n, 7))
-    wanted = tied(prior).wanted(torch.from_numpy(np.float32(z)))
+    wanted = tied(prior).targets(torch.from_numpy(np.float32(z)))
     assert set(wanted.unique().tolist()) == {0.0, 1.0}
     assert (wanted[:, 1:4].sum(1) == 1).all()  # one hair colour each
     error = 4 * np.sqrt(np.array(SHARES) * (1 - np.array(SHARES)) / n)
@@ -74,18 +74,18 @@ def test_more_of_a_coordinate_never_means_less_of_its_attribute(prior):
         more[:, i] += 0.5
         if prior == "uniform":
             more.clamp_(max=1)
-        before, after = tied(prior).wanted(z)[:, i], tied(prior).wanted(more)[:, i]
+        before, after = tied(prior).targets(z)[:, i], tied(prior).targets(more)[:, i]
         assert (after >= before).all()
         assert (after > before).any()
     rest = z.clone()
     rest[:, 5:] = 0
-    assert torch.equal(tied(prior).wanted(rest), tied(prior).wanted(z))
+    assert torch.equal(tied(prior).targets(rest), tied(prior).targets(z))
 
 
 def test_latents_at_the_priors_edge_are_still_told():
     z = torch.tensor([[1.0, 1, 1, 1, 1], [-1, -1, -1, -1, -1]])
-    assert tied("uniform").wanted(z)[:, [0, 4]].tolist() == [[1, 1], [0, 0]]
-    assert tied("normal").wanted(40 * z)[:, [0, 4]].tolist() == [[1, 1], [0, 0]]
+    assert tied("uniform").targets(z)[:, [0, 4]].tolist() == [[1, 1], [0, 0]]
+    assert tied("normal").targets(40 * z)[:, [0, 4]].tolist() == [[1, 1], [0, 0]]
 
 
 def test_the_loss_by_hand():
@@ -165,7 +165,7 @@ def test_what_cannot_be_tied_is_refused(shades, make_set, make_checkpoint):
     data, model = shades
     with pytest.raises(InputError, match='"dark"'):
         attribute_codes.load(model, data, "normal", 4, "dark")
-    with pytest.raises(InputError, match="learned from other images"):
+    with pytest.raises(InputError, match="trained on other images"):
         attribute_codes.load(model, make_set(), "normal", 4)
     with pytest.raises(InputError, match="a coordinate for each"):
         attribute_codes.load(model, data, "normal", 0)
@@ -197,7 +197,7 @@ def test_a_run_learns_what_its_first_coordinate_stands_for(shades, tmp_path):
     drawn = checkpoint.to_uint8(validation.draw(fitted, torch.from_numpy(z)))
     told = classifier.load(judge).predict(drawn)[:, 0] > 0.5
     wanted = (
-        attribute_codes.load(judge, data, "normal", 4).wanted(torch.from_numpy(z))[:, 0].numpy()
+        attribute_codes.load(judge, data, "normal", 4).targets(torch.from_numpy(z))[:, 0].numpy()
         > 0.5
     )
     assert (told == wanted).mean() > 0.9

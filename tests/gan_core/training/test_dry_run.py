@@ -61,7 +61,7 @@ def test_memory_grows_with_the_batch_and_the_width(make_set):
         text = describe(data, **SMALL | options)
         return [
             int(re.search(words + r".*?: (?:about )?([\d,]+) MiB", text)[1].replace(",", ""))
-            for words in ("Weights, gradients", "What a step")
+            for words in ("Weights, gradients", "Activations")
         ]
 
     small, wide, many = mebibytes(ngf=64), mebibytes(ngf=128), mebibytes(ngf=64, batch=512)
