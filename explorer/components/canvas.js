@@ -3,6 +3,23 @@
 // it is let go, the values are reported once.
 // Streamlit calls the default export at every change of data, so all it does may be done again.
 
+import { latentAt } from "./latents.js";
+import {
+  PAD,
+  makeStrips,
+  forgetStrips,
+  wantStrip,
+  stripFor,
+  takeStrip,
+  frameOf,
+  fetchStrip,
+  bitmapOf,
+} from "./strips.js";
+import { engineFor, drawLatents } from "./drawing.js";
+import { makeRow, showRow, element } from "./rows.js";
+import { makeList, arrangeList } from "./list.js";
+import { makePad, showPad, paintMap } from "./pad.js";
+
 const states = new WeakMap();
 const DWELL = 60; // ms the pointer rests on one of many sliders before its strip is asked for
 const GAP = 2; // of the picture's own pixels, between two side by side

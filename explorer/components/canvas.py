@@ -12,12 +12,20 @@ import numpy as np
 import streamlit as st
 
 from explorer.components import browser_rendering, component_values, strips
-from explorer.components.component import component
+from explorer.components.component import component, joined
 from explorer.components.strips import PAD
 from explorer.services import renderer, server
 
 HERE = Path(__file__).parent
-SCRIPTS = ("latents", "strips", "drawing", "rows", "list", "pad", "canvas")
+SCRIPTS = (  # each after those that it imports; the default export is in the last
+    "latents",
+    "strips",
+    "drawing",
+    "rows",
+    "list",
+    "pad",
+    "canvas",
+)
 
 HTML = """<div class="live"><div class="body">
   <div class="stage"><canvas role="img"></canvas>
@@ -26,16 +34,11 @@ HTML = """<div class="live"><div class="body">
 </div></div>"""
 
 
-def script():
-    """The component's program: its files one after the other, the default export in the last."""
-    return "\n".join((HERE / f"{name}.js").read_text(encoding="utf-8") for name in SCRIPTS)
-
-
 _component = component(
     "gan_explorer_canvas",
     html=HTML,
     css=(HERE / "canvas.css").read_text(encoding="utf-8"),
-    js=script(),
+    js=joined(*SCRIPTS),
 )
 
 

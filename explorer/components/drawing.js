@@ -2,7 +2,7 @@
 
 const engines = new Map(); // URL of the model -> engine
 
-function engineFor(browser) {
+export function engineFor(browser) {
   if (!browser) return null;
   let engine = engines.get(browser.model);
   if (!engine) {
@@ -45,7 +45,7 @@ function startEngine({ worker, runtime, wasm, model }) {
 
 // Draws n latents, one after the other in z. While one drawing is under way only the newest of
 // those that come is kept.
-function drawLatents(engine, z, n, then) {
+export function drawLatents(engine, z, n, then) {
   const order = { z, n, then };
   if (engine.busy) engine.next = order;
   else send(engine, order);

@@ -1,6 +1,6 @@
 // Slider positions -> latent, as motions.py does it, in the numbers of JavaScript (float64).
 
-function latentAt(spec, values) {
+export function latentAt(spec, values) {
   if (spec.kind === "coordinates") return Float32Array.from(values);
   if (spec.kind === "path") {
     const last = spec.keyframes.length - 2;

@@ -1,8 +1,10 @@
 // The list: many sliders, searched, sorted and grouped by tens.
 
+import { element } from "./rows.js";
+
 const TENS = 10;
 
-function makeList(state, box) {
+export function makeList(state, box) {
   // Names besides the numbers take more room.
   box.classList.toggle("named", state.data.axes.some((axis) => axis.label.includes(" ")));
   const tools = element("div", "tools");
@@ -31,7 +33,7 @@ function makeList(state, box) {
 }
 
 // Puts the rows in their order; a row is moved, not made anew, so that focus stays.
-function arrangeList(state, list) {
+export function arrangeList(state, list) {
   const { rows, data, values } = state;
   const wanted = rows.map((_, i) => i).filter((i) => matches(list.search.value, i, rows[i].axis.label));
   const changed = (i) => Number(values[i] !== data.home[i]);

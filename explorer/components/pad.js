@@ -1,6 +1,9 @@
 // The pad: a map of pictures between four corners, with a handle that is dragged over it.
 
-function makePad(state, box, hand) {
+import { PAD, bitmapOf } from "./strips.js";
+import { element } from "./rows.js";
+
+export function makePad(state, box, hand) {
   const pad = element("div", "pad");
   const canvas = element("canvas");
   canvas.setAttribute("aria-hidden", "true");
@@ -33,13 +36,13 @@ function makePad(state, box, hand) {
   return { pad, canvas, handle, drawn: null };
 }
 
-function showPad({ pad }, [x, y]) {
+export function showPad({ pad }, [x, y]) {
   pad.style.setProperty("--x", x);
   pad.style.setProperty("--y", y);
 }
 
 // Paints the coarse grid as the map.
-async function paintMap(view, sheet) {
+export async function paintMap(view, sheet) {
   if (!sheet || view.drawn === sheet.src) return;
   view.drawn = sheet.src;
   const bitmap = await bitmapOf(sheet.src);

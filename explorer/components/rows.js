@@ -5,7 +5,7 @@
 //   hand.release()          it was let go
 //   hand.freeze(axis)       its freezing was switched
 
-function makeRow(state, axis, i, hand) {
+export function makeRow(state, axis, i, hand) {
   const row = element("div", "row");
   const id = `${state.id}-${i}`;
   const name = element("label", "name", axis.label);
@@ -96,7 +96,7 @@ function rounded({ min, max, step }, value) {
   return Math.min(Math.max(near, min), max);
 }
 
-function showRow({ range, output, axis, row }, value, frozen) {
+export function showRow({ range, output, axis, row }, value, frozen) {
   if (Number(range.value) !== value) range.value = value;
   const text = value.toFixed(2).replace("-", "−");
   if (output.textContent !== text) output.textContent = text;
@@ -153,7 +153,7 @@ function icon(path) {
   return svg;
 }
 
-function element(tag, className, text) {
+export function element(tag, className, text) {
   const made = document.createElement(tag);
   if (className) made.className = className;
   if (text) made.textContent = text;

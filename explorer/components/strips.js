@@ -3,23 +3,23 @@
 
 const COARSE = 9; // pictures of the first strip, which is there at once
 const FINE = 64; // and of the second
-const PAD = "pad"; // the axis of a grid over both sliders of a pad
+export const PAD = "pad"; // the axis of a grid over both sliders of a pad
 const COARSE_PAD = 5; // pictures a side
 const FINE_PAD = 16;
 const PATIENCE = 4000; // ms after which an answer is no longer waited for
 
-function makeStrips() {
+export function makeStrips() {
   return { kept: new Map(), pending: null, wish: null, asked: 0 };
 }
 
-function forgetStrips(strips) {
+export function forgetStrips(strips) {
   for (const strip of strips.kept.values()) strip.bitmap.close();
   strips.kept.clear();
 }
 
 // Asks for the next strip of an axis, unless it is there. One question at a time: of the wishes
 // that come meanwhile only the last is kept, so that no queue builds up behind a fast hand.
-function wantStrip(state, axis) {
+export function wantStrip(state, axis) {
   const { strips, data } = state;
   const have = stripFor(state, axis)?.n ?? 0;
   const [coarse, fine] = axis === PAD ? [COARSE_PAD, FINE_PAD] : [COARSE, FINE];
@@ -43,7 +43,7 @@ function wantStrip(state, axis) {
 }
 
 // The finest strip of an axis that fits the other sliders as they stand, or undefined.
-function stripFor(state, axis) {
+export function stripFor(state, axis) {
   const strip = state.strips.kept.get(axis);
   return strip && fits(strip, state) ? strip : undefined;
 }
@@ -54,7 +54,7 @@ function fits(strip, state) {
 }
 
 // Takes an answer in; calls then() once its pictures can be drawn.
-async function takeStrip(state, answer, then) {
+export async function takeStrip(state, answer, then) {
   const { strips } = state;
   if (!answer || answer.id === strips.heard) return;
   strips.heard = answer.id;
@@ -72,7 +72,7 @@ async function takeStrip(state, answer, then) {
 }
 
 // Which picture of a strip stands for the values.
-function frameOf(strip, values) {
+export function frameOf(strip, values) {
   const place = ([from, to], value) => {
     const n = strip.n - 1;
     return Math.min(Math.max(Math.round(((value - from) / (to - from)) * n), 0), n);
@@ -82,7 +82,7 @@ function frameOf(strip, values) {
 }
 
 // Asks the server past Streamlit's scripts, which take longer; through them where that fails.
-async function fetchStrip(state, question, address, otherwise) {
+export async function fetchStrip(state, question, address, otherwise) {
   try {
     const headers = { "Content-Type": "application/json" };
     const order = { method: "POST", headers, body: JSON.stringify(question) };
@@ -96,7 +96,7 @@ async function fetchStrip(state, question, address, otherwise) {
 }
 
 // A data URL as a bitmap, decoded aside from the page.
-async function bitmapOf(src) {
+export async function bitmapOf(src) {
   const [head, content] = src.split(",");
   const text = atob(content);
   const bytes = new Uint8Array(text.length);
