@@ -231,7 +231,9 @@ def announce(host, port, base_path, browser):
     if browser:
         webbrowser.open(address)
     # The first visitor's page needs it; this is a moment earlier.
-    import gan_core.checkpoint  # noqa: F401
+    from explorer.services import model_registry
+
+    model_registry.clear_up()
 
 
 def serve(address, port, base_path, max_upload):

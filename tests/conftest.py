@@ -11,7 +11,7 @@ import torch
 from gan_core import checkpoint
 from gan_core.data import training_set
 from gan_core.networks import registry
-from support import ROOT, pictures
+from support import HOSTILE, ROOT, pictures
 
 SHARED = ROOT.parent / "shared"
 
@@ -19,12 +19,14 @@ torch.set_num_threads(1)
 
 
 def pytest_collection_modifyitems(items):
-    """Mark what drives Chromium and what starts several processes, so that a lane can leave it."""
+    """Mark what drives Chromium, starts several processes or is hostile, for lanes of tests."""
     for item in items:
         if "browser" in item.fixturenames:
             item.add_marker(pytest.mark.browser)
         if item.path.name == "test_distributed.py":
             item.add_marker(pytest.mark.distributed)
+        if item.path.name in HOSTILE:
+            item.add_marker(pytest.mark.hostile)
 
 
 @pytest.fixture(autouse=True)

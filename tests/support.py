@@ -5,6 +5,14 @@ from pathlib import Path
 import numpy as np
 
 ROOT = Path(__file__).resolve().parent.parent
+# The files of tests that try hostile input: `pytest -m hostile`, see docs/security.md.
+HOSTILE = {
+    *("test_allowed_hosts.py", "test_forged_values.py", "test_hostile_files.py"),
+    *("test_hostile_folders.py", "test_hostile_links.py", "test_mapped_arrays.py"),
+    *("test_model_registry.py", "test_nothing_leaves.py", "test_onnx_sandbox.py"),
+    *("test_preflight.py", "test_quotas.py", "test_regular_files.py", "test_shutdown.py"),
+    *("test_trust.py", "test_visitors.py", "test_visitors_on_a_server.py", "test_words.py"),
+}
 
 
 def pictures(n, size=32, channels=3, seed=0):

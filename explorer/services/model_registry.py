@@ -13,7 +13,7 @@ import streamlit as st
 import gan_core
 from explorer.services import folders as where
 from gan_core import checkpoint
-from gan_core.util import atomic_files, environment
+from gan_core.util import atomic_files, cache_dir, environment
 
 ROOT = where.CODE
 # Folders of checkpoints, handed on by `python -m explorer`, separated as in PATH.
@@ -41,6 +41,13 @@ def folders():
     """The folders that are looked through for checkpoints."""
     given = environment.get(VARIABLE) or ""
     return [Path(folder) for folder in given.split(os.pathsep) if folder] or where.checkpoints()
+
+
+def clear_up():
+    """Remove what killed processes left half written among checkpoints and in the cache."""
+    cache = cache_dir.cache_directory()
+    for folder in (*folders(), cache, *cache.glob("*/")):
+        atomic_files.clear_folders(folder)
 
 
 def entries():

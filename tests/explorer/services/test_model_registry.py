@@ -100,6 +100,20 @@ def test_a_killed_import_is_never_offered_and_goes_with_the_next_one(shown):
         assert not left.exists()
 
 
+def test_the_start_removes_what_was_left_among_checkpoints_and_in_the_cache(
+    shown, tmp_path, monkeypatch
+):
+    cache = tmp_path / "cache"
+    monkeypatch.setenv("LATENT_EXPLORER_CACHE", str(cache))
+    left = [folder / "x.partial-4194303-1" for folder in (shown, cache, cache / "neighbours")]
+    past = time.time() - 2 * atomic_files.STALE
+    for folder in left:
+        folder.mkdir(parents=True)
+        os.utime(folder, (past, past))
+    model_registry.clear_up()
+    assert not any(folder.exists() for folder in left)
+
+
 def test_what_a_living_process_writes_is_not_removed(shown):
     with atomic_files.new_directory(shown / "one") as temporary:
         past = time.time() - 2 * atomic_files.STALE
