@@ -28,8 +28,8 @@ CLOSED = {  # keyed by whether a training run is meant
     training: "Not available to visitors: other computers can reach this app, and it was started"
     f" without {options}."
     for training, options in {
-        False: "--trust-visitors",
-        True: "--trust-visitors and --training",
+        False: "`--trust-visitors`",
+        True: "`--trust-visitors` and `--training`",
     }.items()
 }
 LOCKED = "Not available before you have entered the password in the sidebar."

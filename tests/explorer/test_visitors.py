@@ -210,7 +210,7 @@ def runs(tmp_path, monkeypatch, two_models):
 
 def test_no_training_is_started(runs, open_app, tmp_path):
     app = open_app("train")
-    assert "--trust-visitors and --training" in small_print(app)
+    assert "`--trust-visitors` and `--training`" in small_print(app)
     app.text_input(key="new-name").set_value("mine").run()
     archive = io.BytesIO()
     with zipfile.ZipFile(archive, "w") as file:
@@ -219,7 +219,7 @@ def test_no_training_is_started(runs, open_app, tmp_path):
         ("x.zip", archive.getvalue(), "application/zip")
     )
     forge(button(app, "Start")).click().run()
-    assert "--trust-visitors and --training" in small_print(app)
+    assert "`--trust-visitors` and `--training`" in small_print(app)
     with pytest.raises(trust.Refused):
         run_list.keep_upload("mine", archive)
     assert list(runs.iterdir()) == []

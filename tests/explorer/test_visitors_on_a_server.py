@@ -161,7 +161,7 @@ def test_no_training_is_started(address, models):
         page = visitor.open("train")
         page = visitor.send(typed(page, "Name", "mine"))
         assert find(page, "Start").disabled
-        assert "--trust-visitors and --training" in texts(click(visitor, page, "Start"))
+        assert "`--trust-visitors` and `--training`" in texts(click(visitor, page, "Start"))
         page = visitor.open("train")
         assert "There is no run yet." in texts(page)
 
