@@ -1,5 +1,6 @@
 """How much a visitor, and all visitors together, may have at the same time."""
 
+import re
 import threading
 import time
 from types import SimpleNamespace
@@ -9,6 +10,7 @@ import pytest
 from explorer import config
 from explorer.services import background, quotas, run_list, trust, upload_limits
 from gan_core.data import photo_alignment
+from support import ROOT
 
 
 @pytest.fixture
@@ -173,3 +175,47 @@ def test_uploads_go_a_while_after_their_visitor(who, monkeypatch):
     server.connected.clear()
     upload_limits.sweep(now + 2 * config.UPLOADS_KEPT)
     assert list(server.uploaded_file_mgr.file_storage) == ["anna"]
+
+
+# What else is said of the limits.
+
+
+def test_the_documentation_has_the_same_limits():
+    text = (ROOT / "docs" / "privacy-and-hosting.md").read_text(encoding="utf-8")
+    for limit in config.LIMITS.values():
+        assert f"| {limit.what} | {limit.visitor:,} | {limit.total:,} |" in text
+    for kind, most in config.UPLOAD_MB.items():
+        may = "yes" if kind in config.OPEN_UPLOADS else "no"
+        assert re.search(rf"^\| {kind}: [^|]+ \| {most} \| {may} \|$", text, re.MULTILINE)
+    text = " ".join(text.split())
+    assert f"and {config.UPLOADS_KEPT} seconds after the visitor has left" in text
+    minutes = config.PASSWORD_SECONDS // 60
+    assert f"After {config.PASSWORD_ATTEMPTS} wrong passwords within {minutes} minutes" in text
+    assert f"at least {config.PASSWORD_LENGTH} characters" in text
+
+
+def test_a_file_goes_with_the_field_that_held_it(monkeypatch):
+    state, removed = SessionState(), []
+    context = SimpleNamespace(
+        session_id="anna",
+        uploaded_file_mgr=SimpleNamespace(remove_file=lambda *which: removed.append(which)),
+    )
+    monkeypatch.setattr(upload_limits.st, "session_state", state)
+    monkeypatch.setattr(upload_limits, "get_script_run_ctx", lambda: context)
+    one, other = (SimpleNamespace(file_id=file_id) for file_id in ("1", "2"))
+    for shown in ([one], [one, None], [other, one]):
+        for upload in shown:
+            upload_limits.shown(upload)
+        upload_limits.end_of_run()
+        assert removed == []
+    upload_limits.shown(one)
+    upload_limits.end_of_run()
+    assert removed == [("anna", "2")]
+    upload_limits.end_of_run()
+    assert removed == [("anna", "2"), ("anna", "1")]
+
+
+class SessionState(dict):
+    """As much of Streamlit's as is needed."""
+
+    __getattr__, __setattr__ = dict.__getitem__, dict.__setitem__
