@@ -1,14 +1,11 @@
 """The command line: python -m gan_core VERB. Each verb is a few lines over the package."""
 
 import argparse
-import contextlib
 import inspect
-import os
 import re
 import shlex
 import signal
 import sys
-import tempfile
 import textwrap
 from json import dumps
 from pathlib import Path
@@ -25,18 +22,9 @@ from gan_core.attributes import train_classifier
 from gan_core.data import avatar_renderer, image_sources, media, photo_alignment, training_set
 from gan_core.latent_space import arithmetic_report, discover_directions, encoder, inversion
 from gan_core.metrics import fidelity_report, memorisation_report, path_length, store
-from gan_core.training import (
-    config_checks,
-    distributed,
-    from_folder,
-    loop,
-    presets,
-    publish,
-    run_lock,
-)
-from gan_core.training import dry_run as dry
 from gan_core.training.config import OPTIONS, TrainingConfig
-from gan_core.util import malloc, map_guard, regular_files, valid_names
+from gan_core.training.train_command import train
+from gan_core.util import map_guard, regular_files
 from gan_core.util.errors import NO_MEMORY, InputError, is_out_of_memory
 
 
@@ -48,7 +36,7 @@ def main(arguments=None):
     if verb in (pack, train, import_weights):
         options["command"] = "python -m gan_core " + shlex.join(arguments)
     map_guard.enable(map_guard.END)
-    # A polite kill ends a run as Ctrl-C does: with a snapshot.
+    # SIGTERM ends a run as Ctrl-C does: with a snapshot.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
         verb(**options)
@@ -76,93 +64,15 @@ def pack(**options):
     print(f"{options['out']}: {used} training images, {held_out} held out, {len(skipped)} skipped")
 
 
-def train(
-    data="",  # directory of a packed training set; or give --images
-    *,
-    name,  # the model's name: its run lies in runs/NAME, its checkpoint in checkpoints/NAME
-    images="",  # folder or zip of pictures, packed into runs/NAME; the model is measured as well
-    size=64,  # with --images: side of the packed images, pixels
-    runs="runs",  # folder of the runs
-    checkpoints="checkpoints",  # folder of the checkpoints
-    recipe="",  # faces, avatars, mnist, cifar10 or folder (your own): options that work
-    dry_run=False,  # only tell networks, parameters, memory and the expected time
-    licence="As its training images.",  # what is allowed with the weights, one sentence
-    use="",  # what the model is for and what it must not be used for, in the card
-    command="",  # set by the command line
-    **options,
-):
-    """Train a GAN, or go on with a run; then write its checkpoint and card."""
-    valid_names.check(name)
-    if bool(data) == bool(images):
-        raise InputError("Give either a packed training set, or --images and a folder or a zip.")
-    several = distributed.size() > 1
-    if several and (dry_run or images):
-        word = "A dry run" if dry_run else "--images"
-        raise InputError(f"{word} is for one process; start it without torchrun.")
-    run, out = Path(runs) / name, Path(checkpoints) / name
-    if images and not (run / "training_set" / "set.json").exists():
-        from_folder.check(images, size, recipe, options)
-    if dry_run:
-        with tempfile.TemporaryDirectory() as folder:
-            data = data or from_folder.prepare(images, run, size=size, new=Path(folder) / name)
-            recipe = from_folder.RECIPE if images and not recipe else recipe
-            print(dry.describe(data, TrainingConfig(**presets.options(recipe, data) | options)))
-        return
-    if not images:
-        options = from_folder.filmed(presets.options(recipe, data) | options)
-        check_same_images(data, out)
-    if (out / "model.json").exists() and not (run / "state.safetensors").exists():
-        raise InputError(
-            f"{out} holds a model already, and there is no run of it in {runs}; "
-            "use another --name, or remove it first."
-        )
-    check_writable(checkpoints)
-    check_writable(runs)
-    malloc.keep_freed()
-    if not images:
-        config_checks.check(data, TrainingConfig(**options))  # before anything is written
-    about = {"name": name, "licence": licence, "use": use, "command": command}
-    place = {"cwd": os.getcwd(), "checkpoint": str(out.resolve()), "processes": distributed.size()}
-    holding = run_lock.holding if distributed.leads() else unheld
-    with holding(run, command=command, **place) as tell:
-        if images:
-            tell(doing="packing")
-            data = from_folder.prepare(images, run, size=size)
-            options = from_folder.options(recipe, data, options)
-            check_same_images(data, out)
-        config = TrainingConfig(**options)
-        tell(doing="training", kimg=config.kimg)
-        shown = loop.train(data, run, config)
-        if shown < round(config.kimg * 1000):
-            print(f"Stopped at {shown / 1000:.1f} kimg; the same command goes on from {run}.")
-            raise KeyboardInterrupt
-        if not distributed.leads():
-            return
-        tell(doing="publishing")
-        best = publish.publish(run, out, data=data, **about)
-        if images:
-            from_folder.link_training_set(data, out)
-        model_card.write(out)
-        print(
-            f"{out}: the snapshot at {best:g} of {shown / 1000:g} kimg; "
-            "load it with gan_core.load, or see it with python -m explorer",
-            flush=True,
-        )
-        if images:
-            tell(doing="measuring")
-            from_folder.measure(out)
-            model_card.write(out)
-
-
 def sample(
     model,  # checkpoint directory
     out,  # a PNG file for a grid; a folder when --single is given
     *,
-    seed=0,  # seed of the first sample; each next sample has the next seed
+    seed=0,  # seed of the first sample; the next sample has the next seed, and so on
     count=64,  # number of samples
-    psi=1.0,  # truncation ψ: 1 leaves the latents alone, 0 is the mean latent
-    single=False,  # write one PNG a sample, named by its seed, in place of a grid
-    scale=1,  # enlarge each picture so many times, crisp
+    psi=1.0,  # truncation ψ: 1 leaves the latents unchanged, 0 is the mean latent
+    single=False,  # write one PNG per sample, named after its seed, instead of a grid
+    scale=1,  # enlarge each picture by this whole factor, with sharp pixels
 ):
     """Draw samples from seeds: a grid, or single files."""
     if not 1 <= count <= 100_000:
@@ -182,15 +92,15 @@ def sample(
 
 def walk(
     model,  # checkpoint directory
-    out,  # file ending in .png for a strip, .gif or .mp4 for a film
+    out,  # file to write: .png for a strip, .gif or .mp4 for a film
     *,
-    seeds="0,1,2,3",  # the keyframes' seeds, two or more
+    seeds="0,1,2,3",  # seeds of the keyframes, comma-separated, two or more
     mode="slerp",  # interpolation: slerp or lerp
     closed=False,  # return to the first keyframe
-    frames=48,  # number of pictures in all
-    fps=24,  # pictures a second, for films
+    frames=48,  # number of pictures in total
+    fps=24,  # pictures per second of a film
     psi=1.0,  # truncation ψ of the keyframes
-    scale=4,  # enlarge each picture so many times (films; a strip keeps its pixels)
+    scale=4,  # enlarge each picture of a film by this whole factor
 ):
     """Interpolate through latents: a strip, a GIF or an MP4."""
     kind = Path(out).suffix.lower()
@@ -202,7 +112,7 @@ def walk(
     try:
         numbers = [int(part) for part in seeds.split(",")]
     except ValueError:
-        raise InputError(f"seeds is {seeds!r}; it must be numbers with commas: 0,1,2.") from None
+        raise InputError(f"seeds is {seeds!r}; it must be a list of numbers: 0,1,2.") from None
     loaded = checkpoint.load(model)
     keyframes = np.concatenate([loaded.prior.sample(1, seed) for seed in numbers])
     path = latent.path(latent.truncate(keyframes, psi), frames, mode, closed)
@@ -219,10 +129,10 @@ def render_avatars(
     out,  # folder for the pictures and attributes.csv
     *,
     count=12_000,  # number of faces
-    seed=0,  # what is drawn follows from the seed alone
+    seed=0,  # seed; the faces depend on nothing else
     size=64,  # side in pixels
 ):
-    """Render illustrated faces with known attributes (needs three more packages)."""
+    """Render illustrated faces with known attributes (needs three additional packages)."""
     avatar_renderer.render(out, count=count, seed=seed, size=size)
     print(f"{out}: {count} faces and attributes.csv")
 
@@ -230,11 +140,11 @@ def render_avatars(
 def evaluate_model(
     model,  # checkpoint directory
     *,
-    arithmetic=False,  # measure A − B + C in place of the distances, with n draws (500)
-    paths=False,  # measure the lengths of lerp and slerp instead, over n paths (200)
+    arithmetic=False,  # measure latent arithmetic, A − B + C, with n draws (500) instead
+    paths=False,  # measure the lengths of n (200) lerp and slerp paths instead
     **options,
 ):
-    """Measure how close a model's samples come to real images; keep the numbers in its card."""
+    """Measure how close a model's samples come to real images; save the numbers in its card."""
     if arithmetic or paths:
         measure_latents(model, arithmetic, paths, **options)
     else:
@@ -244,9 +154,11 @@ def evaluate_model(
 
 
 def measure_latents(model, arithmetic, paths, n=0, seed=0, json=False, discard=False, **others):
-    """What evaluate does with --arithmetic and --paths; both are kept under the card's metrics."""
+    """What evaluate does with --arithmetic and --paths; both are saved in the card's metrics."""
     if others:
-        raise InputError(f"--{min(others)} does not go with --arithmetic or --paths; leave it out.")
+        raise InputError(
+            f"--{min(others)} cannot be combined with --arithmetic or --paths; leave it out."
+        )
     results = {}
     if arithmetic:
         draws = {"draws": n or 500, "seed": seed}
@@ -263,13 +175,13 @@ def measure_latents(model, arithmetic, paths, n=0, seed=0, json=False, discard=F
 
 
 def learn_attributes(model, **options):
-    """Train a classifier of the training set's attributes; keep it and its accuracy in the card."""
+    """Train a classifier of the training set's attributes; save it and its accuracy in the card."""
     train_classifier.attributes(model, **options)
     model_card.write(model)
 
 
 def find_directions(model, **options):
-    """Find directions in the latent space and measure them; keep them in checkpoint and card."""
+    """Find directions in the latent space and measure them; save them in checkpoint and card."""
     discover_directions.keep(model, **options)
     if not options.get("discard"):
         model_card.write(model)
@@ -284,27 +196,27 @@ def train_encoder(model, **options):
 def invert(
     model,  # checkpoint directory
     photo,  # a picture file: PNG, JPEG, WebP, GIF, BMP or TIFF
-    out,  # a PNG file for the photo as it was framed and what is drawn for it, side by side
+    out,  # a PNG file for the framed photo and the generated picture, side by side
     *,
-    eyes="",  # where the eyes are in the photo, as parts of it: 0.4,0.5,0.6,0.5
-    crop=1.0,  # without eyes, the side of the centre square, as a part of the shorter side
-    seed=0,  # of the random starts
+    eyes="",  # x,y of both eyes in the photo, as shares of its sides: 0.4,0.5,0.6,0.5
+    crop=1.0,  # without --eyes: side of the centre square, as a share of the shorter side
+    seed=0,  # seed of the random starts
     json=False,  # print the latent and its error as one JSON object on the last line
 ):
-    """Search for the latent that comes nearest to a photo."""
+    """Find the latent whose picture comes closest to a photo."""
     loaded = checkpoint.load(model)
     image = photo_alignment.read_photo(regular_files.read_bytes(photo, photo_alignment.MAX_BYTES))
     frame = photo_alignment.Frame(side=crop)
     if eyes:
-        known = (inversion.load_metrics(loaded) or {}).get("eyes") or photo_alignment.EYES
-        frame = photo_alignment.frame_of_eyes(image.size, *photo_alignment.read_eyes(eyes), known)
+        places = (inversion.load_metrics(loaded) or {}).get("eyes") or photo_alignment.EYES
+        frame = photo_alignment.frame_of_eyes(image.size, *photo_alignment.read_eyes(eyes), places)
     target = photo_alignment.cut(image, frame, loaded.size, loaded.card["architecture"]["channels"])
-    *_, now = inversion.invert(loaded, target, encoder=encoder.load(loaded), seed=seed)
-    pair = media.strip(np.stack([target, now.image]))
+    *_, current = inversion.invert(loaded, target, encoder=encoder.load(loaded), seed=seed)
+    pair = media.strip(np.stack([target, current.image]))
     media.save(out, media.encode(media.enlarge(pair, 4)))
-    print(f"{out}: {loaded.name} comes within {now.error:.1f} levels of the photo")
+    print(f"{out}: {loaded.name} comes within {current.error:.1f} levels of the photo")
     if json:
-        print(dumps({"error": now.error, "z": now.z.tolist(), "model_hash": loaded.hash}))
+        print(dumps({"error": current.error, "z": current.z.tolist(), "model_hash": loaded.hash}))
 
 
 def export_generator(
@@ -317,25 +229,25 @@ def export_generator(
     if Path(out).suffix.lower() not in (".onnx", ".safetensors", ".pt", ".pth"):
         raise InputError(f"{out} must end in .onnx, .safetensors or .pt.")
     loaded = checkpoint.load(model)
-    told = export_onnx.write(loaded, out)
+    summary = export_onnx.write(loaded, out)
     print(
-        f"{out}: the generator of {loaded.name}, {told['bytes'] / 1e6:.1f} MB; "
-        f"its pictures differ from PyTorch's by {told['difference']:.1g} at most"
+        f"{out}: the generator of {loaded.name}, {summary['bytes'] / 1e6:.1f} MB; "
+        f"its pictures differ from those of PyTorch by {summary['difference']:.1g} at most"
     )
     if json:
-        print(dumps(told))
+        print(dumps(summary))
 
 
 def import_weights(
-    file,  # a state dict of PyTorch, safetensors, or an ONNX generator
-    name,  # what to call the model: its checkpoint lies in checkpoints/NAME
+    file,  # weights of a generator: PyTorch state dict, safetensors or ONNX
+    name,  # name of the model: its checkpoint is checkpoints/NAME
     *,
-    discriminator="",  # file of its discriminator's weights
-    prior="",  # latents it was trained on: normal or uniform (default: normal)
-    data="",  # directory of the packed training set it was trained on, where you have it
-    values="",  # values of an ONNX file's pictures: signed (-1 to 1), unit (0 to 1) or byte
-    nz=0,  # length of the latent, where an ONNX file does not tell it
-    preview="",  # write 16 samples to this PNG file, and no checkpoint
+    discriminator="",  # file with the discriminator's weights
+    prior="",  # distribution of z in training: normal or uniform (default: normal)
+    data="",  # directory of the packed training set that the model was trained on, if you have it
+    values="",  # pixel values of an ONNX generator: signed (-1 to 1), unit (0 to 1) or byte
+    nz=0,  # coordinates of z, where an ONNX file does not say
+    preview="",  # write 16 samples to this PNG file and import nothing
     checkpoints="checkpoints",  # folder of the checkpoints
     command="",  # set by the command line
 ):
@@ -345,59 +257,38 @@ def import_weights(
         raise InputError(f"{out} already exists; choose another name or remove it first.")
     options = {"discriminator": discriminator, "prior": prior, "nz": nz, "values": values}
     try:
-        found = importers.read(file, **options)
+        imported = importers.read(file, **options)
     except importers.Unrecognised as error:
         for line in error.tensors:
             print("  ".join(line), file=sys.stderr)
         raise
-    sizes = found.architecture
-    judged = "without a discriminator" if found.discriminator is None else "with its discriminator"
-    print(
-        f"{file}: {found.words}, {sizes['size']} × {sizes['size']} × {sizes['channels']}, "
-        f"nz {sizes['nz']}, {found.parameters:,} parameters, {judged}"
+    sizes = imported.architecture
+    judged = (
+        "without a discriminator" if imported.discriminator is None else "with its discriminator"
     )
-    print("\n".join(found.notes))
+    print(
+        f"{file}: {imported.words}, {sizes['size']} × {sizes['size']} × {sizes['channels']}, "
+        f"nz {sizes['nz']}, {imported.parameters:,} parameters, {judged}"
+    )
+    print("\n".join(imported.notes))
     if preview:
-        importers.sheet(found, preview)
+        importers.sheet(imported, preview)
         print(f"{preview}: 16 samples; nothing was imported")
         return
-    importers.save(found, out, name, data=data, command=command)
-    print(f"{out}: look at samples.png in it, or see it with python -m explorer")
+    importers.save(imported, out, name, data=data, command=command)
+    print(f"{out}: see samples.png in it, or explore it with python -m explorer")
 
 
 def embed(
     data,  # directory of a packed training set
-    model,  # checkpoint directory it is to travel with
+    model,  # checkpoint directory
 ):
     """Put a training set into a checkpoint, losslessly compressed (minutes for 10,000 images)."""
     expected = checkpoint.read_card(model)["training_set"].get("fingerprint")
     if training_set.read_card(data)["fingerprint"] != expected:
-        raise InputError(f"{data} is not the set that {model} was trained on.")
+        raise InputError(f"{data} is not the training set of {model}.")
     training_set.embed(data, Path(model) / "training_set")
-    print(f"{model}: the training set travels with it")
-
-
-@contextlib.contextmanager
-def unheld(run, **about):
-    """What `process.holding` is to a process that another one leads."""
-    yield lambda **more: None
-
-
-def check_same_images(data, out):
-    """Raise InputError when a checkpoint was trained on other images than a packed set's."""
-    if (out / "model.json").exists():
-        before = checkpoint.read_card(out)["training_set"].get("fingerprint")
-        if before != training_set.read_card(data)["fingerprint"]:
-            raise InputError(f"{out} was trained on other images than {data}; use another name.")
-
-
-def check_writable(folder):
-    """Raise InputError before hours are spent on what a folder could not keep; makes nothing."""
-    there = Path(folder).absolute()
-    while not there.exists():
-        there = there.parent
-    if not there.is_dir() or not os.access(there, os.W_OK):
-        raise InputError(f"{there} cannot be written to; choose another folder than {folder}.")
+    print(f"{model}: now holds its training set")
 
 
 def check_scale(scale):
@@ -434,7 +325,7 @@ class HelpFormatter(argparse.HelpFormatter):
 def build_parser():
     parser = argparse.ArgumentParser(
         prog="python -m gan_core",
-        description="Pack training sets, train GANs, and draw from them.",
+        description="Pack training sets, train GANs, measure them and draw samples.",
     )
     verbs = parser.add_subparsers(required=True, metavar="VERB")
     for name, function, sources_of_options in VERBS:
@@ -446,7 +337,7 @@ def build_parser():
             formatter_class=HelpFormatter,
         )
         verb.set_defaults(verb=function)
-        known = {"run", "command"}  # set here, not by a person
+        known = {"run", "command"}  # set by the program, not by a person
         for source in sources_of_options:
             if source is TrainingConfig:
                 add_training_options(verb)
@@ -465,16 +356,16 @@ def add_training_options(parser):
         if option.default != "":
             words += f" (default: {option.default})"
         kind = {"action": "store_true"} if option.type is bool else {"type": option.type}
-        # Only what a person gives is passed on: a recipe may stand between it and the default.
+        # Only options that a person sets are passed on: a recipe may replace a default.
         groups[option.group].add_argument(
             option.flag, help=words, default=argparse.SUPPRESS, **kind
         )
 
 
 def add_options(parser, function, known):
-    """Turn a signature into options: its defaults are theirs, its comments their help."""
+    """Turn a signature into options, with its defaults, and its comments as help."""
     comments = dict(
-        re.findall(r"^    (\w+)[=,][^#\n]*#\s*(.+)$", inspect.getsource(function), re.M)
+        re.findall(r"^    (\w+)[:=,][^#\n]*#\s*(.+)$", inspect.getsource(function), re.M)
     )
     for name, parameter in inspect.signature(function).parameters.items():
         if name in known or parameter.kind is parameter.VAR_KEYWORD:
@@ -482,7 +373,7 @@ def add_options(parser, function, known):
         known.add(name)
         words = comments[name].replace("%", "%%")
         default, flag = parameter.default, "--" + name.replace("_", "-")
-        # Only what a person gives is passed on: a recipe may stand between it and the default.
+        # Only options that a person sets are passed on: a recipe may replace a default.
         shown = {"default": argparse.SUPPRESS}
         if default is not parameter.empty and default not in ("", None):
             words += f" (default: {default})"

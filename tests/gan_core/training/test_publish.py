@@ -204,7 +204,7 @@ def test_a_model_of_no_run_is_not_overwritten(make_set, tmp_path, capsys):
     before = (out / "model.json").read_bytes()
     shutil.rmtree(tmp_path / "runs")
     assert train_named("m", data, tmp_path)[0] == 2
-    assert "holds a model already" in capsys.readouterr().err
+    assert "already holds a model" in capsys.readouterr().err
     assert (out / "model.json").read_bytes() == before
 
 
