@@ -9,6 +9,7 @@ from explorer.services import stranger_text, upload_limits, widget_states
 from explorer.state import session
 from explorer.state.fragments import guarded
 from explorer.views import (
+    about,
     arithmetic,
     browse,
     directions,
@@ -68,6 +69,7 @@ def main():
     )
     train_page = st.Page(partial(train.page, browse_page), title="Train", url_path="train")
     photo_page = st.Page(partial(your_photo.page, card_page), title="Your photo", url_path="photo")
+    about_page = st.Page(about.page, title="About", url_path="about")
     # Streamlit's first page has no path of its own, but a link to Browse should name it.
     root = st.Page(str, title="Start", url_path="start", default=True, visibility="hidden")
     current = st.navigation(
@@ -84,6 +86,7 @@ def main():
             train_page,
             card_page,
             import_page,
+            about_page,
         ],
         position="top",
     )

@@ -134,6 +134,7 @@ PAGES = {
     "train": ("run",),
     "card": (),
     "import": (),
+    "about": (),
 }
 
 

@@ -10,6 +10,7 @@ it is opened, an images file that is as it was when last checked (size, time of 
 taken to be the same but for a few images that are looked at; any other is read whole and checked.
 """
 
+import contextlib
 import hashlib
 import shutil
 from pathlib import Path
@@ -110,7 +111,8 @@ def check(where, data, known):
         if digest.hexdigest() != data.fingerprint:
             raise stranger(data)
         if now is not None:
-            atomic_files.write_json(where / "seen.json", seen | {name_of(data): now})
+            with contextlib.suppress(InputError, OSError):  # the cache was emptied meanwhile
+                atomic_files.write_json(where / "seen.json", seen | {name_of(data): now})
     rows = np.unique(np.linspace(0, len(images) - 1, LOOKED_AT).astype(int))
     *_, norms = lower_bounds.describe(images[rows], known.centre, known.axes)
     if not np.array_equal(norms, known.norms[rows]):

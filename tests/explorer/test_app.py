@@ -85,9 +85,10 @@ def click(app, key):
     return app.button(key=key).click().run()
 
 
-# Every page opens. Train and Import are about models that are not there yet.
+# Every page opens. Train and Import are about models that are not there yet, About is about all.
 
-PAGES = [page for page in url_state.PAGES if page not in ("train", "import")]
+OF_NO_MODEL = ("train", "import", "about")
+PAGES = [page for page in url_state.PAGES if page not in OF_NO_MODEL]
 
 
 @pytest.mark.parametrize("model", ["alpha", "beta"])
@@ -98,7 +99,7 @@ def test_a_page_opens(two_models, open_app, page, model):
     assert link(app)["model"] == model
 
 
-@pytest.mark.parametrize("page", ["train", "import"])
+@pytest.mark.parametrize("page", OF_NO_MODEL)
 def test_a_page_without_a_model_opens(tmp_path, folders, open_app, page):
     folders(tmp_path)
     fine(open_app(page))
