@@ -100,6 +100,12 @@ def forget(key):
             del _jobs[key]
 
 
+def forget_all():
+    """Let all work that has ended begin anew, with its progress shown: its results are gone."""
+    for key in list(_jobs):
+        forget(key)
+
+
 def run(key, job, work, give_back):
     try:
         with map_guard.watching():

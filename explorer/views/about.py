@@ -9,7 +9,7 @@ import tomllib
 import streamlit as st
 
 import gan_core
-from explorer.services import folders, model_registry, server, stranger_text, trust
+from explorer.services import background, folders, model_registry, server, stranger_text, trust
 from explorer.state import session
 from gan_core import checkpoint
 from gan_core.data import avatar_renderer
@@ -153,6 +153,7 @@ def empty():
     except InputError as error:
         return session.say(str(error))
     removed, left = cache_contents.empty()
+    background.forget_all()
     words = f"{size(removed)} removed from the cache."
     if left:
         words += f" {left} files or folders are in use and stay."

@@ -160,11 +160,13 @@ def load(directory):
     """
     directory = Path(directory)
     card = read_card(directory)
-    arrays = directory
-    if not (directory / "images.npy").exists():
-        arrays = unpack(directory, card)
-    images = _map(arrays / "images.npy", card["shape"])
-    held_out = _map(arrays / "held_out.npy", [card["held_out"], *card["shape"][1:]])
+    if (directory / "images.npy").exists():
+        images, held_out = _map_both(directory, card)
+    else:
+        arrays = unpacked(directory, card)
+        images, held_out = cache_dir.opened(
+            arrays, lambda: unpack(directory, card), lambda: _map_both(arrays, card)
+        )
     names, columns = _read_index(directory / "index.csv", len(images) + len(held_out))
     n = len(images)
     return TrainingSet(
@@ -176,6 +178,12 @@ def load(directory):
         names[n:],
         card,
     )
+
+
+def _map_both(arrays, card):
+    """The training images and the held-out ones of a folder of arrays."""
+    held_out = [card["held_out"], *card["shape"][1:]]
+    return _map(arrays / "images.npy", card["shape"]), _map(arrays / "held_out.npy", held_out)
 
 
 def read_card(directory):

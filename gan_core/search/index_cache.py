@@ -37,10 +37,14 @@ def open_index(data, mirrored=False, folder=None):
     where = folder / data.fingerprint[:32]
     known = read(where, data)
     if known is None:
-        make(where, data)
-        known = read(where, data)
-        if known is None:
-            raise InputError(f"{where} cannot be read back; remove it and try again.")
+
+        def read_back():
+            known = read(where, data)
+            if known is None:
+                raise InputError(f"{where} cannot be read back; remove it and try again.")
+            return known
+
+        known = cache_dir.opened(where, lambda: make(where, data), read_back)
     check(where, data, known)
     return PixelIndex(data.images, mirrored, known)
 

@@ -23,9 +23,12 @@ def open_samples(model, n=10_000, folder=None, progress=None):
     """
     weights = model.card["files"]["generator.safetensors"]
     where = (folder or cache_dir.cache_directory() / "samples") / f"{weights[:32]}-{n}"
-    if not (where / "set.json").exists():
-        draw(model, n, where, progress)
-    return training_set.load(where)
+
+    def make():
+        if not (where / "set.json").exists():
+            draw(model, n, where, progress)
+
+    return cache_dir.opened(where, make, lambda: training_set.load(where))
 
 
 def draw(model, n, where, progress=None):

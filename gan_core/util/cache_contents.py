@@ -22,6 +22,7 @@ KINDS = {
     "directions found by pages": ("directions/*",),
     "reports on memorisation": ("memorisation/*",),
     "generators for browsers": ("onnx/*",),
+    "marks of finished work": ("prepared/*",),
 }
 
 

@@ -1,10 +1,16 @@
 """The folder for what can be computed again: unpacked training sets, features, samples, indexes."""
 
+from collections.abc import Callable
 from pathlib import Path
+from typing import TypeVar
 
 import platformdirs
 
 from gan_core.util import environment
+from gan_core.util.errors import InputError
+
+ATTEMPTS = 3
+Content = TypeVar("Content")
 
 
 def cache_directory() -> Path:
@@ -16,3 +22,19 @@ def cache_directory() -> Path:
     """
     chosen = environment.get("LATENT_EXPLORER_CACHE")
     return Path(chosen or platformdirs.user_cache_path("latent-explorer", appauthor=False))
+
+
+def opened(where: Path, make: Callable[[], object], read: Callable[[], Content]) -> Content:
+    """make() and then read(): both again where the cache was emptied between the two.
+
+    where: the folder in the cache that `make` leaves and `read` opens. Raises what either raises.
+    """
+    for _ in range(ATTEMPTS - 1):
+        make()
+        try:
+            return read()
+        except InputError:
+            if where.exists():
+                raise
+    make()
+    return read()

@@ -1,4 +1,4 @@
-"""The cache: what is counted, what is removed, and that nobody who uses it meanwhile is disturbed."""
+"""The cache: what is counted, what is removed, and that whoever uses it notices nothing."""
 
 import re
 import threading
@@ -11,6 +11,7 @@ from gan_core import feature_extractors
 from gan_core.data import training_set
 from gan_core.search import index_cache, sample_cache
 from gan_core.util import atomic_files, cache_contents, cache_dir
+from gan_core.util.errors import InputError
 from support import ROOT, pictures
 
 
@@ -117,18 +118,72 @@ def test_what_is_in_use_is_counted(root, monkeypatch):
     assert cache_contents.empty() == (0, 1)
 
 
-def test_work_goes_on_while_the_cache_is_emptied_again_and_again(make_checkpoint, make_set):
-    """Samples, an index and features, each made and opened 30 times with no error."""
-    model, data = gan_core.load(make_checkpoint()), training_set.load(make_set())
+@pytest.mark.parametrize("of", ["samples", "index", "training set"])
+def test_what_goes_between_making_and_opening_is_made_again(
+    of, root, make_checkpoint, make_set, tmp_path, monkeypatch
+):
+    times = []
+
+    def emptied_after(make):
+        def wrapped(*arguments, **options):
+            done = make(*arguments, **options)
+            if not times:
+                assert cache_contents.empty()[0]
+            times.append(1)
+            return done
+
+        return wrapped
+
+    if of == "samples":
+        monkeypatch.setattr(sample_cache, "draw", emptied_after(sample_cache.draw))
+        samples = sample_cache.open_samples(gan_core.load(make_checkpoint()), 32)
+        assert samples.images.shape == (32, 32, 32, 3)
+    elif of == "index":
+        monkeypatch.setattr(index_cache, "make", emptied_after(index_cache.make))
+        data = training_set.load(make_set())
+        index_cache.open_index(data).query(data.images[:2], 2)
+    else:
+        folder = tmp_path / "embedded"
+        training_set.embed(make_set(), folder)
+        monkeypatch.setattr(training_set, "unpack", emptied_after(training_set.unpack))
+        assert training_set.load(folder).images.shape == (64, 32, 32, 3)
+    assert len(times) == 2
+
+
+def test_what_is_damaged_is_not_made_again_and_again(tmp_path):
+    tmp_path.joinpath("there").mkdir()
+    times = []
+
+    def read():
+        raise InputError("It is damaged.")
+
+    with pytest.raises(InputError, match="damaged"):
+        cache_dir.opened(tmp_path / "there", lambda: times.append(1), read)
+    assert times == [1]
+
+
+def test_features_that_are_made_while_the_cache_is_emptied_arrive(root):
+    images, original = pictures(16), means()
+
+    def extract(images, **_):
+        cache_contents.empty()
+        return original.extract(images)
+
+    features = feature_extractors.Features("mean", 1, "1", extract)
+    assert feature_extractors.cached(features, images).shape == (16, 1)
+
+
+def test_work_goes_on_while_the_cache_is_emptied_again_and_again(make_checkpoint):
+    """Samples and features, each made and opened several times with no error."""
+    model = gan_core.load(make_checkpoint())
     images, errors = pictures(16), []
     working = threading.Event()
 
     def work():
         try:
-            for _ in range(30):
+            for _ in range(5):
                 samples = sample_cache.open_samples(model, 32)
                 assert samples.images[:].any()
-                index_cache.open_index(data).nearest(images, 2)
                 assert feature_extractors.cached(means(), images).shape == (16, 1)
         except Exception as error:
             errors.append(error)
@@ -137,7 +192,7 @@ def test_work_goes_on_while_the_cache_is_emptied_again_and_again(make_checkpoint
 
     worker = threading.Thread(target=work)
     worker.start()
-    while not working.is_set():
+    while not working.wait(0.05):  # as a person who clicks, only quicker
         cache_contents.empty()
     worker.join()
     assert errors == []
