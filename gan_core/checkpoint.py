@@ -53,20 +53,20 @@ class Model:
     lock: threading.Lock = field(default=ONE_AT_A_TIME, repr=False)
 
     @property
-    def name(self):
+    def name(self) -> str:
         return self.card["name"]
 
     @property
-    def size(self):
+    def size(self) -> int:
         """Side of an image in pixels."""
         return self.card["architecture"]["size"]
 
     @property
-    def hash(self):
+    def hash(self) -> str:
         """First 12 hexadecimal digits of the generator's sha256: which weights drew a picture."""
         return self.card["files"]["generator.safetensors"][:12]
 
-    def synthesize(self, z):
+    def synthesize(self, z: np.ndarray) -> np.ndarray:
         """Latents float32 (N, nz) -> images float32 (N, H, W, C) in [−1, 1].
 
         Raises InputError when the latents are not of this model's size or not finite.
@@ -83,11 +83,11 @@ class Model:
         images = torch.cat(parts) if parts else torch.empty(0, 0, 0, 0)
         return images.permute(0, 2, 3, 1).contiguous().numpy()
 
-    def generate(self, z):
+    def generate(self, z: np.ndarray) -> np.ndarray:
         """Latents float32 (N, nz) -> images uint8 (N, H, W, C)."""
         return to_uint8(self.synthesize(z))
 
-    def realness(self, images):
+    def realness(self, images: np.ndarray) -> np.ndarray:
         """D(x), the discriminator's probability that an image is real.
 
         images: uint8 (N, H, W, C). Returns float32 (N,) in [0, 1].
@@ -98,7 +98,7 @@ class Model:
         parts = torch.tensor(np.asarray(images)).split(BATCH)
         return torch.cat([self._judge(part) for part in parts]).numpy()
 
-    def training_set(self):
+    def training_set(self) -> training_set.TrainingSet:
         """The TrainingSet that travels with the model.
 
         Raises InputError that says where the images can be had when they do not travel.
@@ -113,34 +113,39 @@ class Model:
         return found
 
     @cached_property
-    def _drawer(self):
+    def _drawer(self) -> torch.nn.Module:
         """The generator as it draws quickest on a CPU: folded, with channels last."""
         if not any(isinstance(m, torch.nn.BatchNorm2d) for m in self.generator.modules()):
             return self.generator
         return fuse_layers.fold(self.generator)
 
     @torch.inference_mode()
-    def _generate(self, z):
+    def _generate(self, z: torch.Tensor) -> torch.Tensor:
         with self.lock:
             return self._drawer(z)
 
     @torch.inference_mode()
-    def _judge(self, images):
+    def _judge(self, images: torch.Tensor) -> torch.Tensor:
         with self.lock:
             return torch.sigmoid(self.discriminator(to_float(images)))
 
 
-def to_float(images):
+def to_float(images: torch.Tensor) -> torch.Tensor:
     """uint8 (N, H, W, C), tensor -> float32 (N, C, H, W) in [−1, 1]."""
     return images.permute(0, 3, 1, 2).float().div(127.5).sub(1.0)
 
 
-def to_uint8(images):
+def to_uint8(images: np.ndarray) -> np.ndarray:
     """float (…), array in [−1, 1] -> uint8, rounded to the nearest of the 256 levels."""
     return np.clip(np.rint((images + 1.0) * 127.5), 0, 255).astype(np.uint8)
 
 
-def save(directory, generator, discriminator, card):
+def save(
+    directory: str | Path,
+    generator: torch.nn.Module,
+    discriminator: torch.nn.Module | None,
+    card: dict,
+) -> None:
     """Write weights and model.json; other files in the directory stay.
 
     generator, discriminator: networks, the second may be None. card: model.json less its format
@@ -171,12 +176,12 @@ def save(directory, generator, discriminator, card):
         raise InputError(f"{directory} cannot be written ({error}).") from None
 
 
-def following(path):
+def following(path: Path) -> Path:
     """Where weights wait that are to take the place of those at `path`."""
     return path.with_name(f"{path.name}.next")
 
 
-def holder(path, card):
+def holder(path: Path, card: dict) -> Path:
     """The file that holds what model.json names `path`: itself, or what is to take its place.
 
     The second is so only when a kill came between writing model.json and the renaming.
@@ -188,7 +193,7 @@ def holder(path, card):
     return waiting if sha256(waiting) == card["files"][path.name] else path
 
 
-def settle(directory):
+def settle(directory: Path) -> None:
     """Finish or undo what a killed `save` left: weights that wait take their place if named."""
     atomic_files.clear(directory)
     path = directory / "model.json"
@@ -203,7 +208,7 @@ def settle(directory):
             waiting.unlink()
 
 
-def load(directory):
+def load(directory: str | Path) -> Model:
     """The Model in a checkpoint directory.
 
     Raises InputError with one sentence naming the file when anything is missing or damaged.
@@ -250,7 +255,7 @@ def find_images(model: Model, data: str | Path = "") -> training_set.TrainingSet
     return images
 
 
-def read_card(directory):
+def read_card(directory: str | Path) -> dict:
     """The contents of model.json, checked for what `load` and the pages rely on."""
     path = Path(directory) / "model.json"
     card = atomic_files.read_json(path, "a checkpoint")
@@ -287,7 +292,7 @@ def read_card(directory):
     return card
 
 
-def check_file(network, path, card):
+def check_file(network: torch.nn.Module, path: Path, card: dict) -> Path:
     """The file that holds what the card names, if that can hold a network; else InputError.
 
     network: may be on the device "meta". Nothing is read into memory that is larger than told.
@@ -310,12 +315,12 @@ def check_file(network, path, card):
     return held
 
 
-def bytes_of(network):
+def bytes_of(network: torch.nn.Module) -> int:
     """How many bytes the tensors of a network take in a file."""
     return sum(t.numel() * t.element_size() for t in network.state_dict().values())
 
 
-def load_weights(network, path, card):
+def load_weights(network: torch.nn.Module, path: Path, card: dict) -> None:
     """Load a safetensors file into a network, checked against the hash in the card."""
     held = check_file(network, path, card)
     try:
@@ -327,7 +332,7 @@ def load_weights(network, path, card):
         raise InputError(f"{path} does not fit the architecture that model.json tells.") from None
 
 
-def fill(network, weights):
+def fill(network: torch.nn.Module, weights: dict[str, torch.Tensor]) -> None:
     """Give a network its weights, a state dict; on the device "meta" it has had no memory so far.
 
     The tensors are copied, so that a file which they are mapped from may go away. Raises
@@ -338,7 +343,7 @@ def fill(network, weights):
     network.load_state_dict(copies, assign=True)
 
 
-def sha256(path):
+def sha256(path: str | Path) -> str:
     """The sha256 of a regular file, as hexadecimal."""
     digest = hashlib.sha256()
     with regular_files.open_regular(path) as file:

@@ -10,7 +10,9 @@ onnx, onnxscript and onnxruntime are imported only here and only when something 
 import json
 import threading
 import warnings
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -31,7 +33,7 @@ MOST_APART = 1e-3  # largest difference allowed of a value in [−1, 1]; a level
 _lock = threading.Lock()
 
 
-def write(model, path):
+def write(model: checkpoint.Model, path: str | Path) -> dict:
     """Write a Model's generator as one file; its ending says which: .onnx, .safetensors, .pt.
 
     .onnx: see `to_onnx`. .safetensors: the state dict, with architecture, prior and name as
@@ -70,7 +72,7 @@ def write(model, path):
     return place_file(path, put)
 
 
-def place_file(path, put):
+def place_file(path: str | Path, put: Callable[[Path], float]) -> dict:
     """Let put(temporary path) write a file and tell how far its pictures are off; then tell."""
     path = Path(path)
     if path.is_dir():
@@ -86,13 +88,13 @@ def place_file(path, put):
     return {"file": str(path), **told}
 
 
-def drawn(model):
+def drawn(model: checkpoint.Model) -> np.ndarray:
     """What PyTorch draws for the latents of the check, float32 (64, C, H, W)."""
     images = model.synthesize(model.prior.sample(LATENTS, seed=0))
     return images.transpose(0, 3, 1, 2)
 
 
-def to_onnx(model, path):
+def to_onnx(model: checkpoint.Model, path: str | Path) -> dict:
     """Write a Model's generator as one ONNX file with its weights inside.
 
     Its input "z" is float32 (N, nz), any N; its output "images" float32 (N, C, H, W) in [−1, 1].
@@ -112,7 +114,7 @@ def to_onnx(model, path):
     return place_file(path, put)
 
 
-def encode(model):
+def encode(model: checkpoint.Model) -> bytes:
     """A Model's folded generator as the bytes of an ONNX file. Raises InputError."""
     if isinstance(model.generator, onnx_generator.Generator):
         return model.generator.as_bytes()
@@ -140,7 +142,7 @@ def encode(model):
             raise InputError(f"{model.name} cannot be written as ONNX ({told}).") from None
 
 
-def strip(proto):
+def strip(proto: Any) -> None:
     """Take out what the exporter notes beside a graph: stack traces, with paths of this machine."""
     graph = proto.graph
     described = [proto, graph, *graph.node, *graph.initializer, *graph.value_info]
@@ -149,7 +151,7 @@ def strip(proto):
         part.ClearField("doc_string")
 
 
-def check(model, path):
+def check(model: checkpoint.Model, path: str | Path) -> float:
     """The largest absolute difference between an ONNX file's images and PyTorch's, on 64 latents.
 
     Raises InputError when it is above 1e-3.
@@ -170,7 +172,7 @@ def check(model, path):
     return difference
 
 
-def run(path, z):
+def run(path: str | Path, z: np.ndarray) -> np.ndarray:
     """What an ONNX file makes of latents float32 (N, nz), on the CPU: float32 (N, C, H, W)."""
     import onnxruntime
 
@@ -181,7 +183,7 @@ def run(path, z):
     return session.run(["images"], {"z": np.ascontiguousarray(z, np.float32)})[0]
 
 
-def cached(model):
+def cached(model: checkpoint.Model) -> Path:
     """Path of a Model's ONNX file in the cache folder, made when it is not there (seconds).
 
     It is named by the whole sha256 of the generator's weights and the VERSION of the export. A
@@ -198,7 +200,7 @@ def cached(model):
         return found
 
 
-def stored(digest):
+def stored(digest: str) -> Path | None:
     """Path of the file that `cached` made for a generator's sha256, None when none is whole.
 
     digest: 64 hexadecimal digits. The file's own sha256 stands in a file beside it.
@@ -211,17 +213,17 @@ def stored(digest):
         return None
 
 
-def place(digest):
+def place(digest: str) -> Path:
     """Where the ONNX file of a generator's sha256 lies in the cache folder."""
     return cache_dir.cache_directory() / "onnx" / f"{digest}-{VERSION}.onnx"
 
 
-def note(path):
+def note(path: Path) -> Path:
     """What `to_onnx` told of a file in the cache, kept beside it."""
     return path.with_suffix(".json")
 
 
-def import_packages():
+def import_packages() -> None:
     """Raise InputError when a package that exporting needs is missing."""
     try:
         import onnx  # noqa: F401

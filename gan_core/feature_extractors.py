@@ -17,6 +17,7 @@ import zipfile
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -54,7 +55,7 @@ class Features:
     extract: Callable
 
 
-def effnet(device="cpu"):
+def effnet(device: str = "cpu") -> Features:
     """EfficientNet-Lite0 trained on ImageNet, as Features of size 1280.
 
     Features are the last convolution's activations after ReLU6, averaged over the picture, in
@@ -87,7 +88,7 @@ def effnet(device="cpu"):
     return Features("EffNetLite0", 1280, version, extractor(forward, 1280, device))
 
 
-def streamline(network):
+def streamline(network: torch.nn.Module) -> torch.nn.Module:
     """Make an EfficientNet faster on a CPU; of pictures turned by 180° it then gives the same maps,
     turned too, within 1e-5.
 
@@ -110,7 +111,7 @@ def streamline(network):
     return network.requires_grad_(False)
 
 
-def inception(weights="", device="cpu"):
+def inception(weights: str | Path = "", device: str = "cpu") -> Features:
     """The Inception of FID (Heusel et al. 2017), as Features of size 2048.
 
     It is torch-fidelity's InceptionV3, which repeats the original's resizing to 299 × 299, with the
@@ -147,7 +148,7 @@ def inception(weights="", device="cpu"):
     return Features(name, 2048, version, extractor(lambda x: network(x)[0], 2048, device))
 
 
-def inception_weights():
+def inception_weights() -> Path:
     """The file of Inception's weights in torch hub's cache directory, fetched when not there."""
     path = Path(torch.hub.get_dir()) / "checkpoints" / INCEPTION_URL.rsplit("/", 1)[1]
     if path.exists():
@@ -171,7 +172,9 @@ def inception_weights():
     return path
 
 
-def extractor(forward, size, device="cpu"):
+def extractor(
+    forward: Callable[[torch.Tensor], torch.Tensor], size: int, device: str = "cpu"
+) -> Callable[..., np.ndarray]:
     """Features.extract for `forward`, uint8 (n, 3, H, W) tensor -> float (n, size) tensor."""
 
     def extract(images, batch=BATCH, progress=None):
@@ -199,7 +202,9 @@ def extractor(forward, size, device="cpu"):
     return extract
 
 
-def cached(features, images, folder=None, **options):
+def cached(
+    features: Features, images: np.ndarray, folder: str | Path | None = None, **options: Any
+) -> np.ndarray:
     """features.extract(images, **options), kept on disk so that it is computed once.
 
     The key is the sha256 of the images' own bytes with the features' name and version, so nothing
@@ -220,7 +225,7 @@ def cached(features, images, folder=None, **options):
     return found
 
 
-def read_array(path):
+def read_array(path: Path) -> np.ndarray | None:
     """The array in a file of the cache, None when there is none or it is damaged."""
     try:
         # A zip, whose checksum is checked.
@@ -233,11 +238,11 @@ def read_array(path):
         return None
 
 
-def check_device(device):
+def check_device(device: str) -> None:
     if device != "cpu" and not (device.startswith("cuda") and torch.cuda.is_available()):
         raise InputError(f"device is {device!r}; it must be cpu, or cuda where there is a GPU.")
 
 
-def describe(package, digest):
+def describe(package: str, digest: str) -> str:
     """What features come from, in words: a package's version and its weights' hash."""
     return f"{package} {importlib.metadata.version(package)}, weights {digest[:8]}"

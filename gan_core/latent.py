@@ -6,6 +6,7 @@ Pure functions on float32 NumPy arrays whose last axis is the latent of size nz.
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from gan_core.util.errors import InputError
 
@@ -25,13 +26,13 @@ class Prior:
     kind: str
     size: int
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         if self.kind not in PRIORS:
             raise InputError(f"The prior is {self.kind!r}; it must be one of {', '.join(PRIORS)}.")
         if not isinstance(self.size, int) or not 1 <= self.size <= 65536:
             raise InputError(f"The prior's size is {self.size!r}; it must be a number from 1 up.")
 
-    def sample(self, n, seed=0):
+    def sample(self, n: int, seed: int = 0) -> np.ndarray:
         """n latents, float32 (n, nz); row i is the latent of the seed `seed + i`.
 
         So each sample has a number of its own, and page 2 of a grid is a grid from a later seed.
@@ -51,7 +52,7 @@ class Prior:
         return z
 
 
-def truncate(z, psi):
+def truncate(z: np.ndarray, psi: float) -> np.ndarray:
     """Pull latents towards the prior's mean, which is 0 for both priors: ψ·z.
 
     ψ = 1 leaves z alone, ψ = 0 is the mean latent, smaller ψ trades variety for typicality, and
@@ -60,7 +61,7 @@ def truncate(z, psi):
     return (np.float32(psi) * np.asarray(z, np.float32)).astype(np.float32)
 
 
-def lerp(a, b, t):
+def lerp(a: np.ndarray, b: np.ndarray, t: ArrayLike) -> np.ndarray:
     """The straight line from a to b, (1 − t)·a + t·b.
 
     a, b: float32 (nz,); t: scalar or (n,) in [0, 1]. Returns float32 (nz,) or (n, nz).
@@ -70,7 +71,7 @@ def lerp(a, b, t):
     return ((1 - t) * a + t * b).astype(np.float32)
 
 
-def slerp(a, b, t):
+def slerp(a: np.ndarray, b: np.ndarray, t: ArrayLike) -> np.ndarray:
     """The great circle from a to b; the norm goes linearly from |a| to |b|.
 
     High-dimensional normal latents lie close to a sphere of radius √nz; a straight line cuts
@@ -92,7 +93,7 @@ def slerp(a, b, t):
     return (((1 - t) * norm_a + t * norm_b) * direction).astype(np.float32)
 
 
-def path(keyframes, n, mode="slerp", closed=False):
+def path(keyframes: np.ndarray, n: int, mode: str = "slerp", closed: bool = False) -> np.ndarray:
     """n latents along a path through keyframes, evenly spaced in the keyframes' own time.
 
     keyframes: float32 (m, nz) with m ≥ 2. An open path starts at the first keyframe and ends at
@@ -104,7 +105,9 @@ def path(keyframes, n, mode="slerp", closed=False):
     return at(keyframes, np.linspace(0.0, segments, n, endpoint=not closed), mode, closed)
 
 
-def at(keyframes, time, mode="slerp", closed=False):
+def at(
+    keyframes: np.ndarray, time: ArrayLike, mode: str = "slerp", closed: bool = False
+) -> np.ndarray:
     """The latents at given times on a path; time k is keyframe k.
 
     time: scalar or (n,) in [0, m − 1], or [0, m] when closed. Returns float32 (nz,) or (n, nz).
@@ -127,7 +130,7 @@ def at(keyframes, time, mode="slerp", closed=False):
     return np.stack(points).reshape(*time.shape, -1)
 
 
-def plane(corners, xy, mode="slerp"):
+def plane(corners: np.ndarray, xy: ArrayLike, mode: str = "slerp") -> np.ndarray:
     """Latents between four corners: along the upper and the lower edge, then from one to the other.
 
     corners: float32 (4, nz), in reading order: upper left, upper right, lower left, lower right.
@@ -146,7 +149,9 @@ def plane(corners, xy, mode="slerp"):
     return np.stack(points) if points else np.empty((0, corners.shape[1]), np.float32)
 
 
-def combine(vectors, weights, origin=0.0, norm=None):
+def combine(
+    vectors: np.ndarray, weights: ArrayLike, origin: ArrayLike = 0.0, norm: float | None = None
+) -> np.ndarray:
     """Weighted sums of latents: origin + Σ weight · vector (the arithmetic of Radford et al. 2016).
 
     vectors: float32 (k, nz). weights: float (n, k). origin: float32 (nz,) or 0. norm: the length

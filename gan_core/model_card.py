@@ -179,7 +179,7 @@ def as_text(name: str) -> str:
 REPEATED = ("architecture", "prior", "objective")
 
 
-def tied(training):
+def tied(training: dict) -> str:
     """Which coordinates of z stand for an attribute, in words."""
     if not training.get("tied"):
         return ""
@@ -190,7 +190,7 @@ def tied(training):
     )
 
 
-def augmentation(training):
+def augmentation(training: dict) -> str:
     """What D's input is augmented with, and how strongly, in words."""
     names = training["augment"] or "none"
     if training.get("augment_target"):
@@ -202,7 +202,7 @@ def augmentation(training):
     return f"{names}; probability {initial:g} at the start, {final:g} at the end"
 
 
-def regularisation(sizes, training):
+def regularisation(sizes: dict, training: dict) -> str:
     """What keeps D in bounds, and what the run began from, in words."""
     words = [f"norm {sizes.get('norm') or registry.FAMILIES[sizes['name']].NORMS[0]}"]
     for key, name in {"r1": "R1", "r2": "R2"}.items():
@@ -227,7 +227,7 @@ def regularisation(sizes, training):
     return "; ".join(words)
 
 
-def distances(card, travels=True):
+def distances(card: dict, travels: bool = True) -> str:
     """What was measured, as a table; or that nothing was. travels: whether the images do."""
     result = fidelity_report.load_metrics(card)
     data = "" if travels else " --data PACKED_TRAINING_SET"

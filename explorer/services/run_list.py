@@ -361,11 +361,11 @@ def check_name(name):
     valid_names.check(name)
     runs = folder()
     begun = [run.name for run in runs.iterdir()] if runs.is_dir() else []
-    other = valid_names.like(name, begun)
+    other = valid_names.find_same(name, begun)
     if other and any((runs / other / file).exists() for file in BEGUN):
         raise InputError(f"There is a run called {other} already; resume it, or take another name.")
     shown = target()
-    other = valid_names.like(
+    other = valid_names.find_same(
         name, [model.name for model in shown.iterdir()] if shown.is_dir() else []
     )
     if other:

@@ -188,7 +188,7 @@ def write(found, data):
     try:
         trust.check()
         valid_names.check(name)
-        taken = valid_names.like(name, model_registry.entries())
+        taken = valid_names.find_same(name, model_registry.entries())
         if taken:
             raise InputError(f"There is a model called {taken} already; choose another name.")
         place = folder() / name

@@ -16,6 +16,8 @@ import random
 from importlib import resources
 from pathlib import Path
 
+from PIL import Image
+
 SOURCE = (
     "Avataaars by Pablo Stanley (https://avataaars.com/), style file avataaars.json of "
     "dicebear-styles 10.6.0, drawn with dicebear-core 10.7.0 and rasterised with resvg-py 0.5.0."
@@ -106,7 +108,7 @@ def options(drawn: dict) -> dict:
     }
 
 
-def _packages():
+def _packages() -> tuple:
     """Return (Avatar, Style, svg_to_bytes); raise InputError when they are not installed."""
     try:
         import dicebear_styles  # noqa: F401  (its data file is read by `_style`)
@@ -139,7 +141,7 @@ def _style():
     return Style(definition)
 
 
-def picture(drawn: dict, size: int = 64):
+def picture(drawn: dict, size: int = 64) -> Image.Image:
     """Render what `draw` returned as a PIL image: RGB, size x size pixels, opaque.
 
     Raises InputError when dicebear or resvg is missing.
@@ -167,7 +169,9 @@ def _write(job):
     return [name, *(drawn[column] for column in COLUMNS[1:])]
 
 
-def render(out, count: int = 12_000, seed: int = 0, size: int = 64, workers: int | None = None):
+def render(
+    out: str | Path, count: int = 12000, seed: int = 0, size: int = 64, workers: int | None = None
+) -> None:
     """Write out/000000.png ... (RGB uint8, size x size) and, last, out/attributes.csv.
 
     The csv has `COLUMNS`: the file name, five attributes as 0/1, three colours as words. The

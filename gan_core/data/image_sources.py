@@ -11,7 +11,9 @@ import os
 import re
 import warnings
 import zipfile
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
+from typing import TextIO
 
 import numpy as np
 from PIL import Image, ImageOps
@@ -30,6 +32,13 @@ MAX_TABLE, MAX_ROWS, MAX_VALUES = 64 * 2**20, 1_000_000, 500_000
 # several times over while they are decoded and brought to colour.
 MAX_PIXELS = 25_000_000
 MAX_PIXELS_JPEG = 50_000_000
+
+
+# Reads one image when it is called; raises Unreadable.
+Opener = Callable[[], bytes | Image.Image]
+# A stream of (file, opener, attributes or None, whether it is of a test set), the number of files,
+# and the names of the attributes.
+Source = tuple[Iterator[tuple[str, Opener, dict | None, bool]], int, Sequence[str]]
 
 
 def pack(
@@ -105,7 +114,7 @@ class Unreadable(Exception):
     """One file cannot be used; the message is the reason."""
 
 
-def square(data, size, crop, channels):
+def square(data: bytes | Image.Image, size: int, crop: float, channels: int) -> np.ndarray:
     """Image file bytes or a Pillow image -> uint8 (size, size, channels).
 
     The centre square, `crop` of the shorter side, is resized with antialiasing; crop 1 is the
@@ -124,12 +133,14 @@ def square(data, size, crop, channels):
     return np.asarray(image).reshape(size, size, channels)
 
 
-def most_pixels(kind):
+def most_pixels(kind: str | None) -> int:
     """How many pixels an image of a format of Pillow's may have."""
     return MAX_PIXELS_JPEG if kind in ("JPEG", "MPO") else MAX_PIXELS
 
 
-def decode(data, formats=None, longest=None):
+def decode(
+    data: bytes, formats: tuple[str, ...] | None = None, longest: int | None = None
+) -> Image.Image:
     """Image file bytes -> a fully read Pillow image, turned as its EXIF orientation says.
 
     Bytes and pixels are limited before anything is decoded; the kind is told by the content.
@@ -161,13 +172,13 @@ def decode(data, formats=None, longest=None):
 
 
 @functools.cache
-def _formats():
+def _formats() -> tuple[str, ...]:
     """What Pillow reads, less EPS: to read that it starts a program on what a stranger wrote."""
     Image.init()
     return tuple(kind for kind in Image.ID if kind != "EPS")
 
 
-def to_mode(image, mode):
+def to_mode(image: Image.Image, mode: str) -> Image.Image:
     """Any Pillow mode -> "L" or "RGB": palettes, alpha over white, CMYK, 16-bit and float."""
     if image.mode.startswith("I") or image.mode == "F":
         values = np.nan_to_num(np.asarray(image, np.float32))
@@ -188,12 +199,12 @@ def to_mode(image, mode):
     return image.convert(mode)
 
 
-def count(source, root="data/torchvision", download=False):
+def count(source: str | Path, root: str | Path = "data/torchvision", download: bool = False) -> int:
     """How many files `pack` would try to read. Raises InputError as it does."""
     return open_source(source, root, download)[1]
 
 
-def check_first(source, tries=20):
+def check_first(source: str | Path, tries: int = 20) -> None:
     """Raise InputError when none of the first files of a folder or zip is a picture that can be
     read, so that nobody waits for packing to find it out."""
     reason = ""
@@ -206,7 +217,7 @@ def check_first(source, tries=20):
     raise InputError(f"{source} holds no picture that can be used{reason}.")
 
 
-def open_source(source, root, download):
+def open_source(source: str | Path, root: str | Path, download: bool) -> Source:
     """(stream, count, attribute names); the stream yields (file, opener, attributes, in test)."""
     if str(source) in TORCHVISION:
         return torchvision_images(str(source), root, download)
@@ -235,12 +246,12 @@ def open_source(source, root, download):
     return stream, len(found), ()
 
 
-def _wanted_name(name):
+def _wanted_name(name: str) -> bool:
     hidden = any(part.startswith((".", "__MACOSX")) for part in name.split("/"))
     return not hidden and os.path.splitext(name)[1].lower() not in NOT_IMAGES
 
 
-def _reader(path):
+def _reader(path: Path) -> Opener:
     def read():
         try:
             if path.stat().st_size > MAX_BYTES:
@@ -252,7 +263,7 @@ def _reader(path):
     return read
 
 
-def _member(archive, info):
+def _member(archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> Opener:
     def read():
         reason = safe_zip.why_not(info, MAX_BYTES)
         if reason:
@@ -265,14 +276,14 @@ def _member(archive, info):
     return read
 
 
-def _failing(reason):
+def _failing(reason: str) -> Opener:
     def read():
         raise Unreadable(reason)
 
     return read
 
 
-def torchvision_images(name, root, download):
+def torchvision_images(name: str, root: str | Path, download: bool) -> Source:
     """The images of a torchvision data set: its training part, then its test part."""
     from torchvision import datasets
 
@@ -313,7 +324,7 @@ def torchvision_images(name, root, download):
     return stream(), sum(map(len, parts)), names
 
 
-def read_attributes(path):
+def read_attributes(path: str | Path) -> tuple[dict[str, tuple[str, ...]], list[str]]:
     """({file: (value, …)}, names) from a CSV, or from CelebA's list_attr_celeba.txt.
 
     CelebA's −1 becomes 0. Files may be named with or without their folders. Raises InputError
@@ -332,7 +343,7 @@ def read_attributes(path):
         raise InputError(f"{path} cannot be read as a table of attributes{why}.") from None
 
 
-def _table(file, path):
+def _table(file: TextIO, path: Path) -> tuple[dict[str, tuple[str, ...]], list[str]]:
     """What `read_attributes` returns, from an open file."""
     first = file.readline(1000)
     if first.strip().isdigit():  # CelebA: a count, the names, then rows
@@ -359,7 +370,7 @@ def _table(file, path):
     return table, names
 
 
-def read_held_out(held_out, count):
+def read_held_out(held_out: str | int | None, count: int) -> Callable[[int, str], bool] | None:
     """None (as the source says), or a function (position, file) -> whether it is held out."""
     if held_out in (None, ""):
         return None

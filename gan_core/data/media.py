@@ -9,7 +9,7 @@ from PIL import Image
 from gan_core.util import atomic_files
 
 
-def sheet(images, columns=None):
+def sheet(images: np.ndarray, columns: int | None = None) -> np.ndarray:
     """N images as one, row by row: uint8 (rows · H, columns · W, C). Empty places are white.
 
     columns: pictures a row; the nearest to a square by default.
@@ -23,12 +23,12 @@ def sheet(images, columns=None):
     return whole.reshape(rows * height, columns * width, channels)
 
 
-def picture(image):
+def picture(image: np.ndarray) -> Image.Image:
     """uint8 (H, W, C) -> a Pillow image, grey when C is 1."""
     return Image.fromarray(image[..., 0] if image.shape[-1] == 1 else image)
 
 
-def enlarge(image, factor, smooth=False):
+def enlarge(image: np.ndarray, factor: int, smooth: bool = False) -> np.ndarray:
     """uint8 (H, W, C) -> uint8 (H · factor, W · factor, C), crisp unless smooth."""
     height, width, channels = image.shape
     how = Image.Resampling.BICUBIC if smooth else Image.Resampling.NEAREST
@@ -36,14 +36,14 @@ def enlarge(image, factor, smooth=False):
     return np.asarray(large).reshape(height * factor, width * factor, channels)
 
 
-def encode(image, kind="PNG", **options):
+def encode(image: np.ndarray, kind: str = "PNG", **options: object) -> bytes:
     """uint8 (H, W, C) -> the bytes of a picture file."""
     buffer = io.BytesIO()
     picture(image).save(buffer, kind, **options)
     return buffer.getvalue()
 
 
-def save(path, data):
+def save(path: str | Path, data: bytes) -> None:
     """Write bytes to a file, whole or not at all; makes the folder."""
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -51,12 +51,12 @@ def save(path, data):
         temporary.write_bytes(data)
 
 
-def strip(frames):
+def strip(frames: np.ndarray) -> np.ndarray:
     """N frames side by side: uint8 (H, N · W, C)."""
     return sheet(frames, columns=len(frames))
 
 
-def gif(frames, fps=12, loop=True):
+def gif(frames: np.ndarray, fps: float = 12, loop: bool = True) -> bytes:
     """Frames uint8 (N, H, W, C) -> the bytes of an animated GIF.
 
     GIF counts time in hundredths of a second, so the rate is rounded to what it can say.
@@ -69,7 +69,7 @@ def gif(frames, fps=12, loop=True):
     return buffer.getvalue()
 
 
-def mp4(frames, fps=24):
+def mp4(frames: np.ndarray, fps: int = 24) -> bytes:
     """Frames uint8 (N, H, W, C) -> the bytes of an H.264 film that browsers and phones play.
 
     Frames of odd sizes gain a row or a column: the usual pixel format needs even ones.

@@ -17,7 +17,7 @@ LENGTH = SIDE**2 // 4
 MEAN, WORST = 0.02, 0.2  # share of other bits up to which sets, and each of their images, are alike
 
 
-def likeness(images):
+def likeness(images: np.ndarray) -> str:
     """The hashes of up to COUNT images, LENGTH hexadecimal digits each, as one text.
 
     images: uint8 (N, H, W, C).
@@ -26,7 +26,7 @@ def likeness(images):
     return "".join(np.packbits(bits(images[row])).tobytes().hex() for row in rows)
 
 
-def bits(image):
+def bits(image: np.ndarray) -> np.ndarray:
     """The hash of an image, uint8 (H, W, C): bool (SIDE²,)."""
     grey = Image.fromarray(image.mean(2, dtype=np.float32))
     small = np.asarray(grey.resize((SIDE + 1, SIDE), Image.Resampling.BOX))

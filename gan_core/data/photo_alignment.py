@@ -23,8 +23,10 @@ KINDS = ("PNG", "JPEG", "WEBP", "GIF", "BMP", "TIFF")
 MAX_BYTES = 10 * 2**20
 LEAST_PIXELS = 8  # of a photo's shorter side
 LONGEST = 1024  # pixels; a larger photo is made smaller, a model's pictures are smaller still
+Point = tuple[float, float]
+Eyes = tuple[Point, Point]
 # Where CelebA's alignment puts the eyes in the framing of `faces`: (left, right), each (x, y), as
-# parts of the picture's side. Left is what is left in the picture.
+# fractions of the picture's side. Left is the left of the picture.
 EYES = ((0.36, 0.517), (0.635, 0.516))
 DETECTED = 360  # pixels of the shorter side at which faces are sought
 LEAST, MOST = 0.1, 2.0  # a frame's side, as parts of the photo's shorter side
@@ -44,7 +46,7 @@ class Frame:
     turn: float = 0.0
 
 
-def read_photo(content):
+def read_photo(content: bytes) -> Image.Image:
     """The bytes of a picture file -> a Pillow image, RGB, its longest side at most 1,024 pixels.
 
     Bytes and pixels are limited before anything is decoded; the kind is told by the content. It is
@@ -62,7 +64,7 @@ def read_photo(content):
     return image
 
 
-def check_picture(content, most_bytes, least=LEAST_PIXELS):
+def check_picture(content: bytes, most_bytes: int, least: int = LEAST_PIXELS) -> None:
     """Raise InputError when bytes are too many, no picture, or one of too many or few pixels.
 
     Nothing but the picture's header is read. least: pixels of its shorter side.
@@ -90,7 +92,7 @@ def check_picture(content, most_bytes, least=LEAST_PIXELS):
         )
 
 
-def corners(photo_size, frame):
+def corners(photo_size: tuple[int, int], frame: Frame) -> np.ndarray:
     """The frame's corners in pixels of the photo, (4, 2): from the upper left one clockwise."""
     width, height = photo_size
     side, angle = frame.side * min(width, height), math.radians(frame.turn)
@@ -99,7 +101,7 @@ def corners(photo_size, frame):
     return square @ turned + [frame.x * width, frame.y * height]
 
 
-def cut(photo, frame, size, channels=3):
+def cut(photo: Image.Image, frame: Frame, size: int, channels: int = 3) -> np.ndarray:
     """What a Frame holds: uint8 (size, size, channels), antialiased.
 
     What lies outside of the photo repeats its edge. A square that is not turned and lies inside is
@@ -128,7 +130,7 @@ def cut(photo, frame, size, channels=3):
     return found.reshape(size, size, channels)
 
 
-def bilinear(image, x, y):
+def bilinear(image: np.ndarray, x: np.ndarray, y: np.ndarray) -> np.ndarray:
     """image (H, W, C) at places x, y, each (h, w), in pixels from the first one's centre."""
     height, width = image.shape[:2]
     x, y = np.clip(x, 0, width - 1), np.clip(y, 0, height - 1)
@@ -140,7 +142,13 @@ def bilinear(image, x, y):
     return upper * (1 - b) + lower * b
 
 
-def frame_of_eyes(photo_size, left, right, eyes=EYES, turn=None):
+def frame_of_eyes(
+    photo_size: tuple[int, int],
+    left: Point,
+    right: Point,
+    eyes: Eyes = EYES,
+    turn: float | None = None,
+) -> Frame:
     """The Frame that puts two points of a photo where the model's pictures have the eyes.
 
     left, right: (x, y), as parts of the photo's width and height. eyes: where they are to be, as
@@ -163,7 +171,7 @@ def frame_of_eyes(photo_size, left, right, eyes=EYES, turn=None):
     return Frame(centre.real / size[0], centre.imag / size[1], side, found)
 
 
-def eyes_of_frame(photo_size, frame, eyes=EYES):
+def eyes_of_frame(photo_size: tuple[int, int], frame: Frame, eyes: Eyes = EYES) -> Eyes:
     """The other way round: where in the photo the eyes of a Frame are, ((x, y), (x, y))."""
     upper_left, upper_right, _, lower_left = corners(photo_size, frame)
     places = [
@@ -172,7 +180,7 @@ def eyes_of_frame(photo_size, frame, eyes=EYES):
     return tuple(tuple(float(v) for v in place / photo_size) for place in places)
 
 
-def read_eyes(text):
+def read_eyes(text: str) -> Eyes:
     """ "0.36,0.52,0.64,0.52" -> ((0.36, 0.52), (0.64, 0.52)): x, y of the left eye, of the right.
 
     Raises InputError for anything else.
@@ -188,7 +196,7 @@ def read_eyes(text):
     return ((a, b), (c, d))
 
 
-def detector():
+def detector() -> bool:
     """Whether eyes can be found without a hand: whether OpenCV and its cascades are installed."""
     try:
         import cv2
@@ -198,7 +206,7 @@ def detector():
         return False
 
 
-def find_eyes(photo):
+def find_eyes(photo: Image.Image) -> Eyes | None:
     """Where the eyes of the largest face are, ((x, y), (x, y)) as parts of the photo, or None.
 
     Viola and Jones (2001), by the cascades of OpenCV 4 (pip install "opencv-python-headless<5").

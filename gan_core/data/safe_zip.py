@@ -8,6 +8,9 @@ import contextlib
 import stat
 import struct
 import zipfile
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
 
 from gan_core.util import regular_files
 from gan_core.util.errors import InputError
@@ -20,7 +23,7 @@ METHODS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED, zipfile.ZIP_BZIP2)  # LZMA 
 SMALL = 2**20  # bytes; below this any ratio is harmless, as a flat BMP has
 
 
-def open_zip(path):
+def open_zip(path: str | Path) -> zipfile.ZipFile:
     """A ZipFile whose directory has been checked. Raises InputError with what is wrong.
 
     Refused: a directory too large for memory, members that share bytes of the file (as the zips
@@ -46,7 +49,7 @@ def open_zip(path):
     return archive
 
 
-def listed(path, most=MAX_MEMBERS):
+def listed(path: str | Path, most: int = MAX_MEMBERS) -> tuple[zipfile.ZipFile, int]:
     """(ZipFile, the file's size), its directory read and nothing else.
 
     Raises TooLarge when it lists more than `most` files, and DAMAGED for what is no zip.
@@ -61,7 +64,7 @@ def listed(path, most=MAX_MEMBERS):
         return archive, file.size
 
 
-def check(members, size, path):
+def check(members: Iterable[zipfile.ZipInfo], size: int, path: str | Path) -> None:
     """Raise InputError when the members, ZipInfos, cannot be pictures in a file of `size` bytes."""
     if sum(info.compress_size for info in members) > size:
         raise InputError(f"{path} holds files that lie over one another, as only a zip bomb's do.")
@@ -73,7 +76,7 @@ def check(members, size, path):
         )
 
 
-def why_not(info, most):
+def why_not(info: zipfile.ZipInfo, most: int) -> str | None:
     """Why a member of a zip is not read, or None. info: ZipInfo. most: bytes it may have."""
     if stat.S_ISLNK(info.external_attr >> 16):
         return "a link, no picture"
@@ -86,7 +89,7 @@ def why_not(info, most):
     return None
 
 
-def read(archive, info):
+def read(archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> bytes:
     """The bytes of a member, and never more of them than the directory tells."""
     # Without a number, ZipFile unpacks to the end and only then cuts off what is too much.
     with archive.open(info) as member:
@@ -111,12 +114,12 @@ class _Bounded:
     takes it apart, which for millions of names takes a minute: they are counted as they are read.
     """
 
-    def __init__(self, path, most):
+    def __init__(self, path: str | Path, most: int) -> None:
         self.file = regular_files.open_regular(path)
         self.limit, self.most = MAX_DIRECTORY, most
         self.size = self.file.seek(0, 2)
 
-    def read(self, n=-1):
+    def read(self, n: int | None = -1) -> bytes:
         if self.limit is not None and (n is None or not 0 <= n <= self.limit):
             n = self.size - self.file.tell() if n is None or n < 0 else n
             if n > self.limit:
@@ -126,5 +129,5 @@ class _Bounded:
             raise TooLarge
         return data
 
-    def __getattr__(self, name):
+    def __getattr__(self, name: str) -> Any:
         return getattr(self.file, name)

@@ -17,6 +17,7 @@ import hashlib
 import io
 import re
 import zipfile
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -55,11 +56,11 @@ class TrainingSet:
     card: dict
 
     @property
-    def fingerprint(self):
+    def fingerprint(self) -> str:
         """sha256 of the training images' bytes, as hexadecimal."""
         return self.card["fingerprint"]
 
-    def is_of(self, about):
+    def is_of(self, about: dict) -> str:
         """Whether these are the images that a model was trained on: "exactly", "alike" or "".
 
         about: what the model's card tells of its training set. Alike are the same pictures scaled
@@ -72,7 +73,9 @@ class TrainingSet:
 
 
 @contextlib.contextmanager
-def writing(directory, size, channels, card, attribute_names=()):
+def writing(
+    directory: str | Path, size: int, channels: int, card: dict, attribute_names: Iterable[str] = ()
+) -> Iterator["Writer"]:
     """Write a training set image by image, in flat memory; it appears whole or not at all.
 
     >>> with writing("data/cats", size=64, channels=3, card={"name": "cats"}) as writer:
@@ -93,7 +96,9 @@ def writing(directory, size, channels, card, attribute_names=()):
 class Writer:
     """What `writing` yields: `add` images to it, one after another."""
 
-    def __init__(self, directory, size, channels, attribute_names):
+    def __init__(
+        self, directory: Path, size: int, channels: int, attribute_names: Iterable[str]
+    ) -> None:
         self.directory = directory
         self.shape = (size, size, channels)
         self.names = list(attribute_names)
@@ -105,7 +110,9 @@ class Writer:
         for split in SPLITS:
             self._write_header(split)
 
-    def add(self, image, file, attributes=None, held_out=False):
+    def add(
+        self, image: np.ndarray, file: str, attributes: dict | None = None, held_out: bool = False
+    ) -> None:
         """Add one image, uint8 (size, size, channels), and the name of the file it came from."""
         if image.dtype != np.uint8 or image.shape != self.shape:
             raise ValueError(f"expected uint8 {self.shape}, got {image.dtype} {image.shape}")
@@ -119,7 +126,7 @@ class Writer:
         row = [file, int(held_out), *(attributes.get(n, "") for n in self.names)]
         csv.writer(self.rows[split]).writerow(row)
 
-    def finish(self, card):
+    def finish(self, card: dict) -> None:
         if not self.counts["images"]:
             raise InputError("There is no usable training image, so no training set was made.")
         for split in SPLITS:
@@ -137,15 +144,15 @@ class Writer:
         }
         atomic_files.write_json(self.directory / "set.json", description | card)
 
-    def close(self):
+    def close(self) -> None:
         for file in self.files.values():
             file.close()
 
-    def _likeness(self):
+    def _likeness(self) -> str:
         self.files["images"].flush()
         return likeness(_map(self.directory / "images.npy", [self.counts["images"], *self.shape]))
 
-    def _write_header(self, split):
+    def _write_header(self, split: str) -> None:
         # NumPy pads the header so that the first axis can grow in place.
         shape = (self.counts[split], *self.shape)
         header = {"descr": "|u1", "fortran_order": False, "shape": shape}
@@ -153,7 +160,7 @@ class Writer:
         np.lib.format.write_array_header_1_0(self.files[split], header)
 
 
-def load(directory):
+def load(directory: str | Path) -> TrainingSet:
     """The TrainingSet in a directory; an embedded one is unpacked into the cache first.
 
     Raises InputError, naming the file, when something is missing or damaged.
@@ -180,13 +187,13 @@ def load(directory):
     )
 
 
-def _map_both(arrays, card):
+def _map_both(arrays: Path, card: dict) -> tuple[np.ndarray, np.ndarray]:
     """The training images and the held-out ones of a folder of arrays."""
     held_out = [card["held_out"], *card["shape"][1:]]
     return _map(arrays / "images.npy", card["shape"]), _map(arrays / "held_out.npy", held_out)
 
 
-def read_card(directory):
+def read_card(directory: str | Path) -> dict:
     """The contents of set.json, checked."""
     path = Path(directory) / "set.json"
     card = atomic_files.read_json(path, "a training set")
@@ -206,7 +213,7 @@ def read_card(directory):
     return card
 
 
-def check_words(card, path):
+def check_words(card: dict, path: str | Path) -> None:
     """Raise InputError when what a card tells of a training set beside its numbers is not words.
 
     card: of set.json, or the part of model.json on the training set, where nothing need be told.
@@ -225,7 +232,7 @@ def check_words(card, path):
         raise InputError(f"{path} is damaged: the framing of its training set tells no crop.")
 
 
-def _map(path, shape):
+def _map(path: Path, shape: list[int]) -> np.ndarray:
     if shape[0] == 0:  # an empty file cannot be mapped
         return np.zeros(shape, np.uint8)
     try:
@@ -239,7 +246,7 @@ def _map(path, shape):
     return array
 
 
-def _read_index(path, count):
+def _read_index(path: Path, count: int) -> tuple[list[str], dict[str, np.ndarray]]:
     try:
         # No more than rows of so many images can have.
         content = regular_files.read_bytes(path, MAX_ROW * (count + 1), path.parent)
@@ -259,7 +266,7 @@ def _read_index(path, count):
     return list(columns[0]), attributes
 
 
-def embed(directory, out):
+def embed(directory: str | Path, out: str | Path) -> None:
     """Write a packed set in its travelling form: lossless WebP sheets in two zip files."""
     directory, out = Path(directory), Path(out)
     whole = load(directory)
@@ -276,7 +283,7 @@ def embed(directory, out):
         atomic_files.write_json(temporary / "set.json", whole.card)
 
 
-def _encode(images):
+def _encode(images: np.ndarray) -> bytes:
     n, height, width, channels = images.shape
     rows = -(-n // SHEET)
     sheet = np.zeros((rows * SHEET, height, width, channels), np.uint8)
@@ -289,7 +296,7 @@ def _encode(images):
     return buffer.getvalue()
 
 
-def _decode(data, n, shape):
+def _decode(data: bytes, n: int, shape: list[int]) -> np.ndarray:
     height, width, channels = shape
     image = Image.open(io.BytesIO(data), formats=("WEBP",))
     if image.width != SHEET * width or image.height > SHEET * height:
@@ -300,7 +307,7 @@ def _decode(data, n, shape):
     return images.reshape(-1, height, width, channels)[:n]
 
 
-def unpacked(directory, card):
+def unpacked(directory: Path, card: dict) -> Path:
     """Where in the cache the arrays of an embedded set lie, or will.
 
     Raises InputError when the zip of the held-out images cannot be read.
@@ -317,7 +324,7 @@ def unpacked(directory, card):
     return cache_dir.cache_directory() / f"{card['fingerprint'][:24]}-{held_out[:8]}"
 
 
-def unpack(directory, card):
+def unpack(directory: Path, card: dict) -> Path:
     """Unpack an embedded set into the cache, once; returns the directory with its arrays.
 
     Two processes may do it at the same time: each unpacks into its own temporary directory, and
@@ -342,7 +349,7 @@ def unpack(directory, card):
     return out
 
 
-def _embedded_images(path, count, shape):
+def _embedded_images(path: Path, count: int, shape: list[int]) -> Iterator[np.ndarray]:
     try:
         regular_files.check(path, MAX_ZIP, path.parent)
         with safe_zip.open_zip(path) as archive:

@@ -10,6 +10,7 @@ Kernel 4 with stride 2 divides evenly, which avoids checkerboards (Odena et al. 
 
 import itertools
 
+import torch
 from torch import nn
 
 from gan_core.networks.spectral_norm import normalise_spectrum
@@ -18,13 +19,13 @@ NORMS = ("batch", "none", "spectral")  # of D
 SIZES = (28, 32, 64, 128, 256)
 
 
-def start_and_doublings(size):
+def start_and_doublings(size: int) -> tuple[int, int]:
     """(side of the smallest map, number of doublings up to the image): 64 -> (4, 4)."""
     start = 7 if size == 28 else 4
     return start, (size // start).bit_length() - 1
 
 
-def weights(size, channels, nz, ngf, ndf):
+def weights(size: int, channels: int, nz: int, ngf: int, ndf: int) -> int:
     """How many weights the convolutions of both networks have, without building them."""
     start, doublings = start_and_doublings(size)
     widths = [2**i for i in range(doublings)]
@@ -40,7 +41,7 @@ class Generator(nn.Module):
     ngf: channels before the last layer; they double at each layer towards the latent.
     """
 
-    def __init__(self, size, channels, nz, ngf):
+    def __init__(self, size: int, channels: int, nz: int, ngf: int) -> None:
         super().__init__()
         start, doublings = start_and_doublings(size)
         width = ngf * 2 ** (doublings - 1)
@@ -61,7 +62,7 @@ class Generator(nn.Module):
         self.layers = nn.Sequential(*layers)
         self.apply(initialise)
 
-    def forward(self, z):
+    def forward(self, z: torch.Tensor) -> torch.Tensor:
         return self.layers(z[:, :, None, None])
 
 
@@ -72,7 +73,7 @@ class Discriminator(nn.Module):
     norm: batch as in the paper, none, or spectral (Miyato et al. 2018).
     """
 
-    def __init__(self, size, channels, ndf, norm="batch"):
+    def __init__(self, size: int, channels: int, ndf: int, norm: str = "batch") -> None:
         super().__init__()
         start, doublings = start_and_doublings(size)
         layers = [nn.Conv2d(channels, ndf, 4, 2, 1), nn.LeakyReLU(0.2)]
@@ -89,15 +90,15 @@ class Discriminator(nn.Module):
         if norm == "spectral":
             normalise_spectrum(self)
 
-    def features(self, images):
+    def features(self, images: torch.Tensor) -> torch.Tensor:
         """The penultimate features: float (N, ndf · 2^(doublings − 1) · start²)."""
         return self.layers(images).flatten(1)
 
-    def forward(self, images):
+    def forward(self, images: torch.Tensor) -> torch.Tensor:
         return self.head(self.layers(images)).flatten()
 
 
-def initialise(module):
+def initialise(module: nn.Module) -> None:
     """All weights from N(0, 0.02), batch-norm scales from N(1, 0.02), all offsets 0."""
     if isinstance(module, nn.Conv2d | nn.ConvTranspose2d):
         nn.init.normal_(module.weight, 0.0, 0.02)
@@ -108,7 +109,7 @@ def initialise(module):
         nn.init.zeros_(module.bias)
 
 
-def initialise_unnormalised(module):
+def initialise_unnormalised(module: nn.Module) -> None:
     """He initialisation: without a norm N(0, 0.02) would shrink what passes to nothing."""
     if isinstance(module, nn.Conv2d):
         nn.init.kaiming_normal_(module.weight, 0.2)

@@ -14,7 +14,7 @@ from gan_core.networks.resize_dcgan import transposed
 ROWS = 32  # of weights that are in double precision at once
 
 
-def fold(generator):
+def fold(generator: nn.Module) -> nn.Module:
     """A copy of a generator in eval mode, each batch norm folded into the layer before it.
 
     In every nn.Sequential a BatchNorm2d right after a Conv2d or ConvTranspose2d goes away, and an
@@ -27,7 +27,7 @@ def fold(generator):
     return channels_last(folded(shared.eval()))
 
 
-def channels_last(module):
+def channels_last(module: nn.Module) -> nn.Module:
     """A module whose own weights of four dimensions lie with channels last, none of them shared."""
     for part in module.modules():
         for name, weight in list(part.named_parameters(recurse=False)):
@@ -37,7 +37,7 @@ def channels_last(module):
     return module
 
 
-def folded(module):
+def folded(module: nn.Module) -> nn.Module:
     """A module in eval mode with the batch norms in it folded; its children are replaced."""
     for name, child in list(module.named_children()):
         setattr(module, name, folded(child))
@@ -56,12 +56,12 @@ def folded(module):
     return nn.Sequential(*kept)
 
 
-def enlarges(layer):
+def enlarges(layer: nn.Module) -> bool:
     """Whether a layer doubles the sides by repeating pixels."""
     return isinstance(layer, nn.Upsample) and (layer.scale_factor, layer.mode) == (2, "nearest")
 
 
-def is_plain(layer):
+def is_plain(layer: nn.Module) -> bool:
     """Whether a layer is a 3 × 3 convolution that keeps the sides, with zeros at the border."""
     return (
         isinstance(layer, nn.Conv2d)
@@ -71,7 +71,7 @@ def is_plain(layer):
 
 
 @torch.no_grad()
-def enlarging(convolution):
+def enlarging(convolution: nn.Conv2d) -> nn.ConvTranspose2d:
     """One transposed convolution that enlarges and then convolves."""
     weight = transposed(convolution.weight)
     result = nn.ConvTranspose2d(*weight.shape[:2], 4, 2, 1, bias=convolution.bias is not None)
@@ -82,7 +82,7 @@ def enlarging(convolution):
 
 
 @torch.no_grad()
-def fused(convolution, norm):
+def fused(convolution: nn.Conv2d | nn.ConvTranspose2d, norm: nn.BatchNorm2d) -> nn.Module:
     """One convolution that does what a convolution and the batch norm after it do in eval mode.
 
     torch's fuse_conv_bn_eval fails for transposed convolutions of more than one group.

@@ -7,6 +7,9 @@ input "z" float32 (N, nz), output "images" float32 (N, C, H, W) in [−1, 1]. Wh
 does it does in a process of its own (`gan_core.networks.onnx_sandbox`).
 """
 
+from types import ModuleType
+from typing import Any
+
 import numpy as np
 import torch
 from torch import nn
@@ -22,7 +25,7 @@ MAX_SECONDS = 60  # of one run
 AT_ONCE = 16  # latents; as many as are tried when a graph is imported, so that memory suffices
 
 
-def weights(size, channels, nz, ndf=0):
+def weights(size: int, channels: int, nz: int, ndf: int = 0) -> int:
     """None that are built here: the graph brings its own."""
     return 0
 
@@ -34,13 +37,13 @@ class Generator(nn.Module):
     Raises InputError when onnxruntime is missing or cannot run the graph.
     """
 
-    def __init__(self, size, channels, nz):
+    def __init__(self, size: int, channels: int, nz: int) -> None:
         super().__init__()
         self.shape, self.nz = (channels, size, size), nz
         self.register_buffer("graph", torch.empty(0, dtype=torch.uint8))
         self.runner = None
 
-    def forward(self, z):
+    def forward(self, z: torch.Tensor) -> torch.Tensor:
         if z.requires_grad and torch.is_grad_enabled():
             raise InputError(
                 "This generator is an ONNX graph, through which no gradient can be taken."
@@ -51,13 +54,13 @@ class Generator(nn.Module):
         images = np.concatenate([np.empty((0, *self.shape), np.float32), *parts])
         return torch.from_numpy(images).to(z.device)
 
-    def running(self):
+    def running(self) -> onnx_sandbox.Runner:
         """The process that runs the graph, started where there is none."""
         if self.runner is None or not self.runner.alive:
             self.runner = start(self.graph)
         return self.runner
 
-    def draw(self, rows):
+    def draw(self, rows: np.ndarray) -> np.ndarray:
         """One run: latents float32 (n, nz), no more than it takes at once -> (n, C, H, W)."""
         runner = self.running()
         given = np.zeros((runner.batch or len(rows), self.nz), np.float32)
@@ -72,7 +75,7 @@ class Generator(nn.Module):
             raise InputError("This generator's graph draws pictures of another size than it tells.")
         return images[: len(rows)]
 
-    def as_bytes(self):
+    def as_bytes(self) -> bytes:
         """The graph as the contents of an ONNX file that takes any number of latents."""
         count = self.running().batch
         if count:
@@ -82,17 +85,19 @@ class Generator(nn.Module):
             )
         return self.graph.numpy().tobytes()
 
-    def _load_from_state_dict(self, state_dict, prefix, *others):
+    def _load_from_state_dict(self, state_dict: dict, prefix: str, *others: Any) -> None:
         given = state_dict.get(f"{prefix}graph")
         if given is not None and given.ndim == 1 and given.dtype == torch.uint8:
             self.graph, self.runner = torch.empty_like(given), None  # of the length it has
         super()._load_from_state_dict(state_dict, prefix, *others)
 
-    def __getstate__(self):  # a process cannot be copied, and is started again when it is needed
+    def __getstate__(
+        self,
+    ) -> dict:  # a process cannot be copied, and is started again when it is needed
         return self.__dict__ | {"runner": None}
 
 
-def start(graph):
+def start(graph: torch.Tensor) -> onnx_sandbox.Runner:
     """The onnx_process.Runner of a graph, uint8 (bytes,).
 
     Raises InputError for a graph that is too large, leans on other files, or cannot be run.
@@ -111,7 +116,7 @@ def start(graph):
         raise InputError(f"onnxruntime cannot read this generator ({error}).") from None
 
 
-def refused(onnx, graph):
+def refused(onnx: ModuleType, graph: bytes) -> str | None:
     """Why a graph, bytes, is not run, or None."""
     if len(graph) > MAX_BYTES:
         return f"has more than {MAX_BYTES // 2**20} MiB"
@@ -123,7 +128,7 @@ def refused(onnx, graph):
     return "keeps its weights in other files" if outside(proto) else None
 
 
-def outside(message):
+def outside(message: Any) -> bool:
     """Whether any tensor in a protobuf message refers to a file, however deep it lies."""
     if message.DESCRIPTOR.name == "TensorProto":
         return bool(message.external_data) or message.data_location == 1

@@ -16,6 +16,7 @@ import subprocess
 import sys
 import threading
 import weakref
+from typing import Any, BinaryIO
 
 import numpy as np
 
@@ -42,7 +43,7 @@ class Runner:
     it is open. Raises Problem when onnxruntime cannot read the graph or is not installed.
     """
 
-    def __init__(self, graph, threads=1):
+    def __init__(self, graph: bytes, threads: int = 1) -> None:
         self.process = subprocess.Popen(
             [sys.executable, __file__],
             stdin=subprocess.PIPE,
@@ -57,10 +58,10 @@ class Runner:
         self.batch = batch if isinstance(batch, int) else None
 
     @property
-    def alive(self):
+    def alive(self) -> bool:
         return self.end.alive and self.process.poll() is None
 
-    def run(self, output, given, seconds):
+    def run(self, output: str, given: dict[str, np.ndarray], seconds: float) -> np.ndarray:
         """The array that the graph gives for {input's name: array}; for one input.
 
         seconds: after which the process is stopped. Raises Problem, or Ended when it is no more.
@@ -107,7 +108,7 @@ class Runner:
         return answer, back
 
 
-def stop(process):
+def stop(process: subprocess.Popen) -> None:
     """End a process and let go of what leads to it."""
     process.kill()
     process.wait()
@@ -123,7 +124,7 @@ def send(pipe, told, data=b""):
     pipe.flush()
 
 
-def receive(pipe, length):
+def receive(pipe: Any, length: int) -> bytearray:
     """The bytes that follow a line."""
     data = bytearray(length)
     view, done = memoryview(data), 0
@@ -138,7 +139,7 @@ def receive(pipe, length):
 # From here on: the process's own program.
 
 
-def serve(source, answers):
+def serve(source: BinaryIO, answers: BinaryIO) -> None:
     """Read a graph, then answer each question about it until nobody asks any more."""
     told = json.loads(source.readline())
     graph = bytes(receive(source, told["length"]))
@@ -166,7 +167,7 @@ def serve(source, answers):
         send(answers, {"type": str(result.dtype), "shape": result.shape}, result.tobytes())
 
 
-def start(graph, threads):
+def start(graph: bytes, threads: int) -> Any:
     try:
         import onnxruntime
     except ImportError:
@@ -179,7 +180,7 @@ def start(graph, threads):
     return onnxruntime.InferenceSession(graph, options, providers=["CPUExecutionProvider"])
 
 
-def bound(most_bytes):
+def bound(most_bytes: int) -> None:
     """Let the system refuse this process more memory, where there is such a limit."""
     try:
         import resource
@@ -189,7 +190,7 @@ def bound(most_bytes):
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
 
 
-def first(error):
+def first(error: Exception) -> str:
     """The first line of what an exception tells."""
     return (str(error).splitlines() or [type(error).__name__])[0][:200]
 

@@ -4,11 +4,13 @@ Two bytes of a file can be a message of its own, which takes a hundred in memory
 file of 200 MB would become 15 GB. What is counted here are fields, without making anything of them.
 """
 
+from typing import Any
+
 MAX_FIELDS = 200_000
 MAX_DEPTH = 100  # as protobuf's own
 
 
-def count(data, kind, most=MAX_FIELDS):
+def count(data: bytes, kind: Any, most: int = MAX_FIELDS) -> int:
     """The number of fields in a message and in the messages in it, up to `most`.
 
     data: bytes. kind: the message's Descriptor. Raises ValueError where there are more, where
@@ -41,7 +43,7 @@ def count(data, kind, most=MAX_FIELDS):
     return found
 
 
-def varint(data, at):
+def varint(data: bytes, at: int) -> tuple[int, int]:
     """(value, place after it) of the number that begins at a place."""
     value = shift = 0
     for place in range(at, min(at + 10, len(data))):

@@ -7,6 +7,7 @@ weights now.) D has four convolutions of stride 2, each followed by LeakyReLU an
 its dropout does nothing in eval mode.
 """
 
+import torch
 from torch import nn
 
 NORMS = ("batch",)  # of D
@@ -14,7 +15,7 @@ SIZES = range(8, 513, 4)
 EPS = 0.8
 
 
-def weights(size, channels, nz, ngf, ndf=0):
+def weights(size: int, channels: int, nz: int, ngf: int, ndf: int = 0) -> int:
     """How many weights the layers of both networks have, without building them."""
     wide = 2 * ngf
     generator = nz * wide * (size // 4) ** 2 + 9 * (wide * wide + wide * ngf + ngf * channels)
@@ -28,7 +29,7 @@ class Generator(nn.Module):
     ngf: channels before the last layer; twice as many before.
     """
 
-    def __init__(self, size, channels, nz, ngf):
+    def __init__(self, size: int, channels: int, nz: int, ngf: int) -> None:
         super().__init__()
         wide, self.start = 2 * ngf, size // 4
         self.project = nn.Linear(nz, wide * self.start**2)
@@ -46,7 +47,7 @@ class Generator(nn.Module):
             nn.Tanh(),
         )
 
-    def forward(self, z):
+    def forward(self, z: torch.Tensor) -> torch.Tensor:
         return self.layers(self.project(z).unflatten(1, (-1, self.start, self.start)))
 
 
@@ -56,7 +57,7 @@ class Discriminator(nn.Module):
     size: a multiple of 16. ndf: channels after the first layer; they double at each layer.
     """
 
-    def __init__(self, size, channels, ndf, norm="batch"):
+    def __init__(self, size: int, channels: int, ndf: int, norm: str = "batch") -> None:
         super().__init__()
         layers = [nn.Conv2d(channels, ndf, 3, 2, 1), nn.LeakyReLU(0.2)]
         width = ndf
@@ -67,9 +68,9 @@ class Discriminator(nn.Module):
         self.layers = nn.Sequential(*layers)
         self.head = nn.Linear(width * (size // 16) ** 2, 1)
 
-    def features(self, images):
+    def features(self, images: torch.Tensor) -> torch.Tensor:
         """The penultimate features: float (N, 8 · ndf · (size / 16)²)."""
         return self.layers(images).flatten(1)
 
-    def forward(self, images):
+    def forward(self, images: torch.Tensor) -> torch.Tensor:
         return self.head(self.features(images)).flatten()

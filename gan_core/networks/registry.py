@@ -7,7 +7,12 @@ elsewhere (`gan_core.importers`): they may lack a discriminator, and tell with `
 generator is built from.
 """
 
+from collections.abc import Callable, Sequence
+from types import ModuleType
+from typing import Any
+
 import torch
+from torch import nn
 from torch.overrides import TorchFunctionMode
 
 from gan_core.networks import (
@@ -26,12 +31,12 @@ SETTINGS = ("size", "channels", "nz", "ngf")
 MAX_WEIGHTS = 500_000_000  # of both networks; 2 GB
 
 
-def parameters(network):
+def parameters(network: nn.Module) -> int:
     """How many parameters a network has."""
     return sum(p.numel() for p in network.parameters())
 
 
-def family(name):
+def family(name: object) -> ModuleType:
     """The module of an architecture family, of FAMILIES or IMPORTED. Raises InputError."""
     known = FAMILIES | IMPORTED
     if not isinstance(name, str) or name not in known:
@@ -39,7 +44,7 @@ def family(name):
     return known[name]
 
 
-def build(architecture):
+def build(architecture: dict) -> tuple[nn.Module, nn.Module | None]:
     """(generator, discriminator), freshly initialised, from an architecture's description.
 
     architecture: {"name": "dcgan", "size": 64, "channels": 3, "nz": 100, "ngf": 64, "ndf": 64},
@@ -84,7 +89,7 @@ def build(architecture):
     return generator, module.Discriminator(sizes["size"], sizes["channels"], sizes["ndf"], norm)
 
 
-def outline(architecture):
+def outline(architecture: dict) -> tuple[nn.Module, nn.Module | None]:
     """What `build` returns, on the device "meta": shapes and types of weights without memory.
 
     `gan_core.checkpoint.fill` gives them weights. Raises InputError as `build` does.
@@ -100,13 +105,15 @@ class Uninitialised(TorchFunctionMode):
     seconds and many megabytes for numbers that nobody sees.
     """
 
-    def __torch_function__(self, function, types, args=(), kwargs=None):
+    def __torch_function__(
+        self, function: Callable, types: Any, args: tuple = (), kwargs: dict | None = None
+    ) -> Any:
         if getattr(function, "__module__", "") == "torch.nn.init":
             return args[0] if args else kwargs["tensor"]
         return function(*args, **(kwargs or {}))
 
 
-def in_words(sizes):
+def in_words(sizes: Sequence[int]) -> str:
     """The sizes that a family can draw, as words."""
     if isinstance(sizes, range):
         steps = "" if sizes.step == 1 else f" in steps of {sizes.step}"

@@ -8,6 +8,7 @@ convolutions; D mirrors G. Smaller here: one block a size, plain 3×3 convolutio
 
 import itertools
 
+import torch
 import torch.nn.functional as F
 from torch import nn
 
@@ -18,18 +19,18 @@ SIZES = (28, 32, 64, 128, 256)
 WIDEST = 8  # most channels, in multiples of ngf or ndf
 
 
-def widths(size, base):
+def widths(size: int, base: int) -> list[int]:
     """Channels at each map's size, from the smallest map up to the image."""
     _, doublings = start_and_doublings(size)
     return [base * min(2**i, WIDEST) for i in range(doublings, -1, -1)]
 
 
-def inner(width):
+def inner(width: int) -> int:
     """Channels inside a block: half of those it is given."""
     return max(1, width // 2)
 
 
-def weights(size, channels, nz, ngf, ndf):
+def weights(size: int, channels: int, nz: int, ngf: int, ndf: int) -> int:
     """How many weights the convolutions of both networks have, without building them."""
     start, _ = start_and_doublings(size)
     g, d = widths(size, ngf), widths(size, ndf)
@@ -44,7 +45,7 @@ def weights(size, channels, nz, ngf, ndf):
 class Block(nn.Module):
     """x + f(x), f a bottleneck 1×1, 3×3, 1×1 of half the channels; f is zero at the start."""
 
-    def __init__(self, width, blocks):
+    def __init__(self, width: int, blocks: int) -> None:
         super().__init__()
         half = inner(width)
         self.enter = nn.Conv2d(width, half, 1)
@@ -57,12 +58,12 @@ class Block(nn.Module):
             nn.init.zeros_(convolution.bias)
         nn.init.zeros_(self.leave.weight)
 
-    def forward(self, x):
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
         h = F.leaky_relu(self.enter(x), 0.2)
         return x + self.leave(F.leaky_relu(self.mix(h), 0.2))
 
 
-def change_width(a, b):
+def change_width(a: int, b: int) -> nn.Conv2d:
     """A 1×1 convolution from a to b channels that keeps the size of what passes."""
     layer = nn.Conv2d(a, b, 1, bias=False)
     nn.init.kaiming_normal_(layer.weight, 1.0)
@@ -75,7 +76,7 @@ class Generator(nn.Module):
     ngf: channels at the image's own size; they double at each halving, up to 8 · ngf.
     """
 
-    def __init__(self, size, channels, nz, ngf):
+    def __init__(self, size: int, channels: int, nz: int, ngf: int) -> None:
         super().__init__()
         start, _ = start_and_doublings(size)
         steps = widths(size, ngf)
@@ -93,7 +94,7 @@ class Generator(nn.Module):
         self.layers = nn.Sequential(*layers)
         self.leave = nn.Conv2d(steps[-1], channels, 1)
 
-    def forward(self, z):
+    def forward(self, z: torch.Tensor) -> torch.Tensor:
         return self.leave(self.layers(self.enter(z[:, :, None, None]))).tanh()
 
 
@@ -103,7 +104,7 @@ class Discriminator(nn.Module):
     ndf: channels at the image's own size; they double at each halving, up to 8 · ndf.
     """
 
-    def __init__(self, size, channels, ndf, norm="none"):
+    def __init__(self, size: int, channels: int, ndf: int, norm: str = "none") -> None:
         super().__init__()
         start, _ = start_and_doublings(size)
         steps = widths(size, ndf)[::-1]
@@ -118,9 +119,9 @@ class Discriminator(nn.Module):
         nn.init.normal_(self.head.weight, 0.0, steps[-1] ** -0.5)
         nn.init.zeros_(self.head.bias)
 
-    def features(self, images):
+    def features(self, images: torch.Tensor) -> torch.Tensor:
         """The penultimate features: float (N, channels of the smallest map)."""
         return F.leaky_relu(self.gather(self.layers(images)).flatten(1), 0.2)
 
-    def forward(self, images):
+    def forward(self, images: torch.Tensor) -> torch.Tensor:
         return self.head(self.features(images)).flatten()

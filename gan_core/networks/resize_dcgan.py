@@ -19,7 +19,7 @@ from gan_core.networks.dcgan import NORMS, SIZES, Discriminator, initialise, sta
 __all__ = ["NORMS", "SIZES", "Discriminator", "Generator", "weights"]
 
 
-def weights(size, channels, nz, ngf, ndf):
+def weights(size: int, channels: int, nz: int, ngf: int, ndf: int) -> int:
     """How many weights the convolutions of both networks have, without building them."""
     start, doublings = start_and_doublings(size)
     widths = [ngf * 2**i for i in range(doublings - 1, -1, -1)]
@@ -34,7 +34,7 @@ class Generator(nn.Module):
     ngf: channels before the last layer; they double at each layer towards the latent.
     """
 
-    def __init__(self, size, channels, nz, ngf):
+    def __init__(self, size: int, channels: int, nz: int, ngf: int) -> None:
         super().__init__()
         start, doublings = start_and_doublings(size)
         width = ngf * 2 ** (doublings - 1)
@@ -55,7 +55,7 @@ class Generator(nn.Module):
         self.layers = nn.Sequential(*layers)
         self.apply(initialise)
 
-    def forward(self, z):
+    def forward(self, z: torch.Tensor) -> torch.Tensor:
         x = z[:, :, None, None]
         for before, layer in itertools.pairwise([None, *self.layers]):
             if isinstance(before, nn.Upsample):
@@ -66,7 +66,7 @@ class Generator(nn.Module):
         return x
 
 
-def transposed(weight):
+def transposed(weight: torch.Tensor) -> torch.Tensor:
     """The weight (in, out, 4, 4) of a fractionally-strided convolution that does what doubling by
     repeating pixels and then convolving with a weight (out, in, 3, 3) does.
 

@@ -1,1 +1,1 @@
-"""What every other folder leans on: errors, files, names, progress."""
+"""Errors, files, names and progress: what every other folder uses."""

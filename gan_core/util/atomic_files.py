@@ -8,6 +8,7 @@ import shutil
 import stat
 import threading
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 from gan_core.util import map_guard, regular_files
@@ -18,7 +19,7 @@ STALE = 60  # seconds without a change, after which a dead process's folder is r
 
 
 @contextlib.contextmanager
-def replacing(path):
+def replacing(path: str | Path) -> Iterator[Path]:
     """Yield a temporary path beside `path`; on success it takes the place of `path` in one step.
 
     On an error or an interrupt the temporary file is removed and `path` stays as it was.
@@ -39,7 +40,7 @@ def replacing(path):
 
 
 @contextlib.contextmanager
-def new_directory(path):
+def new_directory(path: str | Path) -> Iterator[Path]:
     """Yield a temporary directory that becomes `path` when all went well, else disappears.
 
     Raises InputError when `path` already holds something.
@@ -62,7 +63,7 @@ def new_directory(path):
         shutil.rmtree(temporary, ignore_errors=True)
 
 
-def clear(folder):
+def clear(folder: str | Path) -> None:
     """Remove what writers that were killed left half written in a folder."""
     # safetensors writes to a name such as .tmpGTwzy8 first.
     for pattern in ("*.partial-*", ".tmp" + "[A-Za-z0-9]" * 6):
@@ -71,12 +72,12 @@ def clear(folder):
                 file.unlink(missing_ok=True)
 
 
-def is_partial(path):
+def is_partial(path: str | Path) -> bool:
     """Whether a path has the temporary name of a file or folder that is being written."""
     return PARTIAL.search(Path(path).name) is not None
 
 
-def clear_folders(folder):
+def clear_folders(folder: str | Path) -> None:
     """Remove the half-written directories that killed processes left in a folder.
 
     One whose process lives is left alone, and so is one in which something changed a moment ago:
@@ -92,7 +93,7 @@ def clear_folders(folder):
             shutil.rmtree(path, ignore_errors=True)
 
 
-def _abandoned(path):
+def _abandoned(path: Path) -> bool:
     """Whether nobody works on a half-written directory any more."""
     pid = int(PARTIAL.search(path.name)[1])
     if pid == os.getpid() or _alive(pid):
@@ -104,7 +105,7 @@ def _abandoned(path):
     return abs(time.time() - changed) > STALE
 
 
-def _alive(pid):
+def _alive(pid: int) -> bool:
     if os.name == "nt":  # there a signal cannot ask, and would end the process
         return True
     try:
@@ -116,12 +117,12 @@ def _alive(pid):
     return True
 
 
-def _partial(path):
+def _partial(path: Path) -> Path:
     """A temporary name beside `path` that no other process or thread uses."""
     return path.with_name(f"{path.name}.partial-{os.getpid()}-{threading.get_ident()}")
 
 
-def _usual_mode(path):
+def _usual_mode(path: Path) -> int:
     """The permissions that a new file gets at `path`, where none is left behind."""
     # The umask itself cannot be read without changing it, for all threads, for a moment.
     with open(path, "wb") as file:
@@ -130,13 +131,13 @@ def _usual_mode(path):
     return stat.S_IMODE(mode)
 
 
-def write_json(path, data):
+def write_json(path: str | Path, data: object) -> None:
     """Write a JSON file atomically, readable by people: indented, in the order given."""
     with replacing(path) as temporary:
         temporary.write_text(json.dumps(data, indent=2, ensure_ascii=False) + "\n", "utf-8")
 
 
-def read_json(path, what):
+def read_json(path: str | Path, what: str) -> dict:
     """The object in a JSON file, a regular one in its own folder.
 
     Raises InputError naming the file and `what` it should be.

@@ -19,7 +19,7 @@ MAX_BYTES = 256 * 2**20  # of a file; those that are written here have a few MB
 MAX_HEADER = 4 * 2**20  # bytes: the description of some 40,000 tensors
 
 
-def save(path, arrays, about):
+def save(path: str | Path, arrays: dict[str, np.ndarray], about: dict) -> str:
     """Write arrays, {name: ndarray}, and a description, a dict of plain JSON types, atomically.
 
     Returns the file's seal, 64 hexadecimal digits. Raises InputError when it cannot be written.
@@ -35,7 +35,7 @@ def save(path, arrays, about):
     return found
 
 
-def load(path, remedy):
+def load(path: str | Path, remedy: str) -> tuple[dict[str, np.ndarray], dict, str]:
     """(arrays, about, seal) of a file that `save` wrote.
 
     remedy: what to do when it is missing or damaged, the end of a sentence. Raises InputError then,

@@ -1,37 +1,39 @@
-"""The one exception a person is meant to read."""
+"""The exception whose message is shown to the user."""
+
+import os
 
 MOST = 1000  # characters
 
 
 class InputError(ValueError):
-    """Something a person gave us cannot be used.
+    """Input that cannot be used.
 
     The message is one sentence that says what is wrong and what to do about it. The command line
-    and the app print it as it is, without a traceback. What it quotes may come from a stranger's
-    file: it is kept to one line of characters that can be printed, and to MOST of them.
+    and the app print it as it is, without a traceback. It may quote an untrusted file, so it is
+    reduced to one line of printable characters and truncated to MOST of them.
     """
 
-    def __init__(self, sentence):
+    def __init__(self, sentence: object) -> None:
         line = "".join(c if c.isprintable() else " " for c in str(sentence))
         super().__init__(line if len(line) <= MOST else f"{line[: MOST - 2].rstrip()} …")
 
 
 def is_out_of_memory(error: Exception) -> bool:
-    """Whether an exception says that there is no memory left; PyTorch has no class for that."""
-    told = str(error)
+    """Whether an exception reports a lack of memory; PyTorch has no class of its own for that."""
+    message = str(error)
     return isinstance(error, MemoryError) or (
         isinstance(error, RuntimeError)
-        and ("can't allocate memory" in told or "not enough memory" in told)
+        and ("can't allocate memory" in message or "not enough memory" in message)
     )
 
 
-NO_MEMORY = "There is not enough memory for this; end other programs, or do less at once."
+NO_MEMORY = "There is not enough memory for this; close other programs or process less at once."
 
 
-def from_os_error(error: OSError, path=None) -> InputError:
-    """What to tell of a file that could not be read or written: a full disk, a missing right.
+def from_os_error(error: OSError, path: str | os.PathLike | None = None) -> InputError:
+    """An InputError for a file that could not be read or written, for example on a full disk.
 
-    path: what was being written or read, where the error does not tell it.
+    path: the file in question, for errors that do not name it.
     """
     where = error.filename or path or "A file"
     reason = error.strerror or str(error) or type(error).__name__

@@ -1,4 +1,4 @@
-"""The processor that something ran on, in words."""
+"""The name of the processor that something ran on."""
 
 import platform
 from pathlib import Path

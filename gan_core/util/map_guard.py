@@ -18,6 +18,7 @@ import signal
 import sys
 import threading
 import weakref
+from collections.abc import Iterator
 
 import numpy as np
 
@@ -34,7 +35,7 @@ _lock = threading.Lock()
 _table = np.zeros((MOST, 3), np.int64)  # first address, address after the last, faults there
 _total = np.zeros(1, np.int64)  # faults in all maps
 _local = threading.local()
-_keep = []  # what the handler uses: never freed
+_keep: list = []  # objects that the handler uses, never freed
 
 
 def enable(mode: int = ZEROS) -> None:
@@ -60,7 +61,7 @@ def protect(array: np.memmap) -> np.memmap:
     return array
 
 
-def _release(row):
+def _release(row: int) -> None:
     _table[row] = 0
 
 
@@ -71,7 +72,7 @@ def spoiled(array: np.memmap) -> bool:
 
 
 @contextlib.contextmanager
-def watching():
+def watching() -> Iterator[None]:
     """Raise InputError at the end when a protected map became shorter within this block."""
     before = getattr(_local, "since", None)
     _local.since = int(_total[0])
@@ -105,7 +106,7 @@ class _Action(ctypes.Structure):
     )
 
 
-def _install():
+def _install() -> None:
     import numba
     from numba.extending import intrinsic
 

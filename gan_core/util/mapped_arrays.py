@@ -3,6 +3,7 @@
 import errno
 import os
 from pathlib import Path
+from typing import BinaryIO
 
 import numpy as np
 
@@ -25,7 +26,7 @@ def create(path: str | Path, shape: tuple, dtype: type | np.dtype) -> np.memmap:
     return np.lib.format.open_memmap(path, "r+")
 
 
-def allocate(file, size: int) -> None:
+def allocate(file: BinaryIO, size: int) -> None:
     """Let an open file have `size` bytes that the disk really has. Raises OSError when it is full.
 
     file: a binary file open for writing, whose contents so far stay.

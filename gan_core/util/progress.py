@@ -1,17 +1,24 @@
-"""Long work, step by step, and how far it has come: on a bar, or told to a function."""
+"""Progress of long work, shown as a bar or reported to a function."""
+
+from collections.abc import Callable, Iterator, Sequence
+from typing import TypeVar
 
 from tqdm import tqdm
 
+Item = TypeVar("Item")
+# True for a bar on stderr, False or None for silence, or a function of a label and of the fraction
+# done, in [0, 1].
+Progress = bool | Callable[[str, float], object] | None
 
-def along(items, words, progress):
-    """The items, one by one.
 
-    words: what is being done. progress: False or None for silence, True for a bar on stderr, or a
-    function progress(words, share), called before every item with the share done, 0 to 1.
+def along(items: Sequence[Item], label: str, progress: Progress) -> Iterator[Item]:
+    """Yield the items one by one and report progress before each.
+
+    label: what is being done, shown beside the bar or passed to the function.
     """
     if not callable(progress):
-        yield from tqdm(items, words, disable=not progress, leave=False)
+        yield from tqdm(items, label, disable=not progress, leave=False)
         return
     for done, item in enumerate(items):
-        progress(words, done / len(items))
+        progress(label, done / len(items))
         yield item
