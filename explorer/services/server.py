@@ -19,6 +19,7 @@ import threading
 from pathlib import Path
 
 import streamlit as st
+from starlette.formparsers import MultiPartParser
 from starlette.middleware import Middleware
 from starlette.responses import FileResponse, PlainTextResponse, Response
 from starlette.routing import Route
@@ -37,6 +38,11 @@ MAX_QUESTION = 100_000  # bytes
 PLAIN = {"X-Content-Type-Options": "nosniff"}
 
 allowed_hosts.never_ask_outside()
+
+# While an upload arrives, up to so many bytes of it are held in memory and more in a temporary file
+# without a name. Photos, of which the pages say that they touch no disk, are smaller than this.
+IN_MEMORY = 16 * 2**20
+MultiPartParser.spool_max_size = IN_MEMORY
 
 # One thread draws all strips: on few cores two drawings at once take longer than one by one.
 drawer = concurrent.futures.ThreadPoolExecutor(1, thread_name_prefix="strips")

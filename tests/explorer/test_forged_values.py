@@ -4,10 +4,6 @@ The app itself runs, and is spoken to in its own protocol, see tests/explorer/wi
 """
 
 import contextlib
-import os
-import socket
-import subprocess
-import sys
 
 import pytest
 from streamlit.proto.WidgetStates_pb2 import WidgetState
@@ -16,7 +12,7 @@ from streamlit.runtime.state.common import unpack_widget_state_value
 import everything
 import wire
 from browsing import AVATARS
-from explorer.services import model_registry, widget_states
+from explorer.services import widget_states
 
 PAGES = {
     "browse": "",
@@ -43,7 +39,7 @@ pytestmark = pytest.mark.skipif(
 
 @pytest.fixture(scope="module")
 def app(tmp_path_factory):
-    """(address, what the process wrote so far) of an app with a checkpoint that has everything."""
+    """An app with a checkpoint that has everything."""
     place = tmp_path_factory.mktemp("forged")
     (place / "models").mkdir()
     (place / "runs").mkdir()
@@ -51,47 +47,19 @@ def app(tmp_path_factory):
         patch.setenv("LATENT_EXPLORER_CACHE", str(place / "cache"))
         everything.make(place / "models" / "alpha")
         everything.make_run(place / "runs")
-    with serving(place) as found:
+    with wire.serving(place) as found:
         yield found
-
-
-@contextlib.contextmanager
-def serving(place):
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    log = place / "log"
-    folders = ["--checkpoints", str(place / "models"), "--runs", str(place / "runs")]
-    with open(log, "w", encoding="utf-8") as errors:
-        server = subprocess.Popen(
-            [sys.executable, "-m", "explorer", "--port", str(port), *folders],
-            cwd=place,
-            env=os.environ
-            | {"PYTHONPATH": str(model_registry.ROOT), "OMP_NUM_THREADS": "1"}
-            | {"LATENT_EXPLORER_CACHE": str(place / "cache")},
-            stdout=subprocess.PIPE,
-            stderr=errors,
-            text=True,
-        )
-        try:
-            server.stdout.readline()
-            yield f"http://127.0.0.1:{port}", lambda: log.read_text("utf-8")
-            assert server.poll() is None
-        finally:
-            server.terminate()
-            server.communicate()
 
 
 @contextlib.contextmanager
 def watched(app):
     """A Tab; in the end nothing may have been logged with a traceback."""
-    address, log = app
-    before = len(log())
+    before = len(app.log())
     try:
-        with wire.tab(address) as tab:
+        with wire.tab(app.address) as tab:
             yield tab
     finally:
-        said = log()[before:]
+        said = app.log()[before:]
         assert "Traceback" not in said, said[-3000:]
 
 

@@ -2,14 +2,57 @@
 
 import contextlib
 import json
+import os
 import random
+import socket
+import subprocess
+import sys
+import typing
 
 from streamlit.proto.BackMsg_pb2 import BackMsg
 from streamlit.proto.ForwardMsg_pb2 import ForwardMsg
 from streamlit.proto.WidgetStates_pb2 import WidgetState
 from websockets.sync.client import connect
 
+from support import ROOT
+
 PATIENCE = 60  # seconds; only ends a test that would wait for ever
+
+
+class App(typing.NamedTuple):
+    """A running app: its address, a function that gives what it logged so far, its process."""
+
+    address: str
+    log: typing.Callable
+    pid: int
+
+
+@contextlib.contextmanager
+def serving(place):
+    """Run an App with the folders models, runs and cache of a place."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    log = place / "log"
+    folders = ["--checkpoints", str(place / "models"), "--runs", str(place / "runs")]
+    with open(log, "w", encoding="utf-8") as errors:
+        server = subprocess.Popen(
+            [sys.executable, "-m", "explorer", "--port", str(port), *folders],
+            cwd=place,
+            env=os.environ
+            | {"PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"}
+            | {"LATENT_EXPLORER_CACHE": str(place / "cache")},
+            stdout=subprocess.PIPE,
+            stderr=errors,
+            text=True,
+        )
+        try:
+            server.stdout.readline()
+            yield App(f"http://127.0.0.1:{port}", lambda: log.read_text("utf-8"), server.pid)
+            assert server.poll() is None
+        finally:
+            server.terminate()
+            server.communicate()
 
 
 @contextlib.contextmanager
