@@ -26,13 +26,38 @@ from safetensors.torch import save_file
 from gan_core import latent
 from gan_core.data import training_set
 from gan_core.networks import fuse_layers, registry
-from gan_core.util import atomic_files, checked_safetensors, regular_files
+from gan_core.util import atomic_files, checked_safetensors, json_values, regular_files
 from gan_core.util.errors import InputError
 
 FORMAT = 1
 BATCH = 64  # images drawn at once
 MAX_BYTES = 2 * 2**30  # of a file of weights
 ONE_AT_A_TIME = threading.Lock()
+# What model.json must tell, and of what kind it must be, see gan_core.util.json_values.
+TABLE = {json_values.ANY: json_values.VALUE}
+CARD = {
+    "name": json_values.TEXT,
+    "architecture": TABLE,
+    "prior": TABLE,
+    "files": {json_values.ANY: json_values.TEXT},
+    "objective?": json_values.TEXT,
+    "licence?": json_values.TEXT,
+    "use?": json_values.TEXT,
+    "metrics?": {json_values.ANY: TABLE},
+    "origin?": TABLE,
+    "training": {
+        "kimg?": json_values.NUMBER,
+        "hours?": json_values.NUMBER,
+        "hardware?": json_values.TEXT,
+        "command?": json_values.TEXT,
+        "torch?": json_values.TEXT,
+        "tied?": [json_values.TEXT],
+        "codes?": json_values.NUMBER,
+        "best?": TABLE,
+        "begun_from?": TABLE,
+    },
+    "training_set": {"held_out?": json_values.COUNT, "framing?": TABLE},
+}
 
 
 @dataclass
@@ -105,7 +130,7 @@ class Model:
         """
         where = self.directory / "training_set"
         if not (where / "set.json").exists():
-            how = self.card["training_set"].get("how", "Its images do not travel with it.")
+            how = self.card["training_set"].get("how") or "Its images do not travel with it."
             raise InputError(f"The training images of {self.name} are not here. {how}")
         found = training_set.load(where)
         if found.fingerprint != self.card["training_set"].get("fingerprint"):
@@ -263,17 +288,9 @@ def read_card(directory: str | Path) -> dict:
         raise InputError(
             f"{path} is of format {card.get('format')!r}; this version reads format {FORMAT}."
         )
-    kinds = {
-        "name": str,
-        "architecture": dict,
-        "prior": dict,
-        "training": dict,
-        "training_set": dict,
-        "files": dict,
-    }
-    for key, kind in kinds.items():
-        if not isinstance(card.get(key), kind):
-            raise InputError(f"{path} is damaged: it tells no {key}.")
+    wrong = json_values.misfit(card, CARD)
+    if wrong:
+        raise InputError(f"{path} is damaged: it tells no {wrong} that can be used.")
     if set(card["prior"]) != {"kind", "size"}:
         raise InputError(f"{path} is damaged: its prior is not a kind and a size.")
     if card["prior"]["size"] != card["architecture"].get("nz"):
@@ -283,11 +300,6 @@ def read_card(directory: str | Path) -> dict:
     for file, digest in card["files"].items():  # they become names of files in the cache
         if not isinstance(digest, str) or not re.fullmatch("[0-9a-f]{64}", digest):
             raise InputError(f"{path} is damaged: it tells no sha256 of {file}.")
-    metrics = card.get("metrics") or {}
-    if not isinstance(metrics, dict) or not all(isinstance(m, dict) for m in metrics.values()):
-        raise InputError(f"{path} is damaged: its metrics are not a table of tables.")
-    if not isinstance(card.get("origin", {}), dict):
-        raise InputError(f"{path} is damaged: its origin is no table.")
     training_set.check_words(card["training_set"], path)
     return card
 

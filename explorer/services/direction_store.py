@@ -48,7 +48,7 @@ class Known:
     @property
     def attributes(self):
         """The same attributes, those that their direction moves most first."""
-        own = lambda name: self.normals[name].about["effects"].get(name, 0.0)  # noqa: E731
+        own = lambda name: (self.normals[name].about.get("effects") or {}).get(name, 0.0)  # noqa: E731
         return sorted(self.normals, key=own, reverse=True)
 
 

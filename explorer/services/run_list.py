@@ -167,13 +167,26 @@ def condition(directory, about, started, position, total):
 
 
 def later(started, about):
-    """Whether a run was started from here after its last process began to hold it."""
+    """Whether a run was started from here after its last process began to hold it.
+
+    A start notes which process was the last before it: times do not tell, as a clock can be set
+    back. Those of older versions have their time alone.
+    """
+    if not started:
+        return False
+    if not about or started.get("before") is not None:
+        return started.get("before", []) == holder(about)
     return (number(started.get("at")) or 0.0) > (number(about.get("began")) or 0.0)
+
+
+def holder(about):
+    """What tells the process that wrote a record from every other one; [] where there is none."""
+    return [about.get("pid"), about.get("began")] if about else []
 
 
 def how_to_go_on(about, started):
     """(arguments, cwd) of the last start, here or on a command line; ((), "") when unknown."""
-    if (number(started.get("at")) or 0) >= (number(about.get("began")) or 0) and started:
+    if later(started, about):
         given = started.get("arguments")
         good = isinstance(given, list) and all(isinstance(part, str) for part in given)
         return (tuple(given), str(where.home())) if good and given[:1] == ["train"] else ((), "")
@@ -183,7 +196,15 @@ def how_to_go_on(about, started):
         words = []
     cwd = str(about.get("cwd", ""))
     known = words[1:4] == ["-m", "gan_core", "train"] and about.get("processes") == 1
-    return (tuple(words[3:]), cwd) if known and Path(cwd).is_dir() else ((), "")
+    return (tuple(words[3:]), cwd) if known and is_folder(cwd) else ((), "")
+
+
+def is_folder(path):
+    """Whether there is a folder of a name, which may be one that no file can have."""
+    try:
+        return Path(path).is_dir()
+    except (OSError, ValueError):
+        return False
 
 
 def option(arguments, name):
@@ -224,10 +245,11 @@ def asked(started):
 
 def alive(pid, at):
     """Whether the process of a start is still about to begin."""
-    if type(pid) is not int or pid <= 0 or not 0 <= time.time() - at < STARTING:
-        return False
     if pid in _children:
         return _children[pid].poll() is None
+    # The clock can have been set back since.
+    if type(pid) is not int or pid <= 0 or at is None or abs(time.time() - at) >= STARTING:
+        return False
     if os.name == "nt":  # there a signal cannot ask
         return True
     try:
@@ -419,6 +441,7 @@ def start(name, words, cwd=None):
         running = [run.name for run in entries().values() if run.running]
         mine = sum(_starters.get(each) == trust.visitor() for each in running)
         quotas.check("trainings", mine, len(running))
+        before = holder(run_lock.read(directory))
         environment = {
             **os.environ,
             **where.code_environment(),
@@ -444,6 +467,7 @@ def start(name, words, cwd=None):
             _children[child.pid] = child
             _starters[name] = trust.visitor()
             about = {"arguments": list(words), "pid": child.pid, "at": time.time()}
+            about["before"] = before
             atomic_files.write_json(directory / STARTED, about)
         except OSError as error:
             raise InputError(f"{directory} cannot be written: {error.strerror}.") from None

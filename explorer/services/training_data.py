@@ -107,7 +107,7 @@ def how_to_get(model):
             " you have them, pack them (`python -m gan_core pack FOLDER data/NAME`) and import the"
             " weights again with `--data data/NAME`."
         )
-    how = about.get("how", "")
+    how = about.get("how") or ""
     if "gan_core pack" not in how:
         how += f" Pack them with `{pack_command(about)}`."
     return (
@@ -119,7 +119,7 @@ def how_to_get(model):
 def pack_command(about):
     """The command that packed a training set, without the sentences that it was given."""
     try:
-        words = shlex.split(about.get("command", ""))
+        words = shlex.split(about.get("command") or "")
     except ValueError:  # a quote that never ends
         words = []
     if "pack" not in words:

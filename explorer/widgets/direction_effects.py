@@ -86,7 +86,7 @@ def one_attribute(model, classifier, known, reach):
             st.caption(stranger_text.sentence(error))
         else:
             title = f"Normal, {', '.join(map(readable_name, others))} locked"
-            n = pair["normal"].about["n"]
+            n = pair["normal"].about.get("n") or direction_store.MEASURED
             effects = direction_store.measured(model, classifier, vector, n).get("effects")
             shown.insert(0, (title, vector, effects, GREEN))
     pictures = strips(model, [vector for _, vector, _, _ in shown], reach)
@@ -101,11 +101,17 @@ def one_attribute(model, classifier, known, reach):
 
 
 def how_measured(about, attribute):
-    return (
+    words = (
         "How much a step of 1 changes the probability of each attribute, on the mean of"
-        f" {about['n']} samples; all but the first is leakage. Found from"
-        f" {about['labelled']:,} samples, {about['with_it']:,} of them with"
-        f" {stranger_text.plain(readable_name(attribute))} as the classifier sees it."
+        f" {about.get('n') or 'some'} samples; all but the first is leakage."
+    )
+    labelled, with_it = about.get("labelled"), about.get("with_it")
+    if labelled is None or with_it is None:
+        return words
+    name = stranger_text.plain(readable_name(attribute))
+    return (
+        f"{words} Found from {labelled:,} samples, {with_it:,} of them with {name} as the"
+        " classifier sees it."
     )
 
 

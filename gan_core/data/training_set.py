@@ -26,7 +26,7 @@ from PIL import Image
 
 from gan_core.data import safe_zip
 from gan_core.data.perceptual_hash import COUNT, LENGTH, alike, likeness
-from gan_core.util import atomic_files, cache_dir, mapped_arrays, regular_files
+from gan_core.util import atomic_files, cache_dir, json_values, mapped_arrays, regular_files
 from gan_core.util.errors import InputError
 
 FORMAT = 1
@@ -221,8 +221,9 @@ def check_words(card: dict, path: str | Path) -> None:
     for key in ("name", "source", "licence", "how", "command", "fingerprint"):
         if not isinstance(card.get(key), str | None):
             raise InputError(f"{path} is damaged: the {key} of its training set is not text.")
-    if not isinstance(card.get("shape"), list | None):
-        raise InputError(f"{path} is damaged: the shape of its training set is no list.")
+    shape = card.get("shape") or []
+    if json_values.misfit(shape, [json_values.COUNT]) or len(shape) not in (0, 4):
+        raise InputError(f"{path} is damaged: the shape of its training set is not four sizes.")
     told = card.get("likeness") or ""
     if not isinstance(told, str) or not re.fullmatch(f"([0-9a-f]{{{LENGTH}}}){{0,{COUNT}}}", told):
         raise InputError(f"{path} is damaged: the likeness of its training set is no hash.")

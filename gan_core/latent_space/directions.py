@@ -24,12 +24,30 @@ from torch import nn
 from gan_core import export_onnx
 from gan_core.attributes import label_cache
 from gan_core.attributes.classifier import readable_name
-from gan_core.util import checked_safetensors
+from gan_core.util import checked_safetensors, json_values
 from gan_core.util.errors import InputError
 
 FORMAT = 1
 FILE = "directions.safetensors"
 KINDS = ("difference", "normal", "conditional", "component", "factor", "own")
+# What a file tells of one direction, see gan_core.util.json_values.
+ENTRY = {
+    "name": json_values.TEXT,
+    "kind": json_values.TEXT,
+    "about": {
+        "attribute?": json_values.TEXT,
+        "n?": json_values.COUNT,
+        "seed?": json_values.COUNT,
+        "labelled?": json_values.COUNT,
+        "with_it?": json_values.COUNT,
+        "effects?": {json_values.ANY: json_values.NUMBER},
+        "moves?": json_values.TEXT,
+        "leakage?": json_values.NUMBER,
+        "made_of?": {json_values.ANY: json_values.NUMBER},
+        "locked?": [json_values.TEXT],
+        "made?": json_values.TEXT,
+    },
+}
 FOUND = ("difference", "normal", "component", "factor")  # by a program; the others by a person
 
 
@@ -356,8 +374,9 @@ def load(model, path=None):
 def is_entry(entry):
     """Whether what a file tells of one direction has the kinds that `save` writes."""
     return (
-        isinstance(entry, dict)
-        and isinstance(entry.get("name"), str)
-        and entry.get("kind") in KINDS
-        and isinstance(entry.get("about"), dict)
+        json_values.misfit(entry, ENTRY) == ""
+        and entry["kind"] in KINDS
+        # What a program found is called by its attribute, and told with its numbers.
+        and (entry["kind"] not in FOUND[:2] or isinstance(entry["about"].get("attribute"), str))
+        and (entry["about"].get("moves") or None) in (None, *(entry["about"].get("effects") or {}))
     )

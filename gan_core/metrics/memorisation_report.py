@@ -17,7 +17,7 @@ from gan_core import checkpoint, feature_extractors, latent
 from gan_core.metrics import fidelity, fidelity_report, intervals, memorisation_stats, store
 from gan_core.search import feature_index, index_cache
 from gan_core.search import held_out as unseen
-from gan_core.util import atomic_files
+from gan_core.util import atomic_files, json_values
 from gan_core.util.errors import InputError
 from gan_core.util.progress import along
 
@@ -49,6 +49,85 @@ CAVEATS = (
     "Intervals hold for these training images and this model; 95 %, AuthPct, precision and recall "
     "by Wilson (the neighbourhoods taken as given), C_T by the bootstrap.",
 )
+
+
+# What a report must tell, see gan_core.util.json_values. Those of older versions lack some of it.
+NUMBER, COUNT, TEXT, ANY = json_values.NUMBER, json_values.COUNT, json_values.TEXT, json_values.ANY
+ROW = {
+    "id": COUNT,
+    "distance": NUMBER,
+    "ratio?": NUMBER,
+    "duplicated?": json_values.FLAG,
+    "authentic": json_values.FLAG,
+    "percentiles": {ANY: NUMBER},
+    "neighbours": [
+        {"index": COUNT, "file": TEXT, "distance": NUMBER, "mirrored": json_values.FLAG}
+    ],
+}
+SHAPE = {
+    "name": TEXT,
+    "model": TEXT,
+    "control": TEXT,
+    "of?": TEXT,
+    "n": COUNT,
+    "n_held_out": COUNT,
+    "n_training": COUNT,
+    "held_out_equal?": COUNT,
+    "seed": COUNT,
+    "psi": NUMBER,
+    "missing": {ANY: TEXT},
+    "caveats": [TEXT],
+    "spaces": {
+        ANY: {
+            "unit": TEXT,
+            "distances": {ANY: {ANY: NUMBER}},
+            "histogram": {
+                "edges": [NUMBER],
+                "samples": [NUMBER],
+                "held-out": [NUMBER],
+                "training": [NUMBER],
+            },
+            "auth_pct": {ANY: [NUMBER] * 3},
+            "c_t?": NUMBER,
+            "farther?": NUMBER,
+            "cells?": COUNT,
+            "intervals": {"c_t?": [NUMBER] * 2, "farther?": [NUMBER] * 2},
+            "precision?": [NUMBER] * 3,
+            "recall?": [NUMBER] * 3,
+            "suspicious": [ROW],
+            "examples?": [ROW],
+            "near_duplicates": {
+                "limit?": NUMBER,
+                "count": COUNT,
+                "pairs": [[COUNT, COUNT, NUMBER]],
+            },
+        }
+    },
+}
+
+
+def out_of_range(result):
+    """The name of the first field of a report, of the right kinds, beyond what it counts; or ""."""
+    images = result["n_training"]
+    if result["seed"] + result["n"] > latent.MAX_SEED + 1 or not 0 <= result["psi"] <= 10:
+        return "seed and psi"
+    last = (
+        latent.MAX_SEED
+        if not result["control"]
+        else result["n_held_out"] + result["n"] + (result.get("held_out_equal") or 0)
+    )
+    for name, space in result["spaces"].items():
+        bins = space["histogram"]
+        if any(len(bins[kind]) != len(bins["edges"]) - 1 for kind in bins if kind != "edges"):
+            return f"spaces.{name}.histogram"
+        rows = [*space["suspicious"], *(space.get("examples") or [])]
+        for row in rows:
+            near = row["neighbours"]
+            if row["id"] > last or not near or any(one["index"] >= images for one in near):
+                return f"spaces.{name}.suspicious"
+        if any(max(pair[:2]) >= images for pair in space["near_duplicates"]["pairs"]):
+            return f"spaces.{name}.near_duplicates"
+    return ""
 
 
 def memorise(
@@ -98,13 +177,15 @@ def load_report(model, control="", space=""):
     Of two reports, the one that covers `space` if only one does, else the one on more samples.
     Raises InputError when a file is damaged.
     """
-    reports = store.load_reports(model, FILES[control], is_report)
+    reports = store.load_reports(model, FILES[control], misfit)
     return max(reports, key=lambda one: (space in one["spaces"], one["n"]), default=None)
 
 
-def is_report(content):
-    """Whether the content of a file is a report of this FORMAT."""
-    return content.get("format") == FORMAT and isinstance(content.get("spaces"), dict)
+def misfit(content):
+    """The name of the first field of a file that a report of this FORMAT cannot have, or ""."""
+    if content.get("format") != FORMAT:
+        return f"format {FORMAT}"
+    return json_values.misfit(content, SHAPE) or out_of_range(content)
 
 
 def report(

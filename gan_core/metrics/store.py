@@ -71,20 +71,24 @@ def save_report(
 
 
 def load_reports(
-    model: checkpoint.Model, file: str, is_valid: Callable[[dict[str, Any]], bool]
+    model: checkpoint.Model, file: str, misfit: Callable[[dict[str, Any]], str]
 ) -> list[dict[str, Any]]:
     """The reports on a model's own weights, from beside the model and from the cache: 0 to 2.
 
-    is_valid: whether what a file holds is such a report. Raises InputError when a file is damaged
-    or is not valid; a report on other weights is skipped.
+    misfit: the name of the first field of what a file holds that cannot be used, or "". Raises
+    InputError when a file is damaged or one cannot; a report on other weights is skipped.
     """
     reports = []
     for path in (report_path(model, file), report_path(model, file, cache=True)):
         if not path.exists():
             continue
         report = atomic_files.read_json(path, "a report")
-        if not is_valid(report):
-            raise InputError(f"{path} is not a report that this version reads; measure it again.")
+        wrong = misfit(report)
+        if wrong:
+            raise InputError(
+                f"{path} is not a report that this version reads: it has no {wrong} that can be"
+                " used; measure it again."
+            )
         if report.get("model") == model.hash:
             reports.append(report)
     return reports

@@ -10,7 +10,7 @@ import numpy as np
 import torch
 
 from gan_core.training.distributed import Team
-from gan_core.util import atomic_files, regular_files
+from gan_core.util import atomic_files, json_values, regular_files
 from gan_core.util.errors import InputError
 
 MAX_BYTES = 64 * 2**20  # of a log that is read: some 200,000 lines
@@ -52,9 +52,11 @@ def read_log(path: Path) -> list[dict]:
     for text in content.decode("utf-8", "replace").splitlines():
         try:
             line = json.loads(text)
+            json_values.check(line)
         except (ValueError, RecursionError):
             continue
-        if isinstance(line, dict) and isinstance(line.get("kimg"), int | float):
+        # Other values may be NaN: a loss that is no number is what a log is for.
+        if json_values.misfit(line, {"kimg": json_values.NUMBER}) == "":
             lines.append(line)
     return lines
 

@@ -11,7 +11,7 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
-from gan_core.util import map_guard, regular_files
+from gan_core.util import json_values, map_guard, regular_files
 from gan_core.util.errors import InputError
 
 PARTIAL = re.compile(r"\.partial-(\d{1,10})-\d+$", re.ASCII)  # with the process that writes it
@@ -148,7 +148,8 @@ def read_json(path: str | Path, what: str) -> dict:
     except FileNotFoundError:
         raise InputError(f"{path} is missing, so {path.parent} is not {what}.") from None
     try:
-        data = json.loads(content.decode("utf-8"))
+        data = json.loads(content.decode("utf-8"), **json_values.STRICTLY)
+        json_values.check(data)
     except (ValueError, RecursionError):
         raise InputError(f"{path} is damaged: it does not hold JSON, as {what} must.") from None
     if not isinstance(data, dict):

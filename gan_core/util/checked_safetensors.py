@@ -12,7 +12,7 @@ from safetensors import SafetensorError
 from safetensors.numpy import load as load_arrays
 from safetensors.numpy import save_file
 
-from gan_core.util import atomic_files, regular_files
+from gan_core.util import atomic_files, json_values, regular_files
 from gan_core.util.errors import InputError
 
 MAX_BYTES = 256 * 2**20  # of a file; those that are written here have a few MB
@@ -50,7 +50,8 @@ def load(path: str | Path, remedy: str) -> tuple[dict[str, np.ndarray], dict, st
         notes = json.loads(header(path)).get("__metadata__")
         # Not mapped: a file that became shorter meanwhile would end the process.
         arrays = load_arrays(regular_files.read_bytes(path, MAX_BYTES, path.parent))
-        about = json.loads(notes["about"])
+        about = json.loads(notes["about"], **json_values.STRICTLY)
+        json_values.check(about)
         whole = isinstance(about, dict) and notes["seal"] == seal(arrays, notes["about"])
     except Exception:  # a damaged file can raise nearly anything
         whole = False

@@ -44,7 +44,7 @@ def make(directory):
         options = {"n": 20, "k": 2, "spaces": "pixels,discriminator", "control": control}
         found = memorisation_report.report(model, data, **options)
         found["missing"] = {"effnet": "It was not asked for."}
-        memorisation_report.keep(model, found)
+        memorisation_report.save_report(model, found)
     shutil.copy(AVATARS / "README.md", directory / "README.md")
     return directory
 

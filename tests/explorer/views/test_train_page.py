@@ -419,6 +419,33 @@ def test_a_process_that_is_no_run_is_not_taken_for_one(place):
     assert run_list.look(run).state == "failed"
 
 
+@pytest.mark.parametrize("moved", [-7200, 0, 7200])
+def test_a_clock_that_was_set_back_or_forward_fails_no_run(place, monkeypatch, moved):
+    """The start of a run is told from its process by their order, not by their times."""
+    now = time.time()
+    run = make_run(place, "x", [line(1.0)], ended="stopped", kimg=10.0, began=now - 60)
+    # Started from here, and not yet holding the run: the clock may be set before it does.
+    before = run_list.holder(json.loads((run / "process.json").read_text()))
+    started = {"arguments": ["train"], "pid": 999_999_999, "at": now, "before": before}
+    (run / run_list.STARTED).write_text(json.dumps(started))
+    assert run_list.look(run).state == "failed"
+    # Its process has held the run and finished, by a clock of its own.
+    about = json.loads((run / "process.json").read_text())
+    about |= {"pid": 999_999_999, "began": now + moved, "ended": "finished"}
+    (run / "process.json").write_text(json.dumps(about))
+    (run / run_list.OUTPUT).write_text("$ python -m gan_core train\nall is well\n")
+    found = run_list.look(run)
+    assert (found.state, found.reason) == ("finished", "")
+
+
+def test_a_process_that_starts_is_alive_whatever_the_clock_says(place, monkeypatch):
+    child = type("Child", (), {"poll": lambda self: None})()
+    monkeypatch.setitem(run_list._children, 999_999_999, child)
+    for at in (time.time() - 10**6, time.time() + 10**6, None):
+        assert run_list.alive(999_999_999, at)
+    assert not run_list.alive(os.getpid(), None)
+
+
 def test_a_run_stopped_before_it_began_is_stopped_and_not_failed(place, packed):
     """The words of the stretch before are not taken for its own."""
     run = make_run(place, "x", [line(1.0)], ended="finished", kimg=10.0)

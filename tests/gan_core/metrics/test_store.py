@@ -10,7 +10,7 @@ from gan_core.util.errors import InputError
 
 
 def of_format_1(content):
-    return content.get("format") == 1
+    return "" if content.get("format") == 1 else "format 1"
 
 
 @pytest.fixture

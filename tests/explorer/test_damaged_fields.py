@@ -1,0 +1,177 @@
+"""Any field of any file of a checkpoint or a run may hold anything: the page says one sentence.
+
+Fields are found by walking the files, so that new ones are covered as soon as they are written.
+"""
+
+import copy
+import json
+import random
+import shutil
+
+import pytest
+from safetensors.numpy import load_file
+
+import everything
+from browsing import AVATARS
+from explorer.services import model_registry, run_list
+from gan_core.latent_space import directions
+from gan_core.util import checked_safetensors
+
+ODD = [
+    None,
+    10**400,
+    "",
+    [],
+    {},
+    float("nan"),
+    True,
+    "\ud800",
+    "ψ" * 5000,
+    -1,
+    1e300,
+    "<img src=x>",
+]
+PAGES = {
+    "model.json": ("card", "photo", "memorisation", "arithmetic", "interpolate", "latents"),
+    "memorisation.json": ("memorisation",),
+    "memorisation-held-out.json": ("memorisation",),
+    "directions.safetensors": ("directions",),
+    "training_set/set.json": ("neighbours",),
+    "process.json": ("train",),
+    "started.json": ("train",),
+    "log.jsonl": ("train",),
+}
+
+pytestmark = pytest.mark.skipif(
+    not (AVATARS / "model.json").exists(), reason="needs checkpoints/avatars"
+)
+
+
+def fields(value, path=()):
+    """The paths of all fields of a JSON value; of a list the first two places stand for all."""
+    items = value.items() if isinstance(value, dict) else enumerate(value[:2])
+    for key, one in items:
+        yield (*path, key)
+        if isinstance(one, dict | list):
+            yield from fields(one, (*path, key))
+
+
+def replaced(value, path, odd):
+    value = copy.deepcopy(value)
+    inside = value
+    for key in path[:-1]:
+        inside = inside[key]
+    inside[path[-1]] = odd
+    return value
+
+
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory):
+    """A folder with a checkpoint and a run that have every file."""
+    place = tmp_path_factory.mktemp("whole")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("LATENT_EXPLORER_CACHE", str(place / "cache"))
+        everything.make(place / "models" / "alpha")
+        everything.make_run(place / "runs")
+    return place
+
+
+@pytest.fixture
+def place(whole, tmp_path, monkeypatch):
+    shutil.copytree(whole, tmp_path / "whole")
+    monkeypatch.setenv("LATENT_EXPLORER_CACHE", str(tmp_path / "whole" / "cache"))
+    monkeypatch.setenv(model_registry.VARIABLE, str(tmp_path / "whole" / "models"))
+    monkeypatch.setenv(run_list.VARIABLE, str(tmp_path / "whole" / "runs"))
+    return tmp_path / "whole"
+
+
+def file_of(place, name):
+    run = name in ("process.json", "started.json", "log.jsonl")
+    return place / ("runs/run" if run else "models/alpha") / name
+
+
+def read(path):
+    """What a file tells, as JSON."""
+    if path.suffix == ".safetensors":
+        return checked_safetensors.load(path, "")[1]
+    if path.suffix == ".jsonl":
+        return [json.loads(line) for line in path.read_text("utf-8").splitlines()]
+    return json.loads(path.read_text("utf-8"))
+
+
+def write(path, value):
+    if path.suffix == ".safetensors":
+        checked_safetensors.save(path, load_file(path), value)
+    elif path.suffix == ".jsonl":
+        path.write_text("".join(json.dumps(line) + "\n" for line in value), "utf-8")
+    else:
+        path.write_text(json.dumps(value), "utf-8")
+
+
+def mutations(name, value, count):
+    """So many (path, odd value), the same every time; all of them where count is None."""
+    found = [(path, odd) for path in fields(value) for odd in ODD]
+    if count is None:
+        return found
+    return random.Random(name).sample(found, min(count, len(found)))
+
+
+def check(place, open_app, name, count):
+    path = file_of(place, name)
+    whole = read(path)
+    for page in PAGES[name]:
+        for field, odd in mutations(name + page, whole, count):
+            # json.dumps writes what a stranger's file may hold: NaN, and halves of pairs too.
+            try:
+                write(path, replaced(whole, field, odd))
+            except UnicodeEncodeError:  # safetensors itself refuses it
+                continue
+            app = open_app(page, model="alpha", run="run")
+            assert not app.exception, (field, odd, app.exception)
+            told = [element.value for element in app.error]
+            assert not [t for t in told if "could not be drawn" in t], (page, field, str(odd)[:40])
+            for sentence in told:
+                assert "\n" not in sentence
+                assert len(sentence) < 1000
+
+
+@pytest.mark.parametrize("name", PAGES)
+def test_any_damaged_field_is_one_sentence(place, open_app, name):
+    check(place, open_app, name, 8 // len(PAGES[name]) + 1)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", PAGES)
+def test_every_damaged_field_is_one_sentence(place, open_app, name):
+    check(place, open_app, name, 150)
+
+
+CASES = [
+    ("model.json", ("training_set", "how"), None, "memorisation"),
+    ("model.json", ("training", "kimg"), 10**400, "card"),
+    ("directions.safetensors", ("directions", 1, "about", "n"), None, "directions"),
+    ("memorisation.json", ("caveats",), {"a": 1}, "memorisation"),
+    ("memorisation.json", ("spaces", "pixels", "suspicious", 0, "id"), 2**62, "memorisation"),
+    ("process.json", ("cwd",), "a" * 5000, "train"),
+    ("process.json", ("began",), 10**400, "train"),
+    ("started.json", ("at",), None, "train"),
+]
+
+
+@pytest.mark.parametrize(("name", "field", "odd", "page"), CASES)
+def test_what_once_ended_in_a_traceback(place, open_app, name, field, odd, page):
+    path = file_of(place, name)
+    write(path, replaced(read(path), field, odd))
+    app = open_app(page, model="alpha", run="run")
+    assert not app.exception
+    assert not [e.value for e in app.error if "could not be drawn" in e.value]
+
+
+def test_a_direction_that_lacks_its_numbers_is_still_shown(place):
+    path = file_of(place, directions.FILE)
+    about = read(path)
+    for entry in about["directions"]:
+        entry["about"] = {k: v for k, v in entry["about"].items() if k == "attribute"}
+    write(path, about)
+    entries = model_registry.entries()
+    assert len(directions.load(model_registry.load(entries["alpha"]))) == len(about["directions"])
