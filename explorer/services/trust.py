@@ -3,7 +3,8 @@
 On an app that nothing but this computer can reach, everyone may. Where other computers can reach
 it, nobody may but with `--trust-visitors`, or after entering the password of `--password`. Pages
 ask `allowed` to show their controls as available or not; what does the work calls `check`, because
-a forged message of a browser can press a button that is shown as not available.
+a page may have been drawn while its visitor was trusted. (Streamlit discards what a forged message
+reports of a disabled widget, but that is not ours to rely on.)
 """
 
 import hashlib

@@ -3,7 +3,6 @@
 import streamlit as st
 
 from explorer.services import stranger_text, trust
-from explorer.state import fragments
 from gan_core.util.errors import InputError
 
 KEY = "visitor-password"
@@ -14,7 +13,7 @@ def panel():
     if not trust.asks_password():
         return
     if trust.allowed():
-        st.button("Lock", icon=":material/lock:", key="lock", on_click=lock)
+        st.button("Lock", icon=":material/lock:", key="lock", on_click=trust.lock)
         return
     with st.form("password", clear_on_submit=True, border=False):
         st.text_input(
@@ -35,8 +34,3 @@ def unlock():
         trust.unlock(st.session_state[KEY])
     except InputError as error:
         st.session_state.password_problem = str(error)
-
-
-def lock():
-    trust.lock()
-    fragments.redraw()

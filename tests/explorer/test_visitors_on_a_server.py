@@ -264,6 +264,13 @@ def test_a_password_opens_one_session(models, tmp_path):
             assert "Too many wrong passwords" in texts(page)
             page = click(other, page, "Unlock", typed(page, "Password", PASSWORD))
             assert find(page, "Remove").disabled
+        # Locked and pressed in one message: the page with the button was drawn before.
+        page = visitor.open("directions", "model=alpha&look=saved&along=mine%3A1")
+        before = everything(models)
+        lock, remove = (find(page, label) for label in ("Lock", "Remove"))
+        assert not remove.disabled
+        click(visitor, page, "Remove", WidgetState(id=lock.id, trigger_value=True))
+        assert everything(models) == before
         command = f"/proc/{os.getpid()}"  # only where there is such a folder
         if os.path.isdir(command):
             lines = [
