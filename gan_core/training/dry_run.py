@@ -60,17 +60,17 @@ def layers(network: nn.Module, inputs: torch.Tensor) -> list[tuple[str, tuple, i
     rows: list[tuple[str, tuple, int, int]] = []
     handles = []
 
-    def note(name: str) -> Callable[..., None]:
+    def note(name: str, own: int) -> Callable[..., None]:
         def hook(module: nn.Module, arguments: tuple, output: torch.Tensor) -> None:
-            own = registry.parameters(module)
             rows.append((name, tuple(output.shape[1:]), own, output[0].numel() * 4))
 
         return hook
 
     for path, module in network.named_modules():
         parts = {name for name, _ in module.named_children()} - {"parametrizations"}
-        if not parts and "parametrizations" not in path:  # of spectral norm
-            handles.append(module.register_forward_hook(note(type(module).__name__)))
+        own = [p.numel() for p in module.parameters(recurse=not parts)]  # not those of its parts
+        if (own or not parts) and "parametrizations" not in path:  # of spectral norm
+            handles.append(module.register_forward_hook(note(type(module).__name__, sum(own))))
     with torch.no_grad():
         network(inputs)
     for handle in handles:
@@ -81,7 +81,7 @@ def layers(network: nn.Module, inputs: torch.Tensor) -> list[tuple[str, tuple, i
 def table(rows: list[tuple[str, tuple, int, int]]) -> list[str]:
     """Rows of `layers` as lines of text."""
     return [
-        f"  {name:<18} {' × '.join(map(str, shape)):<16} {own:>12,}" for name, shape, own, _ in rows
+        f"  {name:<20} {' × '.join(map(str, shape)):<16} {own:>12,}" for name, shape, own, _ in rows
     ]
 
 

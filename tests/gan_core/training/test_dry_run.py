@@ -76,6 +76,15 @@ def test_the_residual_networks_are_told_too(make_set):
     assert "BatchNorm2d" not in text
 
 
+def test_the_layers_listed_have_all_weights_of_a_network():
+    """Also those of a layer that has layers of its own, such as a modulated convolution."""
+    for name in ("dcgan", "residual", "style"):
+        sizes = {"name": name, "size": 32, "channels": 3, "nz": 6, "ngf": 2, "ndf": 2}
+        generator, _ = registry.build(sizes)
+        rows = dry_run.layers(generator, torch.zeros(2, 6))
+        assert sum(own for _, _, own, _ in rows) == registry.parameters(generator)
+
+
 def test_what_training_refuses_is_refused(make_set):
     with pytest.raises(InputError, match="batch norm mixes"):
         describe(make_set(), **SMALL | {"objective": "wgan-gp"})
