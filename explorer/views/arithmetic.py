@@ -11,7 +11,7 @@ from explorer.components.motions import Sum
 from explorer.components.tiles import tiles
 from explorer.services import attribute_labels, direction_store, renderer, stranger_text, trust
 from explorer.state import arithmetic_file, baskets, fragments, session, tray, url_state
-from explorer.widgets import basket_panel, model_picker, neighbours_link
+from explorer.widgets import add_to_tray, basket_panel, model_picker, neighbours_link
 from explorer.widgets.uploader import uploader
 from gan_core.attributes.classifier import readable_name
 from gan_core.data import media
@@ -399,8 +399,8 @@ def keep(name, model, letters, locked, way, z, figure):
                 key=f"add-sum-{place}",
                 icon=":material/add:",
                 help="Put this result on the tray.",
-                on_click=add,
-                args=(item,),
+                on_click=add_to_tray.add,
+                args=(tray.copy(item),),
             )
         neighbours_link.button(item, "ask-sum")  # of the result on the shell
         with st.popover("Save direction", icon=":material/explore:"):
@@ -421,12 +421,6 @@ def keep(name, model, letters, locked, way, z, figure):
             icon=":material/download:",
             on_click="ignore",
         )
-
-
-def add(item):
-    if session.change_tray(tray.add, tray.copy(item)):
-        session.say(f"{item.name} is on the tray.")
-    fragments.redraw()
 
 
 def direction_form(model, told, way, locked):

@@ -5,8 +5,8 @@ import streamlit as st
 
 from explorer.components.tiles import WIDTHS, tiles
 from explorer.services import attribute_labels, renderer, stranger_text
-from explorer.state import fragments, session, tray, url_state
-from explorer.widgets import model_picker, picture_dialog
+from explorer.state import fragments, session, url_state
+from explorer.widgets import add_to_tray, model_picker, picture_dialog
 from gan_core.attributes.classifier import readable_name
 from gan_core.latent import MAX_SEED
 
@@ -176,10 +176,8 @@ def grid(name, model, seeds, images, scores):
 
 def add(name, model, seed, psi):
     """Put the picture of a seed on the tray."""
-    if session.change_tray(tray.add, session.item(name, model, seed, psi)):
-        session.say(f"Seed {seed} is on the tray. Click it again to see it large.")
-        fragments.redraw("grid", "tray")
-    fragments.redraw()  # the reason why not stands above the page
+    message = f"Seed {seed} is on the tray. Click it again to see it large."
+    add_to_tray.add(session.item(name, model, seed, psi), message, ("grid", "tray"))
 
 
 def note(model, classifier, scores):

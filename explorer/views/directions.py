@@ -10,7 +10,7 @@ from explorer.components.tiles import tiles
 from explorer.services import attribute_labels, direction_store, renderer, stranger_text
 from explorer.state import direction_state, fragments, session, tray, url_state
 from explorer.views import latents
-from explorer.widgets import direction_effects, direction_saving, model_picker
+from explorer.widgets import add_to_tray, direction_effects, direction_saving, model_picker
 from gan_core.attributes.classifier import readable_name
 from gan_core.latent import MAX_SEED
 
@@ -256,6 +256,4 @@ def readout(name, model, rows, coords, z, image):
     seed = None if moved or coords else view.start
     item = tray.Item(title, name, model.hash, seed, view.psi, z)
     st.caption(" · ".join(told), width="content")
-    st.button(
-        "Add to tray", key="add-along", icon=":material/add:", on_click=latents.add, args=(item,)
-    )
+    add_to_tray.button(item, "add-along")

@@ -1,7 +1,6 @@
 """Interpolate: a path through two to eight latents."""
 
 import numpy as np
-import plotly.graph_objects as go
 import streamlit as st
 
 from explorer.components import browser_rendering
@@ -10,12 +9,12 @@ from explorer.components.motions import Path
 from explorer.components.tiles import tiles
 from explorer.services import renderer, stranger_text
 from explorer.state import fragments, session, tray, url_state
-from explorer.widgets import model_picker, neighbours_link
+from explorer.widgets import add_to_tray, charts, model_picker, neighbours_link
 from gan_core import latent
 from gan_core.metrics import path_length
 
 MODES = {"slerp": "Slerp", "lerp": "Lerp", "both": "Both"}
-COLOURS = ("#4a86e8", "#d1495b")  # of the first path and of the second, on light and on dark
+COLOURS = (charts.FIRST, charts.SECOND)  # of the first path and of the second
 SOURCES = {"seeds": "Seeds", "tray": "Tray"}
 FILMS = {
     "png": ("Strip, PNG", "image/png"),
@@ -76,27 +75,12 @@ def explore(name, model, keyframes):
 def along(model, paths, view, at):
     """D(x) at every frame of each path, and how even the way was measured to be on this model."""
     if model.discriminator is not None:
-        figure = go.Figure()
-        for (mode, images), colour in zip(paths.items(), COLOURS, strict=False):
-            figure.add_scatter(
-                x=np.arange(len(images)) / view.step,
-                y=renderer.scores(model, images),
-                mode="lines+markers",
-                name=MODES[mode],
-                line={"color": colour, "width": 2},
-                marker={"size": 4},
-                hovertemplate="position %{x:.2f}<br>D(x) %{y:.3f}<extra></extra>",
-            )
-        figure.add_vline(at, line={"color": COLOURS[0], "width": 1})
-        figure.update_layout(
-            height=170,
-            margin={"l": 0, "r": 0, "t": 8, "b": 0},
-            showlegend=len(paths) > 1,
-            legend={"orientation": "h", "y": 1.2},
-            xaxis={"title": "position"},
-            yaxis={"title": "D(x)", "rangemode": "tozero"},
-        )
-        st.plotly_chart(figure, key="realness-along", config={"displayModeBar": False})
+        series = [
+            (MODES[mode], renderer.scores(model, images), colour)
+            for (mode, images), colour in zip(paths.items(), COLOURS, strict=False)
+        ]
+        times = np.arange(max(map(len, paths.values()))) / view.step
+        charts.show(charts.along_path(series, times, at, "D(x)", 170), "realness-along")
     lengths = path_length.lengths(model.card)
     if lengths:
         told = ", ".join(f"{MODES[mode].lower()} {full:,.0f}" for mode, full in lengths.items())
@@ -238,27 +222,13 @@ def readout(name, model, z, image, mode, at):
         words.append(f"D(x) {score[0]:.3f}")
     with st.container(horizontal=True, vertical_alignment="center"):
         st.caption(" · ".join(words), width="content")
-        st.button(
-            "Add to tray",
-            key=f"add-{mode}",
-            icon=":material/add:",
-            on_click=add,
-            args=(name, model, z, mode, at),
-        )
+        add_to_tray.button(of_path(name, model, z, mode, at), f"add-{mode}")
         neighbours_link.button(of_path(name, model, z, mode, at), f"ask-{mode}")
 
 
 def of_path(name, model, z, mode, at):
     """A picture of the path as a tray.Item; it has no seed, so its latent is kept."""
     return tray.Item(f"{MODES[mode]} {at:.2f}", name, model.hash, None, 1.0, z)
-
-
-def add(name, model, z, mode, at):
-    """Put a picture of the path on the tray."""
-    item = of_path(name, model, z, mode, at)
-    if session.change_tray(tray.add, item):
-        session.say(f"{item.name} is on the tray.")
-    fragments.redraw()
 
 
 def filmstrip(mode, images, view, at, row):

@@ -10,7 +10,7 @@ from explorer.components.strips import PAD
 from explorer.components.tiles import tiles
 from explorer.services import renderer
 from explorer.state import fragments, session, tray, url_state
-from explorer.widgets import model_picker, neighbours_link
+from explorer.widgets import add_to_tray, model_picker, neighbours_link
 from gan_core.latent import MAX_SEED
 from gan_core.training import attribute_codes
 
@@ -258,11 +258,5 @@ def readout(model, image, words, item):
         words.append(f"D(x) {score[0]:.3f}")
     with st.container(horizontal=True, vertical_alignment="center"):
         st.caption(" · ".join(words), width="content")
-        st.button("Add to tray", key="add-moved", icon=":material/add:", on_click=add, args=(item,))
+        add_to_tray.button(item, "add-moved")
         neighbours_link.button(item, "ask-moved")
-
-
-def add(item):
-    if session.change_tray(tray.add, tray.copy(item)):
-        session.say(f"{item.name} is on the tray.")
-    fragments.redraw()

@@ -3,20 +3,19 @@
 from dataclasses import dataclass
 
 import numpy as np
-import plotly.graph_objects as go
 import streamlit as st
 
 from explorer.components.tiles import tiles
 from explorer.services import background, renderer, stranger_text, training_data, trust
 from explorer.services import folders as where
-from explorer.state import fragments, session, tray
+from explorer.state import fragments, session
 from explorer.views import neighbours
-from explorer.views.neighbours import HELD_OUT, SAMPLES, TRAINING, WHERE
-from explorer.widgets import model_picker, neighbours_link
+from explorer.views.neighbours import WHERE
+from explorer.widgets import add_to_tray, charts, model_picker, neighbours_link
 from gan_core.metrics import memorisation_report
 from gan_core.util.errors import InputError
 
-GUILTY = "#d1495b"  # the overfitted control, on light and on dark
+GUILTY = charts.SECOND  # the overfitted control, on light and on dark
 COUNTS = (1_000, 10_000)  # samples that can be measured from here
 SHOWN = 6  # most suspicious pairs under each histogram
 PAIR = 48  # pixels across of each
@@ -81,7 +80,12 @@ def page(card_page=None, neighbours_page=None):
             st.toggle("Smooth scaling", **session.widget("smooth", closed=True))
             if data is not None:
                 again(key)
-    show(name, Case(f"Samples of {name}", SAMPLES, result, model, data), missing, neighbours_page)
+    show(
+        name,
+        Case(f"Samples of {name}", charts.SAMPLES, result, model, data),
+        missing,
+        neighbours_page,
+    )
     if data is not None and (told := training_data.not_the_same_bytes(model, data)):
         st.caption(stranger_text.sentence(told))
 
@@ -235,7 +239,9 @@ def controls(case):
     innocent = memorisation_report.load_report(case.model, "held-out", space)
     if innocent is not None:
         found.append(
-            Case("Innocent: real images, held out", HELD_OUT, innocent, case.model, case.data)
+            Case(
+                "Innocent: real images, held out", charts.HELD_OUT, innocent, case.model, case.data
+            )
         )
     overfitted = training_data.control_model()
     if overfitted is not None and overfitted.hash != case.model.hash:
@@ -293,11 +299,8 @@ def distances(case, space):
     """The three distributions of one report, and its most suspicious pairs."""
     st.markdown(f"**{stranger_text.plain(case.title)}**")
     told = case.space(space)
-    st.plotly_chart(
-        histogram(told, case.colour, "as samples" if case.result["control"] else "samples"),
-        key=f"histogram-{case.colour}",
-        config={"displayModeBar": False},
-    )
+    words = "as samples" if case.result["control"] else "samples"
+    charts.show(histogram(told, case.colour, words), f"histogram-{case.colour}")
     # Reports of before hold no examples.
     rows = told.get("examples") or distinct(told["suspicious"])[:SHOWN]
     pairs = pair_pictures(case, rows)
@@ -318,42 +321,14 @@ def short(distance, space):
 def histogram(told, colour, words):
     """Distances to the nearest training image: of samples, held-out images and training images."""
     bins = told["histogram"]
-    edges = np.array(bins["edges"])
-    figure = go.Figure()
-    kinds = {
-        "training": ("training", TRAINING),
-        "held-out": ("held out", HELD_OUT if colour != HELD_OUT else "#6d7f79"),
-        "samples": (words, colour),
-    }
-    for kind, (label, shade) in kinds.items():
-        counts = np.array(bins[kind], float)
-        if not counts.sum():
-            continue
-        figure.add_scatter(
-            x=np.repeat(edges, 2)[1:-1],
-            y=np.repeat(100 * counts / counts.sum(), 2),
-            name=label,
-            mode="lines",
-            line={"color": shade, "width": 2 if kind == "samples" else 1.5},
-            fill="tozeroy",
-            fillcolor=shade_of(shade, 0.28 if kind == "samples" else 0.12),
-            hovertemplate="%{x:.3g}: %{y:.1f} %<extra>" + label + "</extra>",
-        )
+    held_out = charts.MUTED_HELD_OUT if colour == charts.HELD_OUT else charts.HELD_OUT
+    kinds = [
+        ("training", bins["training"], charts.TRAINING, False),
+        ("held out", bins["held-out"], held_out, False),
+        (words, bins["samples"], colour, True),
+    ]
     unit = "levels of 256" if told["unit"].startswith("grey") else "1 − cosine"
-    figure.update_layout(
-        height=250,
-        margin={"l": 0, "r": 0, "t": 4, "b": 0},
-        legend={"orientation": "h", "y": 1.0, "yanchor": "bottom", "x": 0, "font": {"size": 11}},
-        xaxis={"title": f"distance, {unit}", "rangemode": "tozero"},
-        yaxis={"title": "% of images", "rangemode": "tozero"},
-    )
-    return figure
-
-
-def shade_of(colour, opacity):
-    """ "#4a86e8" -> "rgba(74, 134, 232, …)"."""
-    red, green, blue = (int(colour[i : i + 2], 16) for i in (1, 3, 5))
-    return f"rgba({red}, {green}, {blue}, {opacity})"
+    return charts.distance_histogram(bins["edges"], kinds, unit)
 
 
 def pair_pictures(case, rows):
@@ -389,11 +364,8 @@ def numbers(cases, space):
         left, right = st.columns([2, 3], gap="large", vertical_alignment="center")
         left.markdown(f"**{stranger_text.plain(measure_name)}**")
         left.caption(words)
-        right.plotly_chart(
-            forest(rows, measure_name),
-            key=f"forest-{measure_name}",
-            config={"displayModeBar": False},
-        )
+        with right:
+            charts.show(forest(rows, measure_name), f"forest-{measure_name}")
     st.caption("Points with 95 % intervals, for these training images and these weights.")
 
 
@@ -414,51 +386,15 @@ def interval(told, name):
 
 def forest(rows, name):
     """A point with its interval for each report, one below the other."""
-    figure = go.Figure()
-    labels = []
-    for place, (case, value, low, high) in enumerate(rows):
-        labels.append(f"{case.title.partition(':')[0]}<br>{value:.1f} ({low:.1f} to {high:.1f})")
-        figure.add_scatter(
-            x=[value],
-            y=[-place],
-            mode="markers",
-            marker={"color": case.colour, "size": 11},
-            error_x={
-                "type": "data",
-                "symmetric": False,
-                "array": [high - value],
-                "arrayminus": [value - low],
-                "color": case.colour,
-                "thickness": 2,
-            },
-            hovertemplate=f"{stranger_text.chart(case.title)}<br>{value:.1f} ({low:.1f} to"
-            f" {high:.1f})<extra></extra>",
-        )
     values = [number for row in rows for number in row[1:]]
     if name == "C_T":
         margin = max(1.0, 0.06 * (max(values) - min(values)))
-        ends = [min(-5.0, min(values) - margin), max(5.0, max(values) + margin)]
-        lines = (0, -3)
+        ends = (min(-5.0, min(values) - margin), max(5.0, max(values) + margin))
+        marks = (0, -3)
     else:
-        ends, lines = [-4, 104], (50,) if name == "Farther" else ()
-    for at in lines:
-        figure.add_vline(at, line={"color": TRAINING, "width": 1, "dash": "dot"})
-    places = [-place for place in range(len(rows))]
-    figure.update_layout(
-        height=30 + 44 * len(rows),
-        margin={"l": 0, "r": 8, "t": 4, "b": 24},
-        showlegend=False,
-        xaxis={"range": ends, "zeroline": False},
-        yaxis={
-            "tickvals": places,
-            "ticktext": labels,
-            "range": [0.6 - len(rows), 0.6],
-            "showgrid": False,
-            "zeroline": False,
-            "automargin": True,
-        },
-    )
-    return figure
+        ends, marks = (-4, 104), (50,) if name == "Farther" else ()
+    rows = [(stranger_text.chart(case.title), case.colour, *three) for case, *three in rows]
+    return charts.intervals(rows, ends, marks)
 
 
 def show_twins(key, place):
@@ -538,7 +474,7 @@ def one(name, case, row, pair, space, neighbours_page):
             "Add to tray",
             icon=":material/add:",
             key="suspect-add",
-            on_click=add,
+            on_click=add_to_tray.add_seed,
             args=(name, case.model, seed, case.result["psi"]),
         )
         if neighbours_page is not None:
@@ -546,13 +482,6 @@ def one(name, case, row, pair, space, neighbours_page):
             if opened:
                 neighbours_link.about(session.item(name, case.model, seed, case.result["psi"]))
                 st.switch_page(neighbours_page)
-
-
-def add(name, model, seed, psi):
-    """Put a suspicious sample on the tray."""
-    if session.change_tray(tray.add, session.item(name, model, seed, psi)):
-        session.say(f"Seed {seed} is on the tray.")
-    fragments.redraw()
 
 
 def duplicates(case):

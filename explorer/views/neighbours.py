@@ -3,16 +3,15 @@
 import hashlib
 
 import numpy as np
-import plotly.graph_objects as go
 import streamlit as st
 
 from explorer.components.canvas import axis, canvas
 from explorer.components.motions import Path
 from explorer.components.tiles import tiles
 from explorer.services import renderer, stranger_text, training_data, trust
-from explorer.state import exemplars, fragments, session, tray, url_state
+from explorer.state import exemplars, fragments, session, url_state
 from explorer.views import interpolate
-from explorer.widgets import model_picker, neighbours_link
+from explorer.widgets import add_to_tray, charts, model_picker, neighbours_link
 from explorer.widgets.uploader import most, uploader
 from gan_core.latent import MAX_SEED
 from gan_core.util.errors import InputError
@@ -309,7 +308,7 @@ def of_training(name, model, data, number):
         words = [f"Seed {seed}", told(found.distances[chosen], view.space)]
         words += ["mirrored"] if found.mirrored[chosen] else []
         st.caption(" · ".join(words), width="content")
-        st.button("Add to tray", icon=":material/add:", on_click=add, args=(name, model, seed))
+        add_to_tray.button(session.item(name, model, seed, 1.0), "add-sample")
     about_image(data, number)
     st.subheader(f"Nearest of {len(samples.images):,} samples", anchor=False)
     labels = [f"seed {i}" for i in found.indices]
@@ -327,13 +326,6 @@ def of_training(name, model, data, number):
         f" do. The samples are those of seeds 0 to {len(samples.images) - 1:,}; another one may"
         f" lie nearer. {training_data.left_out(data)}"
     )
-
-
-def add(name, model, seed):
-    """Put a sample on the tray."""
-    if session.change_tray(tray.add, session.item(name, model, seed, 1.0)):
-        session.say(f"Seed {seed} is on the tray.")
-    fragments.redraw()
 
 
 def of_path(name, model, data, keyframes):
@@ -409,29 +401,11 @@ def of_path(name, model, data, keyframes):
 
 def along(model, data, times, distances, view):
     """The distance along the path, over where those of held-out images lie."""
-    figure = go.Figure()
     real = training_data.references(view.space, model, data)
     real = real["held-out"] if len(real["held-out"]) else real["training"]
-    low, middle, high = np.quantile(real, [0.05, 0.5, 0.95])
-    figure.add_hrect(low, high, fillcolor=HELD_OUT, opacity=0.14, line_width=0)
-    figure.add_hline(middle, line={"color": HELD_OUT, "width": 1, "dash": "dot"})
-    figure.add_scatter(
-        x=times,
-        y=distances,
-        mode="lines+markers",
-        line={"color": SAMPLES, "width": 2},
-        marker={"size": 4},
-        hovertemplate="position %{x:.2f}<br>%{y:.3g}<extra></extra>",
-    )
-    figure.add_vline(view.at, line={"color": SAMPLES, "width": 1})
-    figure.update_layout(
-        height=200,
-        margin={"l": 0, "r": 0, "t": 8, "b": 0},
-        showlegend=False,
-        xaxis={"title": "position", "range": [0, times[-1]]},
-        yaxis={"title": "distance", "rangemode": "tozero"},
-    )
-    st.plotly_chart(figure, key="along", config={"displayModeBar": False})
+    band = tuple(np.quantile(real, [0.05, 0.5, 0.95]))
+    series = [("samples", distances, charts.SAMPLES)]
+    charts.show(charts.along_path(series, times, view.at, "distance", 200, band), "along")
     st.caption(
         "Distance to the nearest training image along the path, in"
         f" {UNITS.get(view.space, '1 − cosine')}. Nine in ten held-out images lie in the band."
@@ -439,7 +413,6 @@ def along(model, data, times, distances, view):
 
 
 # Colours that read on light and on dark: samples, held-out images, training images.
-SAMPLES, HELD_OUT, TRAINING = "#4a86e8", "#2a9d8f", "#9aa3b2"
 
 
 def told(distance, space):

@@ -4,13 +4,13 @@ import datetime
 from functools import partial
 
 import numpy as np
-import plotly.graph_objects as go
 import streamlit as st
 from PIL import Image
 
 from explorer.components.film_player import film
 from explorer.services import renderer, run_list, stranger_text, trust
 from explorer.state import fragments, session
+from explorer.widgets import charts
 from explorer.widgets.uploader import most, uploader
 from gan_core.data import image_sources, media, training_set
 from gan_core.training import dry_run, from_folder, presets
@@ -21,7 +21,6 @@ EVERY = 2.0  # seconds between two looks at a run that goes on
 MANY = 6  # runs that are listed before the rest is folded away
 FRAMES = 40  # of a film, the first and the last among them
 SIDE = 512  # pixels a side of a frame at most
-POINTS = 600  # of a curve
 SIZES = (32, 64, 128)
 COLOURS = {"running": "blue", "finished": "green", "stopped": "grey", "failed": "red"}
 DOING = {
@@ -30,7 +29,6 @@ DOING = {
     "publishing": "Writing the model",
     "measuring": "Measuring the finished model",
 }
-FIRST, SECOND = "#4a86e8", "#d1495b"
 WAYS = {"upload": "Upload a zip", "folder": "Pictures on this computer", "packed": "Packed set"}
 # What is drawn anew every moment should not fade each time.
 STEADY = "<style>.stMain [data-stale=true] { opacity: 1 !important; }</style>"
@@ -416,7 +414,7 @@ def grids(run):
     """The same 64 latents at every sample grid, as a film."""
     frames = [
         {"src": src, "words": f"{kimg:,} kimg"}
-        for kimg, path, at in thin(run_list.grids(run), FRAMES)
+        for kimg, path, at in charts.thin(run_list.grids(run), FRAMES)
         if (src := frame(str(path), at))
     ]
     if not frames:
@@ -445,56 +443,25 @@ def frame(path, at):
     return renderer.data_url(media.encode(np.asarray(image), "JPEG", quality=88), "jpeg")
 
 
-def thin(items, most):
-    """At most so many of a list, spread over it, its ends among them."""
-    if len(items) <= most:
-        return list(items)
-    return [items[round(i * (len(items) - 1) / (most - 1))] for i in range(most)]
-
-
 def curves(run):
     """The losses, what D makes of real and generated pictures, and the distance."""
-    charts = {
-        "Losses": {"d_loss": ("discriminator", FIRST), "g_loss": ("generator", SECOND)},
-        "D(x), the mean over a batch": {
-            "d_real": ("training images", FIRST),
-            "d_fake": ("samples", SECOND),
+    shown = {
+        "Losses": {
+            "d_loss": ("discriminator", charts.FIRST),
+            "g_loss": ("generator", charts.SECOND),
         },
-        f"{DISTANCE} to the training images": {DISTANCE: ("samples", SECOND)},
+        "D(x), the mean over a batch": {
+            "d_real": ("training images", charts.FIRST),
+            "d_fake": ("samples", charts.SECOND),
+        },
+        f"{DISTANCE} to the training images": {DISTANCE: ("samples", charts.SECOND)},
     }
     drawn = False
-    for title, series in charts.items():
-        figure = curve(run.lines, series)
+    for title, series in shown.items():
+        figure = charts.run_curves(run.lines, series)
         if figure is not None:
             st.markdown(f"**{title}**")
-            st.plotly_chart(figure, key=f"curve-{title}", config={"displayModeBar": False})
+            charts.show(figure, f"curve-{title}")
             drawn = True
     if not drawn and run.running:
         st.caption("The curves begin with the first line of the log, after 2 kimg.")
-
-
-def curve(lines, series):
-    """A small chart of some values of the log over kimg, or None where there are none."""
-    figure = go.Figure()
-    for key, (label, colour) in series.items():
-        points = thin([(line["kimg"], line[key]) for line in lines if key in line], POINTS)
-        if points:
-            figure.add_scatter(
-                x=[x for x, _ in points],
-                y=[y for _, y in points],
-                name=label,
-                mode="lines" if len(points) > 20 else "lines+markers",
-                line={"color": colour, "width": 1.5},
-                hovertemplate="%{x:,.4g} kimg: %{y:.4g}<extra>" + label + "</extra>",
-            )
-    if not figure.data:
-        return None
-    figure.update_layout(
-        height=190,
-        margin={"l": 0, "r": 0, "t": 4, "b": 0},
-        showlegend=len(series) > 1,
-        legend={"orientation": "h", "y": 1.0, "yanchor": "bottom", "x": 0, "font": {"size": 11}},
-        xaxis={"title": "kimg", "rangemode": "tozero"},
-        yaxis={"rangemode": "tozero"},
-    )
-    return figure

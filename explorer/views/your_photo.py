@@ -6,14 +6,13 @@ import time
 from dataclasses import asdict, dataclass, replace
 
 import numpy as np
-import plotly.graph_objects as go
 import streamlit as st
 from PIL import Image
 
 from explorer.components.photo_framer import framer
 from explorer.services import renderer, run_list, stranger_text, trust, upload_limits
 from explorer.state import fragments, session, tray
-from explorer.widgets import model_picker
+from explorer.widgets import add_to_tray, charts, model_picker
 from explorer.widgets.uploader import available, most, uploader
 from gan_core.data import photo_alignment
 from gan_core.latent_space import inversion
@@ -428,9 +427,8 @@ def add(name, model):
     """The latent onto the tray, from where every other page takes it."""
     now = st.session_state.search.now
     item = tray.Item("Photo", name, model.hash, None, 1.0, now.z)
-    if session.change_tray(tray.add, item):
-        session.say("Photo is on the tray: Interpolate, Arithmetic and Neighbours take it there.")
-    fragments.redraw()
+    message = "Photo is on the tray: Interpolate, Arithmetic and Neighbours can use it from there."
+    add_to_tray.add(item, message)
 
 
 # What it means.
@@ -466,22 +464,8 @@ def meaning(model, found):
 
 def chart(errors, error):
     """A dot for every picture measured, and a line for the photo."""
-    figure = go.Figure()
-    for kind, values in errors.items():
-        figure.add_scatter(
-            x=values,
-            y=[KINDS[kind].replace("the generator’s own ", "").capitalize()] * len(values),
-            mode="markers",
-            marker={"size": 9, "opacity": 0.45},
-            hovertemplate="%{x:.1f} levels<extra></extra>",
-        )
-    if error is not None:
-        figure.add_vline(x=error, line_width=2, annotation_text="your photo")
-    figure.update_layout(
-        height=190,
-        margin={"l": 0, "r": 10, "t": 22, "b": 0},
-        showlegend=False,
-        xaxis={"title": "levels", "rangemode": "tozero"},
-        yaxis={"autorange": "reversed"},
-    )
-    st.plotly_chart(figure, key="photo-errors", config={"displayModeBar": False})
+    rows = [
+        (KINDS[kind].replace("the generator’s own ", "").capitalize(), values)
+        for kind, values in errors.items()
+    ]
+    charts.show(charts.dots(rows, error, "your photo"), "photo-errors")

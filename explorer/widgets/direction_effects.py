@@ -1,12 +1,11 @@
 """What directions do: strips over several seeds, and their measured effects as a chart."""
 
 import numpy as np
-import plotly.graph_objects as go
 import streamlit as st
 
 from explorer.services import direction_store, renderer, stranger_text
 from explorer.state import direction_state, session
-from explorer.widgets import direction_saving
+from explorer.widgets import charts, direction_saving
 from gan_core.attributes.classifier import readable_name
 from gan_core.util.errors import InputError
 
@@ -188,26 +187,9 @@ def chart(rows, attribute):
     others = [name for name in rows[0][1] if name != attribute]
     size = lambda name: abs(rows[-1][1].get(name, 0.0))  # noqa: E731
     names = [attribute, *sorted(others, key=size, reverse=True)]
-    figure = go.Figure(
-        [
-            go.Bar(
-                y=[stranger_text.chart(readable_name(name)) for name in names],
-                x=[100 * effects.get(name, 0.0) for name in names],
-                name=stranger_text.chart(title),
-                orientation="h",
-                marker_color=colour,
-                hovertemplate="%{y}: %{x:+.1f} %<extra></extra>",
-            )
-            for title, effects, colour in rows
-        ]
-    )
-    figure.update_layout(
-        height=70 + 24 * len(rows) + (8 + 8 * len(rows)) * len(names),
-        margin={"l": 0, "r": 8, "t": 24 * len(rows), "b": 0},
-        barmode="group",
-        bargap=0.3,
-        legend={"orientation": "h", "x": 0, "xanchor": "left", "y": 1, "yanchor": "bottom"},
-        xaxis={"ticksuffix": " %", "fixedrange": True, "nticks": 6},
-        yaxis={"autorange": "reversed", "fixedrange": True, "showgrid": False},
-    )
-    st.plotly_chart(figure, key="effects-chart", config={"displayModeBar": False})
+    labels = [stranger_text.chart(readable_name(name)) for name in names]
+    bars = [
+        (stranger_text.chart(title), [effects.get(name, 0.0) for name in names], colour)
+        for title, effects, colour in rows
+    ]
+    charts.show(charts.bars(labels, bars), "effects-chart")
