@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 import gan_core
-from explorer.services import background, model_registry, training_data
+from explorer.services import background, folders, model_registry, training_data
 from explorer.views import memorisation as page
 from fields import field
 from gan_core.data import training_set
@@ -47,7 +47,7 @@ def trained(make_checkpoint, make_set, tmp_path):
 def alpha(trained, tmp_path, monkeypatch):
     monkeypatch.setenv(model_registry.VARIABLE, str(tmp_path / "models"))
     monkeypatch.setenv(training_data.VARIABLE, str(tmp_path / "sets"))
-    monkeypatch.setattr(model_registry, "ROOT", tmp_path)
+    monkeypatch.setattr(folders, "home", lambda: tmp_path)
     monkeypatch.setattr(background, "PATIENCE", 60)
     return trained("models/alpha", seed=1)
 
