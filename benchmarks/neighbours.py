@@ -117,7 +117,7 @@ def run(options, folder):
         "opened_s": round(opened, 3),
         "source": source.card.get("name"),
         "rounds": options.rounds,
-        "int8_pays": exact_distance.int8_pays(),
+        "int8_pays": exact_distance.int8_is_usable(),
         "hardware": hardware.describe("cpu"),
         "torch": torch.__version__,
         "numpy": np.__version__,

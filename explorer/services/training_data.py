@@ -16,8 +16,7 @@ from explorer.services import folders as where
 from gan_core import feature_extractors
 from gan_core.data import image_sources, photo_alignment, training_set
 from gan_core.metrics import memorisation_report, memorisation_stats
-from gan_core.search import feature_index, index_cache, sample_cache
-from gan_core.search import held_out as unseen_images
+from gan_core.search import feature_index, held_out, index_cache, sample_cache
 from gan_core.search import pixel_index as exact
 from gan_core.util import atomic_files, cache_dir, environment
 from gan_core.util.errors import InputError
@@ -223,7 +222,7 @@ def _space(space, weights, images, _model, _among, _tell=None):
         if space == "effnet"
         else feature_index.discriminator_features(_model)
     )
-    watched = feature_index.told(network, f"{len(_among.images):,} images", _tell)
+    watched = feature_index.with_progress(network, f"{len(_among.images):,} images", _tell)
     table = feature_index.FeatureIndex(feature_extractors.cached(watched, _among.images))
 
     def in_features(images, k, exclude=None):
@@ -356,7 +355,7 @@ def unseen(data):
 
 @st.cache_data(max_entries=24, show_spinner=False)
 def _unseen(fingerprint, stamp, _data):
-    return unseen_images.unseen(_data)
+    return held_out.distinct_from_training(_data)
 
 
 def left_out(data):

@@ -16,7 +16,7 @@ import numpy as np
 from gan_core import checkpoint, feature_extractors, latent
 from gan_core.metrics import fidelity, fidelity_report, intervals, memorisation_stats, store
 from gan_core.search import feature_index, index_cache
-from gan_core.search import held_out as unseen
+from gan_core.search import held_out as held_out_images
 from gan_core.util import atomic_files, json_values
 from gan_core.util.errors import InputError
 from gan_core.util.progress import along
@@ -215,7 +215,7 @@ def report(
         raise InputError(f"k must be from 1 up and n from 2 to 1000000; k is {k} and n is {n}.")
     if len(reference.images) < 3:
         raise InputError("Distances among training images need three of them at least.")
-    apart = unseen.unseen(reference, progress)
+    apart = held_out_images.distinct_from_training(reference, progress)
     equal = len(reference.held_out) - len(apart)
     if control:
         if len(apart) < 4:
@@ -317,11 +317,11 @@ def pixels(model, reference, samples, unseen, progress):
 
 def of_network(network, reference, samples, unseen, progress):
     """The Space of a network's features, by the cosine distance."""
-    real = feature_index.told(network, "real images", progress)
+    real = feature_index.with_progress(network, "real images", progress)
     training, unseen = (
         feature_extractors.cached(real, part) for part in (reference.images, unseen)
     )
-    drawn = feature_index.told(network, "samples", progress)
+    drawn = feature_index.with_progress(network, "samples", progress)
     # Those of a usual number of samples serve the app again.
     extract = (
         feature_extractors.cached

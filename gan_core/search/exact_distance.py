@@ -1,15 +1,15 @@
-"""Squared distances between uint8 images that are exact: every number is an integer, none rounds.
+"""Exact squared distances between uint8 images: every number is an integer and nothing is rounded.
 
-One query is compared in a compiled loop (gan_core.search.numba_loops). For several, the distance
-follows from
-the stored norms ‖x′‖², x′ = x − 128, and one product with the pixels as they lie on disk:
+A single query is compared in a compiled loop (gan_core.search.numba_loops). For several queries the
+distance follows from the stored norms ‖x′‖², where x′ = x − 128, and one product with the pixels as
+they lie on disk:
 
     ‖x − q‖² = ‖x′‖² + ‖q′‖² + 256 Σq′ − 2 x·q′
 
-The products of a pixel of x and one of q′ = q − 128 are at most 255 · 128 in size, so that 512 of
-them sum to less than 2²⁴: float32 holds every partial sum exactly, in whatever order a BLAS adds.
-The sums of such chunks are added as 64-bit integers. (Taking all of ‖x‖² + ‖q‖² − 2 x·q in float32,
-as libraries for vectors do, is off by thousands for near-duplicates.)
+The product of a pixel of x and one of q′ = q − 128 is at most 255 · 128 in size, so 512 of them sum
+to less than 2²⁴: float32 holds every partial sum exactly, in whatever order a BLAS adds them. The
+sums of such chunks are added as 64-bit integers. (Computing ‖x‖² + ‖q‖² − 2 x·q in float32, as
+vector-search libraries do, is off by thousands for near-duplicates.)
 """
 
 import functools
@@ -18,21 +18,22 @@ import time
 
 import numpy as np
 import torch
+from numpy.typing import DTypeLike
 
 CHUNK = 512  # numbers in a product that float32 sums exactly
 SQUARES = 256  # squares of 0 … 255 that float32 sums exactly
-ROWS = 32  # images turned into float32 at once: 1.5 MB of 64 × 64 × 3, which stays in the cache
-PRODUCT_ROWS = 256  # likewise for a product with several queries, which pays off later
+ROWS = 32  # images converted to float32 at once: 1.5 MB of 64 × 64 × 3, which stays in the cache
+PRODUCT_ROWS = 256  # likewise for a product with several queries, where larger parts pay off
 INT8_ROWS = 4096  # images in one product of 8-bit integers
-INT32 = 2**31 // 128**2  # numbers in an image up to which 32-bit sums of such products hold
+INT32 = 2**31 // 128**2  # numbers in an image up to which 32-bit sums of such products are exact
 
 _buffers = threading.local()
 
 
 class Queries:
-    """Images to be compared with others, prepared: uint8 (n, …) of `size` numbers each."""
+    """Images prepared for comparison with others: uint8 (n, …) of `size` numbers each."""
 
-    def __init__(self, images):
+    def __init__(self, images: np.ndarray) -> None:
         flat = np.asarray(images).reshape(len(images), -1)
         centred = flat.astype(np.int64) - 128
         self.size = flat.shape[1]
@@ -44,68 +45,75 @@ class Queries:
         self.chunks = padded.reshape(len(flat), -1, CHUNK)
 
 
-def to_one(images, queries, q, rows=None):
-    """Distances of images to query q: int64 (n,). images: uint8 (N, size).
+def to_one(
+    images: np.ndarray, queries: Queries, q: int, rows: np.ndarray | None = None
+) -> np.ndarray:
+    """Distances of images to query number q: int64 (n,).
 
-    rows: int64 (n,), which of the images to compare with; default all, in order.
+    images: uint8 (N, size). rows: int64 (n,), the images to compare with; all, in order, by
+    default.
     """
-    from gan_core.search import numba_loops  # see there
+    from gan_core.search import numba_loops  # slow to import, see there
 
     rows = np.arange(len(images)) if rows is None else rows
-    found = np.empty(len(rows), np.int64)
-    numba_loops.pixels_apart(images, rows, queries.whole[q], found)
-    return found
+    distances = np.empty(len(rows), np.int64)
+    numba_loops.pixel_distances(images, rows, queries.whole[q], distances)
+    return distances
 
 
-def to_all(images, norms, queries):
-    """Distances of images to all queries: int64 (n, queries)."""
+def to_all(images: np.ndarray, norms: np.ndarray, queries: Queries) -> np.ndarray:
+    """Distances of images to all queries: int64 (n, queries).
+
+    images: uint8 (n, size). norms: int64 (n,), their ‖x′‖² as `norms_and_sums` returns them.
+    """
     if len(queries.int8) == 1:
         return to_one(images, queries, 0)[:, None]
-    if int8_pays() and queries.size <= INT32:
+    if int8_is_usable() and queries.size <= INT32:
         products = int8_products(images, queries.int8) + 128 * _sums(queries)
     else:
         products = float_products(images, queries)
     return norms[:, None] + queries.constant - 2 * products
 
 
-def _sums(queries):
-    """What x·q′ has more than x′·q′, in units of 128: Σq′."""
+def _sums(queries: Queries) -> np.ndarray:
+    """By how much x·q′ exceeds x′·q′, in units of 128: Σq′."""
     return queries.int8.sum(1, dtype=np.int64)
 
 
-def float_products(images, queries):
-    """x·q′ as int64 (n, queries), by exact chunks in float32."""
-    found = np.zeros((len(images), len(queries.chunks)), np.int64)
+def float_products(images: np.ndarray, queries: Queries) -> np.ndarray:
+    """x·q′ as int64 (n, queries), summed exactly in float32 chunks."""
+    products = np.zeros((len(images), len(queries.chunks)), np.int64)
     for start in range(0, len(images), PRODUCT_ROWS):
         part = as_float(images[start : start + PRODUCT_ROWS])
         for chunk in range(queries.chunks.shape[1]):
             columns = part[:, chunk * CHUNK : (chunk + 1) * CHUNK]
             sums = columns @ queries.chunks[:, chunk].T
-            found[start : start + PRODUCT_ROWS] += sums.astype(np.int64)
-    return found
+            products[start : start + PRODUCT_ROWS] += sums.astype(np.int64)
+    return products
 
 
-def int8_products(images, queries):
+def int8_products(images: np.ndarray, queries: np.ndarray) -> np.ndarray:
     """x′·q′ as int64 (n, queries), by PyTorch's product of 8-bit integers.
 
-    images: uint8 (n, size); queries: int8 (m, size), that is q′.
+    images: uint8 (n, size). queries: int8 (m, size), the q′.
     """
     right = torch.zeros(queries.shape[1], -(-len(queries) // 8) * 8, dtype=torch.int8)
     right[:, : len(queries)] = torch.from_numpy(queries.T.copy())
-    found = np.empty((len(images), len(queries)), np.int64)
+    products = np.empty((len(images), len(queries)), np.int64)
     for start in range(0, len(images), INT8_ROWS):
         left = torch.from_numpy((images[start : start + INT8_ROWS] ^ 128).view(np.int8))
         product = torch._int_mm(left, right)
-        found[start : start + INT8_ROWS] = product[:, : len(queries)].numpy()
-    return found
+        products[start : start + INT8_ROWS] = product[:, : len(queries)].numpy()
+    return products
 
 
 @functools.lru_cache(maxsize=1)
-def int8_pays():
-    """Whether `int8_products` can be trusted on this machine, and is the quicker way.
+def int8_is_usable() -> bool:
+    """Whether `int8_products` is correct on this machine and faster than `float_products`.
 
-    torch._int_mm is private; without certain instructions it has been wrong where sums of pairs
-    overflow 16 bits, and it can be hundreds of times slower than float32. So it is tried, once.
+    torch._int_mm is private. On processors without certain instructions it has been wrong where
+    sums of pairs overflow 16 bits, and it can be hundreds of times slower than float32. So it is
+    tried once.
     """
     try:
         return _int8_is_right() and _int8_is_quick()
@@ -113,8 +121,8 @@ def int8_pays():
         return False
 
 
-def _int8_is_right():
-    """Extreme values, alone and alternating, and random ones, against 64-bit integers."""
+def _int8_is_right() -> bool:
+    """Extreme values, constant and alternating, and random ones, against 64-bit integers."""
     random = np.random.RandomState(0)
     extremes = np.array([0, 255, 1, 127, 128, 129, 254], np.uint8)
     images = np.concatenate(
@@ -130,19 +138,22 @@ def _int8_is_right():
     return np.array_equal(int8_products(images, queries), expected)
 
 
-def _int8_is_quick():
+def _int8_is_quick() -> bool:
     images = np.random.RandomState(0).randint(0, 256, (256, 3072)).astype(np.uint8)
     queries = Queries(images[:32])
-    took = []
-    for product, what in ((float_products, queries), (int8_products, queries.int8)):
-        product(images, what)
+    seconds = []
+    for product in (
+        lambda: float_products(images, queries),
+        lambda: int8_products(images, queries.int8),
+    ):
+        product()
         began = time.perf_counter()
-        product(images, what)
-        took.append(time.perf_counter() - began)
-    return took[1] < took[0]
+        product()
+        seconds.append(time.perf_counter() - began)
+    return seconds[1] < seconds[0]
 
 
-def norms_and_sums(images):
+def norms_and_sums(images: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """(‖x′‖², Σx) of images, both int64 (n,). images: uint8 (n, size)."""
     size = images.shape[1]
     squares, sums = np.empty(len(images), np.int64), np.empty(len(images), np.int64)
@@ -155,16 +166,16 @@ def norms_and_sums(images):
     return squares - 256 * sums + 128**2 * size, sums
 
 
-def taken(table, rows):
-    """Some rows of an array (N, m), by index. The memory is as that of `buffer`."""
-    into = buffer("taken", len(rows), table.shape[1], table.dtype)
+def take_rows(table: np.ndarray, rows: np.ndarray) -> np.ndarray:
+    """Some rows of an array (N, m), by index, in memory that `buffer` lends."""
+    into = buffer("rows", len(rows), table.shape[1], table.dtype)
     return np.take(table, rows, 0, out=into, mode="clip")  # any other mode copies twice
 
 
-def buffer(name, rows, width, dtype):
-    """An array (rows, width) of the same memory each time in a thread: valid until the next call.
+def buffer(name: str, rows: int, width: int, dtype: DTypeLike) -> np.ndarray:
+    """An array (rows, width) that reuses the thread's memory: valid until the next call.
 
-    Fresh memory costs more than what is done with it: the system clears it page by page.
+    Fresh memory costs more than the work done in it, because the system clears it page by page.
     """
     key = f"{name} {width} {dtype}"
     known = getattr(_buffers, key, None)
@@ -174,11 +185,8 @@ def buffer(name, rows, width, dtype):
     return known[:rows]
 
 
-def as_float(images):
-    """Images uint8 (n, size) as float32, zeros up to a whole number of chunks.
-
-    The memory is as that of `buffer`.
-    """
+def as_float(images: np.ndarray) -> np.ndarray:
+    """Images uint8 (n, size) as float32, padded with zeros to whole chunks, in `buffer` memory."""
     width = -(-images.shape[1] // CHUNK) * CHUNK
     into = buffer("floats", len(images), width, np.float32)
     into[:, images.shape[1] :] = 0

@@ -1,18 +1,22 @@
-"""Which held-out images are truly unseen: of few possible pictures some come twice."""
+"""Held-out images that the model cannot have learned.
+
+Where few different pictures exist, some held-out images equal a training image.
+"""
 
 import numpy as np
 
+from gan_core.data.training_set import TrainingSet
 from gan_core.search import index_cache
-from gan_core.util.progress import along
+from gan_core.util.progress import Progress, along
 
 AT_ONCE = 256
 
 
-def unseen(data, progress=None):
-    """The numbers of held-out images that equal no training image, int64 (m,), ascending.
+def distinct_from_training(data: TrainingSet, progress: Progress = None) -> np.ndarray:
+    """The indices of held-out images that equal no training image, int64 (m,), ascending.
 
-    data: TrainingSet. An image that equals a training image or its mirror image was trained on, so
-    it cannot show how near images come that were not. progress: as for `steps.along`.
+    An image that equals a training image or its mirror image was in effect trained on, so it cannot
+    show how near images come that were not. progress: see `progress.along`.
     """
     index = index_cache.open_index(data, mirrored=True)
     parts = [np.empty(0, np.int64)]

@@ -1,32 +1,32 @@
-"""The nearest training images of an image: exact, in pixels and in features.
+"""The exact nearest training images of an image, in pixels.
 
-In pixels the distance is the squared Euclidean one between uint8 images, in integers. Most images
-are ruled out by a lower bound (gan_core.search.lower_bounds); the others are compared in the
-order of their
-bounds until the next bound exceeds the k-th distance found (gan_core.search.exact_distance). So
-the result is that
-of comparing with every image, ties by index, always.
+The distance is the squared Euclidean distance between uint8 images, in integers. Most images are
+ruled out by a lower bound (gan_core.search.lower_bounds). The others are compared in the order of
+their bounds until the next bound exceeds the k-th distance so far (gan_core.search.exact_distance).
+The result is therefore always that of comparing with every image, ties by index.
 """
 
 import mmap
 import os
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import torch
+from numpy.typing import ArrayLike
 
 from gan_core.search import exact_distance, lower_bounds
 from gan_core.util import map_guard
 from gan_core.util.errors import InputError
 
-SMALL = 512  # images up to which comparing with all of them is as quick
-SHARE = 0.1  # of the images left by the bounds, above which all are compared
-TOGETHER = 16  # queries worked on at once, for a bound each of up to MOST
+SMALL = 512  # images up to which comparing with all of them is as fast
+SHARE = 0.1  # of the images left by the bounds, above which all images are compared
+TOGETHER = 16  # queries worked on at once, while their bounds stay within MOST
 MOST = 16_000_000  # numbers in a table of bounds: 64 MB
-GROUP = 32  # images of which the one with the least bound may be a first candidate
-FIRST = 256  # such images that a first k-th distance is taken from
-STEP = 32  # images compared before the k-th distance is looked at again; doubles
-SCAN = 2048  # images in a block of a comparison with all
+GROUP = 32  # images of which the one with the smallest bound may be a first candidate
+FIRST = 256  # such images that the first k-th distance comes from
+STEP = 32  # images compared before the k-th distance is updated; doubles each time
+SCAN = 2048  # images in one block when all are compared
 
 
 class PixelIndex:
@@ -35,17 +35,20 @@ class PixelIndex:
     >>> index = PixelIndex(training_set.images)
     >>> distances, indices = index.query(images, k=8)  # int64 (n, 8) and (n, 8)
 
-    images: uint8 (N, H, W, C), in memory or memory-mapped; it is read when the index is made
-    (about 20 s of a processor for 200,000 of 64 × 64 × 3) and at every query, and must not
-    change.
-    mirrored: also compare with the images' mirror images, see `query`. known: the images' Bounds
-    when they are there already; `gan_core.search.index_cache.open_index` keeps them on disk. The
-    index
-    itself takes about 1.5 KB an image. Several threads may query it at once.
-    Raises InputError when images are not of that kind.
+    images: uint8 (N, H, W, C), in memory or memory-mapped. They are read when the index is built
+    (about 20 s of one core for 200,000 images of 64 × 64 × 3) and at every query, and must not
+    change. mirrored: also compare with the images' mirror images, see `query`. known: the images'
+    Bounds if they exist already; `gan_core.search.index_cache.open_index` stores them on disk. The
+    index itself takes about 1.5 KB per image. Several threads may query it at once.
+    Raises InputError when images are not such an array.
     """
 
-    def __init__(self, images, mirrored=False, known=None):
+    def __init__(
+        self,
+        images: np.ndarray,
+        mirrored: bool = False,
+        known: lower_bounds.Bounds | None = None,
+    ) -> None:
         check_images(images)
         if not len(images):
             raise InputError("There is no image to be a neighbour; give at least one.")
@@ -57,31 +60,36 @@ class PixelIndex:
         self.flat = np.asarray(images).reshape(len(images), -1)
         advise(images, "MADV_RANDOM")
 
-    def query(self, images, k=8, exclude=None):
+    def query(
+        self, images: np.ndarray, k: int = 8, exclude: ArrayLike | None = None
+    ) -> tuple[np.ndarray, ...]:
         """The k nearest images of each query, nearest first, equal distances by index.
 
-        images: uint8 (n, H, W, C). k: from 1 up; no more columns come back than there are images.
-        exclude: int (n,), the index of an image that each query must not find, such as itself for
-        leave-one-out, or −1 for none; there is then one image less to be found. An image is left
-        out by its index, never because its distance is 0.
+        images: uint8 (n, H, W, C). k: from 1 up; at most N columns are returned. exclude: int (n,),
+        the index of an image that each query must not return, such as the query itself for
+        leave-one-out, or −1 for none; with exclude, at most N − 1 columns are returned. An image
+        is excluded by its index, never because its distance is 0.
 
         Returns distances, int64 (n, min(k, N)), squared Euclidean, and indices, int64 of the same
-        shape. Of a mirrored index a third: bool of the same shape, true where the mirror image of
-        that training image is the nearer one; each training image counts once, at the smaller of
-        both distances.
+        shape. A mirrored index returns a third array: bool of the same shape, true where the mirror
+        image of that training image is nearer; each training image counts once, at the smaller of
+        its two distances.
         Raises InputError for queries of another shape, or when the images' file has changed.
         """
-        k, exclude = self._check(images, k, exclude)
-        found = self._search(images, k, exclude)
+        k, excluded = self._check(images, k, exclude)
+        plain = self._search(images, k, excluded)
+        result: tuple[np.ndarray, ...] = plain
         if self.mirrored:
             # A query is as far from a mirrored image as the mirrored query is from the image.
             flipped = np.asarray(images)[:, :, ::-1]
-            found = merge(found, self._search(flipped, k, exclude))
+            result = merge(plain, self._search(flipped, k, excluded))
         if stamp(self.images) != self.stamp:  # they may have changed while they were read
-            raise changed(self.images)
-        return found
+            raise changed_error(self.images)
+        return result
 
-    def _check(self, images, k, exclude):
+    def _check(
+        self, images: np.ndarray, k: int, exclude: ArrayLike | None
+    ) -> tuple[int, np.ndarray]:
         check_images(images)
         if images.shape[1:] != self.bounds.shape:
             shapes = (
@@ -91,18 +99,20 @@ class PixelIndex:
         if k < 1:
             raise InputError(f"k is {k}; it must be a number from 1 up.")
         if stamp(self.images) != self.stamp:
-            raise changed(self.images)
+            raise changed_error(self.images)
         most = len(self.flat)
         if exclude is None:
             return min(k, most), np.full(len(images), -1)
-        exclude = np.asarray(exclude)
-        if exclude.shape != (len(images),) or exclude.dtype.kind not in "iu":
+        excluded = np.asarray(exclude)
+        if excluded.shape != (len(images),) or excluded.dtype.kind not in "iu":
             raise InputError("exclude must hold one index for each query, or −1 for none.")
-        if len(exclude) and not (exclude.min() >= -1 and exclude.max() < most):
+        if len(excluded) and not (excluded.min() >= -1 and excluded.max() < most):
             raise InputError(f"exclude must hold indices from 0 to {most - 1}, or −1 for none.")
-        return min(k, most - 1), exclude
+        return min(k, most - 1), excluded
 
-    def _search(self, images, k, exclude):
+    def _search(
+        self, images: np.ndarray, k: int, exclude: np.ndarray
+    ) -> tuple[np.ndarray, np.ndarray]:
         distances = np.empty((len(images), k), np.int64)
         indices = np.empty((len(images), k), np.int64)
         together = max(1, min(TOGETHER, MOST // len(self.flat)))
@@ -111,13 +121,15 @@ class PixelIndex:
             distances[rows], indices[rows] = self._search_some(images[rows], k, exclude[rows])
         return distances, indices
 
-    def _search_some(self, images, k, exclude):
+    def _search_some(
+        self, images: np.ndarray, k: int, exclude: np.ndarray
+    ) -> tuple[np.ndarray, np.ndarray]:
         queries = exact_distance.Queries(images)
-        found = [None] * len(images)
+        pairs: list[tuple[np.ndarray, np.ndarray] | None] = [None] * len(images)
         if len(self.flat) > max(SMALL, 4 * k):
             coarse, fine, texture = self.bounds.describe(images)
             slack = self.bounds.slack(coarse[:, -1] + self.longest)
-            # ‖a‖² + ‖b‖² − 2 a·b for all rows in one product; ‖b‖², of the query, is left out.
+            # ‖a‖² + ‖b‖² − 2 a·b for all rows in one product, without the query's ‖b‖².
             table = np.column_stack([-2 * coarse[:, :-1], np.ones(len(images), np.float32)])
             table = table @ self.bounds.coarse.T
             offset = slack - coarse[:, -1]
@@ -125,19 +137,31 @@ class PixelIndex:
             # One after another: steps this short gain nothing from Python's threads.
             for q in range(len(images)):
                 own = float(slack[q]), float(offset[q]), fine[q], texture[q]
-                found[q] = self._prune(queries, q, table[q], *own, k, exclude[q])
-        left = [q for q, pair in enumerate(found) if pair is None]
+                pairs[q] = self._prune(queries, q, table[q], *own, k, exclude[q])
+        left = [q for q, pair in enumerate(pairs) if pair is None]
         if left:
             scanned = self._scan(exact_distance.Queries(images[left]), k, exclude[left])
             for q, pair in zip(left, scanned, strict=True):
-                found[q] = pair
-        return (np.stack(part) for part in zip(*found, strict=True))
+                pairs[q] = pair
+        distances, indices = zip(*(pair for pair in pairs if pair is not None), strict=True)
+        return np.stack(distances), np.stack(indices)
 
-    def _prune(self, queries, q, low, slack, offset, fine, texture, k, exclude):
+    def _prune(
+        self,
+        queries: exact_distance.Queries,
+        q: int,
+        low: np.ndarray,
+        slack: float,
+        offset: float,
+        fine: np.ndarray,
+        texture: np.ndarray,
+        k: int,
+        exclude: int,
+    ) -> tuple[np.ndarray, np.ndarray] | None:
         """(distances, indices) for query q by bounds; None when they rule out too few images.
 
-        low: float32 (N,), less `offset` the coarse bounds. fine, texture: the query's rows. It
-        changes low.
+        low: float32 (N,), the coarse bounds plus `offset`; it is changed. fine, texture: the
+        query's rows.
         """
         if exclude >= 0:
             low[exclude] = np.inf
@@ -154,77 +178,90 @@ class PixelIndex:
         left, low = left[low <= limit], low[low <= limit]
         if len(left) > SHARE * len(self.flat):
             return None
-        low = self.bounds.raised(low, left, fine, texture)
+        low = self.bounds.tightened(low, left, fine, texture)
         order = np.argsort(low, kind="stable")
         order = order[: np.searchsorted(low[order], limit, "right")]
         left, low = left[order], low[order]
-        best, start, step = (np.empty(0, np.int64),) * 2, 0, STEP
+        best = np.empty(0, np.int64), np.empty(0, np.int64)
+        start, step = 0, STEP
         while start < len(left) and low[start] <= limit:
             part = slice(start, start + step)
-            found = self._compare(queries, q, left[part])
-            if (low[part] > found).any():  # which bounds of these very images cannot be
-                raise changed(self.images)
-            best = nearest((best[0], found), (best[1], left[part]), k)
+            distances = self._compare(queries, q, left[part])
+            if (low[part] > distances).any():  # impossible for bounds of these very images
+                raise changed_error(self.images)
+            best = nearest((best[0], distances), (best[1], left[part]), k)
             limit = float(best[0][-1]) if len(best[0]) == k else limit
             start, step = part.stop, step * 2
         if len(best[0]) < k:  # though the first candidates were near enough
-            raise changed(self.images)
+            raise changed_error(self.images)
         return best
 
-    def _fine_bounds(self, rows, fine):
+    def _fine_bounds(self, rows: np.ndarray, fine: np.ndarray) -> np.ndarray:
         """The squared fine bounds of some rows, before slack: float32 (n,)."""
-        from gan_core.search import numba_loops  # see there
+        from gan_core.search import numba_loops  # slow to import, see there
 
-        found = np.empty(len(rows), np.float32)
-        numba_loops.rows_apart(self.bounds.fine, rows, fine, found)
-        return found
+        bounds = np.empty(len(rows), np.float32)
+        numba_loops.row_distances(self.bounds.fine, rows, fine, bounds)
+        return bounds
 
-    def _compare(self, queries, q, rows):
+    def _compare(self, queries: exact_distance.Queries, q: int, rows: np.ndarray) -> np.ndarray:
         """The distances of some rows to query q, int64 (n,)."""
         return exact_distance.to_one(self.flat, queries, q, rows)
 
-    def _scan(self, queries, k, exclude):
-        """A list of (distances, indices), one of each query, from comparing with every image."""
+    def _scan(
+        self, queries: exact_distance.Queries, k: int, exclude: np.ndarray
+    ) -> list[tuple[np.ndarray, np.ndarray]]:
+        """(distances, indices) of each query, from comparing with every image."""
         starts = range(0, len(self.flat), SCAN)
-        # A product with several queries shares the work among threads by itself.
+        # A product with several queries is multi-threaded already.
         parts = workers() if len(exclude) == 1 else 1
         size = -(-len(starts) // parts)
 
-        def scan(starts):
-            best = [(np.empty(0, np.int64),) * 2] * len(exclude)
+        def scan(starts: Sequence[int]) -> list[tuple[np.ndarray, np.ndarray]]:
+            best = [(np.empty(0, np.int64), np.empty(0, np.int64))] * len(exclude)
             for start in starts:
                 rows = slice(start, start + SCAN)
                 block = np.asarray(self.flat[rows])
                 table = exact_distance.to_all(block, self.bounds.norms[rows], queries)
                 for q, (distances, indices) in enumerate(best):
-                    found = table[:, q]
+                    column = table[:, q]
                     limit = distances[-1] if len(distances) == k else np.inf
-                    near = np.flatnonzero(found < limit)
+                    near = np.flatnonzero(column < limit)
                     near = near[near + start != exclude[q]]
                     if len(near):
-                        both = (distances, found[near]), (indices, near + start)
+                        both = (distances, column[near]), (indices, near + start)
                         best[q] = nearest(*both, k)
             return best
 
         advise(self.images, "MADV_SEQUENTIAL")
         try:
-            found = in_threads(scan, [starts[i : i + size] for i in range(0, len(starts), size)])
+            parts_of = in_threads(scan, [starts[i : i + size] for i in range(0, len(starts), size)])
         finally:
             advise(self.images, "MADV_RANDOM")
-        return [nearest(*zip(*bests, strict=True), k) for bests in zip(*found, strict=True)]
+        return [
+            nearest([d for d, _ in bests], [i for _, i in bests], k)
+            for bests in zip(*parts_of, strict=True)
+        ]
 
 
-def nearest(distances, indices, k):
+def nearest(
+    distances: Sequence[np.ndarray], indices: Sequence[np.ndarray], k: int
+) -> tuple[np.ndarray, np.ndarray]:
     """(distances, indices) of the k nearest among several arrays, equal distances by index."""
-    distances, indices = np.concatenate(distances), np.concatenate(indices)
-    order = np.lexsort((indices, distances))[:k]
-    return distances[order], indices[order]
+    all_distances, all_indices = np.concatenate(distances), np.concatenate(indices)
+    order = np.lexsort((all_indices, all_distances))[:k]
+    return all_distances[order], all_indices[order]
 
 
-def merge(plain, mirrored):
-    """(distances, indices, mirrored) from the neighbours of queries and of their mirror images."""
+def merge(
+    plain: tuple[np.ndarray, np.ndarray], mirrored: tuple[np.ndarray, np.ndarray]
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """(distances, indices, mirrored) from the neighbours of queries and of their mirror images.
+
+    plain, mirrored: (distances, indices), each int64 (n, k).
+    """
     n, k = plain[0].shape
-    found = np.empty((n, k), np.int64), np.empty((n, k), np.int64), np.empty((n, k), bool)
+    merged = np.empty((n, k), np.int64), np.empty((n, k), np.int64), np.empty((n, k), bool)
     flags = np.repeat([False, True], k)
     for q in range(n):
         distances, indices = (
@@ -233,17 +270,17 @@ def merge(plain, mirrored):
         order = np.lexsort((flags, indices, distances))
         _, first = np.unique(indices[order], return_index=True)  # the nearer of an image's two
         order = order[np.sort(first)[:k]]
-        for array, values in zip(found, (distances, indices, flags), strict=True):
+        for array, values in zip(merged, (distances, indices, flags), strict=True):
             array[q] = values[order]
-    return found
+    return merged
 
 
-def grouped(values, count):
-    """(groups, least): values as a table with a group in each column, and the least of each group.
+def grouped(values: np.ndarray, count: int) -> tuple[np.ndarray, np.ndarray]:
+    """(groups, least): values as a table with one group per column, and each group's minimum.
 
-    Groups are of GROUP values or of fewer, so that there are at least `count` where there are as
-    many values; a value's group is its index modulo their number, which lets the processor work on
-    many groups at once. Up to GROUP values at the end belong to none.
+    A group holds GROUP values, or fewer so that there are at least `count` groups where there are
+    as many values. A value's group is its index modulo their number, which lets the processor work
+    on many groups at once. Up to GROUP values at the end belong to no group.
     """
     size = max(1, min(GROUP, len(values) // count))
     number = len(values) // size
@@ -251,24 +288,24 @@ def grouped(values, count):
     return groups, groups.min(0)
 
 
-def best_of_groups(groups, least, count):
-    """Indices of the least value of each of the `count` best groups."""
+def best_of_groups(groups: np.ndarray, least: np.ndarray, count: int) -> np.ndarray:
+    """Indices of the smallest value of each of the `count` best groups."""
     best = np.arange(len(least))
     if len(least) > count:
         best = np.argpartition(least, count)[:count]
     return groups[:, best].argmin(0) * len(least) + best
 
 
-def up_to(limit, values, groups, least):
-    """Indices of the values up to a limit, in order; only groups that have one are looked at."""
+def up_to(limit: float, values: np.ndarray, groups: np.ndarray, least: np.ndarray) -> np.ndarray:
+    """Indices of the values up to a limit; only groups that have one are searched."""
     some = np.flatnonzero(least <= limit)
     places, columns = np.nonzero(groups[:, some] <= limit)
     end = np.flatnonzero(values[groups.size :] <= limit) + groups.size
     return np.concatenate([places * len(least) + some[columns], end])
 
 
-def in_threads(function, items):
-    """[function(item) …], on as many threads as PyTorch uses; NumPy lets them run side by side."""
+def in_threads(function: Callable, items: Sequence) -> list:
+    """[function(item) …], on as many threads as PyTorch uses; NumPy releases the GIL."""
     count = min(workers(), len(items))
     if count < 2:
         return [function(item) for item in items]
@@ -276,33 +313,35 @@ def in_threads(function, items):
         return list(pool.map(function, items))
 
 
-def workers():
+def workers() -> int:
+    """How many threads to use."""
     return torch.get_num_threads()
 
 
-def check_images(images):
+def check_images(images: object) -> None:
     """Raise InputError unless images are uint8 (N, H, W, C)."""
     if not isinstance(images, np.ndarray) or images.dtype != np.uint8 or images.ndim != 4:
         kind = getattr(images, "dtype", type(images).__name__)
         shape = " × ".join(map(str, getattr(images, "shape", ())))
         raise InputError(f"Neighbours need uint8 images (N, H, W, C); these are {kind} {shape}.")
     if 0 in images.shape[1:]:
-        raise InputError("An image must have a pixel and a channel at least.")
+        raise InputError("An image must have at least one pixel and one channel.")
 
 
-def mapped(images):
+def mapped(images: np.ndarray) -> np.memmap | None:
     """The memory map that an array is or views; None where there is none."""
-    while isinstance(images, np.ndarray):
-        if isinstance(images, np.memmap) and images.filename:
-            return images
-        images = images.base
+    array: object = images
+    while isinstance(array, np.ndarray):
+        if isinstance(array, np.memmap) and array.filename:
+            return array
+        array = array.base
     return None
 
 
-def stamp(images):
-    """What tells that the file under an array has changed: None where there is no file."""
+def stamp(images: np.ndarray) -> list[int] | str | None:
+    """A stamp that changes with the file under an array; None where there is no file."""
     source = mapped(images)
-    if source is None:
+    if source is None or source.filename is None:
         return None
     try:
         state = os.stat(source.filename)
@@ -313,7 +352,7 @@ def stamp(images):
     return [state.st_size, state.st_mtime_ns, state.st_ino]
 
 
-def changed(images):
+def changed_error(images: np.ndarray) -> InputError:
     """The InputError for images that are no longer those that were indexed."""
     source = mapped(images)
     what = "The images" if source is None else source.filename
@@ -321,11 +360,11 @@ def changed(images):
     return InputError(f"{what} {have} changed since being indexed; load and index the set again.")
 
 
-def advise(images, how):
-    """Tell the system how a memory map is about to be read, where it listens.
+def advise(images: np.ndarray, how: str) -> None:
+    """Tell the system how a memory map is about to be read, on systems that support it.
 
-    Without MADV_RANDOM every image read from a cold file brings 128 KB with it.
+    Without MADV_RANDOM every image read from a cold file reads 128 KB.
     """
-    source = mapped(images)
-    if source is not None and hasattr(mmap, how):
-        source._mmap.madvise(getattr(mmap, how))
+    memory = getattr(mapped(images), "_mmap", None)
+    if memory is not None and hasattr(mmap, how):
+        memory.madvise(getattr(mmap, how))

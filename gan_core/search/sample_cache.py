@@ -1,48 +1,53 @@
-"""Samples of a model kept on disk, so that what is nearest among them is found at once.
+"""Samples of a model, cached on disk so that the nearest of them are found at once.
 
     CACHE/samples/WEIGHTS-N/    a training set of samples: seeds 0 to N − 1, ψ 1
 
-They are kept as a TrainingSet, whose `images` are the samples, so that whatever searches among
-training images searches among samples too.
+They are stored as a TrainingSet whose `images` are the samples, so whatever searches among training
+images can search among samples too.
 """
 
+from pathlib import Path
+
+from gan_core.checkpoint import Model
 from gan_core.data import training_set
 from gan_core.util import cache_dir
 from gan_core.util.errors import InputError
-from gan_core.util.progress import along
+from gan_core.util.progress import Progress, along
 
-AT_ONCE = 64  # drawn at once, each under the lock for drawing by itself
+AT_ONCE = 64  # samples generated at once, each batch under the generation lock on its own
 
 
-def open_samples(model, n=10_000, folder=None, progress=None):
-    """The TrainingSet of n samples of a Model, drawn when they are not there.
+def open_samples(
+    model: Model, n: int = 10_000, folder: Path | None = None, progress: Progress = None
+) -> training_set.TrainingSet:
+    """The TrainingSet of n samples of a Model, generated when they are missing.
 
-    They belong to the generator's weights: other weights are other samples. folder: default
-    "samples" in cache_dir.cache_directory(). progress: as for `steps.along`. Two processes may
-    draw them at the same time. Raises InputError when they cannot be kept.
+    They belong to the generator's weights: other weights have other samples. folder: "samples" in
+    cache_dir.cache_directory() by default. progress: see `progress.along`. Two processes may
+    generate them at the same time. Raises InputError when they cannot be written.
     """
     weights = model.card["files"]["generator.safetensors"]
     where = (folder or cache_dir.cache_directory() / "samples") / f"{weights[:32]}-{n}"
 
-    def make():
+    def make() -> None:
         if not (where / "set.json").exists():
-            draw(model, n, where, progress)
+            generate(model, n, where, progress)
 
     return cache_dir.opened(where, make, lambda: training_set.load(where))
 
 
-def draw(model, n, where, progress=None):
-    """Draw n samples into a directory that is not there."""
+def generate(model: Model, n: int, where: Path, progress: Progress = None) -> None:
+    """Write n samples as a training set to a directory that does not exist yet."""
     channels = model.card["architecture"]["channels"]
     card = {"name": f"samples of {model.name}", "source": "samples", "licence": ""}
     try:
         with training_set.writing(where, model.size, channels, card) as writer:
-            for start in along(range(0, n, AT_ONCE), f"Drawing {n:,} samples", progress):
+            for start in along(range(0, n, AT_ONCE), f"Generating {n:,} samples", progress):
                 z = model.prior.sample(min(AT_ONCE, n - start), start)
                 for seed, image in enumerate(model.generate(z), start):
                     writer.add(image, f"seed {seed}")
     except InputError:
-        if not (where / "set.json").exists():  # else another process was first: as good
+        if not (where / "set.json").exists():  # else another process was faster, which is as good
             raise
     except OSError as error:  # a full disk, say
         raise InputError(f"{where} cannot be written ({error.strerror}).") from None

@@ -230,7 +230,7 @@ def test_held_out_images_that_equal_a_training_image_are_left_out(make_pair, tmp
             known = images[i, :, :: -1 if i % 2 else 1]
             writer.add(known if i % 3 == 0 else image, f"held-{i}.png", held_out=True)
     data = sets.load(directory)
-    numbers = held_out.unseen(data)
+    numbers = held_out.distinct_from_training(data)
     assert numbers.tolist() == [i for i in range(30) if i % 3]
     model = checkpoint.load(make_pair()[0])
     found = memorisation_report.report(model, data, n=10, spaces="pixels", control=control)

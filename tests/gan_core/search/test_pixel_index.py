@@ -130,9 +130,9 @@ def test_bounds_are_bounds(make):
     assert (low <= high + slack).all()
     for q in range(len(queries)):
         every = np.arange(len(images))
-        raised = known.raised(high[q].astype(np.float32), every, fine[q], texture[q])
-        assert (raised - slack[q] <= true[q]).all()
-        assert (raised >= high[q].astype(np.float32)).all()
+        tighter = known.tightened(high[q].astype(np.float32), every, fine[q], texture[q])
+        assert (tighter - slack[q] <= true[q]).all()
+        assert (tighter >= high[q].astype(np.float32)).all()
 
 
 def test_a_texture_rounded_up_is_still_a_bound(monkeypatch):
@@ -150,7 +150,7 @@ def test_a_texture_rounded_up_is_still_a_bound(monkeypatch):
     low = ((known.fine[:1] - fine) ** 2).sum(1)
 
     def raised():
-        return known.raised(low, np.array([0]), fine[0], texture[0])[0]
+        return known.tightened(low, np.array([0]), fine[0], texture[0])[0]
 
     assert true - 3 * slack < raised() - slack <= true
     monkeypatch.setattr(lower_bounds, "ROUGH", 0)
@@ -244,7 +244,7 @@ def test_loops_are_compiled_where_nothing_can_be_kept(monkeypatch):
         return true(**options)
 
     monkeypatch.setattr(numba_loops.numba, "njit", refusing)
-    again = numba_loops.compiled(numba_loops.pixels_apart.py_func)
+    again = numba_loops.compiled(numba_loops.pixel_distances.py_func)
     images, found = pictures(9).reshape(9, -1), np.empty(2, np.int64)
     again(images, np.array([3, 5]), images[4].astype(np.float32), found)
     true_ones = ((images[[3, 5]].astype(np.int64) - images[4]) ** 2).sum(1)
@@ -269,7 +269,7 @@ assert "numba" in sys.modules
 def test_both_products_of_several_queries(monkeypatch, pays):
     if pays and not exact_distance._int8_is_right():
         pytest.skip("PyTorch's 8-bit product is wrong here, which is what the check is for")
-    monkeypatch.setattr(exact_distance, "int8_pays", lambda: pays)
+    monkeypatch.setattr(exact_distance, "int8_is_usable", lambda: pays)
     images = pictures(70)
     found = pixel_index.PixelIndex(images).query(images[:9], 4)
     np.testing.assert_array_equal(found[0], brute_force(images, images[:9], 4)[0])
