@@ -303,7 +303,7 @@ VERBS = (
     ("evaluate", evaluate_model, (evaluate_model, fidelity_report.evaluate)),
     ("attributes", learn_attributes, (train_classifier.attributes,)),
     ("directions", find_directions, (discover_directions.keep,)),
-    ("memorisation", memorisation_report.memorise, (memorisation_report.memorise,)),
+    ("memorisation", memorisation_report.measure_and_save, (memorisation_report.measure_and_save,)),
     ("encoder", train_encoder, (encoder.train_and_measure,)),
     ("invert", invert, (invert,)),
     ("sample", sample, (sample,)),

@@ -361,7 +361,7 @@ def _unseen(fingerprint, stamp, _data):
 def left_out(data):
     """What to tell of held-out images that equal a training image; empty where none does."""
     equal = len(data.held_out) - len(unseen(data))
-    return memorisation_report.left_out(equal) if equal else ""
+    return memorisation_report.excluded(equal) if equal else ""
 
 
 def own_nearest(model, data, index, space):

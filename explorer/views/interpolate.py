@@ -81,7 +81,7 @@ def along(model, paths, view, at):
         ]
         times = np.arange(max(map(len, paths.values()))) / view.step
         charts.show(charts.along_path(series, times, at, "D(x)", 170), "realness-along")
-    lengths = path_length.lengths(model.card)
+    lengths = path_length.mean_lengths(model.card)
     if lengths:
         told = ", ".join(f"{MODES[mode].lower()} {full:,.0f}" for mode, full in lengths.items())
         st.caption(

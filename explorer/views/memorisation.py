@@ -490,7 +490,7 @@ def duplicates(case):
     if not told:
         return
     st.subheader(f"Near-duplicates in the training set: {told['count']:,} pairs", anchor=False)
-    searched = min(case.result["n_training"], memorisation_report.LEFT_OUT)
+    searched = min(case.result["n_training"], memorisation_report.LEAVE_ONE_OUT)
     st.caption(
         f"Of {searched:,} training images, pairs no farther apart than {told['limit']:g} levels of"
         " 256. What is there twice is learned by heart first; and beside a pair even a copy counts"

@@ -1,47 +1,51 @@
-"""How close a model's samples come to its training images and to images it has never seen.
+"""How close a model's samples come to its training images and to held-out images.
 
-Each number says what was measured against what, with how many images on both sides, and stands
+Each number says what was measured against what, with how many images on each side, and stands
 beside its floor: the same number of real images against real images.
 """
 
 import sys
+from collections.abc import Callable, Mapping, Sequence
 from json import dumps
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
 from tqdm import tqdm
 
 from gan_core import checkpoint, feature_extractors, latent
+from gan_core.data.training_set import TrainingSet
+from gan_core.feature_extractors import Features
 from gan_core.metrics import fidelity, store
 from gan_core.util import atomic_files
 from gan_core.util.errors import InputError
 
-DRAWN = 256  # samples drawn before their features are taken
-ORDER_SEED = 0  # of the order in which training images are taken
+GENERATED = 256  # samples generated before their features are extracted
+ORDER_SEED = 0  # of the order in which training images are used
 NOTE = (
-    "A Fréchet distance falls as N grows: compare only numbers with the same N on both sides. "
-    "Training against training is between disjoint parts."
+    "A Fréchet distance falls as N grows, so compare only numbers with the same N on both sides. "
+    "Training against training compares two disjoint parts."
 )
 
 
 def evaluate(
-    model,  # checkpoint directory
+    model: str,  # checkpoint directory
     *,
-    data="",  # directory of the packed training set, where the images do not travel with the model
-    n=10_000,  # number of samples
-    seed=0,  # seed of the first sample; each next sample has the next seed
-    psi=1.0,  # truncation ψ: 1 leaves the latents alone, 0 is the mean latent
-    k=5,  # neighbours that make a neighbourhood, for precision, recall, density and coverage
-    features="effnet",  # networks that make the features, with commas: effnet, inception
-    inception_weights="",  # file of Inception's weights; else torch hub's cache, or it is fetched
-    batch=8,  # images that go through such a network at once
-    device="cpu",  # where such a network runs: cpu or cuda
-    out="",  # write the result to this file too, ending in .json, or in .md for a table
-    json=False,  # print the result as one JSON object on the last line
-    discard=False,  # leave the numbers out of the checkpoint's model.json
-):
-    """Measure how close a model's samples come to real images, and keep the numbers with it."""
+    data: str = "",  # packed training set, if the images are not shipped with the model
+    n: int = 10_000,  # number of samples
+    seed: int = 0,  # seed of the first sample; each further sample has the next seed
+    psi: float = 1.0,  # truncation ψ: 1 leaves the latents unchanged, 0 is the mean latent
+    k: int = 5,  # neighbours in a neighbourhood, for precision, recall, density and coverage
+    features: str = "effnet",  # networks that give the features, comma-separated: effnet, inception
+    inception_weights: str = "",  # file of Inception's weights; default: torch hub, downloading it
+    batch: int = 8,  # images per forward pass of a feature network
+    device: str = "cpu",  # where the feature networks run: cpu or cuda
+    out: str = "",  # also write the result to this file, ending in .json, or in .md for a table
+    json: bool = False,  # print the result as one JSON object on the last line
+    discard: bool = False,  # do not save the numbers in the checkpoint's model.json
+) -> dict[str, Any]:
+    """Measure how close a model's samples come to real images, and save the numbers with it."""
     if Path(out).suffix not in ("", ".json", ".md"):
         raise InputError(f"{out} must end in .json or .md.")
     loaded = checkpoint.load(model)
@@ -50,8 +54,9 @@ def evaluate(
     for sentence in missing.values():
         print(f"gan_core: {sentence}", file=sys.stderr)
     print(f"{model}: {n:,} samples, seeds {seed} to {seed + n - 1}, in features of {features}")
-    options = {"n": n, "seed": seed, "psi": psi, "k": k, "batch": batch}
-    result = measure(loaded, reference, networks, **options, progress=True)
+    result = measure(
+        loaded, reference, networks, n=n, seed=seed, psi=psi, k=k, batch=batch, progress=True
+    )
     result |= {"missing": missing}
     if not discard:
         save_metrics(loaded, result)
@@ -66,45 +71,58 @@ def evaluate(
     return result
 
 
-def load_networks(names, inception_weights="", device="cpu"):
-    """The feature networks of a list such as "effnet,inception".
+def load_networks(
+    names: str, inception_weights: str = "", device: str = "cpu"
+) -> tuple[list[Features], dict[str, str]]:
+    """The feature networks in a list such as "effnet,inception".
 
-    Returns a list of Features, and a dict of name: sentence for those that could not be had.
-    Raises InputError for an unknown name, or when none could be had.
+    Returns a list of Features, and {name: reason} for those that are not available. Raises
+    InputError for an unknown name, or when none is available.
     """
-    makers = {
+    makers: dict[str, Callable[[], Features]] = {
         "effnet": lambda: feature_extractors.effnet(device),
         "inception": lambda: feature_extractors.inception(inception_weights, device),
     }
-    names = list(dict.fromkeys(name.strip() for name in names.split(",")))
-    unknown = [name for name in names if name not in makers]
+    wanted = list(dict.fromkeys(name.strip() for name in names.split(",")))
+    unknown = [name for name in wanted if name not in makers]
     if unknown:
         raise InputError(f"features holds {unknown[0]!r}; it may hold {', '.join(makers)}.")
     feature_extractors.check_device(device)
-    found, missing = [], {}
-    for name in names:
+    networks, missing = [], {}
+    for name in wanted:
         try:
-            found.append(makers[name]())
+            networks.append(makers[name]())
         except InputError as error:
             missing[name] = str(error)
-    if not found:
+    if not networks:
         raise InputError(" ".join(missing.values()))
-    return found, missing
+    return networks, missing
 
 
-def measure(model, reference, networks, *, n=10_000, seed=0, psi=1.0, k=5, batch=8, progress=False):
-    """The distances of n samples of a model to its training images and to the held-out ones.
+def measure(
+    model: checkpoint.Model,
+    reference: TrainingSet,
+    networks: Sequence[Features],
+    *,
+    n: int = 10_000,
+    seed: int = 0,
+    psi: float = 1.0,
+    k: int = 5,
+    batch: int = 8,
+    progress: bool = False,
+) -> dict[str, Any]:
+    """The distances of n samples of a model to its training images and to the held-out images.
 
-    model: Model. reference: its TrainingSet. networks: list of Features. The samples are of the
-    seeds seed … seed + n − 1, truncated by psi. Training images are taken in a shuffled order that
-    is the same every time. Where a side has fewer images than asked for, all of them are used.
+    reference: the model's TrainingSet. The samples have the seeds seed … seed + n − 1 and are
+    truncated by psi. Training images are used in a shuffled order that is the same every time. A
+    side with fewer than n images uses all of them. progress: whether to show a bar on stderr.
 
-    Returns a dict of plain JSON types: model, name, training_set, n, seed, psi, k, and metrics, a
-    dict with an entry for each network; see `numbers`. Raises InputError when there are too few
-    images on a side or the seeds do not fit.
+    Returns a dict of plain JSON types: model, name, training_set, n, seed, psi, k, and metrics,
+    which has an entry for each network; see `numbers`. Raises InputError when a side has too few
+    images or the seeds are out of range.
     """
     if k < 1:
-        raise InputError(f"k is {k}; a neighbourhood needs at least 1 neighbour.")
+        raise InputError(f"k is {k}; a neighbourhood needs at least one neighbour.")
     images = reference.images
     order = np.random.RandomState(ORDER_SEED).permutation(len(images))
     half = min(n, len(images) // 2)
@@ -113,7 +131,7 @@ def measure(model, reference, networks, *, n=10_000, seed=0, psi=1.0, k=5, batch
             f"With k = {k}, n must be from {k + 1} to 1000000 and there must be {2 * k + 2} "
             f"training images or more; n is {n} and there are {len(images)}."
         )
-    # Enough for n of them, and for two disjoint parts of `half`.
+    # Enough for n images and for two disjoint parts of `half`.
     training = images[order[: max(min(n, len(images)), 2 * half)]]
     held_out = reference.held_out[:n]
     sampled = sample_features(model, networks, n, seed, psi, batch, progress)
@@ -145,64 +163,76 @@ def measure(model, reference, networks, *, n=10_000, seed=0, psi=1.0, k=5, batch
     return conditions | {"metrics": metrics}
 
 
-def sample_features(model, networks, n, seed, psi, batch, progress):
-    """The features of n samples in each network, a list of float32 (n, d); no image is kept."""
-    model.prior.sample(0, seed + n)  # raises for seeds that do not fit, before the work starts
-    found = [np.empty((n, network.size), np.float32) for network in networks]
-    starts = range(0, n, DRAWN)
+def sample_features(
+    model: checkpoint.Model,
+    networks: Sequence[Features],
+    n: int,
+    seed: int,
+    psi: float,
+    batch: int,
+    progress: bool,
+) -> list[np.ndarray]:
+    """The features of n samples in each network, a list of float32 (n, d); images are discarded."""
+    model.prior.sample(0, seed + n)  # raises for seeds out of range before the work starts
+    tables = [np.empty((n, network.size), np.float32) for network in networks]
+    starts = range(0, n, GENERATED)
     for start in tqdm(starts, "samples", disable=not progress, leave=False):
-        count = min(DRAWN, n - start)
+        count = min(GENERATED, n - start)
         z = latent.truncate(model.prior.sample(count, seed + start), psi)
         images = model.generate(z)
-        for network, rows in zip(networks, found, strict=True):
+        for network, rows in zip(networks, tables, strict=True):
             rows[start : start + count] = network.extract(images, batch=batch)
-    return found
+    return tables
 
 
-def numbers(name, samples, real, unseen, half, k):
+def numbers(
+    name: str, samples: np.ndarray, real: np.ndarray, held_out: np.ndarray, half: int, k: int
+) -> list[dict[str, Any]]:
     """The list of numbers in the features of one network.
 
-    name: the network's. samples, real, unseen: features of samples, of training images and of
-    held-out images, float (N, d). half: how many to take for each of two disjoint parts of `real`.
-    Each number is a dict: measure, value, std where the measure has one, of and n_of for what was
+    name: the network's. samples, real, held_out: features of samples, of training images and of
+    held-out images, float (N, d). half: the size of each of two disjoint parts of `real`. Each
+    number is a dict: measure, value, std where the measure has one, of and n_of for what was
     measured, to and n_to for the reference.
     """
     frechet, kernel = ("FID", "KID") if name == "Inception" else (f"FD-{name}", f"KD-{name}")
-    found = []
+    rows = []
 
-    def add(measure, value, of, n_of, to, n_to, **more):
-        words = {"measure": measure, "value": value, **more}
-        found.append(words | {"of": of, "n_of": n_of, "to": to, "n_to": n_to})
+    def add(
+        measure: str, value: float, of: str, n_of: int, to: str, n_to: int, **more: float
+    ) -> None:
+        row = {"measure": measure, "value": value, **more}
+        rows.append(row | {"of": of, "n_of": n_of, "to": to, "n_to": n_to})
 
-    def add_distances(of, a, to, b):
+    def add_distances(of: str, a: np.ndarray, to: str, b: np.ndarray) -> None:
         sides = (of, len(a), to, len(b))
         add(frechet, fidelity.frechet(a, b), *sides)
-        # Half of a side at most: subsets that are all of it would all be the same.
+        # At most half of a side: subsets of a whole side would all be the same.
         size = max(2, min(1000, len(a) // 2, len(b) // 2))
         mean, deviation = fidelity.kernel(a, b, subset_size=size)
         add(kernel, mean, *sides, std=deviation)
 
-    n, n_unseen = len(samples), len(unseen)
+    n, n_held_out = len(samples), len(held_out)
     first, second = real[:half], real[half : 2 * half]
     add_distances("samples", samples, "training", real[:n])
     if half < n:
         add_distances("samples", samples[:half], "training", first)
     add_distances("training", second, "training", first)
-    if n_unseen > 1:
-        equal = min(n_unseen, len(real))
-        add_distances("samples", samples, "held-out", unseen)
+    if n_held_out > 1:
+        equal = min(n_held_out, len(real))
+        add_distances("samples", samples, "held-out", held_out)
         if equal < n:
-            add_distances("samples", samples[:equal], "held-out", unseen[:equal])
-        add_distances("training", real[:equal], "held-out", unseen[:equal])
+            add_distances("samples", samples[:equal], "held-out", held_out[:equal])
+        add_distances("training", real[:equal], "held-out", held_out[:equal])
     for of, fakes in {"samples": samples[:half], "training": second}.items():
         for measure, value in fidelity.neighbours(first, fakes, k).items():
             add(f"{measure}-{name}", value, of, half, "training", half)
     ratio = fidelity.diversity(samples[:half]) / max(fidelity.diversity(first), 1e-12)
     add(f"diversity-{name}", ratio, "samples", half, "training", half)
-    return found
+    return rows
 
 
-def save_metrics(model, result):
+def save_metrics(model: checkpoint.Model, result: Mapping[str, Any]) -> None:
     """Write a result's metrics into the checkpoint's model.json; entries of other networks stay.
 
     Raises InputError when the checkpoint now holds other weights than those that were measured.
@@ -210,7 +240,7 @@ def save_metrics(model, result):
     store.save_metrics(model.directory, result["metrics"])
 
 
-def table(result):
+def table(result: Mapping[str, Any]) -> str:
     """A result as text in aligned columns, ending in how it was measured."""
     rows = cells(result)
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
@@ -221,28 +251,28 @@ def table(result):
     return "\n".join([*lines, "", *footer(result)])
 
 
-def markdown(result):
+def markdown(result: Mapping[str, Any]) -> str:
     """A result as a Markdown table, ending in how it was measured."""
     head, *rows = ("| " + " | ".join(row) + " |" for row in cells(result))
     rule = "|" + "---|" * len(cells(result)[0])
     return "\n".join([head, rule, *rows, "", *footer(result)]) + "\n"
 
 
-def cells(result):
-    """The rows of a result's table, its head first, in words."""
+def cells(result: Mapping[str, Any]) -> list[list[str]]:
+    """The rows of a result's table as text, the header first."""
     rows = [["measure", "value", "of", "against"]]
     for entry in result["metrics"].values():
         for number in entry["numbers"]:
             value = number["value"]
             words = f"{value:.2f}" if abs(value) >= 10 else f"{value:.3f}"
-            if "std" in number:  # a kernel distance, which is small
+            if "std" in number:  # a kernel distance; they are small
                 words = f"{value:.5f} ± {number['std']:.5f}"
             sides = (f"{number['n_' + side]:,} {number[side]}" for side in ("of", "to"))
             rows.append([number["measure"], words, *sides])
     return rows
 
 
-def load_metrics(card):
+def load_metrics(card: Mapping[str, Any]) -> dict[str, Any] | None:
     """The result saved in a checkpoint's card, as `measure` returned it; None for none."""
     saved = [store.load_metrics(card, name) for name in card.get("metrics") or {}]
     entries = [entry for entry in saved if entry and "numbers" in entry]
@@ -251,10 +281,10 @@ def load_metrics(card):
     return {**entries[0], "metrics": {entry["features"]: entry for entry in entries}}
 
 
-def headline(card):
-    """{measure: words} of a card's Fréchet distances to the training images, beside their floor.
+def headline(card: Mapping[str, Any]) -> dict[str, str]:
+    """{measure: text} of a card's Fréchet distances to the training images, with their floor.
 
-    Nothing where the card does not tell them as `measure` does.
+    Empty when the card does not hold them as `measure` returns them.
     """
     try:
         return _headline(load_metrics(card))
@@ -262,7 +292,7 @@ def headline(card):
         return {}
 
 
-def _headline(result):
+def _headline(result: Mapping[str, Any] | None) -> dict[str, str]:
     lines = {}
     for entry in result["metrics"].values() if result else ():
         floor = of = None
@@ -281,7 +311,7 @@ def _headline(result):
     return lines
 
 
-def footer(result):
+def footer(result: Mapping[str, Any]) -> list[str]:
     """The lines below a result's table: how it was measured, and how to read it."""
     last = result["seed"] + result["n"] - 1
     versions = "; ".join(

@@ -1,57 +1,63 @@
-"""The report on memorisation: how near samples come to the training images, in several spaces.
+"""The memorisation report: how near samples come to the training images, in several spaces.
 
-Beside the samples stand two references: held-out images, which nobody can have learned by heart,
-and the training images among themselves. With `control="held-out"` real images take the samples'
-place, which shows what an innocent generator looks like; benchmarks/overfit_control.py trains a
-generator towards a guilty one.
+The samples are compared with two references: held-out images, which the model cannot have
+memorised, and the training images themselves. With `control="held-out"` real images take the place
+of the samples, which shows what a generator that does not copy looks like;
+benchmarks/overfit_control.py trains one that does.
 """
 
 import sys
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from json import dumps
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from gan_core import checkpoint, feature_extractors, latent
+from gan_core.data.training_set import TrainingSet
 from gan_core.metrics import fidelity, fidelity_report, intervals, memorisation_stats, store
 from gan_core.search import feature_index, index_cache
 from gan_core.search import held_out as held_out_images
 from gan_core.util import atomic_files, json_values
 from gan_core.util.errors import InputError
-from gan_core.util.progress import along
+from gan_core.util.progress import Progress, along
 
 FORMAT = 1
-# What is kept beside a model: the report on its samples, and that on the control.
+# The files beside a model: the report on its samples, and the one on the control.
 FILES = {"": "memorisation.json", "held-out": "memorisation-held-out.json"}
 
 CELLS = 10  # of C_T, at most
-IN_A_CELL = 100  # held-out images there should be for each
-SHOWN = 64  # most suspicious samples
-EXAMPLES = 6  # of them, each beside another training image
-PAIRS = 100  # near-duplicates told
-NEAR = 8.0  # grey levels, root mean square, up to which two training images are near-duplicates
-LEFT_OUT = 10_000  # training images whose nearest other one is sought
-COVERED = 5000  # images a side for precision and recall
+IN_A_CELL = 100  # held-out images that each cell should have
+SHOWN = 64  # most suspicious samples in the report
+EXAMPLES = 6  # of them, each near a different training image
+PAIRS = 100  # near-duplicates listed
+NEAR = 8.0  # RMS difference in grey levels up to which training images are near-duplicates
+LEAVE_ONE_OUT = 10_000  # training images whose nearest other image is searched for
+COVERED = 5000  # images on each side for precision and recall
 AT_ONCE = 256
 BINS = 60  # of a histogram
 CAVEATS = (
-    "A small distance is evidence of copying only where distances of held-out images are larger; "
-    "a blurred or average sample is near to many images without being a copy of one.",
-    "C_T compares whole distributions: it misses a few blatant copies among many samples, and it "
-    "is high, not low, for samples worse than real images, copied or not.",
-    "AuthPct counts samples nearer to a training image than that image's own neighbour; compare it "
-    "with AuthPct of held-out images, not with 100 %.",
-    "Pixel distance sees only copies that lie pixel on pixel or mirrored; a shifted or recoloured "
-    "copy shows, if at all, in features. D's features are the model's own: D saw every image.",
-    "Duplicates among the training images are learned by heart first, and beside them a copy "
-    "passes for authentic, so look at them before judging.",
-    "Intervals hold for these training images and this model; 95 %, AuthPct, precision and recall "
-    "by Wilson (the neighbourhoods taken as given), C_T by the bootstrap.",
+    "A small distance is evidence of copying only if held-out images are farther away. A blurred "
+    "or average-looking sample is near many images without being a copy of any.",
+    "C_T compares whole distributions. It misses a few blatant copies among many samples, and it "
+    "is high, not low, for samples that look worse than real images, copied or not.",
+    "AuthPct is the share of samples that are farther from their nearest training image than that "
+    "image is from its own nearest neighbour. Compare it with the AuthPct of held-out images, not "
+    "with 100 %.",
+    "Pixel distance detects only copies that match pixel for pixel, mirrored or not. A shifted or "
+    "recoloured copy shows up, if at all, in the features. D's features are the model's own: D saw "
+    "every training image.",
+    "Duplicates among the training images are memorised first, and a copy of one passes as "
+    "authentic, so look at the duplicates before drawing a conclusion.",
+    "The 95 % intervals hold for this model and these training images: Wilson intervals for "
+    "AuthPct, precision and recall (with the neighbourhoods taken as given), bootstrap intervals "
+    "for C_T.",
 )
 
 
-# What a report must tell, see gan_core.util.json_values. Those of older versions lack some of it.
+# The fields of a report, see gan_core.util.json_values; older versions lack some of them.
 NUMBER, COUNT, TEXT, ANY = json_values.NUMBER, json_values.COUNT, json_values.TEXT, json_values.ANY
 ROW = {
     "id": COUNT,
@@ -106,8 +112,8 @@ SHAPE = {
 }
 
 
-def out_of_range(result):
-    """The name of the first field of a report, of the right kinds, beyond what it counts; or ""."""
+def out_of_range(result: Mapping[str, Any]) -> str:
+    """The name of the first field of a well-formed report that is out of range, or ""."""
     images = result["n_training"]
     if result["seed"] + result["n"] > latent.MAX_SEED + 1 or not 0 <= result["psi"] <= 10:
         return "seed and psi"
@@ -130,27 +136,36 @@ def out_of_range(result):
     return ""
 
 
-def memorise(
-    model,  # checkpoint directory
+def measure_and_save(
+    model: str,  # checkpoint directory
     *,
-    data="",  # directory of the packed training set, where the images do not travel with the model
-    n=10_000,  # number of samples
-    seed=0,  # seed of the first sample; each next sample has the next seed
-    psi=1.0,  # truncation ψ: 1 leaves the latents alone, 0 is the mean latent
-    k=5,  # neighbours told of a suspicious sample, and that make a neighbourhood for precision
-    spaces="pixels,discriminator,effnet",  # where distances are taken, with commas
-    control="",  # held-out: real images in place of samples, to see what innocent looks like
-    out="",  # write the report to this file too, ending in .json
-    json=False,  # print the report as one JSON object on the last line
-    discard=False,  # do not keep the report beside the model, where the app shows it
-):
+    data: str = "",  # packed training set, if the images are not shipped with the model
+    n: int = 10_000,  # number of samples
+    seed: int = 0,  # seed of the first sample; each further sample has the next seed
+    psi: float = 1.0,  # truncation ψ: 1 leaves the latents unchanged, 0 is the mean latent
+    k: int = 5,  # neighbours listed per suspicious sample, and per neighbourhood for precision
+    spaces: str = "pixels,discriminator,effnet",  # where distances are measured, comma-separated
+    control: str = "",  # held-out: measure real images instead of samples, as a baseline
+    out: str = "",  # also write the report to this file, ending in .json
+    json: bool = False,  # print the report as one JSON object on the last line
+    discard: bool = False,  # do not save the report beside the model, where the app shows it
+) -> dict[str, Any]:
     """Report whether a model's samples are copies of its training images, with controls."""
     if Path(out).suffix not in ("", ".json"):
         raise InputError(f"{out} must end in .json.")
     loaded = checkpoint.load(model)
     reference = checkpoint.find_images(loaded, data)
-    options = {"n": n, "seed": seed, "psi": psi, "k": k, "spaces": spaces, "control": control}
-    result = report(loaded, reference, **options, progress=True)
+    result = report(
+        loaded,
+        reference,
+        n=n,
+        seed=seed,
+        psi=psi,
+        k=k,
+        spaces=spaces,
+        control=control,
+        progress=True,
+    )
     for sentence in result["missing"].values():
         print(f"gan_core: {sentence}", file=sys.stderr)
     if out:
@@ -163,7 +178,7 @@ def memorise(
     return result
 
 
-def save_report(model, report, cache=False):
+def save_report(model: checkpoint.Model, report: Mapping[str, Any], cache: bool = False) -> None:
     """Write a report beside its model, or into the cache folder; `load_report` finds either.
 
     Raises InputError when the checkpoint now holds other weights than those that were measured.
@@ -171,42 +186,55 @@ def save_report(model, report, cache=False):
     store.save_report(model, FILES[report["control"]], report, cache)
 
 
-def load_report(model, control="", space=""):
+def load_report(
+    model: checkpoint.Model, control: str = "", space: str = ""
+) -> dict[str, Any] | None:
     """The report saved on a model's own weights, beside it or in the cache; None for none.
 
     Of two reports, the one that covers `space` if only one does, else the one on more samples.
     Raises InputError when a file is damaged.
     """
     reports = store.load_reports(model, FILES[control], misfit)
-    return max(reports, key=lambda one: (space in one["spaces"], one["n"]), default=None)
+    best = max(reports, key=lambda one: (space in one["spaces"], one["n"]), default=None)
+    # The caveats of today, which an older report may word differently.
+    return None if best is None else best | {"caveats": caveats(best)}
 
 
-def misfit(content):
-    """The name of the first field of a file that a report of this FORMAT cannot have, or ""."""
+def misfit(content: dict[str, Any]) -> str:
+    """The name of the first field of a file that keeps it from being such a report, or ""."""
     if content.get("format") != FORMAT:
         return f"format {FORMAT}"
     return json_values.misfit(content, SHAPE) or out_of_range(content)
 
 
+def caveats(report: Mapping[str, Any]) -> list[str]:
+    """What to keep in mind when reading a report, in sentences."""
+    equal = report.get("held_out_equal")
+    return [*CAVEATS, *([excluded(equal)] if isinstance(equal, int) and equal else [])]
+
+
 def report(
-    model,
-    reference,
+    model: checkpoint.Model,
+    reference: TrainingSet,
     *,
-    n=10_000,
-    seed=0,
-    psi=1.0,
-    k=5,
-    spaces="pixels,discriminator,effnet",
-    control="",
-    progress=False,
-):
+    n: int = 10_000,
+    seed: int = 0,
+    psi: float = 1.0,
+    k: int = 5,
+    spaces: str = "pixels,discriminator,effnet",
+    control: str = "",
+    progress: Progress = False,
+) -> dict[str, Any]:
     """The report as a dict of plain JSON types.
 
-    model: Model. reference: its TrainingSet; held-out images that equal a training image are left
-    out. With control "held-out" every second one of the others stands for a sample and only the
-    rest is held out. progress: as for `steps.along`. Returns format, name, model, training_set, n,
-    n_held_out, held_out_equal (how many were left out), n_training, seed, psi, k, control, spaces
-    {name: see `measure`}, missing {name: sentence}, caveats.
+    reference: the model's TrainingSet; held-out images that equal a training image are excluded.
+    With control "held-out" every second one of the others takes the place of a sample, and only the
+    rest count as held out. The other options are those of `measure_and_save`. progress: see
+    `progress.along`.
+
+    Returns format, name, model, training_set, of, control, n, n_held_out, held_out_equal (how many
+    were excluded), n_training, seed, psi, k, spaces {name: see `measure`}, missing {name: why, in a
+    sentence}, caveats.
     Raises InputError for unknown spaces or controls, or too few images.
     """
     if control not in ("", "held-out"):
@@ -214,35 +242,35 @@ def report(
     if k < 1 or n < 2 or n > 1_000_000:
         raise InputError(f"k must be from 1 up and n from 2 to 1000000; k is {k} and n is {n}.")
     if len(reference.images) < 3:
-        raise InputError("Distances among training images need three of them at least.")
-    apart = held_out_images.distinct_from_training(reference, progress)
-    equal = len(reference.held_out) - len(apart)
+        raise InputError("Distances among training images need at least three of them.")
+    distinct = held_out_images.distinct_from_training(reference, progress)
+    equal = len(reference.held_out) - len(distinct)
     if control:
-        if len(apart) < 4:
+        if len(distinct) < 4:
             raise InputError(
                 "This control needs four held-out images that equal no training image; pack the "
                 "set with more."
             )
-        ids, apart = apart[1::2][:n], apart[::2]
+        ids, distinct = distinct[1::2][:n], distinct[::2]
         samples = np.asarray(reference.held_out[ids])
     else:
-        samples, ids = draw(model, n, seed, psi, progress), np.arange(seed, seed + n)
-    held_out = np.asarray(reference.held_out[apart])
-    found, missing = {}, {}
+        samples, ids = generate(model, n, seed, psi, progress), np.arange(seed, seed + n)
+    held_out = np.asarray(reference.held_out[distinct])
+    results, missing = {}, {}
     for name in dict.fromkeys(name.strip() for name in spaces.split(",")):
         if name not in SPACES:
             raise InputError(f"spaces holds {name!r}; it may hold {', '.join(SPACES)}.")
         try:
             space = SPACES[name](model, reference, samples, held_out, progress)
         except InputError as error:
-            if name == "pixels":  # of which nothing can be missing
+            if name == "pixels":  # always available, so this is a real error
                 raise
             missing[name] = str(error)
             continue
-        found[name] = measure(space, ids, reference.files, k, progress, name)
-    if not found:
+        results[name] = measure(space, ids, reference.files, k, progress, name)
+    if not results:
         raise InputError(" ".join(missing.values()))
-    return {
+    result = {
         "format": FORMAT,
         "name": model.name,
         "model": model.hash,
@@ -256,26 +284,28 @@ def report(
         "seed": seed,
         "psi": psi,
         "k": k,
-        "spaces": found,
+        "spaces": results,
         "missing": missing,
-        "caveats": [*CAVEATS, *([left_out(equal)] if equal else [])],
     }
+    return result | {"caveats": caveats(result)}
 
 
-def left_out(equal):
-    """What to tell of held-out images that equal a training image; equal: how many."""
+def excluded(equal: int) -> str:
+    """The caveat about held-out images that equal a training image; equal: how many, 1 or more."""
     are, were = ("image equals", "was") if equal == 1 else ("images equal", "were")
     return (
-        f"{equal:,} held-out {are} a training image and {were} left out: such pictures were "
-        "trained on, and at distance 0 they would make any copy look usual."
+        f"{equal:,} held-out {are} a training image and {were} excluded: the model was trained on "
+        "the same picture, and a distance of 0 would make any copy look normal."
     )
 
 
-def draw(model, n, seed, psi, progress):
+def generate(
+    model: checkpoint.Model, n: int, seed: int, psi: float, progress: Progress
+) -> np.ndarray:
     """n samples, uint8 (n, H, W, C), of the seeds from `seed` on."""
-    model.prior.sample(0, seed + n)  # raises for seeds that do not fit, before the work starts
+    model.prior.sample(0, seed + n)  # raises for seeds out of range before the work starts
     parts = []
-    for start in along(range(0, n, AT_ONCE), f"Drawing {n:,} samples", progress):
+    for start in along(range(0, n, AT_ONCE), f"Generating {n:,} samples", progress):
         z = model.prior.sample(min(AT_ONCE, n - start), seed + start)
         parts.append(model.generate(latent.truncate(z, psi)))
     return np.concatenate(parts)
@@ -283,59 +313,71 @@ def draw(model, n, seed, psi, progress):
 
 @dataclass(frozen=True)
 class Space:
-    """Where distances are taken: how to search there, and what there is to compare.
+    """Where distances are measured: how to search there, and what to compare.
 
     search(rows, k, exclude): (distances float64, indices, mirrored or None), distances in `unit`.
-    training, samples, unseen: what `search` takes, one row an image. coordinates: float (N, d) of
-    training images, for cells. tables: features for precision and recall, None where there are no.
-    near: the largest distance of near-duplicates.
+    training, samples, held_out: what `search` takes, one row per image. coordinates: float (N, d)
+    of the training images, for cells. tables: (training, sample) features for precision and recall,
+    None where there are none. near: the largest distance of near-duplicates, None for no limit.
     """
 
     unit: str
-    search: object
+    search: Callable[..., tuple[np.ndarray, np.ndarray, np.ndarray | None]]
     training: np.ndarray
     samples: np.ndarray
-    unseen: np.ndarray
+    held_out: np.ndarray
     coordinates: np.ndarray
-    tables: tuple | None
+    tables: tuple[np.ndarray, np.ndarray] | None
     near: float | None
 
 
-def pixels(model, reference, samples, unseen, progress):
-    """The Space of pixels, a training image and its mirror image taken for one."""
+def pixels(
+    model: checkpoint.Model,
+    reference: TrainingSet,
+    samples: np.ndarray,
+    held_out: np.ndarray,
+    progress: Progress,
+) -> Space:
+    """The Space of pixels, in which a training image and its mirror image count as one."""
     index = index_cache.open_index(reference, mirrored=True)
     size = samples[0].size
 
-    def search(images, k, exclude=None):
-        found, indices, mirrored = index.query(images, k, exclude)
-        return np.sqrt(found / size), indices, mirrored
+    def search(
+        images: np.ndarray, k: int, exclude: np.ndarray | None = None
+    ) -> tuple[np.ndarray, np.ndarray, np.ndarray | None]:
+        squared, indices, mirrored = index.query(images, k, exclude)
+        return np.sqrt(squared / size), indices, mirrored
 
     coordinates = np.asarray(index.bounds.coarse[:, :-1])
     unit = "grey levels, root mean square"
-    return Space(unit, search, reference.images, samples, unseen, coordinates, None, NEAR)
+    return Space(unit, search, reference.images, samples, held_out, coordinates, None, NEAR)
 
 
-def of_network(network, reference, samples, unseen, progress):
-    """The Space of a network's features, by the cosine distance."""
+def of_network(
+    network: feature_extractors.Features,
+    reference: TrainingSet,
+    samples: np.ndarray,
+    held_out: np.ndarray,
+    progress: Progress,
+) -> Space:
+    """The Space of a network's features, with the cosine distance."""
     real = feature_index.with_progress(network, "real images", progress)
     training, unseen = (
-        feature_extractors.cached(real, part) for part in (reference.images, unseen)
+        feature_extractors.cached(real, part) for part in (reference.images, held_out)
     )
-    drawn = feature_index.with_progress(network, "samples", progress)
-    # Those of a usual number of samples serve the app again.
-    extract = (
-        feature_extractors.cached
-        if len(samples) <= LEFT_OUT
-        else lambda n, images: n.extract(images)
-    )
-    samples = extract(drawn, samples)
+    fake = feature_index.with_progress(network, "samples", progress)
+    # The app reuses the features of a usual number of samples.
+    few = len(samples) <= LEAVE_ONE_OUT
+    features = feature_extractors.cached(fake, samples) if few else fake.extract(samples)
     index = feature_index.FeatureIndex(training)
 
-    def search(rows, k, exclude=None):
+    def search(
+        rows: np.ndarray, k: int, exclude: np.ndarray | None = None
+    ) -> tuple[np.ndarray, np.ndarray, None]:
         return (*index.query(rows, k, exclude), None)
 
-    tables = (training, samples)
-    return Space("1 − cosine", search, training, samples, unseen, index.units, tables, None)
+    tables = (training, features)
+    return Space("1 − cosine", search, training, features, unseen, index.units, tables, None)
 
 
 SPACES = {
@@ -347,26 +389,38 @@ SPACES = {
 }
 
 
-def measure(space, ids, names, k, progress=False, called=""):
-    """What is told of one Space: a dict of plain JSON types.
+def measure(
+    space: Space,
+    ids: np.ndarray,
+    names: Sequence[str],
+    k: int,
+    progress: Progress = False,
+    label: str = "",
+) -> dict[str, Any]:
+    """The report on one Space: a dict of plain JSON types.
 
-    unit: of distances. histogram: see there. distances {samples, held-out, training: quantiles}.
-    auth_pct {samples, held-out: [AuthPct, low, high]}. c_t, farther and their intervals. precision,
-    recall: [share, low, high], None in pixels. suspicious: samples, each with id (its seed, or its
-    number among the held-out images), distance, percentiles (how many in 100 images of a kind lie
-    strictly nearer), ratio (its distance over that of its nearest training image to the nearest
-    different one), duplicated (whether that image is there twice), authentic and neighbours.
-    examples: likewise, the first ones whose nearest training images differ.
-    near_duplicates.
+    ids: of the samples, (n,). names: the training images' file names. label: the space's name in
+    progress messages.
+
+    Returns unit: of distances. histogram: see there. distances {samples, held-out, training:
+    quantiles}. auth_pct {samples, held-out: [AuthPct, low, high]}. c_t, farther and their
+    intervals. precision, recall: [share, low, high], None in pixels. suspicious: samples, each with
+    id (its seed, or its index among the held-out images), distance, percentiles (the percentage of
+    each kind of real images that lie strictly nearer), ratio (its distance over the distance of its
+    nearest training image to the nearest different one), duplicated (whether that training image
+    occurs twice), authentic and neighbours. examples: likewise, the first ones whose nearest
+    training images differ. near_duplicates.
     """
     count = len(space.training)
 
-    def search(what, rows, k, exclude=None):
-        return search_all(space.search, rows, k, exclude, f"Nearest in {called}: {what}", progress)
+    def search(
+        what: str, rows: np.ndarray, k: int, exclude: np.ndarray | None = None
+    ) -> tuple[np.ndarray, np.ndarray, np.ndarray | None]:
+        return search_all(space.search, rows, k, exclude, f"Nearest in {label}: {what}", progress)
 
     near, which, mirrored = search("samples", space.samples, k)
-    unseen, unseen_which, _ = search("held-out images", space.unseen, 1)
-    some = np.random.RandomState(0).permutation(count)[:LEFT_OUT]
+    unseen, unseen_which, _ = search("held-out images", space.held_out, 1)
+    some = np.random.RandomState(0).permutation(count)[:LEAVE_ONE_OUT]
     needed = np.unique(np.concatenate([some, which[:, 0], unseen_which[:, 0]]))
     others, other_which, _ = search("training images", space.training[needed], 1, needed)
     own, own_which = np.full(count, np.nan), np.full(count, -1)
@@ -406,7 +460,7 @@ def measure(space, ids, names, k, progress=False, called=""):
     if len(d_unseen):
         shares["held-out"] = memorisation_stats.percentiles(d, d_unseen)
 
-    def row(i):
+    def row(i: int) -> dict[str, Any]:
         return {
             "id": int(ids[i]),
             "distance": float(d[i]),
@@ -427,32 +481,33 @@ def measure(space, ids, names, k, progress=False, called=""):
 
     order = np.lexsort((d, ratio))
     result["suspicious"] = [row(i) for i in order[:SHOWN]]
-    # Of one image copied often the first alone, in the order of suspicion.
+    # Only the first copy of each training image, in the order of suspicion.
     firsts = np.sort(np.unique(which[order, 0], return_index=True)[1])[:EXAMPLES]
     result["examples"] = [row(i) for i in order[firsts]]
-    pairs = []
+    pairs: list[tuple[int, int, float]] = []
     if space.near is not None:
         pairs = memorisation_stats.near_duplicates(own, own_which, space.near)
     result["near_duplicates"] = {"limit": space.near, "count": len(pairs), "pairs": pairs[:PAIRS]}
     return result
 
 
-def separates(guilty, innocent):
-    """Whether one space of a guilty control's report lies clearly below that of an innocent one.
+def separates(guilty: Mapping[str, Any], innocent: Mapping[str, Any]) -> bool:
+    """Whether a space tells a generator that copies from one that does not, by their reports on it.
 
-    By the intervals of AuthPct and of how often samples lie farther than held-out images, both.
+    It does when the intervals of AuthPct and of `farther` both lie entirely below those of the
+    innocent control.
     """
     low, high = innocent["auth_pct"]["samples"][1], guilty["auth_pct"]["samples"][2]
     ends = innocent["intervals"].get("farther"), guilty["intervals"].get("farther")
     return bool(high < low and all(ends) and ends[1][1] < ends[0][0])
 
 
-def to_different(space, indices):
-    """Distances of training images, int (n,), to the nearest one that is not at 0: float64 (n,).
+def to_different(space: Space, indices: np.ndarray) -> np.ndarray:
+    """Distances of training images, int (n,), to the nearest one not at distance 0: float64 (n,).
 
-    NaN where all are. They are sought among ever more neighbours.
+    NaN where every other image is at 0. The number of neighbours searched grows until one is found.
     """
-    found, k = np.full(len(indices), np.nan), 8
+    distances, k = np.full(len(indices), np.nan), 8
     left, count = np.arange(len(indices)), len(space.training) - 1
     while len(left) and count:
         k = min(k, count)
@@ -461,19 +516,19 @@ def to_different(space, indices):
             part = left[start : start + AT_ONCE]
             near = space.search(space.training[indices[part]], k, indices[part])[0]
             apart = (near > 0).any(1)
-            found[part[apart]] = near[apart, (near[apart] > 0).argmax(1)]
+            distances[part[apart]] = near[apart, (near[apart] > 0).argmax(1)]
             rest.append(part[~apart])
         left = np.concatenate(rest)
         if k == count:
             break
         k *= 4
-    return found
+    return distances
 
 
-def histogram(kinds):
-    """{"edges": BINS + 1 floats, kind: BINS counts} of distances; the last bin holds all beyond.
+def histogram(kinds: Mapping[str, np.ndarray]) -> dict[str, list[float]]:
+    """{"edges": BINS + 1 floats, kind: BINS counts} of distances; the last bin holds the tail too.
 
-    kinds: {kind: float (n,)}. The edges go from 0 to where all but one in 200 of each kind lie.
+    kinds: {kind: float (n,)}. The edges go from 0 to the largest 99.5 % quantile of any kind.
     """
     ends = [float(np.quantile(values, 0.995)) for values in kinds.values() if len(values)]
     edges = np.linspace(0, max(ends) or 1.0, BINS + 1)
@@ -484,18 +539,27 @@ def histogram(kinds):
     return {"edges": edges.tolist(), **counts}
 
 
-def search_all(search, rows, k, exclude, words, progress):
-    """`search` in parts, telling how far it is: (distances, indices, mirrored or None)."""
+def search_all(
+    search: Callable[..., tuple[np.ndarray, np.ndarray, np.ndarray | None]],
+    rows: np.ndarray,
+    k: int,
+    exclude: np.ndarray | None,
+    words: str,
+    progress: Progress,
+) -> tuple[np.ndarray, np.ndarray, np.ndarray | None]:
+    """`search` in parts, with progress: (distances, indices, mirrored or None)."""
     parts = []
     for start in along(range(0, len(rows), AT_ONCE), words, progress):
         part = slice(start, start + AT_ONCE)
         parts.append(search(rows[part], k, None if exclude is None else exclude[part]))
     if not parts:
         return np.empty((0, 1)), np.empty((0, 1), np.int64), None
-    return tuple(None if x[0] is None else np.concatenate(x) for x in zip(*parts, strict=True))
+    distances, indices, mirrored = zip(*parts, strict=True)
+    flags = None if mirrored[0] is None else np.concatenate(mirrored)
+    return np.concatenate(distances), np.concatenate(indices), flags
 
 
-def covers(space, k):
+def covers(space: Space, k: int) -> dict[str, list[float] | None]:
     """{"precision", "recall"}: [share, low, high] each, None where there are no features."""
     if space.tables is None:
         return {"precision": None, "recall": None}
@@ -506,14 +570,14 @@ def covers(space, k):
         :size
     ]
     shares = fidelity.precision_recall(space.training[order], space.samples[:size], k)
-    found = {}
+    result: dict[str, list[float] | None] = {}
     for name, share in zip(("precision", "recall"), shares, strict=True):
         flags = np.arange(size) < round(share * size)
-        found[name] = list(intervals.wilson(flags))
-    return found
+        result[name] = list(intervals.wilson(flags))
+    return result
 
 
-def table(result):
+def table(result: Mapping[str, Any]) -> str:
     """A report as text."""
     of, lines = result["of"], []
     lines.append(
@@ -521,7 +585,7 @@ def table(result):
         f"{result['n_held_out']:,} held-out and {result['n_training']:,} training images"
     )
     if equal := result["held_out_equal"]:
-        lines.append(f"left out: {equal:,} held-out images that equal a training image")
+        lines.append(f"excluded: {equal:,} held-out images that equal a training image")
     for name, space in result["spaces"].items():
         lines += ["", f"{name} ({space['unit']})"]
         head = list(memorisation_stats.quantiles([0.0]))
@@ -545,10 +609,10 @@ def table(result):
                 share, low, high = space[measure_name]
                 lines.append(f"  {measure_name}: {share:.3f} ({low:.3f} to {high:.3f})")
         if space["near_duplicates"]["limit"] is not None:
-            told = space["near_duplicates"]
+            duplicates = space["near_duplicates"]
             lines.append(
-                f"  near-duplicates among training images (up to {told['limit']:g}): "
-                f"{told['count']:,} pairs"
+                f"  near-duplicates among training images (up to {duplicates['limit']:g}): "
+                f"{duplicates['count']:,} pairs"
             )
         first = space["suspicious"][:5]
         ids = ", ".join(

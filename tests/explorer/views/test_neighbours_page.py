@@ -140,7 +140,7 @@ def test_nothing_lies_nearer_than_an_exact_copy(alpha, open_app, space, tmp_path
     references = training_data.references(space, model, twice)
     assert len(references["held-out"]) == 12
     assert references["held-out"].min() > 0
-    assert "8 held-out images equal a training image and were left out" in captions(app)
+    assert "8 held-out images equal a training image and were excluded" in captions(app)
     assert "**Not authentic**" in markdown(app)
 
 

@@ -140,7 +140,7 @@ def test_twice_the_same_and_other_seeds_other_numbers(make_pair):
 def test_samples_are_of_the_seeds_however_many_are_drawn_at_once(make_pair, monkeypatch):
     model, data = make_pair()
     first = measure(model, data, seed=5)
-    monkeypatch.setattr(fidelity_report, "DRAWN", 7)
+    monkeypatch.setattr(fidelity_report, "GENERATED", 7)
     again = measure(model, data, seed=5)
     for a, b in zip(*(r["metrics"]["Quarters"]["numbers"] for r in (first, again)), strict=True):
         assert a["value"] == pytest.approx(b["value"], rel=1e-3, abs=1e-6)

@@ -120,7 +120,7 @@ def test_percentiles():
     np.testing.assert_allclose(found, [0, 0, 50, 100])
     # Nothing lies nearer than an exact copy, however many lie as near.
     assert memorisation_stats.percentiles([0.0], np.array([0, 0, 0, 2.0])) == [0]
-    with pytest.raises(InputError, match="a reference distance"):
+    with pytest.raises(InputError, match="one reference distance"):
         memorisation_stats.percentiles(np.ones(2), np.empty(0))
 
 

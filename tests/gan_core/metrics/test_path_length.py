@@ -55,14 +55,14 @@ def test_a_card_tells_what_was_measured_on_its_own_weights():
     found = path_length.measure(Linear(), NETWORK, n=4)
     card = {"name": "toy", "files": {"generator.safetensors": HASH + "cdef"}}
     card["metrics"] = {"paths": found}
-    assert path_length.lengths(card)["lerp"] == found["modes"]["lerp"]["full"]
+    assert path_length.mean_lengths(card)["lerp"] == found["modes"]["lerp"]["full"]
     assert "| slerp |" in path_length.card_section(card)
     card["files"] = {"generator.safetensors": "f" * 64}
-    assert path_length.lengths(card) == {}
+    assert path_length.mean_lengths(card) == {}
     assert path_length.card_section(card) == ""
 
 
 @pytest.mark.parametrize("paths", [None, 3, [], {"model": HASH}, {"model": HASH, "modes": [1]}])
 def test_a_card_of_a_stranger_tells_nothing(paths):
     card = {"files": {"generator.safetensors": HASH}, "metrics": {"paths": paths}}
-    assert path_length.lengths(card) == {}
+    assert path_length.mean_lengths(card) == {}
