@@ -182,7 +182,7 @@ def learn_attributes(model, **options):
 
 def find_directions(model, **options):
     """Find directions in the latent space and measure them; save them in checkpoint and card."""
-    discover_directions.keep(model, **options)
+    discover_directions.discover_and_save(model, **options)
     if not options.get("discard"):
         model_card.write(model)
 
@@ -302,7 +302,7 @@ VERBS = (
     ("train", train, (train, TrainingConfig)),
     ("evaluate", evaluate_model, (evaluate_model, fidelity_report.evaluate)),
     ("attributes", learn_attributes, (train_classifier.attributes,)),
-    ("directions", find_directions, (discover_directions.keep,)),
+    ("directions", find_directions, (discover_directions.discover_and_save,)),
     ("memorisation", memorisation_report.measure_and_save, (memorisation_report.measure_and_save,)),
     ("encoder", train_encoder, (encoder.train_and_measure,)),
     ("invert", invert, (invert,)),

@@ -69,7 +69,7 @@ def in_words(model, image):
 def changed_by(classifier, terms):
     """The attributes that a sum should change, the strongest first; terms as for `table`."""
     shown = np.array([seen_in(classifier, pictures) for _, _, pictures in terms])
-    changed, _ = arithmetic.meant(shown, [weight for _, weight, _ in terms])
+    changed, _ = arithmetic.intended_changes(shown, [weight for _, weight, _ in terms])
     return [classifier.recognised[i] for i in changed]
 
 
@@ -80,7 +80,7 @@ def table(classifier, terms, results, controls):
     [(name, pictures)], the mean of which is told. Returns ([], 0) when nothing is worth telling.
     """
     shown = np.array([seen_in(classifier, pictures) for _, _, pictures in terms])
-    changed, kept = arithmetic.meant(shown, [weight for _, weight, _ in terms])
+    changed, kept = arithmetic.intended_changes(shown, [weight for _, weight, _ in terms])
     rows = (changed[:MOST] + kept)[:MOST]
     if not rows:
         return [], 0

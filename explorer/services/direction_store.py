@@ -59,13 +59,13 @@ def of(model, classifier):
         inside = directions.load(model)
     except InputError as error:
         inside, problem = [], str(error)
-    saved = [d for d in inside if d.kind not in directions.FOUND]
-    found = [d for d in inside if d.kind in directions.FOUND]
+    saved = [d for d in inside if d.kind not in directions.DISCOVERED]
+    found = [d for d in inside if d.kind in directions.DISCOVERED]
     key = key_of(model, classifier)
     if not found and key not in _found:
 
         def work(tell):
-            _found[key] = discover_directions.kept(model, classifier, tell)
+            _found[key] = discover_directions.load_cached(model, classifier, tell)
 
         try:
             if not background.done(("directions", *key), work):
@@ -159,7 +159,9 @@ def read_file(model, content):
             raise InputError(
                 f"This file cannot be taken as directions of {model.name}: {reason}."
             ) from None
-    return [replace(d, about=how_made(d.about)) for d in inside if d.kind not in directions.FOUND]
+    return [
+        replace(d, about=how_made(d.about)) for d in inside if d.kind not in directions.DISCOVERED
+    ]
 
 
 def how_made(about):

@@ -126,7 +126,7 @@ def preset_buttons(model, place):
             key=f"preset-{place}-{title}",
             on_click=ask_preset,
             args=(title,),
-            help=arithmetic_report.measured(model.card, title) or None,
+            help=arithmetic_report.summary(model.card, title) or None,
             disabled=bool(why),
         )
     if why:
@@ -277,7 +277,7 @@ def leaving_the_rest(model, terms):
 
     def apart(way):
         try:
-            return arithmetic.conditioned(way, vectors)
+            return arithmetic.conditional_step(way, vectors)
         except InputError:  # nothing is left of it
             return np.zeros_like(way)
 
@@ -314,7 +314,7 @@ def difference(letters, locked=()):
 
 def added(letters):
     words = " ".join(
-        f"{'−' if arithmetic.takes_away(weight) else '+'} {amount(weight)}{letter}"
+        f"{'−' if arithmetic.is_subtracted(weight) else '+'} {amount(weight)}{letter}"
         for letter, weight in letters
     )
     return words.removeprefix("+ ").replace("− ", "−", 1 if words.startswith("−") else 0)

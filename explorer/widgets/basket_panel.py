@@ -58,7 +58,7 @@ def head(basket, title):
     weight = baskets.weights()[place]
     with st.container(horizontal=True, vertical_alignment="center", gap="small"):
         st.button(
-            f"{'−' if arithmetic.takes_away(weight) else '+'} {title}",
+            f"{'−' if arithmetic.is_subtracted(weight) else '+'} {title}",
             key=f"turn-{basket}",
             help="Add or take away: a click turns the sign.",
             on_click=baskets.turn,
@@ -87,7 +87,7 @@ def head(basket, title):
 def weighed(basket):
     """A weight from its field; the sign stays."""
     value, now = session.value_of(f"weight-{basket}"), baskets.weights()
-    negative = arithmetic.takes_away(now[url_state.BASKETS.index(basket)])
+    negative = arithmetic.is_subtracted(now[url_state.BASKETS.index(basket)])
     if value is not None:
         baskets.weigh(basket, -value if negative else value)
 

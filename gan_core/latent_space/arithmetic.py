@@ -3,72 +3,81 @@
 A concept is the mean latent of its exemplars; a result is a weighted sum of concepts. Radford et
 al. found that single exemplars are unstable and that the mean of three is not.
 
-    concept(exemplars)                     the mean latent
-    calculate(concepts, weights)           the weighted sum
-    conditioned(step, locked)              what of A − B leaves other attributes alone
-    random_control(base, result, seed)     as far from `base`, in a random direction
-    sheet(result, seed)                    the result and eight neighbours
-    meant(probabilities, weights)          the attributes it should change, and those it should keep
-    search(model, classifier, wanted)      seeds whose samples show what is wanted
-    matched(…)                             exemplars that differ in one attribute and little else
+    concept(exemplars)                          the mean latent
+    calculate(concepts, weights)                the weighted sum
+    conditional_step(step, locked)              the part of A − B that leaves other attributes alone
+    random_control(base, result, seed)          as far from `base`, in a random direction
+    sheet(result, seed)                         the result and eight neighbours
+    intended_changes(probabilities, weights)    the attributes to change, and those to preserve
+    search(model, classifier, wanted)           seeds whose samples have the wanted attributes
+    match_exemplars(…)                          exemplars that differ in one attribute only
+    find_exemplars(…)                           seeds for A, B and C of a preset
 """
 
 import math
+from collections.abc import Mapping, Sequence
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from gan_core import latent
 from gan_core.attributes import label_cache
+from gan_core.attributes.classifier import Classifier
+from gan_core.checkpoint import Model
 from gan_core.latent_space import directions
 from gan_core.util.errors import InputError
 
 MOST_EXEMPLARS = 16
-SPREAD = 0.25  # of the sheet's uniform noise, as in the paper
-CHOICE = 256  # at most, the surest samples of a concept
-LEAST = 0.8  # probability that each wanted attribute must then have
+SPREAD = 0.25  # half-width of the sheet's uniform noise, as in the paper
+CHOICE = 256  # most confident samples of a concept, at most
+LEAST = 0.8  # probability that each of their wanted attributes must have
 
 
-def concept(exemplars, models=None):
+def concept(
+    exemplars: Sequence[ArrayLike] | np.ndarray, models: Sequence[str] | None = None
+) -> np.ndarray:
     """The mean latent of 1 to 16 exemplars, float32 (m, nz) -> float32 (nz,).
 
-    models: the generator's hash that each exemplar was drawn with, where that is known.
-    Raises InputError for an empty basket, more than 16, exemplars of two models or of two sizes,
-    and latents that are not finite.
+    models: the hash of the generator that each exemplar belongs to, where it is known.
+    Raises InputError for an empty basket, more than 16 exemplars, exemplars of two models or of two
+    sizes, and latents that are not finite.
     """
-    exemplars = [np.asarray(exemplar, np.float32) for exemplar in exemplars]
-    if not exemplars:
+    rows = [np.asarray(exemplar, np.float32) for exemplar in exemplars]
+    if not rows:
         raise InputError("A basket is empty; put at least one exemplar into it.")
-    if len(exemplars) > MOST_EXEMPLARS:
-        raise InputError(
-            f"A basket holds {len(exemplars)} exemplars; {MOST_EXEMPLARS} are the most."
-        )
+    if len(rows) > MOST_EXEMPLARS:
+        raise InputError(f"A basket holds {len(rows)} exemplars; at most {MOST_EXEMPLARS} fit.")
     if len(set(models or ())) > 1:
         raise InputError(
             "The exemplars come from different models, whose latents mean different things; "
             "take them all from one."
         )
-    sizes = {exemplar.shape for exemplar in exemplars}
-    if len(sizes) > 1 or exemplars[0].ndim != 1:
+    if len({row.shape for row in rows}) > 1 or rows[0].ndim != 1:
         raise InputError(
             "The exemplars are latents of different sizes; take them all from one model."
         )
-    whole = np.stack(exemplars)
+    whole = np.stack(rows)
     if not np.isfinite(whole).all():
-        raise InputError("An exemplar holds a number that is not finite; take it out.")
+        raise InputError("An exemplar holds a number that is not finite; remove it.")
     return whole.mean(0, dtype=np.float64).astype(np.float32)
 
 
-def calculate(concepts, weights=(1, -1, 1), norm=None):
+def calculate(
+    concepts: Sequence[ArrayLike] | np.ndarray,
+    weights: Sequence[float] | np.ndarray = (1, -1, 1),
+    norm: float | None = None,
+) -> np.ndarray:
     """Σ weight · concept, float32 (nz,); A − B + C by default.
 
-    concepts: float (k, nz). weights: float (k,). norm: the length that the sum is brought to, such
-    as `shell(prior)`; None leaves it. Raises InputError when there are no concepts, not as many
-    weights, concepts of two sizes, or numbers that are not finite.
+    concepts: float (k, nz). weights: float (k,). norm: the length that the sum is scaled to, such
+    as `shell(prior)`; None leaves it as it is. Raises InputError when there are no concepts, a
+    different number of weights, concepts of two sizes, or numbers that are not finite.
     """
     vectors = [np.asarray(vector, np.float64) for vector in concepts]
     if not vectors or len(vectors) != len(weights):
         raise InputError(
-            f"There are {len(vectors)} concepts and {len(weights)} weights; give each its weight."
+            f"There are {len(vectors)} concepts and {len(weights)} weights; give one weight for "
+            "each concept."
         )
     if len({vector.shape for vector in vectors}) > 1:
         raise InputError("The concepts are of different sizes; take them all from one model.")
@@ -77,32 +86,32 @@ def calculate(concepts, weights=(1, -1, 1), norm=None):
     return latent.combine(vectors, [weights], norm=norm)[0]
 
 
-def takes_away(weight):
-    """Whether a term of this weight stands with a minus; −0 keeps its sign."""
+def is_subtracted(weight: float) -> bool:
+    """Whether a term with this weight is written with a minus sign; −0 keeps its sign."""
     return math.copysign(1, weight) < 0
 
 
-def shell(prior):
-    """The length near which a prior's latents lie: √nz for normal, √(nz / 3) for uniform ones."""
+def shell(prior: latent.Prior) -> float:
+    """The typical length of a prior's latents: √nz for normal, √(nz / 3) for uniform ones."""
     return float(np.sqrt(prior.size / (3 if prior.kind == "uniform" else 1)))
 
 
-def conditioned(step, locked):
-    """What of a step, such as A − B, is at right angles to locked directions: float32 (nz,).
+def conditional_step(step: ArrayLike, locked: ArrayLike) -> np.ndarray:
+    """The part of a step, such as A − B, that is orthogonal to locked directions: float32 (nz,).
 
     step: float (nz,). locked: float (k, nz), any k, such as the directions of the attributes that
-    are to stay. Exemplars that are few differ in more than they were picked for; this takes that
-    away, to first order, where the directions are known (Shen et al. 2020, section 3.3).
+    should not change. A few exemplars always differ in more than they were picked for; this removes
+    the difference, to first order, where the directions are known (Shen et al. 2020, section 3.3).
     Raises InputError when nothing of the step is left.
     """
     left = directions.conditional(step, locked)
     return (left * (np.asarray(step, np.float64) @ left)).astype(np.float32)
 
 
-def random_control(base, result, seed=0):
-    """`base` moved as far as `result` is from it, in a random direction: float32 (nz,).
+def random_control(base: ArrayLike, result: ArrayLike, seed: int = 0) -> np.ndarray:
+    """`base` moved in a random direction by its distance to `result`: float32 (nz,).
 
-    Where the arithmetic does no better than this, it did nothing. base, result: float (nz,).
+    Arithmetic that does no better than this control does nothing. base, result: float (nz,).
     """
     base = np.asarray(base, np.float64)
     length = np.linalg.norm(np.asarray(result, np.float64) - base)
@@ -110,98 +119,127 @@ def random_control(base, result, seed=0):
     return (base + length * direction / np.linalg.norm(direction)).astype(np.float32)
 
 
-def sheet(result, seed=0, spread=SPREAD):
-    """Radford's 3 × 3 sheet, float32 (9, nz) in reading order: the result in the middle, around it
-    eight neighbours with uniform noise in [−spread, spread] added to every coordinate."""
+def sheet(result: ArrayLike, seed: int = 0, spread: float = SPREAD) -> np.ndarray:
+    """Radford's 3 × 3 sheet, float32 (9, nz) in reading order.
+
+    The result is in the middle; the eight around it have uniform noise in [−spread, spread] added
+    to every coordinate. result: float (nz,).
+    """
     result = np.asarray(result, np.float32)
     noise = np.random.RandomState(seed).uniform(-spread, spread, (9, *result.shape))
     noise[4] = 0
     return (result + noise).astype(np.float32)
 
 
-def meant(probabilities, weights, start=2, least=0.5):
-    """What a sum should change in its start, and what of it should stay, by a classifier.
+def intended_changes(
+    probabilities: ArrayLike, weights: ArrayLike, start: int = 2, least: float = 0.5
+) -> tuple[list[int], list[int]]:
+    """Which attributes a sum should change in its start, and which it should preserve.
 
-    probabilities: float (k, A), of each concept the mean over its exemplars. weights: float (k,).
-    start: which concept is the one that the others are added to, C in A − B + C. Returns two
-    lists of columns, the strongest first: those whose weighted sum over the others is `least` or
-    more in size, and the rest of those that the start shows with `least` or more.
+    probabilities: float (k, A), a classifier's mean over the exemplars of each concept. weights:
+    float (k,). start: the concept that the others are added to, C in A − B + C. Returns two lists
+    of columns, the strongest first: those whose weighted sum over the other concepts is at least
+    `least` in size, and the remaining ones that the start has with probability `least` or more.
     """
     probabilities = np.asarray(probabilities, np.float64)
     others = np.delete(np.arange(len(probabilities)), start)
     moved = np.abs(np.asarray(weights, np.float64)[others] @ probabilities[others])
     own = probabilities[start]
     changed = [int(i) for i in np.argsort(-moved, kind="stable") if moved[i] >= least]
-    kept = [int(i) for i in np.argsort(-own, kind="stable") if own[i] >= least]
-    return changed, [i for i in kept if i not in changed]
+    present = [int(i) for i in np.argsort(-own, kind="stable") if own[i] >= least]
+    return changed, [i for i in present if i not in changed]
 
 
-def search(model, classifier, wanted, n=4096, seed=0, least=0.5, progress=None):
-    """Seeds of samples that show what is wanted, the surest first, among seed … seed + n − 1.
+def search(
+    model: Model,
+    classifier: Classifier,
+    wanted: Mapping[str, bool],
+    n: int = 4096,
+    seed: int = 0,
+    least: float = 0.5,
+    progress: str | None = None,
+) -> tuple[np.ndarray, np.ndarray]:
+    """Seeds of samples with the wanted attributes, among seed … seed + n − 1.
 
     wanted: {attribute: True to have it, False to lack it}, such as {"Smiling": True}. least: the
-    probability that each of them must have. Returns (seeds int64 (m,), confidence float32 (m,)),
-    the confidence being the smallest of the probabilities; m may be 0. Equal ones come in the
-    order of their seeds. Raises InputError for an attribute that is not recognised.
+    probability that each of them must have. progress: as for `label_cache.probabilities`. Returns
+    (seeds int64 (m,), confidence float32 (m,)), most confident first; the confidence is the
+    smallest of the probabilities, and equal ones are in the order of their seeds. m may be 0.
+    Raises InputError for an attribute that is not recognised.
     """
     columns = [classifier.column(name) for name in wanted]
     if not columns:
-        raise InputError("Nothing is wanted; name at least one attribute to search for.")
-    found = label_cache.probabilities(model, classifier, n, seed, progress)
-    confidence = sureness(found[:, columns], list(wanted.values()))
+        raise InputError("No attribute was given; name at least one to search for.")
+    probabilities = label_cache.probabilities(model, classifier, n, seed, progress)
+    confidence = confidences(probabilities[:, columns], list(wanted.values()))
     order = np.argsort(-confidence, kind="stable")
     order = order[confidence[order] >= least]
     return order + np.int64(seed), confidence[order]
 
 
-def sureness(probabilities, wanted):
-    """The smallest probability of what is wanted: float (n, k), k booleans -> float32 (n,)."""
+def confidences(probabilities: np.ndarray, wanted: Sequence[bool]) -> np.ndarray:
+    """The smallest probability of the wanted attributes: float (n, k), k booleans -> float (n,)."""
     return np.where(np.asarray(wanted, bool), probabilities, 1 - probabilities).min(1)
 
 
-def surest(classifier, probabilities, wanted):
-    """Rows of the samples that surely show what is wanted, the surest first: int64 (m,).
+def most_confident(
+    classifier: Classifier, probabilities: np.ndarray, wanted: Mapping[str, bool]
+) -> np.ndarray:
+    """Rows of the samples that most surely have the wanted attributes, best first: int64 (m,).
 
-    There are at most CHOICE. probabilities: float (n, A) of all samples. wanted: as in `search`.
-    Each wanted attribute has a probability of LEAST or more.
+    There are at most CHOICE, and each wanted attribute has a probability of LEAST or more.
+    probabilities: float (n, A) of all samples. wanted: as in `search`.
     """
     columns = [classifier.column(name) for name in wanted]
-    confidence = sureness(probabilities[:, columns], list(wanted.values()))
+    confidence = confidences(probabilities[:, columns], list(wanted.values()))
     order = np.argsort(-confidence, kind="stable")
     return order[confidence[order] >= LEAST][:CHOICE]
 
 
-def find_exemplars(model, classifier, target, wanted, *, n, most):
+def find_exemplars(
+    model: Model,
+    classifier: Classifier,
+    target: str,
+    wanted: Sequence[Mapping[str, bool]],
+    *,
+    n: int,
+    most: int,
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Seeds of exemplars for A, B and C, among those from 0 to n − 1: three int64 (m,).
 
-    target: the attribute in which A and B are to differ. wanted: what A, B and C are to show, each
-    as in `search`. A and C get the samples that show it most surely, at most `most` of them; B gets
-    those most like A's in every other attribute. Any of the three may be empty.
+    target: the attribute in which A and B differ. wanted: the attributes of A, B and C, each as in
+    `search`. A and C get the most confident samples, at most `most` of them; B gets the samples
+    most similar to A's in every other attribute. Any of the three may be empty.
     """
     probabilities = label_cache.probabilities(model, classifier, n)
-    a, b, c = (surest(classifier, probabilities, part) for part in wanted)
+    a, b, c = (most_confident(classifier, probabilities, part) for part in wanted)
     a, c = a[: min(most, len(b))], c[:most]
     others = [classifier.column(name) for name in classifier.recognised if name != target]
-    return a, matched(probabilities, a, b, others), c
+    return a, match_exemplars(probabilities, a, b, others), c
 
 
-def matched(probabilities, chosen, candidates, columns):
-    """For each chosen sample the candidate, not taken yet, that is most like it in `columns`.
+def match_exemplars(
+    probabilities: np.ndarray,
+    chosen: np.ndarray,
+    candidates: np.ndarray,
+    columns: Sequence[int],
+) -> np.ndarray:
+    """For each chosen sample the unused candidate most similar to it in `columns`: int64 (m,).
 
     probabilities: float (n, A) of all samples. chosen, candidates: int (m,), (k,) with k ≥ m, rows
-    of them. columns: the attributes to agree in, all but the one that is to differ. Returns int
-    (m,). The difference of two concepts so matched holds little of what they share. Likeness is in
-    log-odds, which go on telling more from less where probabilities are all near 0 or 1.
+    of them. columns: the attributes to match, all but the one that should differ. The difference of
+    two matched concepts contains little of what they share. Similarity is measured in log-odds,
+    which still differ where all probabilities are near 0 or 1.
     """
-    likeness = log_odds(probabilities[:, columns])
-    left, found = list(candidates), []
+    scores = log_odds(probabilities[:, columns])
+    unused, matches = list(candidates), []
     for row in chosen:
-        apart = np.square(likeness[left] - likeness[row]).sum(1)
-        found.append(left.pop(int(apart.argmin())))
-    return np.array(found, np.int64)
+        apart = np.square(scores[unused] - scores[row]).sum(1)
+        matches.append(unused.pop(int(apart.argmin())))
+    return np.array(matches, np.int64)
 
 
-def log_odds(probabilities, most=6.0):
-    """log(p / (1 − p)), within ±most."""
+def log_odds(probabilities: ArrayLike, most: float = 6.0) -> np.ndarray:
+    """log(p / (1 − p)), clipped to ±most: float64 of the same shape."""
     p = np.clip(np.asarray(probabilities, np.float64), 1e-6, 1 - 1e-6)
     return np.clip(np.log(p / (1 - p)), -most, most)

@@ -1,13 +1,17 @@
 """Does the arithmetic work? A − B + C over many draws of exemplars, scored by a second classifier.
 
-For each triple of concepts: how often the result has the target attribute, how often it keeps each
-other attribute of C, and how far it lies from C; for 1, 3 and 10 exemplars, brought to the prior's
-shell or not, with exemplars of B drawn at random or matched to those of A, and then with A − B at
-right angles to the other attributes' directions (conditional, Shen et al. 2020), beside the
-control: C moved as far in a random direction. The first classifier picks the exemplars and tells
-the directions, the second scores. With most exemplars, C + s · (A − B) is measured for strengths s
-above 1 too.
+For each triple of concepts the report says how often the result has the target attribute, how often
+it preserves each other attribute of C, and how far it lies from C. It does so for 1, 3 and 10
+exemplars, scaled to the prior's shell or not, with exemplars of B drawn at random or matched to
+those of A, and also with A − B orthogonal to the other attributes' directions (conditional, Shen et
+al. 2020). Each row has a control: C moved as far in a random direction. The first classifier picks
+the exemplars and gives the directions, the second one scores. With 10 exemplars, C + s · (A − B) is
+also measured for strengths s above 1.
 """
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 from tqdm import tqdm
@@ -18,15 +22,15 @@ from gan_core.latent_space import arithmetic, directions
 from gan_core.metrics import intervals, store
 from gan_core.util.errors import InputError
 
-COUNTS = (1, 3, 10)  # exemplars of a concept
-# How A − B comes about: B's exemplars at random, matched to A's, or matched and then conditional.
+COUNTS = (1, 3, 10)  # exemplars per concept
+# How A − B is formed: B's exemplars at random, matched to A's, or matched and then conditional.
 PICKS = ("random", "matched", "conditional")
 STRENGTHS = (1.0, 1.25, 1.5)  # of A − B, with the most exemplars; 1 with fewer
 POOL = 8192  # seeds that exemplars are picked from
-FEWEST = 20  # samples that a concept must have to be drawn from at all
+FEWEST = 20  # samples that a concept needs before exemplars are drawn from them
 
-# (what it is called, target attribute, wanted of A, of B, of C)
-TRIPLES = (
+# (name, target attribute, attributes of A, of B, of C)
+TRIPLES: tuple[tuple[str, str, dict[str, bool], dict[str, bool], dict[str, bool]], ...] = (
     (
         "smiling woman − neutral woman + neutral man",
         "Smiling",
@@ -61,13 +65,15 @@ TRIPLES = (
 RENAMED = {"glasses bearded − bearded + long-haired": TRIPLES[2][0]}
 
 
-def evaluate(model, *, draws=500, seed=0, pool=POOL, progress=False):
+def evaluate(
+    model: str | Path, *, draws: int = 500, seed: int = 0, pool: int = POOL, progress: bool = False
+) -> dict[str, Any]:
     """Measure the triples whose attributes a checkpoint's classifiers recognise.
 
-    model: checkpoint directory. draws: of exemplars, for each condition. pool: seeds that the
-    exemplars are found among. Returns a dict of plain JSON types: the conditions, and triples, a
-    list of what `measure` returns. Raises InputError when a classifier is missing or no triple
-    can be measured.
+    model: checkpoint directory. draws: sets of exemplars drawn for each condition. pool: the number
+    of seeds that exemplars are picked from. progress: whether to show bars on stderr. Returns a
+    dict of plain JSON types: the settings, and triples, whose conditions are what `measure`
+    returns. Raises InputError when a classifier is missing or no triple can be measured.
     """
     if draws < 1 or pool < FEWEST:
         raise InputError(f"draws must be 1 or more, and the pool {FEWEST} seeds or more.")
@@ -81,26 +87,29 @@ def evaluate(model, *, draws=500, seed=0, pool=POOL, progress=False):
     words = "labels" if progress else None
     probabilities = label_cache.probabilities(loaded, picker, pool, 0, words)
     normals = find_normals(loaded.prior.sample(pool, 0), probabilities, picker, known)
-    triples, left_out = [], {}
+    triples: list[dict[str, Any]] = []
+    left_out: dict[str, str] = {}
     for name, target, *wanted in TRIPLES:
         needed = {attribute for part in wanted for attribute in part}
         if not needed <= set(picker.names):
-            continue  # of another training set
+            continue  # it belongs to another training set
         if not needed <= set(known):
             missing = ", ".join(map(classifier.readable_name, sorted(needed - set(known))))
             left_out[name] = f"not recognised well enough: {missing}"
             continue
-        choices = [arithmetic.surest(picker, probabilities, part) for part in wanted]
+        choices = [arithmetic.most_confident(picker, probabilities, part) for part in wanted]
         if min(map(len, choices)) < FEWEST:
-            found = " and ".join(f"{len(choice)}" for choice in choices)
-            left_out[name] = f"too few sure samples of A, B and C among {pool:,}: {found}"
+            counts = ", ".join(f"{len(choice)}" for choice in choices)
+            left_out[name] = (
+                f"among {pool:,} samples too few have the attributes of A, B and C ({counts})"
+            )
             continue
-        told = {"name": name, "target": target, "wanted": wanted}
-        told["choices"] = [len(choice) for choice in choices]
-        told["conditions"] = measure(
-            loaded, scorer, probabilities, choices, told, known, normals, draws, seed, progress
+        triple: dict[str, Any] = {"name": name, "target": target, "wanted": wanted}
+        triple["choices"] = [len(choice) for choice in choices]
+        triple["conditions"] = measure(
+            loaded, scorer, probabilities, choices, triple, known, normals, draws, seed, progress
         )
-        triples.append(told)
+        triples.append(triple)
     if not triples:
         raise InputError(
             f"No triple of concepts can be measured on {loaded.name}"
@@ -122,25 +131,48 @@ def evaluate(model, *, draws=500, seed=0, pool=POOL, progress=False):
     }
 
 
-def find_normals(z, probabilities, picker, names):
-    """attribute -> the normal of its boundary among samples; without what all or none show."""
-    found = {}
+def find_normals(
+    z: np.ndarray,
+    probabilities: np.ndarray,
+    picker: classifier.Classifier,
+    names: Sequence[str],
+) -> dict[str, np.ndarray]:
+    """{attribute: unit normal of its boundary}, without attributes that all or no samples have.
+
+    z: float32 (n, nz), the latents of the samples. probabilities: float (n, A), the picker's.
+    """
+    normals = {}
     for name in names:
         has = probabilities[:, picker.names.index(name)] >= 0.5
         if has.any() and not has.all():
-            found[name] = directions.normal(z, has)
-    return found
+            normals[name] = directions.normal(z, has)
+    return normals
 
 
-def measure(model, scorer, probabilities, choices, triple, known, normals, draws, seed, progress):
+def measure(
+    model: checkpoint.Model,
+    scorer: classifier.Classifier,
+    probabilities: np.ndarray,
+    choices: Sequence[np.ndarray],
+    triple: Mapping[str, Any],
+    known: Sequence[str],
+    normals: Mapping[str, np.ndarray],
+    draws: int,
+    seed: int,
+    progress: bool,
+) -> list[dict[str, Any]]:
     """One triple under every condition, a list of dicts.
 
-    exemplars, pick, strength, shell, control: the condition. target: share of results with the
-    target attribute, with its 95 % Wilson interval. kept: mean over draws and over C's other
-    attributes of the share that is told as in C's own picture, with its bootstrap interval;
-    kept_each: of each attribute; meant: of those that C was chosen for. c_target: share of C's own
-    pictures that have the target already. distance: mean RMS distance of result and C in levels of
-    256, over that of a random sample and C.
+    probabilities: float (n, A) of the pool. choices: rows of it for A, B and C. known: attributes
+    that both classifiers recognise. normals: as `find_normals` returns them.
+
+    Each dict has: exemplars, pick, strength, shell, control: the condition. target: share of
+    results with the target attribute, with its 95 % Wilson interval. kept: share of C's other
+    attributes that the result preserves, as the scorer sees them in C's own picture; the mean over
+    draws, with its bootstrap interval. kept_each: the same for each attribute. meant: the same over
+    the attributes that C was chosen for. c_target: share of C's own pictures that already have the
+    target. distance: mean RMS distance between result and C in levels of 256, over that between a
+    random sample and C.
     """
     target = triple["target"]
     other = [name for name in known if name != target]
@@ -148,15 +180,15 @@ def measure(model, scorer, probabilities, choices, triple, known, normals, draws
     # Both classifiers have the same columns: they learned from the same labels.
     columns, goal = [scorer.names.index(name) for name in other], scorer.names.index(target)
     locked = [vector for name, vector in normals.items() if name != target]
-    found = []
+    rows = []
     conditions = [(count, pick, 1.0) for count in COUNTS for pick in PICKS]
     conditions += [(COUNTS[-1], pick, s) for pick in PICKS[1:] for s in STRENGTHS if s != 1]
     bar = tqdm(conditions, triple["name"][:30], disable=not progress, leave=False)
     for count, pick, strength in bar:
-        a, b, c, random = draw(model, probabilities, choices, columns, count, pick, draws, seed)
+        a, b, c, others = draw(model, probabilities, choices, columns, count, pick, draws, seed)
         if pick == "conditional":
-            a = b + np.stack([arithmetic.conditioned(step, locked) for step in a - b])
-        random = model.generate(random)
+            a = b + np.stack([arithmetic.conditional_step(step, locked) for step in a - b])
+        random = model.generate(others)
         weights = (strength, -strength, 1)
         for shell in (False, True):
             norm = arithmetic.shell(model.prior) if shell else None
@@ -169,54 +201,68 @@ def measure(model, scorer, probabilities, choices, triple, known, normals, draws
                 moved = arithmetic.random_control(c[i], end, seed + i)
                 controls.append(arithmetic.calculate([moved], [1], norm))
             pictures = [model.generate(np.stack(z)) for z in (base, results, controls)]
-            told = [scorer.predict(part) >= 0.5 for part in pictures]
+            labels = [scorer.predict(part) >= 0.5 for part in pictures]
             far = rms(random, pictures[0])
             for control in (False, True):
-                judged, drawn = told[1 + control], pictures[1 + control]
-                kept = judged[:, columns] == told[0][:, columns]
-                row = {"exemplars": count, "pick": pick, "strength": strength}
+                judged, drawn = labels[1 + control], pictures[1 + control]
+                kept = judged[:, columns] == labels[0][:, columns]
+                row: dict[str, Any] = {"exemplars": count, "pick": pick, "strength": strength}
                 row |= {"shell": shell, "control": control}
                 row["target"] = list(intervals.wilson(judged[:, goal]))
                 row["kept"] = list(intervals.bootstrap_mean(kept.mean(1), seed))
                 row["kept_each"] = dict(zip(other, kept.mean(0).tolist(), strict=True))
                 row["meant"] = list(intervals.bootstrap_mean(kept[:, meant].mean(1), seed))
-                row["c_target"] = float(told[0][:, goal].mean())
+                row["c_target"] = float(labels[0][:, goal].mean())
                 row["distance"] = float(rms(drawn, pictures[0]).mean() / far.mean())
-                found.append(row)
-    return found
+                rows.append(row)
+    return rows
 
 
-def draw(model, probabilities, choices, agree, count, pick, draws, seed):
+def draw(
+    model: checkpoint.Model,
+    probabilities: np.ndarray,
+    choices: Sequence[np.ndarray],
+    agree: Sequence[int],
+    count: int,
+    pick: str,
+    draws: int,
+    seed: int,
+) -> list[np.ndarray]:
     """Concepts of A, B and C and a random sample for each draw, four float32 (draws, nz).
 
-    A draw depends on the seed and its own number alone, so that conditions differ in nothing else.
+    agree: the columns in which B's exemplars match A's. A draw depends only on the seed and its own
+    number, so that conditions differ in nothing else.
     """
     seeds = np.arange(len(probabilities))
     latents = model.prior.sample(len(seeds), 0)
-    found = []
+    rows = []
     for i in range(draws):
         stream = np.random.RandomState([seed, i])
         a, b, c = (stream.choice(choice, count, replace=False) for choice in choices)
         if pick != "random":
-            b = arithmetic.matched(probabilities, a, choices[1], agree)
-        chosen = [arithmetic.concept(latents[rows]) for rows in (a, b, c)]
-        found.append([*chosen, latents[stream.randint(len(seeds))]])
-    return [np.stack(part) for part in zip(*found, strict=True)]
+            b = arithmetic.match_exemplars(probabilities, a, choices[1], agree)
+        chosen = [arithmetic.concept(latents[exemplars]) for exemplars in (a, b, c)]
+        rows.append([*chosen, latents[stream.randint(len(seeds))]])
+    return [np.stack(part) for part in zip(*rows, strict=True)]
 
 
-def rms(a, b):
+def rms(a: np.ndarray, b: np.ndarray) -> np.ndarray:
     """Root mean square difference of pictures uint8 (n, H, W, C), in levels: float64 (n,)."""
     return np.sqrt(np.square(a.astype(np.float32) - b).mean((1, 2, 3), dtype=np.float64))
 
 
-def load_metrics(card):
+def load_metrics(card: Mapping[str, Any]) -> dict[str, Any] | None:
     """The result saved in a checkpoint's card, as `evaluate` returned it; None for none.
 
-    Triples that were measured under an earlier name have today's.
+    Triples that were measured under an earlier name get their present name.
     """
     result = store.load_metrics(card, "arithmetic")
     triples = result.get("triples") if result else None
-    if not isinstance(triples, list) or not all(isinstance(one, dict) for one in triples):
+    if (
+        result is None
+        or not isinstance(triples, list)
+        or not all(isinstance(one, dict) for one in triples)
+    ):
         return result
     renamed = [
         one | {"name": RENAMED.get(str(one.get("name")), one.get("name"))} for one in triples
@@ -224,34 +270,36 @@ def load_metrics(card):
     return result | {"triples": renamed}
 
 
-def measured(card, name):
-    """What a triple came to on a model, as a sentence; "" where it was not measured.
+def summary(card: Mapping[str, Any], name: str) -> str:
+    """The result of a triple on a model, in a sentence; "" where it was not measured.
 
-    card: of a model, which may come from anyone. Of all ways it tells the one that `best` names.
+    card: of a model, which may come from a stranger. The sentence is about the condition that
+    `best` returns.
     """
-    found, result = best(card, name), load_metrics(card)
+    condition, result = best(card, name), load_metrics(card)
     draws = result.get("draws") if result else None
-    if found is None or not isinstance(draws, int):
+    if condition is None or not isinstance(draws, int):
         return ""
-    what = "the results, brought to the shell," if found["shell"] else "the results, as summed,"
+    what = "scaled to the shell," if condition["shell"] else "as summed,"
     return (
-        f"Measured on this model, over {draws:,} draws of {COUNTS[-1]} exemplars, at the best "
-        f"strength, {found['strength']:g}: {found['target']:.0%} of {what} have what was asked "
-        f"for, and {found['kept']:.0%} of C's other attributes are kept."
+        f"Measured on this model over {draws:,} draws of {COUNTS[-1]} exemplars, at the best "
+        f"strength, {condition['strength']:g}: {condition['target']:.0%} of the results, {what} "
+        f"have the target attribute, and {condition['kept']:.0%} of C's other attributes are "
+        "preserved."
     )
 
 
-def best(card, name):
-    """The way in which a triple did best on a model, or None where it was not measured.
+def best(card: Mapping[str, Any], name: str) -> dict[str, Any] | None:
+    """The condition under which a triple did best on a model, or None where it was not measured.
 
-    card: of a model, which may come from anyone. A dict of apart, whether the rest was left alone;
-    strength; shell; and the shares target and kept. It compares the smaller of both shares over
-    the draws of most exemplars.
+    card: of a model, which may come from a stranger. Returns a dict of apart (whether A − B was
+    conditional), strength, shell, and the shares target and kept. Best is the condition with the
+    largest smaller one of the two shares, among those with the most exemplars.
     """
     try:
-        triples = load_metrics(card)["triples"]
+        triples = (load_metrics(card) or {})["triples"]
         rows = next(t["conditions"] for t in triples if t["name"] == name)
-        found = [
+        conditions = [
             {
                 "apart": row["pick"] == "conditional",
                 "strength": float(row["strength"]),
@@ -265,20 +313,20 @@ def best(card, name):
             and row["exemplars"] == COUNTS[-1]
             and row["strength"] in STRENGTHS
         ]
-        return max(found, key=lambda row: min(row["target"], row["kept"]))
+        return max(conditions, key=lambda row: min(row["target"], row["kept"]))
     except (KeyError, IndexError, TypeError, ValueError, StopIteration, AttributeError):
         return None
 
 
-def table(result):
-    """A result as Markdown tables, one for each triple, and how it was measured."""
+def table(result: Mapping[str, Any]) -> str:
+    """A result as Markdown tables, one per triple, and how it was measured."""
     lines = []
     for triple in result["triples"]:
         a, b, c = triple["choices"]
         lines += [f"{triple['name']} (samples to draw from: A {a}, B {b}, C {c})", ""]
         lines += [
-            "| exemplars | A − B | strength | length | what | has target | others kept | C's meant "
-            "| far |"
+            "| exemplars | A − B | strength | length | what | has target | others preserved "
+            "| C's own preserved | distance |"
         ]
         lines += ["|---|---|---|---|---|---|---|---|---|"]
         for row in triple["conditions"]:
@@ -291,38 +339,42 @@ def table(result):
     lines += [f"Not measured: {name} ({why})." for name, why in result["left_out"].items()]
     lines.append(
         f"Model {result['name']} {result['model']}, {result['draws']:,} draws a row from seeds "
-        f"0 to {result['pool'] - 1}, each wanted attribute at {result['least']:.0%} or more; "
-        f"picked by classifier {result['picker']}, scored by {result['scorer']}; 95 % "
+        f"0 to {result['pool'] - 1}, each wanted attribute with probability "
+        f"{result['least']:.0%} or more; picked by classifier {result['picker']}, scored by "
+        f"{result['scorer']}; 95 % "
         f"intervals. Others: {', '.join(map(classifier.readable_name, result['kept']))}. "
-        "Far: distance to C over that of a random sample."
+        "C's own: the attributes that C was chosen for. Distance: to C, over that of a random "
+        "sample."
     )
     return "\n".join(lines)
 
 
-def card_section(card):
-    """What the model card tells of the arithmetic: the draws of most exemplars."""
+def card_section(card: Mapping[str, Any]) -> str:
+    """The model card's section on arithmetic, with the most exemplars; "" where there is none."""
     result = load_metrics(card)
     if result is None:
         return ""
     try:
         return _section(card, result)
-    except (KeyError, IndexError, TypeError, ValueError, AttributeError):  # a stranger's card
+    except (KeyError, IndexError, TypeError, ValueError, AttributeError):  # a malformed card
         return ""
 
 
-def _section(card, result):
+def _section(card: Mapping[str, Any], result: Mapping[str, Any]) -> str:
     lines = [
         "## Does the arithmetic work?",
         "",
         f"Measured by `python -m gan_core evaluate checkpoints/{card['name']} --arithmetic`: "
-        f"{result['draws']:,} draws of {COUNTS[-1]} exemplars a basket, picked by one classifier "
-        "and told by another; shares with 95 % intervals. The result is as summed, or brought to "
+        f"{result['draws']:,} draws of {COUNTS[-1]} exemplars per basket, picked by one classifier "
+        "and scored by another; shares with 95 % intervals. The result is as summed, or scaled to "
         "the prior's shell. Strength: how much of A − B is added.",
     ]
-    ways = {"matched": "B like A but for the target", "conditional": "the rest left alone"}
+    ways = {"matched": "B matched to A except for the target", "conditional": "the rest left alone"}
     for triple in result["triples"]:
         lines += ["", f"{triple['name']}:", ""]
-        lines.append("| A − B | strength | result | has the target | keeps C's other attributes |")
+        lines.append(
+            "| A − B | strength | result | has the target | preserves C's other attributes |"
+        )
         lines.append("|---|---|---|---|---|")
         for row in triple["conditions"]:
             if row["exemplars"] != COUNTS[-1] or row["pick"] not in ways:
@@ -331,7 +383,7 @@ def _section(card, result):
             if row["control"]:
                 if row["pick"] != "matched" or row["strength"] != 1:
                     continue
-                way = "control: as far in a random direction"
+                way = "control: a random direction"
             cells = [way, f"{row['strength']:g}", "on the shell" if row["shell"] else "as summed"]
             cells += [words(row["target"]), words(row["kept"])]
             lines.append(f"| {' | '.join(cells)} |")
@@ -339,6 +391,6 @@ def _section(card, result):
     return "\n".join(["\n".join(lines), *([""] if left_out else []), *left_out]) + "\n"
 
 
-def words(share):
+def words(share: Sequence[float]) -> str:
     """[share, lower, upper] as percentages."""
     return f"{share[0]:.1%} ({share[1]:.1%}–{share[2]:.1%})"

@@ -72,7 +72,7 @@ def equation(page, pen, figure):
     large = 330 if count < 5 else 300
     gap = 76 if count < 5 else 56  # room for a sign
     width = WIDTH - 2 * MARGIN - len(figure.results) * large - 24 * (len(figure.results) - 1)
-    minus = [arithmetic.takes_away(basket.weight) for basket in figure.baskets]
+    minus = [arithmetic.is_subtracted(basket.weight) for basket in figure.baskets]
     first = gap if minus[0] else 0
     side = min(250, (width - first - gap * count) // count)
     # What is left widens the room for the signs, so that the last picture ends at the margin.

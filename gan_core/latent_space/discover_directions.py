@@ -116,7 +116,7 @@ def keep(
 def by_people(model):
     """The directions in a checkpoint that somebody named; none where the file cannot be used."""
     try:
-        return [d for d in directions.load(model) if d.kind not in directions.FOUND]
+        return [d for d in directions.load(model) if d.kind not in directions.DISCOVERED]
     except InputError:
         return []
 

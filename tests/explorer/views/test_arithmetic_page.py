@@ -250,7 +250,7 @@ def test_what_should_stay_can_be_taken_out_of_the_difference(opened, monkeypatch
         _, app = opened(a="3,4", b="5", c="6,7", apart="1")
         assert sentences(app) == []
         way = mean(model, 3, 4) - mean(model, 5)
-        way = arithmetic.conditioned(way, [known[n].vector for n in known if n not in changed])
+        way = arithmetic.conditional_step(way, [known[n].vector for n in known if n not in changed])
         assert is_shown(app, model, mean(model, 6, 7) + way)
         told = [c.value for c in app.caption if "Left alone" in c.value]
         assert [all(name in line for name in changed) for line in told] == [True]

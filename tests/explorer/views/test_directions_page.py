@@ -69,7 +69,7 @@ def opened(quick, two_models, open_app, monkeypatch):
     model = gan_core.load(two_models / "alpha")
     reader = Centred(["bright", "warm"], model)
     monkeypatch.setattr(attribute_labels, "classifier_of", lambda model: reader)
-    directions.save(model, discover_directions.find(model, reader, n=512, measured=4, k=3))
+    directions.save(model, discover_directions.discover(model, reader, n=512, measured=4, k=3))
 
     def open_page(**params):
         return open_app("directions", **{"model": "alpha", **params})
@@ -275,7 +275,9 @@ def test_a_saved_direction_is_there_after_a_reload_and_can_be_renamed_and_remove
     assert "ours" in sliders(app)
     assert [d.name for d in directions.load(opened.model)][-1] == "ours"
     app = click(app, "remove-ours")
-    assert [d.kind for d in directions.load(opened.model) if d.kind not in directions.FOUND] == []
+    assert [
+        d.kind for d in directions.load(opened.model) if d.kind not in directions.DISCOVERED
+    ] == []
     assert "ours" not in sliders(app)
     assert len(directions.load(opened.model)) == len(opened.vectors)  # those found are all there
 
@@ -509,7 +511,7 @@ def copy(tmp_path_factory):
         shutil.copy(AVATARS / name, directory / name)
     model = gan_core.load(directory)
     few = {"n": 512, "measured": 4, "k": 2}
-    directions.save(model, discover_directions.find(model, classifier.load(directory), **few))
+    directions.save(model, discover_directions.discover(model, classifier.load(directory), **few))
     return directory
 
 

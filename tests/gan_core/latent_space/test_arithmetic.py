@@ -139,12 +139,12 @@ def test_more_than_three_concepts_with_weights_of_their_own():
 def test_what_a_sum_is_meant_to_change_and_to_keep():
     #        smiling glasses beard hat
     a, b, c = [0.9, 0.9, 0.1, 0.2], [0.1, 0.8, 0.2, 0.9], [0.1, 0.7, 0.9, 0.6]
-    assert arithmetic.meant([a, b, c], [1, -1, 1]) == ([0, 3], [2, 1])
+    assert arithmetic.intended_changes([a, b, c], [1, -1, 1]) == ([0, 3], [2, 1])
     # Neither the sign of the step nor the weight of the start matters.
-    assert arithmetic.meant([a, b, c], [-1, 1, 0.5]) == ([0, 3], [2, 1])
-    assert arithmetic.meant([a, b, c], [0.5, -0.5, 1]) == ([], [2, 1, 3])
+    assert arithmetic.intended_changes([a, b, c], [-1, 1, 0.5]) == ([0, 3], [2, 1])
+    assert arithmetic.intended_changes([a, b, c], [0.5, -0.5, 1]) == ([], [2, 1, 3])
     d = [0.9, 0, 0, 0]
-    assert arithmetic.meant([a, b, c, d], [1, -1, 1, -1])[0] == [3]
+    assert arithmetic.intended_changes([a, b, c, d], [1, -1, 1, -1])[0] == [3]
 
 
 def test_search_finds_what_is_wanted_the_surest_first():
@@ -164,7 +164,7 @@ def test_search_finds_what_is_wanted_the_surest_first():
 
 def test_search_for_nothing_or_for_what_is_not_known_is_refused():
     model, reader = Linear(nz=6), Reader(["bright", "warm"], unsure=["warm"])
-    with pytest.raises(InputError, match="Nothing is wanted"):
+    with pytest.raises(InputError, match="No attribute was given"):
         arithmetic.search(model, reader, {}, n=8)
     with pytest.raises(InputError, match="no attribute 'tall'; there are: bright"):
         arithmetic.search(model, reader, {"tall": True}, n=8)
@@ -189,7 +189,7 @@ def test_exemplars_of_a_preset_show_what_they_should_and_b_is_matched_to_a():
     a, b, _ = found
     assert a[0] == np.minimum(p[:, 0], 1 - p[:, 1]).argmax()
     # Matched in warmth: far more alike than the samples that show "not bright" least surely.
-    candidates = arithmetic.surest(reader, p, wanted[1])
+    candidates = arithmetic.most_confident(reader, p, wanted[1])
     warmth = arithmetic.log_odds(p[:, 1])
     apart = [np.abs(warmth[rows] - warmth[a]).mean() for rows in (b, candidates[-5:])]
     assert apart[0] < 0.5 * apart[1]
@@ -220,7 +220,7 @@ def test_another_classifier_is_not_answered_from_the_cache():
 def test_matched_exemplars_agree_in_what_is_not_to_differ():
     p = np.random.RandomState(0).uniform(0.01, 0.99, (200, 3)).astype(np.float32)
     chosen, candidates = np.arange(10), np.arange(50, 200)
-    found = arithmetic.matched(p, chosen, candidates, [1, 2])
+    found = arithmetic.match_exemplars(p, chosen, candidates, [1, 2])
     assert len(set(found)) == 10
     assert set(found) <= set(candidates)
 
@@ -239,7 +239,7 @@ def measured(model, names):
         {"bright": False, "warm": False},
         {"bright": False, "warm": True},
     ]
-    choices = [arithmetic.surest(reader, p, part) for part in wanted]
+    choices = [arithmetic.most_confident(reader, p, part) for part in wanted]
     triple = {"name": "toy", "target": "bright", "wanted": wanted}
     normals = arithmetic_report.find_normals(model.prior.sample(2000, 0), p, reader, names)
     assert set(normals) == set(names)
@@ -278,13 +278,13 @@ def test_on_a_linear_generator_arithmetic_works_and_the_control_does_not():
 
 def test_what_is_conditioned_has_nothing_of_the_locked_and_all_of_the_rest():
     step, locked = latents(1)[0], latents(2, seed=3)
-    left = arithmetic.conditioned(step, locked)
+    left = arithmetic.conditional_step(step, locked)
     np.testing.assert_allclose(locked @ left, 0, atol=1e-5)
     taken = step - left  # lies in the plane of the locked ones
     assert np.linalg.matrix_rank(np.vstack([locked, taken]), tol=1e-4) == 2
-    np.testing.assert_allclose(arithmetic.conditioned(step, np.empty((0, 6))), step, atol=1e-6)
+    np.testing.assert_allclose(arithmetic.conditional_step(step, np.empty((0, 6))), step, atol=1e-6)
     with pytest.raises(InputError, match="leave nothing"):
-        arithmetic.conditioned(locked[0], locked)
+        arithmetic.conditional_step(locked[0], locked)
 
 
 def card_with(*conditions):
@@ -325,18 +325,18 @@ def test_the_best_way_has_the_larger_of_the_smaller_shares():
 
 def test_what_a_triple_came_to_is_told_of_its_own_weights():
     card = card_with(("matched", 1.0, True, 1.0, 0.7), ("conditional", 1.25, False, 0.9, 0.95))
-    told = arithmetic_report.measured(card, "x")
+    told = arithmetic_report.summary(card, "x")
     assert "500 draws of 10 exemplars, at the best strength, 1.25: 90% of" in told
     assert "as summed" in told
     assert "95% of C's other" in told
-    assert arithmetic_report.measured(card, "y") == ""
+    assert arithmetic_report.summary(card, "y") == ""
     section = arithmetic_report.card_section(card)
     assert "x:" in section
     assert "| the rest left alone | 1.25 | as summed | 90.0% (0.0%" in section
-    assert "| B like A but for the target | 1 | on the shell | 100.0% (0.0%" in section
+    assert "| B matched to A except for the target | 1 | on the shell | 100.0% (0.0%" in section
     card["files"]["generator.safetensors"] = "f" * 16
     assert arithmetic_report.best(card, "x") is None
-    assert arithmetic_report.measured(card, "x") == arithmetic_report.card_section(card) == ""
+    assert arithmetic_report.summary(card, "x") == arithmetic_report.card_section(card) == ""
 
 
 def test_a_triple_measured_under_its_earlier_name_is_found():
@@ -368,14 +368,14 @@ def without_strength(result):
 def test_a_card_that_tells_it_wrongly_is_no_trouble(name):
     card = card_with(("matched", 1.0, True, 1.0, 0.7))
     card["metrics"]["arithmetic"] = HOSTILE[name](card["metrics"]["arithmetic"])
-    assert arithmetic_report.measured(card, "x") == arithmetic_report.card_section(card) == ""
+    assert arithmetic_report.summary(card, "x") == arithmetic_report.card_section(card) == ""
 
 
 @pytest.mark.parametrize("metrics", [None, [], {"arithmetic": 3}, {"arithmetic": {"triples": [7]}}])
 def test_a_card_that_tells_nothing_of_it_is_no_trouble(metrics):
     card = {"metrics": metrics, "files": {"generator.safetensors": "0" * 16}}
     assert arithmetic_report.best(card, "x") is None
-    assert arithmetic_report.measured(card, "x") == ""
+    assert arithmetic_report.summary(card, "x") == ""
 
 
 def test_a_whole_measurement_of_the_shipped_avatars(tmp_path, capsys, monkeypatch):
@@ -405,7 +405,7 @@ def test_a_whole_measurement_of_the_shipped_avatars(tmp_path, capsys, monkeypatc
     assert arithmetic_report.card_section(card) in (model / "README.md").read_text()
     title = told["triples"][0]["name"]
     assert f"{arithmetic_report.best(card, title)['target']:.0%} of" in (
-        arithmetic_report.measured(card, title)
+        arithmetic_report.summary(card, title)
     )
 
 
@@ -420,7 +420,7 @@ def test_what_cannot_be_measured_is_told_in_a_sentence(tmp_path, capsys, make_ch
     shipped = tmp_path / "avatars"
     shutil.copytree(AVATARS, shipped, ignore=shutil.ignore_patterns("training_set"))
     before = (shipped / "model.json").read_bytes()
-    with pytest.raises(InputError, match=r"No triple of concepts .*; bearded .*too few sure"):
+    with pytest.raises(InputError, match=r"No triple of concepts .*; bearded .*too few have"):
         arithmetic_report.evaluate(shipped, pool=32, draws=1)
     assert main(["evaluate", str(shipped), "--arithmetic", "--n", "-1"]) == 2
     assert "draws must be 1 or more" in capsys.readouterr().err

@@ -27,7 +27,7 @@ def blind(seed=3):
 
 def test_everything_is_found_and_progress_is_told():
     told = []
-    found = discover_directions.find(
+    found = discover_directions.discover(
         Linear(), READER, **FEW, tell=lambda words, share: told.append((words, share))
     )
     unnamed = [f"{kind} {i}" for kind in ("component", "factor") for i in (1, 2, 3)]
@@ -43,43 +43,43 @@ def test_everything_is_found_and_progress_is_told():
 
 
 def test_without_a_classifier_directions_have_no_names_and_no_effects():
-    found = discover_directions.find(Linear(), **FEW)
+    found = discover_directions.discover(Linear(), **FEW)
     assert {d.kind for d in found} == {"component", "factor"}
     assert all(d.about == {} for d in found)
 
 
 def test_there_are_no_more_than_the_latent_has():
-    assert len(discover_directions.find(Linear(nz=2), n=64, measured=1, k=10)) == 4
+    assert len(discover_directions.discover(Linear(nz=2), n=64, measured=1, k=10)) == 4
 
 
 def test_a_generator_that_cannot_be_read_has_those_of_attributes_only():
-    found = discover_directions.find(blind(), READER, **FEW)
+    found = discover_directions.discover(blind(), READER, **FEW)
     assert [d.name for d in found] == NAMES
     with pytest.raises(InputError, match="no first layer"):
-        discover_directions.find(blind(), **FEW)
+        discover_directions.discover(blind(), **FEW)
 
 
 def test_what_was_found_is_not_sought_again(monkeypatch):
     monkeypatch.setattr(discover_directions, "QUICK", {"n": 600, "measured": 8})
     model = Linear()
-    first = discover_directions.kept(model, READER)
+    first = discover_directions.load_cached(model, READER)
     drawn = model.drawn
     assert drawn > 600
-    again = discover_directions.kept(model, READER)
+    again = discover_directions.load_cached(model, READER)
     assert model.drawn == drawn
     assert [(d.name, d.about) for d in again] == [(d.name, d.about) for d in first]
     np.testing.assert_array_equal([d.vector for d in again], [d.vector for d in first])
     other = Linear(seed=1)  # other weights
-    discover_directions.kept(other, READER)
+    discover_directions.load_cached(other, READER)
     assert other.drawn > 0
 
 
 def test_a_damaged_cache_is_made_again(monkeypatch, tmp_path):
     monkeypatch.setattr(discover_directions, "QUICK", {"n": 600, "measured": 8})
-    first = discover_directions.kept(Linear(), READER)
+    first = discover_directions.load_cached(Linear(), READER)
     (file,) = (tmp_path / "cache" / "directions").iterdir()
     file.write_bytes(file.read_bytes()[:-8])
-    again = discover_directions.kept(Linear(), READER)
+    again = discover_directions.load_cached(Linear(), READER)
     assert [d.name for d in again] == [d.name for d in first]
     assert directions.load(Linear(), file)  # whole again
 
@@ -87,7 +87,7 @@ def test_a_damaged_cache_is_made_again(monkeypatch, tmp_path):
 def test_a_cache_that_cannot_be_written_stops_nothing(monkeypatch, tmp_path):
     (tmp_path / "file").write_text("no folder")
     monkeypatch.setenv("LATENT_EXPLORER_CACHE", str(tmp_path / "file"))
-    assert discover_directions.kept(Linear())
+    assert discover_directions.load_cached(Linear())
 
 
 def test_the_verb_keeps_directions_and_those_of_people(make_checkpoint, capsys):
@@ -95,12 +95,14 @@ def test_the_verb_keeps_directions_and_those_of_people(make_checkpoint, capsys):
     model = checkpoint.load(directory)
     own = directions.Direction("mine", directions.unit(np.ones(8)), "own")
     directions.save(model, [own])
-    discover_directions.keep(directory, k=2, json=True)
+    discover_directions.discover_and_save(directory, k=2, json=True)
     names = [d.name for d in directions.load(model)]
     assert names == ["component 1", "component 2", "factor 1", "factor 2", "mine"]
     told = json.loads(capsys.readouterr().out.splitlines()[-1])
     assert [row["name"] for row in told["directions"]] == names[:4]
-    discover_directions.keep(directory, k=1)  # those found before make room, the person's stays
+    discover_directions.discover_and_save(
+        directory, k=1
+    )  # those found before make room, the person's stays
     assert [d.name for d in directions.load(model)] == ["component 1", "factor 1", "mine"]
 
 
@@ -119,7 +121,7 @@ def test_numbers_that_cannot_be_are_refused(make_checkpoint, capsys, option):
 
 
 def test_the_card_tells_each_effect_and_the_largest_leakage(make_checkpoint):
-    found = discover_directions.find(Linear(), READER, **FEW)
+    found = discover_directions.discover(Linear(), READER, **FEW)
     told = discover_directions.section(found)
     rows = {line.split(" | ")[0]: line for line in told.splitlines()}
     normal = next(d for d in found if d.name == "warm (normal)").about["effects"]
@@ -128,7 +130,7 @@ def test_the_card_tells_each_effect_and_the_largest_leakage(make_checkpoint):
     assert f"{component['moves']} {component['effects'][component['moves']]:+.2f}" in told
     directory = make_checkpoint()
     assert discover_directions.card_section(directory) == ""
-    discover_directions.keep(directory, k=2)
+    discover_directions.discover_and_save(directory, k=2)
     assert "(SeFa): 2." in discover_directions.card_section(directory)
     (directory / directions.FILE).write_bytes(b"no safetensors")
     assert "damaged" in discover_directions.card_section(directory)
