@@ -1,36 +1,40 @@
-"""Directions in the latent space that mean something, each a unit vector with what it does.
+"""Meaningful directions in the latent space: unit vectors with their measured effects.
 
 Named, from samples that a classifier labelled:
     difference_of_means(z, labels)   from the mean latent without an attribute to the one with it
     normal(z, labels)                the normal of a linear classifier's boundary (Shen et al. 2020)
-    conditional(direction, locked)   what is left of it at right angles to others
+    conditional(direction, locked)   its component orthogonal to other directions
 Unnamed, from the generator alone:
     principal_components(model)      of G's first activations (GANSpace, Härkönen et al. 2020)
     factors(model)                   of G's first weights (SeFa, Shen and Zhou 2021)
 
-`effects` measures what a direction does to every attribute; `save` and `load` keep directions
-with the checkpoint, for as long as it holds the weights that they were made for.
+`effects` measures how a direction changes every attribute. `save` and `load` store directions in
+the checkpoint; they are valid for the weights that they were made for.
 `gan_core.latent_space.discover_directions` finds and measures all of them at once.
 """
 
 import contextlib
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
+from numpy.typing import ArrayLike
 from torch import nn
 
 from gan_core import export_onnx
 from gan_core.attributes import label_cache
-from gan_core.attributes.classifier import readable_name
+from gan_core.attributes.classifier import Classifier, readable_name
+from gan_core.checkpoint import Model
 from gan_core.util import checked_safetensors, json_values
 from gan_core.util.errors import InputError
 
 FORMAT = 1
 FILE = "directions.safetensors"
 KINDS = ("difference", "normal", "conditional", "component", "factor", "own")
-# What a file tells of one direction, see gan_core.util.json_values.
+# A file's entry for one direction, see gan_core.util.json_values.
 ENTRY = {
     "name": json_values.TEXT,
     "kind": json_values.TEXT,
@@ -48,51 +52,54 @@ ENTRY = {
         "made?": json_values.TEXT,
     },
 }
-FOUND = ("difference", "normal", "component", "factor")  # by a program; the others by a person
+DISCOVERED = ("difference", "normal", "component", "factor")  # found by a program, not a person
 
 
 @dataclass(frozen=True)
 class Direction:
-    """name: what it is called. vector: float32 (nz,), of length 1. kind: one of KINDS.
-    about: how it was made and what it does, plain JSON types: attribute, n, seed, effects."""
+    """name: shown to people. vector: float32 (nz,), of length 1. kind: one of KINDS.
+    about: how it was made and its effects, plain JSON types: attribute, n, seed, effects."""
 
     name: str
     vector: np.ndarray
     kind: str = "own"
-    about: dict = field(default_factory=dict)
+    about: dict[str, Any] = field(default_factory=dict)
 
 
-def unit(vector):
-    """A vector at length 1, float32 (nz,). Raises InputError for length 0 or what is not finite."""
+def unit(vector: ArrayLike) -> np.ndarray:
+    """A vector scaled to length 1, float32 (nz,).
+
+    vector: float (nz,). Raises InputError for length 0 and for numbers that are not finite.
+    """
     vector = np.asarray(vector, np.float64)
     length = np.linalg.norm(vector)
     if not np.isfinite(length) or length == 0:
-        raise InputError("A direction needs a length above 0 and finite numbers; this one has not.")
+        raise InputError("A direction needs finite numbers and a length above 0; this one has not.")
     return (vector / length).astype(np.float32)
 
 
-def difference_of_means(z, labels):
+def difference_of_means(z: ArrayLike, labels: ArrayLike) -> np.ndarray:
     """The unit vector from the mean latent without an attribute to the mean with it.
 
     z: float (n, nz). labels: bool (n,). Returns float32 (nz,). Raises InputError when all samples
-    have it or none has.
+    have the attribute or none has.
     """
     z, labels = check_labels(z, labels)
     return unit(z[labels].mean(0) - z[~labels].mean(0))
 
 
-def normal(z, labels, penalty=1e-2, steps=25):
-    """The unit normal of the plane that best parts samples with an attribute from those without.
+def normal(z: ArrayLike, labels: ArrayLike, penalty: float = 1e-2, steps: int = 25) -> np.ndarray:
+    """The unit normal of the plane that best separates samples with an attribute from the others.
 
     A logistic regression fitted by Newton's method; penalty · ‖w‖² / 2 is added to its mean loss.
-    It turns towards those with the attribute. Unlike the difference of means it takes account of
-    how the latents vary. Shapes and errors as in `difference_of_means`.
+    The normal points towards the samples with the attribute. Unlike the difference of means it
+    accounts for how the latents vary. Shapes and errors are those of `difference_of_means`.
     """
     z, labels = check_labels(z, labels)
     inputs = np.concatenate([z, np.ones((len(z), 1))], 1)
     weights = np.zeros(inputs.shape[1])
     held = np.full(inputs.shape[1], penalty)
-    held[-1] = 1e-9  # the offset is free
+    held[-1] = 1e-9  # the offset is not penalised
     for _ in range(steps):
         p = 0.5 * (1 + np.tanh(0.5 * np.clip(inputs @ weights, -30, 30)))
         gradient = inputs.T @ (p - labels) / len(z) + held * weights
@@ -104,7 +111,11 @@ def normal(z, labels, penalty=1e-2, steps=25):
     return unit(weights[:-1])
 
 
-def check_labels(z, labels):
+def check_labels(z: ArrayLike, labels: ArrayLike) -> tuple[np.ndarray, np.ndarray]:
+    """Latents and labels as float64 (n, nz) and bool (n,).
+
+    Raises InputError when they do not fit together, are not finite, or the labels are all equal.
+    """
     z, labels = np.asarray(z, np.float64), np.asarray(labels, bool)
     if z.ndim != 2 or labels.shape != (len(z),):
         raise InputError("Directions need latents (n, nz) and as many labels.")
@@ -112,18 +123,18 @@ def check_labels(z, labels):
         raise InputError("A latent holds a number that is not finite.")
     if labels.all() or not labels.any():
         raise InputError(
-            "All samples are alike in this attribute, so there is no direction of it; "
+            "All samples have the same label for this attribute, so it has no direction; "
             "label more samples."
         )
     return z, labels
 
 
-def conditional(direction, locked):
-    """A direction at right angles to those that are locked: float32 (nz,), of length 1.
+def conditional(direction: ArrayLike, locked: ArrayLike) -> np.ndarray:
+    """The component of a direction orthogonal to the locked ones: float32 (nz,), of length 1.
 
-    direction: float (nz,). locked: float (k, nz), any k. Moving along it changes nothing, to first
-    order, in what the locked ones measure (Shen et al. 2020, section 3.3). Raises InputError when
-    nothing of it is left.
+    direction: float (nz,). locked: float (k, nz), any k. Moving along it does not change, to first
+    order, what the locked directions measure (Shen et al. 2020, section 3.3). Raises InputError
+    when nothing of it is left.
     """
     direction = np.asarray(direction, np.float64)
     locked = np.asarray(locked, np.float64).reshape(-1, len(direction))
@@ -135,47 +146,48 @@ def conditional(direction, locked):
     return unit(left)
 
 
-def first_layer(generator):
-    """The weights that meet the latent, float64 (outputs, nz), batch norms folded in.
+def first_layer(generator: nn.Module) -> np.ndarray:
+    """The weights applied to the latent, float64 (outputs, nz), with batch norms folded in.
 
     Raises InputError for a generator that begins with neither a linear layer nor a transposed
     convolution.
     """
     layer = _first(export_onnx.fold(generator))
     weights = layer.weight.detach().double()
-    # A transposed convolution keeps its inputs first, a linear layer its outputs.
+    # A transposed convolution has its inputs first, a linear layer its outputs.
     return (weights.flatten(1).T if isinstance(layer, nn.ConvTranspose2d) else weights).numpy()
 
 
-def _first(generator):
+def _first(generator: nn.Module) -> nn.Linear | nn.ConvTranspose2d:
     for module in generator.modules():
         if isinstance(module, nn.Linear | nn.ConvTranspose2d):
             return module
-    raise InputError("This generator has no first layer that a direction could be read from.")
+    raise InputError("This generator has no first layer from which directions could be computed.")
 
 
-def factors(model, k=10):
-    """The k directions that G's first layer makes most of, float32 (k, nz), the strongest first.
+def factors(model: Model, k: int = 10) -> np.ndarray:
+    """The k directions that G's first layer amplifies most, float32 (k, nz), the strongest first.
 
-    SeFa's closed form: eigenvectors of AᵀA for the first weights A. They are at right angles to
-    one another; each one's sign is such that its largest coordinate is above 0.
+    SeFa's closed form: eigenvectors of AᵀA for the first weights A. They are orthogonal to one
+    another. The sign of each is chosen so that its largest coordinate is positive.
     """
     weights = first_layer(model.generator)
     _, vectors = np.linalg.eigh(weights.T @ weights)
     return signed(vectors[:, ::-1].T[: check_k(model, k)])
 
 
-def principal_components(model, k=10, n=1024, seed=0):
+def principal_components(model: Model, k: int = 10, n: int = 1024, seed: int = 0) -> np.ndarray:
     """The k directions of the latent space along which G's first activations vary most.
 
     GANSpace: principal components of the activations after the first layer and its ReLU over n
-    samples, then for each the latents' regression on its coordinate. Where there is no ReLU the
-    layer's own outputs are taken. Returns float32 (k, nz), strongest first, signed as `factors`.
+    samples, then the regression of the latents on each component's coordinate. Without a ReLU the
+    layer's own outputs are used. Returns float32 (k, nz), the strongest first, with signs as in
+    `factors`. Raises InputError when the activations never change.
     """
     z = model.prior.sample(n, seed)
     acts = activations(model.generator, z)
     acts -= acts.mean(0)
-    # Of n samples there are n components at most, and a Gram matrix of n × n tells them.
+    # n samples have at most n components, and the n × n Gram matrix gives them.
     sizes, left = np.linalg.eigh(acts @ acts.T)
     chosen = left[:, ::-1][:, : check_k(model, min(k, n - 1))]
     if sizes[-1] <= 0:
@@ -183,102 +195,122 @@ def principal_components(model, k=10, n=1024, seed=0):
     return signed(chosen.T @ (z - z.mean(0)))
 
 
-def activations(generator, z):
-    """G's first activations of latents float32 (n, nz), after its first ReLU: float64 (n, m)."""
+def activations(generator: nn.Module, z: np.ndarray) -> np.ndarray:
+    """G's activations after its first ReLU, for latents float32 (n, nz): float64 (n, m)."""
     rectified = (m for m in generator.modules() if isinstance(m, nn.ReLU | nn.LeakyReLU))
-    module, parts = next(rectified, None) or _first(generator), []
+    module = next(rectified, None) or _first(generator)
+    parts: list[torch.Tensor] = []
 
-    def keep(module, given, out):
-        parts.append(out.flatten(1).double())
-        raise _Seen  # what the layers after it make of it is of no use here
+    def capture(module: nn.Module, inputs: object, output: torch.Tensor) -> None:
+        parts.append(output.flatten(1).double())
+        raise _Captured  # the layers after it are not needed
 
-    hook = module.register_forward_hook(keep)
+    hook = module.register_forward_hook(capture)
     try:
         with torch.inference_mode():
             for part in torch.from_numpy(z).split(64):
-                with contextlib.suppress(_Seen):
+                with contextlib.suppress(_Captured):
                     generator(part)
     finally:
         hook.remove()
     return torch.cat(parts).numpy()
 
 
-class _Seen(Exception):
-    """The activations are there; ends the forward pass."""
+class _Captured(Exception):
+    """Ends the forward pass once the activations are captured."""
 
 
-def check_k(model, k):
+def check_k(model: Model, k: int) -> int:
+    """k itself; raises InputError unless the model has that many directions."""
     if not 1 <= k <= model.prior.size:
         raise InputError(f"k is {k}; {model.name} has from 1 to {model.prior.size} directions.")
     return k
 
 
-def signed(vectors):
-    """Unit vectors whose largest coordinate, by its size, is above 0; float32 (k, nz)."""
-    vectors = np.stack([unit(vector) for vector in vectors])
-    largest = np.abs(vectors).argmax(1)[:, None]
-    return vectors * np.sign(np.take_along_axis(vectors, largest, 1))
+def signed(vectors: np.ndarray) -> np.ndarray:
+    """Unit vectors whose coordinate of the largest size is positive; float32 (k, nz)."""
+    units = np.stack([unit(vector) for vector in vectors])
+    largest = np.abs(units).argmax(1)[:, None]
+    return units * np.sign(np.take_along_axis(units, largest, 1))
 
 
-def effects(model, classifier, vectors, n=256, seed=0, step=1.0):
-    """What directions do to each attribute: change of its probability per unit step.
+def effects(
+    model: Model,
+    classifier: Classifier,
+    vectors: Sequence[ArrayLike] | np.ndarray,
+    n: int = 256,
+    seed: int = 0,
+    step: float = 1.0,
+) -> np.ndarray:
+    """The effect of directions on each attribute: change of its probability per unit step.
 
-    vectors: float (k, nz), of length 1. Over the samples of n seeds, the mean of
-    (p(z + step·v) − p(z − step·v)) / (2·step). Returns float64 (k, A), columns as
-    classifier.names. The attribute meant is the effect; the others are the leakage.
+    vectors: float (k, nz), of length 1. The effect is the mean over the samples of n seeds of
+    (p(z + step·v) − p(z − step·v)) / (2·step). Returns float64 (k, A), columns as in
+    classifier.names. Effects on attributes other than the intended one are leakage.
     """
-    # In parts of one batch, so that nobody who draws beside it waits for more than that.
+    # In parts of one batch, so that others who generate meanwhile wait for no more than one.
     parts = np.array_split(model.prior.sample(n, seed), max(1, -(-n // 64)))
-    found = []
+    rows = []
     for vector in np.asarray(vectors, np.float32):
         change = [
             classifier.predict(model.generate(z + step * vector))
             - classifier.predict(model.generate(z - step * vector))
             for z in parts
         ]
-        found.append(np.concatenate(change).mean(0, dtype=np.float64) / (2 * step))
-    return np.array(found).reshape(-1, len(classifier.names))
+        rows.append(np.concatenate(change).mean(0, dtype=np.float64) / (2 * step))
+    return np.array(rows).reshape(-1, len(classifier.names))
 
 
-def describe(model, classifier, vectors, n=256, seed=0):
-    """`effects` in words: for each vector a dict of plain JSON types.
+def describe(
+    model: Model,
+    classifier: Classifier,
+    vectors: Sequence[ArrayLike] | np.ndarray,
+    n: int = 256,
+    seed: int = 0,
+) -> list[dict[str, Any]]:
+    """`effects` by attribute name: for each vector a dict of plain JSON types.
 
     effects: {recognised attribute: change of its probability per unit step}. moves: the attribute
-    it moves most; None where none is recognised. leakage: the largest other effect over that one.
+    it changes most, None where none is recognised. leakage: the largest other effect over that one.
     """
     names, columns = classifier.recognised, [classifier.column(n) for n in classifier.recognised]
-    found = []
+    rows = []
     for row in effects(model, classifier, vectors, n, seed)[:, columns]:
-        about = {"effects": dict(zip(names, row.tolist(), strict=True)), "n": n, "seed": seed}
-        sizes = dict(zip(names, np.abs(row).tolist(), strict=True))
-        about["moves"] = max(sizes, key=sizes.get) if sizes else None
-        about["leakage"] = leakage(about["effects"], about["moves"])
-        found.append(about)
-    return found
+        by_name = dict(zip(names, row.tolist(), strict=True))
+        moves = max(by_name, key=lambda name: abs(by_name[name])) if by_name else None
+        about = {"effects": by_name, "n": n, "seed": seed, "moves": moves}
+        rows.append(about | {"leakage": leakage(by_name, moves)})
+    return rows
 
 
-def leakage(effects, name):
+def leakage(effects: Mapping[str, float], name: str | None) -> float | None:
     """The largest effect on another attribute over that on `name`; None where that is 0."""
     others = [abs(value) for other, value in effects.items() if other != name]
-    own = abs(effects.get(name, 0))
+    own = abs(effects.get(name, 0)) if name is not None else 0
     return max(others, default=0.0) / own if own else None
 
 
-def of_attributes(model, classifier, n=4096, seed=0, measured=256, told=lambda words: None):
+def of_attributes(
+    model: Model,
+    classifier: Classifier,
+    n: int = 4096,
+    seed: int = 0,
+    measured: int = 256,
+    report: Callable[[str], object] = lambda words: None,
+) -> list[Direction]:
     """Both directions of every recognised attribute, from n samples that the classifier labelled.
 
-    measured: samples over which effects are measured. told(words): called before each piece of
-    work. Returns a list of Direction. Attributes that all of the samples have, or none, are left
-    out.
+    measured: samples over which effects are measured. report(words): called before each piece of
+    work. Attributes that all of the samples have, or none, are skipped.
     """
-    probabilities, found = [], []
+    blocks, found = [], []
     for start in range(0, n, label_cache.BLOCK):
-        told(f"Labelling sample {start + 1:,} and the next, of {n:,}")
         count = min(label_cache.BLOCK, n - start)
-        probabilities.append(label_cache.probabilities(model, classifier, count, seed + start))
-    probabilities, z = np.concatenate(probabilities), model.prior.sample(n, seed)
+        report(f"Labelling samples {start + 1:,} to {start + count:,} of {n:,}")
+        blocks.append(label_cache.probabilities(model, classifier, count, seed + start))
+    probabilities, z = np.concatenate(blocks), model.prior.sample(n, seed)
     for name in classifier.recognised:
-        told(f"Measuring the directions of {readable_name(name)}")
+        report(f"Measuring the directions of {readable_name(name)}")
         labels = probabilities[:, classifier.column(name)] >= 0.5
         if labels.all() or not labels.any():
             continue
@@ -291,28 +323,39 @@ def of_attributes(model, classifier, n=4096, seed=0, measured=256, told=lambda w
     return found
 
 
-def unnamed(model, classifier=None, k=10, measured=256, seed=0, told=lambda words: None):
-    """Principal components and factors, k each, with the attribute each moves most.
+def unnamed(
+    model: Model,
+    classifier: Classifier | None = None,
+    k: int = 10,
+    measured: int = 256,
+    seed: int = 0,
+    report: Callable[[str], object] = lambda words: None,
+) -> list[Direction]:
+    """Principal components and factors, k each, with the attribute that each changes most.
 
-    Without a classifier nothing is told of attributes. told(words): as in `of_attributes`.
+    Without a classifier their effects are not measured. report(words): as in `of_attributes`.
     """
     found = []
-    for kind, make in {"component": principal_components, "factor": factors}.items():
-        told(f"Finding the first {k} {kind}s")
+    makers: dict[str, Callable[[Model, int], np.ndarray]] = {
+        "component": principal_components,
+        "factor": factors,
+    }
+    for kind, make in makers.items():
+        report(f"Finding the first {k} {kind}s")
         for i, vector in enumerate(make(model, k), 1):
             about = {}
             if classifier is not None:
-                told(f"Measuring {kind} {i}")
+                report(f"Measuring {kind} {i}")
                 about = describe(model, classifier, [vector], measured, seed)[0]
             found.append(Direction(f"{kind} {i}", vector, kind, about))
     return found
 
 
-def save(model, directions, path=None):
-    """Write a list of Direction into a Model's checkpoint, in place of those that are there.
+def save(model: Model, directions: Sequence[Direction], path: str | Path | None = None) -> None:
+    """Write directions into a Model's checkpoint, replacing those in it.
 
-    path: another file to write them into. Raises InputError for two of one name, or a vector of
-    another size or that is not finite.
+    path: another file to write instead. Raises InputError when two have the same name, or a vector
+    has another size or is not finite.
     """
     names = [direction.name for direction in directions]
     twice = {name for name in names if names.count(name) > 1}
@@ -320,7 +363,7 @@ def save(model, directions, path=None):
         raise InputError(f"Two directions are called {min(twice)!r}; give each its own name.")
     for direction in directions:
         if direction.kind not in KINDS:
-            raise InputError(f"{direction.kind!r} is no kind of direction.")
+            raise InputError(f"{direction.kind!r} is not a kind of direction.")
         shape = np.shape(direction.vector)
         if shape != (model.prior.size,) or not np.isfinite(direction.vector).all():
             raise InputError(
@@ -337,8 +380,8 @@ def save(model, directions, path=None):
     checked_safetensors.save(path or Path(model.directory) / FILE, {"vectors": whole}, about)
 
 
-def load(model, path=None):
-    """The directions in a Model's checkpoint, a list of Direction; empty where it has none.
+def load(model: Model, path: str | Path | None = None) -> list[Direction]:
+    """The directions in a Model's checkpoint; an empty list where it has none.
 
     path: another file that `save` wrote. Raises InputError when the file is damaged or was made
     for other weights.
@@ -371,12 +414,14 @@ def load(model, path=None):
     ]
 
 
-def is_entry(entry):
-    """Whether what a file tells of one direction has the kinds that `save` writes."""
+def is_entry(entry: object) -> bool:
+    """Whether a file's entry for one direction has the types that `save` writes."""
     return (
         json_values.misfit(entry, ENTRY) == ""
         and entry["kind"] in KINDS
-        # What a program found is called by its attribute, and told with its numbers.
-        and (entry["kind"] not in FOUND[:2] or isinstance(entry["about"].get("attribute"), str))
+        # A discovered direction is named after its attribute.
+        and (
+            entry["kind"] not in DISCOVERED[:2] or isinstance(entry["about"].get("attribute"), str)
+        )
         and (entry["about"].get("moves") or None) in (None, *(entry["about"].get("effects") or {}))
     )

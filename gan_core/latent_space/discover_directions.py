@@ -1,13 +1,15 @@
-"""Directions found by a program: all of a checkpoint's at once, measured, kept and told of.
+"""Find all of a checkpoint's directions at once, measure them, save them and describe them.
 
-find(model, classifier)      directions of attributes, components and factors, measured
-kept(model, classifier)      the same, found once for these weights and kept in the cache folder
-keep(checkpoint)             find them and put them into the checkpoint
-card_section(checkpoint)     what its card tells of them
+discover(model, classifier)      directions of attributes, components and factors, measured
+load_cached(model, classifier)   the same, found once for these weights and cached on disk
+discover_and_save(checkpoint)    the verb: find them and save them in the checkpoint
+card_section(checkpoint)         the model card's section on them
 """
 
+from collections.abc import Callable, Mapping, Sequence
 from json import dumps
 from pathlib import Path
+from typing import Any
 
 from tqdm import tqdm
 
@@ -16,36 +18,47 @@ from gan_core.attributes import classifier as attributes
 from gan_core.attributes import label_cache
 from gan_core.attributes.classifier import readable_name
 from gan_core.latent_space import directions
+from gan_core.latent_space.directions import Direction
 from gan_core.util import cache_dir
 from gan_core.util.errors import InputError
 
-QUICK = {"n": 2048, "measured": 64}  # of `kept`, for which somebody waits
-MOST = 10  # components, and as many factors
+QUICK = {"n": 2048, "measured": 64}  # for `load_cached`, while somebody waits
+MOST = 10  # components, and the same number of factors
 
 
-def find(model, classifier=None, *, n=4096, measured=256, k=MOST, seed=0, tell=None):
-    """Every direction that can be found: a list of Direction, those of attributes first.
+def discover(
+    model: checkpoint.Model,
+    classifier: attributes.Classifier | None = None,
+    *,
+    n: int = 4096,
+    measured: int = 256,
+    k: int = MOST,
+    seed: int = 0,
+    progress: Callable[[str, float], object] | None = None,
+) -> list[Direction]:
+    """Every direction that can be found, those of attributes first.
 
-    classifier: attributes.Classifier, or None for those without names only. n: samples that it
-    labels. measured: samples over which effects are measured. k: components, and as many factors,
-    at most. tell(words, share): called before each piece of work with the share of it all done.
-    A generator whose first layer cannot be read has no components and no factors. Raises InputError
-    when nothing at all can be found.
+    classifier: None for unnamed directions only. n: samples that it labels. measured: samples over
+    which effects are measured. k: components, and the same number of factors, at most.
+    progress(words, share): called before each piece of work with the share done so far, 0 to 1. A
+    generator whose first layer cannot be read has no components and no factors. Raises InputError
+    when nothing can be found.
     """
-    k, found, refusal = min(k, model.prior.size), [], None
+    k, refusal = min(k, model.prior.size), None
+    found: list[Direction] = []
     pieces = 2 + (0 if classifier is None else 2 * k)
     if classifier is not None:
         pieces += -(-n // label_cache.BLOCK) + len(classifier.recognised)
     done = iter(range(pieces))
 
-    def told(words):
-        if tell:
-            tell(words, next(done, pieces) / pieces)
+    def report(words: str) -> None:
+        if progress:
+            progress(words, next(done, pieces) / pieces)
 
     if classifier is not None:
-        found += directions.of_attributes(model, classifier, n, seed, measured, told)
+        found += directions.of_attributes(model, classifier, n, seed, measured, report)
     try:
-        found += directions.unnamed(model, classifier, k, measured, seed, told)
+        found += directions.unnamed(model, classifier, k, measured, seed, report)
     except InputError as error:
         refusal = error
     if refusal and not found:
@@ -53,39 +66,43 @@ def find(model, classifier=None, *, n=4096, measured=256, k=MOST, seed=0, tell=N
     return found
 
 
-def kept(model, classifier=None, tell=None):
-    """`find` with the numbers of QUICK, once for these weights and this classifier."""
+def load_cached(
+    model: checkpoint.Model,
+    classifier: attributes.Classifier | None = None,
+    progress: Callable[[str, float], object] | None = None,
+) -> list[Direction]:
+    """`discover` with the settings in QUICK, computed once per generator and classifier."""
     weights = model.card["files"]["generator.safetensors"]
     digest = "none" if classifier is None else classifier.hash
     name = f"{weights[:32]}-{digest}-{QUICK['n']}-{QUICK['measured']}.safetensors"
     path = cache_dir.cache_directory() / "directions" / name
     try:
         found = directions.load(model, path)
-    except InputError:  # damaged: it is made again
+    except InputError:  # damaged: find them again
         found = []
     if not found:
-        found = find(model, classifier, **QUICK, tell=tell)
+        found = discover(model, classifier, **QUICK, progress=progress)
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
             directions.save(model, found, path)
         except (OSError, InputError):
-            pass  # it will be found again next time
+            pass  # they will be found again next time
     return found
 
 
-def keep(
-    model,  # checkpoint directory
+def discover_and_save(
+    model: str | Path,  # checkpoint directory
     *,
-    n=4096,  # samples that the attribute classifier labels
-    measured=256,  # samples over which the effect of each direction is measured
-    k=MOST,  # principal components, and as many factors of G's first layer
-    seed=0,  # seed of the first sample
-    discard=False,  # print what was found and leave the checkpoint as it is
-    json=False,  # print what was found as one JSON object on the last line
-):
-    """Find directions, measure them and put them into a checkpoint; returns a list of Direction.
+    n: int = 4096,  # samples that the attribute classifier labels
+    measured: int = 256,  # samples over which the effect of each direction is measured
+    k: int = MOST,  # principal components, and the same number of factors of G's first layer
+    seed: int = 0,  # seed of the first sample
+    discard: bool = False,  # print the directions without saving them in the checkpoint
+    json: bool = False,  # print the directions as one JSON object on the last line
+) -> list[Direction]:
+    """Find directions, measure them and save them in a checkpoint.
 
-    Directions there that somebody named stay. Raises InputError for numbers that cannot be.
+    Directions in it that a person named are preserved. Raises InputError for options out of range.
     """
     if not 64 <= n <= 1_000_000 or not 1 <= measured <= 100_000 or not 1 <= k <= 1000:
         raise InputError(
@@ -95,17 +112,19 @@ def keep(
     has_classifier = (directory / attributes.FILES[False]).exists()
     classifier = attributes.load(directory) if has_classifier else None
     if classifier is None:
-        print(f"{model} has no attribute classifier, so that its directions get no names.")
+        print(f"{model} has no attribute classifier, so its directions have no names.")
     with tqdm(total=100, unit="%", bar_format="{l_bar}{bar}| {elapsed}") as bar:
 
-        def tell(words, share):
+        def progress(words: str, share: float) -> None:
             bar.set_description(words)
             bar.update(int(100 * share) - bar.n)
 
-        found = find(loaded, classifier, n=n, measured=measured, k=k, seed=seed, tell=tell)
+        found = discover(
+            loaded, classifier, n=n, measured=measured, k=k, seed=seed, progress=progress
+        )
     print(section(found))
     if not discard:
-        directions.save(loaded, [*found, *by_people(loaded)])
+        directions.save(loaded, [*found, *named_by_people(loaded)])
         print(f"{directory / directions.FILE}: {len(found)} directions")
     if json:
         rows = [{"name": d.name, "kind": d.kind, **d.about} for d in found]
@@ -113,28 +132,28 @@ def keep(
     return found
 
 
-def by_people(model):
-    """The directions in a checkpoint that somebody named; none where the file cannot be used."""
+def named_by_people(model: checkpoint.Model) -> list[Direction]:
+    """The directions in a checkpoint that a person named; none where the file cannot be used."""
     try:
         return [d for d in directions.load(model) if d.kind not in directions.DISCOVERED]
     except InputError:
         return []
 
 
-def card_section(directory):
-    """What a model card tells of the directions in a checkpoint; "" when there are none."""
+def card_section(directory: str | Path) -> str:
+    """The model card's section on the directions in a checkpoint; "" when there are none."""
     path = Path(directory) / directions.FILE
     if not path.exists():
         return ""
     try:
         return section(directions.load(checkpoint.load(directory)))
-    except InputError as error:  # a card is written after hours of training
+    except InputError as error:  # this must not fail: a card is written after hours of training
         return f"## Directions\n\n{error}\n"
 
 
-def section(found):
-    """Directions as a section of Markdown: what each does, measured."""
-    named = {}
+def section(found: Sequence[Direction]) -> str:
+    """Directions as a section of Markdown: the measured effects of each."""
+    named: dict[str, dict[str, Direction]] = {}
     for direction in found:
         if direction.kind in ("difference", "normal"):
             named.setdefault(direction.about["attribute"], {})[direction.kind] = direction
@@ -142,9 +161,9 @@ def section(found):
     if named:
         about = next(iter(named.values()))["normal"].about
         lines += [
-            f"Of {about['labelled']:,} samples that the classifier labelled; effects are the mean "
-            f"change of the attribute's probability for a step of 1, over {about['n']} samples. "
-            "Leakage: the largest such change of another attribute.",
+            f"From {about['labelled']:,} samples that the classifier labelled. An effect is the "
+            f"mean change of the attribute's probability for a step of 1, over {about['n']} samples; "
+            "leakage is the largest such change of another attribute.",
             "",
             "| attribute | normal | leaks into | difference of means | leaks into |",
             "|---|---|---|---|---|",
@@ -157,28 +176,28 @@ def section(found):
         "component": "Principal components of G's first activations (GANSpace)",
         "factor": "Factors of G's first weights (SeFa)",
     }.items():
-        moves = [moved(d) for d in found if d.kind == kind]
+        moves = [strongest_effect(d) for d in found if d.kind == kind]
         if any(moves):
-            lines += [f"{words}, with what each moves most: {', '.join(moves)}.", ""]
+            lines += [f"{words}, with the attribute each changes most: {', '.join(moves)}.", ""]
         elif moves:
             lines += [f"{words}: {len(moves)}.", ""]
     return "\n".join(lines)
 
 
-def pair_of_cells(direction, name):
+def pair_of_cells(direction: Direction, name: str) -> str:
     """An effect and the largest leakage as two cells of a table."""
     own, (other, most) = direction.about["effects"].get(name, 0.0), leak(direction.about, name)
     return f"{own:+.3f} | " + (f"{readable_name(other)} {most:+.3f}" if other else "–")
 
 
-def leak(about, name):
-    """(attribute, effect) that a direction moves most besides `name`; (None, 0.0) for none."""
+def leak(about: Mapping[str, Any], name: str) -> tuple[str | None, float]:
+    """(attribute, effect) that a direction changes most besides `name`; (None, 0.0) for none."""
     others = {key: value for key, value in about.get("effects", {}).items() if key != name}
     other = max(others, key=lambda key: abs(others[key]), default=None)
-    return other, others.get(other, 0.0)
+    return other, 0.0 if other is None else others[other]
 
 
-def moved(direction):
-    """The attribute a direction moves most, with its effect; "" where that is not known."""
+def strongest_effect(direction: Direction) -> str:
+    """The attribute a direction changes most, with its effect; "" where that is not known."""
     name = direction.about.get("moves")
     return f"{readable_name(name)} {direction.about['effects'][name]:+.2f}" if name else ""

@@ -47,7 +47,7 @@ def test_the_normal_sees_through_latents_that_vary_together():
 def test_labels_that_tell_nothing_are_refused(make):
     z = np.random.RandomState(0).standard_normal((8, 3))
     for labels in (np.ones(8, bool), np.zeros(8, bool)):
-        with pytest.raises(InputError, match="alike in this attribute"):
+        with pytest.raises(InputError, match="same label for this attribute"):
             make(z, labels)
     with pytest.raises(InputError, match="as many labels"):
         make(z, np.ones(7, bool))

@@ -28,7 +28,7 @@ def blind(seed=3):
 def test_everything_is_found_and_progress_is_told():
     told = []
     found = discover_directions.discover(
-        Linear(), READER, **FEW, tell=lambda words, share: told.append((words, share))
+        Linear(), READER, **FEW, progress=lambda words, share: told.append((words, share))
     )
     unnamed = [f"{kind} {i}" for kind in ("component", "factor") for i in (1, 2, 3)]
     assert [d.name for d in found] == [*NAMES, *unnamed]
