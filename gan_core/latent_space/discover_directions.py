@@ -162,8 +162,8 @@ def section(found: Sequence[Direction]) -> str:
         about = next(iter(named.values()))["normal"].about
         lines += [
             f"From {about['labelled']:,} samples that the classifier labelled. An effect is the "
-            f"mean change of the attribute's probability for a step of 1, over {about['n']} samples; "
-            "leakage is the largest such change of another attribute.",
+            f"mean change of the attribute's probability for a step of 1, over {about['n']} "
+            "samples; leakage is the largest such change of another attribute.",
             "",
             "| attribute | normal | leaks into | difference of means | leaks into |",
             "|---|---|---|---|---|",

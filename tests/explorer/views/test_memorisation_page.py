@@ -208,7 +208,7 @@ def test_guilty_stands_beside_innocent_and_lies_apart(alpha, trained, open_app, 
     other, images = trained("models/controls/overfitted-60", seed=4)
     copies = np.asarray(images.images[:40])
     with monkeypatch.context() as patch:
-        patch.setattr(memorisation_report, "draw", lambda *_: copies)
+        patch.setattr(memorisation_report, "generate", lambda *_: copies)
         guilty = keep(other, images)
     app = open_app("memorisation", model="alpha")
     assert sentences(app) == []

@@ -187,7 +187,7 @@ def test_the_report_tells_guilty_from_innocent(make_pair, monkeypatch):
     grain = np.random.RandomState(0).randint(0, 9, training[:100].shape)
     copies = np.clip(training[:100].astype(int) + grain - 4, 0, 255).astype(np.uint8)
     copies[::2] = copies[::2, :, ::-1]  # every second one mirrored
-    monkeypatch.setattr(memorisation_report, "draw", lambda *_: copies)
+    monkeypatch.setattr(memorisation_report, "generate", lambda *_: copies)
     guilty = report(model, data)
     found, clean = guilty["spaces"]["pixels"], innocent["spaces"]["pixels"]
     assert found["auth_pct"]["samples"][2] < 5 < clean["auth_pct"]["samples"][1]
@@ -252,7 +252,7 @@ def test_copies_of_duplicated_images_are_suspects(make_pair, tmp_path, monkeypat
             writer.add(image, f"{i}.png")
     copy = images[0] ^ 1
     monkeypatch.setattr(
-        memorisation_report, "draw", lambda *_: np.stack([*pictures(8, seed=9), copy])
+        memorisation_report, "generate", lambda *_: np.stack([*pictures(8, seed=9), copy])
     )
     found = report(make_pair()[0], directory, n=9)
     for space in found["spaces"].values():
@@ -265,7 +265,7 @@ def test_examples_are_of_distinct_training_images(make_pair, monkeypatch):
     model, data = make_pair()
     training = sets.load(data).images
     copies = np.concatenate([training[[7] * 80], training[[3, 9]] ^ 1])
-    monkeypatch.setattr(memorisation_report, "draw", lambda *_: copies)
+    monkeypatch.setattr(memorisation_report, "generate", lambda *_: copies)
     found = report(model, data, spaces="pixels")["spaces"]["pixels"]
     assert {row["neighbours"][0]["index"] for row in found["suspicious"]} == {7}
     assert sorted(row["neighbours"][0]["index"] for row in found["examples"]) == [3, 7, 9]
