@@ -83,7 +83,7 @@ def calculate(
         raise InputError("The concepts are of different sizes; take them all from one model.")
     if not np.isfinite(vectors).all() or not np.isfinite(weights).all():
         raise InputError("A concept or a weight is not finite; it must be a number.")
-    return latent.combine(vectors, [weights], norm=norm)[0]
+    return latent.combine(np.stack(vectors), np.asarray(weights)[None], norm=norm)[0]
 
 
 def is_subtracted(weight: float) -> bool:

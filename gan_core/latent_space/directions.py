@@ -406,7 +406,7 @@ def load(model: Model, path: str | Path | None = None) -> list[Direction]:
         and vectors.dtype == np.float32
         and np.isfinite(vectors).all()
     )
-    if not good:
+    if not good or vectors is None or entries is None:
         raise InputError(f"{path} does not fit its own description; {remedy}.")
     return [
         Direction(entry["name"], vector, entry["kind"], entry["about"])
@@ -414,7 +414,7 @@ def load(model: Model, path: str | Path | None = None) -> list[Direction]:
     ]
 
 
-def is_entry(entry: object) -> bool:
+def is_entry(entry: Any) -> bool:
     """Whether a file's entry for one direction has the types that `save` writes."""
     return (
         json_values.misfit(entry, ENTRY) == ""

@@ -98,7 +98,7 @@ def realness(model: Model, starts: np.ndarray, ends: np.ndarray, mode: str) -> l
 def points(starts: np.ndarray, ends: np.ndarray, times: np.ndarray, mode: str) -> np.ndarray:
     """Latents float32 (n, nz), one on each path at that path's time."""
     pairs = zip(starts, ends, times, strict=True)
-    return np.stack([latent.at([a, b], time, mode) for a, b, time in pairs])
+    return np.stack([latent.at(np.stack([a, b]), time, mode) for a, b, time in pairs])
 
 
 def mean_lengths(card: Mapping[str, Any]) -> dict[str, float]:

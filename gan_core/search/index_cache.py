@@ -63,7 +63,7 @@ def build(where: Path, data: TrainingSet) -> None:
         with atomic_files.new_directory(where) as temporary:
 
             def allocate(name: str, shape: tuple[int, ...], dtype: DTypeLike) -> np.ndarray:
-                return mapped_arrays.create(temporary / f"{name}.npy", shape, dtype)
+                return mapped_arrays.create(temporary / f"{name}.npy", shape, np.dtype(dtype))
 
             bounds = lower_bounds.build(
                 data.images, allocate, lambda block: digest.update(block.data)

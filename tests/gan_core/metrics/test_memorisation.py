@@ -238,7 +238,7 @@ def test_held_out_images_that_equal_a_training_image_are_left_out(make_pair, tmp
     assert found["n_held_out"] == (10 if control else 20)
     assert found["spaces"]["pixels"]["distances"]["held-out"]["1%"] > 0
     assert "10 held-out images equal a training image" in found["caveats"][-1]
-    assert "left out: 10" in memorisation_report.table(found)
+    assert "excluded: 10" in memorisation_report.table(found)
     if control:
         ids = {row["id"] for row in found["spaces"]["pixels"]["suspicious"]}
         assert ids <= set(numbers[1::2].tolist())
