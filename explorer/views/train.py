@@ -339,7 +339,7 @@ def head(run, browse_page):
         elif run.arguments and run.total:
             with st.popover("Train longer", icon=":material/more_time:"):
                 kimg = st.number_input(
-                    "Length in kimg",
+                    f"Length in {OPTIONS['kimg'].unit}",
                     min_value=run.total,
                     value=run.total * 1.5,
                     format="%g",

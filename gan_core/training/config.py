@@ -127,7 +127,7 @@ class TrainingConfig:
     ndf: int = _network(64, "channels of D after its first layer", at_least=1, at_most=65536)
     norm: str = _network(
         "auto",
-        "normalisation in D, auto being the family's own",
+        "normalisation in D; auto is the family's own",
         choices=("auto", "batch", "none", "spectral"),
     )
     prior: str = _network("normal", "distribution of z", choices=latent.PRIORS)
@@ -143,10 +143,10 @@ class TrainingConfig:
         may_change=True,
         in_card=False,
     )
-    batch: int = _training(64, "images a step, over all processes", at_least=2)
+    batch: int = _training(64, "images per step, over all processes", at_least=2)
     lr_g: float = _training(2e-4, "Adam's step size for G", above=0)
     lr_d: float = _training(
-        2e-4, "Adam's step size for D; different step sizes give two time scales", above=0
+        2e-4, "Adam's step size for D; a step size unlike G's gives two time scales", above=0
     )
     warmup_kimg: float = _training(
         0.0, "time over which G's step size rises from 0", unit=KIMG, at_least=0
@@ -182,7 +182,7 @@ class TrainingConfig:
     r2: float = _training(0.0, "weight γ of ½‖∇D‖² on generated images; 0 turns it off", at_least=0)
     penalty_every: int = _training(
         1,
-        "D steps between two penalties, each weighted by this number",
+        "D steps from one penalty to the next; each penalty is weighted by this number",
         at_least=1,
     )
     penalty_final: float = _training(
@@ -237,17 +237,17 @@ class TrainingConfig:
     # --- Performance. ---
     precision: str = _performance(
         "auto",
-        "arithmetic, auto being what is measured to be faster at the start",
+        "arithmetic; auto is the fastest in a timing at the start",
         choices=("auto", "fp32", "bf16"),
     )
     layout: str = _performance(
         "auto",
-        "memory format, auto being what is measured to be faster",
+        "memory format; auto is the fastest in a timing at the start",
         choices=("auto", "channels_last", "contiguous"),
     )
     convolution: str = _performance(
         "auto",
-        "algorithm of 4×4 convolutions with stride 2 on a CPU, auto being the faster",
+        "algorithm of 4×4 convolutions with stride 2 on a CPU; auto is the fastest",
         choices=("auto", "direct", "winograd"),
     )
     compile: bool = _performance(
@@ -255,7 +255,7 @@ class TrainingConfig:
     )
     device: str = _performance(
         "cpu",
-        "device; torchrun starts several processes",
+        "where to train; torchrun starts several processes",
         choices=("cpu", "cuda"),
         may_change=True,
         in_card=False,
@@ -269,11 +269,11 @@ class TrainingConfig:
         50.0, "interval between measured distances; 0 is never", unit=KIMG, at_least=0
     )
     measure_n: int = _record(
-        2000, "samples, and training images, that a distance is measured on", at_least=64
+        2000, "samples, and training images, for each measured distance", at_least=64
     )
     patience_kimg: float = _record(
         200.0,
-        "stop when D has told all images apart for so long; 0 is never",
+        "stop when D has won against G for this long; 0 is never",
         unit=KIMG,
         at_least=0,
     )

@@ -24,9 +24,9 @@ from gan_core.training.step import Game, play_round
 from gan_core.util import atomic_files, hardware
 from gan_core.util.errors import InputError
 
-ROLLBACKS = 3  # at most, before a run on which NaN returns is given up
+ROLLBACKS = 3  # after NaN, before the run fails
 WON = 0.999  # share of pairs in which D puts the real image above the generated one
-EARLY = 20_000  # images before which samples that hardly differ are no reason to warn
+EARLY = 20_000  # images; earlier there is no warning that G may have collapsed
 
 
 def train(data: Path | str, run: Path | str, config: TrainingConfig) -> int:
@@ -205,8 +205,8 @@ def stop_when_won(
         record["won_since"] = position
     if position - record.get("won_since", 0) >= patience_kimg * 1000:
         raise InputError(
-            f"D has told every real image from every generated one for {patience_kimg:g} kimg, "
-            f"so G has nothing to learn from; training stops at {position / 1000:.0f} kimg, and "
+            f"D has distinguished every real image from every generated one for "
+            f"{patience_kimg:g} kimg, so G has nothing to learn from; training stops at {position / 1000:.0f} kimg, and "
             f"the snapshots stay in {run}. Use --kimg {position / 1000:g} to make a checkpoint of "
             "the best of them, start a new run with a smaller --lr-d or with --r1, or use "
             "--patience-kimg 0 to continue anyway."

@@ -193,7 +193,7 @@ def penalty(
 
 @torch.no_grad()
 def statistics(game: Game, judged: Judged, g_losses: list[torch.Tensor]) -> torch.Tensor:
-    """What a round tells, float (M,), on the device.
+    """The statistics of a round, float (M,), on the device.
 
     Both losses; the mean of D on real and on generated images, as a probability where the
     objective makes it one; D's wins, the share of pairs in which the real image has the larger

@@ -522,7 +522,7 @@ def let_d_win(monkeypatch, *lost, objective="non-saturating"):
 
 def test_a_run_that_d_has_won_for_long_stops(data, tmp_path, monkeypatch):
     run = tmp_path / "run"
-    with pytest.raises(InputError, match="D has told every real image") as caught:
+    with pytest.raises(InputError, match="D has distinguished every real image") as caught:
         train(data, run, patience_kimg=0.032, **let_d_win(monkeypatch))
     assert "\n" not in str(caught.value)
     assert [line["wins"] for line in lines(run) if "wins" in line] == [1.0] * 4
