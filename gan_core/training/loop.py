@@ -206,10 +206,11 @@ def stop_when_won(
     if position - record.get("won_since", 0) >= patience_kimg * 1000:
         raise InputError(
             f"D has distinguished every real image from every generated one for "
-            f"{patience_kimg:g} kimg, so G has nothing to learn from; training stops at {position / 1000:.0f} kimg, and "
-            f"the snapshots stay in {run}. Use --kimg {position / 1000:g} to make a checkpoint of "
-            "the best of them, start a new run with a smaller --lr-d or with --r1, or use "
-            "--patience-kimg 0 to continue anyway."
+            f"{patience_kimg:g} kimg, so G has nothing to learn from; training stops at "
+            f"{position / 1000:.0f} kimg, and the snapshots stay in {run}. Use "
+            f"--kimg {position / 1000:g} to make a checkpoint of the best of them, "
+            "start a new run with a smaller --lr-d or with --r1, or use --patience-kimg 0 "
+            "to continue anyway."
         )
 
 
