@@ -81,24 +81,16 @@ def train(data: Path | str, run: Path | str, config: TrainingConfig) -> int:
         (run / "best.safetensors").unlink(missing_ok=True)  # of an earlier run
     team.wait()
     total = round(config.kimg * 1000)
-    bar = tqdm(
-        initial=batches.position,
-        total=total,
-        unit="img",
-        smoothing=0.05,
-        desc=run.name,
-        disable=not team.leads,
-    )
     board = None
     if team.leads:
         atomic_files.clear(run)
+        log = run_log.Log(run / "log.jsonl", batches.position)
         if config.tensorboard:
-            board = run_log.open_board(run / "tensorboard", batches.position)
-        log = run_log.Log(run / "log.jsonl", batches.position, board)
+            board = log.board = run_log.open_board(run / "tensorboard", batches.position)
         grid = validation.Grid(images, prior, team.device)
         distance, reason = validation.measure_if_possible(images, config, prior, team.device)
         if reason:
-            bar.write(reason)
+            tqdm.write(reason)
     due = Due(
         batches.position,
         log=config.log_kimg,
@@ -107,6 +99,14 @@ def train(data: Path | str, run: Path | str, config: TrainingConfig) -> int:
         snapshot=config.snapshot_kimg,
     )
     meter = run_log.Meter(game.statistics_names, batches.position, team.device)
+    bar = tqdm(
+        initial=batches.position,
+        total=total,
+        unit="img",
+        smoothing=0.05,
+        desc=run.name,
+        disable=not team.leads,
+    )
 
     with Stop() as stop, bar:
         stopping = False

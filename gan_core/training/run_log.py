@@ -19,11 +19,12 @@ MAX_BYTES = 64 * 2**20  # of a log that is read: some 200,000 lines
 class Log:
     """log.jsonl: one JSON object a line. Lines after the resumed position are dropped.
 
-    board: a Board that also shows each line's numbers, or None.
+    board: a Board that shows each line's numbers too; None until one is set.
     """
 
-    def __init__(self, path: Path, position: int, board: "Board | None" = None):
-        self.path, self.board = path, board
+    def __init__(self, path: Path, position: int):
+        self.path = path
+        self.board: Board | None = None
         self.drop_after(position)
 
     def drop_after(self, position: int) -> None:
