@@ -3,7 +3,7 @@
 import streamlit as st
 
 from explorer import config
-from explorer.services import trust, upload_limits
+from explorer.services import stranger_text, trust, upload_limits
 
 
 def most(kind: str) -> int:
@@ -30,6 +30,7 @@ def uploader(label: str, kind: str, place=None, **options):
     if upload is None or not may:
         return None
     if upload.size > most(kind) * 2**20:  # the field of a browser refuses it by itself
-        (place or st).error(f"This file is larger than {most(kind)} MB, the most that is accepted.")
+        name = stranger_text.plain(upload.name)
+        (place or st).error(f"{name} is larger than {most(kind)} MB, the most that is accepted.")
         return None
     return upload
