@@ -24,9 +24,9 @@ def options():
         "Run this model in my browser",
         **session.widget("browser", on_change=switch, closed=True),
         disabled=not server.available() or bool(why),
-        help="Loads the model into this browser once; while you drag, the server draws nothing."
+        help="Downloads the model to this browser once; while you drag, the server draws nothing."
         if server.available()
-        else "Only when the app was started with `python -m explorer`.",
+        else "Available only if the app was started with `python -m explorer`.",
     )
     if server.available() and why:
         st.caption(why)
@@ -65,7 +65,7 @@ def addresses(model):
     if not job.ended.wait(background.PATIENCE):
         return None
     if job.error:
-        st.warning(stranger_text.sentence(f"{job.error} The server draws."))
+        st.warning(stranger_text.sentence(f"{job.error} The server draws instead."))
         return None
     return _found[weights]
 

@@ -270,7 +270,7 @@ function listen(state) {
     const words = {
       loading: "Loading the model into this browser …",
       ready: "This browser draws the pictures.",
-      failed: `${engine?.reason} The server draws.`,
+      failed: `${engine?.reason} The server draws instead.`,
     };
     note.textContent = engine ? words[engine.status] : "";
     state.root.dataset.engine = engine ? engine.status : "server";

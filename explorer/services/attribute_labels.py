@@ -63,7 +63,7 @@ def in_words(model, image):
         return None
     seen = zip(classifier.recognised, seen_in(classifier, image[None]), strict=True)
     there = sorted(((p, readable_name(name)) for name, p in seen if p >= 0.5), reverse=True)
-    return ", ".join(f"{name} {p:.2f}" for p, name in there) or "none of what it knows"
+    return ", ".join(f"{name} {p:.2f}" for p, name in there) or "none of its attributes"
 
 
 def changed_by(classifier, terms):

@@ -121,7 +121,7 @@ def run(key, job, work, give_back):
         job.error = NO_MEMORY
         if not is_out_of_memory(error):
             logging.getLogger("explorer").exception("work in the background failed")
-            job.error = "This could not be worked out; the log says why."
+            job.error = "This could not be computed; the log says why."
     finally:
         give_back()
         job.ended.set()

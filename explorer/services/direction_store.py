@@ -157,7 +157,7 @@ def read_file(model, content):
         except InputError as error:
             reason = str(error).replace(str(path), "it").split(";")[0].rstrip(".")
             raise InputError(
-                f"This file cannot be taken as directions of {model.name}: {reason}."
+                f"This file cannot be used as directions of {model.name}: {reason}."
             ) from None
     return [
         replace(d, about=how_made(d.about)) for d in inside if d.kind not in directions.DISCOVERED

@@ -18,7 +18,7 @@ from gan_core.util.errors import InputError
 FORMAT = "gan-arithmetic"
 VERSION = 1
 MAX_BYTES = 4_000_000
-NOT_ONE = "This file is not a recipe that was saved on this page"
+NOT_ONE = "This file is not an arithmetic file saved on this page"
 
 
 def write(name, model, view, weights, results=()):
@@ -53,7 +53,7 @@ def write_one(seed, psi):
     if exemplars.is_kept(seed):
         one = exemplars.find(seed)
         if one is None:
-            raise InputError("An exemplar without a seed is not known here; take it out first.")
+            raise InputError("An exemplar without a seed is unknown here; remove it first.")
         return {"title": one.title, "z": numbers(one.z)}
     return {"seed": seed, "psi": exemplars.whole(psi)}
 
@@ -78,13 +78,11 @@ def read(content, name, model):
     if not isinstance(record, dict) or record.get("format") != FORMAT:
         raise InputError(f"{NOT_ONE}.")
     if record.get("version") != VERSION:
-        raise InputError(f"This recipe is not of version {VERSION}, the one this app reads.")
+        raise InputError(f"This recipe is not version {VERSION}, the one this app reads.")
     check_model(record, name, model)
     baskets, most = record.get("baskets"), len(url_state.BASKETS)
     if not isinstance(baskets, list) or not url_state.MIN_BASKETS <= len(baskets) <= most:
-        raise InputError(
-            f"A recipe has {url_state.MIN_BASKETS} to {most} baskets; this one has not."
-        )
+        raise InputError(f"A recipe must have {url_state.MIN_BASKETS} to {most} baskets.")
     read_baskets = [
         read_basket(letter.upper(), basket, name, model)
         for letter, basket in zip(url_state.BASKETS, baskets, strict=False)
@@ -94,7 +92,7 @@ def read(content, name, model):
         raise InputError(f"The recipe’s strength must be from 0 to {url_state.MAX_STRENGTH}.")
     apart = record.get("apart", False)  # older ones do not tell
     if not isinstance(apart, bool):
-        raise InputError("The recipe’s word on the other attributes, apart, must be true or false.")
+        raise InputError("The recipe’s setting “apart” must be true or false.")
     held = dict.fromkeys(url_state.BASKETS, "")
     held |= {b: text for b, (_, text) in zip(url_state.BASKETS, read_baskets, strict=False)}
     weights = url_state.write_sum([weight for weight, _ in read_baskets])
@@ -109,8 +107,8 @@ def check_model(record, name, model):
         return
     if other == name:
         raise InputError(
-            f"This recipe was made with other weights of {name} ({weights[:12]};"
-            f" these are {model.hash}), to which its latents mean something else."
+            f"This recipe was made with different weights of {name} ({weights[:12]}; the "
+            f"current ones are {model.hash}), so its latents mean something else."
         )
     raise InputError(
         f"This recipe is of the model {clean(other)[:200]}; choose that model first, then load it."
@@ -141,7 +139,10 @@ def read_one(place, record, name, model):
     if "z" in record:
         z, size = record["z"], model.prior.size
         if not isinstance(z, list) or len(z) > MAX_LATENT or not all(map(is_finite, z)):
-            raise InputError(f"Exemplar {place} of this recipe has a latent not of finite numbers.")
+            raise InputError(
+                f"Exemplar {place} of this recipe has a latent with values that are not finite "
+                "numbers."
+            )
         if len(z) != size:
             raise InputError(
                 f"Exemplar {place} of this recipe has {len(z)} numbers; {name} takes {size}."

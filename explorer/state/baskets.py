@@ -133,7 +133,7 @@ def put(basket, exemplar):
     if exemplar in now:
         return
     if len(now) >= url_state.MAX_EXEMPLARS:
-        session.warn(f"A basket holds {url_state.MAX_EXEMPLARS} exemplars; take one out first.")
+        session.warn(f"A basket holds {url_state.MAX_EXEMPLARS} exemplars; remove one first.")
         return
     change(**{basket: ", ".join([*now, exemplar])})
 

@@ -34,7 +34,7 @@ def keep(new):
     """Directions and weights into the view; at most as many as a link tells. For callbacks."""
     if len(new) > url_state.MAX_ALONG:
         session.warn(
-            f"At most {url_state.MAX_ALONG} directions have a slider; take one away first."
+            f"At most {url_state.MAX_ALONG} directions can have a slider; remove one first."
         )
         new = dict(list(new.items())[: url_state.MAX_ALONG])
     session.set_view(along=url_state.write_along(new))

@@ -66,11 +66,15 @@ def latents(title, model, text):
     unknown = sum(one is None for one in kept)
     if unknown:
         raise InputError(
-            f"{counted(unknown)} of {title} has no seed, so the link could not carry it; load the"
-            " recipe, or take it out."
+            (
+                f"{counted(unknown)} of {title} has no seed, so the link could not contain it; "
+                "load the recipe, or remove it."
+            )
             if unknown == 1
-            else f"{counted(unknown)} of {title} have no seed, so the link could not carry them;"
-            " load the recipe, or take them out."
+            else (
+                f"{counted(unknown)} of {title} have no seed, so the link could not contain them; "
+                "load the recipe, or remove them."
+            )
         )
     for one in kept:
         if one.model_hash != model.hash:
@@ -85,8 +89,9 @@ def latents(title, model, text):
 def stranger(title, owner, model):
     """Why a picture of other weights cannot be an exemplar."""
     return (
-        f"“{title}” was made with {owner if owner != model.name else 'other weights of ' + owner},"
-        f" whose latents mean something else to {model.name}; take exemplars of one model."
+        f"“{title}” was made with "
+        f"{owner if owner != model.name else 'other weights of ' + owner}, so its latent means "
+        f"something else to {model.name}; use exemplars of one model."
     )
 
 

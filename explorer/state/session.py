@@ -44,7 +44,7 @@ def begin(page):
         if "keys" in unread and len(kept) >= url_state.MIN_KEYS:
             unread[unread.index("keys")] = f"keys ({', '.join(lost)})"
         whole = sum("(" not in name for name in unread)
-        usual = f" {'It keeps its' if whole == 1 else 'They keep their'} usual value."
+        usual = f" {'It has its' if whole == 1 else 'They have their'} default value."
         warn(
             "Part of the link could not be read and was ignored:"
             f" {', '.join(unread)[:200]}.{usual if whole else ''}"

@@ -167,7 +167,7 @@ def from_json(text):
     if not isinstance(record, dict) or record.get("format") != FORMAT:
         raise InputError("This file is not a tray that was saved here.")
     if record.get("version") != VERSION:
-        raise InputError(f"This tray is not of version {VERSION}, the one this app reads.")
+        raise InputError(f"This tray is not version {VERSION}, the one this app reads.")
     items = record.get("items")
     if not isinstance(items, list):
         raise InputError("This tray holds no list of items.")
@@ -186,17 +186,19 @@ def read_item(number, record):
     # Printable also means that it can be encoded, as the link and the saved file need.
     printable = (model + model_hash).isprintable()
     if not model or not printable or len(model) > 200 or len(model_hash) > 64:
-        raise InputError(f"Picture {number} of this tray names a model that cannot be one.")
+        raise InputError(f"Picture {number} of this tray has an invalid model name.")
     seed = record.get("seed")
     # JSON's true is Python's True, which is an int.
     if seed is not None and (type(seed) is not int or not 0 <= seed <= MAX_SEED):
-        raise InputError(f"Picture {number} of this tray has a seed that cannot be one.")
+        raise InputError(f"Picture {number} of this tray has an invalid seed.")
     psi = record.get("psi")
     if not is_finite(psi):
         raise InputError(f"Picture {number} of this tray has a ψ that is not a number.")
     z = record.get("z")
     if not isinstance(z, list) or not 1 <= len(z) <= MAX_LATENT or not all(map(is_finite, z)):
-        raise InputError(f"Picture {number} of this tray has a latent that is not finite numbers.")
+        raise InputError(
+            f"Picture {number} of this tray has a latent with values that are not finite numbers."
+        )
     name = clean(name) or f"Picture {number}"
     return Item(name, model, model_hash, seed, float(psi), np.array(z, np.float32))
 

@@ -56,15 +56,17 @@ def bar(name, model):
             st.toggle(
                 "Leave the rest alone",
                 **session.widget("apart", on_change=take_apart),
-                help="Take out of A − B what belongs to attributes that should stay: it is made"
-                " orthogonal to their directions (Shen et al. 2020). Where the latent space does"
-                " not part them, it takes away what was wanted too.",
+                help=(
+                    "Remove from A − B what belongs to attributes that should stay, by making it "
+                    "orthogonal to their directions (Shen et al. 2020). Where the latent space "
+                    "does not separate them, this also removes part of the intended change."
+                ),
             )
         full = len(baskets.names()) == len(url_state.BASKETS)
         st.button("Add basket", icon=":material/add:", on_click=baskets.add, disabled=full)
         with st.popover("Load recipe", icon=":material/upload:"):
             uploader(
-                "A recipe that was saved here",
+                "Load an arithmetic file",
                 "recipe",
                 type="json",
                 key="recipe-upload",
@@ -152,9 +154,9 @@ def invite(model):
     """What an empty page offers: one click and the baskets are full."""
     with st.container(border=True):
         if triples(model):
-            st.markdown("Begin with a preset, or fill three baskets yourself.")
+            st.markdown("Start with a preset, or fill the three baskets yourself.")
         else:
-            st.markdown("Fill three baskets with samples, or begin with any nine.")
+            st.markdown("Fill the three baskets with samples, or start with any nine.")
         with st.container(horizontal=True, gap="small"):
             preset_buttons(model, "page")
             if not triples(model):
@@ -186,7 +188,7 @@ def take_preset(model):
         )
     if not all(map(len, found)):
         session.warn(
-            f"Among {basket_panel.POOL} samples of {model.name} some of these were not to be found."
+            f"Some of these could not be found among {basket_panel.POOL} samples of {model.name}."
         )
         return
     st.session_state.filling = False
@@ -226,7 +228,7 @@ def result(name, model, terms):
             [view.strength],
             release,
             label=f"{formula(letters, view.strength, locked)}, of {name}",
-            panes=("As summed", f"Brought to the prior’s length, {shell:.1f}"),
+            panes=("As summed", f"Rescaled to the prior’s length, {shell:.1f}"),
             smooth=view.smooth,
             browser=browser_rendering.addresses(model),
         )
@@ -243,10 +245,13 @@ def result(name, model, terms):
     if seen:
         with left:
             st.caption(
-                "**What the classifier sees**: above the line what should change, below it what"
-                " should stay. Baskets and random controls are averages."
+                (
+                    "**What the classifier sees**: above the line, attributes that should change; "
+                    "below it, attributes that should stay. Baskets and random controls are "
+                    "averaged."
+                )
                 if 0 < changed < len(seen) - 1
-                else "**What the classifier sees**; baskets and random controls are averages."
+                else "**What the classifier sees.** Baskets and random controls are averaged."
             )
             attribute_labels.show(seen, changed, (len(terms) + 1, len(terms) + 2))
     figure = functools.partial(
@@ -263,14 +268,14 @@ def leaving_the_rest(model, terms):
     classifier = attribute_labels.classifier_of(model)
     known = classifier and direction_store.of(model, classifier)
     if not known or not known.normals:
-        return None, [], "There are no directions of attributes beside this model yet."
+        return None, [], "This model has no attribute directions yet."
     told = [(letter, weight, renderer.pictures(model, z)) for letter, weight, z in terms]
     changed = attribute_labels.changed_by(classifier, told)
     if not changed:
         return (
             None,
             [],
-            "The baskets differ in no attribute that is recognised, so nothing is left out.",
+            "The baskets do not differ in any recognised attribute, so nothing is left out.",
         )
     locked = [name for name in known.normals if name not in changed]
     vectors = [known.normals[name].vector for name in locked]
@@ -282,7 +287,7 @@ def leaving_the_rest(model, terms):
             return np.zeros_like(way)
 
     moved = ", ".join(map(readable_name, changed))
-    return apart, locked, f"Left alone, to first order, is every other attribute than {moved}."
+    return apart, locked, f"To first order, every attribute except {moved} is left unchanged."
 
 
 def release(values, _):
@@ -365,8 +370,8 @@ def show_controls(controls):
         smooth=session.view().smooth,
     )
     st.caption(
-        "Controls, on the shell: C alone; as long a step from C in three random directions; the"
-        " first exemplar of each basket in place of the means."
+        "Controls, on the shell: C alone; an equally long step from C in three random "
+        "directions; the first exemplar of each basket instead of the mean."
     )
 
 
@@ -425,7 +430,7 @@ def keep(name, model, letters, locked, way, z, figure):
 
 def direction_form(model, told, way, locked):
     """A name for the difference, and the button that saves it with the model."""
-    words = f"{told}, brought to length 1, goes into the checkpoint of {model.name}."
+    words = f"{told}, scaled to length 1, will be saved in the checkpoint of {model.name}."
     st.caption(stranger_text.sentence(words))
     st.text_input("Name", key="direction-name", max_chars=60, placeholder="such as smile")
     asked = (model, told, way, locked)
@@ -449,7 +454,7 @@ def save_direction(model, told, way, locked):
     try:
         trust.check()
         if not title:
-            raise InputError("A direction needs a name; type one.")
+            raise InputError("Type a name for the direction.")
         vector, kind = directions.unit(way), "conditional" if locked else "own"
         about = {"made": f"arithmetic, {told}", "length": float(np.linalg.norm(way))}
         about |= {"locked": locked, "baskets": baskets.contents()}
@@ -489,8 +494,11 @@ def sheet(name, model, terms, view, z, images, near, controls, seen, locked):
         notes=[
             "Each letter is the mean latent of its exemplars (Radford et al. 2016), drawn on the"
             " shell. Neighbourhood: the result on the shell, and uniform noise of ±0.25.",
-            "Controls, on the shell: C alone; C moved as far in random directions; the first"
-            " exemplars in place of the means. Classifier: on average over exemplars and controls.",
+            (
+                "Controls, on the shell: C alone; C moved equally far in random directions; the "
+                "first exemplars instead of the means. Classifier: averaged over exemplars and "
+                "controls."
+            ),
         ],
         crisp=not view.smooth,
     )

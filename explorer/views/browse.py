@@ -39,7 +39,7 @@ def settings(model, classifier):
         0,
         MAX_SEED,
         step=1,
-        help="Each picture is one seed, this and the next ones.",
+        help="The first picture’s seed; each following picture has the next seed.",
         **session.widget("seed"),
     )
     second.slider(
@@ -47,7 +47,7 @@ def settings(model, classifier):
         0.0,
         url_state.MAX_PSI,
         step=0.05,
-        help="Below 1 the pictures are more typical and less varied, above 1 more extreme.",
+        help="Below 1, pictures are more typical and less varied; above 1, more extreme.",
         **session.widget("psi"),
     )
     with third.container(horizontal=True, vertical_alignment="bottom"):
@@ -58,11 +58,13 @@ def settings(model, classifier):
             st.selectbox(
                 "Score",
                 measures,
-                format_func=lambda name: readable_name(name) or "D(x), how real",
+                format_func=lambda name: readable_name(name) or "D(x), realness",
                 width=170,
                 **score,
-                help="What is told under each picture, and sorts them: the discriminator's score,"
-                " or the attribute classifier's probability that the picture shows something.",
+                help=(
+                    "The value shown under each picture and used for sorting: the discriminator's "
+                    "score, or the classifier's probability of an attribute."
+                ),
             )
         if measures:
             words = SORTS if session.view().by == REAL else BY_ATTRIBUTE
@@ -71,7 +73,7 @@ def settings(model, classifier):
                 SORTS,
                 format_func=words.get,
                 **session.widget("sort", SORTS),
-                help="The pictures on this page, by their seeds or by the score.",
+                help="Order the pictures on this page by seed or by score.",
             )
 
 
@@ -190,12 +192,13 @@ def note(model, classifier, scores):
         )
     elif by == REAL:
         st.caption(
-            "Under each picture: its seed · D(x), the discriminator’s probability that it is real."
+            "Under each picture: its seed · D(x), the discriminator’s estimate that the "
+            "picture is real."
         )
     else:
         accuracy = classifier.about["attributes"][classifier.column(by)]["balanced_accuracy"]
         st.caption(
-            f"Under each picture: its seed · the probability that it shows"
-            f" “{stranger_text.plain(readable_name(by))}”, as the attribute classifier"
-            f" sees it (balanced accuracy on held-out images: {accuracy:.3f})."
+            "Under each picture: its seed · the attribute classifier’s probability of “"
+            f"{stranger_text.plain(readable_name(by))}” (balanced accuracy on held-out images: "
+            f"{accuracy:.3f})."
         )

@@ -24,8 +24,8 @@ def page(card_page=None):
     known = direction_store.of(model, classifier)
     if known is None:
         st.caption(
-            "The directions of these weights are found once, from a few thousand samples, and"
-            " kept. `python -m gan_core directions` puts them into the checkpoint."
+            "The directions of these weights are computed once from a few thousand samples and "
+            "cached. `python -m gan_core directions` saves them in the checkpoint."
         )
         return
     if known.problem:
@@ -34,9 +34,9 @@ def page(card_page=None):
     picture(name, model, classifier, known)
     if not known.normals:
         words = (
-            "There is no attribute classifier beside this model, so its directions have no names."
-            f" `python -m gan_core attributes {model.directory}` trains one where the training set"
-            " has attributes."
+            "This model has no attribute classifier, so its directions have no names. `python "
+            f"-m gan_core attributes {model.directory}` trains one if the training set has "
+            "attributes."
         )
         st.info(stranger_text.sentence(words))
     direction_effects.panel(model, classifier, known, REACH[model.prior.kind])
@@ -53,7 +53,7 @@ def bar(name, model, known):
         st.button(
             "Reset",
             icon=":material/restart_alt:",
-            help="All sliders back to 0.",
+            help="Reset all sliders to 0.",
             on_click=direction_state.reset,
             args=(known,),
         )
@@ -68,8 +68,10 @@ def bar(name, model, known):
             st.toggle(
                 "Keep |z|",
                 **session.widget("level", closed=True),
-                help="Bring the latent back to the length it started with, where the generator"
-                " was trained.",
+                help=(
+                    "Rescale the latent to the length it started with, where the generator was "
+                    "trained."
+                ),
             )
             browser_rendering.options()
 
@@ -146,8 +148,8 @@ def choose_locked(known):
             lambda *_: direction_state.take_locked(),
         )
         st.caption(
-            "Every slider is made orthogonal to their normals (Shen et al. 2020). A slider of"
-            " their own still moves them."
+            "Every slider is made orthogonal to their normals (Shen et al. 2020). The locked "
+            "attributes’ own sliders still change them."
         )
 
 
@@ -186,7 +188,7 @@ def picture(name, model, classifier, known):
     )
     notes(name, known, coords, cancelled)
     if view.level and not home.any():
-        st.caption("The start has the length 0, so Keep |z| leaves the sliders free.")
+        st.caption("The starting latent has length 0, so Keep |z| has no effect.")
     with st.container(horizontal=True, vertical_alignment="center"):
         readout(name, model, rows, coords, z[0], images[0])
         direction_saving.form(model, classifier, known, rows)
@@ -227,11 +229,11 @@ def notes(name, known, coords, cancelled):
     """What is to be known about the start and the sliders, in a line each."""
     locked, unknown = direction_state.locked(known), direction_state.unknown(known)
     told = {
-        f"Not known to {name} and left out: {{}}.": unknown,
-        "What is locked leaves nothing of {}; unlock something to move it.": map(
+        f"Unknown to {name} and ignored: {{}}.": unknown,
+        "The locked attributes leave nothing of {}; unlock one to use it.": map(
             direction_state.label, cancelled
         ),
-        "Locked: {}; to first order, the sliders of others leave that alone.": map(
+        "Locked: {}. To first order, other sliders leave these attributes unchanged.": map(
             readable_name, locked
         ),
     }
@@ -241,7 +243,7 @@ def notes(name, known, coords, cancelled):
             st.caption(stranger_text.plain(sentence.format(names)))
     if coords:
         many = "1 coordinate" if len(coords) == 1 else f"{len(coords)} coordinates"
-        st.caption(f"The start has {many} moved, from the tray or Latents.")
+        st.caption(f"The starting latent has {many} changed, from the tray or from Latents.")
 
 
 def readout(name, model, rows, coords, z, image):

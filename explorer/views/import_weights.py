@@ -27,9 +27,9 @@ def page(browse_page=None):
     """The page, top to bottom."""
     st.header("Import", anchor=False)
     st.markdown(
-        "A generator that was trained elsewhere: the weights of PyTorch’s DCGAN tutorial, of"
-        " PyTorch-GAN or of pytorch_GAN_zoo, as a state dict or safetensors, or any ONNX file that"
-        " turns a latent into an image. No Python code in a file is run."
+        "A generator that was trained elsewhere: weights in the layout of PyTorch’s DCGAN "
+        "tutorial, PyTorch-GAN or pytorch_GAN_zoo, as a state dict or safetensors file, or any "
+        "ONNX file that turns a latent into an image. Python code inside a file is never run."
     )
     first, second = st.columns(2, gap="medium")
     upload = uploader("Weights of the generator", "weights", first)
@@ -37,7 +37,10 @@ def page(browse_page=None):
         "Weights of its discriminator, if you have them",
         "weights",
         second,
-        help="With them the pages show D(x), how real the discriminator finds a picture.",
+        help=(
+            "With these weights, pages show D(x), the discriminator’s opinion of whether a picture "
+            "is real."
+        ),
     )
     if why := trust.reason():
         st.info(why)
@@ -111,7 +114,7 @@ def safe(name):
 def facts(found):
     """What was recognised, and what was assumed."""
     sizes = found.architecture
-    judged = "none: D(x) is left out" if found.discriminator is None else "recognised too"
+    judged = "none, so no D(x)" if found.discriminator is None else "recognised too"
     rows = {
         "Recognised as": found.words,
         "Images": f"{sizes['size']} × {sizes['size']} × {sizes['channels']}",
@@ -138,7 +141,10 @@ def settle(found):
             VALUES,
             format_func=VALUES.get,
             key="import-values",
-            help="Found by drawing 16 samples. With another range they look too dark or too pale.",
+            help=(
+                "Estimated from 16 samples. With the wrong range, pictures look too dark or too "
+                "pale."
+            ),
         )
     kind = st.segmented_control(
         "Latents it was trained on",
@@ -146,7 +152,7 @@ def settle(found):
         format_func=PRIORS.get,
         default=found.prior.kind,
         key=f"import-prior-{found.origin['sha256'][:12]}",
-        help="DCGANs are mostly trained on normal latents; the paper took uniform ones.",
+        help="Most DCGANs are trained on normal latents; the paper used uniform ones.",
     )
     return replace(found, prior=latent.Prior(kind or found.prior.kind, found.prior.size))
 
@@ -159,7 +165,7 @@ def keep(found):
         chosen = st.selectbox(
             "Trained on",
             [NOT_KNOWN, *sets],
-            help="With its training images the page Neighbours can look for copies.",
+            help="With its training images, the page Neighbours can look for copies.",
         )
         data = sets.get(chosen, "")
     # Streamlit forgets a field that a refused file has kept off the page for a while.
@@ -219,8 +225,8 @@ def folder():
     folders = [path for path in model_registry.folders() if not (path / "model.json").exists()]
     if not folders:
         raise InputError(
-            "The app was started with single checkpoints, so there is no folder for another; start"
-            " it with `python -m explorer --checkpoints FOLDER`."
+            "The app was started with individual checkpoints, so there is no folder for a new "
+            "one; start it with `python -m explorer --checkpoints FOLDER`."
         )
     if not os.access(folders[0], os.W_OK):
         raise InputError(f"The folder {folders[0].name} of the checkpoints cannot be written to.")
@@ -260,6 +266,8 @@ def preview(found):
     st.image(
         renderer.png(media.enlarge(sheet, factor)),
         width="stretch",
-        caption=f"Seeds 0 to {SHOWN - 1} at ψ = 1, unselected. If this is noise or has false"
-        " colours, the file is not what it was taken for.",
+        caption=(
+            f"Seeds 0 to {SHOWN - 1} at ψ = 1, unselected. If you see noise or wrong colours, the "
+            "file was not recognised correctly."
+        ),
     )

@@ -85,8 +85,8 @@ def along(model, paths, view, at):
     if lengths:
         told = ", ".join(f"{MODES[mode].lower()} {full:,.0f}" for mode, full in lengths.items())
         st.caption(
-            f"Mean perceptual path length measured on this model: {told}."
-            " The shorter, the more evenly one picture turns into the next."
+            f"Mean perceptual path length of this model: {told}. Shorter means that pictures "
+            "change more evenly."
         )
 
 
@@ -106,7 +106,7 @@ def keyframes_from_seeds(model):
     """Two to eight seeds, typed."""
     st.text_input(
         "Seeds",
-        help="Two to eight, with commas between; 15@0.7 is seed 15 at ψ = 0.7.",
+        help="Two to eight seeds, separated by commas; 15@0.7 is seed 15 at ψ = 0.7.",
         max_chars=200,
         **session.widget("keys"),
     )
@@ -114,7 +114,7 @@ def keyframes_from_seeds(model):
     try:
         keys = url_state.read_keys(view.keys)
     except ValueError:
-        st.warning("Type two to eight seeds with commas between, such as 3, 14, 15@0.7.")
+        st.warning("Type two to eight seeds separated by commas, such as 3, 14, 15@0.7.")
         return None
     return np.concatenate(
         [renderer.latents(model, [seed], view.psi if psi is None else psi) for seed, psi in keys]
@@ -130,8 +130,8 @@ def keyframes_from_tray(name, model):
     mine = {i.id: i for i in items if i.model == name and len(i.z) == model.prior.size}
     if len(mine) < url_state.MIN_KEYS:
         st.info(
-            f"Put at least two pictures of {stranger_text.plain(name)} on the tray: click them on"
-            " the page Browse. Or take seeds."
+            f"Put at least two pictures of {stranger_text.plain(name)} on the tray by clicking "
+            "them on the page Browse, or use seeds."
         )
         return None
     chosen = chosen_before(name, list(mine))
@@ -148,8 +148,8 @@ def keyframes_from_tray(name, model):
     )
     if len(mine) < len(items):
         st.caption(
-            f"Pictures of other models than {stranger_text.plain(name)} stay on the tray but"
-            " cannot be keyframes."
+            f"Pictures of models other than {stranger_text.plain(name)} stay on the tray but "
+            "cannot be keyframes."
         )
     session.note_picks(chosen if chosen != list(mine)[: url_state.MAX_KEYS] else ())
     if len(chosen) < url_state.MIN_KEYS:
@@ -188,15 +188,15 @@ def settings():
             MODES,
             format_func=MODES.get,
             **session.widget("mode", MODES),
-            help="Slerp keeps to the sphere on which latents lie; lerp cuts straight through it.",
+            help="Slerp stays on the sphere on which latents lie; lerp cuts straight through it.",
         )
         st.toggle("Closed path", **session.widget("closed"))
         with st.popover("View", icon=":material/tune:"):
             st.segmented_control(
-                "Frames a step",
+                "Frames per segment",
                 url_state.STEPS,
                 **session.widget("step", url_state.STEPS, closed=True),
-                help="How many pictures lead from one keyframe to the next.",
+                help="The number of pictures from one keyframe to the next.",
             )
             if session.view().source == "seeds":
                 st.slider(

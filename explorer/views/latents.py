@@ -28,8 +28,11 @@ def page(card_page=None):
             WAYS,
             format_func=WAYS.get,
             **session.widget("way", WAYS),
-            help="Sliders: one for each coordinate of z. Pad: a plane between four samples. On a"
-            " slider, the arrow keys take a step, with Shift ten; F freezes it, Delete resets it.",
+            help=(
+                "Sliders: one for each coordinate of z. Pad: a plane between four samples. On a "
+                "slider, the arrow keys move one step, with Shift ten; F freezes it, Delete resets "
+                "it."
+            ),
         )
         if session.view().way == "pad":
             corners = choose_corners(model)
@@ -70,20 +73,22 @@ def choose_start(name, model):
         MAX_SEED,
         step=1,
         width=150,
-        help="The sample that the sliders start from. What you moved is left behind; what you froze"
-        " stays.",
+        help=(
+            "The sample that the sliders start from. A new seed discards what you moved and keeps "
+            "what you froze."
+        ),
         **session.widget("start", on_change=restart),
     )
     st.button(
         "Randomise",
         icon=":material/casino:",
-        help="Another seed for all coordinates that are not frozen.",
+        help="Resample all coordinates that are not frozen.",
         on_click=randomise,
     )
     st.button(
         "Reset",
         icon=":material/restart_alt:",
-        help="All coordinates that are not frozen back to those of the seed.",
+        help="Reset all coordinates that are not frozen to those of the seed.",
         on_click=keep_frozen,
     )
     mine = [i for i in session.picked().items if i.model == name and len(i.z) == model.prior.size]
@@ -186,7 +191,7 @@ def strength(effect, largest):
 def learn_strengths(model):
     """Find out which sliders do most, while the first picture is there already."""
     if renderer.effects(model, wait=False) is None:
-        with st.spinner("Finding out which coordinates move the picture most …"):
+        with st.spinner("Measuring which coordinates change the picture most …"):
             renderer.effects(model)
         st.rerun()
 
@@ -219,7 +224,7 @@ def choose_corners(model):
     try:
         corners = url_state.read_corners(view.corners)
     except ValueError:
-        st.warning("Type four seeds with commas between, such as 3, 14, 15, 92.")
+        st.warning("Type four seeds separated by commas, such as 3, 14, 15, 92.")
         return None
     return np.concatenate(
         [renderer.latents(model, [seed], view.psi if psi is None else psi) for seed, psi in corners]

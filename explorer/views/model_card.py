@@ -64,7 +64,7 @@ def facts(model, told):
         "Training set": f"{card['training_set'].get('name', '–')}, {shape[0]} images",
         "Shown to D": with_unit(training.get("kimg"), "kimg"),
         "Time": " on ".join(str(part) for part in time if part),
-        "D(x)": "" if model.discriminator is not None else "none: the discriminator is not here",
+        "D(x)": "" if model.discriminator is not None else "none: this model has no discriminator",
         "Licence": card.get("licence"),
         "Weights": model.hash,
     }

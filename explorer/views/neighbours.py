@@ -231,7 +231,7 @@ def space_and_view(steps=False, many=False):
     with st.popover("View", icon=":material/tune:"):
         if steps:
             st.segmented_control(
-                "Frames a step",
+                "Frames per segment",
                 url_state.STEPS,
                 **session.widget("step", url_state.STEPS, closed=True),
             )

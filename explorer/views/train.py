@@ -33,7 +33,7 @@ WAYS = {"upload": "Upload a zip", "folder": "Pictures on this computer", "packed
 # What is drawn anew every moment should not fade each time.
 STEADY = "<style>.stMain [data-stale=true] { opacity: 1 !important; }</style>"
 FEW = 100  # pictures, of which a GAN can learn nothing but these
-KEPT = "It goes on when this page is closed, and when the app ends."
+KEPT = "It continues when this page is closed, and when the app ends."
 
 
 def page(browse_page=None):
@@ -101,7 +101,7 @@ def new_run():
                 args=(name, images, upload, given),
             )
             st.caption(
-                f"The same as this command, in the project’s folder. {KEPT}", width="stretch"
+                f"Equivalent to this command, run in the project’s folder. {KEPT}", width="stretch"
             )
 
 
@@ -109,14 +109,14 @@ def settings(way, images, data):
     """(name, recipe, size, kimg) as the person has them."""
     first, second, third, fourth = st.columns([2.2, 2.2, 1.6, 1.6], vertical_alignment="bottom")
     name = first.text_input(
-        "Name", key="new-name", max_chars=64, placeholder="what the model is to be called"
+        "Name", key="new-name", max_chars=64, placeholder="a name for the model"
     ).strip()
     recipe = second.selectbox(
         "Recipe",
         ["", *(name for name in presets.RECIPES if name != from_folder.RECIPE)],
         format_func=lambda name: name or "By the number of pictures",
         key="new-recipe",
-        help="Widths, augmentation and length that were found to work.",
+        help="Widths, augmentation and length that are known to work.",
     )
     size = None
     if way == "packed":
@@ -128,7 +128,7 @@ def settings(way, images, data):
             "Size in pixels",
             SIZES,
             key="new-size",
-            help="Doubling it takes 4 times as long.",
+            help="Twice the size takes four times as long.",
         )
     usual = usual_length(str(images), str(data), recipe, size or 64)
     length = OPTIONS["kimg"]
@@ -140,7 +140,7 @@ def settings(way, images, data):
         format="%g",
         key="new-kimg",
         placeholder=f"{usual:g}, the recipe’s" if usual else "the recipe’s",
-        help=f"{length.sentence} A finished run can be made longer.",
+        help=f"{length.sentence} A finished run can be extended.",
     )
     return name, recipe, size, kimg
 
@@ -175,7 +175,9 @@ def begin(name, images, upload, given):
             images = run_list.keep_upload(name, upload)
         for given_path in (given["data"], "" if upload is not None else images):
             if given_path and not run_list.confined(given_path):
-                raise InputError("These pictures do not lie in a folder given at the start.")
+                raise InputError(
+                    "These pictures are not in a folder that the app was started with."
+                )
         run_list.start(name, run_list.arguments(name, images, **given))
     except InputError as error:
         session.warn(str(error))
@@ -187,8 +189,8 @@ def begin(name, images, upload, given):
     count = image_sources.count(images) if images else FEW
     if count < FEW:
         session.warn(
-            f"{count} picture{' is' if count == 1 else 's are'} few: what comes of them is little"
-            f" but these pictures again. Some hundreds are better; {name} can be stopped any time."
+            f"{count} picture{' is' if count == 1 else 's are'} too few: the model will mostly "
+            f"repeat them. Several hundred work better; {name} can be stopped at any time."
         )
 
 
@@ -210,7 +212,7 @@ def watched(browse_page):
         run_list.tidy(each)
     chosen = session.view().run
     if chosen and chosen not in found:
-        st.info(f"There is no run called {stranger_text.plain(chosen)} here; another one is shown.")
+        st.info(f"There is no run called {stranger_text.plain(chosen)}; another one is shown.")
     run = found.get(chosen) or next(iter(found.values()))
     listed = list(found.values())
     rows(listed[:MANY], run)
@@ -283,10 +285,10 @@ def detail(run, browse_page):
     if run.arguments:
         with st.expander("The command"):
             st.code(run_list.command(run.arguments), language="bash", wrap_lines=True)
-            st.caption("The same command goes on from the last snapshot.")
+            st.caption("The same command continues from the last snapshot.")
     said = run_list.words(run.directory)
     if said:
-        with st.expander("What it said"):
+        with st.expander("Output"):
             st.code("\n".join(said), language=None, wrap_lines=True)
 
 
@@ -294,7 +296,7 @@ def progress_words(run):
     if run.running and run.doing in DOING:
         return DOING[run.doing] + " …"
     if run.running and not run.lines:
-        return "Starting; the first numbers come after 2 kimg …"
+        return "Starting; the first values appear after 2 kimg …"
     return " · ".join(facts(run)[:2] if run.running else facts(run)[:1])
 
 
@@ -313,7 +315,7 @@ def head(run, browse_page):
                 disabled=waiting or not may,
                 on_click=stop,
                 args=(run,),
-                help="Ends after this step, with a snapshot.",
+                help="Stops after this step and saves a snapshot.",
             )
         elif run.arguments and run.state != "finished":
             begun = run_list.has_begun(run)
@@ -324,7 +326,9 @@ def head(run, browse_page):
                 on_click=resume,
                 args=(run,),
                 disabled=not may,
-                help="Goes on from the last snapshot." if begun else "Gives the same command.",
+                help="Continues from the last snapshot."
+                if begun
+                else "Runs the same command again.",
             )
             if not begun:
                 st.button(
@@ -334,7 +338,7 @@ def head(run, browse_page):
                     on_click=remove,
                     args=(run,),
                     disabled=not may,
-                    help="Takes it out of the list, with the pictures uploaded for it.",
+                    help="Removes it from the list, together with the pictures uploaded for it.",
                 )
         elif run.arguments and run.total:
             with st.popover("Train longer", icon=":material/more_time:"):
@@ -399,7 +403,7 @@ def numbers(run):
         told.append(f"{DISTANCE} {best[DISTANCE]:.1f} at best, at {best['kimg']:,g} kimg")
     spread = [line["diversity"] for line in run.lines if "diversity" in line]
     if spread:
-        told.append(f"samples differ {spread[-1]:.0%} as much as training images do")
+        told.append(f"diversity {spread[-1]:.0%} of that of training images")
     if told:
         st.caption(" · ".join(told))
 
@@ -421,13 +425,13 @@ def grids(run):
         first = run_list.first_grid(run)
         when = f" at {first:g} kimg" if first else " later"
         st.caption(
-            f"The first samples come{when}: the same 64 latents each time."
+            f"The first samples appear{when}: the same 64 latents at every stage."
             if run.running
             else f"It ended before its first samples{when if first else ''}."
         )
         return
     film("film", frames, name=run.name, label=f"Samples of {run.name}")
-    st.caption("The same 64 latents each time. Drag to see how they came about.")
+    st.caption("The same 64 latents at every stage. Drag to watch them develop.")
 
 
 @st.cache_data(max_entries=512, show_spinner=False)
@@ -464,4 +468,4 @@ def curves(run):
             charts.show(figure, f"curve-{title}")
             drawn = True
     if not drawn and run.running:
-        st.caption("The curves begin with the first line of the log, after 2 kimg.")
+        st.caption("The curves start with the first line of the log, after 2 kimg.")

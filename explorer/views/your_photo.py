@@ -31,8 +31,8 @@ KINDS = {
     "held-out": "held-out images",
 }
 PRIVATE = (
-    "Your photo stays in the memory of this session: it is written to no disk, stands in no link,"
-    " and is gone when you close this tab."
+    "Your photo stays in the memory of this session: it is never saved or put in a link, and "
+    "is gone when you close this tab."
 )
 
 
@@ -65,14 +65,14 @@ def page(card_page=None):
     st.session_state.setdefault("photo", None)
     if not inversion.has_gradients(model):
         st.info(
-            f"{stranger_text.plain(name)} is an ONNX graph, which has no gradients that a search"
-            " could follow; choose another model for your photo."
+            f"{stranger_text.plain(name)} is an ONNX graph, which has no gradients for the "
+            "search to follow; choose another model for your photo."
         )
         return
     if st.session_state.photo is None:
         st.markdown(
-            "A GAN draws a picture from a latent; nothing in it leads back. Give it a photo, and"
-            " the latent that comes nearest is searched for, step by step."
+            "A GAN draws a picture from a latent and cannot go the other way. Choose a photo, "
+            "and the app searches step by step for the latent whose picture is closest to it."
         )
         with st.container(width=560):
             ask(model)
@@ -183,19 +183,19 @@ def frame(name, model):
         eyes_of(model),
         (photo_alignment.LEAST, photo_alignment.MOST),
         lambda found: reframe(**found),
-        label="Your photo with the frame that is cut out",
+        label="Your photo with the area that will be used",
     )
     with st.container(horizontal=True, vertical_alignment="center", gap="medium"):
         target = cut(photo, model)
         st.container(width=SHARP).image(
             renderer.large(target, session.view().smooth),
             width="stretch",
-            alt="What the generator is asked to draw",
+            alt="The target for the generator",
         )
         with st.container(width="stretch"):
             st.caption(
-                "Drag the two rings onto the eyes; drag the square to move it. On the left is what"
-                f" the generator is asked to draw, {model.size} × {model.size} pixels."
+                "Drag the two rings onto the eyes; drag the square to move it. On the left is "
+                f"the target for the generator, {model.size} × {model.size} pixels."
             )
             numbers(photo, model)
 
@@ -276,7 +276,7 @@ def typed(model):
 def find(model):
     found = by_detector(st.session_state.photo.image, model)
     if found is None:
-        session.say("No face was found; place the rings by hand.")
+        session.say("No face was detected; place the rings by hand.")
     else:
         reframe(**asdict(found))
 
@@ -335,12 +335,12 @@ def search(name, model):
     elif found is None or found.now is None or not found.target.startswith(model.hash):
         st.progress(0.0)
         empty(model)
-        st.caption("Start, and the picture that the generator comes to appears here.")
+        st.caption("Press Start, and the generator’s closest picture appears here.")
     elif found.target == target:
         shown(model, found)
     else:
         st.html(FADED)
-        st.caption("The frame or the photo has changed since: this is for the one before.")
+        st.caption("The frame or the photo has changed since; this result is for the previous one.")
         with st.container(key="photo-before"):
             shown(model, found)
     meaning(model, found)
@@ -359,7 +359,7 @@ def start(model):
     wanted = cut(st.session_state.photo, model)
     steps, problem = renderer.photo_search(model, wanted)
     if problem:
-        session.say(f"{problem} The search begins from samples alone.")
+        session.say(f"{problem} The search starts from samples only.")
     st.session_state.search = Search(target_of(model, wanted), steps)
     st.session_state.touched = True
     fragments.redraw("search")
@@ -408,7 +408,7 @@ def shown(model, found):
     st.container(width=renderer.LARGE).image(
         renderer.large(now.image, session.view().smooth),
         width="stretch",
-        alt="The nearest picture that the generator draws",
+        alt="The closest picture that the generator can draw",
     )
 
 
@@ -443,8 +443,9 @@ def meaning(model, found):
         st.markdown(f"**{error:.0f} levels** from your photo, root mean square, of 256.")
     if kept is None:
         words = (
-            "What error is usual for this model has not been measured, so nothing stands beside it;"
-            f" `python -m gan_core encoder {run_list.plain(model.directory)}` does it."
+            "The usual error of this model has not been measured, so there is nothing to "
+            f"compare with; `python -m gan_core encoder {run_list.plain(model.directory)}` "
+            "measures it."
         )
         st.caption(stranger_text.sentence(words))
         return
@@ -456,9 +457,9 @@ def meaning(model, found):
         for kind, values in kept["errors"].items()
     ]
     st.caption(
-        f"The same search comes to: {'; '.join(words)}. Samples can be met exactly, so what is"
-        " left of them is the search’s own error; what more is left of a photograph the generator"
-        " cannot draw."
+        f"For comparison, the same search leaves: {'; '.join(words)}. Samples can be matched "
+        "exactly, so their error is that of the search; whatever a photograph has beyond that, "
+        "the generator cannot draw."
     )
 
 

@@ -40,7 +40,7 @@ def one(name, model, basket):
     if trouble:
         st.error(stranger_text.sentence(trouble))
         st.button(
-            "Take out what does not belong here",
+            "Remove exemplars that do not belong here",
             key=f"clear-{basket}",
             on_click=lambda: baskets.change(
                 **{basket: exemplars.without_strangers(model, baskets.text(basket))}
@@ -60,7 +60,7 @@ def head(basket, title):
         st.button(
             f"{'−' if arithmetic.is_subtracted(weight) else '+'} {title}",
             key=f"turn-{basket}",
-            help="Add or take away: a click turns the sign.",
+            help="Add or subtract: click to change the sign.",
             on_click=baskets.turn,
             args=(basket,),
         )
@@ -119,7 +119,7 @@ def pictures(name, model, basket, title, parsed, z):
         width=56,
         smooth=session.view().smooth,
         on_drop=lambda what: baskets.drop(basket, name, model, what),
-        hint="Drop pictures here, or click some below",
+        hint="Drop pictures here, or click pictures below",
     )
     if len(z):
         many = "1 exemplar" if len(z) == 1 else f"{len(z)} exemplars"
@@ -149,8 +149,8 @@ def typed(basket):
         baskets.change(**{basket: url_state.write_keys(parsed)})
     except ValueError:
         session.warn(
-            f"A basket takes up to {url_state.MAX_EXEMPLARS} seeds with commas between, such as 3,"
-            " 14, 15@0.7; it was left as it is."
+            f"A basket takes up to {url_state.MAX_EXEMPLARS} seeds separated by commas, such as "
+            "3, 14, 15@0.7; the basket was not changed."
         )
 
 
@@ -184,7 +184,7 @@ def fill(name, model):
         else:
             found = samples(model, classifier, wanted, first)
         if into is None or not found:
-            st.caption("Nothing to show: choose a basket, or look for something else.")
+            st.caption("Nothing to show: choose a basket, or change the search.")
             return
         parsed = url_state.read_exemplars  # one by one: a grid may hold more than a basket
         z = np.concatenate([exemplars.latents("the grid", model, one) for one in found])
@@ -256,8 +256,8 @@ def from_tray(name, model):
             strangers += 1
     if strangers:
         st.caption(
-            f"{'One picture' if strangers == 1 else f'{strangers} pictures'} on the tray"
-            f" {'was' if strangers == 1 else 'were'} made with another model, whose latents mean"
-            f" something else to {stranger_text.plain(name)}."
+            f"{'One picture' if strangers == 1 else f'{strangers} pictures'} on the tray "
+            f"{'was' if strangers == 1 else 'were'} made with another model, so the latents "
+            f"mean something else to {stranger_text.plain(name)}."
         )
     return list(dict.fromkeys(found))

@@ -31,7 +31,7 @@ def panel(model, classifier, known, reach):
     offered = {key: title for key, title in LOOKS.items() if members[key]}
     if not offered:
         return
-    st.subheader("What they do", anchor=False)
+    st.subheader("Their effects", anchor=False)
     st.segmented_control(
         "Kind",
         offered,
@@ -48,12 +48,12 @@ def panel(model, classifier, known, reach):
         several(model, known, members[look], look, reach)
         if any(d.about.get("moves") for d in members[look]):
             st.caption(
-                "Named is the attribute that each moves most, and how much a step of 1 changes its"
-                " probability on the mean of some samples."
+                "Each direction is labelled with the attribute it changes most, and how much a "
+                "step of 1 changes its probability, averaged over several samples."
             )
     st.caption(
-        f"Rows: seeds {', '.join(map(str, SEEDS))}. Columns: from −{reach:g} to +{reach:g} along"
-        " the direction, which has the length 1."
+        f"Rows: seeds {', '.join(map(str, SEEDS))}. Columns: from −{reach:g} to +{reach:g} "
+        "along the direction, which has length 1."
     )
 
 
@@ -101,16 +101,16 @@ def one_attribute(model, classifier, known, reach):
 
 def how_measured(about, attribute):
     words = (
-        "How much a step of 1 changes the probability of each attribute, on the mean of"
-        f" {about.get('n') or 'some'} samples; all but the first is leakage."
+        "How much a step of 1 changes the probability of each attribute, averaged over "
+        "{about.get('n') or 'several'} samples; all bars but the first are leakage."
     )
     labelled, with_it = about.get("labelled"), about.get("with_it")
     if labelled is None or with_it is None:
         return words
     name = stranger_text.plain(readable_name(attribute))
     return (
-        f"{words} Found from {labelled:,} samples, {with_it:,} of them with {name} as the"
-        " classifier sees it."
+        f"{words} Computed from {labelled:,} samples, of which the classifier sees {name} in "
+        f"{with_it:,}."
     )
 
 
@@ -139,7 +139,7 @@ def one_of_several(known, direction, image, on):
             key=f"slider-{direction.name}",
             icon=":material/remove:" if on else ":material/add:",
             type="tertiary",
-            help="Take its slider away." if on else "Give it a slider.",
+            help="Remove its slider." if on else "Add a slider for it.",
             on_click=direction_state.switch,
             args=(direction.name, known),
         )

@@ -22,7 +22,7 @@ def form(model, classifier, known, rows):
         typed = st.text_input("Name", key="save-name", placeholder="such as friendlier")
         made = compose(known, rows, which, tray.clean(typed))
         if made is None:
-            st.caption("At 0 the sliders lead nowhere: move one first.")
+            st.caption("All sliders are at 0: move one first.")
             return
         with st.container(horizontal=True):
             st.button(
@@ -42,8 +42,10 @@ def form(model, classifier, known, rows):
                 icon=":material/download:",
                 disabled=not made.name or made.name in known.by_name,
                 on_click="ignore",
-                help="All directions of this model with the new one; the file belongs into the"
-                " checkpoint’s folder.",
+                help=(
+                    "All directions of this model including the new one; put the file into the "
+                    "checkpoint’s folder."
+                ),
             )
         not_available()
 
@@ -71,7 +73,7 @@ def loading(model, classifier, known):
         named = [dataclasses.replace(d, name=tray.clean(d.name)) for d in inside]
         new = {d.name: d for d in named if d.name and d.name not in known.by_name}
         if not new:
-            st.caption("The file holds no directions that are not here already.")
+            st.caption("All directions in this file are here already.")
             return
         st.caption(stranger_text.plain(", ".join(new)))
         st.button(
@@ -125,7 +127,7 @@ def save(model, classifier, made):
     except (direction_store.Taken, trust.Refused) as error:
         session.warn(str(error))
     except (InputError, OSError) as error:
-        session.warn(f"{error} The direction is not lost: take it as a file instead.")
+        session.warn(f"{error} The direction is not lost: save it as a file instead.")
     else:
         session.say(f"{made.name} is in the checkpoint.")
         session.set_view(look="saved")

@@ -24,7 +24,7 @@ def choose(title, card_page=None):
         )
     wanted = session.view().model
     if wanted and wanted not in entries:
-        session.warn(f"There is no model called “{wanted}” here; another one is shown.")
+        session.warn(f"There is no model called “{wanted}”; another one is shown.")
     usable = [name for name, entry in entries.items() if not entry.problem] or list(entries)
     if wanted not in entries:
         first = model_registry.DEFAULT if model_registry.DEFAULT in usable else usable[0]
@@ -61,8 +61,8 @@ def compare_weights(name, model):
     before = session.view().weights
     if before and before != weights and st.session_state.get("shown_model", name) == name:
         session.warn(
-            f"The link was made with other weights of {name} ({before}; these are {weights}),"
-            " so the same seeds show other pictures."
+            f"The link was made with different weights of {name} ({before}; the current ones "
+            f"are {weights}), so the same seeds show different pictures."
         )
     st.session_state.shown_model = name
     st.session_state.view = replace(session.view(), weights=weights)

@@ -26,7 +26,7 @@ def body(item):
     """What the dialog holds."""
     model = find_model(item)
     if model is None:
-        gone = f"The model {item.model} is not here, so this picture cannot be drawn."
+        gone = f"The model {item.model} is missing, so this picture cannot be drawn."
         st.error(stranger_text.sentence(gone))
     else:
         image = renderer.pictures(model, item.z[None])[0]
@@ -87,7 +87,7 @@ def facts(item, model, image):
     if (seen := attribute_labels.in_words(model, image)) is not None:
         st.caption(f"The attribute classifier sees: {stranger_text.plain(seen)}.")
     if item.model_hash != model.hash:
-        st.caption("It was picked under other weights of this model and looks different now.")
+        st.caption("It was added with different weights of this model and looks different now.")
 
 
 def downloads(item, model, image, smooth):

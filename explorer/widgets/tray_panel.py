@@ -145,7 +145,8 @@ def files(items):
             )
             if any(item.seed is None for item in items):
                 st.caption(
-                    "Pictures made on a path do not fit into the link: save the tray to keep them."
+                    "Pictures without a seed cannot be stored in the link: save the tray to "
+                    "keep them."
                 )
         upload = uploader("Load a tray", "tray", type="json", key="tray-upload")
         if upload is not None:

@@ -307,7 +307,7 @@ def test_a_model_that_is_not_here_is_one_warning(two_models, open_app):
 
 
 def test_a_link_of_other_weights_is_one_warning(two_models, open_app):
-    one_sentence(open_app(model="alpha", weights="123abc"), "123abc", "other weights")
+    one_sentence(open_app(model="alpha", weights="123abc"), "123abc", "different weights")
     weights = gan_core.load(two_models / "alpha").hash[:6]
     fine(open_app(model="alpha", weights=weights))
 
@@ -434,7 +434,7 @@ def test_a_tray_of_a_model_that_is_not_here(two_models, open_app):
     app = fine(app.run())
     assert (painted(app, "tray-tiles") == 128).all()
     app = click(click(app, f"tray-tiles-{strange.id}"), "tray-Enlarge")
-    one_sentence(app, "nowhere", "not here")
+    one_sentence(app, "nowhere", "missing")
 
 
 # Interpolate.

@@ -241,7 +241,7 @@ def test_pictures_outside_of_the_folders_given_start_nothing(place, path, what, 
     )
     given = {"data": path if what == "data" else ""}
     train.begin("mine", path if what == "images" else "", None, given)
-    assert warned == ["These pictures do not lie in a folder given at the start."]
+    assert warned == ["These pictures are not in a folder that the app was started with."]
     assert not list((place / "runs").iterdir())
     assert run_list.confined(place / "data" / "mine")
 

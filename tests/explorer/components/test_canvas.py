@@ -479,7 +479,7 @@ def test_a_model_that_cannot_be_prepared_is_told_once(two_models, open_app, monk
     monkeypatch.setattr(browser_rendering, "prepare", refuse)
     monkeypatch.setattr(background, "_jobs", {})
     app = open_app("latents", model="alpha", browser="1")
-    assert [w.value for w in app.warning] == ["It cannot be exported. The server draws."]
+    assert [w.value for w in app.warning] == ["It cannot be exported. The server draws instead."]
     assert app.session_state["latents-canvas-data"]["browser"] is None
 
 
@@ -516,7 +516,7 @@ def test_where_the_browser_cannot_draw_the_strips_remain(visit, avatars):
     exact(page)
     in_browser(page)
     page.locator('.live[data-engine="failed"]').wait_for()
-    expect(page.locator(".live .note")).to_contain_text("The server draws.")
+    expect(page.locator(".live .note")).to_contain_text("The server draws instead.")
     press(page, "Position", 0.4)
     page.mouse.up()
     assert np.array_equal(exact(page), path(avatars, (3, 9), value(page, "Position")))

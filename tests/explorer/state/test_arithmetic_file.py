@@ -40,7 +40,7 @@ def test_a_recipe_holds_the_latents_that_a_link_cannot(model, monkeypatch):
     kept = exemplars.keep("On a path", "alpha", model.hash, np.ones(8))
     _, text = recipe(model, a=kept)
     monkeypatch.setattr(exemplars, "_kept", type(exemplars._kept)())  # another day, another run
-    with pytest.raises(InputError, match="no seed, so the link could not carry it"):
+    with pytest.raises(InputError, match="no seed, so the link could not contain it"):
         exemplars.latents("A", model, kept)
     back = arithmetic_file.read(text, "alpha", model)
     np.testing.assert_array_equal(exemplars.latents("A", model, back["a"]), np.ones((1, 8)))
@@ -55,7 +55,7 @@ def exemplar(value):
 
 
 WRONG = {
-    "not a recipe that was saved": lambda r: r.update(format="gan-tray"),
+    "not an arithmetic file saved": lambda r: r.update(format="gan-tray"),
     "not of version 1": lambda r: r.update(version=2),
     "lacks its model": lambda r: r.pop("model"),
     "model beta; choose that model": lambda r: r.update(model="beta", model_hash="0"),
@@ -70,8 +70,8 @@ WRONG = {
     "has neither a seed": exemplar({"seed": True, "psi": 1}),
     "neither a seed and ψ": exemplar(None),
     "ψ outside": exemplar({"seed": 1, "psi": 2}),
-    "not of finite numbers": exemplar({"z": [float("nan")] * 8}),
-    "latent not of finite": exemplar({"z": [float("inf")] + [0] * 7}),
+    "are not finite numbers": exemplar({"z": [float("nan")] * 8}),
+    "latent with values that are not finite": exemplar({"z": [float("inf")] + [0] * 7}),
     "7 numbers; alpha takes 8": exemplar({"z": [0] * 7}),
     "strength": lambda r: r.update(strength="1"),
     "apart": lambda r: r.update(apart=1),
@@ -94,7 +94,7 @@ def test_a_wrong_recipe_gets_one_sentence(model, words):
         (b"", "not JSON"),
         (b"\xff\xfe", "not JSON"),
         (b"[" * 100_000, "not JSON"),
-        (b"3", "not a recipe"),
+        (b"3", "not an arithmetic file"),
         (b" " * 10_000_000, "too large"),
     ],
 )

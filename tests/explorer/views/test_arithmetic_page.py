@@ -144,7 +144,7 @@ def test_malformed_seeds_leave_the_basket_as_it_was(opened, text):
     _, app = opened(a="1", b="2", c="3")
     app = field(app, "basket-text-a").set_value(text).run()
     (sentence,) = sentences(app)
-    assert "left as it is" in sentence
+    assert "not changed" in sentence
     assert ids(app, "a") == ["1"]
 
 
@@ -217,14 +217,14 @@ def test_another_model_refuses_pictures_without_a_seed_and_lets_them_be_taken_ou
     said = sentences(app)
     assert any("“Mine” was made with alpha" in sentence for sentence in said)
     assert not any("at least one exemplar" in sentence for sentence in said)
-    app = press(app, "Take out what does not belong here")
+    app = press(app, "Remove exemplars that do not belong here")
     assert sentences(app) == []
     assert ids(app, "a") == ["1"]
 
 
 def test_a_link_with_a_picture_that_it_cannot_carry_says_so(opened):
     _, app = opened(a="1,~0123456789ab", b="2", c="3")
-    assert "no seed, so the link could not carry it" in sentences(app)[0]
+    assert "no seed, so the link could not contain it" in sentences(app)[0]
 
 
 def weighted(model, weights, strength, *baskets):
@@ -252,11 +252,11 @@ def test_what_should_stay_can_be_taken_out_of_the_difference(opened, monkeypatch
         way = mean(model, 3, 4) - mean(model, 5)
         way = arithmetic.conditional_step(way, [known[n].vector for n in known if n not in changed])
         assert is_shown(app, model, mean(model, 6, 7) + way)
-        told = [c.value for c in app.caption if "Left alone" in c.value]
+        told = [c.value for c in app.caption if "To first order" in c.value]
         assert [all(name in line for name in changed) for line in told] == [True]
     # What is taken away says so, too.
     words = "A − B, the rest left alone"
-    assert any(c.value.startswith(f"{words}, brought to length 1") for c in app.caption)
+    assert any(c.value.startswith(f"{words}, scaled to length 1") for c in app.caption)
     app = click(app, "add-sum-0")
     assert state(app, "tray").items[-1].name == f"C + 1.00 · ({words}), as summed"
     app = app.text_input(key="direction-name").set_value("alone").run().run()
@@ -411,7 +411,7 @@ def test_a_recipe_fills_the_page_and_can_be_undone(opened):
     assert ids(app, "a") == ["1"]
     app = upload(app, b'{"format": "gan-tray"}')
     (sentence,) = sentences(app)
-    assert "not a recipe" in sentence
+    assert "not an arithmetic file" in sentence
     assert ids(app, "a") == ["1"]
 
 
@@ -437,7 +437,7 @@ def test_the_difference_is_saved_as_a_direction(opened, two_models):
     assert ["called my smile already" in sentence for sentence in sentences(app)] == [True]
     app = app.text_input(key="direction-name").set_value(" ").run()
     app = app.button(key="direction-save").click().run()
-    assert ["needs a name" in sentence for sentence in sentences(app)] == [True]
+    assert ["Type a name" in sentence for sentence in sentences(app)] == [True]
     assert len(directions.load(model)) == 1
 
 

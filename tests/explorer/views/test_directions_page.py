@@ -95,7 +95,7 @@ def captions(app):
 
 def settled(app):
     """The app once its directions are found, as the page draws itself anew until then."""
-    while "found once" in captions(app):
+    while "computed once" in captions(app):
         app.run()
     return app
 
@@ -383,7 +383,7 @@ def test_a_file_that_does_not_fit_is_one_sentence(opened, two_models, content):
         vector = directions.unit(np.ones(beta.prior.size))
         content = direction_store.file(beta, [Direction("mine", vector)])
     (sentence,) = sentences(loaded(opened(), content))
-    assert sentence.startswith("This file cannot be taken as directions of alpha")
+    assert sentence.startswith("This file cannot be used as directions of alpha")
     assert len(directions.load(opened.model)) == len(opened.vectors)
 
 

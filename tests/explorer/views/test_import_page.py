@@ -150,7 +150,7 @@ def test_without_a_folder_to_write_to_it_says_so(make_checkpoint, folders, open_
     app = open_app("import")
     give(app, "g.pth", file_of(trained(Linear())))
     press(app)
-    assert "no folder for another" in app.error[0].value
+    assert "no folder for a new one" in app.error[0].value
 
 
 def test_a_training_set_of_the_same_size_can_be_named(

@@ -80,7 +80,7 @@ def until_done(app):
 def test_a_first_visit_says_where_the_photo_stays(two_models, open_app):
     app = open_app("photo", model="alpha")
     assert sentences(app) == []
-    assert any("written to no disk" in caption.value for caption in app.caption)
+    assert any("never saved or put in a link" in caption.value for caption in app.caption)
 
 
 def test_a_photo_is_inverted_and_its_latent_goes_to_the_tray(open_photo, two_models):
@@ -160,7 +160,7 @@ def test_the_error_stands_beside_those_of_other_pictures(open_photo, two_models)
 
 def other_than(page, before):
     """The address of what the generator is asked to draw, once it is another one than before."""
-    image = page.get_by_alt_text("What the generator is asked to draw")
+    image = page.get_by_alt_text("The target for the generator")
     for _ in range(PATIENCE // 50):
         if (address := image.get_attribute("src")) != before:
             return address

@@ -87,7 +87,7 @@ def told(app):
 
 def test_without_runs_the_form_is_there(place, open_app):
     app = open_app("train")
-    assert told(app).count("It goes on when this page is closed") == 1
+    assert told(app).count("It continues when this page is closed") == 1
     assert app.text_input(key="new-name").value == ""
     assert [button.disabled for button in app.button if button.label == "Start"] == [True]
 
@@ -491,4 +491,4 @@ def test_a_run_that_drew_nothing_promises_nothing(place, open_app):
     words = told(open_app("train", run="x"))
     assert "There is no usable training image." in words
     assert "comes later" not in words
-    assert "The curves begin" not in words
+    assert "The curves start" not in words
