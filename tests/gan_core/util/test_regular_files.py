@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from explorer.services import model_registry, run_list
+from explorer.services import model_registry, run_list, stranger_text
 from explorer.views import model_card
 from gan_core import checkpoint
 from gan_core.attributes import classifier
@@ -128,7 +128,7 @@ def test_the_card_shows_no_other_file(full, how):
     replace(full / "README.md", how)
     text = model_card.read(full / "README.md")
     assert "root:" not in text
-    assert len(text) <= model_card.MAX_CARD
+    assert len(text) <= 4 * stranger_text.MOST_OF_CARD
 
 
 @pytest.mark.parametrize("how", HOW)
