@@ -44,9 +44,7 @@ KNOWN = {
         "explorer.services.server -> explorer.components.strips",
     },
     "views": {
-        "explorer.views.directions -> explorer.views.latents",
         "explorer.views.memorisation -> explorer.views.neighbours",
-        "explorer.views.neighbours -> explorer.views.interpolate",
     },
     "networks": {
         "explorer.views.import_weights calls found.draw",

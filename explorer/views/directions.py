@@ -6,11 +6,15 @@ import streamlit as st
 from explorer.components import browser_rendering
 from explorer.components.canvas import axis, canvas
 from explorer.components.motions import Sum
-from explorer.components.tiles import tiles
 from explorer.services import attribute_labels, direction_store, renderer, stranger_text
 from explorer.state import direction_state, fragments, session, tray, url_state
-from explorer.views import latents
-from explorer.widgets import add_to_tray, direction_effects, direction_saving, model_picker
+from explorer.widgets import (
+    add_to_tray,
+    direction_effects,
+    direction_saving,
+    model_picker,
+    start_from_tray,
+)
 from gan_core.attributes.classifier import readable_name
 from gan_core.latent import MAX_SEED
 
@@ -88,18 +92,7 @@ def choose_start(name, model):
         **session.widget("start", on_change=take_start),
     )
     st.button("Random", icon=":material/casino:", help="Another seed.", on_click=random_start)
-    mine = [i for i in session.picked().items if i.model == name and len(i.z) == model.prior.size]
-    if mine:
-        with st.popover("From tray", icon=":material/inbox:"):
-            tiles(
-                "start-tiles",
-                renderer.sheet(renderer.pictures(model, np.stack([i.z for i in mine]))),
-                [{"id": i.id, "label": i.name, "caption": i.name} for i in mine],
-                latents.start_from,
-                label="Pictures on the tray to start from",
-                width=72,
-                smooth=session.view().smooth,
-            )
+    start_from_tray.popover(name, model)
 
 
 def take_start(name):

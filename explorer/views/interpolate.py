@@ -7,15 +7,14 @@ from explorer.components import browser_rendering
 from explorer.components.canvas import axis, canvas
 from explorer.components.motions import Path
 from explorer.components.tiles import tiles
-from explorer.services import renderer, stranger_text
+from explorer.services import renderer
 from explorer.state import fragments, session, tray, url_state
 from explorer.widgets import add_to_tray, charts, model_picker, neighbours_link
+from explorer.widgets.keyframes import MODES, choose_keyframes, frame_count
 from gan_core import latent
 from gan_core.metrics import path_length
 
-MODES = {"slerp": "Slerp", "lerp": "Lerp", "both": "Both"}
 COLOURS = (charts.FIRST, charts.SECOND)  # of the first path and of the second
-SOURCES = {"seeds": "Seeds", "tray": "Tray"}
 FILMS = {
     "png": ("Strip, PNG", "image/png"),
     "gif": ("GIF", "image/gif"),
@@ -90,96 +89,6 @@ def along(model, paths, view, at):
         )
 
 
-def choose_keyframes(name, model):
-    """The controls for keyframes. Returns float32 (m, nz), or None until there are enough."""
-    left, right = st.columns([1, 3], vertical_alignment="top")
-    left.segmented_control(
-        "Keyframes from", SOURCES, format_func=SOURCES.get, **session.widget("source", SOURCES)
-    )
-    with right:
-        if session.view().source == "tray":
-            return keyframes_from_tray(name, model)
-        return keyframes_from_seeds(model)
-
-
-def keyframes_from_seeds(model):
-    """Two to eight seeds, typed."""
-    st.text_input(
-        "Seeds",
-        help="Two to eight seeds, separated by commas; 15@0.7 is seed 15 at ψ = 0.7.",
-        max_chars=200,
-        **session.widget("keys"),
-    )
-    view = session.view()
-    try:
-        keys = url_state.read_keys(view.keys)
-    except ValueError:
-        st.warning("Type two to eight seeds separated by commas, such as 3, 14, 15@0.7.")
-        return None
-    return np.concatenate(
-        [renderer.latents(model, [seed], view.psi if psi is None else psi) for seed, psi in keys]
-    )
-
-
-FIELD = "choose-keyframes"
-
-
-def keyframes_from_tray(name, model):
-    """Two to eight pictures of this model on the tray."""
-    items = session.picked().items
-    mine = {i.id: i for i in items if i.model == name and len(i.z) == model.prior.size}
-    if len(mine) < url_state.MIN_KEYS:
-        st.info(
-            f"Put at least two pictures of {stranger_text.plain(name)} on the tray by clicking "
-            "them on the page Browse, or use seeds."
-        )
-        return None
-    chosen = chosen_before(name, list(mine))
-    st.multiselect(
-        "Pictures, in the order of the path",
-        list(mine),
-        format_func=lambda i: mine[i].name if i in mine else "",
-        max_selections=url_state.MAX_KEYS,
-        **session.fill(
-            FIELD,
-            chosen,
-            lambda: choose(name, list(mine), session.value_of(FIELD)),
-        ),
-    )
-    if len(mine) < len(items):
-        st.caption(
-            f"Pictures of models other than {stranger_text.plain(name)} stay on the tray but "
-            "cannot be keyframes."
-        )
-    session.note_picks(chosen if chosen != list(mine)[: url_state.MAX_KEYS] else ())
-    if len(chosen) < url_state.MIN_KEYS:
-        st.warning("Choose at least two pictures.")
-        return None
-    return np.stack([mine[i].z for i in chosen])
-
-
-def chosen_before(name, mine):
-    """The ids chosen as keyframes, and behind them any that came onto the tray since then.
-
-    Kept apart from the widget, whose own memory ends when another page is opened.
-    """
-    kept = st.session_state.setdefault("keyframes", {})
-    if name in kept:
-        known, chosen = kept[name]
-        chosen = [i for i in chosen if i in mine] + [i for i in mine if i not in known]
-    else:
-        chosen = [i for i in session.picks() if i in mine] or mine
-    choose(name, mine, chosen[: url_state.MAX_KEYS], touched=False)
-    return kept[name][1]
-
-
-def choose(name, mine, chosen, touched=True):
-    """Remember which of the pictures there are now are keyframes."""
-    st.session_state.keyframes[name] = (mine, list(chosen))
-    if touched:
-        session.set_view()
-
-
 def settings():
     """How the path runs."""
     with st.container(horizontal=True, vertical_alignment="bottom", gap="medium"):
@@ -207,11 +116,6 @@ def settings():
                     **session.widget("psi", closed=True),
                 )
             browser_rendering.options()
-
-
-def frame_count(segments, view):
-    """Frames in all, such that every keyframe is one of them."""
-    return segments * view.step + (0 if view.closed else 1)
 
 
 def readout(name, model, z, image, mode, at):

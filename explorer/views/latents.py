@@ -7,10 +7,9 @@ from explorer.components import browser_rendering
 from explorer.components.canvas import axis, canvas
 from explorer.components.motions import Coordinates, Pad
 from explorer.components.strips import PAD
-from explorer.components.tiles import tiles
 from explorer.services import renderer
 from explorer.state import fragments, session, tray, url_state
-from explorer.widgets import add_to_tray, model_picker, neighbours_link
+from explorer.widgets import add_to_tray, model_picker, neighbours_link, start_from_tray
 from gan_core.latent import MAX_SEED
 from gan_core.training import attribute_codes
 
@@ -91,18 +90,7 @@ def choose_start(name, model):
         help="Reset all coordinates that are not frozen to those of the seed.",
         on_click=keep_frozen,
     )
-    mine = [i for i in session.picked().items if i.model == name and len(i.z) == model.prior.size]
-    if mine:
-        with st.popover("From tray", icon=":material/inbox:"):
-            tiles(
-                "start-tiles",
-                renderer.sheet(renderer.pictures(model, np.stack([i.z for i in mine]))),
-                [{"id": i.id, "label": i.name, "caption": i.name} for i in mine],
-                start_from,
-                label="Pictures on the tray to start from",
-                width=72,
-                smooth=session.view().smooth,
-            )
+    start_from_tray.popover(name, model)
 
 
 def restart(name):
@@ -122,18 +110,6 @@ def keep_frozen(**settings):
     frozen = split(view.frozen)
     moved = {i: v for i, v in url_state.read_coordinates(view.coords).items() if i in frozen}
     session.set_view(coords=url_state.write_coordinates(moved), **settings)
-
-
-def start_from(item_id):
-    """The sliders at a picture of the tray."""
-    item = session.picked().find(item_id)
-    if item is None:
-        return
-    if item.seed is not None:
-        session.set_view(start=item.seed, psi=item.psi, coords="", frozen="")
-    else:
-        coords = url_state.write_coordinates(dict(enumerate(map(float, item.z))))
-        session.set_view(coords=coords, frozen="")
 
 
 @fragments.panel("canvas")

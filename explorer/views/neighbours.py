@@ -10,8 +10,8 @@ from explorer.components.motions import Path
 from explorer.components.tiles import tiles
 from explorer.services import renderer, stranger_text, training_data, trust
 from explorer.state import exemplars, fragments, session, url_state
-from explorer.views import interpolate
 from explorer.widgets import add_to_tray, charts, model_picker, neighbours_link
+from explorer.widgets.keyframes import MODES, choose_keyframes, frame_count
 from explorer.widgets.uploader import most, uploader
 from gan_core.latent import MAX_SEED
 from gan_core.util.errors import InputError
@@ -143,10 +143,10 @@ def asked_about(model):
 
 def ask_path(name, model, data):
     """The path of the page Interpolate."""
-    keyframes = interpolate.choose_keyframes(name, model)
+    keyframes = choose_keyframes(name, model)
     if session.view().mode == "both":
         session.set_view(mode="slerp")
-    modes = {mode: interpolate.MODES[mode] for mode in ("slerp", "lerp")}
+    modes = {mode: MODES[mode] for mode in ("slerp", "lerp")}
     with st.container(horizontal=True, vertical_alignment="bottom", gap="medium"):
         st.segmented_control(
             "Interpolation", modes, format_func=modes.get, **session.widget("mode", modes)
@@ -338,7 +338,7 @@ def of_path(name, model, data, keyframes):
         session.set_view(at=float(segments))
         view = session.view()
     path = Path(keyframes, view.mode, view.closed)
-    times = np.arange(interpolate.frame_count(segments, view)) / view.step
+    times = np.arange(frame_count(segments, view)) / view.step
     images = renderer.pictures(model, path.latents(times[:, None]))
     parts = training_data.search(model, data, images, view.space, 1)
     found = training_data.Found(*(part[:, 0] for part in parts))

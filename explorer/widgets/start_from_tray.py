@@ -1,0 +1,40 @@
+"""The popover that lets the sliders of Latents and Directions start from a picture of the tray."""
+
+import numpy as np
+import streamlit as st
+
+from explorer.components.tiles import tiles
+from explorer.services import renderer
+from explorer.state import session, url_state
+
+
+def popover(name: str, model: object) -> None:
+    """The pictures of a model on the tray; nothing where there are none.
+
+    name: the model's in the menu.
+    """
+    mine = [i for i in session.picked().items if i.model == name and len(i.z) == model.prior.size]
+    if not mine:
+        return
+    with st.popover("From tray", icon=":material/inbox:"):
+        tiles(
+            "start-tiles",
+            renderer.sheet(renderer.pictures(model, np.stack([i.z for i in mine]))),
+            [{"id": i.id, "label": i.name, "caption": i.name} for i in mine],
+            start_from,
+            label="Pictures on the tray to start from",
+            width=72,
+            smooth=session.view().smooth,
+        )
+
+
+def start_from(item_id: str) -> None:
+    """The sliders at a picture of the tray."""
+    item = session.picked().find(item_id)
+    if item is None:
+        return
+    if item.seed is not None:
+        session.set_view(start=item.seed, psi=item.psi, coords="", frozen="")
+    else:
+        coords = url_state.write_coordinates(dict(enumerate(map(float, item.z))))
+        session.set_view(coords=coords, frozen="")
