@@ -107,6 +107,8 @@ def test_the_mapping_network_learns_a_hundred_times_more_slowly():
         adam.step()
         moved[rate] = (layer.weight * layer.scale - before).abs().mean().item()
     assert moved[0.01] / moved[1.0] == pytest.approx(0.01, rel=1e-3)
+    outputs = style.Linear(400, 400, rate=0.01)(torch.randn(400, 400))
+    assert outputs.std().item() == pytest.approx(1, abs=0.05)  # at first they are as large
 
 
 @pytest.mark.parametrize("size", SIZES)
