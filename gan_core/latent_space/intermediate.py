@@ -1,0 +1,73 @@
+"""The intermediate latents w of a generator that has a mapping network (the family "style").
+
+    w = intermediate.of(model, model.prior.sample(8))
+    images = intermediate.generate(model, intermediate.truncate(w, intermediate.mean(model), 0.7))
+
+The mapping network scales z to unit length per coordinate, so truncating z changes nothing there;
+w is truncated towards its mean instead (Karras et al. 2019, arXiv 1812.04948, section 3 and B).
+"""
+
+import numpy as np
+import torch
+
+from gan_core import checkpoint
+from gan_core.util.errors import InputError
+
+SAMPLES = 4096  # that the mean of w is taken over
+MEAN_SEED = 2**31  # far from the seeds that people look at
+
+
+def has(model: checkpoint.Model) -> bool:
+    """Whether a model has intermediate latents."""
+    return hasattr(model.generator, "mapping") and hasattr(model.generator, "synthesis")
+
+
+def of(model: checkpoint.Model, z: np.ndarray) -> np.ndarray:
+    """Latents float32 (N, nz) -> intermediate latents float32 (N, nw).
+
+    Raises InputError for a model without a mapping network and for latents of another size.
+    """
+    z = checked(model, z)
+    with torch.inference_mode(), model.lock:
+        return model.generator.mapping(torch.from_numpy(z)).numpy()
+
+
+def mean(model: checkpoint.Model, n: int = SAMPLES) -> np.ndarray:
+    """The mean intermediate latent, float32 (nw,), over n samples of the prior; always the same."""
+    return of(model, model.prior.sample(n, MEAN_SEED)).mean(0, dtype=np.float64).astype(np.float32)
+
+
+def truncate(w: np.ndarray, mean: np.ndarray, psi: float) -> np.ndarray:
+    """Pull intermediate latents towards their mean: mean + ψ·(w − mean), float32 (N, nw)."""
+    return (mean + np.float32(psi) * (np.asarray(w, np.float32) - mean)).astype(np.float32)
+
+
+def generate(model: checkpoint.Model, w: np.ndarray) -> np.ndarray:
+    """Intermediate latents float32 (N, nw) -> images uint8 (N, H, W, C).
+
+    Raises InputError as `of` does.
+    """
+    parts = torch.from_numpy(checked(model, w)).split(checkpoint.BATCH)
+    images = [_synthesize(model, part).permute(0, 2, 3, 1).numpy() for part in parts]
+    return checkpoint.to_uint8(np.concatenate(images))
+
+
+def checked(model: checkpoint.Model, latents: np.ndarray) -> np.ndarray:
+    """Latents as float32 (N, nz); w has as many coordinates as z. Raises InputError."""
+    if not has(model):
+        raise InputError(f"{model.name} has no intermediate latents; its architecture has no w.")
+    latents = np.asarray(latents, np.float32)
+    if latents.ndim != 2 or latents.shape[1] != model.prior.size or not len(latents):
+        shape = " × ".join(map(str, latents.shape))
+        raise InputError(
+            f"Latents of {model.name} have {model.prior.size} numbers each; these are {shape}."
+        )
+    if not np.isfinite(latents).all():
+        raise InputError("A latent holds a number that is not finite.")
+    return latents
+
+
+@torch.inference_mode()
+def _synthesize(model: checkpoint.Model, w: torch.Tensor) -> torch.Tensor:
+    with model.lock:
+        return model.generator.synthesis(w)
