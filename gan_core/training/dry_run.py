@@ -10,7 +10,7 @@ import torch
 from torch import nn
 
 from gan_core.networks import registry
-from gan_core.training import config_checks, loop, run_log
+from gan_core.training import config_checks, loop, players, run_log
 from gan_core.training.config import TrainingConfig
 from gan_core.util.errors import InputError
 
@@ -25,7 +25,7 @@ def describe(data: Path | str, config: TrainingConfig) -> str:
     Leaves nothing on disk.
     """
     images, settings = config_checks.check(data, config)
-    generator, discriminator = registry.build(settings["network"])
+    generator, discriminator = players.build(settings["network"])
     z = torch.zeros(2, config.nz)
     count, size, _, channels = images.shape
     x = torch.zeros(2, channels, size, size)

@@ -124,6 +124,6 @@ def measure(model: Path | str) -> None:
         return  # these weights were measured when the run finished before
     shape = training_set.read_card(Path(model) / "training_set")["shape"]
     try:
-        fidelity_report.evaluate(model, n=min(MEASURED, shape[0]))
+        fidelity_report.evaluate(str(model), n=min(MEASURED, shape[0]))
     except InputError as error:
         print(f"No distance was measured: {error}")

@@ -13,7 +13,6 @@ from tqdm import tqdm
 
 from gan_core import latent
 from gan_core.data import media
-from gan_core.networks import registry
 from gan_core.training import attribute_codes, autotune, ema, players, run_log, snapshot, validation
 from gan_core.training.batches import Batches
 from gan_core.training.config import TrainingConfig
@@ -50,7 +49,7 @@ def train(data: Path | str, run: Path | str, config: TrainingConfig) -> int:
     torch.backends.cudnn.benchmark = True  # sizes never change
     path = run / "state.safetensors"
     resuming = path.exists()
-    generator, discriminator = (n.to(team.device) for n in registry.build(settings["network"]))
+    generator, discriminator = (n.to(team.device) for n in players.build(settings["network"]))
     record: dict[str, Any] = {"hours": 0.0, "hardware": hardware.describe(team.device)}
     record["torch"] = torch.__version__
     if config.begin_from and not resuming:

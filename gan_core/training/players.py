@@ -9,6 +9,7 @@ import torch
 from torch import nn
 
 from gan_core import checkpoint, latent
+from gan_core.networks import registry
 from gan_core.training.config import TrainingConfig
 from gan_core.training.distributed import Team, share_batch_norm
 from gan_core.util.errors import InputError
@@ -47,6 +48,18 @@ class Players:
         for adam, size in ((self.generator_adam, lr_g), (self.discriminator_adam, lr_d)):
             for group in adam.param_groups:
                 group["lr"] = size
+
+
+def build(description: dict) -> tuple[nn.Module, nn.Module]:
+    """(generator, discriminator), freshly initialised; raises InputError as `registry.build` does.
+
+    description: of an architecture, with "ndf". A family that has no discriminator cannot be
+    trained, and raises InputError too.
+    """
+    generator, discriminator = registry.build(description)
+    if discriminator is None:
+        raise InputError(f"{description['name']} has no discriminator, so it cannot be trained.")
+    return generator, discriminator
 
 
 def assemble(

@@ -7,8 +7,7 @@ import torch
 from gan_core import checkpoint, latent
 from gan_core.attributes import classifier as attributes
 from gan_core.data import training_set
-from gan_core.networks import registry
-from gan_core.training import attribute_codes, ema, snapshot
+from gan_core.training import attribute_codes, ema, players, snapshot
 from gan_core.training.config import OPTIONS
 from gan_core.util import atomic_files
 from gan_core.util.errors import InputError
@@ -36,7 +35,7 @@ def publish(
     """
     tensors, notes = read(run)
     settings, record = notes["settings"], notes["record"]
-    average, discriminator = registry.build(settings["network"])
+    average, discriminator = players.build(settings["network"])
     for part, network in {"average": average, "discriminator": discriminator}.items():
         saved = {k[len(part) + 1 :]: v for k, v in tensors.items() if k.startswith(f"{part}/")}
         network.load_state_dict(saved)
