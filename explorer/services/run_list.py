@@ -1,11 +1,11 @@
-"""Training runs: listed, started, stopped and resumed. Each lives in a process of its own.
+"""Training runs as they stand on the disk. Each run lives in a process of its own.
 
-A run outlives the browser and the app. What is known of it lies in its folder: what gan_core
-writes (process.json, log.jsonl, samples, state.safetensors), and what was started from here:
+A run outlives the browser and the app. All that is known of a run lies in its folder: what gan_core
+writes (process.json, log.jsonl, samples, state.safetensors), and what the app writes:
 
-    started.json    the arguments, the process and when it was started
-    output.log      what the process said
-    upload.zip      pictures that came through the browser, until they are packed
+    started.json    the arguments, the process and the time of the start
+    output.log      the output of the process
+    upload.zip      pictures uploaded through the browser, until they are packed
 """
 
 import contextlib
@@ -14,34 +14,21 @@ import json
 import os
 import re
 import shlex
-import shutil
-import signal
-import subprocess
-import sys
-import threading
-import time
 from dataclasses import dataclass
 from pathlib import Path
 
 from explorer.services import folders as where
-from explorer.services import model_registry, quotas, training_data, trust
+from explorer.services import model_registry, run_processes
 from gan_core.data import image_sources
 from gan_core.training import from_folder, run_lock, run_log
-from gan_core.util import atomic_files, checked_safetensors, environment, regular_files, valid_names
+from gan_core.util import atomic_files, checked_safetensors, environment, regular_files
 from gan_core.util.errors import InputError
 
 VARIABLE = "LATENT_EXPLORER_RUNS"  # set by `python -m explorer`: the folder of runs
-STARTED, OUTPUT, UPLOAD = "started.json", "output.log", "upload.zip"
+STARTED, OUTPUT = "started.json", "output.log"
 BEGUN = ("state.safetensors", "training_set")  # in the folder of a run that has got somewhere
-STARTING = 600  # seconds that a process may take until it holds its run, on a busy computer
-KIND = 5  # how much a run stands back behind the app, as in nice(1)
 TAIL = 2**16  # bytes of output that are looked at
 LATELY = 10  # lines of the log that the speed is told from
-PICTURES = {".png", ".jpg", ".jpeg", ".webp", ".bmp", ".gif", ".tif", ".tiff"}
-
-_starting = threading.Lock()
-_starters = {}  # name of a run -> the visitor who started it last
-_children = {}  # pid -> Popen, so that they are not left behind as zombies
 
 
 @dataclass(frozen=True)
@@ -120,13 +107,13 @@ def look(directory):
     lines = log(directory)
     position, total = saved(directory)
     # What was asked for last counts before what the process before it was to do.
-    wanted = asked(started) if later(started, about) else None
-    total = wanted or number(about.get("kimg")) or total or asked(started)
+    wanted = wanted_kimg(started) if later(started, about) else None
+    total = wanted or number(about.get("kimg")) or total or wanted_kimg(started)
     shown = max(lines[-1]["kimg"] if lines else 0.0, position)
     state, doing, reason = condition(directory, about, started, position, total)
     if state == "running" and doing in ("publishing", "measuring"):
         shown = total or shown
-    arguments, cwd = how_to_go_on(about, started)
+    arguments, cwd = how_to_resume(about, started)
     return Run(
         directory.name,
         directory,
@@ -149,18 +136,18 @@ def condition(directory, about, started, position, total):
     if run_lock.held(directory):
         return "running", str(about.get("doing", "starting"))[:20], ""
     if later(started, about):  # the last start does not hold the run yet, or never will
-        if alive(started.get("pid"), number(started.get("at"))):
+        if run_processes.alive(started.get("pid"), number(started.get("at"))):
             return "running", "starting", ""
         if started.get("to_stop"):
             return "stopped", "", ""
-        return "failed", "", last_words(directory)
+        return "failed", "", last_sentence(directory)
     ended = about.get("ended")
     if ended in ("finished", "stopped"):
         return ended, "", ""
     if ended == "failed":
-        return "failed", "", str(about.get("reason") or last_words(directory))[:1000]
+        return "failed", "", str(about.get("reason") or last_sentence(directory))[:1000]
     if about:
-        word = said(words(directory))
+        word = final_message(output_lines(directory))
         return "failed", "", word or "Its process ended without a word: killed, or switched off."
     done = total is not None and position >= total > 0
     return ("finished" if done else "stopped"), "", ""
@@ -184,7 +171,7 @@ def holder(about):
     return [about.get("pid"), about.get("began")] if about else []
 
 
-def how_to_go_on(about, started):
+def how_to_resume(about, started):
     """(arguments, cwd) of the last start, here or on a command line; ((), "") when unknown."""
     if later(started, about):
         given = started.get("arguments")
@@ -226,47 +213,10 @@ def has_begun(run):
     return run.shown > 0 or (run.directory / "state.safetensors").exists()
 
 
-def remove(run):
-    """Take a run that never began out of the list, with what was uploaded for it."""
-    trust.check(training=True)
-    if has_begun(run) or run_lock.held(run.directory):
-        raise InputError(f"{run.name} has been trained, so it is not removed here.")
-    try:
-        shutil.rmtree(run.directory)
-    except OSError as error:
-        raise InputError(f"{run.name} cannot be removed: {error.strerror}.") from None
-
-
-def asked(started):
+def wanted_kimg(started):
     """The kimg among the arguments of a start, or None."""
     given = started.get("arguments")
     return option(given, "--kimg") if isinstance(given, list) else None
-
-
-def alive(pid, at):
-    """Whether the process of a start is still about to begin."""
-    if pid in _children:
-        return _children[pid].poll() is None
-    # The clock can have been set back since.
-    if type(pid) is not int or pid <= 0 or at is None or abs(time.time() - at) >= STARTING:
-        return False
-    if os.name == "nt":  # there a signal cannot ask
-        return True
-    try:
-        os.kill(pid, 0)
-    except OSError:
-        return False
-    words = Path(f"/proc/{pid}/cmdline")
-    with contextlib.suppress(OSError):
-        return b"gan_core" in words.read_bytes()
-    return True
-
-
-def reap():
-    """Take note of children that have ended."""
-    for pid, child in list(_children.items()):
-        if child.poll() is not None:
-            del _children[pid]
 
 
 def log(directory):
@@ -329,7 +279,7 @@ def model_of(run):
     return None
 
 
-def words(directory, most=30):
+def output_lines(directory, most=30):
     """The last lines that a run's process said, less its progress bars."""
     try:
         with regular_files.open_regular(directory / OUTPUT, inside=directory) as file:
@@ -341,14 +291,14 @@ def words(directory, most=30):
     return [line for line in lines if line and not re.search(r"\d+%\||\d+it \[", line)][-most:]
 
 
-def last_words(directory):
+def last_sentence(directory):
     """The sentence with which a run's last process ended."""
-    lines = words(directory)
+    lines = output_lines(directory)
     last = lines[-1][:300] if lines and not lines[-1].startswith("$ ") else ""
-    return said(lines) or last or "Its process ended without a word."
+    return final_message(lines) or last or "Its process ended without a word."
 
 
-def said(lines):
+def final_message(lines):
     """The sentence in which the process that was started last told how it ended, or ""."""
     starts = [place for place, line in enumerate(lines) if line.startswith("$ ")]
     lines = lines[starts[-1] + 1 :] if starts else lines
@@ -373,220 +323,3 @@ def stamp(path):
     with contextlib.suppress(OSError):
         return path.stat().st_mtime
     return 0.0
-
-
-# Starting, stopping, going on.
-
-
-def check_name(name):
-    """Raise InputError when a new run cannot be called so."""
-    valid_names.check(name)
-    runs = folder()
-    begun = [run.name for run in runs.iterdir()] if runs.is_dir() else []
-    other = valid_names.find_same(name, begun)
-    if other and any((runs / other / file).exists() for file in BEGUN):
-        raise InputError(f"There is a run called {other} already; resume it, or take another name.")
-    shown = target()
-    other = valid_names.find_same(
-        name, [model.name for model in shown.iterdir()] if shown.is_dir() else []
-    )
-    if other:
-        raise InputError(f"There is a model called {other} already; take another name.")
-
-
-def target():
-    """The folder that new checkpoints go to: the first of the app's that is not itself one."""
-    for path in model_registry.folders():
-        if not (path / "model.json").exists():
-            return path
-    raise InputError(
-        "The app shows single checkpoints and no folder of them, so a new one has no place; start "
-        "it with --checkpoints FOLDER."
-    )
-
-
-def arguments(name, images="", data="", recipe="", kimg=None, size=None, device=""):
-    """What a person would type after `python -m gan_core`, a list of words."""
-    words = ["train", *([plain(data)] if data else [])]
-    given = {
-        "--images": images and plain(images),
-        "--name": name,
-        "--size": str(size) if images and size else "",
-        "--recipe": recipe or ("" if images else from_folder.RECIPE),
-        "--kimg": f"{kimg:g}" if kimg else "",
-        "--device": device,
-        "--runs": "" if folder() == where.runs() else plain(folder()),
-        "--checkpoints": "" if target() == where.checkpoints()[0] else plain(target()),
-    }
-    return words + [word for flag, value in given.items() if value for word in (flag, value)]
-
-
-def plain(path):
-    """A path as it is typed in the folder of checkpoints and runs."""
-    path, home = Path(path), where.home()
-    return str(path.relative_to(home) if path.is_relative_to(home) else path)
-
-
-def command(words):
-    return "python -m gan_core " + shlex.join(words)
-
-
-def start(name, words, cwd=None):
-    """Start a process for a run. Raises InputError when it cannot be."""
-    trust.check(training=True)
-    with _starting:
-        directory = folder() / name
-        if look(directory).running:
-            raise InputError(f"{name} is running already.")
-        running = [run.name for run in entries().values() if run.running]
-        mine = sum(_starters.get(each) == trust.visitor() for each in running)
-        quotas.check("trainings", mine, len(running))
-        before = holder(run_lock.read(directory))
-        environment = {
-            **os.environ,
-            **where.code_environment(),
-            "PYTHONUNBUFFERED": "1",
-            # A run's folder may come from elsewhere: what is imported does not lie in its cwd.
-            "PYTHONSAFEPATH": "1",
-            "TQDM_MININTERVAL": "30",  # the bar goes to a file
-        }
-        try:
-            directory.mkdir(parents=True, exist_ok=True)
-            with open(directory / OUTPUT, "ab") as output:
-                output.write(f"$ {command(words)}\n".encode())
-                output.flush()
-                child = subprocess.Popen(
-                    [sys.executable, "-m", "gan_core", *words],
-                    cwd=cwd or where.home(),
-                    env=environment,
-                    stdin=subprocess.DEVNULL,
-                    stdout=output,
-                    stderr=subprocess.STDOUT,
-                    start_new_session=True,  # Ctrl-C for the app is none for the run
-                )
-            _children[child.pid] = child
-            _starters[name] = trust.visitor()
-            about = {"arguments": list(words), "pid": child.pid, "at": time.time()}
-            about["before"] = before
-            atomic_files.write_json(directory / STARTED, about)
-        except OSError as error:
-            raise InputError(f"{directory} cannot be written: {error.strerror}.") from None
-        with contextlib.suppress(AttributeError, OSError):
-            os.setpriority(os.PRIO_PROCESS, child.pid, KIND)
-
-
-def stop(run):
-    """Ask a run's process to end with a snapshot. Raises InputError when there is none to ask."""
-    trust.check(training=True)
-    if not look(run.directory).running:
-        raise InputError(f"{run.name} is not running any more.")
-    held, started = run_lock.held(run.directory), read_json(run.directory / STARTED)
-    pid = (run_lock.read(run.directory) if held else started).get("pid")
-    try:
-        if not held:  # it is about to begin, and may end before it can say that it was asked to
-            atomic_files.write_json(run.directory / STARTED, {**started, "to_stop": True})
-        os.kill(pid, signal.SIGTERM)
-    except (OSError, TypeError, OverflowError):
-        raise InputError(f"The process of {run.name} cannot be reached from here.") from None
-
-
-def go_on(run, kimg=None):
-    """Resume a run with its own command, or with a greater length."""
-    if not run.arguments:
-        raise InputError(
-            f"{run.name} was not started by a command that is known here; resume it where it was "
-            "started."
-        )
-    words = list(run.arguments)
-    if kimg:
-        place = words.index("--kimg") if "--kimg" in words[:-1] else len(words)
-        words[place : place + 2] = ["--kimg", f"{kimg:g}"]
-    start(run.name, words, run.cwd)
-
-
-# Where pictures come from.
-
-
-def keep_upload(name, upload):
-    """Write an uploaded zip into the run's folder; returns its path.
-
-    upload: a binary file. Raises InputError when it is no zip, not to be trusted, or empty.
-    """
-    trust.check(training=True)
-    path = folder() / name / UPLOAD
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with atomic_files.replacing(path) as temporary:
-            upload.seek(0)
-            with open(temporary, "wb") as file:
-                while part := upload.read(2**20):
-                    file.write(part)
-            try:
-                empty = not image_sources.count(temporary)
-                if not empty:
-                    image_sources.check_first(temporary)
-            except InputError as error:
-                raise InputError(str(error).replace(str(temporary), "This file")) from None
-            if empty:
-                raise InputError("There is no picture in this zip.")
-    except OSError as error:
-        raise InputError(f"{path.parent} cannot be written: {error.strerror}.") from None
-    finally:
-        with contextlib.suppress(OSError):
-            path.parent.rmdir()  # when it is empty
-    return path
-
-
-def tidy(run):
-    """An uploaded zip has served once its pictures are packed."""
-    if (run.directory / "training_set" / "set.json").exists():
-        with contextlib.suppress(OSError):
-            (run.directory / UPLOAD).unlink(missing_ok=True)
-
-
-def image_folders():
-    """Folders of pictures and zips in the folders given at the start, as {words: Path}."""
-    found = {}
-    for root in roots():
-        inside = [root, *sorted(path for path in root.iterdir() if not path.name.startswith("."))]
-        for path in inside:
-            if confined(path) and holds_pictures(path):
-                found[str(path.relative_to(root.parent))] = path
-    return found
-
-
-def packed_sets():
-    """Packed training sets in the folders given at the start, as {words: Path}."""
-    return {path.name: path for path in training_data.given()}
-
-
-def roots():
-    given = (environment.get(training_data.VARIABLE) or "").split(os.pathsep)
-    return [Path(part).resolve() for part in given if part and Path(part).is_dir()]
-
-
-def confined(path):
-    """Whether a path, all links followed, lies in a folder given at the start."""
-    try:
-        real = Path(path).resolve()
-    except (
-        OSError,
-        ValueError,
-        RuntimeError,
-    ):  # a name that no file can have, or a circle of links
-        return False
-    return any(real == root or real.is_relative_to(root) for root in roots())
-
-
-def holds_pictures(path):
-    """Whether a path is a zip, or a folder with a picture among its first files."""
-    try:
-        if path.is_file():
-            return path.suffix.lower() == ".zip"
-        if (path / "set.json").exists():
-            return False
-        with os.scandir(path) as inside:
-            first = [entry.name for _, entry in zip(range(200), inside, strict=False)]
-    except OSError:
-        return False
-    return any(Path(name).suffix.lower() in PICTURES for name in first)

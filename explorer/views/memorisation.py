@@ -6,7 +6,14 @@ import numpy as np
 import streamlit as st
 
 from explorer.components.tiles import tiles
-from explorer.services import background, renderer, stranger_text, training_data, trust
+from explorer.services import (
+    background,
+    memorisation_reports,
+    renderer,
+    stranger_text,
+    training_data,
+    trust,
+)
 from explorer.services import folders as where
 from explorer.state import fragments, session
 from explorer.views import neighbours
@@ -111,7 +118,7 @@ def offer(model, data, missing, key):
     n = st.session_state.measured.get(key, COUNTS[-1])
     try:
         ready = background.done(
-            key, lambda tell: training_data.measure(model, data, n, tell), long=True
+            key, lambda tell: memorisation_reports.measure(model, data, n, tell), long=True
         )
     except InputError:
         st.session_state.measured.pop(key, None)
@@ -243,7 +250,7 @@ def controls(case):
                 "Innocent: real images, held out", charts.HELD_OUT, innocent, case.model, case.data
             )
         )
-    overfitted = training_data.control_model()
+    overfitted = memorisation_reports.control_model()
     if overfitted is not None and overfitted.hash != case.model.hash:
         guilty = memorisation_report.load_report(overfitted, space=space)
         if guilty is not None:

@@ -8,7 +8,7 @@ import streamlit as st
 from explorer.components.canvas import axis, canvas
 from explorer.components.motions import Path
 from explorer.components.tiles import tiles
-from explorer.services import renderer, stranger_text, training_data, trust
+from explorer.services import nearest, references, renderer, stranger_text, training_data, trust
 from explorer.state import exemplars, fragments, session, url_state
 from explorer.widgets import add_to_tray, charts, model_picker, neighbours_link
 from explorer.widgets.keyframes import MODES, choose_keyframes, frame_count
@@ -171,7 +171,7 @@ def ask_training(name, model, data):
             step=1,
             width=150,
             help=f"Its number, from 0 to {count - 1}. What is shown are the nearest of"
-            f" {training_data.SAMPLES:,} samples.",
+            f" {nearest.SAMPLES:,} samples.",
             disabled=data is None,
             **session.widget("image"),
         )
@@ -241,9 +241,9 @@ def space_and_view(steps=False, many=False):
 def space_control(label="Compare in"):
     st.segmented_control(
         label,
-        training_data.SPACES,
-        format_func=training_data.SPACES.get,
-        **session.widget("space", training_data.SPACES),
+        nearest.SPACES,
+        format_func=nearest.SPACES.get,
+        **session.widget("space", nearest.SPACES),
         help="Pixels find copies that lie pixel on pixel, mirrored too. Features find what"
         " looks alike; EfficientNet’s take minutes the first time.",
     )
@@ -264,16 +264,16 @@ def of_picture(model, data, words, image, noun):
     place = st.container()
     st.subheader(f"Nearest of {len(data.images):,} training images", anchor=False)
     # What is quick comes first, so that it can be seen while the others are made ready.
-    for space in training_data.spaces(model, data, view.space):
+    for space in nearest.spaces(model, data, view.space):
         st.markdown(f"**In {WHERE[space]}**" + (" · compared above" * (space == view.space)))
         try:
-            if not training_data.ready(space, model, data):
+            if not nearest.ready(space, model, data):
                 continue  # a bar tells how far it is
         except trust.Refused as error:
             st.caption(str(error))
             continue
-        found = training_data.nearest(model, data, image, space, view.k)
-        near = training_data.take(data, found)
+        found = nearest.find(model, data, image, space, view.k)
+        near = nearest.take(data, found)
         key = f"{model.hash}-{hashlib.sha256(image).hexdigest()[:16]}-{space}"
         chosen = chosen_of(key, found)
         if space == view.space:
@@ -292,14 +292,14 @@ def of_picture(model, data, words, image, noun):
 def of_training(name, model, data, number):
     """A training image and its nearest samples."""
     view = session.view()
-    if not training_data.ready(view.space, model, data):
+    if not nearest.ready(view.space, model, data):
         return
-    if not training_data.samples_ready(view.space, model):
+    if not nearest.samples_ready(view.space, model):
         return
-    samples = training_data.samples_of(model)
+    samples = nearest.samples_of(model)
     image = np.asarray(data.images[number])
-    found = training_data.nearest(model, samples, image, view.space, view.k)
-    near = training_data.take(samples, found)
+    found = nearest.find(model, samples, image, view.space, view.k)
+    near = nearest.take(samples, found)
     key = f"{model.hash}-training-{number}-{view.space}"
     chosen = chosen_of(key, found)
     seed = int(found.indices[chosen])
@@ -313,9 +313,9 @@ def of_training(name, model, data, number):
     st.subheader(f"Nearest of {len(samples.images):,} samples", anchor=False)
     labels = [f"seed {i}" for i in found.indices]
     gallery("neighbour-tiles", key, near, found, chosen, "Sample", labels, view.space, view)
-    if not training_data.compared(view.space, model, data, samples):
+    if not references.compared(view.space, model, data, samples):
         return
-    standing = training_data.standing(model, data, found.distances[0], view.space, samples)
+    standing = references.standing(model, data, found.distances[0], view.space, samples)
     if "held-out" in standing:
         st.markdown(
             f"**{percent(standing['held-out'][0])}** of held-out images, never trained on, lie"
@@ -324,14 +324,14 @@ def of_training(name, model, data, number):
     st.caption(
         "A training image that was learned by heart lies nearer to some sample than held-out ones"
         f" do. The samples are those of seeds 0 to {len(samples.images) - 1:,}; another one may"
-        f" lie nearer. {training_data.left_out(data)}"
+        f" lie nearer. {references.left_out(data)}"
     )
 
 
 def of_path(name, model, data, keyframes):
     """A path: the sample and its nearest training image under the slider, and all along it."""
     view = session.view()
-    if not training_data.ready(view.space, model, data):
+    if not nearest.ready(view.space, model, data):
         return
     segments = len(keyframes) - (0 if view.closed else 1)
     if view.at > segments:
@@ -340,14 +340,14 @@ def of_path(name, model, data, keyframes):
     path = Path(keyframes, view.mode, view.closed)
     times = np.arange(frame_count(segments, view)) / view.step
     images = renderer.pictures(model, path.latents(times[:, None]))
-    parts = training_data.search(model, data, images, view.space, 1)
-    found = training_data.Found(*(part[:, 0] for part in parts))
+    parts = nearest.search(model, data, images, view.space, 1)
+    found = nearest.Neighbours(*(part[:, 0] for part in parts))
     st.html(GREY_WHILE_DRAGGED)
     left, right = st.columns([3, 2], gap="large")
     with left, st.container(key="path-canvas"):
         z, _ = canvas(
             "beside-canvas",
-            training_data.Beside(model, data, view.space),
+            nearest.Beside(model, data, view.space),
             [path],
             [axis("Position", 0, segments, ticks=list(range(segments + 1)))],
             [view.at],
@@ -359,18 +359,18 @@ def of_path(name, model, data, keyframes):
             panel="neighbours",
         )
     here = renderer.pictures(model, z)
-    nearest = training_data.nearest(model, data, here[0], view.space, 1)
+    closest = nearest.find(model, data, here[0], view.space, 1)
     with right, st.container(key="path-told"):
-        judged = judge(model, data, nearest, view.space, "sample")
+        judged = judge(model, data, closest, view.space, "sample")
         caution(data)
-    standing = training_data.standing(model, data, found.distances, view.space) if judged else {}
+    standing = references.standing(model, data, found.distances, view.space) if judged else {}
     with st.container(key="path-facts"):
-        facts(data, nearest, 0, view.space)
+        facts(data, closest, 0, view.space)
     place = int(np.argmin(np.abs(times - view.at)))
     kind, shares = next(iter(standing.items()), ("", [None] * len(times)))
     tiles(
         "pair-tiles",
-        renderer.pairs(images, training_data.take(data, found)),
+        renderer.pairs(images, nearest.take(data, found)),
         [
             {
                 "id": f"{time:.4f}",
@@ -401,7 +401,7 @@ def of_path(name, model, data, keyframes):
 
 def along(model, data, times, distances, view):
     """The distance along the path, over where those of held-out images lie."""
-    real = training_data.references(view.space, model, data)
+    real = references.real_distances(view.space, model, data)
     real = real["held-out"] if len(real["held-out"]) else real["training"]
     band = tuple(np.quantile(real, [0.05, 0.5, 0.95]))
     series = [("samples", distances, charts.SAMPLES)]
@@ -508,13 +508,13 @@ def judge(model, data, found, space, noun):
     Returns False while the distances of real images are being measured.
     """
     try:
-        if not training_data.compared(space, model, data):
+        if not references.compared(space, model, data):
             return False
     except trust.Refused as error:
         st.caption(f"How near real images lie has not been measured. {error}")
         return False
     distance = found.distances[0]
-    standing = training_data.standing(model, data, distance, space)
+    standing = references.standing(model, data, distance, space)
     kinds = {
         "held-out": "of held-out images, never trained on, lie nearer to a training image",
         "training": "of training images lie nearer to another one",
@@ -525,7 +525,7 @@ def judge(model, data, found, space, noun):
     ]
     if distance == 0:
         lines.insert(0, exact_copy(int(found.indices[0]), space))
-    own = training_data.own_nearest(model, data, int(found.indices[0]), space)
+    own = nearest.own_nearest(model, data, int(found.indices[0]), space)
     if len(own.distances):
         lines += [rule(distance, own, space), *confounded(model, data, int(found.indices[0]))]
     st.markdown("\n\n".join(lines))
@@ -537,8 +537,8 @@ def caution(data):
     st.caption(
         "What is nearer than nearly all real images may be a copy. What is not may still be one,"
         " shifted or recoloured; and a blurred picture is near to many. No single number is a"
-        f" verdict. ({training_data.REFERENCES} real images of each kind at most; the rule is"
-        f" that of Alaa et al. 2022.) {training_data.left_out(data)}"
+        f" verdict. ({references.REFERENCES} real images of each kind at most; the rule is"
+        f" that of Alaa et al. 2022.) {references.left_out(data)}"
     )
 
 
@@ -576,8 +576,8 @@ def rule(distance, own, space):
 
 def confounded(model, data, index):
     """What to know when a training image has a near-duplicate, in pixels whatever the space."""
-    own = training_data.own_nearest(model, data, index, "pixels")
-    if not len(own.distances) or own.distances[0] > training_data.NEAR:
+    own = nearest.own_nearest(model, data, index, "pixels")
+    if not len(own.distances) or own.distances[0] > references.NEAR:
         return []
     kind = "an exact duplicate" if own.distances[0] == 0 else "a near-duplicate"
     return [

@@ -8,7 +8,15 @@ import streamlit as st
 from PIL import Image
 
 from explorer.components.film_player import film
-from explorer.services import renderer, run_list, stranger_text, trust
+from explorer.services import (
+    renderer,
+    run_launcher,
+    run_list,
+    run_processes,
+    stranger_text,
+    trust,
+    uploads,
+)
 from explorer.state import fragments, session
 from explorer.widgets import charts
 from explorer.widgets.uploader import most, uploader
@@ -65,7 +73,7 @@ def new_run():
     """The form, and the command that it stands for."""
     with st.container(border=True):
         ways = dict(WAYS)
-        folders, packed = run_list.image_folders(), run_list.packed_sets()
+        folders, packed = uploads.image_folders(), uploads.packed_sets()
         for way, there in {"folder": folders, "packed": packed}.items():
             if not there:
                 del ways[way]
@@ -87,8 +95,8 @@ def new_run():
         name, recipe, size, kimg = settings(way, images, data)
         shown = images or (upload.name if upload is not None else "pictures.zip")
         given = {"data": data, "recipe": recipe, "kimg": kimg, "size": size}
-        words = run_list.arguments(name or "NAME", "" if data else shown, **given)
-        st.code(run_list.command(words), language="bash", wrap_lines=True)
+        words = run_launcher.arguments(name or "NAME", "" if data else shown, **given)
+        st.code(run_launcher.command(words), language="bash", wrap_lines=True)
         with st.container(horizontal=True, vertical_alignment="center"):
             st.button(
                 "Start",
@@ -170,15 +178,15 @@ def begin(name, images, upload, given):
     """Start the run that the form describes."""
     try:
         trust.check(training=True)
-        run_list.check_name(name)
+        run_launcher.check_name(name)
         if upload is not None:
-            images = run_list.keep_upload(name, upload)
+            images = uploads.save_upload(name, upload)
         for given_path in (given["data"], "" if upload is not None else images):
-            if given_path and not run_list.confined(given_path):
+            if given_path and not uploads.confined(given_path):
                 raise InputError(
                     "These pictures are not in a folder that the app was started with."
                 )
-        run_list.start(name, run_list.arguments(name, images, **given))
+        run_launcher.start(name, run_launcher.arguments(name, images, **given))
     except InputError as error:
         session.warn(str(error))
         return
@@ -199,7 +207,7 @@ def begin(name, images, upload, given):
 
 def watched(browse_page):
     """All runs in a list, and one of them in full; drawn anew while one goes on."""
-    run_list.reap()
+    run_processes.reap()
     found = run_list.entries()
     states = {name: run.state for name, run in found.items()}
     before = st.session_state.get("run_states")
@@ -209,7 +217,7 @@ def watched(browse_page):
     if not found:
         return
     for each in found.values():
-        run_list.tidy(each)
+        uploads.tidy(each)
     chosen = session.view().run
     if chosen and chosen not in found:
         st.info(f"There is no run called {stranger_text.plain(chosen)}; another one is shown.")
@@ -284,9 +292,9 @@ def detail(run, browse_page):
             curves(run)
     if run.arguments:
         with st.expander("The command"):
-            st.code(run_list.command(run.arguments), language="bash", wrap_lines=True)
+            st.code(run_launcher.command(run.arguments), language="bash", wrap_lines=True)
             st.caption("The same command continues from the last snapshot.")
-    said = run_list.words(run.directory)
+    said = run_list.output_lines(run.directory)
     if said:
         with st.expander("Output"):
             st.code("\n".join(said), language=None, wrap_lines=True)
@@ -368,7 +376,7 @@ def head(run, browse_page):
 
 def stop(run):
     try:
-        run_list.stop(run)
+        run_launcher.stop(run)
         st.session_state.setdefault("stopping", {})[run.name] = run.at_start
     except InputError as error:
         session.warn(str(error))
@@ -377,7 +385,7 @@ def stop(run):
 
 def resume(run, kimg=None):
     try:
-        run_list.go_on(run, kimg)
+        run_launcher.resume(run, kimg)
     except InputError as error:
         session.warn(str(error))
     fragments.redraw()
@@ -385,7 +393,7 @@ def resume(run, kimg=None):
 
 def remove(run):
     try:
-        run_list.remove(run)
+        run_launcher.remove(run)
         session.set_view(run="")
         session.say(f"{run.name} is removed.")
     except InputError as error:

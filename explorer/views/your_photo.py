@@ -10,7 +10,7 @@ import streamlit as st
 from PIL import Image
 
 from explorer.components.photo_framer import framer
-from explorer.services import renderer, run_list, stranger_text, trust, upload_limits
+from explorer.services import renderer, run_launcher, stranger_text, trust, upload_limits
 from explorer.state import fragments, session, tray
 from explorer.widgets import add_to_tray, charts, model_picker
 from explorer.widgets.uploader import available, most, uploader
@@ -444,7 +444,7 @@ def meaning(model, found):
     if kept is None:
         words = (
             "The usual error of this model has not been measured, so there is nothing to "
-            f"compare with; `python -m gan_core encoder {run_list.plain(model.directory)}` "
+            f"compare with; `python -m gan_core encoder {run_launcher.plain(model.directory)}` "
             "measures it."
         )
         st.caption(stranger_text.sentence(words))

@@ -15,7 +15,14 @@ TESTS = Path(__file__).resolve().parents[1]
 sys.path[:0] = [str(TESTS)]  # when this file is run as a script
 import hostile  # noqa: E402
 from explorer.components import strips  # noqa: E402
-from explorer.services import run_list, training_data, trust  # noqa: E402
+from explorer.services import (  # noqa: E402
+    run_launcher,
+    run_list,
+    run_processes,
+    training_data,
+    trust,
+    uploads,
+)
 from explorer.state import arithmetic_file, tray, url_state  # noqa: E402
 from explorer.views import import_weights, train  # noqa: E402
 from gan_core import importers, latent  # noqa: E402
@@ -196,7 +203,7 @@ def place(tmp_path, monkeypatch):
 def test_a_typed_name_is_never_a_path(place, name, monkeypatch):
     before = sorted(place.rglob("*"))
     with pytest.raises(InputError):
-        run_list.check_name(name)
+        run_launcher.check_name(name)
     with pytest.raises(InputError):
         importers.save(None, place / "checkpoints" / "x", name)
     assert not set("/\\\0\n:") & set(import_weights.safe(name))
@@ -204,7 +211,7 @@ def test_a_typed_name_is_never_a_path(place, name, monkeypatch):
     warned = []
     monkeypatch.setattr(train.session, "warn", warned.append)
     monkeypatch.setattr(
-        run_list.subprocess, "Popen", lambda *_, **__: pytest.fail("a process was started")
+        run_launcher.subprocess, "Popen", lambda *_, **__: pytest.fail("a process was started")
     )
     train.begin(name, place / "data" / "mine", None, {"data": ""})
     assert len(warned) == 1
@@ -237,13 +244,13 @@ def test_pictures_outside_of_the_folders_given_start_nothing(place, path, what, 
     path, warned = path.format(place), []
     monkeypatch.setattr(train.session, "warn", warned.append)
     monkeypatch.setattr(
-        run_list.subprocess, "Popen", lambda *_, **__: pytest.fail("a process was started")
+        run_launcher.subprocess, "Popen", lambda *_, **__: pytest.fail("a process was started")
     )
     given = {"data": path if what == "data" else ""}
     train.begin("mine", path if what == "images" else "", None, given)
     assert warned == ["These pictures are not in a folder that the app was started with."]
     assert not list((place / "runs").iterdir())
-    assert run_list.confined(place / "data" / "mine")
+    assert uploads.confined(place / "data" / "mine")
 
 
 def test_a_run_from_elsewhere_brings_no_code(place, monkeypatch):
@@ -252,10 +259,10 @@ def test_a_run_from_elsewhere_brings_no_code(place, monkeypatch):
     (elsewhere / "gan_core").mkdir()
     (elsewhere / "gan_core" / "__init__.py").touch()
     (elsewhere / "gan_core" / "__main__.py").write_text(f"open({str(place / 'ran')!r}, 'w')")
-    run_list.start("mine", ["train", "--help"], cwd=elsewhere)
-    (child,) = run_list._children.values()
+    run_launcher.start("mine", ["train", "--help"], cwd=elsewhere)
+    (child,) = run_processes.children.values()
     child.wait(120)
-    run_list.reap()
+    run_processes.reap()
     assert "usage" in (place / "runs" / "mine" / run_list.OUTPUT).read_text().lower()
     assert not os.path.exists(place / "ran")
 

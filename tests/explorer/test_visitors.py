@@ -10,7 +10,15 @@ from PIL import Image
 import gan_core
 from explorer import config
 from explorer.components import browser_rendering
-from explorer.services import attribute_labels, background, direction_store, run_list, trust
+from explorer.services import (
+    attribute_labels,
+    background,
+    direction_store,
+    run_launcher,
+    run_list,
+    trust,
+    uploads,
+)
 from explorer.services import training_data as td
 from explorer.views import your_photo
 from gan_core.latent_space import directions
@@ -203,7 +211,7 @@ def runs(tmp_path, monkeypatch, two_models):
     (tmp_path / "runs").mkdir()
     monkeypatch.setenv(run_list.VARIABLE, str(tmp_path / "runs"))
     monkeypatch.setattr(
-        run_list.subprocess, "Popen", lambda *_, **__: pytest.fail("a process was started")
+        run_launcher.subprocess, "Popen", lambda *_, **__: pytest.fail("a process was started")
     )
     return tmp_path / "runs"
 
@@ -221,7 +229,7 @@ def test_no_training_is_started(runs, open_app, tmp_path):
     forge(button(app, "Start")).click().run()
     assert "`--trust-visitors` and `--training`" in small_print(app)
     with pytest.raises(trust.Refused):
-        run_list.keep_upload("mine", archive)
+        uploads.save_upload("mine", archive)
     assert list(runs.iterdir()) == []
 
 

@@ -8,7 +8,7 @@ import time
 
 import pytest
 
-from explorer.services import model_registry
+from explorer.services import model_registry, training_data
 from gan_core import checkpoint
 from gan_core.data import training_set
 from gan_core.util import atomic_files
@@ -137,7 +137,6 @@ def test_a_link_with_such_a_name_is_not_followed(shown, tmp_path):
 
 
 def test_fingerprints_of_sets_are_read_once(make_set, monkeypatch):
-    from explorer.services import training_data
 
     folder = make_set("set", n=4)
     read, reads = training_set.read_card, []

@@ -8,7 +8,7 @@ from types import SimpleNamespace
 import pytest
 
 from explorer import config
-from explorer.services import background, quotas, run_list, trust, upload_limits
+from explorer.services import background, quotas, run_launcher, run_list, trust, upload_limits
 from gan_core.data import photo_alignment
 from support import ROOT
 
@@ -95,9 +95,11 @@ def test_measurements_that_wait_are_limited(who, limit, monkeypatch):
 def test_trainings_are_limited(who, limit, monkeypatch, tmp_path):
     limit("trainings", 1, 2)
     monkeypatch.setenv(run_list.VARIABLE, str(tmp_path))
-    monkeypatch.setattr(run_list, "_starters", {"one": "anna", "two": "ben"})
+    monkeypatch.setattr(run_launcher, "_starters", {"one": "anna", "two": "ben"})
     started = []
-    monkeypatch.setattr(run_list.subprocess, "Popen", lambda *_, **__: started.append(1) or 1 / 0)
+    monkeypatch.setattr(
+        run_launcher.subprocess, "Popen", lambda *_, **__: started.append(1) or 1 / 0
+    )
     running = []
     monkeypatch.setattr(
         run_list,
@@ -107,17 +109,17 @@ def test_trainings_are_limited(who, limit, monkeypatch, tmp_path):
 
     def start():
         with pytest.raises(ZeroDivisionError):
-            run_list.start("three", ["train"])
+            run_launcher.start("three", ["train"])
 
     start()
     running.append("one")
     with pytest.raises(quotas.Full, match="At most 1 running trainings"):
-        run_list.start("three", ["train"])
+        run_launcher.start("three", ["train"])
     who.name = "cleo"
     start()
     running.append("two")
     with pytest.raises(quotas.Full, match="all visitors"):
-        run_list.start("three", ["train"])
+        run_launcher.start("three", ["train"])
     assert len(started) == 2
 
 

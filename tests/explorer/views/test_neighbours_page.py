@@ -14,7 +14,7 @@ from PIL import Image
 
 import browsing
 import gan_core
-from explorer.services import background, training_data
+from explorer.services import background, nearest, references, training_data
 from explorer.views import neighbours
 from fields import field
 from gan_core import latent
@@ -52,7 +52,7 @@ def alpha(make_checkpoint, make_set, tmp_path, monkeypatch):
     monkeypatch.setenv("LATENT_EXPLORER_CHECKPOINTS", str(tmp_path / "models"))
     monkeypatch.setenv(training_data.VARIABLE, str(tmp_path / "sets"))
     monkeypatch.setattr(background, "PATIENCE", 60)  # AppTest looks once, and not again
-    monkeypatch.setattr(training_data, "SAMPLES", 30)
+    monkeypatch.setattr(nearest, "SAMPLES", 30)
     return gan_core.load(directory), training_set.load(data)
 
 
@@ -101,21 +101,21 @@ def test_another_seed_and_another_space_stand_in_the_link(alpha, open_app):
 def test_a_training_image_is_its_own_neighbour_at_distance_0(alpha):
     model, data = alpha
     for space in ("pixels", "discriminator"):
-        found = training_data.nearest(model, data, np.asarray(data.images[7]), space, 3)
+        found = nearest.find(model, data, np.asarray(data.images[7]), space, 3)
         assert found.indices[0] == 7
         assert found.distances[0] == pytest.approx(0, abs=1e-6)
     mirrored = np.ascontiguousarray(data.images[7][:, ::-1])
-    found = training_data.nearest(model, data, mirrored, "pixels", 1)
+    found = nearest.find(model, data, mirrored, "pixels", 1)
     assert (found.indices[0], found.distances[0], found.mirrored[0]) == (7, 0, True)
 
 
 def test_where_a_distance_stands_among_real_ones(alpha):
     model, data = alpha
-    assert training_data.standing(model, data, 0.0, "pixels") == {"held-out": 0, "training": 0}
-    assert training_data.standing(model, data, 1e6, "pixels") == {"held-out": 100, "training": 100}
-    middle = training_data.references("pixels", model, data)["held-out"]
+    assert references.standing(model, data, 0.0, "pixels") == {"held-out": 0, "training": 0}
+    assert references.standing(model, data, 1e6, "pixels") == {"held-out": 100, "training": 100}
+    middle = references.real_distances("pixels", model, data)["held-out"]
     assert len(middle) == 12
-    assert 25 < training_data.standing(model, data, np.median(middle), "pixels")["held-out"] < 75
+    assert 25 < references.standing(model, data, np.median(middle), "pixels")["held-out"] < 75
 
 
 @pytest.mark.parametrize("space", ["pixels", "discriminator"])
@@ -137,21 +137,21 @@ def test_nothing_lies_nearer_than_an_exact_copy(alpha, open_app, space, tmp_path
     assert "**0 %** of held-out images" in markdown(app)
     assert "**0 %** of training images" in markdown(app)
     assert "has an exact duplicate in the training set, number 13" in markdown(app)
-    references = training_data.references(space, model, twice)
-    assert len(references["held-out"]) == 12
-    assert references["held-out"].min() > 0
+    real = references.real_distances(space, model, twice)
+    assert len(real["held-out"]) == 12
+    assert real["held-out"].min() > 0
     assert "8 held-out images equal a training image and were excluded" in captions(app)
     assert "**Not authentic**" in markdown(app)
 
 
 def test_near_duplicates_are_taken_from_pixels_in_every_space(alpha, open_app, monkeypatch):
     model, data = alpha
-    monkeypatch.setattr(training_data, "NEAR", 1e6)
+    monkeypatch.setattr(references, "NEAR", 1e6)
     for space in ("pixels", "discriminator"):
         app = open_app("neighbours", model="alpha", of="5", space=space)
         image = model.generate(model.prior.sample(1, 5))[0]
-        nearest = int(training_data.nearest(model, data, image, space, 1).indices[0])
-        twin = training_data.own_nearest(model, data, nearest, "pixels").indices[0]
+        closest = int(nearest.find(model, data, image, space, 1).indices[0])
+        twin = nearest.own_nearest(model, data, closest, "pixels").indices[0]
         assert f"has a near-duplicate in the training set, number {twin}" in markdown(app)
 
 
@@ -215,8 +215,8 @@ def test_a_picture_of_the_tray_without_a_seed(alpha, open_app):
     assert state(app, "page") == "neighbours"
     model, data = alpha
     image = model.generate(item.z[None])[0]
-    nearest = training_data.nearest(model, data, image, "pixels", 1)
-    assert shown(app)[0]["caption"].startswith(f"{nearest.distances[0]:.1f}")
+    closest = nearest.find(model, data, image, "pixels", 1)
+    assert shown(app)[0]["caption"].startswith(f"{closest.distances[0]:.1f}")
     # A reload, and somebody else, see the same.
     again = open_app("neighbours", **state(app, "link"))
     assert sentences(again) == []
@@ -236,8 +236,8 @@ def test_a_picture_of_the_tray_with_another_psi(alpha, open_app):
     app = app.button(key=f"of-tiles-{item.id}").click().run()
     assert state(app, "link") | {"of": "5", "picture": "5@0.4"} == state(app, "link")
     image = model.generate(item.z[None])[0]
-    nearest = training_data.nearest(model, data, image, "pixels", 1)
-    assert shown(app)[0]["caption"].startswith(f"{nearest.distances[0]:.1f}")
+    closest = nearest.find(model, data, image, "pixels", 1)
+    assert shown(app)[0]["caption"].startswith(f"{closest.distances[0]:.1f}")
     assert app.get("image")[0].proto.imgs[0].caption == "Seed 5, ψ = 0.4"
 
 
@@ -249,8 +249,8 @@ def test_the_path_leads_here_for_the_picture_under_its_slider(alpha, open_app):
     assert state(app, "page") == "neighbours"
     ends = np.concatenate([model.prior.sample(1, seed) for seed in (3, 4)])
     image = model.generate(latent.at(ends, np.array([0.5]), "slerp", False))[0]
-    nearest = training_data.nearest(model, data, image, "pixels", 1)
-    assert shown(app)[0]["caption"].startswith(f"{nearest.distances[0]:.1f}")
+    closest = nearest.find(model, data, image, "pixels", 1)
+    assert shown(app)[0]["caption"].startswith(f"{closest.distances[0]:.1f}")
 
 
 def test_a_picture_that_is_not_kept_is_told(alpha, open_app):
@@ -266,7 +266,7 @@ def test_pixels_and_features_stand_one_under_the_other(alpha, open_app):
     assert sentences(app) == []
     image = model.generate(model.prior.sample(1, 5))[0]
     for space, unit in (("pixels", "levels"), ("discriminator", "")):
-        found = training_data.nearest(model, data, image, space, 4)
+        found = nearest.find(model, data, image, space, 4)
         assert len(shown(app, space)) == 4
         assert data.files[found.indices[0]] in shown(app, space)[0]["label"]
         assert shown(app, space)[0]["caption"].startswith(
@@ -314,8 +314,8 @@ def test_a_copy_is_not_authentic_but_beside_a_duplicate(
             for i, image in enumerate(shown):
                 writer.add(image, f"{i}.png")
         data = training_set.load(tmp_path / place)
-        found = training_data.nearest(model, data, images[3], "pixels", 2)
-        own = training_data.own_nearest(model, data, 3, "pixels")
+        found = nearest.find(model, data, images[3], "pixels", 2)
+        own = nearest.own_nearest(model, data, 3, "pixels")
         assert found.distances[0] == 0
         assert bool(own.distances[0] == 0) == twin
         assert not found.distances[0] > own.distances[0]
@@ -332,18 +332,18 @@ def test_neighbours_follow_a_path(alpha, open_app):
         distances = expected(model, data, seed)
         assert f"training image {distances.argmin()} below" in tile["label"]
         assert f"{distances.min():.1f} levels" in tile["label"]
-        standing = training_data.standing(model, data, distances.min(), "pixels")["held-out"]
+        standing = references.standing(model, data, distances.min(), "pixels")["held-out"]
         assert tile["caption"] == neighbours.short(standing[0])
     app = app.button(key="pair-tiles-1.0000").click().run()
     assert state(app, "link") | {"at": "1"} == state(app, "link")
     assert state(app, "link")["keys"] == "3,4"
     sheet = media.sheet(np.stack([model.generate(model.prior.sample(1, 4))[0]]))
-    nearest = data.images[expected(model, data, 4).argmin()]
+    closest = data.images[expected(model, data, 4).argmin()]
     exact = state(app, "beside-canvas-data")
     assert (exact["width"], exact["height"]) == (64, 32)
-    drawn = training_data.Beside(model, data, "pixels").generate(model.prior.sample(1, 4))[0]
+    drawn = nearest.Beside(model, data, "pixels").generate(model.prior.sample(1, 4))[0]
     np.testing.assert_array_equal(drawn[:, :32], sheet)
-    either = [np.array_equal(drawn[:, 32:], nearest[:, ::way]) for way in (1, -1)]
+    either = [np.array_equal(drawn[:, 32:], closest[:, ::way]) for way in (1, -1)]
     assert any(either)
 
 
@@ -473,13 +473,13 @@ def test_two_sessions_at_once(alpha, open_app):
     assert [t["current"] for t in shown(two)].index(True) == 0
     images = np.asarray(data.images[:8])
     expected_found = {
-        s: training_data.search(model, data, images, s, 3) for s in ("pixels", "discriminator")
+        s: nearest.search(model, data, images, s, 3) for s in ("pixels", "discriminator")
     }
     found = []
 
     def ask(space):
         for _ in range(5):
-            found.append((space, training_data.search(model, data, images, space, 3)))
+            found.append((space, nearest.search(model, data, images, space, 3)))
 
     threads = [threading.Thread(target=ask, args=(s,)) for s in ("pixels", "discriminator") * 2]
     for thread in threads:

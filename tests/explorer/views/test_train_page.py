@@ -13,7 +13,15 @@ import zipfile
 import pytest
 from PIL import Image
 
-from explorer.services import model_registry, run_list, training_data, trust
+from explorer.services import (
+    model_registry,
+    run_launcher,
+    run_list,
+    run_processes,
+    training_data,
+    trust,
+    uploads,
+)
 from explorer.views import train
 from fields import field
 from gan_core.training import run_lock
@@ -69,11 +77,11 @@ def wait(name, condition):
         if condition(run):
             return run
         time.sleep(0.2)
-    raise AssertionError((run.state, run.doing, run.reason, run_list.words(run.directory)))
+    raise AssertionError((run.state, run.doing, run.reason, run_list.output_lines(run.directory)))
 
 
 def start(name, data, *more):
-    run_list.start(name, [*run_list.arguments(name, data=data), *TINY, *map(str, more)])
+    run_launcher.start(name, [*run_launcher.arguments(name, data=data), *TINY, *map(str, more)])
 
 
 def told(app):
@@ -188,20 +196,20 @@ def test_sample_grids_are_a_film_in_their_order(place, monkeypatch, open_app):
 def test_names_that_cannot_be_are_refused(place, make_checkpoint):
     for name in ("", "a/b", "../up", ".hidden", "-option", "ä", "a" * 65, "a b", "a\n"):
         with pytest.raises(InputError, match="a name has letters, digits"):
-            run_list.check_name(name)
+            run_launcher.check_name(name)
     for name in ("CON", "nul", "com1", "Aux.x"):
         with pytest.raises(InputError, match="a device on Windows"):
-            run_list.check_name(name)
+            run_launcher.check_name(name)
     make_checkpoint("models/taken")
     for name in ("taken", "TAKEN"):  # the same folder on some systems
         with pytest.raises(InputError, match="a model called taken"):
-            run_list.check_name(name)
+            run_launcher.check_name(name)
     run = make_run(place, "begun", [line(1.0)])
     (run / "state.safetensors").write_bytes(b"")
     for name in ("begun", "Begun"):
         with pytest.raises(InputError, match="a run called begun already"):
-            run_list.check_name(name)
-    run_list.check_name("free")
+            run_launcher.check_name(name)
+    run_launcher.check_name("free")
 
 
 def test_runs_under_way_keep_their_places(place, monkeypatch):
@@ -228,7 +236,7 @@ def test_what_never_began_is_tried_again_or_removed(place, open_app):
     assert not run.exists()
     assert "bad is removed." in [toast.value for toast in app.toast]
     with pytest.raises(InputError, match="good has been trained"):
-        run_list.remove(run_list.look(place / "runs" / "good"))
+        run_launcher.remove(run_list.look(place / "runs" / "good"))
 
 
 def test_a_choice_of_the_form_cannot_be_switched_off(place, open_app):
@@ -250,8 +258,8 @@ def test_elsewhere_than_on_this_computer_runs_are_only_watched(
     assert {button.label: button.disabled for button in app.button}["Resume"]
     assert {toggle.label: toggle.disabled for toggle in app.toggle}["New run"]
     for refused in (
-        lambda: run_list.start("y", run_list.arguments("y", data=packed)),
-        lambda: run_list.stop(run_list.look(place / "runs" / "x")),
+        lambda: run_launcher.start("y", run_launcher.arguments("y", data=packed)),
+        lambda: run_launcher.stop(run_list.look(place / "runs" / "x")),
     ):
         with pytest.raises(InputError, match="Not available to visitors"):
             refused()
@@ -267,9 +275,9 @@ def test_only_pictures_in_the_folders_given_are_offered(place, tmp_path):
     (place / "data" / "link").symlink_to(outside)
     with zipfile.ZipFile(place / "data" / "some.zip", "w") as archive:
         archive.write(outside / "a.png", "a.png")
-    assert set(run_list.image_folders()) == {"data/mine", "data/some.zip"}
-    assert not run_list.confined(place / "data" / ".." / "outside")
-    assert run_list.confined(place / "data" / "mine")
+    assert set(uploads.image_folders()) == {"data/mine", "data/some.zip"}
+    assert not uploads.confined(place / "data" / ".." / "outside")
+    assert uploads.confined(place / "data" / "mine")
 
 
 def zipped(n):
@@ -300,7 +308,7 @@ def text_as_picture():
 )
 def test_an_upload_that_cannot_be_used_leaves_nothing(place, content, words):
     with pytest.raises(InputError, match=words):
-        run_list.keep_upload("x", io.BytesIO(content))
+        uploads.save_upload("x", io.BytesIO(content))
     assert list((place / "runs").iterdir()) == []
 
 
@@ -309,9 +317,9 @@ def test_a_folder_that_cannot_be_written_is_one_sentence(place, packed, monkeypa
     monkeypatch.setenv(run_list.VARIABLE, str(place / "file"))
     assert run_list.entries() == {}
     with pytest.raises(InputError, match="cannot be written"):
-        run_list.keep_upload("x", zipped(2))
+        uploads.save_upload("x", zipped(2))
     with pytest.raises(InputError, match="cannot be written"):
-        run_list.start("x", run_list.arguments("x", data=packed))
+        run_launcher.start("x", run_launcher.arguments("x", data=packed))
 
 
 # --- Real runs. ---
@@ -319,8 +327,8 @@ def test_a_folder_that_cannot_be_written_is_one_sentence(place, packed, monkeypa
 
 def test_from_the_form_to_a_model_in_the_menu(place, packed, open_app, monkeypatch):
     """Start, see it in the list, and find its model, in one session of the app."""
-    usual = run_list.arguments
-    monkeypatch.setattr(run_list, "arguments", lambda *a, **k: [*usual(*a, **k), *TINY])
+    usual = run_launcher.arguments
+    monkeypatch.setattr(run_launcher, "arguments", lambda *a, **k: [*usual(*a, **k), *TINY])
     app = open_app("train")
     app = app.segmented_control(key="new-way").set_value("packed").run()
     app.text_input(key="new-name").set_value("mine")
@@ -349,13 +357,13 @@ def test_stopped_killed_and_resumed(place, packed):
     assert (run.state, run.doing, run.total) == ("running", "training", 400)
     with pytest.raises(InputError, match="is running already"):
         start("x", packed)
-    run_list.stop(run)
+    run_launcher.stop(run)
     stopped = wait("x", lambda run: not run.running)
     assert (stopped.state, stopped.shown >= run.shown) == ("stopped", True)
     with pytest.raises(InputError, match="not running any more"):
-        run_list.stop(stopped)
+        run_launcher.stop(stopped)
     # It goes on from its snapshot, and a kill without notice is told.
-    run_list.go_on(stopped)
+    run_launcher.resume(stopped)
     run = wait("x", lambda run: run.doing == "training" and run.shown > stopped.shown)
     os.kill(run_lock.read(run.directory)["pid"], signal.SIGKILL)
     killed = wait("x", lambda run: not run.running)
@@ -363,7 +371,7 @@ def test_stopped_killed_and_resumed(place, packed):
     assert "without a word" in killed.reason
     assert killed.arguments == run.arguments
     # To another length, which it reaches.
-    run_list.go_on(killed, kimg=killed.shown + 0.1)
+    run_launcher.resume(killed, kimg=killed.shown + 0.1)
     assert wait("x", lambda run: not run.running).state == "finished"
 
 
@@ -376,7 +384,7 @@ runs.start("x", [*runs.arguments("x", data={str(packed)!r}), *{TINY!r}, "--kimg"
     subprocess.run([sys.executable, "-c", code], env=environment, check=True, timeout=PATIENCE)
     run = wait("x", lambda run: run.running and run.doing == "training")
     assert os.getsid(run_lock.read(run.directory)["pid"]) != os.getsid(0)
-    run_list.stop(run)
+    run_launcher.stop(run)
     assert wait("x", lambda run: not run.running).state == "stopped"
 
 
@@ -388,19 +396,19 @@ def test_a_run_that_cannot_begin_says_why(place, packed):
 
 
 def test_an_uploaded_zip_becomes_a_run(place):
-    path = run_list.keep_upload("mine", zipped(30))
-    assert path == place / "runs" / "mine" / run_list.UPLOAD
-    run_list.check_name("mine")
-    words = [*run_list.arguments("mine", path, size=32, kimg=400.0), *TINY]
-    run_list.start("mine", words)
+    path = uploads.save_upload("mine", zipped(30))
+    assert path == place / "runs" / "mine" / uploads.UPLOAD
+    run_launcher.check_name("mine")
+    words = [*run_launcher.arguments("mine", path, size=32, kimg=400.0), *TINY]
+    run_launcher.start("mine", words)
     run = wait("mine", lambda run: run.doing == "training")
-    run_list.tidy(run)
+    uploads.tidy(run)
     assert not path.exists()  # its pictures are packed
-    run_list.stop(run)
+    run_launcher.stop(run)
     run = wait("mine", lambda run: not run.running)
-    run_list.go_on(run)
+    run_launcher.resume(run)
     run = wait("mine", lambda run: run.doing == "training")
-    run_list.stop(run)
+    run_launcher.stop(run)
     assert wait("mine", lambda run: not run.running).state == "stopped"
 
 
@@ -409,11 +417,11 @@ def test_a_process_that_is_no_run_is_not_taken_for_one(place):
     run = make_run(place, "x", [line(1.0)], pid=os.getpid(), doing="training", kimg=10.0)
     assert run_list.look(run).state == "failed"
     with pytest.raises(InputError, match="not running any more"):
-        run_list.stop(run_list.look(run))
+        run_launcher.stop(run_list.look(run))
     started = {
         "arguments": ["train"],
         "pid": os.getpid(),
-        "at": time.time() - 10 * run_list.STARTING,
+        "at": time.time() - 10 * run_processes.STARTING,
     }
     (run / run_list.STARTED).write_text(json.dumps(started))
     assert run_list.look(run).state == "failed"
@@ -440,10 +448,10 @@ def test_a_clock_that_was_set_back_or_forward_fails_no_run(place, monkeypatch, m
 
 def test_a_process_that_starts_is_alive_whatever_the_clock_says(place, monkeypatch):
     child = type("Child", (), {"poll": lambda self: None})()
-    monkeypatch.setitem(run_list._children, 999_999_999, child)
+    monkeypatch.setitem(run_processes.children, 999_999_999, child)
     for at in (time.time() - 10**6, time.time() + 10**6, None):
-        assert run_list.alive(999_999_999, at)
-    assert not run_list.alive(os.getpid(), None)
+        assert run_processes.alive(999_999_999, at)
+    assert not run_processes.alive(os.getpid(), None)
 
 
 def test_a_run_stopped_before_it_began_is_stopped_and_not_failed(place, packed):
@@ -453,7 +461,7 @@ def test_a_run_stopped_before_it_began_is_stopped_and_not_failed(place, packed):
     start("x", packed, "--kimg", 400)
     starting = run_list.look(run)
     assert (starting.doing, starting.total) == ("starting", 400)
-    run_list.stop(starting)
+    run_launcher.stop(starting)
     stopped = wait("x", lambda run: not run.running)
     assert (stopped.state, stopped.reason) == ("stopped", "")
     # Killed by something else it has failed, and what it did not say stands nowhere.
@@ -465,8 +473,8 @@ def test_a_run_stopped_before_it_began_is_stopped_and_not_failed(place, packed):
 
 def test_stop_can_be_asked_for_again_after_it_was_resumed(place, open_app, monkeypatch):
     run = make_run(place, "x", [line(1.0)], ended="stopped", kimg=10.0)
-    monkeypatch.setattr(run_list, "alive", lambda pid, at: True)
-    monkeypatch.setattr(run_list.os, "kill", lambda pid, sign: None)
+    monkeypatch.setattr(run_processes, "alive", lambda pid, at: True)
+    monkeypatch.setattr(run_launcher.os, "kill", lambda pid, sign: None)
 
     def begin(at):
         about = {"arguments": ["train", "--kimg", "90"], "pid": 12345, "at": at}

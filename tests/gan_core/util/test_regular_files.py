@@ -147,7 +147,7 @@ def test_every_file_of_a_run_counts_as_missing(tmp_path, name, how):
     found = run_list.look(run)
     assert not found.running
     assert run_list.grids(found) == []
-    assert not any("root:" in line for line in run_list.words(run))
+    assert not any("root:" in line for line in run_list.output_lines(run))
     run_lock.read(run)
 
 

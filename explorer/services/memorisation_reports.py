@@ -1,0 +1,28 @@
+"""Making the reports of the page Memorisation, and the overfitted model to compare them with."""
+
+from explorer.services import folders as where
+from explorer.services import model_registry
+from gan_core.metrics import memorisation_report
+from gan_core.util.errors import InputError
+
+
+def control_model():
+    """The Model of the generator that was overfitted on purpose, or None when it is not here."""
+    for folder in [*model_registry.folders(), *where.checkpoints()]:
+        for card in sorted((folder / "controls").glob("overfitted-*/model.json")):
+            entry = model_registry.look(card.parent)
+            if entry is not None and entry.problem is None:
+                return model_registry.load(entry)
+    return None
+
+
+def measure(model, data, n, tell):
+    """Make the reports of a Model, on n samples and on the control, and keep them in the cache."""
+    for control in memorisation_report.FILES:
+        try:
+            found = memorisation_report.report(model, data, n=n, control=control, progress=tell)
+        except InputError:
+            if not control:
+                raise
+            continue  # too few images are held out for the control
+        memorisation_report.save_report(model, found, cache=True)

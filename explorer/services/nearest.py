@@ -1,0 +1,174 @@
+"""What is nearest to a picture, among a model's training images or its samples.
+
+A "space" is where distances are taken; "among" is a TrainingSet, whose images are a model's
+training images or its samples.
+"""
+
+import hashlib
+from dataclasses import dataclass
+
+import numpy as np
+import streamlit as st
+
+from explorer.services import background, renderer
+from gan_core import feature_extractors
+from gan_core.search import feature_index, index_cache, sample_cache
+from gan_core.search import pixel_index as exact
+from gan_core.util import cache_dir
+
+SPACES = {
+    "pixels": "Pixels",
+    "discriminator": "D’s features",
+    "effnet": "EfficientNet’s",
+}
+SAMPLES = 10_000  # among which a training image's nearest ones are sought
+
+
+@dataclass(frozen=True)
+class Neighbours:
+    """The k nearest images of one picture in one space, nearest first.
+
+    distances: float (k,); in pixels the root mean square difference in levels of 256, in features
+    the cosine distance. indices: int (k,). mirrored: bool (k,), the mirror image is what is near.
+    """
+
+    distances: np.ndarray
+    indices: np.ndarray
+    mirrored: np.ndarray
+
+
+def find(model, among, image, space, k):
+    """The Neighbours of an image, uint8 (H, W, C)."""
+    return Neighbours(*(part[0] for part in search(model, among, image[None], space, k)))
+
+
+def search(model, among, images, space, k, exclude=None):
+    """(distances, indices, mirrored), each (n, k), of images uint8 (n, H, W, C).
+
+    exclude: int (n,), the index of an image that each must not find. Raises InputError when the
+    images have changed on disk since they were indexed.
+    """
+    return open_space(space, *identity(space, model, among), model, among)(images, k, exclude)
+
+
+def identity(space, model, among):
+    """(weights, images): what a space depends on."""
+    weights = model.card["files"].get("discriminator.safetensors", "")
+    return weights if space == "discriminator" else "", (
+        f"{among.fingerprint} {exact.stamp(among.images)}"
+    )
+
+
+@st.cache_resource(max_entries=12, show_spinner=False)
+def open_space(space, weights, images, _model, _among, _tell=None):
+    """How to search in a space: images, k, exclude -> (distances, indices, mirrored)."""
+    # Opening it also checks that these are the images that the set tells of.
+    if _tell and space == "pixels":
+        _tell("Reading the images", 0)
+    index = index_cache.open_index(_among, mirrored=True)
+    if space == "pixels":
+
+        def in_pixels(images, k, exclude=None):
+            squared, indices, mirrored = index.query(images, k, exclude)
+            return np.sqrt(squared / images[0].size), indices, mirrored
+
+        return in_pixels
+    network = (
+        feature_extractors.effnet()
+        if space == "effnet"
+        else feature_index.discriminator_features(_model)
+    )
+    watched = feature_index.with_progress(network, f"{len(_among.images):,} images", _tell)
+    table = feature_index.FeatureIndex(feature_extractors.cached(watched, _among.images))
+
+    def in_features(images, k, exclude=None):
+        distances, indices = table.query(network.extract(images), k, exclude)
+        return distances, indices, np.zeros(indices.shape, bool)
+
+    return in_features
+
+
+def ready(space, model, data):
+    """Whether training images can be searched; else that is prepared, and shown how far it is."""
+
+    def work(tell):
+        open_space(space, *identity(space, model, data), model, data, tell)
+
+    key = ("space", space, *identity(space, model, data))
+    return background.done(key, work, brief=space == "pixels")
+
+
+def spaces(model, data, wanted):
+    """The spaces whose neighbours are shown together, the quickest first.
+
+    EfficientNet's, which take minutes the first time, only where wanted or embedded already.
+    """
+    found = ["pixels"]
+    if model.discriminator is not None or wanted == "discriminator":
+        found.append("discriminator")
+    if wanted == "effnet" or background.succeeded(
+        ("space", "effnet", *identity("effnet", model, data))
+    ):
+        found.append("effnet")
+    return found
+
+
+def samples_ready(space, model):
+    """Whether a model's samples can be searched; they are drawn when they are not there."""
+
+    def work(tell):
+        samples = samples_of(model, tell)
+        open_space(space, *identity(space, model, samples), model, samples, tell)
+
+    return background.done(("samples", SAMPLES, space, model.hash), work)
+
+
+def samples_of(model, tell=None):
+    """SAMPLES samples of a Model, seeds 0 and on, as a TrainingSet; drawn once, kept on disk."""
+    return _samples(model.hash, SAMPLES, str(cache_dir.cache_directory()), model, tell)
+
+
+@st.cache_resource(max_entries=4, show_spinner=False)
+def _samples(weights, n, cache, _model, _tell):
+    return sample_cache.open_samples(_model, n, progress=_tell)
+
+
+def own_nearest(model, data, index, space):
+    """The Neighbours of a training image among the other ones; empty where there is no other."""
+    image = np.asarray(data.images[index])[None]
+    return Neighbours(
+        *(part[0] for part in search(model, data, image, space, 1, np.array([index])))
+    )
+
+
+def take(data, found):
+    """The images of Neighbours, uint8 (k, H, W, C), mirrored where the mirror image is nearer.
+
+    data: the TrainingSet that was searched.
+    """
+    return np.stack(
+        [
+            np.asarray(data.images[i])[:, :: -1 if flip else 1]
+            for i, flip in zip(found.indices, found.mirrored, strict=True)
+        ]
+    )
+
+
+class Beside:
+    """Draws each sample with its nearest training image to the right, for the live canvas.
+
+    As a Model does: `hash` names all that a picture depends on, generate(z) gives uint8
+    (N, H, 2 W, C).
+    """
+
+    def __init__(self, model, data, space):
+        self.model, self.data, self.space = model, data, space
+        text = f"{model.hash} {space} {identity(space, model, data)}"
+        self.hash = hashlib.blake2b(text.encode(), digest_size=8).hexdigest()
+
+    def generate(self, z):
+        images = renderer.pictures(self.model, z)
+        found = Neighbours(
+            *(part[:, 0] for part in search(self.model, self.data, images, self.space, 1))
+        )
+        return np.concatenate([images, take(self.data, found)], axis=2)

@@ -1,0 +1,105 @@
+"""Distances of real images, which tell what the distance of another picture means."""
+
+import contextlib
+import hashlib
+
+import numpy as np
+import streamlit as st
+
+from explorer.services import background, nearest
+from gan_core.metrics import memorisation_report, memorisation_stats
+from gan_core.search import held_out
+from gan_core.search import pixel_index as exact
+from gan_core.util import atomic_files, cache_dir
+from gan_core.util.errors import InputError
+from gan_core.util.progress import along
+
+REFERENCES = 500  # real images of each kind that a distance is compared with
+PART = 50  # of them searched for at once
+NEAR = memorisation_report.NEAR  # levels up to which two training images are near-duplicates
+
+
+def compared(space, model, data, samples=None):
+    """Whether the distances of real images are there, against which others are told; likewise."""
+
+    def work(tell):
+        real_distances(space, model, data, samples, tell)
+
+    drawn = None if samples is None else model.hash
+    return background.done(
+        ("references", space, drawn, *nearest.identity(space, model, data)), work
+    )
+
+
+def standing(model, data, distances, space, samples=None):
+    """Where nearest distances, (n,), stand among those of real images: {kind: percentiles (n,)}.
+
+    A percentile: how many in 100 real images lie strictly nearer. kinds: as for `real_distances`. A
+    kind without images is left out.
+    """
+    return {
+        kind: memorisation_stats.percentiles(np.atleast_1d(distances), known)
+        for kind, known in real_distances(space, model, data, samples).items()
+        if len(known)
+    }
+
+
+def real_distances(space, model, data, samples=None, tell=None):
+    """Nearest distances of real images in a space: {"held-out", "training"}, float (m,) each.
+
+    "held-out": of images never trained on to their nearest training image, those left out that
+    equal one; "training": of training images to their nearest other one. With samples, a
+    TrainingSet, both to their nearest sample.
+    """
+    weights, images = nearest.identity(space, model, data)
+    drawn = "" if samples is None else samples.fingerprint
+    return _real_distances(space, weights, images, drawn, model, data, samples, tell)
+
+
+@st.cache_resource(max_entries=24, show_spinner=False)
+def _real_distances(space, weights, images, drawn, _model, _data, _samples, _tell):
+    text = f"unseen {REFERENCES} {space} {weights} {_data.fingerprint} {drawn}"
+    key = hashlib.sha256(text.encode())
+    path = cache_dir.cache_directory() / "references" / f"{key.hexdigest()[:32]}.json"
+    # Opening the index checks that the images are those of the fingerprint.
+    among = _data if _samples is None else _samples
+    nearest.open_space(space, *nearest.identity(space, _model, among), _model, among)
+    with contextlib.suppress(InputError):
+        return {kind: np.array(d) for kind, d in atomic_files.read_json(path, "distances").items()}
+    draw = np.random.RandomState(0)
+    sides = {
+        "held-out": (_data.held_out, unseen(_data)),
+        "training": (_data.images, np.arange(len(_data.images))),
+    }
+    found = {}
+    for kind, (pictures, numbers) in sides.items():
+        some = draw.choice(numbers, min(REFERENCES, len(numbers)), replace=False)
+        some.sort()
+        parts = [np.empty(0)]
+        words = f"Measuring how near real images lie: {kind}"
+        for start in along(range(0, len(some), PART), words, _tell):
+            part = some[start : start + PART]
+            exclude = part if kind == "training" and _samples is None else None
+            # Of a set of one image there is no other, and nothing comes back.
+            own = np.asarray(pictures[part])
+            parts.append(nearest.search(_model, among, own, space, 1, exclude)[0].ravel())
+        found[kind] = np.concatenate(parts)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    atomic_files.write_json(path, {kind: distances.tolist() for kind, distances in found.items()})
+    return found
+
+
+def unseen(data):
+    """The numbers of the held-out images of a TrainingSet that equal no training image."""
+    return _unseen(data.fingerprint, exact.stamp(data.held_out), data)
+
+
+@st.cache_data(max_entries=24, show_spinner=False)
+def _unseen(fingerprint, stamp, _data):
+    return held_out.distinct_from_training(_data)
+
+
+def left_out(data):
+    """What to tell of held-out images that equal a training image; empty where none does."""
+    equal = len(data.held_out) - len(unseen(data))
+    return memorisation_report.excluded(equal) if equal else ""

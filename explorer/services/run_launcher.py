@@ -1,0 +1,160 @@
+"""Starting, stopping, resuming and removing training runs, and their command lines."""
+
+import contextlib
+import os
+import shlex
+import shutil
+import signal
+import subprocess
+import sys
+import threading
+import time
+from pathlib import Path
+
+from explorer.services import folders as where
+from explorer.services import model_registry, quotas, run_list, run_processes, trust
+from gan_core.training import from_folder, run_lock
+from gan_core.util import atomic_files, valid_names
+from gan_core.util.errors import InputError
+
+NICENESS = 5  # of a run, as in nice(1), so that the app comes first
+_starting = threading.Lock()
+_starters = {}  # name of a run -> the visitor who started it last
+
+
+def remove(run):
+    """Take a run that never began out of the list, with what was uploaded for it."""
+    trust.check(training=True)
+    if run_list.has_begun(run) or run_lock.held(run.directory):
+        raise InputError(f"{run.name} has been trained, so it is not removed here.")
+    try:
+        shutil.rmtree(run.directory)
+    except OSError as error:
+        raise InputError(f"{run.name} cannot be removed: {error.strerror}.") from None
+
+
+def check_name(name):
+    """Raise InputError when a new run cannot be called so."""
+    valid_names.check(name)
+    runs = run_list.folder()
+    begun = [run.name for run in runs.iterdir()] if runs.is_dir() else []
+    other = valid_names.find_same(name, begun)
+    if other and any((runs / other / file).exists() for file in run_list.BEGUN):
+        raise InputError(f"There is a run called {other} already; resume it, or take another name.")
+    shown = target()
+    other = valid_names.find_same(
+        name, [model.name for model in shown.iterdir()] if shown.is_dir() else []
+    )
+    if other:
+        raise InputError(f"There is a model called {other} already; take another name.")
+
+
+def target():
+    """The folder that new checkpoints go to: the first of the app's that is not itself one."""
+    for path in model_registry.folders():
+        if not (path / "model.json").exists():
+            return path
+    raise InputError(
+        "The app shows single checkpoints and no folder of them, so a new one has no place; start "
+        "it with --checkpoints FOLDER."
+    )
+
+
+def arguments(name, images="", data="", recipe="", kimg=None, size=None, device=""):
+    """What a person would type after `python -m gan_core`, a list of words."""
+    words = ["train", *([plain(data)] if data else [])]
+    given = {
+        "--images": images and plain(images),
+        "--name": name,
+        "--size": str(size) if images and size else "",
+        "--recipe": recipe or ("" if images else from_folder.RECIPE),
+        "--kimg": f"{kimg:g}" if kimg else "",
+        "--device": device,
+        "--runs": "" if run_list.folder() == where.runs() else plain(run_list.folder()),
+        "--checkpoints": "" if target() == where.checkpoints()[0] else plain(target()),
+    }
+    return words + [word for flag, value in given.items() if value for word in (flag, value)]
+
+
+def plain(path):
+    """A path as it is typed in the folder of checkpoints and runs."""
+    path, home = Path(path), where.home()
+    return str(path.relative_to(home) if path.is_relative_to(home) else path)
+
+
+def command(words):
+    return "python -m gan_core " + shlex.join(words)
+
+
+def start(name, words, cwd=None):
+    """Start a process for a run. Raises InputError when it cannot be."""
+    trust.check(training=True)
+    with _starting:
+        directory = run_list.folder() / name
+        if run_list.look(directory).running:
+            raise InputError(f"{name} is running already.")
+        running = [run.name for run in run_list.entries().values() if run.running]
+        mine = sum(_starters.get(each) == trust.visitor() for each in running)
+        quotas.check("trainings", mine, len(running))
+        before = run_list.holder(run_lock.read(directory))
+        environment = {
+            **os.environ,
+            **where.code_environment(),
+            "PYTHONUNBUFFERED": "1",
+            # A run's folder may come from elsewhere: what is imported does not lie in its cwd.
+            "PYTHONSAFEPATH": "1",
+            "TQDM_MININTERVAL": "30",  # the bar goes to a file
+        }
+        try:
+            directory.mkdir(parents=True, exist_ok=True)
+            with open(directory / run_list.OUTPUT, "ab") as output:
+                output.write(f"$ {command(words)}\n".encode())
+                output.flush()
+                child = subprocess.Popen(
+                    [sys.executable, "-m", "gan_core", *words],
+                    cwd=cwd or where.home(),
+                    env=environment,
+                    stdin=subprocess.DEVNULL,
+                    stdout=output,
+                    stderr=subprocess.STDOUT,
+                    start_new_session=True,  # Ctrl-C for the app is none for the run
+                )
+            run_processes.children[child.pid] = child
+            _starters[name] = trust.visitor()
+            about = {"arguments": list(words), "pid": child.pid, "at": time.time()}
+            about["before"] = before
+            atomic_files.write_json(directory / run_list.STARTED, about)
+        except OSError as error:
+            raise InputError(f"{directory} cannot be written: {error.strerror}.") from None
+        with contextlib.suppress(AttributeError, OSError):
+            os.setpriority(os.PRIO_PROCESS, child.pid, NICENESS)
+
+
+def stop(run):
+    """Ask a run's process to end with a snapshot. Raises InputError when there is none to ask."""
+    trust.check(training=True)
+    if not run_list.look(run.directory).running:
+        raise InputError(f"{run.name} is not running any more.")
+    held = run_lock.held(run.directory)
+    started = run_list.read_json(run.directory / run_list.STARTED)
+    pid = (run_lock.read(run.directory) if held else started).get("pid")
+    try:
+        if not held:  # it is about to begin, and may end before it can say that it was asked to
+            atomic_files.write_json(run.directory / run_list.STARTED, {**started, "to_stop": True})
+        os.kill(pid, signal.SIGTERM)
+    except (OSError, TypeError, OverflowError):
+        raise InputError(f"The process of {run.name} cannot be reached from here.") from None
+
+
+def resume(run, kimg=None):
+    """Resume a run with its own command, or with a greater length."""
+    if not run.arguments:
+        raise InputError(
+            f"{run.name} was not started by a command that is known here; resume it where it was "
+            "started."
+        )
+    words = list(run.arguments)
+    if kimg:
+        place = words.index("--kimg") if "--kimg" in words[:-1] else len(words)
+        words[place : place + 2] = ["--kimg", f"{kimg:g}"]
+    start(run.name, words, run.cwd)
