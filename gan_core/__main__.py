@@ -176,7 +176,7 @@ def measure_latents(model, arithmetic, paths, n=0, seed=0, json=False, discard=F
 
 def learn_attributes(model, **options):
     """Train a classifier of the training set's attributes; save it and its accuracy in the card."""
-    train_classifier.attributes(model, **options)
+    train_classifier.train_and_save(model, **options)
     model_card.write(model)
 
 
@@ -301,7 +301,7 @@ VERBS = (
     ("pack", pack, (image_sources.pack,)),
     ("train", train, (train, TrainingConfig)),
     ("evaluate", evaluate_model, (evaluate_model, fidelity_report.evaluate)),
-    ("attributes", learn_attributes, (train_classifier.attributes,)),
+    ("attributes", learn_attributes, (train_classifier.train_and_save,)),
     ("directions", find_directions, (discover_directions.discover_and_save,)),
     ("memorisation", memorisation_report.measure_and_save, (memorisation_report.measure_and_save,)),
     ("encoder", train_encoder, (encoder.train_and_measure,)),

@@ -1,19 +1,22 @@
-"""What a picture shows: a small classifier of the attributes that a training set is labelled with.
+"""A small classifier of the attributes that a training set is labelled with.
 
-It belongs to the training set, not to the generator: a checkpoint that is trained on keeps it.
-A second one, of another architecture, is only for scoring what was picked by the first. Both are
-trained by `gan_core.attributes.train_classifier`.
+It belongs to the training set, not to the generator: a checkpoint keeps it when its training
+continues. A second classifier, of another architecture, only scores what the first one picked.
+Both are trained by `gan_core.attributes.train_classifier`.
 
->>> classifier = attributes.load("checkpoints/avatars")
->>> classifier.recognised  # the names of the attributes that it tells well enough
->>> classifier.predict(images)  # float32 (N, A), a probability for each of classifier.names
+>>> model = classifier.load("checkpoints/avatars")
+>>> model.recognised  # the names of the attributes that it recognises well enough
+>>> model.predict(images)  # float32 (N, A), a probability for each of classifier.names
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
+from numpy.typing import ArrayLike
 from torch import nn
 
 from gan_core import checkpoint
@@ -22,10 +25,10 @@ from gan_core.util.errors import InputError
 
 FORMAT = 1
 FILES = {False: "attributes.safetensors", True: "attributes_second.safetensors"}
-SIDE = 64  # pictures are brought to SIDE × SIDE pixels
+SIDE = 64  # images are resized to SIDE × SIDE pixels
 BATCH = 64
 LEAST_ACCURACY = 0.85  # balanced accuracy on held-out images from which an attribute is recognised
-LEAST_IMAGES = 20  # held-out images with it, and as many without it, that must bear this out
+LEAST_IMAGES = 20  # held-out images with it, and without it, needed to measure this
 MAX_ATTRIBUTES = 1000
 COLUMNS = {"name", "recognised", "balanced_accuracy", "accuracy", "positives", "n"}
 ARCHITECTURES = ("strided", "pooled")  # of the first classifier and of the second
@@ -37,29 +40,30 @@ class Classifier:
 
     network: float (N, C, 64, 64) in [−1, 1] -> logits (N, A). scale, offset: float32 (A,), Platt's
     calibration: a probability is sigmoid(scale · logit + offset). about: how it was trained and
-    measured, plain JSON types. hash: 12 hexadecimal digits, which classifier said something.
+    measured, plain JSON types. hash: 12 hexadecimal digits that identify the classifier, "" for
+    one that was never saved.
     """
 
     network: nn.Module
     scale: np.ndarray
     offset: np.ndarray
-    about: dict
+    about: dict[str, Any]
     hash: str = ""
 
     @property
-    def names(self):
+    def names(self) -> list[str]:
         """The A attributes, in the order of the columns that `predict` returns."""
         return [row["name"] for row in self.about["attributes"]]
 
     @property
-    def recognised(self):
+    def recognised(self) -> list[str]:
         """The attributes it recognises well enough to be offered, in the same order."""
         return [row["name"] for row in self.about["attributes"] if row["recognised"]]
 
-    def column(self, name):
-        """Which column of `predict` an attribute has.
+    def column(self, name: str) -> int:
+        """The column of `predict` that holds an attribute.
 
-        Raises InputError for one that it does not know or does not recognise well enough.
+        Raises InputError for an attribute that is unknown or not recognised well enough.
         """
         if name not in self.names:
             raise InputError(
@@ -67,19 +71,19 @@ class Classifier:
             )
         if name not in self.recognised:
             raise InputError(
-                f"{name} is not recognised well enough to be used; take one of "
+                f"{name} is not recognised well enough to be used; choose one of "
                 f"{', '.join(self.recognised) or 'none'}."
             )
         return self.names.index(name)
 
-    def predict(self, images):
+    def predict(self, images: np.ndarray) -> np.ndarray:
         """Images uint8 (N, H, W, C) -> calibrated probabilities float32 (N, A).
 
         Raises InputError for images of another type or number of channels.
         """
         return sigmoid(self.scale * self.logits(images) + self.offset)
 
-    def logits(self, images):
+    def logits(self, images: np.ndarray) -> np.ndarray:
         """Images uint8 (N, H, W, C) -> logits float32 (N, A), before calibration."""
         images = np.asarray(images)
         channels = self.about["channels"]
@@ -89,12 +93,12 @@ class Classifier:
                 f"The attribute classifier needs uint8 images (N, H, W, {channels}); "
                 f"these are {images.dtype} {shape}."
             )
-        found = np.empty((len(images), len(self.names)), np.float32)
+        logits = np.empty((len(images), len(self.names)), np.float32)
         with torch.inference_mode():
             for start in range(0, len(images), BATCH):
                 part = prepare(images[start : start + BATCH])
-                found[start : start + BATCH] = self.network(part).numpy()
-        return found
+                logits[start : start + BATCH] = self.network(part).numpy()
+        return logits
 
 
 def readable_name(name: str) -> str:
@@ -106,13 +110,15 @@ def readable_name(name: str) -> str:
     return name.replace("_", " ")
 
 
-def build(architecture, channels, outputs):
+def build(architecture: str, channels: int, outputs: int) -> nn.Module:
     """A classifier network: float (N, channels, 64, 64) -> logits (N, outputs).
 
     "strided": four convolutions of stride 2, then a linear layer on the map of 4 × 4.
     "pooled": five of 3 × 3 with max pooling between, then a linear layer on the mean.
+    Raises InputError for another architecture.
     """
-    layers, before = [], channels
+    layers: list[nn.Module] = []
+    before = channels
     if architecture == "strided":
         for width in (24, 48, 96, 112):
             layers += [nn.Conv2d(before, width, 4, 2, 1, bias=False), nn.BatchNorm2d(width)]
@@ -135,7 +141,7 @@ def build(architecture, channels, outputs):
     return network.to(memory_format=torch.channels_last)
 
 
-def prepare(images):
+def prepare(images: np.ndarray) -> torch.Tensor:
     """uint8 (N, H, W, C), array -> float32 (N, C, 64, 64) in [−1, 1], channels last."""
     pictures = checkpoint.to_float(torch.tensor(np.ascontiguousarray(images)))
     if pictures.shape[2:] != (SIDE, SIDE):
@@ -145,15 +151,18 @@ def prepare(images):
     return pictures.contiguous(memory_format=torch.channels_last)
 
 
-def save(directory, classifier, second=False):
-    """Write a Classifier into a checkpoint directory, as its first or its second one."""
+def save(directory: str | Path, classifier: Classifier, second: bool = False) -> str:
+    """Write a Classifier into a checkpoint directory, as its first or its second one.
+
+    Returns the file's sha256 as hexadecimal.
+    """
     tensors = {name: tensor.numpy() for name, tensor in classifier.network.state_dict().items()}
     arrays = {f"network/{name}": tensor for name, tensor in tensors.items()}
     arrays |= {"scale": classifier.scale, "offset": classifier.offset}
     return checked_safetensors.save(Path(directory) / FILES[second], arrays, classifier.about)
 
 
-def load(directory, second=False):
+def load(directory: str | Path, second: bool = False) -> Classifier:
     """The Classifier in a checkpoint directory; second: the one for scoring.
 
     Raises InputError when it is missing or damaged, or was trained on other images than the model.
@@ -166,11 +175,12 @@ def load(directory, second=False):
     card = checkpoint.read_card(directory)
     if about.get("training_set") != card["training_set"].get("fingerprint"):
         raise InputError(f"{path} was trained on other images than the model; {remedy} again.")
-    rows, channels = about.get("attributes"), about.get("channels")
+    rows: Any = about.get("attributes")
+    channels: Any = about.get("channels")
     good = isinstance(rows, list) and 1 <= len(rows) <= MAX_ATTRIBUTES
     if not good or channels != card["architecture"]["channels"] or not all(map(_is_row, rows)):
         raise InputError(f"{path} does not fit its own description; {remedy} again.")
-    network = build(about.get("architecture"), channels, len(rows))
+    network = build(str(about.get("architecture")), channels, len(rows))
     weights = {
         name.removeprefix("network/"): torch.from_numpy(array)
         for name, array in arrays.items()
@@ -185,8 +195,8 @@ def load(directory, second=False):
     return Classifier(network, scale, offset, about, digest[:12])
 
 
-def _is_row(row):
-    """Whether this can be what a classifier tells of one attribute."""
+def _is_row(row: object) -> bool:
+    """Whether this is a classifier's description of one attribute."""
     if not (isinstance(row, dict) and set(row) >= COLUMNS):
         return False
     measured = [row["accuracy"], row["positives"], row["n"]]
@@ -195,46 +205,49 @@ def _is_row(row):
     return isinstance(row["name"], str) and all(type(x) in (int, float) for x in measured)
 
 
-def table(about):
+def table(about: Mapping[str, Any]) -> str:
     """A classifier's held-out accuracy as a Markdown table."""
-    lines = ["| attribute | with it | accuracy | balanced | offered |", "|---|---|---|---|---|"]
+    lines = [
+        "| attribute | images with it | accuracy | balanced accuracy | recognised |",
+        "|---|---|---|---|---|",
+    ]
     for row in about["attributes"]:
         balanced = "–" if row["balanced_accuracy"] is None else f"{row['balanced_accuracy']:.3f}"
-        offered = "yes" if row["recognised"] else "not recognised well enough"
+        recognised = "yes" if row["recognised"] else "no"
         count = f"{row['positives']:,} of {row['n']:,}"
-        cells = [readable_name(row["name"]), count, f"{row['accuracy']:.3f}", balanced, offered]
+        cells = [readable_name(row["name"]), count, f"{row['accuracy']:.3f}", balanced, recognised]
         lines.append(f"| {' | '.join(cells)} |")
     return "\n".join(lines)
 
 
-def card_section(directory):
-    """What a model card tells of the classifiers in a checkpoint; "" when there is none."""
+def card_section(directory: str | Path) -> str:
+    """The model card's section on the classifiers in a checkpoint; "" when there is none."""
     parts = []
     for second, file in FILES.items():
         if not (Path(directory) / file).exists():
             continue
         try:
             about = load(directory, second).about
-        except InputError as error:  # a card is written after hours of training
+        except InputError as error:  # this must not fail: a card is written after hours of training
             parts.append(str(error))
             continue
-        error = about["calibration_error"]
+        before, after = (about["calibration_error"][when] for when in ("before", "after"))
         what = "The second classifier, which only scores" if second else "The classifier"
         parts.append(
             f"{what} ({about['architecture']}, {about['epochs']} epochs, seed {about['seed']}; "
-            f"expected calibration error {error['after']:.3f}, {error['before']:.3f} before "
+            f"expected calibration error {after:.3f}, {before:.3f} before "
             f"calibration):\n\n{table(about)}"
         )
     if not parts:
         return ""
     words = (
-        "## How well attributes are recognised\n\nMeasured on the held-out images. An attribute is "
-        f"offered from a balanced accuracy of {LEAST_ACCURACY} up, over {LEAST_IMAGES} held-out "
-        "images or more with it and without it.\n\n"
+        "## How well attributes are recognised\n\nMeasured on the held-out images. An attribute "
+        f"counts as recognised with a balanced accuracy of {LEAST_ACCURACY} or more, measured on "
+        f"at least {LEAST_IMAGES} held-out images with it and {LEAST_IMAGES} without it.\n\n"
     )
     return words + "\n\n".join(parts) + "\n"
 
 
-def sigmoid(x):
-    """1 / (1 + e^−x), without overflow."""
+def sigmoid(x: ArrayLike) -> np.ndarray:
+    """1 / (1 + e^−x) as float32, without overflow."""
     return (0.5 * (1 + np.tanh(0.5 * np.asarray(x)))).astype(np.float32)

@@ -1,11 +1,13 @@
-"""How an attribute classifier comes about: trained, calibrated, measured on held-out images.
+"""Train an attribute classifier, calibrate it and measure it on held-out images.
 
-attributes(checkpoint)    the verb: train, measure, write into the checkpoint
-train(training_set)       a Classifier, and in its `about` how well it tells each attribute
+train_and_save(checkpoint)    the verb: train, measure, save in the checkpoint
+train(training_set)           a Classifier, with its accuracy for each attribute in `about`
 """
 
+from collections.abc import Sequence
 from json import dumps
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -28,48 +30,50 @@ from gan_core.attributes.classifier import (
     table,
 )
 from gan_core.data import image_sources
+from gan_core.data.training_set import TrainingSet
 from gan_core.util.errors import InputError
 
-MOST_VALUES = 20  # a column with more different words is no category
+MOST_VALUES = 20  # different words in a column up to which it is a category
 
 
-def attributes(
-    model,  # checkpoint directory
+def train_and_save(
+    model: str | Path,  # checkpoint directory
     *,
-    data="",  # directory of the packed training set, where the images do not travel with the model
-    labels="",  # a table of labels where the packed set holds none: CSV or list_attr_celeba.txt
-    second=False,  # train the second classifier, which only scores what the first picked
-    epochs=10,  # times each training image is shown
-    seed=0,  # of the first weights, the order and the augmentation
-    json=False,  # print what was measured as one JSON object on the last line
-):
+    data: str = "",  # packed training set, if the images are not shipped with the model
+    labels: str = "",  # table of labels if the packed set has none: CSV or list_attr_celeba.txt
+    second: bool = False,  # train the second classifier, which only scores what the first picked
+    epochs: int = 10,  # passes over the training images
+    seed: int = 0,  # of the initial weights, the order and the augmentation
+    json: bool = False,  # print the measured accuracy as one JSON object on the last line
+) -> Classifier:
     """Train a classifier of the training set's attributes, and measure it on held-out images."""
     loaded = checkpoint.load(model)
     reference = checkpoint.find_images(loaded, data)
     if labels:
-        reference = labelled(reference, labels)
+        reference = with_labels(reference, labels)
     architecture = ARCHITECTURES[second]
     trained = train(reference, architecture, epochs=epochs, seed=seed, progress=True)
     save(model, trained, second)
     print(table(trained.about))
-    print(f"{Path(model) / FILES[second]}: {len(trained.recognised)} of {len(trained.names)} kept")
+    counts = f"{len(trained.recognised)} of {len(trained.names)} attributes are recognised"
+    print(f"{Path(model) / FILES[second]}: {counts}")
     if json:
         print(dumps(trained.about, ensure_ascii=False))
     return trained
 
 
-def labelled(training_set, path):
-    """A TrainingSet with the labels of a table in place of its own, found by the files' names.
+def with_labels(training_set: TrainingSet, path: str | Path) -> TrainingSet:
+    """A TrainingSet with its labels replaced by those of a table, matched by file name.
 
     Raises InputError when the table cannot be read or an image is not in it.
     """
     rows, names = image_sources.read_attributes(path)
 
-    def columns(images):
-        found = [rows.get(file) or rows.get(Path(file).name) for file in images]
-        if None in found:
-            raise InputError(f"{path} has no row for {images[found.index(None)]}.")
-        words = zip(*found, strict=True) if found else [()] * len(names)
+    def columns(images: Sequence[str]) -> dict[str, np.ndarray]:
+        matches = [rows.get(file) or rows.get(Path(file).name) for file in images]
+        if None in matches:
+            raise InputError(f"{path} has no row for {images[matches.index(None)]}.")
+        words: Any = zip(*matches, strict=True) if matches else [()] * len(names)
         return {
             name: np.array(column, np.uint8 if set(column) <= {"0", "1"} else str)
             for name, column in zip(names, words, strict=True)
@@ -81,14 +85,15 @@ def labelled(training_set, path):
     return type(training_set)(**fields)
 
 
-def concepts(training_set):
-    """(names, labels of the training images, of the held-out ones) as yes/no attributes.
+def concepts(training_set: TrainingSet) -> tuple[list[str], np.ndarray, np.ndarray]:
+    """(names, labels of the training images, labels of the held-out images) as binary attributes.
 
-    A column of 0 and 1 is one attribute. A column of words, such as hair_colour, becomes one for
-    each word: "hair_colour: red". Columns of one value, or of more than 20 words, are left out.
-    labels: float32 (N, A) and (M, A), 0 or 1. Raises InputError when there is none.
+    A column of 0 and 1 is one attribute. A column of words, such as hair_colour, becomes one
+    attribute per word: "hair_colour: red". Columns with a single value or more than 20 words are
+    skipped. labels: float32 (N, A) and (M, A), 0 or 1. Raises InputError when no attribute is left.
     """
-    names, columns = [], []
+    names: list[str] = []
+    columns: list[np.ndarray] = []
     for name, first in training_set.attributes.items():
         whole = np.concatenate([first, training_set.held_out_attributes[name]])
         values = sorted(set(whole.tolist()) - {""}, key=str)
@@ -101,27 +106,35 @@ def concepts(training_set):
     if not names:
         raise InputError(
             f"The training set {training_set.card['name']} has no labels to learn from; "
-            "give a table of them with --labels."
+            "give a table of labels with --labels."
         )
     labels = np.stack(columns, 1).astype(np.float32)
-    return names, *np.split(labels, [len(training_set.images)])
+    count = len(training_set.images)
+    return names, labels[:count], labels[count:]
 
 
-def train(training_set, architecture="strided", *, epochs=10, seed=0, progress=False):
-    """Train a Classifier on a training set's labels; measure it on its held-out images.
+def train(
+    training_set: TrainingSet,
+    architecture: str = "strided",
+    *,
+    epochs: int = 10,
+    seed: int = 0,
+    progress: bool = False,
+) -> Classifier:
+    """Train a Classifier on a training set's labels and measure it on the held-out images.
 
-    A tenth of the training images is kept from the weights, for the calibration. Augmentation:
-    mirroring, shifts, contrast, blur and noise, so that a generator's artefacts change little.
-    Raises InputError when there are no labels or fewer than two held-out images.
+    A tenth of the training images is reserved for the calibration. Augmentation by mirroring,
+    shifts, contrast, blur and noise makes it robust to a generator's artefacts. progress: whether
+    to show a bar on stderr. Raises InputError when there are no labels or too few images.
     """
     if epochs < 1:
         raise InputError(f"epochs is {epochs}; it must be a number from 1 up.")
     if len(training_set.held_out) < 2 or len(training_set.images) < 20:
         raise InputError(
-            "An attribute classifier needs 20 training images and 2 held-out ones to be measured "
-            "on; pack the training set with --held-out."
+            "An attribute classifier needs at least 20 training images, and 2 held-out images to "
+            "measure it on; pack the training set with --held-out."
         )
-    names, labels, unseen = concepts(training_set)
+    names, labels, held_out_labels = concepts(training_set)
     order = np.random.RandomState(seed).permutation(len(labels))
     for_scale, for_weights = np.split(order, [max(len(order) // 10, 2)])
     channels = training_set.images.shape[3]
@@ -129,7 +142,7 @@ def train(training_set, architecture="strided", *, epochs=10, seed=0, progress=F
         torch.manual_seed(seed)
         network = build(architecture, channels, len(names))
         fit(network, training_set.images, labels, for_weights, epochs, progress)
-    about = {"format": FORMAT, "architecture": architecture, "channels": channels}
+    about: dict[str, Any] = {"format": FORMAT, "architecture": architecture, "channels": channels}
     about["training_set"] = training_set.fingerprint
     about |= {"training_set_name": training_set.card["name"], "epochs": epochs, "seed": seed}
     about["attributes"] = [{"name": name, "recognised": True} for name in names]
@@ -138,16 +151,26 @@ def train(training_set, architecture="strided", *, epochs=10, seed=0, progress=F
     scale, offset = platt(raw.logits(training_set.images[for_scale]), labels[for_scale])
     calibrated = Classifier(network, scale, offset, about)
     probabilities = calibrated.predict(training_set.held_out)
-    about["attributes"] = measure(names, probabilities, unseen)
+    about["attributes"] = measure(names, probabilities, held_out_labels)
     about["calibration_error"] = {
-        "before": calibration_error(raw.predict(training_set.held_out), unseen),
-        "after": calibration_error(probabilities, unseen),
+        "before": calibration_error(raw.predict(training_set.held_out), held_out_labels),
+        "after": calibration_error(probabilities, held_out_labels),
     }
     return calibrated
 
 
-def fit(network, images, labels, order, epochs, progress):
-    """Train a network on images[order] with the cross entropy of each attribute."""
+def fit(
+    network: nn.Module,
+    images: np.ndarray,
+    labels: np.ndarray,
+    order: np.ndarray,
+    epochs: int,
+    progress: bool,
+) -> None:
+    """Train a network on images[order] with the binary cross entropy of each attribute.
+
+    images: uint8 (N, H, W, C). labels: float32 (N, A), 0 or 1. order: int (n,), rows of both.
+    """
     steps = epochs * -(-len(order) // BATCH)
     optimiser = torch.optim.AdamW(network.parameters(), 3e-3, weight_decay=0.02)
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, 3e-3, steps, pct_start=0.15)
@@ -171,13 +194,15 @@ def fit(network, images, labels, order, epochs, progress):
     network.eval().requires_grad_(False)
 
 
-def augment(pictures):
-    """The same pictures mirrored, shifted by up to 3 pixels, paler or stronger; half of the batches
-    blurred, half of them noisy."""
+def augment(pictures: torch.Tensor) -> torch.Tensor:
+    """Pictures randomly mirrored, shifted by up to 3 pixels, and changed in contrast and light.
+
+    Half of the batches are also blurred, and half get noise. pictures: float32 (N, C, 64, 64).
+    """
     n = len(pictures)
     mirrored = torch.rand(n, 1, 1, 1) < 0.5
     pictures = torch.where(mirrored, pictures.flip(3), pictures)
-    dx, dy = torch.randint(-3, 4, (2,)).tolist()  # one shift a batch: cheap, and enough
+    dx, dy = torch.randint(-3, 4, (2,)).tolist()  # one shift per batch: cheap, and enough
     padded = nn.functional.pad(pictures, (3, 3, 3, 3), mode="replicate")
     pictures = padded[:, :, 3 + dy : 3 + dy + SIDE, 3 + dx : 3 + dx + SIDE]
     if torch.rand(()) < 0.5:
@@ -191,11 +216,11 @@ def augment(pictures):
     return pictures.contiguous(memory_format=torch.channels_last)
 
 
-def platt(logits, labels, steps=50):
+def platt(logits: np.ndarray, labels: np.ndarray, steps: int = 50) -> tuple[np.ndarray, np.ndarray]:
     """Scale and offset, float32 (A,) each, that calibrate logits by Platt's method (1999).
 
-    logits: float (N, A). labels: float (N, A), 0 or 1. Targets are smoothed as in his paper, so
-    that an attribute with few examples is not made too sure; a scale is never below 0.05.
+    logits: float (N, A). labels: float (N, A), 0 or 1. Targets are smoothed as in the paper, so
+    that attributes with few examples do not become overconfident. A scale is at least 0.05.
     """
     x = torch.tensor(logits, dtype=torch.float64)
     y = torch.tensor(labels, dtype=torch.float64)
@@ -206,29 +231,31 @@ def platt(logits, labels, steps=50):
     free.requires_grad_(True)
     optimiser = torch.optim.LBFGS([free], max_iter=steps, line_search_fn="strong_wolfe")
 
-    def loss():
+    def loss() -> torch.Tensor:
         optimiser.zero_grad()
         scaled = free[0] * x + free[1]
         value = nn.functional.binary_cross_entropy_with_logits(scaled, y, reduction="none")
-        # The penalty holds the two where the examples say nothing of them.
+        # The penalty determines both where the examples do not.
         value = value.mean(0).sum() + 1e-4 * ((free[0] - 1) ** 2 + free[1] ** 2).sum()
         value.backward()
         return value
 
-    optimiser.step(loss)
+    optimiser.step(loss)  # type: ignore[arg-type]  # any closure that returns the loss
     scale, offset = free.detach().numpy().astype(np.float32)
     return np.maximum(scale, np.float32(0.05)), offset
 
 
-def measure(names, probabilities, labels):
-    """How well each attribute is told, a list of dicts of plain JSON types.
+def measure(
+    names: Sequence[str], probabilities: np.ndarray, labels: np.ndarray
+) -> list[dict[str, Any]]:
+    """The accuracy for each attribute, a list of dicts of plain JSON types.
 
-    probabilities, labels: float (M, A). accuracy: share told right at probability 0.5;
-    balanced_accuracy: mean of the shares among those with it and among those without it (None when
-    there are none of a kind); n, positives: images, and those with it. recognised: balanced
-    accuracy of 0.85 or more, over 20 images or more of each kind.
+    probabilities, labels: float (M, A). accuracy: the share classified correctly at probability
+    0.5. balanced_accuracy: the mean of the shares among images with it and among images without it,
+    None when there are none of one kind. n, positives: images, and images with it. recognised:
+    balanced accuracy of 0.85 or more, over at least 20 images of each kind.
     """
-    found = []
+    rows = []
     for name, probability, label in zip(names, probabilities.T, labels.T, strict=True):
         right, with_it = (probability >= 0.5) == (label > 0.5), label > 0.5
         positives, n = int(with_it.sum()), len(label)
@@ -236,22 +263,25 @@ def measure(names, probabilities, labels):
         if 0 < positives < n:
             balanced = float((right[with_it].mean() + right[~with_it].mean()) / 2)
         enough = min(positives, n - positives) >= LEAST_IMAGES
-        found.append(
+        rows.append(
             {
                 "name": name,
                 "n": n,
                 "positives": positives,
                 "accuracy": float(right.mean()),
                 "balanced_accuracy": balanced,
-                "recognised": bool(enough and balanced >= LEAST_ACCURACY),
+                "recognised": enough and balanced is not None and balanced >= LEAST_ACCURACY,
             }
         )
-    return found
+    return rows
 
 
-def calibration_error(probabilities, labels, bins=10):
-    """Expected calibration error over all attributes: the mean distance between the probability
-    told and the share that is so, in bins of equal width (Guo et al. 2017)."""
+def calibration_error(probabilities: np.ndarray, labels: np.ndarray, bins: int = 10) -> float:
+    """Expected calibration error over all attributes (Guo et al. 2017).
+
+    It is the mean difference between the predicted probability and the true share, in bins of equal
+    width. probabilities, labels: float (M, A).
+    """
     p, y = probabilities.ravel().astype(np.float64), labels.ravel()
     which = np.minimum((p * bins).astype(int), bins - 1)
     apart = np.bincount(which, p, bins) - np.bincount(which, y, bins)

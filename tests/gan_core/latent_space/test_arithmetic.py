@@ -206,7 +206,7 @@ def test_labels_of_seeds_do_not_depend_on_how_they_are_asked_for_and_are_kept():
     assert model.drawn == drawn
     assert label_cache.probabilities(model, reader, 0).shape == (0, 2)
     assert len(label_cache.probabilities(model, reader, 1, seed=latent.MAX_SEED)) == 1
-    with pytest.raises(InputError, match="does not fit"):
+    with pytest.raises(InputError, match="do not fit"):
         label_cache.probabilities(model, reader, 2, seed=latent.MAX_SEED)
 
 
