@@ -1,8 +1,8 @@
-"""The arithmetic as one picture for a slide: A − B + C, what comes out, and its controls.
+"""Arithmetic as one picture for a slide: A − B + C, its result and its controls.
 
     draw(figure)    a Figure as a Pillow image of 1920 × 1080
 
-Pictures are uint8 (H, W, C). Pillow's own font is used, so that nothing has to be installed.
+Pictures are uint8 (H, W, C). Pillow's built-in font is used, so nothing has to be installed.
 """
 
 import functools
@@ -18,7 +18,7 @@ WIDTH, HEIGHT, MARGIN = 1920, 1080, 64
 BREAK = 652  # where the lower half begins
 PAPER, INK, QUIET, LINE = "#ffffff", "#1b1f24", "#5b636d", "#d6dade"
 COLUMNS = 4  # of exemplars below a mean
-# What Pillow's font lacks.
+# Characters that Pillow's font lacks.
 SPELLED = str.maketrans({"−": "-", "–": "-", "×": "x", "ψ": "psi", "“": '"', "”": '"', "_": " "})
 
 
@@ -37,22 +37,22 @@ class Figure:
     """title, subtitle, notes: lines of text. baskets: 1 to 5 of Basket, in order.
 
     results, controls: (caption, picture) each. near: uint8 (9, H, W, C), Radford's sheet. seen: a
-    table of what a classifier sees, its first row the heading; cells are text. crisp: scale
-    pictures without blending.
+    classifier's probabilities as a table of text, the first row being the header. crisp: enlarge
+    pictures without interpolation.
     """
 
     title: str
     subtitle: str
-    baskets: list
-    results: list
+    baskets: list[Basket]
+    results: list[tuple[str, np.ndarray]]
     near: np.ndarray
-    controls: list
-    seen: list = field(default_factory=list)
-    notes: list = field(default_factory=list)
+    controls: list[tuple[str, np.ndarray]]
+    seen: list[list[str]] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
     crisp: bool = True
 
 
-def draw(figure):
+def draw(figure: Figure) -> Image.Image:
     """A Figure as an RGB Pillow image, 1920 × 1080."""
     page = Image.new("RGB", (WIDTH, HEIGHT), PAPER)
     pen = ImageDraw.Draw(page)
@@ -66,8 +66,8 @@ def draw(figure):
     return page
 
 
-def equation(page, pen, figure):
-    """The upper half: baskets with their signs, and what they come to."""
+def equation(page: Image.Image, pen: ImageDraw.ImageDraw, figure: Figure) -> None:
+    """Draw the upper half: baskets with their signs, and the result."""
     count, top = len(figure.baskets), 150
     large = 330 if count < 5 else 300
     gap = 76 if count < 5 else 56  # room for a sign
@@ -75,9 +75,9 @@ def equation(page, pen, figure):
     minus = [arithmetic.is_subtracted(basket.weight) for basket in figure.baskets]
     first = gap if minus[0] else 0
     side = min(250, (width - first - gap * count) // count)
-    # What is left widens the room for the signs, so that the last picture ends at the margin.
+    # The remaining width goes to the signs, so that the last picture ends at the margin.
     gap += (width - first - count * (side + gap)) // count
-    x = MARGIN + first
+    x: float = MARGIN + first
     for i, basket in enumerate(figure.baskets):
         if i or minus[i]:
             sign(pen, "-" if minus[i] else "+", x - (gap if i else first) // 2, top + 125)
@@ -104,8 +104,8 @@ def equation(page, pen, figure):
         x += large + 24
 
 
-def evidence(page, pen, figure):
-    """The lower half: Radford's sheet, the controls, and what the classifier sees."""
+def evidence(page: Image.Image, pen: ImageDraw.ImageDraw, figure: Figure) -> None:
+    """Draw the lower half: Radford's sheet, the controls, and the classifier's table."""
     head, top = BREAK + 14, BREAK + 54
     write(pen, (MARGIN, head), "Its neighbourhood", 24)
     part = 96
@@ -123,8 +123,8 @@ def evidence(page, pen, figure):
         table(pen, figure.seen, x + 44, head)
 
 
-def table(pen, rows, x, y):
-    """Rows of text, the heading first; the first column is as wide as what stands in it."""
+def table(pen: ImageDraw.ImageDraw, rows: list[list[str]], x: float, y: float) -> None:
+    """Draw rows of text, the header first; the first column is as wide as its content."""
     wide = max(pen.textlength(spell(row[0]), font(19)) for row in rows[1:]) + 18
     wide = max(wide, 60)
     step = (WIDTH - MARGIN - x - wide) / max(len(rows[0]) - 1, 1)
@@ -140,8 +140,8 @@ def table(pen, rows, x, y):
                 pen.text((right, down), spell(cell), ink, font(19 if i else 17), anchor="ra")
 
 
-def sign(pen, which, x, y, arm=17):
-    """A plus, minus or equals sign around a point, drawn: the font's own are small."""
+def sign(pen: ImageDraw.ImageDraw, which: str, x: float, y: float, arm: int = 17) -> None:
+    """Draw a plus, minus or equals sign around a point; those of the font are too small."""
     heights = (-8, 8) if which == "=" else (0,)
     for height in heights:
         pen.line((x - arm, y + height, x + arm, y + height), INK, 5)
@@ -149,24 +149,33 @@ def sign(pen, which, x, y, arm=17):
         pen.line((x, y - arm, x, y + arm), INK, 5)
 
 
-def paste(page, picture, x, y, side, crisp):
-    """A picture at a size, its upper left corner at (x, y)."""
-    picture = media.picture(picture).convert("RGB")
-    shrinks = side < picture.width
+def paste(
+    page: Image.Image, picture: np.ndarray, x: float, y: float, side: float, crisp: bool
+) -> None:
+    """Paste a picture resized to side × side, its upper left corner at (x, y)."""
+    image = media.picture(picture).convert("RGB")
+    shrinks = side < image.width
     how = Image.Resampling.NEAREST if crisp and not shrinks else Image.Resampling.BICUBIC
-    page.paste(picture.resize((int(side), int(side)), how), (int(x), int(y)))
+    page.paste(image.resize((int(side), int(side)), how), (int(x), int(y)))
 
 
-def write(pen, place, text, size, ink=INK):
-    """Text, its upper left corner at a place."""
+def write(
+    pen: ImageDraw.ImageDraw,
+    place: tuple[float, float],
+    text: str,
+    size: float,
+    ink: str = INK,
+) -> None:
+    """Write text, its upper left corner at a place."""
     pen.text(place, spell(text), ink, font(size))
 
 
-def spell(text):
-    """Text in characters that the font has."""
+def spell(text: str) -> str:
+    """Text with only the characters that the font has."""
     return text.translate(SPELLED)
 
 
 @functools.cache
-def font(size):
+def font(size: float) -> ImageFont.ImageFont | ImageFont.FreeTypeFont:
+    """Pillow's built-in font at a size in pixels."""
     return ImageFont.load_default(size)

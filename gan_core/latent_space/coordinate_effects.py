@@ -1,16 +1,18 @@
-"""How much each coordinate of z moves the picture."""
+"""How much each coordinate of z changes the picture."""
 
 import numpy as np
 
+from gan_core.checkpoint import Model
 
-def effects(model, n=8, step=1.0, seed=0):
-    """The mean change of a picture when one coordinate of its latent moves, float64 (nz,).
+
+def effects(model: Model, n: int = 8, step: float = 1.0, seed: int = 0) -> np.ndarray:
+    """The mean change of a picture when one coordinate of its latent changes, float64 (nz,).
 
     For n samples from the prior and each coordinate i: the root mean square, over pixels and
     channels, of G(z + step·eᵢ) − G(z), in units of the 256 levels of a picture; then the mean over
-    the samples. A finite difference, as large as a hand on a slider makes it, and not a
-    derivative: what a person sees is the change of a whole step. n: int from 1. step: in units of
-    the latent. It draws n · (nz + 1) pictures.
+    the samples. It is a finite difference of the size that people make with a slider, not a
+    derivative, because people see the change of a whole step. n: from 1 up. step: in units of the
+    latent. It generates n · (nz + 1) pictures.
     """
     total = np.zeros(model.prior.size)
     for z in model.prior.sample(n, seed):

@@ -1,7 +1,7 @@
-"""An encoder: from a picture to a first guess at its latent, for `gan_core.latent_space.inversion`.
+"""An encoder that guesses the latent of a picture, for `gan_core.latent_space.inversion`.
 
-It is trained on the generator's own samples, whose latents are known. Of a real photograph it
-gives the latent of the sample that looks alike to it, which is a start and no answer.
+It is trained on the generator's own samples, whose latents are known. For a real photograph it
+gives the latent of a sample that looks similar to it, which is only a starting point.
 
     train_and_measure(checkpoint)   the verb: train, measure inversion, save both
     encoder.safetensors             the weights, sealed, with the hash of their generator
@@ -10,6 +10,7 @@ gives the latent of the sample that looks alike to it, which is a start and no a
 from dataclasses import dataclass
 from json import dumps
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -20,15 +21,15 @@ from gan_core.data import photo_alignment
 from gan_core.latent_space import inversion
 from gan_core.util import checked_safetensors
 from gan_core.util.errors import InputError
-from gan_core.util.progress import along
+from gan_core.util.progress import Progress, along
 
 FORMAT = 1
 FILE = "encoder.safetensors"
-SIDE = 64  # pictures are brought to SIDE × SIDE pixels
+SIDE = 64  # images are resized to SIDE × SIDE pixels
 WIDTHS = (32, 64, 128, 256)
 FIRST_SEED = 3_200_000_000  # of the samples it is trained on; 10⁹ seeds follow
-UNSEEN_SEED = 4_200_000_000  # of the samples it is measured on
-UNSEEN = 256
+TEST_SEED = 4_200_000_000  # of the samples it is measured on
+TEST_SAMPLES = 256
 
 
 @dataclass(frozen=True)
@@ -36,30 +37,30 @@ class Encoder:
     """A trained encoder.
 
     network: float (N, C, 64, 64) in [−1, 1] -> latents (N, nz). about: how it was trained and
-    measured, plain JSON types. hash: 12 hexadecimal digits, which encoder gave a start.
+    measured, plain JSON types. hash: 12 hexadecimal digits that identify the encoder.
     """
 
     network: nn.Module
-    about: dict
+    about: dict[str, Any]
     hash: str = ""
 
     @torch.inference_mode()
-    def encode(self, images):
-        """Images uint8 (N, H, W, C) -> latents float32 (N, nz), inside the prior's range or not."""
+    def encode(self, images: np.ndarray) -> np.ndarray:
+        """Images uint8 (N, H, W, C) -> latents float32 (N, nz), possibly outside the prior."""
         parts = torch.tensor(np.asarray(images)).split(checkpoint.BATCH)
         return torch.cat([self.network(resize(checkpoint.to_float(p))) for p in parts]).numpy()
 
 
 def train_and_measure(
-    model,  # checkpoint directory
+    model: str | Path,  # checkpoint directory
     *,
-    data="",  # directory of the packed training set, where the images do not travel with the model
-    steps=1000,  # of training, 64 samples each
-    n=24,  # samples, training images and held-out ones that are inverted to be compared with
-    seed=0,  # of the first weights and of the random starts
-    eyes="",  # where the eyes are in its pictures, as parts of the side: 0.36,0.52,0.64,0.52
-    json=False,  # print what was measured as one JSON object on the last line
-):
+    data: str = "",  # packed training set, if the images are not shipped with the model
+    steps: int = 1000,  # training steps, of 64 samples each
+    n: int = 24,  # samples, training images and held-out images to invert, each
+    seed: int = 0,  # of the initial weights and of the random starts
+    eyes: str = "",  # positions of the eyes in its pictures, 0 to 1: 0.36,0.52,0.64,0.52
+    json: bool = False,  # print the measurements as one JSON object on the last line
+) -> None:
     """Train an encoder on a model's own samples, and measure how well pictures are inverted."""
     loaded = checkpoint.load(model)
     places = photo_alignment.read_eyes(eyes) if eyes else photo_alignment.EYES
@@ -68,13 +69,13 @@ def train_and_measure(
     except InputError as error:
         if data:
             raise
-        print(f"Only samples are inverted: {error}")
+        print(f"Only samples will be inverted: {error}")
         reference = None
     trained = save(model, train(loaded, steps=steps, seed=seed, progress=True))
-    told = trained.about["measured"]
+    measured = trained.about["measured"]
     print(
-        f"{Path(model) / FILE}: R² {told['r2']:.2f} of the latents of {UNSEEN} unseen samples, "
-        f"whose pictures it misses by {told['error']:.1f} levels"
+        f"{Path(model) / FILE}: on {TEST_SAMPLES} new samples R² of the latents is "
+        f"{measured['r2']:.2f} and the RMS error of the pictures {measured['error']:.1f} levels"
     )
     result = inversion.measure(loaded, reference, n=n, encoder=trained, seed=seed, progress=True)
     result["eyes"] = places
@@ -84,9 +85,10 @@ def train_and_measure(
         print(dumps({"encoder": trained.about, "inversion": result}, ensure_ascii=False))
 
 
-def build(channels, nz):
-    """The network: four convolutions of stride 2, then a linear layer on the map of 4 × 4."""
-    layers, before = [], channels
+def build(channels: int, nz: int) -> nn.Sequential:
+    """The network: four convolutions of stride 2, then a linear layer on the 4 × 4 map."""
+    layers: list[nn.Module] = []
+    before = channels
     for width in WIDTHS:
         layers += [nn.Conv2d(before, width, 4, 2, 1, bias=False), nn.BatchNorm2d(width)]
         layers.append(nn.LeakyReLU(0.2))
@@ -94,16 +96,24 @@ def build(channels, nz):
     return nn.Sequential(*layers, nn.Flatten(), nn.Linear(16 * before, nz))
 
 
-def resize(images):
-    """float (N, C, H, W) -> (N, C, 64, 64), by means of blocks or by repeating pixels."""
+def resize(images: torch.Tensor) -> torch.Tensor:
+    """float (N, C, H, W) -> (N, C, 64, 64), by averaging blocks or repeating pixels."""
     return nn.functional.adaptive_avg_pool2d(images, SIDE)
 
 
-def train(model, *, steps=1000, seed=0, batch=64, progress=False):
-    """Train an Encoder on samples of a Model; each is seen once. progress: as for `steps.along`.
+def train(
+    model: checkpoint.Model,
+    *,
+    steps: int = 1000,
+    seed: int = 0,
+    batch: int = 64,
+    progress: Progress = False,
+) -> Encoder:
+    """Train an Encoder on samples of a Model, each used once. progress: see `progress.along`.
 
-    The loss is the mean squared error of the latent. A little noise of a random strength keeps the
-    encoder from reading what no eye sees in a sample and no photograph has.
+    The loss is the mean squared error of the latent. A little noise of random strength keeps the
+    encoder from using invisible details of samples that photographs do not have. Raises InputError
+    for fewer than one step.
     """
     if steps < 1:
         raise InputError(f"steps is {steps}; it must be a number from 1 up.")
@@ -136,28 +146,31 @@ def train(model, *, steps=1000, seed=0, batch=64, progress=False):
     return trained
 
 
-def measure(model, encoder):
-    """{"r2", "error"} on unseen samples: the share of the latents' variance that is found, and how
-    far what the found latents draw is from the samples, root mean square in levels."""
-    z = model.prior.sample(UNSEEN, UNSEEN_SEED)
+def measure(model: checkpoint.Model, encoder: Encoder) -> dict[str, float]:
+    """{"r2", "error"} on new samples.
+
+    r2: the share of the latents' variance that the encoder explains. error: root mean square
+    difference between the samples and the pictures of the encoded latents, in levels of 256.
+    """
+    z = model.prior.sample(TEST_SAMPLES, TEST_SEED)
     images = model.generate(z)
-    found = encoder.encode(images)
-    apart = model.generate(found).astype(np.float64) - images
-    r2 = 1 - np.square(found - z).sum() / np.square(z - z.mean(0)).sum()
+    encoded = encoder.encode(images)
+    apart = model.generate(encoded).astype(np.float64) - images
+    r2 = 1 - np.square(encoded - z).sum() / np.square(z - z.mean(0)).sum()
     return {"r2": float(r2), "error": float(np.sqrt(np.square(apart).mean((1, 2, 3))).mean())}
 
 
-def save(directory, encoder):
+def save(directory: str | Path, encoder: Encoder) -> Encoder:
     """Write an Encoder into a checkpoint; returns it with its hash."""
     arrays = {name: value.numpy() for name, value in encoder.network.state_dict().items()}
     seal = checked_safetensors.save(Path(directory) / FILE, arrays, encoder.about)
     return Encoder(encoder.network, encoder.about, seal[:12])
 
 
-def load(model):
+def load(model: checkpoint.Model) -> Encoder | None:
     """The Encoder of a Model, or None when its checkpoint has none.
 
-    Raises InputError with what to do when the file is damaged or of another generator.
+    Raises InputError when the file is damaged or belongs to another generator.
     """
     path = model.directory / FILE
     if not path.exists():

@@ -43,7 +43,7 @@ def tiny(make_checkpoint, **options):
 
 def usual(model, start=0):
     """A seed whose latent is of a usual length, so that the shell holds it."""
-    shortest, longest = inversion.lengths(model.prior)
+    shortest, longest = inversion.shell_bounds(model.prior)
     for seed in itertools.count(start):
         if shortest < np.linalg.norm(model.prior.sample(1, seed)) < longest:
             return seed
@@ -68,7 +68,7 @@ def test_a_sample_of_a_dcgan_comes_nearer_and_stays_on_the_shell(make_checkpoint
     losses = [now.loss for now in steps]
     assert losses == sorted(losses, reverse=True)
     assert losses[-1] < 0.3 * losses[0]
-    shortest, longest = inversion.lengths(model.prior)
+    shortest, longest = inversion.shell_bounds(model.prior)
     for now in steps:
         assert shortest - 1e-4 <= np.linalg.norm(now.z) <= longest + 1e-4
     last = steps[-1]
@@ -109,7 +109,7 @@ def test_the_lock_for_drawing_is_free_between_two_steps(make_checkpoint):
 @pytest.mark.parametrize("nz", [2, 10, 100])
 def test_the_usual_lengths_hold_99_percent_of_the_prior(nz):
     z = np.random.RandomState(0).standard_normal((100_000, nz))
-    shortest, longest = inversion.lengths(latent.Prior("normal", nz))
+    shortest, longest = inversion.shell_bounds(latent.Prior("normal", nz))
     norms = np.linalg.norm(z, axis=1)
     assert ((norms >= shortest) & (norms <= longest)).mean() == pytest.approx(0.99, abs=0.006)
 
