@@ -271,6 +271,6 @@ def test_bad_options_are_refused_in_a_sentence(model, toy_set, capsys):
     assert main(["attributes", str(model), *data, "--labels", "none.csv"]) == 2
     assert "cannot be read" in capsys.readouterr().err
     assert main(["evaluate", str(model), "--arithmetic", "--psi", "0.5"]) == 2
-    assert "--psi does not go with" in capsys.readouterr().err
+    assert "--psi cannot be combined with --arithmetic" in capsys.readouterr().err
     assert main(["evaluate", str(model), "--arithmetic"]) == 2
     assert "attributes.safetensors is missing" in capsys.readouterr().err
