@@ -222,7 +222,7 @@ def numbers(photo, model):
             st.session_state[slider] = round(min(max(float(value), low), high), 1)
             st.slider(label, low, high, step=0.1, key=slider, on_change=slid, args=(key,))
         by_eyes(photo, model)
-    if photo_alignment.detector():
+    if photo_alignment.can_find_eyes():
         st.button("Find the eyes", icon=":material/face:", on_click=find, args=(model,))
 
 

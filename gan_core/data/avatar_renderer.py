@@ -13,8 +13,10 @@ import json
 import multiprocessing
 import os
 import random
+from collections.abc import Sequence
 from importlib import resources
 from pathlib import Path
+from typing import Any
 
 from PIL import Image
 
@@ -65,7 +67,7 @@ def draw(seed: int, index: int) -> dict:
     """
     rng = random.Random(f"avatars:{seed}:{index}")  # strings are seeded by SHA-512, not by hash()
 
-    def pick(choices):
+    def pick(choices: Sequence) -> Any:
         return choices[int(rng.random() * len(choices))]
 
     drawn = {name: int(rng.random() < 0.5) for name in ATTRIBUTES if name != "hat"}
@@ -125,7 +127,7 @@ def _packages() -> tuple:
 
 
 @functools.cache
-def _style():
+def _style() -> Any:
     """The avataaars style, changed so that a hat sits on the hair instead of replacing it."""
     _, Style, _ = _packages()
     text = resources.files("dicebear_styles").joinpath("avataaars.json").read_text("utf-8")
@@ -147,8 +149,6 @@ def picture(drawn: dict, size: int = 64) -> Image.Image:
     Raises InputError when dicebear or resvg is missing.
     """
     Avatar, _, svg_to_bytes = _packages()
-    from PIL import Image
-
     svg = Avatar(_style(), options(drawn)).to_string()
     if svg.count(CANVAS) != 1:
         raise RuntimeError("dicebear's SVG no longer has the canvas that the crop assumes")
@@ -160,7 +160,7 @@ def picture(drawn: dict, size: int = 64) -> Image.Image:
     return Image.open(io.BytesIO(png)).convert("RGB").reduce(OVERSAMPLE)
 
 
-def _write(job):
+def _write(job: tuple[str, int, int, int]) -> list:
     """Render and save one picture; returns its row for attributes.csv."""
     out, seed, index, size = job
     drawn = draw(seed, index)

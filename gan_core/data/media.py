@@ -1,4 +1,4 @@
-"""Pictures as files: sheets, strips, GIF and MP4. Functions on uint8 images (N, H, W, C)."""
+"""Pictures as files: sheets, strips, GIF and MP4, from uint8 images (N, H, W, C)."""
 
 import io
 from pathlib import Path
@@ -10,9 +10,9 @@ from gan_core.util import atomic_files
 
 
 def sheet(images: np.ndarray, columns: int | None = None) -> np.ndarray:
-    """N images as one, row by row: uint8 (rows · H, columns · W, C). Empty places are white.
+    """N images in one, row by row: uint8 (rows · H, columns · W, C). Empty cells are white.
 
-    columns: pictures a row; the nearest to a square by default.
+    columns: images per row; None for a sheet that is as close to a square as possible.
     """
     n, height, width, channels = images.shape
     columns = columns or int(np.ceil(np.sqrt(n)))
@@ -24,12 +24,12 @@ def sheet(images: np.ndarray, columns: int | None = None) -> np.ndarray:
 
 
 def picture(image: np.ndarray) -> Image.Image:
-    """uint8 (H, W, C) -> a Pillow image, grey when C is 1."""
+    """uint8 (H, W, C) -> a Pillow image, greyscale when C is 1."""
     return Image.fromarray(image[..., 0] if image.shape[-1] == 1 else image)
 
 
 def enlarge(image: np.ndarray, factor: int, smooth: bool = False) -> np.ndarray:
-    """uint8 (H, W, C) -> uint8 (H · factor, W · factor, C), crisp unless smooth."""
+    """uint8 (H, W, C) -> uint8 (H · factor, W · factor, C), with hard pixel edges unless smooth."""
     height, width, channels = image.shape
     how = Image.Resampling.BICUBIC if smooth else Image.Resampling.NEAREST
     large = picture(image).resize((width * factor, height * factor), how)
@@ -37,14 +37,14 @@ def enlarge(image: np.ndarray, factor: int, smooth: bool = False) -> np.ndarray:
 
 
 def encode(image: np.ndarray, kind: str = "PNG", **options: object) -> bytes:
-    """uint8 (H, W, C) -> the bytes of a picture file."""
+    """uint8 (H, W, C) -> the bytes of an image file. kind, options: those of Pillow's `save`."""
     buffer = io.BytesIO()
     picture(image).save(buffer, kind, **options)
     return buffer.getvalue()
 
 
 def save(path: str | Path, data: bytes) -> None:
-    """Write bytes to a file, whole or not at all; makes the folder."""
+    """Write bytes to a file atomically; its folder is created when missing."""
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
     with atomic_files.replacing(path) as temporary:
@@ -59,20 +59,20 @@ def strip(frames: np.ndarray) -> np.ndarray:
 def gif(frames: np.ndarray, fps: float = 12, loop: bool = True) -> bytes:
     """Frames uint8 (N, H, W, C) -> the bytes of an animated GIF.
 
-    GIF counts time in hundredths of a second, so the rate is rounded to what it can say.
+    GIF counts time in hundredths of a second, to which the frame rate is rounded.
     """
     first, *rest = [picture(frame).convert("RGB") for frame in frames]
     buffer = io.BytesIO()
     options = {"loop": 0} if loop else {}
-    duration = max(20, round(100 / fps) * 10)  # ms; browsers slow anything quicker down
+    duration = max(20, round(100 / fps) * 10)  # ms; browsers slow down anything shorter
     first.save(buffer, "GIF", save_all=True, append_images=rest, duration=duration, **options)
     return buffer.getvalue()
 
 
 def mp4(frames: np.ndarray, fps: int = 24) -> bytes:
-    """Frames uint8 (N, H, W, C) -> the bytes of an H.264 film that browsers and phones play.
+    """Frames uint8 (N, H, W, C) -> the bytes of an H.264 video that browsers and phones play.
 
-    Frames of odd sizes gain a row or a column: the usual pixel format needs even ones.
+    Frames of odd size gain a row or a column, because the usual pixel format needs even sizes.
     """
     import av
 

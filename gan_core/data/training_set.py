@@ -5,10 +5,10 @@ On disk it is a directory:
     set.json       format, shape, name, source, licence, framing, fingerprint, likeness
     images.npy     the training images, uint8 (N, H, W, C)
     held_out.npy   images set aside, never trained on, uint8 (M, H, W, C); M may be 0
-    index.csv      one row an image, training images first: file, held_out, then its attributes
+    index.csv      one row per image, training images first: file, held_out, its attributes
 
-An embedded set, as it travels with a checkpoint, has `images.zip` and `held_out.zip` in place of
-the arrays: sheets of images as lossless WebP. It is unpacked once into a cache and mapped there.
+An embedded set, which travels with a checkpoint, has `images.zip` and `held_out.zip` instead of
+the arrays: sheets of images as lossless WebP. It is unpacked once into the cache and mapped there.
 """
 
 import contextlib
@@ -20,6 +20,7 @@ import zipfile
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from PIL import Image
@@ -32,27 +33,27 @@ from gan_core.util.errors import InputError
 FORMAT = 1
 SPLITS = ("images", "held_out")
 SHEET = 20  # an embedded sheet holds up to SHEET × SHEET images
-# What a set of a stranger may hold: pixels a side of an image, bytes of a sheet, bytes of a row of
-# the index on average, characters of an attribute.
+# Limits for untrusted sets: pixels per side of an image, bytes per sheet, average bytes per row of
+# the index, characters per attribute value.
 MAX_SIDE, MAX_SHEET, MAX_ROW, MAX_CELL = 1024, 256 * 2**20, 4096, 200
-MAX_ZIP = 8 * 2**30  # bytes of an embedded set's zip, which is hashed whenever it is looked at
+MAX_ZIP = 8 * 2**30  # bytes of an embedded set's zip, which is hashed at every use
 
 
 @dataclass(frozen=True)
 class TrainingSet:
     """images: uint8 memory map (N, H, W, C), what a model may be trained on.
     held_out: uint8 memory map (M, H, W, C), never trained on.
-    attributes, held_out_attributes: {name: (N,) or (M,) array}, uint8 for 0/1, else words.
-    files, held_out_files: the names the images came from.
+    attributes, held_out_attributes: {name: (N,) or (M,) array}, uint8 for 0/1, otherwise strings.
+    files, held_out_files: the names of the files that the images came from.
     card: the contents of set.json.
     """
 
     images: np.ndarray
     held_out: np.ndarray
-    attributes: dict
-    held_out_attributes: dict
-    files: list
-    held_out_files: list
+    attributes: dict[str, np.ndarray]
+    held_out_attributes: dict[str, np.ndarray]
+    files: list[str]
+    held_out_files: list[str]
     card: dict
 
     @property
@@ -63,8 +64,8 @@ class TrainingSet:
     def is_of(self, about: dict) -> str:
         """Whether these are the images that a model was trained on: "exactly", "alike" or "".
 
-        about: what the model's card tells of its training set. Alike are the same pictures scaled
-        or compressed in another way, see gan_core.data.perceptual_hash.
+        about: the entry "training_set" of the model's card. "alike" means the same pictures at
+        another scale or compression; see gan_core.data.perceptual_hash.
         """
         if self.fingerprint == about.get("fingerprint"):
             return "exactly"
@@ -76,13 +77,13 @@ class TrainingSet:
 def writing(
     directory: str | Path, size: int, channels: int, card: dict, attribute_names: Iterable[str] = ()
 ) -> Iterator["Writer"]:
-    """Write a training set image by image, in flat memory; it appears whole or not at all.
+    """Write a training set image by image, in constant memory; it appears complete or not at all.
 
     >>> with writing("data/cats", size=64, channels=3, card={"name": "cats"}) as writer:
     ...     writer.add(image, "tom.jpg", {"smiling": 1}, held_out=False)
 
-    card: what set.json tells beside the numbers: name, source, licence, framing.
-    Raises InputError when the directory exists already or no training image was added.
+    card: the entries of set.json that are not computed: name, source, licence, framing.
+    Raises InputError when the directory already exists or no training image was added.
     """
     with atomic_files.new_directory(directory) as temporary:
         writer = Writer(temporary, size, channels, attribute_names)
@@ -94,7 +95,7 @@ def writing(
 
 
 class Writer:
-    """What `writing` yields: `add` images to it, one after another."""
+    """Yielded by `writing`; takes the images one at a time."""
 
     def __init__(
         self, directory: Path, size: int, channels: int, attribute_names: Iterable[str]
@@ -127,6 +128,7 @@ class Writer:
         csv.writer(self.rows[split]).writerow(row)
 
     def finish(self, card: dict) -> None:
+        """Write the index and set.json. Raises InputError when there is no training image."""
         if not self.counts["images"]:
             raise InputError("There is no usable training image, so no training set was made.")
         for split in SPLITS:
@@ -145,6 +147,7 @@ class Writer:
         atomic_files.write_json(self.directory / "set.json", description | card)
 
     def close(self) -> None:
+        """Close the files of images."""
         for file in self.files.values():
             file.close()
 
@@ -161,7 +164,7 @@ class Writer:
 
 
 def load(directory: str | Path) -> TrainingSet:
-    """The TrainingSet in a directory; an embedded one is unpacked into the cache first.
+    """The TrainingSet in a directory; an embedded set is unpacked into the cache first.
 
     Raises InputError, naming the file, when something is missing or damaged.
     """
@@ -194,10 +197,10 @@ def _map_both(arrays: Path, card: dict) -> tuple[np.ndarray, np.ndarray]:
 
 
 def read_card(directory: str | Path) -> dict:
-    """The contents of set.json, checked."""
+    """The contents of set.json. Raises InputError when it does not describe a training set."""
     path = Path(directory) / "set.json"
     card = atomic_files.read_json(path, "a training set")
-    shape = card.get("shape")
+    shape: Any = card.get("shape")
     good = (
         isinstance(shape, list)
         and len(shape) == 4
@@ -205,7 +208,7 @@ def read_card(directory: str | Path) -> dict:
         and shape[1] == shape[2]
         and isinstance(card.get("held_out"), int)
         and isinstance(card.get("fingerprint"), str)
-        and re.fullmatch("[0-9a-f]{64}", card["fingerprint"])  # it names a folder in the cache
+        and re.fullmatch("[0-9a-f]{64}", card["fingerprint"]) is not None
     )
     if card.get("format") != FORMAT or not good or max(shape[1:]) > MAX_SIDE:
         raise InputError(f"{path} does not describe a training set of format {FORMAT}.")
@@ -214,9 +217,10 @@ def read_card(directory: str | Path) -> dict:
 
 
 def check_words(card: dict, path: str | Path) -> None:
-    """Raise InputError when what a card tells of a training set beside its numbers is not words.
+    """Raise InputError when an entry on a training set that pages show has the wrong type.
 
-    card: of set.json, or the part of model.json on the training set, where nothing need be told.
+    card: the contents of set.json, or the entry "training_set" of model.json, where all entries are
+    optional.
     """
     for key in ("name", "source", "licence", "how", "command", "fingerprint"):
         if not isinstance(card.get(key), str | None):
@@ -224,13 +228,14 @@ def check_words(card: dict, path: str | Path) -> None:
     shape = card.get("shape") or []
     if json_values.misfit(shape, [json_values.COUNT]) or len(shape) not in (0, 4):
         raise InputError(f"{path} is damaged: the shape of its training set is not four sizes.")
-    told = card.get("likeness") or ""
-    if not isinstance(told, str) or not re.fullmatch(f"([0-9a-f]{{{LENGTH}}}){{0,{COUNT}}}", told):
-        raise InputError(f"{path} is damaged: the likeness of its training set is no hash.")
+    hashes = card.get("likeness") or ""
+    pattern = f"([0-9a-f]{{{LENGTH}}}){{0,{COUNT}}}"
+    if not isinstance(hashes, str) or not re.fullmatch(pattern, hashes):
+        raise InputError(f"{path} is damaged: the likeness of its training set is not a hash.")
     framing = card.get("framing") or {}
-    crop = framing.get("crop", 1.0) if isinstance(framing, dict) else None
+    crop: Any = framing.get("crop", 1.0) if isinstance(framing, dict) else None
     if type(crop) not in (int, float) or not 0 < crop <= 1:
-        raise InputError(f"{path} is damaged: the framing of its training set tells no crop.")
+        raise InputError(f"{path} is damaged: the framing of its training set has no valid crop.")
 
 
 def _map(path: Path, shape: list[int]) -> np.ndarray:
@@ -243,20 +248,20 @@ def _map(path: Path, shape: list[int]) -> np.ndarray:
     except Exception:  # a damaged header can raise nearly anything
         raise InputError(f"{path} is damaged; pack the training set again.") from None
     if array.dtype != np.uint8 or list(array.shape) != list(shape):
-        raise InputError(f"{path} does not have the shape that set.json tells; pack it again.")
+        raise InputError(f"{path} does not have the shape given in set.json; pack the set again.")
     return array
 
 
 def _read_index(path: Path, count: int) -> tuple[list[str], dict[str, np.ndarray]]:
     try:
-        # No more than rows of so many images can have.
+        # The limit is what the rows of that many images can need.
         content = regular_files.read_bytes(path, MAX_ROW * (count + 1), path.parent)
         header, *rows = list(csv.reader(io.StringIO(content.decode("utf-8"), newline="")))
     except (OSError, ValueError, csv.Error):
         raise InputError(f"{path} is missing or damaged; pack the training set again.") from None
     if len(rows) != count or header[:1] != ["file"] or any(len(r) != len(header) for r in rows):
-        raise InputError(f"{path} does not have one row an image; pack the training set again.")
-    # Every cell of a column of words takes as much memory as its longest one.
+        raise InputError(f"{path} does not have one row per image; pack the training set again.")
+    # In a NumPy array of strings every cell takes as much memory as the longest one.
     if any(len(cell) > MAX_CELL for row in rows for cell in row[2:]):
         raise InputError(f"{path} has an attribute of more than {MAX_CELL} characters.")
     columns = list(zip(*rows, strict=True)) if rows else [()] * len(header)
@@ -268,7 +273,7 @@ def _read_index(path: Path, count: int) -> tuple[list[str], dict[str, np.ndarray
 
 
 def embed(directory: str | Path, out: str | Path) -> None:
-    """Write a packed set in its travelling form: lossless WebP sheets in two zip files."""
+    """Write a packed set as an embedded one: lossless WebP sheets in two zip files."""
     directory, out = Path(directory), Path(out)
     whole = load(directory)
     with atomic_files.new_directory(out) as temporary:
@@ -309,11 +314,11 @@ def _decode(data: bytes, n: int, shape: list[int]) -> np.ndarray:
 
 
 def unpacked(directory: Path, card: dict) -> Path:
-    """Where in the cache the arrays of an embedded set lie, or will.
+    """The directory in the cache for the arrays of an embedded set; it may not exist yet.
 
     Raises InputError when the zip of the held-out images cannot be read.
     """
-    path = directory / "held_out.zip"  # the fingerprint is of the training images alone
+    path = directory / "held_out.zip"  # the fingerprint covers the training images only
     digest = hashlib.sha256()
     try:
         with regular_files.open_regular(path, MAX_ZIP, directory) as file:
@@ -326,11 +331,11 @@ def unpacked(directory: Path, card: dict) -> Path:
 
 
 def unpack(directory: Path, card: dict) -> Path:
-    """Unpack an embedded set into the cache, once; returns the directory with its arrays.
+    """Unpack an embedded set into the cache, once; returns the directory of its arrays.
 
-    Two processes may do it at the same time: each unpacks into its own temporary directory, and
+    Several processes may do so at the same time: each unpacks into its own temporary directory, and
     the first to finish wins. Raises InputError when the zip files are missing or damaged, or when
-    the images are not the ones that set.json tells of.
+    the images are not those that set.json describes.
     """
     out = unpacked(directory, card)
     if out.exists():
@@ -342,10 +347,10 @@ def unpack(directory: Path, card: dict) -> Path:
                     writer.add(image, "", held_out=split == "held_out")
             if writer.hash.hexdigest() != card["fingerprint"]:
                 raise InputError(
-                    f"{directory / 'images.zip'} does not hold the images set.json tells of."
+                    f"{directory / 'images.zip'} does not hold the images that set.json describes."
                 )
     except (InputError, OSError):
-        if not out.exists():  # else another process was first, which is as good
+        if not out.exists():  # otherwise another process was first, which is as good
             raise
     return out
 

@@ -1,4 +1,4 @@
-"""Files that a kill at any moment leaves as the old one or the new one, never half of one."""
+"""Atomic writing: a kill at any moment leaves the old file or the new one, never half of one."""
 
 import contextlib
 import json
@@ -20,20 +20,20 @@ STALE = 60  # seconds without a change, after which a dead process's folder is r
 
 @contextlib.contextmanager
 def replacing(path: str | Path) -> Iterator[Path]:
-    """Yield a temporary path beside `path`; on success it takes the place of `path` in one step.
+    """Yield a temporary path beside `path`, which replaces `path` in one step on success.
 
-    On an error or an interrupt the temporary file is removed and `path` stays as it was.
+    On an error or interrupt the temporary file is removed and `path` stays unchanged.
     """
     path = Path(path)
     temporary = _partial(path)
     try:
         mode = _usual_mode(temporary)
         yield temporary
-        # Some writers, such as safetensors, make files that nobody else can read.
+        # Some writers, such as safetensors, create files that only their owner can read.
         temporary.chmod(mode)
         with open(temporary, "rb") as file:
             os.fsync(file.fileno())
-        map_guard.check()  # before what was worked out from a damaged map is kept
+        map_guard.check()  # never save a result that was computed from a damaged map
         os.replace(temporary, path)
     finally:
         temporary.unlink(missing_ok=True)
@@ -41,9 +41,9 @@ def replacing(path: str | Path) -> Iterator[Path]:
 
 @contextlib.contextmanager
 def new_directory(path: str | Path) -> Iterator[Path]:
-    """Yield a temporary directory that becomes `path` when all went well, else disappears.
+    """Yield a temporary directory that becomes `path` on success and is removed otherwise.
 
-    Raises InputError when `path` already holds something.
+    Raises InputError when `path` exists and is not an empty directory.
     """
     path = Path(path)
     if path.exists() and (not path.is_dir() or any(path.iterdir())):
@@ -64,8 +64,8 @@ def new_directory(path: str | Path) -> Iterator[Path]:
 
 
 def clear(folder: str | Path) -> None:
-    """Remove what writers that were killed left half written in a folder."""
-    # safetensors writes to a name such as .tmpGTwzy8 first.
+    """Remove the temporary files that killed writers left in a folder."""
+    # safetensors first writes to a name such as .tmpGTwzy8.
     for pattern in ("*.partial-*", ".tmp" + "[A-Za-z0-9]" * 6):
         for file in Path(folder).glob(pattern):
             if file.is_file():
@@ -78,24 +78,27 @@ def is_partial(path: str | Path) -> bool:
 
 
 def clear_folders(folder: str | Path) -> None:
-    """Remove the half-written directories that killed processes left in a folder.
+    """Remove the temporary directories that killed processes left in a folder.
 
-    One whose process lives is left alone, and so is one in which something changed a moment ago:
-    on a shared disk its process may run on another computer.
+    Directories of running processes are left alone, and so are those that changed a moment ago: on
+    a shared disk their process may run on another computer.
     """
     try:
         inside = [path for path in Path(folder).iterdir() if is_partial(path)]
     except OSError:
         return
     for path in inside:
-        # A link is never followed.
+        # Symlinks are never followed.
         if path.is_dir() and not path.is_symlink() and _abandoned(path):
             shutil.rmtree(path, ignore_errors=True)
 
 
 def _abandoned(path: Path) -> bool:
-    """Whether nobody works on a half-written directory any more."""
-    pid = int(PARTIAL.search(path.name)[1])
+    """Whether the process that wrote a temporary directory is gone."""
+    match = PARTIAL.search(path.name)
+    if match is None:
+        return False
+    pid = int(match[1])
     if pid == os.getpid() or _alive(pid):
         return False
     try:
@@ -106,13 +109,13 @@ def _abandoned(path: Path) -> bool:
 
 
 def _alive(pid: int) -> bool:
-    if os.name == "nt":  # there a signal cannot ask, and would end the process
+    if os.name == "nt":  # on Windows `os.kill` would end the process
         return True
     try:
         os.kill(pid, 0)
     except (ProcessLookupError, OverflowError):
         return False
-    except OSError:  # somebody else's
+    except OSError:  # a process of another user
         return True
     return True
 
@@ -123,8 +126,8 @@ def _partial(path: Path) -> Path:
 
 
 def _usual_mode(path: Path) -> int:
-    """The permissions that a new file gets at `path`, where none is left behind."""
-    # The umask itself cannot be read without changing it, for all threads, for a moment.
+    """The permissions of a new file at `path`; the file is removed again."""
+    # The umask cannot be read without changing it for a moment, for all threads.
     with open(path, "wb") as file:
         mode = os.fstat(file.fileno()).st_mode
     os.unlink(path)
@@ -132,15 +135,16 @@ def _usual_mode(path: Path) -> int:
 
 
 def write_json(path: str | Path, data: object) -> None:
-    """Write a JSON file atomically, readable by people: indented, in the order given."""
+    """Write a JSON file atomically, indented and in the given order."""
     with replacing(path) as temporary:
         temporary.write_text(json.dumps(data, indent=2, ensure_ascii=False) + "\n", "utf-8")
 
 
 def read_json(path: str | Path, what: str) -> dict:
-    """The object in a JSON file, a regular one in its own folder.
+    """The object in a JSON file, which must be a regular file in its own folder.
 
-    Raises InputError naming the file and `what` it should be.
+    what: what a folder with this file is, such as "a checkpoint". Raises InputError that names the
+    file and says what is wrong.
     """
     path = Path(path)
     try:

@@ -4,6 +4,7 @@ import contextlib
 import os
 import shutil
 import threading
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import NamedTuple
 
@@ -64,7 +65,7 @@ def empty() -> tuple[int, int]:
     return removed, left
 
 
-def _units(kind):
+def _units(kind: str) -> Iterator[Path]:
     """The files and folders of a kind, less those that are being written."""
     root = cache_dir.cache_directory()
     for pattern in KINDS[kind]:
@@ -83,6 +84,6 @@ def _size(path: Path) -> Usage:
     return Usage(len(sizes), sum(sizes))
 
 
-def _together(parts):
+def _together(parts: Iterable[Usage]) -> Usage:
     parts = list(parts)
     return Usage(sum(part.files for part in parts), sum(part.bytes for part in parts))

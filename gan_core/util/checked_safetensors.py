@@ -1,6 +1,7 @@
-"""Arrays and a description in one safetensors file that shows when a byte of it has changed.
+"""Arrays and a description in one safetensors file whose integrity can be checked.
 
-The description is JSON in the file's header; beside it stands the sha256 of it and of the arrays.
+The description is JSON in the file's header, which also holds the sha256 of the description and of
+the arrays, called the file's seal.
 """
 
 import hashlib
@@ -20,26 +21,27 @@ MAX_HEADER = 4 * 2**20  # bytes: the description of some 40,000 tensors
 
 
 def save(path: str | Path, arrays: dict[str, np.ndarray], about: dict) -> str:
-    """Write arrays, {name: ndarray}, and a description, a dict of plain JSON types, atomically.
+    """Write arrays and a description, a dict of plain JSON types, atomically.
 
     Returns the file's seal, 64 hexadecimal digits. Raises InputError when it cannot be written.
     """
     arrays = {name: np.ascontiguousarray(array) for name, array in arrays.items()}
-    words = json.dumps(about, ensure_ascii=False)
-    found = seal(arrays, words)
+    description = json.dumps(about, ensure_ascii=False)
+    digest = seal(arrays, description)
     try:
         with atomic_files.replacing(path) as temporary:
-            save_file(arrays, temporary, {"about": words, "seal": found})
+            save_file(arrays, temporary, {"about": description, "seal": digest})
     except (OSError, SafetensorError) as error:
         raise InputError(f"{path} cannot be written ({error}).") from None
-    return found
+    return digest
 
 
 def load(path: str | Path, remedy: str) -> tuple[dict[str, np.ndarray], dict, str]:
-    """(arrays, about, seal) of a file that `save` wrote.
+    """(arrays, description, seal) of a file that `save` wrote.
 
-    remedy: what to do when it is missing or damaged, the end of a sentence. Raises InputError then,
-    and for anything but a regular file of at most MAX_BYTES in its own folder.
+    remedy: the end of a sentence that says what to do when the file is missing or damaged. Raises
+    InputError in these cases, and for anything but a regular file of at most MAX_BYTES in its own
+    folder.
     """
     path = Path(path)
     try:
@@ -48,7 +50,7 @@ def load(path: str | Path, remedy: str) -> tuple[dict[str, np.ndarray], dict, st
         raise InputError(f"{path} is missing; {remedy}.") from None
     try:
         notes = json.loads(header(path)).get("__metadata__")
-        # Not mapped: a file that became shorter meanwhile would end the process.
+        # Not memory-mapped: a file that is truncated meanwhile would end the process.
         arrays = load_arrays(regular_files.read_bytes(path, MAX_BYTES, path.parent))
         about = json.loads(notes["about"], **json_values.STRICTLY)
         json_values.check(about)
@@ -60,9 +62,9 @@ def load(path: str | Path, remedy: str) -> tuple[dict[str, np.ndarray], dict, st
     return arrays, about, notes["seal"]
 
 
-def seal(arrays, words):
-    """sha256 of a description and of arrays with their names, shapes and types."""
-    digest = hashlib.sha256(words.encode())
+def seal(arrays: dict[str, np.ndarray], description: str) -> str:
+    """sha256 of a description and of arrays with their names, shapes and dtypes."""
+    digest = hashlib.sha256(description.encode())
     for name in sorted(arrays):
         array = arrays[name]
         digest.update(f"{name} {array.dtype.str} {array.shape} ".encode())

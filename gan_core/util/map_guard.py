@@ -1,13 +1,13 @@
-"""A memory map whose file becomes shorter must not end the process.
+"""Keeps the process alive when the file behind a memory map is truncated.
 
 Reading a page that the file no longer has raises SIGBUS, which ends a process and cannot be caught
-in Python: its handlers run only after the instruction that failed, which fails again at once. So
-where `enable` was called, a handler compiled by Numba does what Wayland's compositors do for the
-buffers of their clients (wl_shm_buffer_begin_access): it maps a page of zeros there, and counts.
-What was read meanwhile is worthless, so whoever reads within `watching` gets an InputError at its
-end, and nothing is saved in between (gan_core.util.atomic_files asks `check`).
+in Python: Python's handlers run only after the failing instruction, which fails again at once. So
+after `enable`, a handler compiled by Numba does what Wayland compositors do for the buffers of
+their clients (wl_shm_buffer_begin_access): it maps a page of zeros there and counts the fault.
+What was read meanwhile is worthless, so a reader within `watching` gets an InputError at its end,
+and nothing is saved in between (gan_core.util.atomic_files calls `check`).
 
-Only maps given to `protect` are treated so. On other systems than Linux `protect` does nothing.
+Only maps given to `protect` are covered. On systems other than Linux `protect` does nothing.
 """
 
 import contextlib
@@ -19,33 +19,34 @@ import sys
 import threading
 import weakref
 from collections.abc import Iterator
+from typing import Any
 
 import numpy as np
 
 from gan_core.util.errors import InputError
 
-MOST = 4096  # maps at once; further ones go without
-ZEROS, END = 1, 2  # what to do: go on with zeros, or end the process with a sentence
-SENTENCE = "A file of images or of an index became shorter while it was read; put it back whole."
+MOST = 4096  # maps protected at once; further ones are not protected
+ZEROS, END = 1, 2  # modes: continue with zeros, or end the process with a message
+SENTENCE = "A file of images or of an index was truncated while it was read; restore the file."
 AVAILABLE = sys.platform == "linux" and platform.machine() in ("x86_64", "aarch64")
 
 _mode = 0
 _installed = False
 _lock = threading.Lock()
-_table = np.zeros((MOST, 3), np.int64)  # first address, address after the last, faults there
+_table = np.zeros((MOST, 3), np.int64)  # first address, end address, number of faults
 _total = np.zeros(1, np.int64)  # faults in all maps
 _local = threading.local()
 _keep: list = []  # objects that the handler uses, never freed
 
 
 def enable(mode: int = ZEROS) -> None:
-    """From now on protect maps in this process. mode: ZEROS, or END for a command line."""
+    """Protect maps in this process from now on. mode: ZEROS, or END for a command line."""
     global _mode
     _mode = mode if AVAILABLE else 0
 
 
 def protect(array: np.memmap) -> np.memmap:
-    """The array; its map is protected from now on, where `enable` was called."""
+    """Protect the map of an array, if `enable` was called; returns the array."""
     global _installed
     if not _mode or not isinstance(array, np.memmap) or not array.nbytes:
         return array
@@ -57,7 +58,8 @@ def protect(array: np.memmap) -> np.memmap:
         if len(free):
             start = array.ctypes.data // mmap.PAGESIZE * mmap.PAGESIZE
             _table[free[0]] = start, array.ctypes.data + array.nbytes, 0
-            weakref.finalize(array._mmap, _release, free[0])
+            memory = array._mmap  # type: ignore[attr-defined]
+            weakref.finalize(memory, _release, free[0])
     return array
 
 
@@ -66,14 +68,14 @@ def _release(row: int) -> None:
 
 
 def spoiled(array: np.memmap) -> bool:
-    """Whether zeros stand in a protected map where its file no longer has a page."""
+    """Whether a protected map contains zeros because its file was truncated."""
     at = array.ctypes.data
     return bool(((_table[:, 0] <= at) & (at < _table[:, 1]) & (_table[:, 2] > 0)).any())
 
 
 @contextlib.contextmanager
 def watching() -> Iterator[None]:
-    """Raise InputError at the end when a protected map became shorter within this block."""
+    """Raise InputError at the end of the block when a protected file was truncated within it."""
     before = getattr(_local, "since", None)
     _local.since = int(_total[0])
     try:
@@ -81,7 +83,7 @@ def watching() -> Iterator[None]:
         check()
     except InputError:
         raise
-    except Exception:  # what comes of zeros where images were
+    except Exception:  # possibly a consequence of zeros in place of images
         check()
         raise
     finally:
@@ -89,7 +91,7 @@ def watching() -> Iterator[None]:
 
 
 def check() -> None:
-    """Raise InputError when that has happened since the thread's `watching` began."""
+    """Raise InputError when a file was truncated since this thread's `watching` began."""
     since = getattr(_local, "since", None)
     if since is not None and _total[0] != since:
         raise InputError(SENTENCE)
@@ -111,8 +113,8 @@ def _install() -> None:
     from numba.extending import intrinsic
 
     @intrinsic
-    def pointer(typingctx, address):
-        def codegen(context, builder, signature, arguments):
+    def pointer(typingctx: Any, address: Any) -> Any:
+        def codegen(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
             kind = context.get_value_type(signature.return_type)
             return builder.inttoptr(arguments[0], kind)
 
@@ -133,8 +135,11 @@ def _install() -> None:
     readable, nowhere = mmap.PROT_READ, -1
 
     @numba.cfunc(numba.void(numba.int32, numba.types.CPointer(numba.int64), numba.types.voidptr))
-    def handler(number, info, context):
-        address, rows, count = info[2], pointer(table), pointer(total)  # si_addr
+    def handler(number: Any, info: Any, context: Any) -> None:
+        address = info[2]  # si_addr
+        # Numba passes the first argument of an intrinsic itself.
+        rows: Any = pointer(table)  # type: ignore[call-arg]
+        count: Any = pointer(total)  # type: ignore[call-arg]
         for row in range(most):
             if rows[3 * row] <= address < rows[3 * row + 1]:
                 if end:
@@ -144,7 +149,7 @@ def _install() -> None:
                 count[0] += 1
                 map_page(address // page * page, page, readable, flags, nowhere, 0)
                 return
-        to_default(bus, 0)  # not ours: the instruction fails again, and the process ends
+        to_default(bus, 0)  # not a protected map: the instruction fails again and ends the process
 
     action = _Action(handler.address, flags=4 | 0x40000000)  # SA_SIGINFO, SA_NODEFER
     libc.sigaction(bus, ctypes.byref(action), None)

@@ -1,4 +1,4 @@
-"""Arrays in .npy files that are mapped into memory."""
+"""Memory-mapped .npy files."""
 
 import errno
 import os
@@ -14,9 +14,9 @@ NOT_KNOWN = (errno.EOPNOTSUPP, errno.ENOSYS, errno.EINVAL)  # the file system ca
 
 
 def create(path: str | Path, shape: tuple, dtype: type | np.dtype) -> np.memmap:
-    """A new .npy file of zeros, mapped to be written. Raises OSError when the disk is full.
+    """A new .npy file of zeros, mapped for writing. Raises OSError when the disk is full.
 
-    The space is taken first: on a full disk a write to a map ends the process by SIGBUS.
+    The space is allocated first: on a full disk, writing to a map ends the process by SIGBUS.
     """
     dtype = np.dtype(dtype)
     header = {"descr": dtype.str, "fortran_order": False, "shape": tuple(shape)}
@@ -27,9 +27,9 @@ def create(path: str | Path, shape: tuple, dtype: type | np.dtype) -> np.memmap:
 
 
 def allocate(file: BinaryIO, size: int) -> None:
-    """Let an open file have `size` bytes that the disk really has. Raises OSError when it is full.
+    """Allocate `size` bytes on disk for an open file. Raises OSError when the disk is full.
 
-    file: a binary file open for writing, whose contents so far stay.
+    file: a binary file open for writing; its contents so far are preserved.
     """
     file.flush()
     if hasattr(os, "posix_fallocate"):
@@ -48,15 +48,15 @@ def allocate(file: BinaryIO, size: int) -> None:
 
 
 def open_read(path: str | Path) -> np.memmap:
-    """A .npy file, regular and in its own folder, mapped to be read.
+    """A regular .npy file in its own folder, mapped for reading.
 
-    Raises InputError for any other kind of file, FileNotFoundError where there is none, ValueError
-    and others when it is damaged, shorter than its header tells for example. What happens when it
-    becomes shorter later is for gan_core.util.map_guard.
+    Raises InputError for any other kind of file, FileNotFoundError when there is none, and
+    ValueError and others when it is damaged, for example shorter than its header says.
+    gan_core.util.map_guard handles files that are truncated later.
     """
     path = Path(path)
     size = regular_files.check(path, inside=path.parent).st_size
     array = np.lib.format.open_memmap(path, mode="r")
     if array.offset + array.nbytes > size:
-        raise ValueError(f"{path} is shorter than its header tells")
+        raise ValueError(f"{path} is shorter than its header says")
     return map_guard.protect(array)

@@ -1,7 +1,7 @@
-"""What must be there before PyTorch is imported: room for temporary files, and memory.
+"""Checks before PyTorch is imported: space for temporary files, and memory.
 
-Without them an import fails somewhere deep inside, with a traceback or by a signal. This module and
-what it imports need neither.
+Without them the import fails somewhere deep inside, with a traceback or by a signal. This module
+and its imports need neither.
 """
 
 import subprocess
@@ -10,33 +10,33 @@ import tempfile
 
 from gan_core.util.errors import InputError
 
-ROOM = 2**20  # bytes for temporary files, at least
-PATIENCE = 300  # seconds for PyTorch to be imported
-# 256 MB to work with besides.
+ROOM = 2**20  # least number of bytes for temporary files
+PATIENCE = 300  # seconds for importing PyTorch
+# With another 256 MB to work with.
 PROBE = "import torch; torch.ones(2**26).sum()"
 
 
 def check() -> None:
-    """Raise InputError when there is no room for temporary files or no memory for PyTorch."""
+    """Raise InputError when there is no space for temporary files or too little memory."""
     try:
         with tempfile.TemporaryFile() as file:
             file.write(bytes(ROOM))
             file.flush()
     except OSError as error:
         raise InputError(
-            f"There is no room for temporary files ({error.strerror or error}); free some, or set "
+            f"There is no space for temporary files ({error.strerror or error}); free some, or set "
             "the environment variable TMPDIR to a folder on another disk."
         ) from None
     limit = memory_limit()
     if limit is not None and not _torch_fits():
         raise InputError(
             f"PyTorch cannot work with the {limit / 2**20:,.0f} MiB of memory that this process "
-            "may have; raise the limit (ulimit -v unlimited)."
+            "may use; raise the limit (ulimit -v unlimited)."
         )
 
 
 def memory_limit() -> int | None:
-    """How many bytes of address space or data this process may have, None for any number."""
+    """The limit on this process's address space or data in bytes; None when there is none."""
     try:
         import resource
     except ImportError:  # Windows
@@ -46,7 +46,7 @@ def memory_limit() -> int | None:
 
 
 def _torch_fits() -> bool:
-    """Whether a process under the same limits can import PyTorch; it may end in any way."""
+    """Whether a process under the same limits can import PyTorch; the probe may end in any way."""
     try:
         done = subprocess.run(
             [sys.executable, "-c", PROBE],
@@ -61,7 +61,7 @@ def _torch_fits() -> bool:
 
 
 def check_command(program: str) -> None:
-    """`check` for a command line: one sentence on stderr, and status 2."""
+    """`check` for a command line: on failure a sentence on stderr and exit status 2."""
     try:
         check()
     except InputError as error:

@@ -55,7 +55,7 @@ def open_photo(two_models, open_app, monkeypatch):
         st.text_input("frame", key=f"{key}-field", on_change=send)
 
     monkeypatch.setattr(explorer.components.photo_framer, "_component", field)
-    monkeypatch.setattr(photo_alignment, "detector", lambda: False)
+    monkeypatch.setattr(photo_alignment, "can_find_eyes", lambda: False)
     monkeypatch.setattr(inversion, "POOL", 64)
     search = inversion.invert
     monkeypatch.setattr(inversion, "invert", lambda *a, **k: search(*a, **(k | SMALL)))
@@ -144,7 +144,7 @@ def test_what_is_no_photo_is_one_sentence_and_loses_nothing(open_photo):
     before = app.session_state.photo
     app = give(app, b"no picture at all")
     assert sentences(app) == [
-        "This file is not a picture that can be read here; take a PNG, JPEG or WebP."
+        "This file is not a picture that can be read; choose a PNG, JPEG or WebP file."
     ]
     assert app.session_state.photo is before
 
@@ -272,7 +272,7 @@ def test_eyes_that_make_no_frame_stay_in_the_fields_beside_the_reason(open_photo
         app.number_input(key=f"photo-{key}").set_value(50.0)
     app = button(app, "Place the eyes").click().run()
     assert app.session_state.photo.frame == before
-    assert "too near to each other" in sentences(app)[0]
+    assert "too close together" in sentences(app)[0]
     assert app.number_input(key="photo-left-down").value == 50.0
     app.number_input(key="photo-left-across").set_value(30.0)
     app = button(app, "Place the eyes").click().run()

@@ -303,7 +303,7 @@ def text_as_picture():
     [
         (b"no zip", "This file is neither"),
         (zipped(0).getvalue(), "no picture in this zip"),
-        (text_as_picture(), "This file holds no picture that can be used; the first, b.png"),
+        (text_as_picture(), "This file holds no usable picture; the first, b.png"),
     ],
 )
 def test_an_upload_that_cannot_be_used_leaves_nothing(place, content, words):

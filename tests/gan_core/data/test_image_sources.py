@@ -369,7 +369,7 @@ def test_no_usable_image_is_an_error(tmp_path):
     # First an empty folder, then one with a file that is no picture.
     for part in (
         "no usable",
-        r"No picture can be used.* of 1 file the first, text\.jpg: not an image",
+        r"No picture can be used.* first of 1 file is text\.jpg: not an image",
     ):
         with pytest.raises(InputError, match=part):
             image_sources.pack(source, tmp_path / "out", size=8)

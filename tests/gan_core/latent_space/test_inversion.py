@@ -244,7 +244,7 @@ def test_eyes_that_cannot_be(text):
 
 def test_without_a_detector_no_eyes_are_found(monkeypatch):
     monkeypatch.setitem(__import__("sys").modules, "cv2", None)
-    assert not photo_alignment.detector()
+    assert not photo_alignment.can_find_eyes()
     assert photo_alignment.find_eyes(photo()) is None
 
 

@@ -54,7 +54,7 @@ def test_no_room_for_temporary_files_is_a_sentence(program, tmp_path):
     done = run(["-c", start, module, *rest], NOWHERE=str(tmp_path / "missing"))
     assert done.returncode == 2
     assert done.stderr.count("\n") == 1
-    assert done.stderr.startswith(f"{program}: There is no room for temporary files")
+    assert done.stderr.startswith(f"{program}: There is no space for temporary files")
     assert "TMPDIR" in done.stderr
 
 
@@ -63,7 +63,7 @@ def test_a_full_disk_for_temporary_files_is_a_sentence(monkeypatch):
         pytest.skip("this system has no /dev/full")
     full = open("/dev/full", "wb")  # noqa: SIM115, `check` closes it
     monkeypatch.setattr(preflight.tempfile, "TemporaryFile", lambda: full)
-    with pytest.raises(InputError, match=r"room for temporary files \(No space left on device\)"):
+    with pytest.raises(InputError, match=r"space for temporary files \(No space left on device\)"):
         preflight.check()
 
 
