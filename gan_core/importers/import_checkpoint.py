@@ -9,6 +9,7 @@ import json
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import numpy as np
 import torch
 
 from gan_core import checkpoint, latent, model_card
@@ -45,14 +46,21 @@ class Found:
     notes: list = field(default_factory=list)
     values: str | None = None
 
-    def draw(self, n=16, seed=0):
+    def draw(self, n: int = 16, seed: int = 0) -> np.ndarray:
         """The pictures of n seeds, uint8 (n, H, W, C), as the checkpoint will draw them."""
         about = {"name": self.origin["file"], "architecture": self.architecture}
         model = checkpoint.Model(self.generator, None, self.prior, about, Path())
         return model.generate(self.prior.sample(n, seed))
 
 
-def read(file, *, discriminator="", prior="", nz=0, values=""):
+def read(
+    file: str | Path,
+    *,
+    discriminator: str | Path = "",
+    prior: str = "",
+    nz: int = 0,
+    values: str = "",
+) -> Found:
     """What a file holds, as Found.
 
     file: a state dict (.pt, .pth), safetensors or ONNX; told by its contents. discriminator: a
@@ -99,7 +107,7 @@ def read(file, *, discriminator="", prior="", nz=0, values=""):
     )
 
 
-def from_onnx(path, origin, prior, nz, values):
+def from_onnx(path: Path, origin: dict, prior: str, nz: int, values: str) -> Found:
     graph, sizes, facts = onnx_import.read(path, nz, values, prior)
     generator, _ = registry.build({"name": "onnx", **sizes})
     tensor = torch.frombuffer(bytearray(graph), dtype=torch.uint8)
@@ -126,7 +134,7 @@ def from_onnx(path, origin, prior, nz, values):
     )
 
 
-def described(tensors, told):
+def described(tensors: dict[str, torch.Tensor], told: dict) -> state_dict_layouts.Player | None:
     """The generator that the metadata of an exported safetensors file describes, or None."""
     try:
         sizes = json.loads(told["architecture"])
@@ -143,7 +151,7 @@ def described(tensors, told):
     return state_dict_layouts.Player(f"this project’s {sizes['name']}", sizes, dict(tensors))
 
 
-def refuse_config(told, file):
+def refuse_config(told: dict, file: str) -> None:
     """InputError for generators of pytorch_GAN_zoo that its settings tell to be of another kind."""
     if told.get("lossCriterion") in ("MSE", "WGANGP"):
         raise InputError(
@@ -156,7 +164,9 @@ def refuse_config(told, file):
         )
 
 
-def find_judge(tensors, file):
+def find_judge(
+    tensors: dict[str, torch.Tensor], file: str | Path
+) -> state_dict_layouts.Player | None:
     """The discriminator in a file of its own, or in the generator's, or None."""
     if file:
         other, _ = safe_load.tensors(file)
@@ -167,7 +177,7 @@ def find_judge(tensors, file):
         return None
 
 
-def join(player, judge):
+def join(player: state_dict_layouts.Player, judge: state_dict_layouts.Player | None) -> dict:
     """The architecture of both; InputError when they are not of one game."""
     if judge is None:
         return player.sizes
@@ -186,7 +196,9 @@ def join(player, judge):
     return {**player.sizes, "ndf": judge.sizes["ndf"], **norm}
 
 
-def save(found, directory, name, data="", command=""):
+def save(
+    found: Found, directory: str | Path, name: str, data: str | Path = "", command: str = ""
+) -> Path:
     """Write a Found as a checkpoint directory with a card.
 
     name: what the model is called. data: directory of the packed training set it was trained on,
@@ -223,6 +235,6 @@ def save(found, directory, name, data="", command=""):
     return Path(directory)
 
 
-def sheet(found, path):
+def sheet(found: Found, path: str | Path) -> None:
     """16 samples as a picture file, to be looked at before anything is saved."""
     media.save(path, media.encode(media.enlarge(media.sheet(found.draw(16)), 2)))

@@ -9,6 +9,8 @@ with bounded memory and time: how long the latent is, how the pictures lie in me
 """
 
 from pathlib import Path
+from types import ModuleType
+from typing import Any
 
 import numpy as np
 
@@ -24,7 +26,9 @@ MAX_TRIES = 60
 MAX_PIXELS = 4 * 512 * 512  # values that one declared picture may have
 
 
-def read(path, nz=0, values="", prior="normal"):
+def read(
+    path: str | Path, nz: int = 0, values: str = "", prior: str = "normal"
+) -> tuple[bytes, dict, dict]:
     """(graph as bytes, sizes, facts) of an ONNX file.
 
     nz: length of the latent where the file does not tell it, 0 to find out. values: "signed"
@@ -56,7 +60,7 @@ def read(path, nz=0, values="", prior="normal"):
     return graph, {"size": size, "channels": channels, "nz": nz}, facts
 
 
-def parse(path):
+def parse(path: Path) -> Any:
     """The ModelProto in a file; InputError when it is damaged or leans on other files."""
     onnx = import_onnx()
     data = regular_files.read_bytes(path, safe_load.MAX_BYTES)
@@ -75,7 +79,7 @@ def parse(path):
     return proto
 
 
-def ends(proto, path):
+def ends(proto: Any, path: Path) -> tuple[Any, Any]:
     """(input, output) of a graph that has one of each, or InputError that names them all."""
     weights = {tensor.name for tensor in proto.graph.initializer}
     weights |= {tensor.values.name for tensor in proto.graph.sparse_initializer}
@@ -88,7 +92,7 @@ def ends(proto, path):
     return inputs[0], outputs[0]
 
 
-def declared(given, path):
+def declared(given: Any, path: Path) -> list[int] | None:
     """The input's shape as far as it is told: a list with 0 for what is open, or None."""
     kind = given.type.tensor_type
     if kind.elem_type not in KINDS:
@@ -107,7 +111,7 @@ def declared(given, path):
     return shape
 
 
-def tries(proto, shape, nz):
+def tries(proto: Any, shape: list[int] | None, nz: int) -> list[tuple[int, int]]:
     """[(nz, rank)] to try, the likeliest first."""
     ranks = [len(shape)] if shape else [2, 4]
     if nz or (shape and shape[1]):
@@ -117,7 +121,14 @@ def tries(proto, shape, nz):
     return [(length, rank) for length in lengths for rank in ranks][:MAX_TRIES]
 
 
-def drawn_by(path, given, drawn, tries, shape, prior):
+def drawn_by(
+    path: Path,
+    given: Any,
+    drawn: Any,
+    tries: list[tuple[int, int]],
+    shape: list[int] | None,
+    prior: str,
+) -> dict:
     """What the graph draws, as `probe.look` tells it; InputError when it cannot."""
     sides = drawn.type.tensor_type.shape.dim
     if np.prod([float(max(side.dim_value, 1)) for side in sides[1:]]) > MAX_PIXELS:
@@ -128,7 +139,7 @@ def drawn_by(path, given, drawn, tries, shape, prior):
     return onnx_probe.look(path.read_bytes(), path.name, tries, ends, kind, batch, prior)
 
 
-def picture(seen, path):
+def picture(seen: dict, path: Path) -> tuple[str, int, int]:
     """("NCHW" or "NHWC", size, channels) of what was drawn; InputError when it is no picture."""
     shape = seen["shape"]
     told = f"{path.name} draws {' × '.join(map(str, shape)) or 'single numbers'}"
@@ -152,7 +163,7 @@ def picture(seen, path):
     return layout, height, channels
 
 
-def guess(seen):
+def guess(seen: dict) -> str:
     """The range of values that was most likely meant; a person sees what comes of it."""
     low, high = seen["lowest"], seen["highest"]
     if seen["type"] == "uint8" or high > 20:
@@ -160,7 +171,7 @@ def guess(seen):
     return "unit" if low >= -0.01 and high <= 1.01 else "signed"
 
 
-def canonical(proto, given, drawn, seen, layout, values):
+def canonical(proto: Any, given: Any, drawn: Any, seen: dict, layout: str, values: str) -> bytes:
     """The graph between a reshaped latent and images in [−1, 1], as bytes; proto is used up.
 
     Where it has that form already, it is left as it is.
@@ -222,12 +233,12 @@ def canonical(proto, given, drawn, seen, layout, values):
     return inner.SerializeToString()
 
 
-def told(value):
+def told(value: Any) -> list[int]:
     """The sides of a value's shape, 0 for what is open."""
     return [side.dim_value for side in value.type.tensor_type.shape.dim] or [0, 0]
 
 
-def parameters(proto):
+def parameters(proto: Any) -> int:
     """How many numbers the graph's floating-point weights have."""
     return sum(
         int(np.prod(tensor.dims, dtype=np.int64))
@@ -236,11 +247,11 @@ def parameters(proto):
     )
 
 
-def in_words(shape, rank):
+def in_words(shape: tuple, rank: int) -> str:
     return " × ".join(map(str, [*shape, *([1, 1] if rank == 4 else [])]))
 
 
-def import_onnx():
+def import_onnx() -> ModuleType:
     try:
         import onnx
     except ImportError:

@@ -15,7 +15,15 @@ SAMPLES = 16
 SECONDS = 60  # for all that is tried
 
 
-def look(graph, name, tries, ends, kind, batch, prior):
+def look(
+    graph: bytes,
+    name: str,
+    tries: list[tuple[int, int]],
+    ends: tuple[str, str],
+    kind: str,
+    batch: int,
+    prior: str,
+) -> dict:
     """What a graph, bytes, draws for 16 latents: a dict.
 
     name: of the file, for messages. tries: [(nz, rank)], latents (N, nz) or with rank 4
@@ -48,7 +56,7 @@ def look(graph, name, tries, ends, kind, batch, prior):
     raise InputError(f"onnxruntime cannot run {name}{hint} ({problem}).")
 
 
-def latents(nz, rank, kind, prior):
+def latents(nz: int, rank: int, kind: str, prior: str) -> np.ndarray:
     """Samples of a prior in the shape and type that a graph is to get."""
     stream = np.random.RandomState(0)
     normal = prior == "normal"
@@ -56,7 +64,9 @@ def latents(nz, rank, kind, prior):
     return z.reshape((SAMPLES, nz) + (1, 1) * (rank == 4)).astype(kind)
 
 
-def draw_all(runner, ends, z, declared, until):
+def draw_all(
+    runner: onnx_sandbox.Runner, ends: tuple[str, str], z: np.ndarray, declared: int, until: float
+) -> dict:
     """What is drawn for latents z, as `look` tells it; Problem when it cannot draw them."""
     given, drawn = ends
     batch = declared or SAMPLES

@@ -14,7 +14,9 @@ import os
 import pickletools
 import re
 import zipfile
+from collections.abc import Iterable, Iterator
 from pathlib import Path
+from typing import Any
 
 import torch
 from safetensors.torch import load_file
@@ -42,7 +44,7 @@ class Config:
     """What stands in for a settings object of pytorch_GAN_zoo: a bag of values, nothing else."""
 
 
-def kind(path):
+def kind(path: str | Path) -> str:
     """ "torch", "safetensors" or "onnx". Raises InputError for anything else, saying why."""
     path = Path(path)
     try:
@@ -73,7 +75,7 @@ def kind(path):
     )
 
 
-def tensors(path):
+def tensors(path: str | Path) -> tuple[dict[str, torch.Tensor], dict]:
     """The tensors of a "torch" or "safetensors" file: ({dotted name: tensor}, {name: value}).
 
     Dictionaries in dictionaries are taken apart, their names joined by dots. The tensors lie on
@@ -97,7 +99,7 @@ def tensors(path):
     return flat, told
 
 
-def from_safetensors(path):
+def from_safetensors(path: Path) -> tuple[dict[str, torch.Tensor], dict]:
     try:
         header = checked_safetensors.header(path)
     except ValueError as error:
@@ -110,7 +112,7 @@ def from_safetensors(path):
     return limited(found.items(), path), notes if isinstance(notes, dict) else {}
 
 
-def from_torch(path):
+def from_torch(path: Path) -> tuple[dict[str, torch.Tensor], dict]:
     zipped = zipfile.is_zipfile(path)
     check_names(path, archive(path) if zipped else plain_pickles(path))
     try:
@@ -129,7 +131,7 @@ def from_torch(path):
     return limited(walk(saved), path), vars(config) if isinstance(config, Config) else {}
 
 
-def archive(path):
+def archive(path: Path) -> list[bytes]:
     """The pickles in a zip of torch.save, after its entries were looked through: [bytes]."""
     try:
         archive, _ = safe_zip.listed(path, MAX_TENSORS)
@@ -162,7 +164,7 @@ def archive(path):
         raise InputError(damaged(path)) from None
 
 
-def plain_pickles(path):
+def plain_pickles(path: Path) -> list[bytes]:
     """The pickles in a file of torch.save before version 1.6, without its tensors: [bytes]."""
     with open(path, "rb") as file:
         head = file.read(MAX_NOTES)
@@ -185,7 +187,7 @@ def plain_pickles(path):
     return pickles
 
 
-def check_names(path, pickles):
+def check_names(path: Path, pickles: list[bytes]) -> None:
     """Raise InputError when a pickle names anything but what makes up tensors."""
     for pickle in pickles:
         try:
@@ -208,15 +210,15 @@ def check_names(path, pickles):
             raise InputError(damaged(path)) from None
 
 
-def too_much(path):
+def too_much(path: Path) -> str:
     return f"{path.name} describes far more than a generator's weights; {SAVE_WEIGHTS}."
 
 
-def damaged(path):
+def damaged(path: Path) -> str:
     return f"{path.name} is cut short or damaged; fetch it again."
 
 
-def walk(saved, prefix="", depth=0):
+def walk(saved: dict, prefix: str = "", depth: int = 0) -> Iterator[tuple[str | None, Any]]:
     """(dotted name, tensor) of every tensor in dictionaries in dictionaries."""
     for key, value in saved.items():
         name = f"{prefix}{str(key)[:200]}"
@@ -227,7 +229,7 @@ def walk(saved, prefix="", depth=0):
             yield from walk(value, f"{name}.", depth + 1)
 
 
-def limited(items, path):
+def limited(items: Iterable[tuple[str | None, Any]], path: Path) -> dict[str, torch.Tensor]:
     found = {}
     for count, (name, tensor) in enumerate(items):
         if count >= MAX_TENSORS:

@@ -16,7 +16,9 @@ taken to be those of the layout.
 import functools
 import math
 import re
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 
@@ -29,6 +31,9 @@ ZOO = "pytorch_GAN_zoo’s DCGAN"
 TUTORIAL = "DCGAN as in PyTorch’s tutorial"
 LINEAR_DCGAN = "PyTorch-GAN’s DCGAN"
 
+Tensors = dict[str, torch.Tensor]
+Layers = list[tuple[str, Tensors]]  # ("conv" or "norm", its tensors by part), in their order
+
 
 class Misfit(Exception):
     """Tensors begin like a layout, and then differ from it; the message says where."""
@@ -37,7 +42,7 @@ class Misfit(Exception):
 class Unrecognised(InputError):
     """No layout fits. tensors: [(name, shape, dtype)] of all that the file holds, as text."""
 
-    def __init__(self, sentence, tensors):
+    def __init__(self, sentence: str, tensors: list[tuple[str, str, str]]) -> None:
         super().__init__(sentence)
         self.tensors = tensors
 
@@ -57,7 +62,7 @@ class Player:
     prefix: str = ""
 
 
-def generator(tensors, where):
+def generator(tensors: Tensors, where: str) -> Player:
     """The generator among named tensors, as a Player. where: what holds them, for messages.
 
     Of several, an averaged one (ema, avgG) comes first. Raises Unrecognised, an InputError with
@@ -77,7 +82,7 @@ def generator(tensors, where):
     raise Unrecognised(f"No generator was recognised in {where}: {why}.", listing(tensors))
 
 
-def discriminator(tensors, where):
+def discriminator(tensors: Tensors, where: str) -> Player:
     """The discriminator among named tensors, as a Player; raises Unrecognised."""
     found, misfits = players(tensors, DISCRIMINATORS, as_discriminator)
     if found:
@@ -86,7 +91,9 @@ def discriminator(tensors, where):
     raise Unrecognised(f"No discriminator was recognised in {where}: {why}.", listing(tensors))
 
 
-def players(tensors, layouts, finish):
+def players(
+    tensors: Tensors, layouts: Iterable[Callable], finish: Callable[[Player, str], Player]
+) -> tuple[list[Player], list[str]]:
     """([Player], [why what looked like one is none]) of all prefixes and layouts."""
     found, misfits = [], []
     for prefix, group in groups(tensors).items():
@@ -100,7 +107,7 @@ def players(tensors, layouts, finish):
     return found, misfits
 
 
-def groups(tensors):
+def groups(tensors: Tensors) -> dict[str, Tensors]:
     """prefix -> {rest of the name: tensor}, for every prefix that ends at a dot, and for none."""
     found = {"": dict(tensors)}
     for name, tensor in tensors.items():
@@ -110,12 +117,12 @@ def groups(tensors):
     return found
 
 
-def is_average(prefix):
+def is_average(prefix: str) -> bool:
     words = re.split(r"[._\d]|(?<=[a-z])(?=[A-Z])", prefix)
     return any(word.lower() in AVERAGED for word in words)
 
 
-def listing(tensors):
+def listing(tensors: Tensors) -> list[tuple[str, str, str]]:
     return [
         (name, " × ".join(map(str, t.shape)) or "a number", str(t.dtype).removeprefix("torch."))
         for name, t in tensors.items()
@@ -125,7 +132,7 @@ def listing(tensors):
 # Sequences: convolutions and norms in their order, whatever they are called.
 
 
-def sequence(group):
+def sequence(group: Tensors) -> Layers | None:
     """[("conv" or "norm", {part: tensor})] in the order of their numbers; None for other names.
 
     group: names such as "0.weight", or "1.0.weight" where a Sequential holds others.
@@ -140,7 +147,7 @@ def sequence(group):
     return in_kinds([layers[place] for place in sorted(layers)])
 
 
-def in_kinds(layers):
+def in_kinds(layers: Iterable[Tensors]) -> Layers | None:
     kinds = []
     for parts in layers:
         weight = parts.get("weight")
@@ -153,7 +160,7 @@ def in_kinds(layers):
     return kinds or None
 
 
-def dcgan_generator(layers, words):
+def dcgan_generator(layers: Layers, words: str) -> Player | None:
     """A Player of layers that are transposed convolutions with a norm after each but the last."""
     kinds = [kind for kind, _ in layers]
     convolutions = [parts for kind, parts in layers if kind == "conv"]
@@ -187,7 +194,7 @@ def dcgan_generator(layers, words):
     return Player(words, sizes, weights)
 
 
-def dcgan_discriminator(layers, words):
+def dcgan_discriminator(layers: Layers, words: str) -> Player | None:
     """A Player of layers that are convolutions, the norms from the second up to the last but one.
 
     Of those without any norm too (as in WGAN's with clipping, say).
@@ -219,7 +226,7 @@ def dcgan_discriminator(layers, words):
     return Player(words, sizes | ({} if normed else {"norm": "none"}), weights)
 
 
-def norm(name, parts, bias=None):
+def norm(name: str, parts: Tensors, bias: torch.Tensor | None = None) -> Tensors:
     """The tensors of a batch norm under a name; bias: of the layer before, which ours lacks.
 
     What is added before a norm is what its mean is moved by.
@@ -238,17 +245,17 @@ def norm(name, parts, bias=None):
 # Layouts: a group of names and tensors -> Player, or None.
 
 
-def tutorial(group):
+def tutorial(group: Tensors) -> Player | None:
     layers = sequence(group)
     return layers and dcgan_generator(layers, TUTORIAL)
 
 
-def tutorial_discriminator(group):
+def tutorial_discriminator(group: Tensors) -> Player | None:
     layers = sequence(group)
     return layers and dcgan_discriminator(layers, TUTORIAL)
 
 
-def own_discriminator(group):
+def own_discriminator(group: Tensors) -> Player | None:
     """This project's `dcgan`: a Sequential called layers, then head."""
     if not group or not all(re.match(r"(layers\.\d+|head)\.", name) for name in group):
         return None
@@ -256,7 +263,7 @@ def own_discriminator(group):
     return tutorial_discriminator(flat)
 
 
-def zoo(group):
+def zoo(group: Tensors) -> Player | None:
     layers = named(group, r"(formatLayer|main\.(?:batchNorm|convTranspose)\d+|main\.outlayer)")
     if layers is None or "formatLayer" not in layers or "main.outlayer" not in layers:
         return None
@@ -267,7 +274,7 @@ def zoo(group):
     return dcgan_generator(ordered(layers, [*order, "main.outlayer"]), ZOO)
 
 
-def zoo_discriminator(group):
+def zoo_discriminator(group: Tensors) -> Player | None:
     layers = named(group, r"(decisionLayer|main\.(?:batchNorm|convTranspose)\d+)")
     if layers is None or "decisionLayer" not in layers:
         return None
@@ -278,7 +285,7 @@ def zoo_discriminator(group):
     return dcgan_discriminator(ordered(layers, [*order, "decisionLayer"]), ZOO)
 
 
-def named(group, pattern):
+def named(group: Tensors, pattern: str) -> dict[str, Tensors] | None:
     """name of a layer -> {part: tensor}; None when a tensor has another name than the pattern."""
     layers = {}
     for name, tensor in group.items():
@@ -289,7 +296,7 @@ def named(group, pattern):
     return layers
 
 
-def ordered(layers, order):
+def ordered(layers: dict[str, Tensors], order: list[str]) -> Layers:
     if set(order) != set(layers):
         raise Misfit("it looks like pytorch_GAN_zoo's DCGAN, but a layer is missing or too many")
     kinds = in_kinds([layers[name] for name in order])
@@ -298,7 +305,7 @@ def ordered(layers, order):
     return kinds
 
 
-def linear(group):
+def linear(group: Tensors) -> Player | None:
     """PyTorch-GAN's generator: l1, and conv_blocks, once called conv_model."""
     weights = {
         re.sub(r"^conv_(blocks|model)\.", "layers.", re.sub(r"^l1\.0\.", "project.", name)): tensor
@@ -313,7 +320,7 @@ def linear(group):
     return Player(LINEAR_DCGAN, sizes | {"nz": first.shape[1], "ngf": ngf}, weights)
 
 
-def linear_discriminator(group):
+def linear_discriminator(group: Tensors) -> Player | None:
     """PyTorch-GAN's discriminator: model and adv_layer. Older ones lack the last norm."""
     first, last = group.get("model.0.weight"), group.get("adv_layer.0.weight")
     if first is None or last is None or first.ndim != 4 or last.ndim != 2:
@@ -343,7 +350,7 @@ def linear_discriminator(group):
     )
 
 
-def enlarging(group):
+def enlarging(group: Tensors) -> Player | None:
     """This project's `resize`, in a plain state dict."""
     layers = {name.removeprefix("layers."): tensor for name, tensor in group.items()}
     kinds = sequence(layers)
@@ -357,7 +364,7 @@ def enlarging(group):
     return Player("this project’s resize", sizes | {"nz": nz, "ngf": shapes[-1][1]}, dict(group))
 
 
-def residual_generator(group):
+def residual_generator(group: Tensors) -> Player | None:
     """This project's `residual`, in a plain state dict."""
     first, last = group.get("enter.weight"), group.get("leave.weight")
     if first is None or last is None or first.ndim != 4 or last.ndim != 4:
@@ -398,19 +405,19 @@ DISCRIMINATORS = (
 # What was recognised is held against the network it claims to be.
 
 
-def as_generator(player, prefix):
+def as_generator(player: Player, prefix: str) -> Player:
     built, _ = shapes_of(tuple(sorted(player.sizes.items())))
     return checked(player, prefix, built)
 
 
-def as_discriminator(player, prefix):
+def as_discriminator(player: Player, prefix: str) -> Player:
     sizes = {**player.sizes, "nz": 1, "ngf": 1}  # any: of the generator nothing is asked
     _, built = shapes_of(tuple(sorted(sizes.items())))
     return checked(player, prefix, built)
 
 
 @functools.lru_cache(maxsize=64)
-def shapes_of(architecture):
+def shapes_of(architecture: tuple) -> tuple[dict | None, dict | None]:
     """({name: shape} of G, of D) of an architecture, without the memory of its weights."""
     built = registry.outline(dict(architecture))
     return tuple(
@@ -419,7 +426,7 @@ def shapes_of(architecture):
     )
 
 
-def checked(player, prefix, shapes):
+def checked(player: Player, prefix: str, shapes: Any) -> Player:
     """The Player with weights in float32, or Misfit when a shape or a name is not as it should."""
     weights = dict(player.weights)
     for name in shapes:  # PyTorch before 0.4.1 did not count batches
@@ -440,10 +447,10 @@ def checked(player, prefix, shapes):
     return Player(player.words, player.sizes, weights, prefix)
 
 
-def finite(tensor):
+def finite(tensor: torch.Tensor) -> bool:
     """Whether no number is infinite or none at all; without a copy of the whole tensor."""
     return all(bool(torch.isfinite(part).all()) for part in tensor.flatten().split(2**20))
 
 
-def in_words(shape):
+def in_words(shape: tuple[int, ...] | None) -> str:
     return "missing" if shape is None else " × ".join(map(str, shape)) or "a number"

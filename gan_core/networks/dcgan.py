@@ -110,7 +110,8 @@ def initialise(module: nn.Module) -> None:
 
 
 def initialise_unnormalised(module: nn.Module) -> None:
-    """He initialisation: without a norm N(0, 0.02) would shrink what passes to nothing."""
+    """He initialisation: without a norm, N(0, 0.02) would shrink the signal to nothing."""
     if isinstance(module, nn.Conv2d):
         nn.init.kaiming_normal_(module.weight, 0.2)
-        nn.init.zeros_(module.bias)
+        if module.bias is not None:
+            nn.init.zeros_(module.bias)

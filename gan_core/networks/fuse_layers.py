@@ -1,68 +1,72 @@
-"""Layers folded into the convolutions beside them: the same pictures, in less time.
+"""Layers folded into adjacent convolutions: the same pictures in less time.
 
-In eval mode a batch norm only scales and shifts each channel, which the convolution before it can
-do itself. Doubling by repeating pixels and a 3 × 3 convolution are one of 4 × 4.
+In eval mode a batch norm only scales and shifts each channel, which the preceding convolution can
+do itself. Nearest-neighbour doubling and a 3 × 3 convolution become one transposed convolution of
+4 × 4.
 """
 
 import copy
+from typing import Any
 
 import torch
 from torch import nn
 
 from gan_core.networks.resize_dcgan import transposed
 
-ROWS = 32  # of weights that are in double precision at once
+ROWS = 32  # rows of a weight that are held in double precision at once
 
 
 def fold(generator: nn.Module) -> nn.Module:
-    """A copy of a generator in eval mode, each batch norm folded into the layer before it.
+    """A copy of a generator in eval mode, with each batch norm folded into the layer before it.
 
-    In every nn.Sequential a BatchNorm2d right after a Conv2d or ConvTranspose2d goes away, and an
-    Upsample by two right before a 3 × 3 convolution; weights lie with channels last. The copy gives
-    the same images within rounding; `generator` stays as it is.
+    In every nn.Sequential, a BatchNorm2d right after a Conv2d or ConvTranspose2d is removed, and so
+    is an Upsample by two right before a 3 × 3 convolution. Weights are stored channels last. The
+    copy draws the same images within rounding; `generator` is not changed.
     """
-    # What is not folded shares the memory of the original until it is laid out anew.
+    # Layers that are not folded share the memory of the original until `channels_last` copies them.
     tensors = [*generator.parameters(), *generator.buffers()]
     shared = copy.deepcopy(generator, {id(tensor): tensor for tensor in tensors})
     return channels_last(folded(shared.eval()))
 
 
 def channels_last(module: nn.Module) -> nn.Module:
-    """A module whose own weights of four dimensions lie with channels last, none of them shared."""
+    """The module, its four-dimensional weights copied to channels last, no memory shared."""
     for part in module.modules():
         for name, weight in list(part.named_parameters(recurse=False)):
             if weight.ndim == 4:
-                weight = weight.detach().contiguous(memory_format=torch.channels_last)
-            setattr(part, name, nn.Parameter(weight.detach(), requires_grad=False))
+                copied = weight.detach().contiguous(memory_format=torch.channels_last)
+            else:
+                copied = weight.detach()
+            setattr(part, name, nn.Parameter(copied, requires_grad=False))
     return module
 
 
 def folded(module: nn.Module) -> nn.Module:
-    """A module in eval mode with the batch norms in it folded; its children are replaced."""
+    """A module in eval mode with its batch norms folded; its children are replaced."""
     for name, child in list(module.named_children()):
         setattr(module, name, folded(child))
     if type(module) is not nn.Sequential:
         return module
-    kept = []
+    layers: list[nn.Module] = []
     for layer in module:
-        convolution = bool(kept) and isinstance(kept[-1], nn.Conv2d | nn.ConvTranspose2d)
+        last = layers[-1] if layers else None
         norm = isinstance(layer, nn.BatchNorm2d) and layer.running_mean is not None
-        if convolution and norm:
-            kept[-1] = fused(kept[-1], layer)
-        elif kept and enlarges(kept[-1]) and is_plain(layer):
-            kept[-1] = enlarging(layer)
+        if isinstance(last, nn.Conv2d | nn.ConvTranspose2d) and norm:
+            layers[-1] = fused(last, layer)
+        elif last is not None and enlarges(last) and is_plain(layer):
+            layers[-1] = enlarging(layer)
         else:
-            kept.append(layer)
-    return nn.Sequential(*kept)
+            layers.append(layer)
+    return nn.Sequential(*layers)
 
 
 def enlarges(layer: nn.Module) -> bool:
-    """Whether a layer doubles the sides by repeating pixels."""
+    """Whether a layer doubles the size by repeating pixels."""
     return isinstance(layer, nn.Upsample) and (layer.scale_factor, layer.mode) == (2, "nearest")
 
 
 def is_plain(layer: nn.Module) -> bool:
-    """Whether a layer is a 3 × 3 convolution that keeps the sides, with zeros at the border."""
+    """Whether a layer is a zero-padded 3 × 3 convolution that preserves the size."""
     return (
         isinstance(layer, nn.Conv2d)
         and (layer.kernel_size, layer.stride, layer.padding) == ((3, 3), (1, 1), (1, 1))
@@ -71,10 +75,11 @@ def is_plain(layer: nn.Module) -> bool:
 
 
 @torch.no_grad()
-def enlarging(convolution: nn.Conv2d) -> nn.ConvTranspose2d:
-    """One transposed convolution that enlarges and then convolves."""
+def enlarging(convolution: Any) -> nn.ConvTranspose2d:
+    """One transposed convolution that equals doubling followed by a convolution."""
     weight = transposed(convolution.weight)
-    result = nn.ConvTranspose2d(*weight.shape[:2], 4, 2, 1, bias=convolution.bias is not None)
+    given, made = weight.shape[:2]
+    result = nn.ConvTranspose2d(given, made, 4, 2, 1, bias=convolution.bias is not None)
     result.weight = nn.Parameter(weight, requires_grad=False)
     if convolution.bias is not None:
         result.bias = nn.Parameter(convolution.bias.detach().clone(), requires_grad=False)
@@ -82,8 +87,8 @@ def enlarging(convolution: nn.Conv2d) -> nn.ConvTranspose2d:
 
 
 @torch.no_grad()
-def fused(convolution: nn.Conv2d | nn.ConvTranspose2d, norm: nn.BatchNorm2d) -> nn.Module:
-    """One convolution that does what a convolution and the batch norm after it do in eval mode.
+def fused(convolution: nn.Conv2d | nn.ConvTranspose2d, norm: Any) -> nn.Module:
+    """One convolution that equals a convolution followed by a BatchNorm2d in eval mode.
 
     torch's fuse_conv_bn_eval fails for transposed convolutions of more than one group.
     """

@@ -1,10 +1,9 @@
 """A generator that is an ONNX graph, run by onnxruntime on the CPU.
 
-The graph is the network's one tensor, its file byte by byte, so that a checkpoint of it is like any
-other. `gan_core.importers.onnx_import` brings graphs of other programs into the form that is run
-here:
-input "z" float32 (N, nz), output "images" float32 (N, C, H, W) in [−1, 1]. What a stranger's graph
-does it does in a process of its own (`gan_core.networks.onnx_sandbox`).
+The bytes of the graph's file are the network's only tensor, so that its checkpoint is like any
+other. `gan_core.importers.onnx_import` brings the graphs of other programs into the form used here:
+input "z" float32 (N, nz), output "images" float32 (N, C, H, W) in [−1, 1]. An untrusted graph runs
+in a process of its own (`gan_core.networks.onnx_sandbox`).
 """
 
 from types import ModuleType
@@ -20,20 +19,20 @@ from gan_core.util.errors import InputError
 NORMS = ("none",)
 SIZES = range(8, 513)
 SETTINGS = ("size", "channels", "nz")
-MAX_BYTES = 160 * 2**20  # of a graph: what may be imported, and what is put around it
+MAX_BYTES = 160 * 2**20  # of a graph: the largest import and the nodes added to it
 MAX_SECONDS = 60  # of one run
-AT_ONCE = 16  # latents; as many as are tried when a graph is imported, so that memory suffices
+AT_ONCE = 16  # latents per run, as many as at import, so that the memory is known to suffice
 
 
 def weights(size: int, channels: int, nz: int, ndf: int = 0) -> int:
-    """None that are built here: the graph brings its own."""
+    """0: the graph contains its own weights."""
     return 0
 
 
 class Generator(nn.Module):
     """Latents float (N, nz) -> images float (N, channels, size, size) in [−1, 1].
 
-    A graph made for a fixed number of latents is run as often as it takes. There are no gradients.
+    A graph made for a fixed batch size is run repeatedly. There are no gradients.
     Raises InputError when onnxruntime is missing or cannot run the graph.
     """
 
@@ -41,7 +40,7 @@ class Generator(nn.Module):
         super().__init__()
         self.shape, self.nz = (channels, size, size), nz
         self.register_buffer("graph", torch.empty(0, dtype=torch.uint8))
-        self.runner = None
+        self.runner: onnx_sandbox.Runner | None = None
 
     def forward(self, z: torch.Tensor) -> torch.Tensor:
         if z.requires_grad and torch.is_grad_enabled():
@@ -55,13 +54,13 @@ class Generator(nn.Module):
         return torch.from_numpy(images).to(z.device)
 
     def running(self) -> onnx_sandbox.Runner:
-        """The process that runs the graph, started where there is none."""
+        """The process that runs the graph; it is started when there is none."""
         if self.runner is None or not self.runner.alive:
             self.runner = start(self.graph)
         return self.runner
 
     def draw(self, rows: np.ndarray) -> np.ndarray:
-        """One run: latents float32 (n, nz), no more than it takes at once -> (n, C, H, W)."""
+        """One run: latents float32 (n, nz), at most one batch -> float32 (n, C, H, W)."""
         runner = self.running()
         given = np.zeros((runner.batch or len(rows), self.nz), np.float32)
         given[: len(rows)] = rows
@@ -72,7 +71,7 @@ class Generator(nn.Module):
         except onnx_sandbox.Problem as error:
             raise InputError(f"onnxruntime cannot run this generator ({error}).") from None
         if images.shape != (len(given), *self.shape) or images.dtype != np.float32:
-            raise InputError("This generator's graph draws pictures of another size than it tells.")
+            raise InputError("This generator's graph draws pictures of an undeclared size.")
         return images[: len(rows)]
 
     def as_bytes(self) -> bytes:
@@ -80,15 +79,15 @@ class Generator(nn.Module):
         count = self.running().batch
         if count:
             raise InputError(
-                f"This generator's graph takes {count} at a time and no other number of latents; "
-                "export it anew where it was trained, with a dynamic first dimension."
+                f"This generator's graph only takes {count} latents at a time; "
+                "export it again where it was trained, with a dynamic first dimension."
             )
         return self.graph.numpy().tobytes()
 
     def _load_from_state_dict(self, state_dict: dict, prefix: str, *others: Any) -> None:
         given = state_dict.get(f"{prefix}graph")
         if given is not None and given.ndim == 1 and given.dtype == torch.uint8:
-            self.graph, self.runner = torch.empty_like(given), None  # of the length it has
+            self.graph, self.runner = torch.empty_like(given), None  # sized to fit
         super()._load_from_state_dict(state_dict, prefix, *others)
 
     def __getstate__(
@@ -98,9 +97,9 @@ class Generator(nn.Module):
 
 
 def start(graph: torch.Tensor) -> onnx_sandbox.Runner:
-    """The onnx_process.Runner of a graph, uint8 (bytes,).
+    """The Runner of a graph, uint8 (bytes,).
 
-    Raises InputError for a graph that is too large, leans on other files, or cannot be run.
+    Raises InputError for a graph that is too large, depends on other files, or cannot be run.
     """
     try:
         import onnx
@@ -117,19 +116,19 @@ def start(graph: torch.Tensor) -> onnx_sandbox.Runner:
 
 
 def refused(onnx: ModuleType, graph: bytes) -> str | None:
-    """Why a graph, bytes, is not run, or None."""
+    """Why a graph is not run, or None."""
     if len(graph) > MAX_BYTES:
         return f"has more than {MAX_BYTES // 2**20} MiB"
     try:
         protobuf_limit.count(graph, onnx.ModelProto.DESCRIPTOR)
         proto = onnx.load_model_from_string(graph)
     except Exception:  # protobuf raises many kinds
-        return "is damaged or holds far more than a generator's"
+        return "is damaged or holds far more than a generator"
     return "keeps its weights in other files" if outside(proto) else None
 
 
 def outside(message: Any) -> bool:
-    """Whether any tensor in a protobuf message refers to a file, however deep it lies."""
+    """Whether any tensor in a protobuf message refers to a file, at any depth."""
     if message.DESCRIPTOR.name == "TensorProto":
         return bool(message.external_data) or message.data_location == 1
     return any(

@@ -1,10 +1,10 @@
-"""The DCGAN of eriklindernoren/PyTorch-GAN, for weights that were trained with it elsewhere.
+"""The DCGAN of eriklindernoren/PyTorch-GAN, for imported weights.
 
-Unlike the paper's: a linear layer makes a map of a quarter of the image's side, nearest neighbours
-enlarge it twice, a 3 × 3 convolution follows each time, LeakyReLU stands in G too, and batch norm
-divides by √(variance + 0.8). (There 0.8 is given where the momentum seems meant; it belongs to the
-weights now.) D has four convolutions of stride 2, each followed by LeakyReLU and then the norm;
-its dropout does nothing in eval mode.
+It differs from the paper: a linear layer makes a map of a quarter of the image's side, which is
+doubled twice by nearest-neighbour upsampling, each followed by a 3 × 3 convolution; G uses
+LeakyReLU too; and batch norm divides by √(variance + 0.8). (That repository passes 0.8 as eps where
+it probably meant the momentum; the trained weights depend on it.) D has four convolutions of
+stride 2, each followed by LeakyReLU and then the norm; its dropout does nothing in eval mode.
 """
 
 import torch

@@ -1,10 +1,11 @@
 """Architecture families, one file each, found by name.
 
-A family's module offers `Generator` and `Discriminator`, built from the same keyword sizes,
-`SIZES`, the image sizes it can draw, `NORMS`, what may normalise its discriminator, the first
-being the usual one, and `weights`, how many weights both have. IMPORTED are for weights trained
-elsewhere (`gan_core.importers`): they may lack a discriminator, and tell with `SETTINGS` what their
-generator is built from.
+A family's module has `Generator` and `Discriminator`, built from the same keyword sizes; `SIZES`,
+the image sizes it can draw; `NORMS`, the possible norms of its discriminator, the default first;
+and `weights`, which counts the weights of both. IMPORTED are families for weights trained elsewhere
+(`gan_core.importers`): they may lack a discriminator, and `SETTINGS` lists the sizes from which
+their generator is built. The names are those in files and stay as they are, whatever the modules
+are called.
 """
 
 from collections.abc import Callable, Sequence
@@ -28,11 +29,11 @@ from gan_core.util.errors import InputError
 FAMILIES = {"dcgan": dcgan, "residual": residual_gan, "resize": resize_dcgan, "style": style}
 IMPORTED = {"upsample": pytorch_gan_dcgan, "onnx": onnx_generator}
 SETTINGS = ("size", "channels", "nz", "ngf")
-MAX_WEIGHTS = 500_000_000  # of both networks; 2 GB
+MAX_WEIGHTS = 500_000_000  # of both networks together; 2 GB
 
 
 def parameters(network: nn.Module) -> int:
-    """How many parameters a network has."""
+    """The number of parameters of a network."""
     return sum(p.numel() for p in network.parameters())
 
 
@@ -48,9 +49,8 @@ def build(architecture: dict) -> tuple[nn.Module, nn.Module | None]:
     """(generator, discriminator), freshly initialised, from an architecture's description.
 
     architecture: {"name": "dcgan", "size": 64, "channels": 3, "nz": 100, "ngf": 64, "ndf": 64},
-    and "norm", the normalisation in D, where it is not the family's usual one. Without "ndf" there
-    is no discriminator: None.
-    Raises InputError for an unknown family or sizes it cannot draw.
+    and "norm", the norm in D, where it is not the family's default. Without "ndf" the discriminator
+    is None. Raises InputError for an unknown family or sizes that it cannot draw.
     """
     sizes = dict(architecture)
     name = sizes.pop("name", None)
@@ -90,7 +90,7 @@ def build(architecture: dict) -> tuple[nn.Module, nn.Module | None]:
 
 
 def outline(architecture: dict) -> tuple[nn.Module, nn.Module | None]:
-    """What `build` returns, on the device "meta": shapes and types of weights without memory.
+    """The networks of `build` on the device "meta": shapes and dtypes of weights without memory.
 
     `gan_core.checkpoint.fill` gives them weights. Raises InputError as `build` does.
     """
@@ -99,22 +99,22 @@ def outline(architecture: dict) -> tuple[nn.Module, nn.Module | None]:
 
 
 class Uninitialised(TorchFunctionMode):
-    """Within it torch.nn.init does nothing.
+    """A context in which torch.nn.init does nothing.
 
-    On the device "meta" torch draws its random numbers in Python, and imports its compiler for it:
-    seconds and many megabytes for numbers that nobody sees.
+    On the device "meta" PyTorch draws random numbers in Python and imports its compiler to do so:
+    seconds and many megabytes for numbers that nobody uses.
     """
 
     def __torch_function__(
         self, function: Callable, types: Any, args: tuple = (), kwargs: dict | None = None
     ) -> Any:
         if getattr(function, "__module__", "") == "torch.nn.init":
-            return args[0] if args else kwargs["tensor"]
+            return args[0] if args else (kwargs or {})["tensor"]
         return function(*args, **(kwargs or {}))
 
 
 def in_words(sizes: Sequence[int]) -> str:
-    """The sizes that a family can draw, as words."""
+    """The sizes that a family can draw, as text."""
     if isinstance(sizes, range):
         steps = "" if sizes.step == 1 else f" in steps of {sizes.step}"
         return f"{sizes[0]} to {sizes[-1]}{steps}"

@@ -1,9 +1,9 @@
 """Small residual networks without normalisation, after R3GAN (Huang et al. 2024, 2501.05441).
 
-From that paper: no batch norm anywhere; a block adds to its input what two activations and three
-convolutions make of it, and starts as the identity because the last one starts at zero (fix-up
-initialisation, Zhang et al. 2019); resampling is bilinear up and average down, apart from the
-convolutions; D mirrors G. Smaller here: one block a size, plain 3×3 convolutions.
+As in that paper, there is no batch norm; a block adds to its input the output of three convolutions
+with two activations, and starts as the identity because the last convolution starts at zero (fix-up
+initialisation, Zhang et al. 2019); resampling is separate from the convolutions, bilinear up and
+average down; D mirrors G. These networks are smaller: one block per size, plain 3×3 convolutions.
 """
 
 import itertools
@@ -16,17 +16,17 @@ from gan_core.networks.dcgan import start_and_doublings
 
 NORMS = ("none",)  # of D
 SIZES = (28, 32, 64, 128, 256)
-WIDEST = 8  # most channels, in multiples of ngf or ndf
+WIDEST = 8  # most channels, as a multiple of ngf or ndf
 
 
 def widths(size: int, base: int) -> list[int]:
-    """Channels at each map's size, from the smallest map up to the image."""
+    """Channels at each map size, from the smallest map up to the image."""
     _, doublings = start_and_doublings(size)
     return [base * min(2**i, WIDEST) for i in range(doublings, -1, -1)]
 
 
 def inner(width: int) -> int:
-    """Channels inside a block: half of those it is given."""
+    """Channels inside a block: half of its input channels."""
     return max(1, width // 2)
 
 
@@ -53,9 +53,9 @@ class Block(nn.Module):
         self.leave = nn.Conv2d(half, width, 1, bias=False)
         for convolution in (self.enter, self.mix):
             nn.init.kaiming_normal_(convolution.weight, 0.2)
-            # Fix-up: with L blocks of m layers each layer starts L^(−1/(2m−2)) smaller.
+            # Fix-up: with L blocks of m layers, initial weights are scaled by L^(−1/(2m−2)).
             convolution.weight.data.mul_(blocks**-0.25)
-            nn.init.zeros_(convolution.bias)
+            nn.init.zeros_(convolution.bias)  # type: ignore[arg-type]
         nn.init.zeros_(self.leave.weight)
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
@@ -64,7 +64,7 @@ class Block(nn.Module):
 
 
 def change_width(a: int, b: int) -> nn.Conv2d:
-    """A 1×1 convolution from a to b channels that keeps the size of what passes."""
+    """A 1×1 convolution from a to b channels that preserves the variance of its input."""
     layer = nn.Conv2d(a, b, 1, bias=False)
     nn.init.kaiming_normal_(layer.weight, 1.0)
     return layer
@@ -82,10 +82,10 @@ class Generator(nn.Module):
         steps = widths(size, ngf)
         self.enter = nn.ConvTranspose2d(nz, steps[0], start)  # a learned map for each z
         nn.init.normal_(self.enter.weight, 0.0, nz**-0.5)
-        nn.init.zeros_(self.enter.bias)
-        layers = [Block(steps[0], len(steps))]
+        nn.init.zeros_(self.enter.bias)  # type: ignore[arg-type]
+        layers: list[nn.Module] = [Block(steps[0], len(steps))]
         for a, b in itertools.pairwise(steps):
-            # The 1×1 convolution and the upsampling commute; first the cheaper way round.
+            # The 1×1 convolution and the upsampling commute; this order is cheaper.
             layers += [
                 change_width(a, b),
                 nn.Upsample(scale_factor=2, mode="bilinear"),
@@ -108,11 +108,14 @@ class Discriminator(nn.Module):
         super().__init__()
         start, _ = start_and_doublings(size)
         steps = widths(size, ndf)[::-1]
-        layers = [nn.Conv2d(channels, steps[0], 3, 1, 1), Block(steps[0], len(steps))]
+        layers: list[nn.Module] = [
+            nn.Conv2d(channels, steps[0], 3, 1, 1),
+            Block(steps[0], len(steps)),
+        ]
         for a, b in itertools.pairwise(steps):
             layers += [nn.AvgPool2d(2), change_width(a, b), Block(b, len(steps))]
         self.layers = nn.Sequential(*layers)
-        # One map across the last size, a channel each, then a linear layer (as in R3GAN).
+        # A depthwise convolution over the whole last map, then a linear layer (as in R3GAN).
         self.gather = nn.Conv2d(steps[-1], steps[-1], start, groups=steps[-1], bias=False)
         self.head = nn.Linear(steps[-1], 1)
         nn.init.normal_(self.gather.weight, 0.0, 1 / start)

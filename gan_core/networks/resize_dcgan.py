@@ -1,10 +1,10 @@
 """DCGAN with a generator that enlarges before it convolves (Odena, Dumoulin and Olah 2016).
 
-A fractionally-strided convolution has other weights for each pixel of a 2 × 2 square, and all of
-them must agree before an even area comes out even. Here a map is enlarged by repeating pixels, and
-an ordinary 3 × 3 convolution follows, the same at every pixel: flat drawings stay flat. It is
-computed as what it is, a fractionally-strided convolution of 4 × 4 whose weights are sums of these,
-with 16 products for each small pixel in place of 36. The discriminator is DCGAN's.
+A fractionally-strided convolution has different weights for each pixel of a 2 × 2 square, and all
+of them must agree before a uniform area comes out uniform. Here a map is enlarged by repeating
+pixels, followed by an ordinary 3 × 3 convolution, the same at every pixel: flat drawings stay flat.
+It is computed as the equivalent fractionally-strided convolution of 4 × 4, whose weights are sums of the
+3 × 3 weights: 16 products per small pixel instead of 36. The discriminator is DCGAN's.
 """
 
 import itertools
@@ -67,11 +67,11 @@ class Generator(nn.Module):
 
 
 def transposed(weight: torch.Tensor) -> torch.Tensor:
-    """The weight (in, out, 4, 4) of a fractionally-strided convolution that does what doubling by
-    repeating pixels and then convolving with a weight (out, in, 3, 3) does.
+    """The weight of a fractionally-strided convolution that equals doubling and then convolving.
 
-    Of two small pixels that a row of three large ones w covers, one is seen by one of them and the
-    other by two: w2, w1 + w2, w0 + w1 and w0 are their sums, from the upper to the lower one.
+    weight: (out, in, 3, 3), of the convolution after nearest-neighbour doubling. Returns
+    (in, out, 4, 4). A kernel row w of three large pixels covers two small ones, one of them with
+    one weight and the other with two; so the rows of the result are w2, w1 + w2, w0 + w1 and w0.
     """
     sums = weight.new_tensor([[0, 0, 1], [0, 1, 1], [1, 1, 0], [1, 0, 0]])
     wide = torch.einsum("ua,vb,oiab->iouv", sums, sums, weight)

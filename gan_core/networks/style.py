@@ -236,6 +236,8 @@ class MinibatchDeviation(nn.Module):
     mode the channel is its mean over training, so that an image is judged apart from its batch.
     """
 
+    usual: Tensor
+
     def __init__(self):
         super().__init__()
         self.register_buffer("usual", torch.ones(()))
