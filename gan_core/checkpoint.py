@@ -1,10 +1,10 @@
-"""A checkpoint: a directory that holds what was learned, readable without running its contents.
+"""A checkpoint: a directory of weights and their description, which never runs code when loaded.
 
     model.json                 format, architecture, prior, objective, training record, metrics,
                                licence, training set, and the sha256 of each weights file
     generator.safetensors      EMA weights with batch-norm statistics that fit them
     discriminator.safetensors  optional
-    training_set/              optional: the images, embedded or packed
+    training_set/              optional: the training images, embedded or packed
     README.md                  the model card
 
 Weights are safetensors and the description is JSON: nothing is ever unpickled.
@@ -64,8 +64,8 @@ CARD = {
 class Model:
     """A loaded checkpoint.
 
-    generator, discriminator: networks in eval mode, the second None where there is no file.
-    prior: the latents' distribution. card: the contents of model.json. directory: where it lies.
+    generator, discriminator: networks in eval mode; discriminator is None when there is no file.
+    prior: the distribution of latents. card: the contents of model.json. directory: its path.
     """
 
     generator: torch.nn.Module
@@ -73,12 +73,13 @@ class Model:
     prior: latent.Prior
     card: dict
     directory: Path
-    # On few cores two forward passes at once take longer than one after the other, whichever the
-    # models: one lock for all.
+    # On few cores, two simultaneous forward passes take longer than one after the other, whatever
+    # the models: one lock for all.
     lock: threading.Lock = field(default=ONE_AT_A_TIME, repr=False)
 
     @property
     def name(self) -> str:
+        """The model's name, as in model.json."""
         return self.card["name"]
 
     @property
@@ -88,7 +89,7 @@ class Model:
 
     @property
     def hash(self) -> str:
-        """First 12 hexadecimal digits of the generator's sha256: which weights drew a picture."""
+        """First 12 hexadecimal digits of the generator's sha256, which identify the weights."""
         return self.card["files"]["generator.safetensors"][:12]
 
     def synthesize(self, z: np.ndarray) -> np.ndarray:
@@ -103,7 +104,7 @@ class Model:
                 f"Latents of {self.name} have {self.prior.size} numbers each; these are {shape}."
             )
         if not np.isfinite(z).all():
-            raise InputError("A latent holds a number that is not finite.")
+            raise InputError("A latent contains a number that is not finite.")
         parts = [self._generate(part) for part in torch.from_numpy(z).split(BATCH)]
         images = torch.cat(parts) if parts else torch.empty(0, 0, 0, 0)
         return images.permute(0, 2, 3, 1).contiguous().numpy()
@@ -126,20 +127,20 @@ class Model:
     def training_set(self) -> training_set.TrainingSet:
         """The TrainingSet that travels with the model.
 
-        Raises InputError that says where the images can be had when they do not travel.
+        Raises an InputError that says where to get the images when they do not.
         """
         where = self.directory / "training_set"
         if not (where / "set.json").exists():
             how = self.card["training_set"].get("how") or "Its images do not travel with it."
             raise InputError(f"The training images of {self.name} are not here. {how}")
-        found = training_set.load(where)
-        if found.fingerprint != self.card["training_set"].get("fingerprint"):
+        images = training_set.load(where)
+        if images.fingerprint != self.card["training_set"].get("fingerprint"):
             raise InputError(f"{where} does not hold the images that {self.name} was trained on.")
-        return found
+        return images
 
     @cached_property
     def _drawer(self) -> torch.nn.Module:
-        """The generator as it draws quickest on a CPU: folded, with channels last."""
+        """The generator in its fastest form for a CPU: folded, with channels last."""
         if not any(isinstance(m, torch.nn.BatchNorm2d) for m in self.generator.modules()):
             return self.generator
         return fuse_layers.fold(self.generator)
@@ -151,6 +152,7 @@ class Model:
 
     @torch.inference_mode()
     def _judge(self, images: torch.Tensor) -> torch.Tensor:
+        assert self.discriminator is not None
         with self.lock:
             return torch.sigmoid(self.discriminator(to_float(images)))
 
@@ -173,9 +175,9 @@ def save(
 ) -> None:
     """Write weights and model.json; other files in the directory stay.
 
-    generator, discriminator: networks, the second may be None. card: model.json less its format
-    and files. A kill at any moment leaves the checkpoint as it was or as it is to be: the weights
-    lie beside the old ones until model.json names them (see `holder`), then take their place.
+    card: the contents of model.json without "format" and "files". A kill at any moment leaves
+    either the old checkpoint or the new one: the new weights are written beside the old ones until
+    model.json names them (see `holder`), and then replace them.
     Raises InputError when it cannot be written.
     """
     directory = Path(directory)
@@ -197,19 +199,19 @@ def save(
         settle(directory)
         if discriminator is None:
             (directory / "discriminator.safetensors").unlink(missing_ok=True)
-    except (OSError, SafetensorError) as error:  # a full disk, say
+    except (OSError, SafetensorError) as error:  # a full disk, for example
         raise InputError(f"{directory} cannot be written ({error}).") from None
 
 
 def following(path: Path) -> Path:
-    """Where weights wait that are to take the place of those at `path`."""
+    """The path of new weights that will replace those at `path`."""
     return path.with_name(f"{path.name}.next")
 
 
 def holder(path: Path, card: dict) -> Path:
-    """The file that holds what model.json names `path`: itself, or what is to take its place.
+    """The file with the weights that model.json lists for `path`: `path`, or its replacement.
 
-    The second is so only when a kill came between writing model.json and the renaming.
+    It is the replacement only when a kill came between writing model.json and renaming the file.
     """
     waiting = following(path)
     if not waiting.exists():
@@ -219,7 +221,7 @@ def holder(path: Path, card: dict) -> Path:
 
 
 def settle(directory: Path) -> None:
-    """Finish or undo what a killed `save` left: weights that wait take their place if named."""
+    """Finish or undo a killed `save`: new weights replace the old ones if model.json names them."""
     atomic_files.clear(directory)
     path = directory / "model.json"
     named = ""
@@ -236,12 +238,12 @@ def settle(directory: Path) -> None:
 def load(directory: str | Path) -> Model:
     """The Model in a checkpoint directory.
 
-    Raises InputError with one sentence naming the file when anything is missing or damaged.
+    Raises an InputError that names the file when anything is missing or damaged.
     """
     directory = Path(directory)
     card = read_card(directory)
     try:
-        # Without any memory yet: what is told may be anything.
+        # Without memory for weights yet: model.json is untrusted.
         generator, discriminator = registry.outline(card["architecture"])
         prior = latent.Prior(card["prior"]["kind"], card["prior"]["size"])
     except InputError as error:
@@ -249,9 +251,9 @@ def load(directory: str | Path) -> Model:
             raise
         raise InputError(f"{directory / 'model.json'} is damaged: {error}") from None
     if discriminator is None and "discriminator.safetensors" in card["files"]:
-        raise InputError(f"{directory / 'model.json'} is damaged: it tells no ndf, the size of D.")
+        raise InputError(f"{directory / 'model.json'} is damaged: it has no ndf, the size of D.")
     load_weights(generator, directory / "generator.safetensors", card)
-    if "discriminator.safetensors" in card["files"]:
+    if discriminator is not None and "discriminator.safetensors" in card["files"]:
         load_weights(discriminator, directory / "discriminator.safetensors", card)
         discriminator.eval().requires_grad_(False)
     else:
@@ -281,7 +283,7 @@ def find_images(model: Model, data: str | Path = "") -> training_set.TrainingSet
 
 
 def read_card(directory: str | Path) -> dict:
-    """The contents of model.json, checked for what `load` and the pages rely on."""
+    """The contents of model.json, checked for all that `load` and the pages rely on."""
     path = Path(directory) / "model.json"
     card = atomic_files.read_json(path, "a checkpoint")
     if card.get("format") != FORMAT:
@@ -296,18 +298,19 @@ def read_card(directory: str | Path) -> dict:
     if card["prior"]["size"] != card["architecture"].get("nz"):
         raise InputError(f"{path} is damaged: its prior and its architecture differ in size.")
     if "generator.safetensors" not in card["files"]:
-        raise InputError(f"{path} is damaged: it tells no generator.safetensors.")
-    for file, digest in card["files"].items():  # they become names of files in the cache
+        raise InputError(f"{path} is damaged: it does not list generator.safetensors.")
+    for file, digest in card["files"].items():  # the digests become file names in the cache
         if not isinstance(digest, str) or not re.fullmatch("[0-9a-f]{64}", digest):
-            raise InputError(f"{path} is damaged: it tells no sha256 of {file}.")
+            raise InputError(f"{path} is damaged: it has no sha256 of {file}.")
     training_set.check_words(card["training_set"], path)
     return card
 
 
 def check_file(network: torch.nn.Module, path: Path, card: dict) -> Path:
-    """The file that holds what the card names, if that can hold a network; else InputError.
+    """The file with the weights of a network, as `holder` finds it.
 
-    network: may be on the device "meta". Nothing is read into memory that is larger than told.
+    network: may be on the device "meta". Raises InputError when the file is missing, damaged or too
+    small for the network. Only its header is read into memory.
     """
     try:
         held = holder(path, card)
@@ -323,12 +326,12 @@ def check_file(network: torch.nn.Module, path: Path, card: dict) -> Path:
     except ValueError as error:
         raise InputError(f"{path} has {error}; it is not read.") from None
     if size < wanted:
-        raise InputError(f"{path} does not fit the architecture that model.json tells.")
+        raise InputError(f"{path} does not fit the architecture in model.json.")
     return held
 
 
 def bytes_of(network: torch.nn.Module) -> int:
-    """How many bytes the tensors of a network take in a file."""
+    """The number of bytes of a network's tensors in a file."""
     return sum(t.numel() * t.element_size() for t in network.state_dict().values())
 
 
@@ -336,18 +339,18 @@ def load_weights(network: torch.nn.Module, path: Path, card: dict) -> None:
     """Load a safetensors file into a network, checked against the hash in the card."""
     held = check_file(network, path, card)
     try:
-        # Not mapped: a file that became shorter meanwhile would end the process.
+        # Not memory-mapped: a file that is truncated meanwhile would end the process.
         fill(network, load_tensors(regular_files.read_bytes(held, MAX_BYTES, path.parent)))
     except InputError:
         raise
     except Exception:  # safetensors and torch raise many kinds
-        raise InputError(f"{path} does not fit the architecture that model.json tells.") from None
+        raise InputError(f"{path} does not fit the architecture in model.json.") from None
 
 
 def fill(network: torch.nn.Module, weights: dict[str, torch.Tensor]) -> None:
-    """Give a network its weights, a state dict; on the device "meta" it has had no memory so far.
+    """Give a network its weights, a state dict. The network may be on the device "meta".
 
-    The tensors are copied, so that a file which they are mapped from may go away. Raises
+    The tensors are copied, so that a file from which they are mapped may be removed. Raises
     RuntimeError when they do not fit.
     """
     kinds = {name: tensor.dtype for name, tensor in network.state_dict().items()}

@@ -1,8 +1,8 @@
-"""A generator as one file: for PyTorch elsewhere, or for what has none, such as a browser.
+"""A generator as one file, for use in other PyTorch programs or without PyTorch, as in a browser.
 
     write(model, path)     ONNX, safetensors or a plain state dict, by the file's ending
     to_onnx(model, path)   one file, checked against PyTorch
-    cached(model)          the same in the cache folder, made once
+    cached(model)          the same in the cache folder, written once
 
 onnx, onnxscript and onnxruntime are imported only here and only when something is exported.
 """
@@ -25,22 +25,22 @@ from gan_core.networks.fuse_layers import fold
 from gan_core.util import atomic_files, cache_dir
 from gan_core.util.errors import InputError
 
-VERSION = 1  # raise it when the same generator is to give another file
-OPSET = 18  # of ONNX's operators; every runtime of the last years knows it
-LATENTS = 64  # drawn by both for the check
-MOST_APART = 1e-3  # largest difference allowed of a value in [−1, 1]; a level of 256 is 8e-3
+VERSION = 1  # increase it when the same generator is to give a different file
+OPSET = 18  # version of ONNX's operators; all runtimes of recent years support it
+LATENTS = 64  # drawn by both runtimes for the check
+MOST_APART = 1e-3  # largest allowed difference of values in [−1, 1]; a level of 256 is 8e-3
 
 _lock = threading.Lock()
 
 
 def write(model: checkpoint.Model, path: str | Path) -> dict:
-    """Write a Model's generator as one file; its ending says which: .onnx, .safetensors, .pt.
+    """Write a Model's generator as one file, whose suffix determines the format.
 
     .onnx: see `to_onnx`. .safetensors: the state dict, with architecture, prior and name as
-    metadata. .pt (or .pth): the state dict alone, a file of torch.save that `weights_only` reads.
-    `python -m gan_core import` takes each of them back. The file is read again and drawn from
-    before it takes the place of `path`. Returns what `to_onnx` returns.
-    Raises InputError for another ending, or when it cannot be written.
+    metadata. .pt or .pth: the state dict alone, written by torch.save, readable with
+    `weights_only=True`. `python -m gan_core import` reads each of them. The file is read back and
+    its pictures are compared before it replaces `path`. Returns the same as `to_onnx`.
+    Raises InputError for another suffix, or when the file cannot be written.
     """
     kind = Path(path).suffix.lower()
     if kind == ".onnx":
@@ -56,15 +56,15 @@ def write(model: checkpoint.Model, path: str | Path) -> dict:
     sizes = {k: v for k, v in model.card["architecture"].items() if k not in ("ndf", "norm")}
     notes = {"architecture": json.dumps(sizes), "prior": model.prior.kind, "name": model.name}
 
-    def put(temporary):
+    def put(temporary: Path) -> float:
         if kind == ".safetensors":
             save_file(tensors, temporary, notes)
-            found = load_file(temporary)
+            written = load_file(temporary)
         else:
             torch.save(tensors, temporary)
-            found = torch.load(temporary, weights_only=True)
+            written = torch.load(temporary, weights_only=True)
         copied, _ = registry.build(sizes)
-        copied.load_state_dict(found)
+        copied.load_state_dict(written)
         z = torch.from_numpy(model.prior.sample(LATENTS, seed=0))
         with torch.inference_mode():
             return float((copied.eval()(z) - torch.from_numpy(drawn(model))).abs().max())
@@ -73,7 +73,10 @@ def write(model: checkpoint.Model, path: str | Path) -> dict:
 
 
 def place_file(path: str | Path, put: Callable[[Path], float]) -> dict:
-    """Let put(temporary path) write a file and tell how far its pictures are off; then tell."""
+    """Write a file with put(temporary path), which returns the difference of its pictures.
+
+    Returns {"file", "bytes", "difference", "sha256"}. Raises InputError when it cannot be written.
+    """
     path = Path(path)
     if path.is_dir():
         raise InputError(f"{path} is a folder; give the name of a file.")
@@ -81,15 +84,14 @@ def place_file(path: str | Path, put: Callable[[Path], float]) -> dict:
         path.parent.mkdir(parents=True, exist_ok=True)
         with atomic_files.replacing(path) as temporary:
             difference = put(temporary)
-            told = {"bytes": temporary.stat().st_size, "difference": difference}
-            told["sha256"] = checkpoint.sha256(temporary)
+            size, digest = temporary.stat().st_size, checkpoint.sha256(temporary)
     except (OSError, SafetensorError) as error:
         raise InputError(f"{path} cannot be written ({error}).") from None
-    return {"file": str(path), **told}
+    return {"file": str(path), "bytes": size, "difference": difference, "sha256": digest}
 
 
 def drawn(model: checkpoint.Model) -> np.ndarray:
-    """What PyTorch draws for the latents of the check, float32 (64, C, H, W)."""
+    """PyTorch's pictures of the latents of the check, float32 (64, C, H, W)."""
     images = model.synthesize(model.prior.sample(LATENTS, seed=0))
     return images.transpose(0, 3, 1, 2)
 
@@ -98,16 +100,16 @@ def to_onnx(model: checkpoint.Model, path: str | Path) -> dict:
     """Write a Model's generator as one ONNX file with its weights inside.
 
     Its input "z" is float32 (N, nz), any N; its output "images" float32 (N, C, H, W) in [−1, 1].
-    Before it takes the place of `path` it is run by onnxruntime on 64 latents. Returns {"file",
-    "bytes", "difference", "sha256"}, the third being the largest absolute difference to PyTorch.
-    Raises InputError when a package is missing, when that difference is above 1e-3 (the file is
-    not written), or when it cannot be written.
+    Before the file replaces `path`, onnxruntime runs it on 64 latents. Returns {"file", "bytes",
+    "difference", "sha256"}; difference is the largest absolute difference from PyTorch's values.
+    Raises InputError when a package is missing, when the difference exceeds 1e-3 (nothing is
+    written then), or when the file cannot be written.
     """
-    if Path(path).is_dir():  # before the seconds that encoding takes
+    if Path(path).is_dir():  # before encoding, which takes seconds
         raise InputError(f"{path} is a folder; give the name of a file.")
     encoded = encode(model)
 
-    def put(temporary):
+    def put(temporary: Path) -> float:
         temporary.write_bytes(encoded)
         return check(model, temporary)
 
@@ -119,9 +121,9 @@ def encode(model: checkpoint.Model) -> bytes:
     if isinstance(model.generator, onnx_generator.Generator):
         return model.generator.as_bytes()
     import_packages()
-    z = torch.zeros(2, model.prior.size)  # of one latent the exporter would make a fixed number
+    z = torch.zeros(2, model.prior.size)  # with one latent the exporter would fix the batch size
     generator = fold(model.generator)
-    with warnings.catch_warnings():  # what the exporter has to say about itself
+    with warnings.catch_warnings():  # the exporter warns about its own internals
         warnings.simplefilter("ignore")
         try:
             program = torch.onnx.export(
@@ -134,16 +136,17 @@ def encode(model: checkpoint.Model) -> bytes:
                 dynamo=True,
                 verbose=False,
             )
-            found = program.model_proto
-            strip(found)
-            return found.SerializeToString()
+            assert program is not None
+            proto = program.model_proto
+            strip(proto)
+            return proto.SerializeToString()
         except Exception as error:  # the exporter, and protobuf above 2 GB, raise many kinds
-            told = (str(error).splitlines() or [type(error).__name__])[0]
-            raise InputError(f"{model.name} cannot be written as ONNX ({told}).") from None
+            reason = (str(error).splitlines() or [type(error).__name__])[0]
+            raise InputError(f"{model.name} cannot be written as ONNX ({reason}).") from None
 
 
 def strip(proto: Any) -> None:
-    """Take out what the exporter notes beside a graph: stack traces, with paths of this machine."""
+    """Remove the exporter's notes in a graph: stack traces with paths of this machine."""
     graph = proto.graph
     described = [proto, graph, *graph.node, *graph.initializer, *graph.value_info]
     for part in [*described, *graph.input, *graph.output]:
@@ -162,18 +165,18 @@ def check(model: checkpoint.Model, path: str | Path) -> float:
         images = run(path, z)
         difference = float(np.abs(images - expected).max())
     except Exception as error:  # onnxruntime raises many kinds, numpy for other sizes
-        told = (str(error).splitlines() or [type(error).__name__])[0]
-        raise InputError(f"onnxruntime cannot run {model.name} ({told}).") from None
-    if not difference <= MOST_APART:  # so that what is not a number is refused too
+        reason = (str(error).splitlines() or [type(error).__name__])[0]
+        raise InputError(f"onnxruntime cannot run {model.name} ({reason}).") from None
+    if not difference <= MOST_APART:  # written so that NaN is refused too
         raise InputError(
-            f"The ONNX file of {model.name} draws other pictures than PyTorch: values differ by "
-            f"{difference:.2g}, more than {MOST_APART:g}; it was not kept."
+            f"The ONNX file of {model.name} draws different pictures from PyTorch: values differ by "
+            f"{difference:.2g}, more than {MOST_APART:g}; it was not written."
         )
     return difference
 
 
 def run(path: str | Path, z: np.ndarray) -> np.ndarray:
-    """What an ONNX file makes of latents float32 (N, nz), on the CPU: float32 (N, C, H, W)."""
+    """The images of an ONNX file for latents float32 (N, nz), on the CPU: (N, C, H, W)."""
     import onnxruntime
 
     options = onnxruntime.SessionOptions()
@@ -184,42 +187,42 @@ def run(path: str | Path, z: np.ndarray) -> np.ndarray:
 
 
 def cached(model: checkpoint.Model) -> Path:
-    """Path of a Model's ONNX file in the cache folder, made when it is not there (seconds).
+    """Path of a Model's ONNX file in the cache folder, written when it is missing (seconds).
 
-    It is named by the whole sha256 of the generator's weights and the VERSION of the export. A
-    damaged file is made anew; of threads that ask at the same time, one makes it.
-    Raises InputError as `to_onnx` does.
+    Its name contains the sha256 of the generator's weights and the VERSION of the export. A damaged
+    file is written again; only one of several threads writes it. Raises InputError as `to_onnx`.
     """
     digest = model.card["files"]["generator.safetensors"]
     with _lock:
-        found = stored(digest)
-        if found is None:
-            found = place(digest)
-            told = to_onnx(model, found)
-            atomic_files.write_json(note(found), {**told, "file": found.name})
-        return found
+        path = stored(digest)
+        if path is None:
+            path = place(digest)
+            summary = to_onnx(model, path)
+            atomic_files.write_json(note(path), {**summary, "file": path.name})
+        return path
 
 
 def stored(digest: str) -> Path | None:
-    """Path of the file that `cached` made for a generator's sha256, None when none is whole.
+    """Path of the intact file that `cached` wrote for a generator, or None.
 
-    digest: 64 hexadecimal digits. The file's own sha256 stands in a file beside it.
+    digest: the sha256 of the generator's weights, 64 hexadecimal digits. The sha256 of the ONNX
+    file itself is in a file beside it.
     """
     path = place(digest)
     try:
-        told = atomic_files.read_json(note(path), "an export")
-        return path if checkpoint.sha256(path) == told.get("sha256") else None
+        summary = atomic_files.read_json(note(path), "an export")
+        return path if checkpoint.sha256(path) == summary.get("sha256") else None
     except (InputError, OSError):
         return None
 
 
 def place(digest: str) -> Path:
-    """Where the ONNX file of a generator's sha256 lies in the cache folder."""
+    """The path in the cache folder of the ONNX file of a generator's sha256."""
     return cache_dir.cache_directory() / "onnx" / f"{digest}-{VERSION}.onnx"
 
 
 def note(path: Path) -> Path:
-    """What `to_onnx` told of a file in the cache, kept beside it."""
+    """The path of the result of `to_onnx` for a file in the cache, saved beside it."""
     return path.with_suffix(".json")
 
 
@@ -231,6 +234,6 @@ def import_packages() -> None:
         import onnxscript  # noqa: F401
     except ImportError as error:
         raise InputError(
-            f"Writing ONNX needs a package that is not here ({error.name}); "
+            f"Writing ONNX needs a package that is not installed ({error.name}); "
             "pip install onnx onnxscript onnxruntime."
         ) from None

@@ -1,6 +1,6 @@
 """The latent space: its prior, seeded sampling, truncation, and paths through it.
 
-Pure functions on float32 NumPy arrays whose last axis is the latent of size nz.
+Pure functions on float32 NumPy arrays whose last axis is the latent, of size nz.
 """
 
 from dataclasses import dataclass
@@ -30,14 +30,14 @@ class Prior:
         if self.kind not in PRIORS:
             raise InputError(f"The prior is {self.kind!r}; it must be one of {', '.join(PRIORS)}.")
         if not isinstance(self.size, int) or not 1 <= self.size <= 65536:
-            raise InputError(f"The prior's size is {self.size!r}; it must be a number from 1 up.")
+            raise InputError(f"The prior's size is {self.size!r}; it must be from 1 to 65536.")
 
     def sample(self, n: int, seed: int = 0) -> np.ndarray:
         """n latents, float32 (n, nz); row i is the latent of the seed `seed + i`.
 
         So each sample has a number of its own, and page 2 of a grid is a grid from a later seed.
-        The stream is NumPy's RandomState, the one generator that NumPy promises never to change
-        (NEP 19), so a seed means the same picture on every machine and in every year.
+        The stream is NumPy's RandomState, the only generator that NumPy promises never to change
+        (NEP 19), so a seed gives the same latent on every machine and with every version.
         Raises InputError when a seed falls outside 0 … 2³² − 1.
         """
         if seed < 0 or seed + n - 1 > MAX_SEED:
@@ -53,10 +53,10 @@ class Prior:
 
 
 def truncate(z: np.ndarray, psi: float) -> np.ndarray:
-    """Pull latents towards the prior's mean, which is 0 for both priors: ψ·z.
+    """Scale latents towards the prior's mean, which is 0 for both priors: ψ·z.
 
-    ψ = 1 leaves z alone, ψ = 0 is the mean latent, smaller ψ trades variety for typicality, and
-    ψ > 1 exaggerates (the truncation of StyleGAN, Karras et al. 2019, applied to z itself).
+    ψ = 1 leaves z unchanged, ψ = 0 is the mean latent, a smaller ψ trades variety for typicality,
+    and ψ > 1 exaggerates (the truncation of StyleGAN, Karras et al. 2019, applied to z itself).
     """
     return (np.float32(psi) * np.asarray(z, np.float32)).astype(np.float32)
 
@@ -72,12 +72,12 @@ def lerp(a: np.ndarray, b: np.ndarray, t: ArrayLike) -> np.ndarray:
 
 
 def slerp(a: np.ndarray, b: np.ndarray, t: ArrayLike) -> np.ndarray:
-    """The great circle from a to b; the norm goes linearly from |a| to |b|.
+    """The great circle from a to b; the norm changes linearly from |a| to |b|.
 
-    High-dimensional normal latents lie close to a sphere of radius √nz; a straight line cuts
-    through its inside, where the generator was hardly ever trained (White 2016, Sampling
-    Generative Networks). Directions nearly equal or opposite, or a latent of length zero, have no
-    unique great circle: there the path is the straight line.
+    High-dimensional normal latents lie close to a sphere of radius √nz. A straight line passes
+    through its interior, where the generator was hardly ever trained (White 2016, Sampling
+    Generative Networks). When the directions are nearly equal or opposite, or a latent has length
+    zero, there is no unique great circle and the path is the straight line.
     Shapes as in `lerp`.
     """
     a, b = np.asarray(a, np.float64), np.asarray(b, np.float64)
@@ -97,8 +97,8 @@ def path(keyframes: np.ndarray, n: int, mode: str = "slerp", closed: bool = Fals
     """n latents along a path through keyframes, evenly spaced in the keyframes' own time.
 
     keyframes: float32 (m, nz) with m ≥ 2. An open path starts at the first keyframe and ends at
-    the last. A closed path goes on from the last to the first and stops one step short of it, so
-    that it loops without a doubled picture.
+    the last. A closed path continues from the last to the first and stops one step before it, so
+    that it loops without repeating a picture.
     mode: "slerp" or "lerp". Returns float32 (n, nz).
     """
     segments = len(keyframes) if closed else len(keyframes) - 1
@@ -108,7 +108,7 @@ def path(keyframes: np.ndarray, n: int, mode: str = "slerp", closed: bool = Fals
 def at(
     keyframes: np.ndarray, time: ArrayLike, mode: str = "slerp", closed: bool = False
 ) -> np.ndarray:
-    """The latents at given times on a path; time k is keyframe k.
+    """The latents at given times on a path; keyframe k is at time k.
 
     time: scalar or (n,) in [0, m − 1], or [0, m] when closed. Returns float32 (nz,) or (n, nz).
     Raises InputError for fewer than two keyframes or an unknown mode.
@@ -131,7 +131,7 @@ def at(
 
 
 def plane(corners: np.ndarray, xy: ArrayLike, mode: str = "slerp") -> np.ndarray:
-    """Latents between four corners: along the upper and the lower edge, then from one to the other.
+    """Latents between four corners: interpolated along both horizontal edges, then between them.
 
     corners: float32 (4, nz), in reading order: upper left, upper right, lower left, lower right.
     xy: float (n, 2) in [0, 1], x to the right and y down. mode: "slerp" or "lerp".
@@ -143,9 +143,8 @@ def plane(corners: np.ndarray, xy: ArrayLike, mode: str = "slerp") -> np.ndarray
     if mode not in MODES:
         raise InputError(f"The interpolation is {mode!r}; it must be one of {', '.join(MODES)}.")
     between = slerp if mode == "slerp" else lerp
-    points = [
-        between(between(*corners[:2], x), between(*corners[2:], x), y) for x, y in np.asarray(xy)
-    ]
+    a, b, c, d = corners
+    points = [between(between(a, b, x), between(c, d, x), y) for x, y in np.asarray(xy)]
     return np.stack(points) if points else np.empty((0, corners.shape[1]), np.float32)
 
 
@@ -155,7 +154,7 @@ def combine(
     """Weighted sums of latents: origin + Σ weight · vector (the arithmetic of Radford et al. 2016).
 
     vectors: float32 (k, nz). weights: float (n, k). origin: float32 (nz,) or 0. norm: the length
-    that every sum is brought to (a sum of length 0 stays), or None to leave them.
+    to which every sum is scaled (a sum of length 0 stays), or None for no scaling.
     Returns float32 (n, nz).
     """
     weights, vectors = np.asarray(weights, np.float64), np.asarray(vectors, np.float64)

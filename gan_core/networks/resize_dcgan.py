@@ -3,8 +3,8 @@
 A fractionally-strided convolution has different weights for each pixel of a 2 × 2 square, and all
 of them must agree before a uniform area comes out uniform. Here a map is enlarged by repeating
 pixels, followed by an ordinary 3 × 3 convolution, the same at every pixel: flat drawings stay flat.
-It is computed as the equivalent fractionally-strided convolution of 4 × 4, whose weights are sums of the
-3 × 3 weights: 16 products per small pixel instead of 36. The discriminator is DCGAN's.
+It is computed as the equivalent fractionally-strided convolution of 4 × 4, whose weights are sums
+of the 3 × 3 weights: 16 products per small pixel instead of 36. The discriminator is DCGAN's.
 """
 
 import itertools

@@ -201,7 +201,7 @@ def test_a_file_that_draws_something_else_is_refused(tmp_path, model, quick, mon
     path.write_text("before")
     right = export_onnx.run
     monkeypatch.setattr(export_onnx, "run", lambda path, z: right(path, z) + np.float32(wrong))
-    with pytest.raises(InputError, match="other pictures than PyTorch"):
+    with pytest.raises(InputError, match="different pictures from PyTorch"):
         export_onnx.to_onnx(model, path)
     assert path.read_text() == "before"
     assert not list(tmp_path.glob("*.partial-*"))

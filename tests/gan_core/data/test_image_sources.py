@@ -602,7 +602,7 @@ def test_a_data_set_that_is_not_there_is_one_sentence(tmp_path, name):
 
 def test_a_download_that_fails_is_one_sentence(tmp_path, serve, monkeypatch):
     monkeypatch.setattr(datasets.MNIST, "mirrors", [serve[1]])  # holds nothing
-    with pytest.raises(InputError, match="mnist cannot be had") as caught:
+    with pytest.raises(InputError, match="mnist cannot be loaded") as caught:
         image_sources.pack("mnist", tmp_path / "out", root=tmp_path / "root", download=True)
     assert "\n" not in str(caught.value)
 

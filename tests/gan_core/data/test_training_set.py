@@ -202,7 +202,7 @@ def test_a_card_that_counts_wrong_is_noticed(tmp_path):
     for key, value in {"shape": [5, 8, 8, 3], "held_out": 3}.items():
         directory = write(tmp_path / key, pictures(8, 8), 2)
         edit_card(**{key: value})[1](directory)
-        with pytest.raises(InputError, match=r"shape that set\.json tells"):
+        with pytest.raises(InputError, match=r"shape given in set\.json"):
             training_set.load(directory)
 
 
