@@ -7,8 +7,10 @@ import shlex
 import signal
 import sys
 import textwrap
+from collections.abc import Callable
 from json import dumps
 from pathlib import Path
+from typing import Any
 
 from gan_core.util import preflight
 
@@ -28,7 +30,7 @@ from gan_core.util import map_guard, regular_files
 from gan_core.util.errors import NO_MEMORY, InputError, is_out_of_memory
 
 
-def main(arguments=None):
+def main(arguments: list[str] | None = None) -> int:
     """Run one verb; returns the exit status. Bad input is one sentence on stderr and status 2."""
     arguments = sys.argv[1:] if arguments is None else arguments
     options = vars(build_parser().parse_args(arguments))
@@ -54,7 +56,7 @@ def main(arguments=None):
     return 0
 
 
-def pack(**options):
+def pack(**options: Any) -> None:
     """Pack images from a folder, a zip or a torchvision data set into a training set."""
     used, held_out, skipped = image_sources.pack(**options)
     for file, reason in skipped[:20]:
@@ -65,15 +67,15 @@ def pack(**options):
 
 
 def sample(
-    model,  # checkpoint directory
-    out,  # a PNG file for a grid; a folder when --single is given
+    model: str,  # checkpoint directory
+    out: str,  # a PNG file for a grid; a folder when --single is given
     *,
-    seed=0,  # seed of the first sample; the next sample has the next seed, and so on
-    count=64,  # number of samples
-    psi=1.0,  # truncation ψ: 1 leaves the latents unchanged, 0 is the mean latent
-    single=False,  # write one PNG per sample, named after its seed, instead of a grid
-    scale=1,  # enlarge each picture by this whole factor, with sharp pixels
-):
+    seed: int = 0,  # seed of the first sample; the next sample has the next seed, and so on
+    count: int = 64,  # number of samples
+    psi: float = 1.0,  # truncation ψ: 1 leaves the latents unchanged, 0 is the mean latent
+    single: bool = False,  # write one PNG per sample, named after its seed, instead of a grid
+    scale: int = 1,  # enlarge each picture by this whole factor, with sharp pixels
+) -> None:
     """Draw samples from seeds: a grid, or single files."""
     if not 1 <= count <= 100_000:
         raise InputError(f"count is {count}; it must be from 1 to 100000.")
@@ -91,17 +93,17 @@ def sample(
 
 
 def walk(
-    model,  # checkpoint directory
-    out,  # file to write: .png for a strip, .gif or .mp4 for a film
+    model: str,  # checkpoint directory
+    out: str,  # file to write: .png for a strip, .gif or .mp4 for a film
     *,
-    seeds="0,1,2,3",  # seeds of the keyframes, comma-separated, two or more
-    mode="slerp",  # interpolation: slerp or lerp
-    closed=False,  # return to the first keyframe
-    frames=48,  # number of pictures in total
-    fps=24,  # pictures per second of a film
-    psi=1.0,  # truncation ψ of the keyframes
-    scale=4,  # enlarge each picture of a film by this whole factor
-):
+    seeds: str = "0,1,2,3",  # seeds of the keyframes, comma-separated, two or more
+    mode: str = "slerp",  # interpolation: slerp or lerp
+    closed: bool = False,  # return to the first keyframe
+    frames: int = 48,  # number of pictures in total
+    fps: int = 24,  # pictures per second of a film
+    psi: float = 1.0,  # truncation ψ of the keyframes
+    scale: int = 4,  # enlarge each picture of a film by this whole factor
+) -> None:
     """Interpolate through latents: a strip, a GIF or an MP4."""
     kind = Path(out).suffix.lower()
     if kind not in (".png", ".gif", ".mp4"):
@@ -126,24 +128,24 @@ def walk(
 
 
 def render_avatars(
-    out,  # folder for the pictures and attributes.csv
+    out: str,  # folder for the pictures and attributes.csv
     *,
-    count=12_000,  # number of faces
-    seed=0,  # seed; the faces depend on nothing else
-    size=64,  # side in pixels
-):
+    count: int = 12_000,  # number of faces
+    seed: int = 0,  # seed; the faces depend on nothing else
+    size: int = 64,  # side in pixels
+) -> None:
     """Render illustrated faces with known attributes (needs three additional packages)."""
     avatar_renderer.render(out, count=count, seed=seed, size=size)
     print(f"{out}: {count} faces and attributes.csv")
 
 
 def evaluate_model(
-    model,  # checkpoint directory
+    model: str,  # checkpoint directory
     *,
-    arithmetic=False,  # measure latent arithmetic, A − B + C, with n draws (500) instead
-    paths=False,  # measure the lengths of n (200) lerp and slerp paths instead
-    **options,
-):
+    arithmetic: bool = False,  # measure latent arithmetic, A − B + C, with n draws (500) instead
+    paths: bool = False,  # measure the lengths of n (200) lerp and slerp paths instead
+    **options: Any,
+) -> None:
     """Measure how close a model's samples come to real images; save the numbers in its card."""
     if arithmetic or paths:
         measure_latents(model, arithmetic, paths, **options)
@@ -153,7 +155,16 @@ def evaluate_model(
         model_card.write(model)
 
 
-def measure_latents(model, arithmetic, paths, n=0, seed=0, json=False, discard=False, **others):
+def measure_latents(
+    model: str,
+    arithmetic: bool,
+    paths: bool,
+    n: int = 0,
+    seed: int = 0,
+    json: bool = False,
+    discard: bool = False,
+    **others: Any,
+) -> None:
     """What evaluate does with --arithmetic and --paths; both are saved in the card's metrics."""
     if others:
         raise InputError(
@@ -174,35 +185,35 @@ def measure_latents(model, arithmetic, paths, n=0, seed=0, json=False, discard=F
         print(dumps(results, ensure_ascii=False))
 
 
-def learn_attributes(model, **options):
+def learn_attributes(model: str, **options: Any) -> None:
     """Train a classifier of the training set's attributes; save it and its accuracy in the card."""
     train_classifier.train_and_save(model, **options)
     model_card.write(model)
 
 
-def find_directions(model, **options):
+def find_directions(model: str, **options: Any) -> None:
     """Find directions in the latent space and measure them; save them in checkpoint and card."""
     discover_directions.discover_and_save(model, **options)
     if not options.get("discard"):
         model_card.write(model)
 
 
-def train_encoder(model, **options):
+def train_encoder(model: str, **options: Any) -> None:
     """Train an encoder on a model's own samples, and measure how well pictures are inverted."""
     encoder.train_and_measure(model, **options)
     model_card.write(model)
 
 
 def invert(
-    model,  # checkpoint directory
-    photo,  # a picture file: PNG, JPEG, WebP, GIF, BMP or TIFF
-    out,  # a PNG file for the framed photo and the generated picture, side by side
+    model: str,  # checkpoint directory
+    photo: str,  # a picture file: PNG, JPEG, WebP, GIF, BMP or TIFF
+    out: str,  # a PNG file for the framed photo and the generated picture, side by side
     *,
-    eyes="",  # x,y of both eyes in the photo, as shares of its sides: 0.4,0.5,0.6,0.5
-    crop=1.0,  # without --eyes: side of the centre square, as a share of the shorter side
-    seed=0,  # seed of the random starts
-    json=False,  # print the latent and its error as one JSON object on the last line
-):
+    eyes: str = "",  # x,y of both eyes in the photo, as shares of its sides: 0.4,0.5,0.6,0.5
+    crop: float = 1.0,  # without --eyes: side of the centre square, as a share of the shorter side
+    seed: int = 0,  # seed of the random starts
+    json: bool = False,  # print the latent and its error as one JSON object on the last line
+) -> None:
     """Find the latent whose picture comes closest to a photo."""
     loaded = checkpoint.load(model)
     image = photo_alignment.read_photo(regular_files.read_bytes(photo, photo_alignment.MAX_BYTES))
@@ -220,11 +231,11 @@ def invert(
 
 
 def export_generator(
-    model,  # checkpoint directory
+    model: str,  # checkpoint directory
     *,
-    out,  # the file to write, ending in .onnx, .safetensors or .pt (a plain state dict)
-    json=False,  # print what was written as one JSON object on the last line
-):
+    out: str,  # the file to write, ending in .onnx, .safetensors or .pt (a plain state dict)
+    json: bool = False,  # print what was written as one JSON object on the last line
+) -> None:
     """Write a model's generator as ONNX, safetensors or a state dict, and check it."""
     if Path(out).suffix.lower() not in (".onnx", ".safetensors", ".pt", ".pth"):
         raise InputError(f"{out} must end in .onnx, .safetensors or .pt.")
@@ -239,23 +250,28 @@ def export_generator(
 
 
 def import_weights(
-    file,  # weights of a generator: PyTorch state dict, safetensors or ONNX
-    name,  # name of the model: its checkpoint is checkpoints/NAME
+    file: str,  # weights of a generator: PyTorch state dict, safetensors or ONNX
+    name: str,  # name of the model: its checkpoint is checkpoints/NAME
     *,
-    discriminator="",  # file with the discriminator's weights
-    prior="",  # distribution of z in training: normal or uniform (default: normal)
-    data="",  # directory of the packed training set that the model was trained on, if you have it
-    values="",  # pixel values of an ONNX generator: signed (-1 to 1), unit (0 to 1) or byte
-    nz=0,  # coordinates of z, where an ONNX file does not say
-    preview="",  # write 16 samples to this PNG file and import nothing
-    checkpoints="checkpoints",  # folder of the checkpoints
-    command="",  # set by the command line
-):
+    discriminator: str = "",  # file with the discriminator's weights
+    prior: str = "",  # distribution of z in training: normal or uniform (default: normal)
+    data: str = "",  # directory of the packed training set of the model, if you have it
+    values: str = "",  # pixel values of an ONNX generator: signed (-1 to 1), unit (0 to 1) or byte
+    nz: int = 0,  # coordinates of z, where an ONNX file does not say
+    preview: str = "",  # write 16 samples to this PNG file and import nothing
+    checkpoints: str = "checkpoints",  # folder of the checkpoints
+    command: str = "",  # set by the command line
+) -> None:
     """Make a checkpoint of weights that were trained elsewhere."""
     out = Path(checkpoints) / name
     if not preview and (out / "model.json").exists():
         raise InputError(f"{out} already exists; choose another name or remove it first.")
-    options = {"discriminator": discriminator, "prior": prior, "nz": nz, "values": values}
+    options: dict[str, Any] = {
+        "discriminator": discriminator,
+        "prior": prior,
+        "nz": nz,
+        "values": values,
+    }
     try:
         imported = importers.read(file, **options)
     except importers.Unrecognised as error:
@@ -280,9 +296,9 @@ def import_weights(
 
 
 def embed(
-    data,  # directory of a packed training set
-    model,  # checkpoint directory
-):
+    data: str,  # directory of a packed training set
+    model: str,  # checkpoint directory
+) -> None:
     """Put a training set into a checkpoint, losslessly compressed (minutes for 10,000 images)."""
     expected = checkpoint.read_card(model)["training_set"].get("fingerprint")
     if training_set.read_card(data)["fingerprint"] != expected:
@@ -291,13 +307,14 @@ def embed(
     print(f"{model}: now holds its training set")
 
 
-def check_scale(scale):
+def check_scale(scale: int) -> None:
+    """Raise InputError for a factor by which pictures cannot be enlarged."""
     if not 1 <= scale <= 16:
         raise InputError(f"scale is {scale}; it must be from 1 to 16.")
 
 
 # Verb, function, and the functions whose signatures list its options.
-VERBS = (
+VERBS: tuple[tuple[str, Callable, tuple[Callable, ...]], ...] = (
     ("pack", pack, (image_sources.pack,)),
     ("train", train, (train, TrainingConfig)),
     ("evaluate", evaluate_model, (evaluate_model, fidelity_report.evaluate)),
@@ -318,18 +335,19 @@ VERBS = (
 class HelpFormatter(argparse.HelpFormatter):
     """Wraps help between words only, so that names such as wgan-gp stay whole."""
 
-    def _split_lines(self, text, width):
+    def _split_lines(self, text: str, width: int) -> list[str]:
         return textwrap.wrap(" ".join(text.split()), width, break_on_hyphens=False)
 
 
-def build_parser():
+def build_parser() -> argparse.ArgumentParser:
+    """The parser of the command line, with the options of every verb."""
     parser = argparse.ArgumentParser(
         prog="python -m gan_core",
         description="Pack training sets, train GANs, measure them and draw samples.",
     )
     verbs = parser.add_subparsers(required=True, metavar="VERB")
     for name, function, sources_of_options in VERBS:
-        summary = inspect.getdoc(function).split("\n")[0]
+        summary = (inspect.getdoc(function) or "").split("\n")[0]
         verb = verbs.add_parser(
             name,
             help=summary,
@@ -346,23 +364,25 @@ def build_parser():
     return parser
 
 
-def add_training_options(parser):
+def add_training_options(parser: argparse.ArgumentParser) -> None:
     """The options of a training run, under their headings."""
-    groups = {}
+    groups: dict[str, Any] = {}
     for option in OPTIONS.values():
         if option.group not in groups:
             groups[option.group] = parser.add_argument_group(option.group)
         words = option.description.replace("%", "%%")
         if option.default != "":
             words += f" (default: {option.default})"
-        kind = {"action": "store_true"} if option.type is bool else {"type": option.type}
+        kind: dict[str, Any] = (
+            {"action": "store_true"} if option.type is bool else {"type": option.type}
+        )
         # Only options that a person sets are passed on: a recipe may replace a default.
         groups[option.group].add_argument(
             option.flag, help=words, default=argparse.SUPPRESS, **kind
         )
 
 
-def add_options(parser, function, known):
+def add_options(parser: argparse.ArgumentParser, function: Callable, known: set[str]) -> None:
     """Turn a signature into options, with its defaults, and its comments as help."""
     comments = dict(
         re.findall(r"^    (\w+)[:=,][^#\n]*#\s*(.+)$", inspect.getsource(function), re.M)
@@ -374,7 +394,7 @@ def add_options(parser, function, known):
         words = comments[name].replace("%", "%%")
         default, flag = parameter.default, "--" + name.replace("_", "-")
         # Only options that a person sets are passed on: a recipe may replace a default.
-        shown = {"default": argparse.SUPPRESS}
+        shown: dict[str, Any] = {"default": argparse.SUPPRESS}
         if default is not parameter.empty and default not in ("", None):
             words += f" (default: {default})"
         if parameter.kind is not parameter.KEYWORD_ONLY:

@@ -169,8 +169,8 @@ def check(model: checkpoint.Model, path: str | Path) -> float:
         raise InputError(f"onnxruntime cannot run {model.name} ({reason}).") from None
     if not difference <= MOST_APART:  # written so that NaN is refused too
         raise InputError(
-            f"The ONNX file of {model.name} draws different pictures from PyTorch: values differ by "
-            f"{difference:.2g}, more than {MOST_APART:g}; it was not written."
+            f"The ONNX file of {model.name} draws different pictures from PyTorch: values differ "
+            f"by {difference:.2g}, more than {MOST_APART:g}; it was not written."
         )
     return difference
 

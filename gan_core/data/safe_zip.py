@@ -48,7 +48,7 @@ def open_zip(path: str | Path) -> zipfile.ZipFile:
     try:
         check(archive.infolist(), size, path)
     except InputError:
-        archive.close()
+        archive.fp.close()  # type: ignore[union-attr]  # ZipFile closes no file that it was given
         raise
     return archive
 

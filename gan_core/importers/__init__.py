@@ -1,11 +1,11 @@
 """Weights that were trained elsewhere, made into checkpoints of this project.
 
-    reading      tensors out of a file, without running anything in it
-    layouts      which network they belong to, by names and shapes
-    onnx_files   ONNX generators, by running them apart
-    importing    all of it: a file -> Found -> a checkpoint directory with a card
+    safe_load            tensors from a file, without running anything in it
+    state_dict_layouts   which network they belong to, by names and shapes
+    onnx_import          ONNX generators, examined by running them in a separate process
+    import_checkpoint    all of it: a file -> Found -> a checkpoint directory with a card
 
-What is taken is listed in the README under "Your own weights".
+docs/your-own-weights.md lists what is accepted.
 """
 
 from gan_core.importers.import_checkpoint import Found, read, save, sheet

@@ -1,13 +1,14 @@
-"""From a file of somebody else's to a checkpoint: read it, look at it, save it.
+"""Imports weights that were trained elsewhere: read a file, look at its samples, save a checkpoint.
 
-found = read("netG.pth")                 recognised, or an InputError that says why not
-found.draw(16)                           the first 16 seeds, to be looked at
-save(found, "checkpoints/mine", "mine")
+generator = read("netG.pth")                 recognised, or an InputError that says why not
+generator.draw(16)                           the samples of the first 16 seeds
+save(generator, "checkpoints/mine", "mine")
 """
 
 import json
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -20,20 +21,20 @@ from gan_core.util import atomic_files, valid_names
 from gan_core.util.errors import InputError
 
 ASSUMED = (
-    "Strides, activations and the range of the values leave no trace in the tensors: they are "
-    "taken to be those of that layout."
+    "Strides, activations and the range of pixel values leave no trace in the tensors; those of "
+    "that layout are assumed."
 )
-UNKNOWN = "They are not known: the weights were trained elsewhere."
+UNKNOWN = "They are not known, because the weights were trained elsewhere."
 
 
 @dataclass
 class Found:
-    """A generator that was read from a file, not yet saved.
+    """A generator that was read from a file and is not saved yet.
 
     words: its layout. architecture: its description. generator, discriminator: networks in eval
-    mode, the second may be None. prior: its latents. parameters: of the generator. origin: where
-    it came from, for model.json. notes: sentences on what was assumed. values: the range of an
-    ONNX file's values, None where the layout tells it.
+    mode; discriminator may be None. prior: the distribution of its latents. parameters: number in
+    the generator. origin: the entry "origin" of model.json. notes: sentences on what was assumed.
+    values: the range of an ONNX file's pixel values, None where the layout determines it.
     """
 
     words: str
@@ -43,11 +44,11 @@ class Found:
     prior: latent.Prior
     parameters: int
     origin: dict
-    notes: list = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
     values: str | None = None
 
     def draw(self, n: int = 16, seed: int = 0) -> np.ndarray:
-        """The pictures of n seeds, uint8 (n, H, W, C), as the checkpoint will draw them."""
+        """The samples of n seeds, uint8 (n, H, W, C), as the checkpoint will draw them."""
         about = {"name": self.origin["file"], "architecture": self.architecture}
         model = checkpoint.Model(self.generator, None, self.prior, about, Path())
         return model.generate(self.prior.sample(n, seed))
@@ -61,40 +62,39 @@ def read(
     nz: int = 0,
     values: str = "",
 ) -> Found:
-    """What a file holds, as Found.
+    """The generator in a file, and its discriminator if there is one.
 
-    file: a state dict (.pt, .pth), safetensors or ONNX; told by its contents. discriminator: a
-    file of its discriminator, "" for that in `file`, where there is one, or none. prior: "normal",
-    "uniform", or "" for what the file tells, else normal. nz, values: of an ONNX file, see
-    `onnx_files.read`.
-    Raises InputError in one sentence; layouts.Unrecognised lists the tensors besides.
+    file: a state dict (.pt, .pth), safetensors or ONNX, recognised by its contents. discriminator:
+    a file of the discriminator, or "" for one in `file`, if any. prior: "normal", "uniform", or ""
+    for what the file says, otherwise normal. nz, values: for ONNX, see `onnx_import.read`.
+    Raises InputError; its subclass Unrecognised also lists the tensors.
     """
     path = Path(file)
     if prior and prior not in latent.PRIORS:
         raise InputError(f"The prior is {prior!r}; it must be {' or '.join(latent.PRIORS)}.")
     kind = safe_load.kind(path)
-    origin = {"file": path.name, "bytes": path.stat().st_size}
-    origin |= {"sha256": checkpoint.sha256(path)}
+    origin: dict[str, Any] = {"file": path.name, "bytes": path.stat().st_size}
+    origin["sha256"] = checkpoint.sha256(path)
     if kind == "onnx":
         if discriminator:
-            raise InputError("A discriminator goes with weights, not with an ONNX generator.")
+            raise InputError("A discriminator can accompany weights, but not an ONNX generator.")
         return from_onnx(path, origin, prior or "normal", nz, values)
     if nz or values:
-        raise InputError(f"{origin['file']} is no ONNX file: its shapes and values are known.")
-    tensors, told = safe_load.tensors(path)
-    refuse_config(told, origin["file"])
-    player = described(tensors, told) or state_dict_layouts.generator(tensors, origin["file"])
+        raise InputError(f"{origin['file']} is not an ONNX file; leave nz and values out.")
+    tensors, notes = safe_load.tensors(path)
+    refuse_config(notes, origin["file"])
+    player = described(tensors, notes) or state_dict_layouts.generator(tensors, origin["file"])
     judge = find_judge(tensors, discriminator)
     architecture = join(player, judge)
     generator, other = registry.outline(architecture)
     checkpoint.fill(generator, player.weights)
-    if judge is not None:
+    if judge is not None and other is not None:
         checkpoint.fill(other, judge.weights)
         other.eval().requires_grad_(False)
     if discriminator:
         origin |= {"discriminator": Path(discriminator).name}
         origin |= {"discriminator_sha256": checkpoint.sha256(discriminator)}
-    prior = prior or (told["prior"] if told.get("prior") in latent.PRIORS else "normal")
+    prior = prior or (notes["prior"] if notes.get("prior") in latent.PRIORS else "normal")
     return Found(
         words=player.words,
         architecture=architecture,
@@ -103,24 +103,27 @@ def read(
         prior=latent.Prior(prior, architecture["nz"]),
         parameters=registry.parameters(generator),
         origin={**origin, "layout": player.words},
-        notes=[] if "architecture" in told else [ASSUMED],
+        notes=[] if "architecture" in notes else [ASSUMED],
     )
 
 
 def from_onnx(path: Path, origin: dict, prior: str, nz: int, values: str) -> Found:
+    """The Found of an ONNX file; see `read`."""
     graph, sizes, facts = onnx_import.read(path, nz, values, prior)
     generator, _ = registry.build({"name": "onnx", **sizes})
     tensor = torch.frombuffer(bytearray(graph), dtype=torch.uint8)
     generator.load_state_dict({"graph": tensor})
     low, high = onnx_import.RANGES[facts["values"]]
     notes = [
-        f"Latents {facts['input']}, images {facts['output']}; 16 samples hold values from "
-        f"{facts['lowest']:.3g} to {facts['highest']:.3g}, taken to be of {low:g} to {high:g}."
+        f"Latents {facts['input']}, images {facts['output']}; 16 samples have values from "
+        f"{facts['lowest']:.3g} to {facts['highest']:.3g}, assumed to be of {low:g} to {high:g}."
     ]
     if facts["lowest"] < low - 0.05 * (high - low) or facts["highest"] > high + 0.05 * (high - low):
-        notes.append("What lies beyond that range is clipped.")
+        notes.append("Values beyond that range are clipped.")
     if facts["batch"]:
-        notes.append(f"The graph is made for {facts['batch']} at a time, which is slower.")
+        notes.append(
+            f"The graph takes exactly {facts['batch']} latents at a time, which is slower."
+        )
     return Found(
         words="ONNX generator",
         architecture={"name": "onnx", **sizes},
@@ -134,10 +137,10 @@ def from_onnx(path: Path, origin: dict, prior: str, nz: int, values: str) -> Fou
     )
 
 
-def described(tensors: dict[str, torch.Tensor], told: dict) -> state_dict_layouts.Player | None:
-    """The generator that the metadata of an exported safetensors file describes, or None."""
+def described(tensors: dict[str, torch.Tensor], notes: dict) -> state_dict_layouts.Player | None:
+    """The generator that the metadata of a file written by `export` describe, or None."""
     try:
-        sizes = json.loads(told["architecture"])
+        sizes = json.loads(notes["architecture"])
         sizes = {key: value for key, value in sizes.items() if key not in ("ndf", "norm")}
         generator, _ = registry.outline(sizes)
         shapes = {name: tensor.shape for name, tensor in generator.state_dict().items()}
@@ -151,23 +154,23 @@ def described(tensors: dict[str, torch.Tensor], told: dict) -> state_dict_layout
     return state_dict_layouts.Player(f"this project’s {sizes['name']}", sizes, dict(tensors))
 
 
-def refuse_config(told: dict, file: str) -> None:
-    """InputError for generators of pytorch_GAN_zoo that its settings tell to be of another kind."""
-    if told.get("lossCriterion") in ("MSE", "WGANGP"):
+def refuse_config(notes: dict, file: str) -> None:
+    """Raise InputError when the settings in a pytorch_GAN_zoo file describe another generator."""
+    if notes.get("lossCriterion") in ("MSE", "WGANGP"):
         raise InputError(
-            f"{file} was trained with the loss {told['lossCriterion']}, where pytorch_GAN_zoo's "
-            "generator ends without tanh; only those of its loss DCGAN are taken."
+            f"{file} was trained with the loss {notes['lossCriterion']}, where pytorch_GAN_zoo's "
+            "generator ends without tanh; only generators of its loss DCGAN are accepted."
         )
-    if told.get("attribKeysOrder"):
+    if notes.get("attribKeysOrder"):
         raise InputError(
-            f"{file} is conditional: it takes classes beside the latent, which is not shown here."
+            f"{file} is conditional: it takes classes beside the latent, which is not supported."
         )
 
 
 def find_judge(
     tensors: dict[str, torch.Tensor], file: str | Path
 ) -> state_dict_layouts.Player | None:
-    """The discriminator in a file of its own, or in the generator's, or None."""
+    """The discriminator in its own file or in the generator's file, or None."""
     if file:
         other, _ = safe_load.tensors(file)
         return state_dict_layouts.discriminator(other, Path(file).name)
@@ -178,7 +181,7 @@ def find_judge(
 
 
 def join(player: state_dict_layouts.Player, judge: state_dict_layouts.Player | None) -> dict:
-    """The architecture of both; InputError when they are not of one game."""
+    """The architecture of both networks. Raises InputError when they do not belong together."""
     if judge is None:
         return player.sizes
     ours, theirs = registry.family(player.sizes["name"]), registry.family(judge.sizes["name"])
@@ -188,7 +191,7 @@ def join(player: state_dict_layouts.Player, judge: state_dict_layouts.Player | N
     if not same or of_generator != of_judge:
         raise InputError(
             f"The discriminator ({judge.words}, {of_judge['size']} px, {of_judge['channels']} "
-            f"channels) does not go with the generator ({player.words}, {of_generator['size']} px, "
+            f"channels) does not match the generator ({player.words}, {of_generator['size']} px, "
             f"{of_generator['channels']} channels); leave it out or give the one it was trained "
             "with."
         )
@@ -201,8 +204,8 @@ def save(
 ) -> Path:
     """Write a Found as a checkpoint directory with a card.
 
-    name: what the model is called. data: directory of the packed training set it was trained on,
-    where there is one. Raises InputError when the directory holds something, or cannot be written.
+    name: the model's name. data: directory of the packed training set, or "" when it is not
+    available. Raises InputError when the directory is not empty or cannot be written.
     """
     valid_names.check(name)
     about = {"name": "not known", "how": UNKNOWN}
@@ -210,24 +213,24 @@ def save(
         about = {k: v for k, v in training_set.read_card(data).items() if k != "format"}
         sizes = found.architecture["size"], found.architecture["channels"]
         if (about["shape"][1], about["shape"][3]) != sizes:
-            raise InputError(f"The images in {data} are of another size than this model draws.")
-    told = {
+            raise InputError(f"The images in {data} differ in size from this model's pictures.")
+    card = {
         "name": name,
         "architecture": found.architecture,
         "prior": {"kind": found.prior.kind, "size": found.prior.size},
         "objective": None,
         "training": {},
         "metrics": {},
-        "licence": "Not known; that of whoever trained it.",
+        "licence": "Not known; ask the person who trained it.",
         "origin": {**found.origin, "parameters": found.parameters, "notes": found.notes}
         | ({"command": command} if command else {}),
         "training_set": about,
     }
     try:
         with atomic_files.new_directory(directory) as temporary:
-            checkpoint.save(temporary, found.generator, found.discriminator, told)
+            checkpoint.save(temporary, found.generator, found.discriminator, card)
             model = checkpoint.Model(
-                found.generator, found.discriminator, found.prior, told, temporary
+                found.generator, found.discriminator, found.prior, card, temporary
             )
             model_card.write(temporary, model)
     except OSError as error:
@@ -236,5 +239,5 @@ def save(
 
 
 def sheet(found: Found, path: str | Path) -> None:
-    """16 samples as a picture file, to be looked at before anything is saved."""
+    """Write 16 samples as an image file, to be inspected before anything is saved."""
     media.save(path, media.encode(media.enlarge(media.sheet(found.draw(16)), 2)))

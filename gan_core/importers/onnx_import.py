@@ -1,13 +1,12 @@
-"""ONNX generators of other programs: looked through, probed, and brought into one form.
+"""ONNX generators of other programs: checked, probed, and brought into one form.
 
-    read(path)               the graph as bytes that `gan_core.networks.onnx_generator` runs, and
-    what
-                             was found out about it
+    read(path)   the graph in the form that `gan_core.networks.onnx_generator` runs, and facts on it
 
-A file may tell little of itself. What is missing is found by running it in a process of its own,
-with bounded memory and time: how long the latent is, how the pictures lie in memory, their range.
+A file may declare little. The rest is determined by running it in a separate process with bounded
+memory and time: the length of the latent, the layout of the images in memory, and their range.
 """
 
+from collections.abc import Sequence
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -20,10 +19,10 @@ from gan_core.util import regular_files
 from gan_core.util.errors import InputError
 
 RANGES = {"signed": (-1.0, 1.0), "unit": (0.0, 1.0), "byte": (0.0, 255.0)}
-KINDS = {1: "float32", 10: "float16", 11: "float64"}  # ONNX's numbers of element types
+KINDS = {1: "float32", 10: "float16", 11: "float64"}  # ONNX's codes of element types
 USUAL = (100, 128, 512, 64, 256, 32, 16, 10, 50, 200, 20, 8, 2)  # lengths of latents
 MAX_TRIES = 60
-MAX_PIXELS = 4 * 512 * 512  # values that one declared picture may have
+MAX_PIXELS = 4 * 512 * 512  # most values of one declared picture
 
 
 def read(
@@ -31,11 +30,11 @@ def read(
 ) -> tuple[bytes, dict, dict]:
     """(graph as bytes, sizes, facts) of an ONNX file.
 
-    nz: length of the latent where the file does not tell it, 0 to find out. values: "signed"
-    ([−1, 1]), "unit" ([0, 1]) or "byte" ([0, 255]), "" to find out. The graph takes "z" float32
-    (N, nz) and gives "images" float32 (N, C, H, W) in [−1, 1]. sizes: size, channels, nz. facts:
-    {"input", "output", "values", "lowest", "highest", "batch", "parameters"}.
-    Raises InputError with one sentence when it is no generator that can be run here.
+    nz: length of the latent where the file does not declare it, 0 to determine it. values: "signed"
+    ([−1, 1]), "unit" ([0, 1]) or "byte" ([0, 255]), "" to guess. The returned graph takes "z"
+    float32 (N, nz) and returns "images" float32 (N, C, H, W) in [−1, 1]. sizes: size, channels, nz.
+    facts: {"input", "output", "values", "lowest", "highest", "batch", "parameters"}.
+    Raises InputError when the file is not a generator that can be run.
     """
     path = Path(path)
     if values and values not in RANGES:
@@ -61,7 +60,7 @@ def read(
 
 
 def parse(path: Path) -> Any:
-    """The ModelProto in a file; InputError when it is damaged or leans on other files."""
+    """The ModelProto in a file. Raises InputError when it is damaged or needs other files."""
     onnx = import_onnx()
     data = regular_files.read_bytes(path, safe_load.MAX_BYTES)
     try:
@@ -73,27 +72,27 @@ def parse(path: Path) -> Any:
         raise InputError(f"{path.name} is not an ONNX graph, or a damaged one.")
     if onnx_generator.outside(proto):
         raise InputError(
-            f"{path.name} keeps its weights in other files, and none but itself is read; write it "
+            f"{path.name} keeps its weights in other files, which are not read; write it "
             "as one file: torch.onnx.export(…, external_data=False)."
         )
     return proto
 
 
 def ends(proto: Any, path: Path) -> tuple[Any, Any]:
-    """(input, output) of a graph that has one of each, or InputError that names them all."""
+    """(input, output) of a graph with one of each. Raises an InputError that names them all."""
     weights = {tensor.name for tensor in proto.graph.initializer}
     weights |= {tensor.values.name for tensor in proto.graph.sparse_initializer}
     inputs = [value for value in proto.graph.input if value.name not in weights]
     outputs = list(proto.graph.output)
-    for found, what in ((inputs, "input, the latent"), (outputs, "output, the images")):
-        if len(found) != 1:
-            names = ", ".join(value.name[:40] for value in found[:8]) or "none"
-            raise InputError(f"{path.name} must have one {what}; it has {len(found)} ({names}).")
+    for values, what in ((inputs, "input, the latent"), (outputs, "output, the images")):
+        if len(values) != 1:
+            names = ", ".join(value.name[:40] for value in values[:8]) or "none"
+            raise InputError(f"{path.name} must have one {what}; it has {len(values)} ({names}).")
     return inputs[0], outputs[0]
 
 
 def declared(given: Any, path: Path) -> list[int] | None:
-    """The input's shape as far as it is told: a list with 0 for what is open, or None."""
+    """The input's declared shape, with 0 for dynamic dimensions; None when there is none."""
     kind = given.type.tensor_type
     if kind.elem_type not in KINDS:
         raise InputError(f"The input of {path.name} does not hold floating-point numbers.")
@@ -112,10 +111,10 @@ def declared(given: Any, path: Path) -> list[int] | None:
 
 
 def tries(proto: Any, shape: list[int] | None, nz: int) -> list[tuple[int, int]]:
-    """[(nz, rank)] to try, the likeliest first."""
+    """[(nz, rank)] to try, the most likely first."""
     ranks = [len(shape)] if shape else [2, 4]
     if nz or (shape and shape[1]):
-        return [(nz or shape[1], rank) for rank in ranks]
+        return [(nz or (shape or [0, 0])[1], rank) for rank in ranks]
     first = [side for tensor in proto.graph.initializer[:16] for side in tensor.dims[:2]]
     lengths = dict.fromkeys([*USUAL, *(side for side in first if 1 <= side <= 4096)])
     return [(length, rank) for length in lengths for rank in ranks][:MAX_TRIES]
@@ -129,10 +128,10 @@ def drawn_by(
     shape: list[int] | None,
     prior: str,
 ) -> dict:
-    """What the graph draws, as `probe.look` tells it; InputError when it cannot."""
+    """The result of `onnx_probe.look` for a graph. Raises InputError when it cannot be run."""
     sides = drawn.type.tensor_type.shape.dim
     if np.prod([float(max(side.dim_value, 1)) for side in sides[1:]]) > MAX_PIXELS:
-        raise InputError(f"{path.name} says that it draws images larger than 512 × 512.")
+        raise InputError(f"{path.name} declares images larger than 512 × 512.")
     kind = KINDS[given.type.tensor_type.elem_type]
     batch = shape[0] if shape else 0
     ends = (given.name, drawn.name)
@@ -140,16 +139,16 @@ def drawn_by(
 
 
 def picture(seen: dict, path: Path) -> tuple[str, int, int]:
-    """("NCHW" or "NHWC", size, channels) of what was drawn; InputError when it is no picture."""
+    """("NCHW" or "NHWC", size, channels) of the output. Raises InputError if it is no image."""
     shape = seen["shape"]
-    told = f"{path.name} draws {' × '.join(map(str, shape)) or 'single numbers'}"
+    output = f"{path.name} draws {' × '.join(map(str, shape)) or 'single numbers'}"
     if len(shape) != 3 or (1 not in shape and 3 not in shape):
-        raise InputError(f"{told}, which is no image of 1 or 3 channels.")
+        raise InputError(f"{output}, which is not an image of 1 or 3 channels.")
     layout = "NCHW" if shape[0] in (1, 3) and shape[1] == shape[2] else "NHWC"
     channels, height, width = shape if layout == "NCHW" else (shape[2], *shape[:2])
     if channels not in (1, 3) or height != width or height not in onnx_generator.SIZES:
         raise InputError(
-            f"{told}; images must be square, 8 to 512 pixels a side, in 1 or 3 colours."
+            f"{output}; images must be square, of 8 to 512 pixels per side and 1 or 3 channels."
         )
     if not seen["finite"]:
         raise InputError(f"{path.name} draws numbers that are not finite.")
@@ -157,14 +156,14 @@ def picture(seen: dict, path: Path) -> tuple[str, int, int]:
         raise InputError(f"{path.name} draws the same picture for every latent.")
     if not seen["repeats"]:
         raise InputError(
-            f"{path.name} draws other pictures when it gets the same latent again, so that a seed "
-            "would not find a picture; export it without noise of its own."
+            f"{path.name} draws a different picture when it gets the same latent again, so that a "
+            "seed would not identify a picture; export it without random noise."
         )
     return layout, height, channels
 
 
 def guess(seen: dict) -> str:
-    """The range of values that was most likely meant; a person sees what comes of it."""
+    """The most likely range of values; a preview shows whether it is right."""
     low, high = seen["lowest"], seen["highest"]
     if seen["type"] == "uint8" or high > 20:
         return "byte"
@@ -172,9 +171,9 @@ def guess(seen: dict) -> str:
 
 
 def canonical(proto: Any, given: Any, drawn: Any, seen: dict, layout: str, values: str) -> bytes:
-    """The graph between a reshaped latent and images in [−1, 1], as bytes; proto is used up.
+    """The graph from a latent (N, nz) to images in [−1, 1], as bytes; `proto` is consumed.
 
-    Where it has that form already, it is left as it is.
+    A graph that already has that form is not changed.
     """
     from onnx import TensorProto, compose, helper, numpy_helper
 
@@ -182,28 +181,32 @@ def canonical(proto: Any, given: Any, drawn: Any, seen: dict, layout: str, value
     right = (given.name, drawn.name, rank, layout, values) == ("z", "images", 2, "NCHW", "signed")
     bounded = seen["lowest"] >= -1 and seen["highest"] <= 1
     plain = given.type.tensor_type.elem_type == TensorProto.FLOAT and seen["type"] == "float32"
-    if right and bounded and plain and told(given)[1] == nz and told(given)[0] == batch:
+    if right and bounded and plain and sides(given)[1] == nz and sides(given)[0] == batch:
         return proto.SerializeToString()
     first, last = f"foreign/{given.name}", f"foreign/{drawn.name}"
     kind = given.type.tensor_type.elem_type
-    # In place, for a copy of a graph may take 200 MB; the names above change with it.
+    # In place, because a copy of a graph may take 200 MB; the names above change with it.
     inner = compose.add_prefix(proto, "foreign/", inplace=True)
     graph = inner.graph
-    kept = [value for value in graph.input if value.name != first]
-    constants, before, after = [], [], []
+    others = [value for value in graph.input if value.name != first]
+    constants: list[Any] = []
+    before: list[Any] = []
+    after: list[Any] = []
 
-    def constant(name, value):
+    def constant(name: str, value: np.ndarray | np.generic) -> str:
         constants.append(numpy_helper.from_array(np.asarray(value), name))
         return name
 
-    def chain(nodes, source, kind, others=(), **attributes):
+    def chain(
+        nodes: list, source: str, kind: str, operands: Sequence[str] = (), **attributes: Any
+    ) -> str:
         target = f"canonical/{len(before)}-{len(after)}-{kind}"
-        nodes.append(helper.make_node(kind, [source, *others], [target], **attributes))
+        nodes.append(helper.make_node(kind, [source, *operands], [target], **attributes))
         return target
 
     name = chain(before, "z", "Cast", to=kind)
     shape = [-1, nz, 1, 1] if rank == 4 else [-1, nz]
-    name = chain(before, name, "Reshape", [constant("canonical/latent", np.int64(shape))])
+    name = chain(before, name, "Reshape", [constant("canonical/latent", np.array(shape, np.int64))])
     before[-1].output[0] = first
     name = chain(after, last, "Cast", to=TensorProto.FLOAT)
     if layout == "NHWC":
@@ -214,7 +217,7 @@ def canonical(proto: Any, given: Any, drawn: Any, seen: dict, layout: str, value
             after, name, "Mul", [constant("canonical/scale", np.float32(2 / (high - low)))]
         )
         name = chain(after, name, "Add", [constant("canonical/offset", np.float32(-1))])
-    # Min and Max in place of Clip, whose form changed between versions of ONNX.
+    # Min and Max instead of Clip, whose form changed between versions of ONNX.
     name = chain(after, name, "Max", [constant("canonical/lowest", np.float32(-1))])
     name = chain(after, name, "Min", [constant("canonical/highest", np.float32(1))])
     after[-1].output[0] = "images"
@@ -228,18 +231,20 @@ def canonical(proto: Any, given: Any, drawn: Any, seen: dict, layout: str, value
     del graph.node[:], graph.input[:], graph.output[:]
     graph.node.extend(nodes)
     graph.initializer.extend(constants)
-    graph.input.extend([helper.make_tensor_value_info("z", TensorProto.FLOAT, [count, nz]), *kept])
+    graph.input.extend(
+        [helper.make_tensor_value_info("z", TensorProto.FLOAT, [count, nz]), *others]
+    )
     graph.output.append(images)
     return inner.SerializeToString()
 
 
-def told(value: Any) -> list[int]:
-    """The sides of a value's shape, 0 for what is open."""
+def sides(value: Any) -> list[int]:
+    """The dimensions of a value's shape, 0 for dynamic ones."""
     return [side.dim_value for side in value.type.tensor_type.shape.dim] or [0, 0]
 
 
 def parameters(proto: Any) -> int:
-    """How many numbers the graph's floating-point weights have."""
+    """The number of floating-point weights in a graph."""
     return sum(
         int(np.prod(tensor.dims, dtype=np.int64))
         for tensor in proto.graph.initializer
@@ -248,14 +253,16 @@ def parameters(proto: Any) -> int:
 
 
 def in_words(shape: tuple, rank: int) -> str:
+    """A latent's shape as text."""
     return " × ".join(map(str, [*shape, *([1, 1] if rank == 4 else [])]))
 
 
 def import_onnx() -> ModuleType:
+    """The package onnx. Raises InputError when it is not installed."""
     try:
         import onnx
     except ImportError:
         raise InputError(
-            "Reading ONNX needs a package that is not here: pip install onnx."
+            "Reading ONNX needs a package that is not installed: pip install onnx."
         ) from None
     return onnx

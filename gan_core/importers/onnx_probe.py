@@ -1,7 +1,7 @@
-"""Run an unknown ONNX file, apart from everything else, to see what it draws.
+"""Runs an unknown ONNX file in a separate process to see what it draws.
 
-A file may tell little of itself: neither how long its latents are nor whether it takes several at
-once, nor what its pictures are like.
+A file may declare neither the length of its latents, nor the batch size, nor the layout and range
+of its images.
 """
 
 import time
@@ -12,7 +12,7 @@ from gan_core.networks import onnx_sandbox
 from gan_core.util.errors import InputError
 
 SAMPLES = 16
-SECONDS = 60  # for all that is tried
+SECONDS = 60  # for all tries together
 
 
 def look(
@@ -24,14 +24,14 @@ def look(
     batch: int,
     prior: str,
 ) -> dict:
-    """What a graph, bytes, draws for 16 latents: a dict.
+    """What a graph draws for 16 latents.
 
-    name: of the file, for messages. tries: [(nz, rank)], latents (N, nz) or with rank 4
-    (N, nz, 1, 1). ends: names of input and output. kind: the input's element type. batch: how many
-    latents it takes, 0 where that is open. prior: "normal" or "uniform".
-    Returns nz, rank, batch (0 for any number), shape and type of a picture, finite, lowest,
-    highest, varies (whether the latent changes it), repeats (whether the same latent draws it
-    again). Raises InputError when none of the tries draws anything.
+    name: of the file, for messages. tries: [(nz, rank)]; the latents are (N, nz), or (N, nz, 1, 1)
+    for rank 4. ends: names of input and output. kind: the input's dtype. batch: the declared number
+    of latents, 0 when it is dynamic. prior: "normal" or "uniform".
+    Returns {"nz", "rank", "batch" (0 for any number), "shape" and "type" of one picture, "finite",
+    "lowest", "highest", "varies" (whether pictures depend on the latent), "repeats" (whether the
+    same latent gives the same picture)}. Raises InputError when none of the tries works.
     """
     problem = "no shape of latent was tried"
     until = time.monotonic() + SECONDS
@@ -47,17 +47,17 @@ def look(
         except onnx_sandbox.Ended as error:
             raise InputError(f"{name} was stopped: {error}.") from None
         except onnx_sandbox.Problem as error:
-            problem = error
+            problem = str(error)
             if runner is None:
                 break
-    if "pip install" in str(problem):
+    if "pip install" in problem:
         raise InputError(f"{name} cannot be read: {problem}.")
     hint = "" if len(tries) == 1 else f" with any of {len(tries)} shapes of latents"
     raise InputError(f"onnxruntime cannot run {name}{hint} ({problem}).")
 
 
 def latents(nz: int, rank: int, kind: str, prior: str) -> np.ndarray:
-    """Samples of a prior in the shape and type that a graph is to get."""
+    """Samples of a prior in the shape and dtype of a graph's input."""
     stream = np.random.RandomState(0)
     normal = prior == "normal"
     z = stream.standard_normal((SAMPLES, nz)) if normal else stream.uniform(-1, 1, (SAMPLES, nz))
@@ -67,11 +67,11 @@ def latents(nz: int, rank: int, kind: str, prior: str) -> np.ndarray:
 def draw_all(
     runner: onnx_sandbox.Runner, ends: tuple[str, str], z: np.ndarray, declared: int, until: float
 ) -> dict:
-    """What is drawn for latents z, as `look` tells it; Problem when it cannot draw them."""
+    """The result of `look` for latents z, without nz and rank. Raises Problem when it cannot."""
     given, drawn = ends
     batch = declared or SAMPLES
 
-    def draw(rows):
+    def draw(rows: np.ndarray) -> np.ndarray:
         padded = np.zeros((batch, *z.shape[1:]), z.dtype)
         padded[: len(rows)] = rows
         images = runner.run(drawn, {given: padded}, max(until - time.monotonic(), 0.1))
@@ -88,7 +88,7 @@ def draw_all(
     except onnx_sandbox.Problem:
         if declared or batch == 1:
             raise
-        batch = 1  # made for one latent, though it does not say so
+        batch = 1  # made for one latent without declaring it
         images = draw(z[:1])
     again = draw(z[:batch])
     rest = [draw(z[i : i + batch]) for i in range(batch, SAMPLES, batch)]

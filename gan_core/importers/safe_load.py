@@ -1,11 +1,11 @@
-"""Tensors out of a file that somebody else wrote, without running anything in it.
+"""Tensors from an untrusted file, without running anything in it.
 
-    kind(path)      what a file is, by its first bytes and not by its name
+    kind(path)      the type of a file, by its first bytes and not by its name
     tensors(path)   {name: tensor} of a state dict or a safetensors file
 
-A file of torch.save is a pickle, and a pickle may name any function for Python to call. Before
-torch reads it, with weights_only=True, the names in it are looked through: those of tensors pass,
-any other is told and refused.
+A file of torch.save is a pickle, and a pickle can name any function for Python to call. Before
+torch reads it, with weights_only=True, all names in it are checked: those that make up tensors are
+accepted, and the first other one is reported.
 """
 
 import contextlib
@@ -26,9 +26,9 @@ from gan_core.util import checked_safetensors, regular_files
 from gan_core.util.errors import InputError
 
 MAX_BYTES = 150 * 2**20  # of a file
-MAX_NOTES = 4 * 2**20  # bytes that may describe the tensors in it
+MAX_NOTES = 4 * 2**20  # bytes of the description of its tensors
 MAX_TENSORS = 20_000
-MAX_DEPTH = 6  # dictionaries in dictionaries
+MAX_DEPTH = 6  # of nested dictionaries
 MAX_STEPS = 200_000  # of a pickle; 300 tensors take 10,000
 CONFIG = "models.utils.config BaseConfig"  # beside the weights in files of pytorch_GAN_zoo
 HARMLESS = {
@@ -41,11 +41,11 @@ SAVE_WEIGHTS = "save the weights alone, torch.save(netG.state_dict(), FILE), and
 
 
 class Config:
-    """What stands in for a settings object of pytorch_GAN_zoo: a bag of values, nothing else."""
+    """An inert stand-in for a settings object of pytorch_GAN_zoo; it only holds values."""
 
 
 def kind(path: str | Path) -> str:
-    """ "torch", "safetensors" or "onnx". Raises InputError for anything else, saying why."""
+    """ "torch", "safetensors" or "onnx". Raises an InputError that says why for anything else."""
     path = Path(path)
     try:
         with regular_files.open_regular(path) as file:
@@ -55,7 +55,7 @@ def kind(path: str | Path) -> str:
         raise InputError(f"{path} cannot be read: {error.strerror}.") from None
     if size > MAX_BYTES:
         raise InputError(
-            f"{path.name} has {size / 2**20:.0f} MiB; at most {MAX_BYTES // 2**20} are taken."
+            f"{path.name} has {size / 2**20:.0f} MiB; at most {MAX_BYTES // 2**20} are accepted."
         )
     if not head:
         raise InputError(f"{path.name} is empty.")
@@ -68,7 +68,7 @@ def kind(path: str | Path) -> str:
             f"{path.name} looks like safetensors, but its header is longer than the file: "
             "it is cut short or damaged; fetch it again."
         )
-    if head[:1] == b"\x08":  # the field every ONNX file begins with, its version
+    if head[:1] == b"\x08":  # every ONNX file begins with the field of its version
         return "onnx"
     raise InputError(
         f"{path.name} is neither a state dict of PyTorch (.pt, .pth), nor safetensors, nor ONNX."
@@ -78,13 +78,13 @@ def kind(path: str | Path) -> str:
 def tensors(path: str | Path) -> tuple[dict[str, torch.Tensor], dict]:
     """The tensors of a "torch" or "safetensors" file: ({dotted name: tensor}, {name: value}).
 
-    Dictionaries in dictionaries are taken apart, their names joined by dots. The tensors lie on
-    the CPU and are as large as the file says and no larger. The second dictionary holds plain
-    values beside them: the metadata of safetensors, the settings in a file of pytorch_GAN_zoo.
-    Raises InputError when the file is damaged, or holds more than weights.
+    Nested dictionaries are flattened, their keys joined by dots. The tensors are on the CPU and no
+    larger than the file. The second dictionary holds plain values beside them: the metadata of
+    safetensors, or the settings in a file of pytorch_GAN_zoo. Raises InputError when the file is
+    damaged or holds more than weights.
     """
     path = Path(path)
-    flat, told = from_safetensors(path) if kind(path) == "safetensors" else from_torch(path)
+    flat, notes = from_safetensors(path) if kind(path) == "safetensors" else from_torch(path)
     size = path.stat().st_size
     for name, tensor in flat.items():
         plain = tensor.layout == torch.strided and tensor.device.type == "cpu"
@@ -96,34 +96,36 @@ def tensors(path: str | Path) -> tuple[dict[str, torch.Tensor], dict]:
         raise InputError(f"The tensors in {path.name} claim to be larger than the file.")
     if not flat:
         raise InputError(f"{path.name} holds no tensors; {SAVE_WEIGHTS}.")
-    return flat, told
+    return flat, notes
 
 
 def from_safetensors(path: Path) -> tuple[dict[str, torch.Tensor], dict]:
+    """(tensors, metadata) of a safetensors file; see `tensors`."""
     try:
         header = checked_safetensors.header(path)
     except ValueError as error:
         raise InputError(f"{path.name} has {error}; it is not read.") from None
     try:
         notes = json.loads(header).get("__metadata__") or {}
-        found = load_file(path)
+        loaded = load_file(path)
     except Exception:  # safetensors and torch raise many kinds
         raise InputError(f"{path.name} is cut short or damaged; fetch it again.") from None
-    return limited(found.items(), path), notes if isinstance(notes, dict) else {}
+    return limited(loaded.items(), path), notes if isinstance(notes, dict) else {}
 
 
 def from_torch(path: Path) -> tuple[dict[str, torch.Tensor], dict]:
+    """(tensors, settings) of a file of torch.save; see `tensors`."""
     zipped = zipfile.is_zipfile(path)
     check_names(path, archive(path) if zipped else plain_pickles(path))
     try:
         with torch.serialization.safe_globals([(Config, CONFIG.replace(" ", "."))]):
-            # Mapped, so that a record that claims more than the file holds gets no more.
+            # Memory-mapped, so that a record cannot claim more than the file holds.
             saved = torch.load(path, map_location="cpu", weights_only=True, mmap=zipped)
     except Exception as error:  # a damaged pickle raises almost anything
-        told = (str(error).splitlines() or [type(error).__name__])[0][:200]
+        reason = (str(error).splitlines() or [type(error).__name__])[0][:200]
         raise InputError(
             f"{path.name} cannot be read as weights: it is cut short, damaged, or holds more than "
-            f"tensors ({told})."
+            f"tensors ({reason})."
         ) from None
     if not isinstance(saved, dict):
         raise InputError(f"{path.name} holds no state dict; {SAVE_WEIGHTS}.")
@@ -132,16 +134,18 @@ def from_torch(path: Path) -> tuple[dict[str, torch.Tensor], dict]:
 
 
 def archive(path: Path) -> list[bytes]:
-    """The pickles in a zip of torch.save, after its entries were looked through: [bytes]."""
+    """The pickles in a zip of torch.save, after its entries were checked."""
     try:
         archive, _ = safe_zip.listed(path, MAX_TENSORS)
-        with contextlib.closing(archive.fp), archive as file:
+        # ZipFile does not close a file object that it was given.
+        opened: Any = archive.fp
+        with contextlib.closing(opened), archive as file:
             entries = file.infolist()
             names = [entry.filename for entry in entries]
             if any(re.match(r"[^/]+/(constants\.pkl|code/)", name) for name in names):
                 raise InputError(
-                    f"{path.name} is TorchScript: a program with its weights, and to load it is to "
-                    "run it, which is not done here; save the weights alone, "
+                    f"{path.name} is TorchScript, a program with its weights, and loading it would "
+                    "run that program; save the weights alone, "
                     "torch.save(model.state_dict(), FILE), or export the generator as ONNX."
                 )
             notes = [entry for entry in entries if entry.filename.endswith("/data.pkl")]
@@ -165,16 +169,18 @@ def archive(path: Path) -> list[bytes]:
 
 
 def plain_pickles(path: Path) -> list[bytes]:
-    """The pickles in a file of torch.save before version 1.6, without its tensors: [bytes]."""
+    """The pickles in a file written by torch.save before version 1.6, without its tensors."""
     with open(path, "rb") as file:
         head = file.read(MAX_NOTES)
     if head[:2] == b"PK":  # a zip without its end
         raise InputError(damaged(path))
     pickles, at = [], 0
-    for _ in range(4):  # a magic number, a version, the machine's kinds, and what was saved
+    for _ in range(4):  # a magic number, a version, the machine's types, and the saved object
         try:
             ops = enumerate(pickletools.genops(head[at:]))
-            ends = (place + 1 for i, (op, _, place) in ops if op.name == "STOP" or i > MAX_STEPS)
+            ends = (
+                (place or 0) + 1 for i, (op, _, place) in ops if op.name == "STOP" or i > MAX_STEPS
+            )
             length = next(ends, None)
         except Exception:  # pickletools raises many kinds
             raise InputError(damaged(path)) from None
@@ -188,21 +194,21 @@ def plain_pickles(path: Path) -> list[bytes]:
 
 
 def check_names(path: Path, pickles: list[bytes]) -> None:
-    """Raise InputError when a pickle names anything but what makes up tensors."""
+    """Raise InputError when a pickle names anything that is not a part of tensors."""
     for pickle in pickles:
         try:
             for step, (op, argument, _) in enumerate(pickletools.genops(pickle)):
-                if step > MAX_STEPS:  # what comes after would go unseen
+                if step > MAX_STEPS:  # the rest would not be checked
                     raise InputError(too_much(path))
                 name = str(argument) if op.name in ("GLOBAL", "INST") else ""
                 if op.name in ("STACK_GLOBAL", "EXT1", "EXT2", "EXT4"):
-                    name = "something it does not tell plainly"
+                    name = "something in a hidden way"
                 usual = name in HARMLESS or re.fullmatch(r"torch (\w+Storage|[a-z]+\d*)", name)
                 if name and not usual:
                     raise InputError(
                         f"{path.name} names {name.replace(' ', '.')[:100]}, not only tensors: it "
-                        "holds a whole module or other objects, and to load them is to run code "
-                        f"that the file chooses, which is not done here; {SAVE_WEIGHTS}."
+                        "holds a whole module or other objects, and loading them would run code "
+                        f"that the file chooses; {SAVE_WEIGHTS}."
                     )
         except InputError:
             raise
@@ -211,29 +217,32 @@ def check_names(path: Path, pickles: list[bytes]) -> None:
 
 
 def too_much(path: Path) -> str:
+    """The message for a file whose description is too large."""
     return f"{path.name} describes far more than a generator's weights; {SAVE_WEIGHTS}."
 
 
 def damaged(path: Path) -> str:
+    """The message for a damaged file."""
     return f"{path.name} is cut short or damaged; fetch it again."
 
 
 def walk(saved: dict, prefix: str = "", depth: int = 0) -> Iterator[tuple[str | None, Any]]:
-    """(dotted name, tensor) of every tensor in dictionaries in dictionaries."""
+    """(dotted name, tensor) of every tensor in nested dictionaries, (None, None) per dictionary."""
     for key, value in saved.items():
         name = f"{prefix}{str(key)[:200]}"
         if isinstance(value, torch.Tensor):
             yield name, value.detach()
         elif isinstance(value, dict) and depth < MAX_DEPTH:
-            yield None, None  # counted, so that dictionaries that repeat each other come to an end
+            yield None, None  # counted, so that repeated dictionaries come to an end
             yield from walk(value, f"{name}.", depth + 1)
 
 
 def limited(items: Iterable[tuple[str | None, Any]], path: Path) -> dict[str, torch.Tensor]:
-    found = {}
+    """A dictionary of the items. Raises InputError when there are more than MAX_TENSORS."""
+    tensors = {}
     for count, (name, tensor) in enumerate(items):
         if count >= MAX_TENSORS:
             raise InputError(f"{path.name} holds more than {MAX_TENSORS:,} tensors.")
         if name is not None:
-            found[name] = tensor
-    return found
+            tensors[name] = tensor
+    return tensors

@@ -1,16 +1,16 @@
-"""Which network a set of tensors belongs to, told from their names and shapes alone.
+"""Recognises the network of a set of tensors by their names and shapes.
 
 Known layouts, each under any prefix (`module.`, `netG.`, `generator.` …):
 
-    a Sequential of transposed convolutions   PyTorch's DCGAN tutorial, pytorch/examples, and what
-                                              was made after them; the `dcgan` of this project
+    a Sequential of transposed convolutions   PyTorch's DCGAN tutorial, pytorch/examples, and their
+                                              descendants; the `dcgan` of this project
     formatLayer, main.batchNorm0 …            facebookresearch/pytorch_GAN_zoo, DCGAN_nets.py
     l1, conv_blocks                           eriklindernoren/PyTorch-GAN, dcgan
     enter, layers, leave                      this project's `residual`
     mapping, synthesis                        this project's `style`
 
-Strides, activations and what a norm adds to the variance leave no trace in the tensors: they are
-taken to be those of the layout.
+Strides, activations and the eps of a norm leave no trace in the tensors; those of the layout are
+assumed.
 """
 
 import functools
@@ -36,11 +36,11 @@ Layers = list[tuple[str, Tensors]]  # ("conv" or "norm", its tensors by part), i
 
 
 class Misfit(Exception):
-    """Tensors begin like a layout, and then differ from it; the message says where."""
+    """Tensors resemble a layout but differ from it; the message says where."""
 
 
 class Unrecognised(InputError):
-    """No layout fits. tensors: [(name, shape, dtype)] of all that the file holds, as text."""
+    """No layout fits. tensors: (name, shape, dtype) of every tensor in the file, as text."""
 
     def __init__(self, sentence: str, tensors: list[tuple[str, str, str]]) -> None:
         super().__init__(sentence)
@@ -51,9 +51,9 @@ class Unrecognised(InputError):
 class Player:
     """A generator or a discriminator that was recognised.
 
-    words: the layout. sizes: size, channels, nz, ngf of a generator, size, channels, ndf and
-    sometimes norm of a discriminator, and name, the family of both. weights: its state dict under
-    this project's names. prefix: what stood before the names.
+    words: the layout. sizes: name, the architecture family, with size, channels, nz and ngf of a
+    generator, or size, channels, ndf and possibly norm of a discriminator. weights: its state dict
+    under this project's names. prefix: of the names in the file.
     """
 
     words: str
@@ -63,81 +63,84 @@ class Player:
 
 
 def generator(tensors: Tensors, where: str) -> Player:
-    """The generator among named tensors, as a Player. where: what holds them, for messages.
+    """The generator among named tensors. where: the name of the file, for messages.
 
-    Of several, an averaged one (ema, avgG) comes first. Raises Unrecognised, an InputError with
-    the tensors listed.
+    Of several, an averaged one (ema, avgG) is preferred. Raises Unrecognised, an InputError that
+    lists the tensors.
     """
-    found, misfits = players(tensors, GENERATORS, as_generator)
-    if found:
-        averaged = [player for player in found if is_average(player.prefix)]
-        return (averaged or found)[0]
+    recognised, misfits = players(tensors, GENERATORS, as_generator)
+    if recognised:
+        averaged = [player for player in recognised if is_average(player.prefix)]
+        return (averaged or recognised)[0]
     judges, _ = players(tensors, DISCRIMINATORS, as_discriminator)
     if judges:
         why = f"it is a discriminator ({judges[0].words}); the generator is in another file"
     elif misfits:
         why = misfits[0]
     else:
-        why = "its tensors are those of no known layout"
+        why = "its tensors fit no known layout"
     raise Unrecognised(f"No generator was recognised in {where}: {why}.", listing(tensors))
 
 
 def discriminator(tensors: Tensors, where: str) -> Player:
-    """The discriminator among named tensors, as a Player; raises Unrecognised."""
-    found, misfits = players(tensors, DISCRIMINATORS, as_discriminator)
-    if found:
-        return found[0]
-    why = misfits[0] if misfits else "its tensors are those of no known layout"
+    """The discriminator among named tensors. Raises Unrecognised."""
+    recognised, misfits = players(tensors, DISCRIMINATORS, as_discriminator)
+    if recognised:
+        return recognised[0]
+    why = misfits[0] if misfits else "its tensors fit no known layout"
     raise Unrecognised(f"No discriminator was recognised in {where}: {why}.", listing(tensors))
 
 
 def players(
     tensors: Tensors, layouts: Iterable[Callable], finish: Callable[[Player, str], Player]
 ) -> tuple[list[Player], list[str]]:
-    """([Player], [why what looked like one is none]) of all prefixes and layouts."""
-    found, misfits = [], []
+    """(recognised networks, reasons of near misses), over all prefixes and layouts."""
+    recognised: list[Player] = []
+    misfits: list[str] = []
     for prefix, group in groups(tensors).items():
         for layout in layouts:
             try:
                 player = layout(group)
                 if player is not None:
-                    found.append(finish(player, prefix))
+                    recognised.append(finish(player, prefix))
             except (Misfit, InputError) as error:
                 misfits.append(str(error).rstrip("."))
-    return found, misfits
+    return recognised, misfits
 
 
 def groups(tensors: Tensors) -> dict[str, Tensors]:
-    """prefix -> {rest of the name: tensor}, for every prefix that ends at a dot, and for none."""
-    found = {"": dict(tensors)}
+    """prefix -> {rest of the name: tensor}, for the empty prefix and all that end with a dot."""
+    by_prefix = {"": dict(tensors)}
     for name, tensor in tensors.items():
         places = [match.end() for match in re.finditer(r"\.", name)][:8]
         for place in places:
-            found.setdefault(name[:place], {})[name[place:]] = tensor
-    return found
+            by_prefix.setdefault(name[:place], {})[name[place:]] = tensor
+    return by_prefix
 
 
 def is_average(prefix: str) -> bool:
+    """Whether a prefix names averaged weights."""
     words = re.split(r"[._\d]|(?<=[a-z])(?=[A-Z])", prefix)
     return any(word.lower() in AVERAGED for word in words)
 
 
 def listing(tensors: Tensors) -> list[tuple[str, str, str]]:
+    """(name, shape, dtype) of every tensor, as text."""
     return [
         (name, " × ".join(map(str, t.shape)) or "a number", str(t.dtype).removeprefix("torch."))
         for name, t in tensors.items()
     ]
 
 
-# Sequences: convolutions and norms in their order, whatever they are called.
+# Sequences: convolutions and norms in their order, whatever their names.
 
 
 def sequence(group: Tensors) -> Layers | None:
-    """[("conv" or "norm", {part: tensor})] in the order of their numbers; None for other names.
+    """The layers of numbered tensors, in the order of their numbers; None for other names.
 
     group: names such as "0.weight", or "1.0.weight" where a Sequential holds others.
     """
-    layers = {}
+    layers: dict[tuple[int, ...], Tensors] = {}
     for name, tensor in group.items():
         match = re.fullmatch(rf"((?:\d{{1,4}}\.){{1,3}})({'|'.join(PARTS)})", name)
         if not match:
@@ -148,6 +151,7 @@ def sequence(group: Tensors) -> Layers | None:
 
 
 def in_kinds(layers: Iterable[Tensors]) -> Layers | None:
+    """The layers with their kinds; None when one is neither a convolution nor a norm."""
     kinds = []
     for parts in layers:
         weight = parts.get("weight")
@@ -161,14 +165,14 @@ def in_kinds(layers: Iterable[Tensors]) -> Layers | None:
 
 
 def dcgan_generator(layers: Layers, words: str) -> Player | None:
-    """A Player of layers that are transposed convolutions with a norm after each but the last."""
+    """The Player of transposed convolutions with a norm after each but the last."""
     kinds = [kind for kind, _ in layers]
     convolutions = [parts for kind, parts in layers if kind == "conv"]
     shapes = [tuple(parts["weight"].shape) for parts in convolutions]
     if len(shapes) < 3 or kinds[:3] != ["conv", "norm", "conv"] or shapes[0][1] != shapes[1][0]:
-        return None  # of a discriminator the first two do not follow one another so
+        return None  # a discriminator's first two layers do not fit each other this way
     if kinds != ["conv", "norm"] * (len(shapes) - 1) + ["conv"]:
-        raise Misfit("it looks like DCGAN, but a norm is missing or one too many")
+        raise Misfit("it looks like DCGAN, but it has a norm too few or too many")
     nz, width, start, _ = shapes[0]
     size, wanted = start * 2 ** (len(shapes) - 1), [(nz, width, start, start)]
     for _ in shapes[2:]:
@@ -178,12 +182,12 @@ def dcgan_generator(layers: Layers, words: str) -> Player | None:
     for number, (shape, right) in enumerate(zip(shapes, wanted, strict=True), 1):
         if shape != right:
             raise Misfit(
-                f"it looks like DCGAN, but its convolution {number} is {in_words(shape)} where "
-                f"{in_words(right)} would follow"
+                f"it looks like DCGAN, but its convolution {number} is {in_words(shape)} "
+                f"instead of {in_words(right)}"
             )
-    weights = {}
+    weights: Tensors = {}
     for place, (kind, parts) in enumerate(layers):
-        at = 3 * (place // 2) + place % 2  # ours counts the ReLU after each norm
+        at = 3 * (place // 2) + place % 2  # this project's numbers count the ReLU after each norm
         if kind == "norm":
             weights |= norm(f"layers.{at}", parts, layers[place - 1][1].get("bias"))
         else:
@@ -195,9 +199,9 @@ def dcgan_generator(layers: Layers, words: str) -> Player | None:
 
 
 def dcgan_discriminator(layers: Layers, words: str) -> Player | None:
-    """A Player of layers that are convolutions, the norms from the second up to the last but one.
+    """The Player of convolutions with norms from the second to the last but one, or without norms.
 
-    Of those without any norm too (as in WGAN's with clipping, say).
+    A WGAN critic with clipping has none, for example.
     """
     kinds = [kind for kind, _ in layers]
     convolutions = [parts for kind, parts in layers if kind == "conv"]
@@ -207,10 +211,12 @@ def dcgan_discriminator(layers: Layers, words: str) -> Player | None:
     steps = len(shapes) - 2
     normed = kinds == ["conv"] + ["conv", "norm"] * steps + ["conv"]
     if not normed and "norm" in kinds:
-        raise Misfit("it looks like DCGAN's discriminator, but its norms stand elsewhere")
+        raise Misfit("it looks like DCGAN's discriminator, but its norms are in other places")
     ndf, channels = shapes[0][:2]
     start = shapes[-1][2]
-    weights, at, before = {}, 0, None
+    weights: Tensors = {}
+    at = 0
+    before: Tensors = {}
     for kind, parts in layers[:-1]:
         if kind == "norm":
             weights |= norm(f"layers.{at - 1}", parts, before.get("bias"))
@@ -227,9 +233,9 @@ def dcgan_discriminator(layers: Layers, words: str) -> Player | None:
 
 
 def norm(name: str, parts: Tensors, bias: torch.Tensor | None = None) -> Tensors:
-    """The tensors of a batch norm under a name; bias: of the layer before, which ours lacks.
+    """The tensors of a batch norm under a name.
 
-    What is added before a norm is what its mean is moved by.
+    bias: of the layer before it, which has none in this project: it is subtracted from the mean.
     """
     mean = parts["running_mean"]
     weights = {
@@ -242,17 +248,19 @@ def norm(name: str, parts: Tensors, bias: torch.Tensor | None = None) -> Tensors
     return {f"{name}.{part}": tensor for part, tensor in weights.items()}
 
 
-# Layouts: a group of names and tensors -> Player, or None.
+# Layouts: functions of a group of named tensors that return a Player or None.
 
 
 def tutorial(group: Tensors) -> Player | None:
+    """PyTorch's DCGAN tutorial: a Sequential of transposed convolutions."""
     layers = sequence(group)
-    return layers and dcgan_generator(layers, TUTORIAL)
+    return dcgan_generator(layers, TUTORIAL) if layers else None
 
 
 def tutorial_discriminator(group: Tensors) -> Player | None:
+    """PyTorch's DCGAN tutorial: a Sequential of convolutions."""
     layers = sequence(group)
-    return layers and dcgan_discriminator(layers, TUTORIAL)
+    return dcgan_discriminator(layers, TUTORIAL) if layers else None
 
 
 def own_discriminator(group: Tensors) -> Player | None:
@@ -264,6 +272,7 @@ def own_discriminator(group: Tensors) -> Player | None:
 
 
 def zoo(group: Tensors) -> Player | None:
+    """The generator of pytorch_GAN_zoo's DCGAN."""
     layers = named(group, r"(formatLayer|main\.(?:batchNorm|convTranspose)\d+|main\.outlayer)")
     if layers is None or "formatLayer" not in layers or "main.outlayer" not in layers:
         return None
@@ -275,6 +284,7 @@ def zoo(group: Tensors) -> Player | None:
 
 
 def zoo_discriminator(group: Tensors) -> Player | None:
+    """The discriminator of pytorch_GAN_zoo's DCGAN."""
     layers = named(group, r"(decisionLayer|main\.(?:batchNorm|convTranspose)\d+)")
     if layers is None or "decisionLayer" not in layers:
         return None
@@ -286,8 +296,8 @@ def zoo_discriminator(group: Tensors) -> Player | None:
 
 
 def named(group: Tensors, pattern: str) -> dict[str, Tensors] | None:
-    """name of a layer -> {part: tensor}; None when a tensor has another name than the pattern."""
-    layers = {}
+    """name of a layer -> {part: tensor}; None when a name does not match the pattern."""
+    layers: dict[str, Tensors] = {}
     for name, tensor in group.items():
         match = re.fullmatch(rf"{pattern}\.({'|'.join(PARTS)})", name)
         if not match:
@@ -297,11 +307,12 @@ def named(group: Tensors, pattern: str) -> dict[str, Tensors] | None:
 
 
 def ordered(layers: dict[str, Tensors], order: list[str]) -> Layers:
+    """The layers in a given order of their names. Raises Misfit when they are not the same."""
     if set(order) != set(layers):
-        raise Misfit("it looks like pytorch_GAN_zoo's DCGAN, but a layer is missing or too many")
+        raise Misfit("it looks like pytorch_GAN_zoo's DCGAN, but has a layer too few or too many")
     kinds = in_kinds([layers[name] for name in order])
     if kinds is None:
-        raise Misfit("it looks like pytorch_GAN_zoo's DCGAN, but a layer is of another kind")
+        raise Misfit("it looks like pytorch_GAN_zoo's DCGAN, but a layer is of a different kind")
     return kinds
 
 
@@ -327,7 +338,7 @@ def linear_discriminator(group: Tensors) -> Player | None:
         return None
     ndf, channels = first.shape[:2]
     side = math.isqrt(last.shape[1] // (8 * ndf))
-    # Theirs counts dropouts: convolutions at 0, 3, 7, 11, norms at 6, 10, 14.
+    # Their numbers count dropouts: convolutions at 0, 3, 7, 11, norms at 6, 10, 14.
     places = {0: 0, 3: 2, 6: 4, 7: 5, 10: 7, 11: 8, 14: 10}
     weights = {}
     for name, tensor in group.items():
@@ -336,7 +347,7 @@ def linear_discriminator(group: Tensors) -> Player | None:
             weights[f"layers.{places[int(match[1])]}.{match[2]}"] = tensor
         else:
             weights[re.sub(r"^adv_layer\.0\.", "head.", name)] = tensor
-    if "model.14.weight" not in group:  # a norm that changes nothing
+    if "model.14.weight" not in group:  # an identity norm
         mean = torch.zeros(8 * ndf)
         unit = {
             "running_mean": mean,
@@ -377,11 +388,11 @@ def residual_generator(group: Tensors) -> Player | None:
     return Player("this project’s residual", sizes, dict(group))
 
 
-def style_generator(group):
+def style_generator(group: Tensors) -> Player | None:
     """This project's `style`, in a plain state dict."""
     constant, first = group.get("synthesis.constant"), group.get("mapping.layers.0.weight")
     colour = group.get("synthesis.colour.weight")
-    if any(tensor is None for tensor in (constant, first, colour)):
+    if constant is None or first is None or colour is None:
         return None
     if (constant.ndim, first.ndim, colour.ndim) != (4, 2, 4):
         return None
@@ -402,42 +413,47 @@ DISCRIMINATORS = (
 )
 
 
-# What was recognised is held against the network it claims to be.
+# The recognised tensors are compared with those of the network.
 
 
 def as_generator(player: Player, prefix: str) -> Player:
+    """The Player, checked against its generator; see `checked`."""
     built, _ = shapes_of(tuple(sorted(player.sizes.items())))
     return checked(player, prefix, built)
 
 
 def as_discriminator(player: Player, prefix: str) -> Player:
-    sizes = {**player.sizes, "nz": 1, "ngf": 1}  # any: of the generator nothing is asked
+    """The Player, checked against its discriminator; see `checked`."""
+    sizes = {**player.sizes, "nz": 1, "ngf": 1}  # any values: the generator is not used
     _, built = shapes_of(tuple(sorted(sizes.items())))
     return checked(player, prefix, built)
 
 
 @functools.lru_cache(maxsize=64)
 def shapes_of(architecture: tuple) -> tuple[dict | None, dict | None]:
-    """({name: shape} of G, of D) of an architecture, without the memory of its weights."""
-    built = registry.outline(dict(architecture))
-    return tuple(
-        network and {name: tuple(t.shape) for name, t in network.state_dict().items()}
-        for network in built
-    )
+    """({name: shape} of G, of D) of an architecture, without memory for its weights."""
+    generator, discriminator = registry.outline(dict(architecture))
+    return _shapes(generator), _shapes(discriminator)
+
+
+def _shapes(network: torch.nn.Module | None) -> dict | None:
+    if network is None:
+        return None
+    return {name: tuple(tensor.shape) for name, tensor in network.state_dict().items()}
 
 
 def checked(player: Player, prefix: str, shapes: Any) -> Player:
-    """The Player with weights in float32, or Misfit when a shape or a name is not as it should."""
+    """The Player with float32 weights. Raises Misfit when a name or a shape is not as expected."""
     weights = dict(player.weights)
-    for name in shapes:  # PyTorch before 0.4.1 did not count batches
+    for name in shapes:  # PyTorch before 0.4.1 had no such counter
         if name.endswith("num_batches_tracked"):
             weights.setdefault(name, torch.tensor(0))
     for name in [*shapes, *weights]:
         given = tuple(weights[name].shape) if name in weights else None
         if given != shapes.get(name):
-            told, right = in_words(given), in_words(shapes.get(name))
+            actual, right = in_words(given), in_words(shapes.get(name))
             raise Misfit(
-                f"it looks like {player.words}, but {name} is {told} and should be {right}"
+                f"it looks like {player.words}, but {name} is {actual} and should be {right}"
             )
     for name, tensor in weights.items():
         whole = name.endswith("num_batches_tracked")
@@ -448,9 +464,10 @@ def checked(player: Player, prefix: str, shapes: Any) -> Player:
 
 
 def finite(tensor: torch.Tensor) -> bool:
-    """Whether no number is infinite or none at all; without a copy of the whole tensor."""
+    """Whether all numbers are finite, without a copy of the whole tensor."""
     return all(bool(torch.isfinite(part).all()) for part in tensor.flatten().split(2**20))
 
 
 def in_words(shape: tuple[int, ...] | None) -> str:
+    """A shape as text."""
     return "missing" if shape is None else " × ".join(map(str, shape)) or "a number"

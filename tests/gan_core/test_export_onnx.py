@@ -228,7 +228,7 @@ def test_a_missing_package_is_one_sentence(tmp_path, model, monkeypatch, missing
         return original(name, *arguments)
 
     monkeypatch.setattr(builtins, "__import__", without)
-    with pytest.raises(InputError, match=rf"not here \({missing}\); pip install onnx"):
+    with pytest.raises(InputError, match=rf"not installed \({missing}\); pip install onnx"):
         export_onnx.to_onnx(model, tmp_path / "out.onnx")
     assert not (tmp_path / "out.onnx").exists()
 

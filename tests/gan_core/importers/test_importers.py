@@ -310,7 +310,7 @@ def test_the_discriminator_judges_as_its_own_network_does(tmp_path, case, apart)
 
 def test_a_discriminator_of_another_game_is_refused(tmp_path):
     other = saved(tmp_path, trained(LinearD()), "netD.pth")
-    with pytest.raises(InputError, match="does not go with the generator"):
+    with pytest.raises(InputError, match="does not match the generator"):
         importers.read(saved(tmp_path, trained(Tutorial())), discriminator=other)
     with pytest.raises(InputError, match="No discriminator was recognised"):
         importers.read(
@@ -577,7 +577,7 @@ def test_what_is_no_weights_at_all_is_told(tmp_path):
         refused(path, "empty|neither a state dict")
     with open(path, "wb") as file:
         file.truncate(safe_load.MAX_BYTES + 1)
-    refused(path, f"at most {safe_load.MAX_BYTES // 2**20} are taken")
+    refused(path, f"at most {safe_load.MAX_BYTES // 2**20} are accepted")
     refused(tmp_path / "missing.pth", "cannot be read")
     refused(tmp_path, "cannot be read|neither|empty")
 
@@ -688,7 +688,7 @@ def test_values_beyond_the_range_are_clipped_and_it_is_told(tmp_path):
     path.write_bytes(graph_of(["n", 4], [("Identity", {})]))
     images = imported(importers.read(path), tmp_path).synthesize(np.eye(4, dtype=np.float32) * 9)
     assert (images.min(), images.max()) == (-1, 1)
-    assert "What lies beyond that range is clipped." in importers.read(path).notes
+    assert "Values beyond that range are clipped." in importers.read(path).notes
 
 
 def several(change):
