@@ -4,7 +4,7 @@ import os
 import warnings
 
 PREFIX = "LATENT_EXPLORER_"
-OLD_PREFIX = "GAN_EXPLORER_"  # TODO: read for one release; remove in the release after 0.2
+OLD_PREFIX = "GAN_EXPLORER_"  # read for one release; see CHANGELOG.md
 
 
 def get(name: str) -> str | None:
