@@ -140,7 +140,7 @@ def test_names_that_are_taken_or_lead_elsewhere_are_refused(two_models, open_app
     press(app)
     assert not app.exception
     assert len(app.error) == 1
-    words = "called alpha already" if name.lower() == "alpha" else "a name has letters"
+    words = "called alpha already" if name.lower() == "alpha" else "a name consists of"
     assert words in app.error[0].value
     assert sorted(two_models.rglob("*")) == before
 
