@@ -662,7 +662,7 @@ def test_an_onnx_generator_is_probed_and_draws_the_same(tmp_path, case):
     assert np.abs(alone - expected_of(z)).max() < MOST_APART
     assert any(f"takes exactly {batch} latents" in note for note in found.notes) == (batch > 0)
     if batch:
-        with pytest.raises(InputError, match="only takes . latents at a time"):
+        with pytest.raises(InputError, match=r"only takes . latents at a time"):
             export_onnx.to_onnx(model, tmp_path / "again.onnx")
     else:
         assert export_onnx.to_onnx(model, tmp_path / "again.onnx")["difference"] < MOST_APART
