@@ -8,7 +8,8 @@ from dataclasses import dataclass
 
 # Largest file that each uploader takes, MB. Pages show these and the server accepts no more.
 UPLOAD_MB = {
-    "training": 512,  # zip of pictures, page Train
+    # Zip of pictures, page Train. The field of a browser would round 512 MB to "1GB".
+    "training": 480,
     "weights": 150,  # of a generator or a discriminator, page Import
     "photo": 10,  # page Your photo; gan_core.data.photo_alignment.MAX_BYTES
     "picture": 5,  # page Neighbours
