@@ -78,13 +78,13 @@ PROXY = ("--allowed-host", "class.example.org")
 @pytest.mark.parametrize(
     ("arguments", "expected"),
     [
-        ((), (True, True, 512)),
+        ((), (True, True, 480)),
         (NETWORK, (False, False, 5)),
-        ((*NETWORK, "--trust-visitors"), (True, True, 512)),
-        ((*NETWORK, "--training"), (False, True, 512)),
+        ((*NETWORK, "--trust-visitors"), (True, True, 480)),
+        ((*NETWORK, "--training"), (False, True, 480)),
         (PROXY, (False, False, 5)),
-        ((*PROXY, "--trust-visitors"), (True, True, 512)),
-        (("--allowed-host", "localhost"), (True, True, 512)),
+        ((*PROXY, "--trust-visitors"), (True, True, 480)),
+        (("--allowed-host", "localhost"), (True, True, 480)),
     ],
 )
 def test_options_decide_who_is_trusted(started, arguments, expected):
