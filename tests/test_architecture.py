@@ -43,9 +43,7 @@ KNOWN = {
     "order": {
         "explorer.services.server -> explorer.components.strips",
     },
-    "views": {
-        "explorer.views.memorisation -> explorer.views.neighbours",
-    },
+    "views": set(),
     "networks": {
         "explorer.views.import_weights calls found.draw",
     },

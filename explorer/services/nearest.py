@@ -21,7 +21,7 @@ SPACES = {
     "discriminator": "D’s features",
     "effnet": "EfficientNet’s",
 }
-SAMPLES = 10_000  # among which a training image's nearest ones are sought
+SAMPLES = 10_000  # searched for the nearest to a training image
 
 
 @dataclass(frozen=True)
@@ -89,7 +89,7 @@ def open_space(space, weights, images, _model, _among, _tell=None):
 
 
 def ready(space, model, data):
-    """Whether training images can be searched; else that is prepared, and shown how far it is."""
+    """Whether training images can be searched; if not, that is prepared in the background."""
 
     def work(tell):
         open_space(space, *identity(space, model, data), model, data, tell)
@@ -114,7 +114,7 @@ def spaces(model, data, wanted):
 
 
 def samples_ready(space, model):
-    """Whether a model's samples can be searched; they are drawn when they are not there."""
+    """Whether a model's samples can be searched; if not, they are prepared."""
 
     def work(tell):
         samples = samples_of(model, tell)
@@ -124,7 +124,7 @@ def samples_ready(space, model):
 
 
 def samples_of(model, tell=None):
-    """SAMPLES samples of a Model, seeds 0 and on, as a TrainingSet; drawn once, kept on disk."""
+    """SAMPLES samples of a Model, seeds 0 and on, as a TrainingSet; drawn once, then cached."""
     return _samples(model.hash, SAMPLES, str(cache_dir.cache_directory()), model, tell)
 
 

@@ -20,7 +20,7 @@ NEAR = memorisation_report.NEAR  # levels up to which two training images are ne
 
 
 def compared(space, model, data, samples=None):
-    """Whether the distances of real images are there, against which others are told; likewise."""
+    """Whether the distances of real images are known; if not, they are measured."""
 
     def work(tell):
         real_distances(space, model, data, samples, tell)
@@ -76,7 +76,7 @@ def _real_distances(space, weights, images, drawn, _model, _data, _samples, _tel
         some = draw.choice(numbers, min(REFERENCES, len(numbers)), replace=False)
         some.sort()
         parts = [np.empty(0)]
-        words = f"Measuring how near real images lie: {kind}"
+        words = f"Measuring distances of real images: {kind}"
         for start in along(range(0, len(some), PART), words, _tell):
             part = some[start : start + PART]
             exclude = part if kind == "training" and _samples is None else None
@@ -100,6 +100,6 @@ def _unseen(fingerprint, stamp, _data):
 
 
 def left_out(data):
-    """What to tell of held-out images that equal a training image; empty where none does."""
+    """How many held-out images equal a training image, in words; empty where none does."""
     equal = len(data.held_out) - len(unseen(data))
     return memorisation_report.excluded(equal) if equal else ""

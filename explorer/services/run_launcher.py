@@ -40,13 +40,15 @@ def check_name(name):
     begun = [run.name for run in runs.iterdir()] if runs.is_dir() else []
     other = valid_names.find_same(name, begun)
     if other and any((runs / other / file).exists() for file in run_list.BEGUN):
-        raise InputError(f"There is a run called {other} already; resume it, or take another name.")
+        raise InputError(
+            f"There is already a run called {other}; resume it, or choose another name."
+        )
     shown = target()
     other = valid_names.find_same(
         name, [model.name for model in shown.iterdir()] if shown.is_dir() else []
     )
     if other:
-        raise InputError(f"There is a model called {other} already; take another name.")
+        raise InputError(f"There is already a model called {other}; choose another name.")
 
 
 def target():
@@ -92,7 +94,7 @@ def start(name, words, cwd=None):
     with _starting:
         directory = run_list.folder() / name
         if run_list.look(directory).running:
-            raise InputError(f"{name} is running already.")
+            raise InputError(f"{name} is already running.")
         running = [run.name for run in run_list.entries().values() if run.running]
         mine = sum(_starters.get(each) == trust.visitor() for each in running)
         quotas.check("trainings", mine, len(running))
@@ -134,7 +136,7 @@ def stop(run):
     """Ask a run's process to end with a snapshot. Raises InputError when there is none to ask."""
     trust.check(training=True)
     if not run_list.look(run.directory).running:
-        raise InputError(f"{run.name} is not running any more.")
+        raise InputError(f"{run.name} is no longer running.")
     held = run_lock.held(run.directory)
     started = run_list.read_json(run.directory / run_list.STARTED)
     pid = (run_lock.read(run.directory) if held else started).get("pid")

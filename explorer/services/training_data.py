@@ -17,9 +17,6 @@ VARIABLE = "LATENT_EXPLORER_DATA"
 MAX_BYTES = 5 * 2**20  # of an upload
 
 
-# Training images.
-
-
 def training_images(model):
     """The TrainingSet of a Model: what travels with it or with another one that was trained on the
     same images, or lies in a folder given at the start.
@@ -46,15 +43,15 @@ def training_images(model):
 
 
 def not_the_same_bytes(model, data):
-    """What to tell of images that only look like the training images; empty where they are these.
+    """A warning where images only look like the training images; empty where they are the same.
 
     data: TrainingSet, what `training_images` found.
     """
     if data.fingerprint == model.card["training_set"].get("fingerprint"):
         return ""
     return (
-        f"By their looks the images are those that {model.name} was trained on, but scaled or"
-        " compressed in another way, so distances in pixels may be off by some levels."
+        f"These look like the images that {model.name} was trained on, but scaled or compressed"
+        " differently, so distances in pixels may be off by a few levels."
     )
 
 
@@ -79,11 +76,11 @@ def given():
 
 
 def how_to_get(model):
-    """Why the images are not here and what to do, in a few sentences."""
+    """Why the training images are not available and what to do, in a few sentences."""
     about = model.card["training_set"]
     if "origin" in model.card and "fingerprint" not in about:
         return (
-            f"The training images of {model.name} are not known: it was trained elsewhere. Where"
+            f"The training images of {model.name} are unknown because it was trained elsewhere. If"
             " you have them, pack them (`python -m gan_core pack FOLDER data/NAME`) and import the"
             " weights again with `--data data/NAME`."
         )
@@ -91,8 +88,8 @@ def how_to_get(model):
     if "gan_core pack" not in how:
         how += f" Pack them with `{pack_command(about)}`."
     return (
-        f"The training images of {model.name} do not travel with it. {how.strip()} Then start with"
-        " `python -m explorer --data data`."
+        f"The training images of {model.name} do not come with it. {how.strip()} Then start the"
+        " app with `python -m explorer --data data`."
     )
 
 
@@ -109,7 +106,7 @@ def pack_command(about):
 
 
 def fingerprint(folder):
-    """The fingerprint that a set tells, "" for one that is damaged; read when its file changed."""
+    """The fingerprint in a set's card, "" for a damaged one; read again when the file changes."""
     try:
         state = (folder / "set.json").stat()
     except OSError:
@@ -126,7 +123,7 @@ def _fingerprint(folder, *changed):
 
 
 def stamp(folder):
-    """What tells that the images in a folder have changed; None where there are none yet."""
+    """A value that changes with the images in a folder; None where there are none yet."""
     try:
         state = (folder / "images.npy").stat()
     except OSError:
@@ -143,9 +140,6 @@ def _look_alike(_model, folder, stamp, model_hash):
 def _load(_model, folder, stamp):
     # The model, no part of the key, checks that the images are those that it was trained on.
     return training_set.load(folder) if _model is None else _model.training_set()
-
-
-# Pictures from outside.
 
 
 def read_picture(content, model, data):

@@ -34,7 +34,7 @@ def save_upload(name, upload):
             except InputError as error:
                 raise InputError(str(error).replace(str(temporary), "This file")) from None
             if empty:
-                raise InputError("There is no picture in this zip.")
+                raise InputError("This zip contains no pictures.")
     except OSError as error:
         raise InputError(f"{path.parent} cannot be written: {error.strerror}.") from None
     finally:

@@ -7,7 +7,12 @@ import pytest
 
 import gan_core
 from explorer.services import background, folders, model_registry, training_data
-from explorer.views import memorisation as page
+from explorer.widgets import (
+    memorisation_charts,
+    memorisation_controls,
+    memorisation_measuring,
+    memorisation_pairs,
+)
 from fields import field
 from gan_core.data import training_set
 from gan_core.metrics import memorisation_report
@@ -60,7 +65,7 @@ def keep(model, data, **options):
 
 def test_without_a_report_it_offers_to_make_one(alpha, open_app, monkeypatch):
     model, _ = alpha
-    monkeypatch.setattr(page, "COUNTS", (24, 36))
+    monkeypatch.setattr(memorisation_measuring, "COUNTS", (24, 36))
     app = open_app("memorisation", model="alpha")
     (sentence,) = sentences(app)
     assert "python -m gan_core memorisation models/alpha`" in sentence
@@ -113,14 +118,16 @@ def test_it_shows_what_the_report_says(alpha, open_app):
     assert len(app.get("plotly_chart")) == 2 + 5
     app = field(app, "set-space").set_value("effnet").run()
     (sentence,) = sentences(app)
-    assert "not made in EfficientNet’s features" in sentence
+    assert "does not cover EfficientNet’s features" in sentence
     assert "python -m gan_core memorisation models/alpha`" in sentence
 
 
 def test_measuring_gives_the_space_that_a_shipped_report_lacks(alpha, open_app, monkeypatch):
     model, data = alpha
     keep(model, data, spaces="pixels")
-    monkeypatch.setattr(page, "COUNTS", (40,))  # as many samples as the report that is there
+    monkeypatch.setattr(
+        memorisation_measuring, "COUNTS", (40,)
+    )  # as many samples as the report that is there
     report = memorisation_report.report
     monkeypatch.setattr(
         memorisation_report,
@@ -128,7 +135,7 @@ def test_measuring_gives_the_space_that_a_shipped_report_lacks(alpha, open_app, 
         lambda *a, **k: report(*a, **k, spaces="discriminator"),
     )
     app = open_app("memorisation", model="alpha", space="discriminator")
-    assert "under View press a button" in sentences(app)[0]
+    assert "use Measure again under View" in sentences(app)[0]
     app = app.button(key="measure-40").click().run()
     assert sentences(app) == []
     assert len(tiles(app, "suspects")) == 40
@@ -172,7 +179,7 @@ def test_a_report_of_other_weights_is_not_shown(alpha, open_app):
     path = model.directory / "memorisation.json"
     path.write_text(json.dumps(found | {"model": "0" * 12}), "utf-8")
     (sentence,) = sentences(open_app("memorisation", model="alpha"))
-    assert "no report on these weights" in sentence
+    assert "no memorisation report on these weights" in sentence
 
 
 @pytest.mark.parametrize("content", ["", "[]", '{"format": 9, "spaces": {}}', '{"format": 1}'])
@@ -197,7 +204,7 @@ def test_without_the_images_the_numbers_still_show(alpha, open_app, monkeypatch)
 def test_without_report_and_images_it_says_both(alpha, open_app, monkeypatch):
     monkeypatch.delenv(training_data.VARIABLE)
     (sentence,) = sentences(open_app("memorisation", model="alpha"))
-    assert "There is no report on" in sentence
+    assert "There is no memorisation report on" in sentence
     assert "--data" in sentence
 
 
@@ -215,17 +222,17 @@ def test_guilty_stands_beside_innocent_and_lies_apart(alpha, trained, open_app, 
     assert "Guilty: overfitted on 60" in texts(app).replace("\\", "")
     assert "is missing" not in texts(app)
     assert "overfitted-60" not in model_registry.entries()
-    _, _, high = page.interval(guilty["spaces"]["pixels"], "AuthPct")
-    _, low, _ = page.interval(innocent["spaces"]["pixels"], "AuthPct")
+    _, _, high = memorisation_charts.interval(guilty["spaces"]["pixels"], "AuthPct")
+    _, low, _ = memorisation_charts.interval(innocent["spaces"]["pixels"], "AuthPct")
     assert high < low
-    _, _, high = page.interval(guilty["spaces"]["pixels"], "Farther")
-    _, low, _ = page.interval(innocent["spaces"]["pixels"], "Farther")
+    _, _, high = memorisation_charts.interval(guilty["spaces"]["pixels"], "Farther")
+    _, low, _ = memorisation_charts.interval(innocent["spaces"]["pixels"], "Farther")
     assert high < low
 
 
 def test_example_pairs_are_of_distinct_training_images():
     rows = [{"id": i, "neighbours": [{"index": index}]} for i, index in enumerate([7, 7, 3, 7, 9])]
-    assert [row["id"] for row in page.distinct(rows)] == [0, 2, 4]
+    assert [row["id"] for row in memorisation_pairs.distinct(rows)] == [0, 2, 4]
 
 
 def test_the_command_for_a_missing_control_names_the_checkpoint(alpha, open_app):
@@ -263,11 +270,17 @@ def test_duplicates_in_the_set_are_shown(alpha, open_app, tmp_path, trained):
 
 def test_a_control_that_was_not_measured_in_a_space_is_not_called_missing():
     both = {"spaces": {"pixels": {}, "discriminator": {}}}
-    innocent = page.Case("Innocent: real images", "", both, None, None)
-    guilty = page.Case("Guilty: overfitted", "", {"spaces": {"pixels": {}}}, None, None)
-    own = page.Case("Samples", "", both, None, None)
-    assert page.absent([own, innocent, guilty], "pixels") == ""
-    told = page.absent([own, innocent, guilty], "discriminator")
+    innocent = memorisation_controls.Case("Innocent: real images", "", both, None, None)
+    guilty = memorisation_controls.Case(
+        "Guilty: overfitted", "", {"spaces": {"pixels": {}}}, None, None
+    )
+    own = memorisation_controls.Case("Samples", "", both, None, None)
+    assert memorisation_controls.missing_text([own, innocent, guilty], "pixels") == ""
+    told = memorisation_controls.missing_text([own, innocent, guilty], "discriminator")
     assert told == "The guilty control was not measured in D’s features."
-    assert "innocent control is missing" in page.absent([own, guilty], "pixels")
-    assert "guilty control is missing" in page.absent([own, innocent], "pixels")
+    assert "innocent control is missing" in memorisation_controls.missing_text(
+        [own, guilty], "pixels"
+    )
+    assert "guilty control is missing" in memorisation_controls.missing_text(
+        [own, innocent], "pixels"
+    )

@@ -15,7 +15,7 @@ from PIL import Image
 import browsing
 import gan_core
 from explorer.services import background, nearest, references, training_data
-from explorer.views import neighbours
+from explorer.widgets import distance_space
 from fields import field
 from gan_core import latent
 from gan_core.data import media, training_set
@@ -133,7 +133,7 @@ def test_nothing_lies_nearer_than_an_exact_copy(alpha, open_app, space, tmp_path
     app = open_app("neighbours", model="alpha", ask="upload", space=space)
     app = upload(app, encoded(data.images[3]))
     assert sentences(app) == []
-    assert "as near as it gets" in markdown(app)
+    assert "the distance is 0" in markdown(app)
     assert "**0 %** of held-out images" in markdown(app)
     assert "**0 %** of training images" in markdown(app)
     assert "has an exact duplicate in the training set, number 13" in markdown(app)
@@ -156,7 +156,7 @@ def test_near_duplicates_are_taken_from_pixels_in_every_space(alpha, open_app, m
 
 
 def test_a_share_is_called_none_only_when_it_is():
-    told = [neighbours.percent(share) for share in (0, 0.2, 3.4, 99.7, 100)]
+    told = [distance_space.percent_text(share) for share in (0, 0.2, 3.4, 99.7, 100)]
     assert told == ["0 %", "Less than 1 %", "3 %", "More than 99 %", "100 %"]
 
 
@@ -192,10 +192,10 @@ def test_images_that_look_alike_serve_and_it_is_told(
     monkeypatch.setenv(training_data.VARIABLE, str(tmp_path / "others"))
     app = open_app("neighbours", model="alpha")
     assert sentences(app) == []
-    assert any("By their looks" in caption.value for caption in app.caption)
+    assert any("These look like the images" in caption.value for caption in app.caption)
     monkeypatch.setenv(training_data.VARIABLE, str(tmp_path / "sets"))
     app = open_app("neighbours", model="alpha")
-    assert not any("By their looks" in caption.value for caption in app.caption)
+    assert not any("These look like the images" in caption.value for caption in app.caption)
 
 
 def test_the_command_that_packs_is_told_without_its_sentences():
@@ -270,9 +270,9 @@ def test_pixels_and_features_stand_one_under_the_other(alpha, open_app):
         assert len(shown(app, space)) == 4
         assert data.files[found.indices[0]] in shown(app, space)[0]["label"]
         assert shown(app, space)[0]["caption"].startswith(
-            neighbours.told(found.distances[0], space).removesuffix(f" {unit}")
+            distance_space.distance_text(found.distances[0], space).removesuffix(f" {unit}")
         )
-    assert markdown(app).count("of held-out images, never trained on, lie nearer") == 2
+    assert markdown(app).count("of held-out images are closer to a training image") == 2
     # A click puts a neighbour of the other space beside the picture.
     app = app.button(key="neighbour-tiles-discriminator-1").click().run()
     assert state(app, "link")["space"] == "discriminator"
@@ -299,7 +299,7 @@ def test_the_rule_of_authenticity_and_its_confounder(alpha, open_app):
     own = np.sqrt(np.delete(np.minimum(*ways), order[0]).min())
     authentic = expected(model, data, 5)[order[0]] > own
     assert f"**{'Authentic' if authentic else 'Not authentic'}**" in markdown(app)
-    assert f"own nearest other one at {own:.1f} levels" in markdown(app)
+    assert f"its own nearest neighbour it is {own:.1f} levels" in markdown(app)
     assert "near-duplicate" not in markdown(app)
 
 
@@ -333,7 +333,7 @@ def test_neighbours_follow_a_path(alpha, open_app):
         assert f"training image {distances.argmin()} below" in tile["label"]
         assert f"{distances.min():.1f} levels" in tile["label"]
         standing = references.standing(model, data, distances.min(), "pixels")["held-out"]
-        assert tile["caption"] == neighbours.short(standing[0])
+        assert tile["caption"] == distance_space.short_percent_text(standing[0])
     app = app.button(key="pair-tiles-1.0000").click().run()
     assert state(app, "link") | {"at": "1"} == state(app, "link")
     assert state(app, "link")["keys"] == "3,4"
@@ -591,7 +591,7 @@ def test_images_that_travel_with_another_model_serve_too(
 ):
     model, data = alpha
     monkeypatch.setenv(training_data.VARIABLE, "")
-    assert any("do not travel with it" in sentence for sentence in sentences(opened(open_app)))
+    assert any("do not come with it" in sentence for sentence in sentences(opened(open_app)))
     other = make_checkpoint("models/other", nz=8, seed=2)
     training_set.embed(tmp_path / "sets" / "noise", other / "training_set")
     found = training_data.training_images(model)

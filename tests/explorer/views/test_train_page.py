@@ -302,7 +302,7 @@ def text_as_picture():
     ("content", "words"),
     [
         (b"no zip", "This file is neither"),
-        (zipped(0).getvalue(), "no picture in this zip"),
+        (zipped(0).getvalue(), "zip contains no pictures"),
         (text_as_picture(), "This file holds no usable picture; the first, b.png"),
     ],
 )
@@ -355,12 +355,12 @@ def test_stopped_killed_and_resumed(place, packed):
     start("x", packed, "--kimg", 400, "--snapshot-kimg", 0.1, "--log-kimg", 0.1)
     run = wait("x", lambda run: run.shown >= 0.2)
     assert (run.state, run.doing, run.total) == ("running", "training", 400)
-    with pytest.raises(InputError, match="is running already"):
+    with pytest.raises(InputError, match="is already running"):
         start("x", packed)
     run_launcher.stop(run)
     stopped = wait("x", lambda run: not run.running)
     assert (stopped.state, stopped.shown >= run.shown) == ("stopped", True)
-    with pytest.raises(InputError, match="not running any more"):
+    with pytest.raises(InputError, match="no longer running"):
         run_launcher.stop(stopped)
     # It goes on from its snapshot, and a kill without notice is told.
     run_launcher.resume(stopped)
@@ -416,7 +416,7 @@ def test_a_process_that_is_no_run_is_not_taken_for_one(place):
     """A number in the files that belongs to this very process by now."""
     run = make_run(place, "x", [line(1.0)], pid=os.getpid(), doing="training", kimg=10.0)
     assert run_list.look(run).state == "failed"
-    with pytest.raises(InputError, match="not running any more"):
+    with pytest.raises(InputError, match="no longer running"):
         run_launcher.stop(run_list.look(run))
     started = {
         "arguments": ["train"],

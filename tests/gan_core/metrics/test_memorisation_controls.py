@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 import gan_core
-from explorer.views import memorisation as page
+from explorer.widgets import memorisation_controls
 from gan_core import checkpoint
 from gan_core.metrics import memorisation_report
 from support import ROOT
@@ -43,10 +43,10 @@ def test_the_shipped_reports_tell_the_controls_apart_or_the_page_says_that_they_
     for space in spaces:
         found, clean = guilty["spaces"][space], innocent["spaces"][space]
         cases = [
-            page.Case("Guilty: overfitted", "", guilty, None, None),
-            page.Case("Innocent: real images", "", innocent, None, None),
+            memorisation_controls.Case("Guilty: overfitted", "", guilty, None, None),
+            memorisation_controls.Case("Innocent: real images", "", innocent, None, None),
         ]
-        told = page.not_told_apart(cases, space)
+        told = memorisation_controls.inconclusive_text(cases, space)
         if memorisation_report.separates(found, clean):
             assert told == ""
             assert found["auth_pct"]["samples"][2] < clean["auth_pct"]["samples"][1]
@@ -54,7 +54,7 @@ def test_the_shipped_reports_tell_the_controls_apart_or_the_page_says_that_they_
             assert found["intervals"]["c_t"][1] < -5
         else:
             assert space != "pixels"
-            assert "does not tell the guilty control from the innocent one" in told
+            assert "does not distinguish the guilty control from the innocent one" in told
 
 
 def test_a_discriminator_is_lent_to_the_control_as_it_is(make_checkpoint):

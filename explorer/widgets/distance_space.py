@@ -1,0 +1,42 @@
+"""The space in which distances are measured; distances and percentages in words."""
+
+import streamlit as st
+
+from explorer.services import nearest
+from explorer.state import session
+
+SPACE_NAMES = {
+    "pixels": "pixels",
+    "discriminator": "D’s features",
+    "effnet": "EfficientNet’s features",
+}
+UNITS = {"pixels": "levels of 256, root mean square"}
+
+
+def control():
+    """The control for the space."""
+    st.segmented_control(
+        "Compare in",
+        nearest.SPACES,
+        format_func=nearest.SPACES.get,
+        **session.widget("space", nearest.SPACES),
+        help="Pixels find exact copies, including mirrored ones. Features find images that look"
+        " alike; EfficientNet’s features take minutes to compute the first time.",
+    )
+
+
+def distance_text(distance, space):
+    """A distance in words."""
+    return f"{distance:.1f} levels" if space == "pixels" else f"{distance:.3f}"
+
+
+def percent_text(share):
+    """A percentage in words; 0 and 100 mean exactly none and all."""
+    if 0 < share < 0.5:
+        return "Less than 1 %"
+    return "More than 99 %" if 99.5 <= share < 100 else f"{share:.0f} %"
+
+
+def short_percent_text(share):
+    """A percentage as short as a caption under a picture needs it."""
+    return percent_text(share).replace("Less than", "<").replace("More than", ">")

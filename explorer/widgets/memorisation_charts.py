@@ -1,0 +1,85 @@
+"""The charts of a memorisation report: distributions of distances, and measures with intervals."""
+
+import streamlit as st
+
+from explorer.services import (
+    stranger_text,
+)
+from explorer.widgets import charts
+
+# {measure: what it can and cannot show}
+MEASURES = {
+    "C_T": "Whether samples are closer to the training images than held-out images are (Meehan et"
+    " al. 2020): 0 means equally close, −3 or less suggests copies, and a high value means that"
+    " samples are farther away than real images. It grows with the number of images, and it misses"
+    " a few copies among many samples.",
+    "Farther": "The percentage of pairs of a sample and a held-out image in which the sample is"
+    " farther from the training images: 50 means equally close, near 0 suggests copies. It does not"
+    " depend on the number of images, but it also misses a few copies.",
+    "AuthPct": "The percentage of samples that are farther from their nearest training image than"
+    " that image is from its own nearest neighbour (Alaa et al. 2022). Compare it with the value of"
+    " held-out images, not with 100: duplicates in the set lower that value, and blurred samples"
+    " raise the percentage.",
+    "Precision": "The percentage of samples that are in the neighbourhood of a training image"
+    " (Kynkäänniemi et al. 2019): how real they look to these features. A copy counts as perfect.",
+    "Recall": "The percentage of training images that are in the neighbourhood of a sample: how"
+    " much of the training set is covered. It cannot show whether the covered images were learned"
+    " or copied.",
+}
+
+
+def distance_histogram(result, colour, words):
+    """A histogram of the distances of samples, held-out images and training images."""
+    bins = result["histogram"]
+    held_out = charts.MUTED_HELD_OUT if colour == charts.HELD_OUT else charts.HELD_OUT
+    kinds = [
+        ("training", bins["training"], charts.TRAINING, False),
+        ("held out", bins["held-out"], held_out, False),
+        (words, bins["samples"], colour, True),
+    ]
+    unit = "levels of 256" if result["unit"].startswith("grey") else "1 − cosine"
+    return charts.distance_histogram(bins["edges"], kinds, unit)
+
+
+def show_measures(cases, space):
+    """Show each measure of each report with its 95 % interval, and what it means."""
+    st.subheader("Measures", anchor=False)
+    for measure_name, words in MEASURES.items():
+        rows = [(case, *interval(case.space(space), measure_name)) for case in cases]
+        rows = [row for row in rows if row[1] is not None]
+        if not rows:
+            continue
+        left, right = st.columns([2, 3], gap="large", vertical_alignment="center")
+        left.markdown(f"**{stranger_text.plain(measure_name)}**")
+        left.caption(words)
+        with right:
+            charts.show(interval_chart(rows, measure_name), f"forest-{measure_name}")
+    st.caption("Estimates with 95 % intervals, for these training images and these weights.")
+
+
+def interval(result, name):
+    """(value, low, high) of a measure in one space of a report; all None where it is missing."""
+    none = (None, None, None)
+    if name == "AuthPct":
+        return result["auth_pct"].get("samples", none)
+    if name in ("Precision", "Recall"):
+        shares = result[name.lower()]
+        return [100 * share for share in shares] if shares else none
+    key, times = ("c_t", 1) if name == "C_T" else ("farther", 100)
+    ends = result["intervals"].get(key)
+    if result[key] is None or not ends:
+        return none
+    return times * result[key], times * ends[0], times * ends[1]
+
+
+def interval_chart(rows, name):
+    """A chart with an estimate and its interval for each report."""
+    values = [number for row in rows for number in row[1:]]
+    if name == "C_T":
+        margin = max(1.0, 0.06 * (max(values) - min(values)))
+        ends = (min(-5.0, min(values) - margin), max(5.0, max(values) + margin))
+        marks = (0, -3)
+    else:
+        ends, marks = (-4, 104), (50,) if name == "Farther" else ()
+    rows = [(stranger_text.chart(case.title), case.colour, *three) for case, *three in rows]
+    return charts.intervals(rows, ends, marks)

@@ -1,0 +1,126 @@
+"""The reports that the page Memorisation compares: a model's own and those of two controls."""
+
+from dataclasses import dataclass
+
+from explorer.services import folders as where
+from explorer.services import (
+    memorisation_reports,
+    training_data,
+)
+from explorer.state import session
+from explorer.widgets import (
+    charts,
+    distance_space,
+)
+from gan_core.metrics import memorisation_report
+
+GUILTY = charts.SECOND  # the overfitted control, on light and on dark
+
+
+@dataclass(frozen=True)
+class Case:
+    """One of the reports that are shown side by side.
+
+    title: its heading. colour: of its charts. result: the report. model, data: the Model and its
+    TrainingSet, which is None where the images are not available.
+    """
+
+    title: str
+    colour: str
+    result: dict
+    model: object
+    data: object
+
+    def space(self, name):
+        return self.result["spaces"].get(name)
+
+
+def path_text(directory):
+    """A checkpoint's directory as it is typed in the project's folder."""
+    inside = directory.is_relative_to(where.home())
+    return directory.relative_to(where.home()) if inside else directory
+
+
+def how_to_measure(case, space):
+    """What to do when a report does not cover a space."""
+    here = "" if case.data is None else "use Measure again under View, or "
+    return (
+        f"The report on these weights does not cover {distance_space.SPACE_NAMES[space]}. To add"
+        f" it, {here}run `python -m gan_core memorisation {path_text(case.model.directory)}` and"
+        " reload this page."
+    )
+
+
+def inconclusive_text(cases, space):
+    """A warning where the two controls look alike in a space; empty where they do not."""
+    results = {case.title.partition(":")[0]: case.space(space) for case in cases}
+    guilty, innocent = results.get("Guilty"), results.get("Innocent")
+    if not guilty or not innocent or memorisation_report.separates(guilty, innocent):
+        return ""
+    return (
+        f"In {distance_space.SPACE_NAMES[space]} this report does not distinguish the guilty"
+        " control from the innocent one, so a clean result here proves nothing."
+    )
+
+
+def excluded_text(result):
+    """How many held-out images were excluded, in words; empty where none was."""
+    equal = result.get("held_out_equal")  # missing in older reports
+    return f" ({equal:,} more excluded as equal to a training image)" if equal else ""
+
+
+def load(case):
+    """The innocent and the guilty control, as far as their reports exist."""
+    cases = []
+    space = session.view().space
+    innocent = memorisation_report.load_report(case.model, "held-out", space)
+    if innocent is not None:
+        cases.append(
+            Case(
+                "Innocent: real images, held out", charts.HELD_OUT, innocent, case.model, case.data
+            )
+        )
+    overfitted = memorisation_reports.control_model()
+    if overfitted is not None and overfitted.hash != case.model.hash:
+        guilty = memorisation_report.load_report(overfitted, space=space)
+        if guilty is not None:
+            data = training_data.training_images(overfitted)
+            count = len(data.images)
+            cases.append(Case(f"Guilty: overfitted on {count:,}", GUILTY, guilty, overfitted, data))
+    return cases
+
+
+def missing_text(cases, space):
+    """Which controls are missing, altogether or in one space."""
+    titles = " ".join(case.title for case in cases)
+    words = []
+    if "Innocent" not in titles:
+        words.append("The innocent control is missing; this command measures it.")
+    if "Guilty" not in titles:
+        words.append("The guilty control is missing; these commands train and measure it.")
+    for case in cases:
+        if case.space(space) is None:
+            kind = case.title.split(":")[0].lower()
+            words.append(
+                f"The {kind} control was not measured in {distance_space.SPACE_NAMES[space]}."
+            )
+    return " ".join(words)
+
+
+def missing_commands(cases, space):
+    """The commands that make the controls that `missing_text` names, typed in the project's folder.
+
+    cases: as for `missing_text`, the model's own first.
+    """
+    titles = " ".join(case.title for case in cases)
+    commands, verb = [], "python -m gan_core memorisation"
+    if "Innocent" not in titles:
+        commands.append(f"{verb} {path_text(cases[0].model.directory)} --control held-out")
+    if "Guilty" not in titles:
+        commands.append("python benchmarks/overfit_control.py")
+        commands.append(f"{verb} checkpoints/controls/overfitted-200")
+    for case in cases[1:]:
+        if case.space(space) is None and space not in case.result["missing"]:
+            control = " --control held-out" if case.result["control"] else ""
+            commands.append(f"{verb} {path_text(case.model.directory)}{control}")
+    return commands

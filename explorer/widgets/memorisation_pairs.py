@@ -1,0 +1,67 @@
+"""Samples of a memorisation report with their nearest training images, as pictures."""
+
+import numpy as np
+import streamlit as st
+
+from explorer.services import (
+    renderer,
+    stranger_text,
+)
+from explorer.state import session
+from explorer.widgets import charts, memorisation_charts
+
+SHOWN = 6  # most suspicious pairs under each histogram
+PAIR = 48  # width of each, in pixels
+
+
+def distinct(rows):
+    """The first row of each nearest training image, so that one copied often appears once."""
+    first = {}
+    for row in rows:
+        first.setdefault(row["neighbours"][0]["index"], row)
+    return list(first.values())
+
+
+def show_distances(case, space):
+    """Show the three distributions of one report and its most suspicious pairs."""
+    st.markdown(f"**{stranger_text.plain(case.title)}**")
+    result = case.space(space)
+    words = "as samples" if case.result["control"] else "samples"
+    charts.show(
+        memorisation_charts.distance_histogram(result, case.colour, words),
+        f"histogram-{case.colour}",
+    )
+    # Older reports have no examples.
+    rows = result.get("examples") or distinct(result["suspicious"])[:SHOWN]
+    pairs = pictures(case, rows)
+    if pairs is None:
+        return
+    # An image and not tiles: a click does nothing here.
+    st.image(
+        renderer.strip(np.concatenate(pairs, axis=1), session.view().smooth),
+        width=PAIR * len(rows),
+        caption=" · ".join(short_distance_text(row["distance"], space) for row in rows),
+    )
+
+
+def short_distance_text(distance, space):
+    """A distance without its unit."""
+    return f"{distance:.1f}" if space == "pixels" else f"{distance:.3f}"
+
+
+def pictures(case, rows):
+    """The pictures of suspicious rows and of their nearest training images, or None.
+
+    Two arrays uint8 (N, H, W, C); None when the images are not available.
+    """
+    if case.data is None or not rows:
+        return None
+    if case.result["control"]:
+        above = np.stack([np.asarray(case.data.held_out[row["id"]]) for row in rows])
+    else:
+        z = renderer.latents(case.model, [row["id"] for row in rows], case.result["psi"])
+        above = renderer.pictures(case.model, z)
+    nearest = [row["neighbours"][0] for row in rows]
+    below = [np.asarray(case.data.images[n["index"]]) for n in nearest]
+    below = [b[:, ::-1] if n["mirrored"] else b for b, n in zip(below, nearest, strict=True)]
+    return above, np.stack(below)

@@ -1,0 +1,48 @@
+"""The neighbours of a picture as tiles; the chosen one is shown large."""
+
+import streamlit as st
+
+from explorer.components.tiles import tiles
+from explorer.services import renderer
+from explorer.state import fragments, session
+from explorer.widgets import distance_space
+
+
+def chosen(key, found):
+    """The place of the neighbour that is shown large."""
+    place = st.session_state.get("neighbour", {}).get(key, 0)
+    return min(place, len(found.indices) - 1)
+
+
+def choose(key, place, space):
+    """Show a neighbour large; for callbacks."""
+    st.session_state.neighbour = {key: place}
+    if space != session.view().space:
+        session.set_view(space=space)
+        fragments.redraw()  # the control of the space is above the panel
+
+
+def show(name, key, near, found, chosen, noun, labels, space, view):
+    """The neighbours as tiles; a click shows one beside the picture."""
+    distances = [distance_space.distance_text(each, space) for each in found.distances]
+    tiles(
+        name,
+        renderer.sheet(near),
+        [
+            {
+                "id": str(place),
+                "label": f"{noun} {place + 1}, {distance}, {label}"
+                + (", mirrored" if flip else ""),
+                "caption": distance + (" ⇋" if flip else ""),
+                "current": place == chosen,
+            }
+            for place, (distance, label, flip) in enumerate(
+                zip(distances, labels, found.mirrored, strict=True)
+            )
+        ],
+        lambda place: choose(key, int(place), space),
+        label=("Nearest samples" if noun == "Sample" else "Nearest training images")
+        + f" in {distance_space.SPACE_NAMES[space]}",
+        width=108,
+        smooth=view.smooth,
+    )

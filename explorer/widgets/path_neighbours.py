@@ -1,0 +1,104 @@
+"""The nearest training images of the samples on a path."""
+
+import numpy as np
+import streamlit as st
+
+from explorer.components.canvas import axis, canvas
+from explorer.components.motions import Path
+from explorer.components.tiles import tiles
+from explorer.services import nearest, references, renderer
+from explorer.state import session
+from explorer.widgets import charts, copy_evidence, distance_space, training_image_facts
+from explorer.widgets.keyframes import frame_count
+
+# While the slider is dragged, the text is still about the position where the drag began.
+GREY_WHILE_DRAGGED = """<style>
+.stMain:has(.st-key-path-canvas:active) :is(.st-key-path-told, .st-key-path-facts) { opacity: 0.4; }
+</style>"""
+
+
+def show(name, model, data, keyframes):
+    """Show the nearest training image at the slider's position and along the whole path."""
+    view = session.view()
+    if not nearest.ready(view.space, model, data):
+        return
+    segments = len(keyframes) - (0 if view.closed else 1)
+    if view.at > segments:
+        session.set_view(at=float(segments))
+        view = session.view()
+    path = Path(keyframes, view.mode, view.closed)
+    times = np.arange(frame_count(segments, view)) / view.step
+    images = renderer.pictures(model, path.latents(times[:, None]))
+    parts = nearest.search(model, data, images, view.space, 1)
+    found = nearest.Neighbours(*(part[:, 0] for part in parts))
+    st.html(GREY_WHILE_DRAGGED)
+    left, right = st.columns([3, 2], gap="large")
+    with left, st.container(key="path-canvas"):
+        z, _ = canvas(
+            "beside-canvas",
+            nearest.Beside(model, data, view.space),
+            [path],
+            [axis("Position", 0, segments, ticks=list(range(segments + 1)))],
+            [view.at],
+            lambda values, _: session.set_view(at=round(values[0], 2)),
+            label=f"Picture of {name} at position {view.at:.2f} of the path, and its nearest"
+            " training image",
+            panes=["Sample", "Nearest training image"],
+            smooth=view.smooth,
+            panel="neighbours",
+        )
+    here = renderer.pictures(model, z)
+    closest = nearest.find(model, data, here[0], view.space, 1)
+    with right, st.container(key="path-told"):
+        judged = copy_evidence.show_evidence(model, data, closest, view.space, "sample")
+        copy_evidence.show_caution(data)
+    standing = references.standing(model, data, found.distances, view.space) if judged else {}
+    with st.container(key="path-facts"):
+        training_image_facts.show_with_distance(data, closest, 0, view.space)
+    place = int(np.argmin(np.abs(times - view.at)))
+    kind, shares = next(iter(standing.items()), ("", [None] * len(times)))
+    tiles(
+        "pair-tiles",
+        renderer.pairs(images, nearest.take(data, found)),
+        [
+            {
+                "id": f"{time:.4f}",
+                "label": f"Position {time:.2f}: sample above, training image {index} below,"
+                f" {distance_space.distance_text(distance, view.space)}",
+                "caption": distance_space.distance_text(distance, view.space)
+                if share is None
+                else distance_space.short_percent_text(share),
+                "current": i == place,
+                "key": i % view.step == 0,
+            }
+            for i, (time, index, distance, share) in enumerate(
+                zip(times, found.indices, found.distances, shares, strict=True)
+            )
+        ],
+        lambda time: session.set_view(at=round(float(time), 2)),
+        label="Samples of the path above their nearest training images",
+        width=84,
+        row=True,
+        smooth=view.smooth,
+    )
+    if not standing:
+        return
+    st.caption(
+        "Each sample is above its nearest training image. The percentage is the share of"
+        f" {kind} images that are closer to a training image than the sample is."
+    )
+    chart_along_path(model, data, times, found.distances, view)
+
+
+def chart_along_path(model, data, times, distances, view):
+    """The distance along the path, over the band of the distances of held-out images."""
+    real = references.real_distances(view.space, model, data)
+    real = real["held-out"] if len(real["held-out"]) else real["training"]
+    band = tuple(np.quantile(real, [0.05, 0.5, 0.95]))
+    series = [("samples", distances, charts.SAMPLES)]
+    charts.show(charts.along_path(series, times, view.at, "distance", 200, band), "along")
+    st.caption(
+        "Distance to the nearest training image along the path, in"
+        f" {distance_space.UNITS.get(view.space, '1 − cosine')}. The band holds 90 % of held-out"
+        " images."
+    )

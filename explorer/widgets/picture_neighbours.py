@@ -1,0 +1,49 @@
+"""A picture and its nearest training images, in every space."""
+
+import hashlib
+
+import streamlit as st
+
+from explorer.services import nearest, stranger_text, trust
+from explorer.state import session
+from explorer.widgets import (
+    copy_evidence,
+    distance_space,
+    neighbour_tiles,
+    pictures_side_by_side,
+    training_image_facts,
+)
+
+
+def show(model, data, words, image, noun):
+    """Show the nearest training images of a picture in every space, and one of them beside it."""
+    view = session.view()
+    place = st.container()
+    st.subheader(f"Nearest of {len(data.images):,} training images", anchor=False)
+    # The quickest space comes first, so that it is visible while the others are prepared.
+    for space in nearest.spaces(model, data, view.space):
+        st.markdown(
+            f"**In {distance_space.SPACE_NAMES[space]}**"
+            + (" · compared above" * (space == view.space))
+        )
+        try:
+            if not nearest.ready(space, model, data):
+                continue  # a bar shows the progress
+        except trust.Refused as error:
+            st.caption(str(error))
+            continue
+        found = nearest.find(model, data, image, space, view.k)
+        near = nearest.take(data, found)
+        key = f"{model.hash}-{hashlib.sha256(image).hexdigest()[:16]}-{space}"
+        chosen = neighbour_tiles.chosen(key, found)
+        if space == view.space:
+            with place:
+                pictures_side_by_side.show((image, near[chosen]), (words, "Training image"), view)
+                training_image_facts.show_with_distance(data, found, chosen, space)
+        labels = [stranger_text.clean(data.files[i]) for i in found.indices]
+        current = chosen if space == view.space else None
+        neighbour_tiles.show(
+            f"neighbour-tiles-{space}", key, near, found, current, "Neighbour", labels, space, view
+        )
+        copy_evidence.show_evidence(model, data, found, space, noun)
+    copy_evidence.show_caution(data)

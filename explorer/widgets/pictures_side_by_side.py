@@ -1,0 +1,26 @@
+"""Two pictures and their difference, side by side."""
+
+import numpy as np
+import streamlit as st
+
+from explorer.services import renderer, stranger_text
+
+SIDE = 256  # width of each picture, in pixels
+# On a narrow screen Streamlit would stack the columns.
+IN_A_ROW = """<style>
+[class*="st-key-beside"] .stHorizontalBlock { flex-wrap: nowrap; gap: 0.5rem; }
+[class*="st-key-beside"] .stColumn { flex: 1 1 0; min-width: 0; }
+</style>"""
+
+
+def show(images, captions, view, key="beside"):
+    """Show two pictures and their difference at the same size, in one row even on a phone."""
+    first, second = images
+    difference = np.abs(first.astype(np.int16) - second).astype(np.uint8)
+    captions = (*map(stranger_text.plain, captions), "Absolute difference")
+    st.html(IN_A_ROW)
+    columns = st.container(key=key).columns(3, width=3 * SIDE + 64)
+    for column, picture, caption in zip(
+        columns, (first, second, difference), captions, strict=True
+    ):
+        column.image(renderer.large(picture, view.smooth), width="stretch", caption=caption)

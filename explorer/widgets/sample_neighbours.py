@@ -1,0 +1,57 @@
+"""A training image and its nearest samples."""
+
+import numpy as np
+import streamlit as st
+
+from explorer.services import nearest, references
+from explorer.state import session
+from explorer.widgets import (
+    add_to_tray,
+    distance_space,
+    neighbour_tiles,
+    pictures_side_by_side,
+    training_image_facts,
+)
+
+
+def show(name, model, data, number):
+    """Show a training image and its nearest samples."""
+    view = session.view()
+    if not nearest.ready(view.space, model, data):
+        return
+    if not nearest.samples_ready(view.space, model):
+        return
+    samples = nearest.samples_of(model)
+    image = np.asarray(data.images[number])
+    found = nearest.find(model, samples, image, view.space, view.k)
+    near = nearest.take(samples, found)
+    key = f"{model.hash}-training-{number}-{view.space}"
+    chosen = neighbour_tiles.chosen(key, found)
+    seed = int(found.indices[chosen])
+    pictures_side_by_side.show(
+        (image, near[chosen]), (f"Training image {number}", f"Seed {seed}"), view
+    )
+    with st.container(horizontal=True, vertical_alignment="center"):
+        words = [f"Seed {seed}", distance_space.distance_text(found.distances[chosen], view.space)]
+        words += ["mirrored"] if found.mirrored[chosen] else []
+        st.caption(" · ".join(words), width="content")
+        add_to_tray.button(session.item(name, model, seed, 1.0), "add-sample")
+    training_image_facts.show(data, number)
+    st.subheader(f"Nearest of {len(samples.images):,} samples", anchor=False)
+    labels = [f"seed {i}" for i in found.indices]
+    neighbour_tiles.show(
+        "neighbour-tiles", key, near, found, chosen, "Sample", labels, view.space, view
+    )
+    if not references.compared(view.space, model, data, samples):
+        return
+    standing = references.standing(model, data, found.distances[0], view.space, samples)
+    if "held-out" in standing:
+        st.markdown(
+            f"**{distance_space.percent_text(standing['held-out'][0])}** of held-out images are"
+            " closer to a sample than this training image is."
+        )
+    st.caption(
+        "A memorised training image is closer to some sample than held-out images are. Only seeds"
+        f" 0 to {len(samples.images) - 1:,} were searched; another seed may give a closer sample."
+        f" {references.left_out(data)}"
+    )

@@ -1,0 +1,38 @@
+"""What is known about one training image: number, file and attributes."""
+
+import numpy as np
+import streamlit as st
+
+from explorer.services import stranger_text
+from explorer.widgets import distance_space
+
+
+def show_with_distance(data, found, place, space):
+    """Number, file, distance and attributes of one of the neighbours."""
+    index = int(found.indices[place])
+    words = [
+        f"Number {index}",
+        stranger_text.plain(data.files[index]),
+        distance_space.distance_text(found.distances[place], space),
+    ]
+    if found.mirrored[place]:
+        words.append("mirrored")
+    st.caption(" · ".join(words))
+    show_attributes(data, index)
+
+
+def show(data, index):
+    """Number, file and attributes of a training image."""
+    st.caption(f"Number {index} · {stranger_text.plain(data.files[index])}")
+    show_attributes(data, index)
+
+
+def show_attributes(data, index):
+    """The attributes of a training image, if it has any."""
+    shows = [
+        f"{label}: {value}" if not isinstance(value, int | np.integer) else label
+        for label, value in ((n, values[index]) for n, values in data.attributes.items())
+        if not isinstance(value, int | np.integer) or value
+    ]
+    if shows:
+        st.caption(stranger_text.plain(" · ".join(map(str, shows))))
