@@ -7,8 +7,11 @@ The mapping network scales z to unit length per coordinate, so truncating z chan
 w is truncated towards its mean instead (Karras et al. 2019, arXiv 1812.04948, section 3 and B).
 """
 
+from typing import cast
+
 import numpy as np
 import torch
+from torch import nn
 
 from gan_core import checkpoint
 from gan_core.util.errors import InputError
@@ -29,7 +32,7 @@ def of(model: checkpoint.Model, z: np.ndarray) -> np.ndarray:
     """
     z = checked(model, z)
     with torch.inference_mode(), model.lock:
-        return model.generator.mapping(torch.from_numpy(z)).numpy()
+        return _part(model, "mapping")(torch.from_numpy(z)).numpy()
 
 
 def mean(model: checkpoint.Model, n: int = SAMPLES) -> np.ndarray:
@@ -70,4 +73,9 @@ def checked(model: checkpoint.Model, latents: np.ndarray) -> np.ndarray:
 @torch.inference_mode()
 def _synthesize(model: checkpoint.Model, w: torch.Tensor) -> torch.Tensor:
     with model.lock:
-        return model.generator.synthesis(w)
+        return _part(model, "synthesis")(w)
+
+
+def _part(model: checkpoint.Model, name: str) -> nn.Module:
+    """A part of the generator that `has` found."""
+    return cast(nn.Module, getattr(model.generator, name))
