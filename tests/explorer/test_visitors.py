@@ -186,8 +186,9 @@ def test_no_model_is_prepared_for_a_browser(two_models, open_app, monkeypatch):
     monkeypatch.setattr(browser_rendering, "prepare", lambda model: pytest.fail("it was prepared"))
     app = open_app("latents", model="alpha", browser="1")
     assert "--trust-visitors" in small_print(app)
-    forge(app.toggle(key="set-browser")).set_value(False).run()
-    forge(app.toggle(key="set-browser")).set_value(True).run()
+    for wanted in (False, True):
+        toggle = next(t for t in app.toggle if t.label == "Run this model in my browser")
+        forge(toggle).set_value(wanted).run()
     assert background._jobs == {}
 
 

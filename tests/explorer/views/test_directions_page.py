@@ -389,12 +389,12 @@ def test_a_file_that_does_not_fit_is_one_sentence(opened, two_models, content):
 
 ADD = """
 import sys, numpy as np, gan_core
-from explorer import known_directions
-from gan_core import directions
+from explorer.services import direction_store
+from gan_core.latent_space import directions
 model, first = gan_core.load(sys.argv[1]), int(sys.argv[2])
 for i in range(first, first + 20):
     vector = directions.unit(np.arange(model.prior.size) + i + 1)
-    known_directions.change(model, lambda saved: [*saved, directions.Direction(str(i), vector)])
+    direction_store.change(model, lambda saved: [*saved, directions.Direction(str(i), vector)])
 """
 
 
