@@ -23,23 +23,27 @@ NAMES = ("smiling", "glasses")
 REPORTS = tuple(memorisation_report.FILES.values())
 
 
-def make(directory):
-    """Write the checkpoint; returns its directory. What its card tells is avatars' own."""
+def make(directory, mark=""):
+    """Write the checkpoint; returns its directory. What its card tells is avatars' own.
+
+    mark: what is added to the names of attributes, their values, and of the images' files.
+    """
+    names = [name + mark for name in NAMES]
     directory = Path(directory)
     torch.manual_seed(0)
     told = json.loads((AVATARS / "model.json").read_text("utf-8"))
-    data = make_set(directory / "training_set")
+    data = make_set(directory / "training_set", mark)
     architecture = {"name": "dcgan", "size": SIDE, "channels": 3, "nz": NZ, "ngf": 4, "ndf": 4}
     card = {key: told[key] for key in ("objective", "training", "metrics", "licence", "use")}
     card |= {"name": directory.name, "architecture": architecture}
     card |= {"prior": {"kind": "normal", "size": NZ}}
-    card["training"] = card["training"] | {"tied": list(NAMES)}
+    card["training"] = card["training"] | {"tied": names}
     card["training_set"] = data.card | {"how": "Ask somebody.", "command": "gan_core pack a b"}
     checkpoint.save(directory, *registry.build(architecture), card)
     model = gan_core.load(directory)
     add_metrics(directory, model)
-    add_classifier(directory, model, data)
-    add_directions(model)
+    add_classifier(directory, model, data, names)
+    add_directions(model, names)
     for control in memorisation_report.FILES:
         options = {"n": 20, "k": 2, "spaces": "pixels,discriminator", "control": control}
         found = memorisation_report.report(model, data, **options)
@@ -49,13 +53,15 @@ def make(directory):
     return directory
 
 
-def make_set(directory):
+def make_set(directory, mark=""):
     about = {"name": "noise", "source": "a generator of noise", "licence": "CC0"}
     about["framing"] = {"crop": 1.0, "size": SIDE, "channels": 3}
-    with training_set.writing(directory, SIDE, 3, about, ["smiling", "hair"]) as writer:
+    with training_set.writing(
+        directory, SIDE, 3, about, ["smiling" + mark, "hair" + mark]
+    ) as writer:
         for i, image in enumerate(pictures(IMAGES + HELD_OUT, SIDE, 3)):
-            known = {"smiling": i % 2, "hair": ("long", "short")[i % 2]}
-            writer.add(image, f"{i}.png", known, held_out=i >= IMAGES)
+            known = {"smiling" + mark: i % 2, "hair" + mark: ("long", "short")[i % 2] + mark}
+            writer.add(image, f"{i}{mark}.png", known, held_out=i >= IMAGES)
     return training_set.load(directory)
 
 
@@ -67,9 +73,9 @@ def add_metrics(directory, model):
     atomic_files.write_json(directory / "model.json", card)
 
 
-def add_classifier(directory, model, data):
+def add_classifier(directory, model, data, names):
     told = {"accuracy": 0.9, "balanced_accuracy": 0.9, "positives": 50, "n": 100}
-    rows = [{"name": name, "recognised": True, **told} for name in NAMES]
+    rows = [{"name": name, "recognised": True, **told} for name in names]
     about = {"format": classifier.FORMAT, "architecture": "strided", "channels": 3}
     about |= {"attributes": rows, "training_set": data.fingerprint}
     network = classifier.build("strided", 3, len(rows)).eval()
@@ -81,17 +87,17 @@ def add_classifier(directory, model, data):
     classifier.save(directory, spread)
 
 
-def add_directions(model):
+def add_directions(model, names):
     """Some of each kind, with all that is told of one."""
     made, stream = [], np.random.RandomState(0)
-    effects = dict.fromkeys(NAMES, 0.1)
-    measured = {"effects": effects, "n": 16, "seed": 0, "moves": NAMES[0], "leakage": 1.0}
-    for name in NAMES:
+    effects = dict.fromkeys(names, 0.1)
+    measured = {"effects": effects, "n": 16, "seed": 0, "moves": names[0], "leakage": 1.0}
+    for name in names:
         for kind in ("difference", "normal"):
             about = {**measured, "attribute": name, "labelled": 64, "with_it": 30}
             made.append((f"{name} ({kind})", kind, about))
     made += [("component 1", "component", dict(measured)), ("factor 1", "factor", dict(measured))]
-    own = {"made_of": {"component 1": 2.0}, "locked": [NAMES[0]], "made": "arithmetic, A − B"}
+    own = {"made_of": {"component 1": 2.0}, "locked": [names[0]], "made": "arithmetic, A − B"}
     made += [("friendlier", "conditional", measured | own), ("older", "own", measured | own)]
     directions.save(
         model,

@@ -8,6 +8,7 @@ import socket
 import subprocess
 import sys
 import typing
+from pathlib import Path
 
 from streamlit.proto.BackMsg_pb2 import BackMsg
 from streamlit.proto.ForwardMsg_pb2 import ForwardMsg
@@ -20,11 +21,13 @@ PATIENCE = 60  # seconds; only ends a test that would wait for ever
 
 
 class App(typing.NamedTuple):
-    """A running app: its address, a function that gives what it logged so far, its process."""
+    """A running app: its address, a function that gives what it logged so far, its process, and
+    the folder in which its models, runs and cache lie."""
 
     address: str
     log: typing.Callable
     pid: int
+    place: Path
 
 
 @contextlib.contextmanager
@@ -48,7 +51,7 @@ def serving(place):
         )
         try:
             server.stdout.readline()
-            yield App(f"http://127.0.0.1:{port}", lambda: log.read_text("utf-8"), server.pid)
+            yield App(f"http://127.0.0.1:{port}", lambda: log.read_text("utf-8"), server.pid, place)
             assert server.poll() is None
         finally:
             server.terminate()
