@@ -2,11 +2,14 @@
 
 from explorer.services import folders as where
 from explorer.services import model_registry
+from gan_core.checkpoint import Model
+from gan_core.data.training_set import TrainingSet
 from gan_core.metrics import memorisation_report
 from gan_core.util.errors import InputError
+from gan_core.util.progress import Progress
 
 
-def control_model():
+def control_model() -> Model | None:
     """The Model of the generator that was overfitted on purpose, or None when it is not here."""
     for folder in [*model_registry.folders(), *where.checkpoints()]:
         for card in sorted((folder / "controls").glob("overfitted-*/model.json")):
@@ -16,7 +19,7 @@ def control_model():
     return None
 
 
-def measure(model, data, n, tell):
+def measure(model: Model, data: TrainingSet, n: int, tell: Progress) -> None:
     """Make the reports of a Model, on n samples and on the control, and keep them in the cache."""
     for control in memorisation_report.FILES:
         try:

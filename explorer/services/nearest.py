@@ -5,6 +5,7 @@ training images or its samples.
 """
 
 import hashlib
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -12,9 +13,12 @@ import streamlit as st
 
 from explorer.services import background, renderer
 from gan_core import feature_extractors
+from gan_core.checkpoint import Model
+from gan_core.data.training_set import TrainingSet
 from gan_core.search import feature_index, index_cache, sample_cache
 from gan_core.search import pixel_index as exact
 from gan_core.util import cache_dir
+from gan_core.util.progress import Progress
 
 SPACES = {
     "pixels": "Pixels",
@@ -37,12 +41,19 @@ class Neighbours:
     mirrored: np.ndarray
 
 
-def find(model, among, image, space, k):
+def find(model: Model, among: TrainingSet, image: np.ndarray, space: str, k: int) -> Neighbours:
     """The Neighbours of an image, uint8 (H, W, C)."""
     return Neighbours(*(part[0] for part in search(model, among, image[None], space, k)))
 
 
-def search(model, among, images, space, k, exclude=None):
+def search(
+    model: Model,
+    among: TrainingSet,
+    images: np.ndarray,
+    space: str,
+    k: int,
+    exclude: np.ndarray | None = None,
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """(distances, indices, mirrored), each (n, k), of images uint8 (n, H, W, C).
 
     exclude: int (n,), the index of an image that each must not find. Raises InputError when the
@@ -51,7 +62,7 @@ def search(model, among, images, space, k, exclude=None):
     return open_space(space, *identity(space, model, among), model, among)(images, k, exclude)
 
 
-def identity(space, model, among):
+def identity(space: str, model: Model, among: TrainingSet) -> tuple[str, str]:
     """(weights, images): what a space depends on."""
     weights = model.card["files"].get("discriminator.safetensors", "")
     return weights if space == "discriminator" else "", (
@@ -60,7 +71,14 @@ def identity(space, model, among):
 
 
 @st.cache_resource(max_entries=12, show_spinner=False)
-def open_space(space, weights, images, _model, _among, _tell=None):
+def open_space(
+    space: str,
+    weights: str,
+    images: str,
+    _model: Model,
+    _among: TrainingSet,
+    _tell: Progress = None,
+) -> Callable:
     """How to search in a space: images, k, exclude -> (distances, indices, mirrored)."""
     # Opening it also checks that these are the images that the set tells of.
     if _tell and space == "pixels":
@@ -88,7 +106,7 @@ def open_space(space, weights, images, _model, _among, _tell=None):
     return in_features
 
 
-def ready(space, model, data):
+def ready(space: str, model: Model, data: TrainingSet) -> bool:
     """Whether training images can be searched; if not, that is prepared in the background."""
 
     def work(tell):
@@ -98,7 +116,7 @@ def ready(space, model, data):
     return background.done(key, work, brief=space == "pixels")
 
 
-def spaces(model, data, wanted):
+def spaces(model: Model, data: TrainingSet, wanted: str) -> list[str]:
     """The spaces whose neighbours are shown together, the quickest first.
 
     EfficientNet's, which take minutes the first time, only where wanted or embedded already.
@@ -113,7 +131,7 @@ def spaces(model, data, wanted):
     return found
 
 
-def samples_ready(space, model):
+def samples_ready(space: str, model: Model) -> bool:
     """Whether a model's samples can be searched; if not, they are prepared."""
 
     def work(tell):
@@ -123,7 +141,7 @@ def samples_ready(space, model):
     return background.done(("samples", SAMPLES, space, model.hash), work)
 
 
-def samples_of(model, tell=None):
+def samples_of(model: Model, tell: Progress = None) -> TrainingSet:
     """SAMPLES samples of a Model, seeds 0 and on, as a TrainingSet; drawn once, then cached."""
     return _samples(model.hash, SAMPLES, str(cache_dir.cache_directory()), model, tell)
 
@@ -133,7 +151,7 @@ def _samples(weights, n, cache, _model, _tell):
     return sample_cache.open_samples(_model, n, progress=_tell)
 
 
-def own_nearest(model, data, index, space):
+def own_nearest(model: Model, data: TrainingSet, index: int, space: str) -> Neighbours:
     """The Neighbours of a training image among the other ones; empty where there is no other."""
     image = np.asarray(data.images[index])[None]
     return Neighbours(
@@ -141,7 +159,7 @@ def own_nearest(model, data, index, space):
     )
 
 
-def take(data, found):
+def take(data: TrainingSet, found: Neighbours) -> np.ndarray:
     """The images of Neighbours, uint8 (k, H, W, C), mirrored where the mirror image is nearer.
 
     data: the TrainingSet that was searched.
@@ -161,12 +179,12 @@ class Beside:
     (N, H, 2 W, C).
     """
 
-    def __init__(self, model, data, space):
+    def __init__(self, model: Model, data: TrainingSet, space: str) -> None:
         self.model, self.data, self.space = model, data, space
         text = f"{model.hash} {space} {identity(space, model, data)}"
         self.hash = hashlib.blake2b(text.encode(), digest_size=8).hexdigest()
 
-    def generate(self, z):
+    def generate(self, z: np.ndarray) -> np.ndarray:
         images = renderer.pictures(self.model, z)
         found = Neighbours(
             *(part[:, 0] for part in search(self.model, self.data, images, self.space, 1))

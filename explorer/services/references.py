@@ -7,19 +7,23 @@ import numpy as np
 import streamlit as st
 
 from explorer.services import background, nearest
+from gan_core.checkpoint import Model
+from gan_core.data.training_set import TrainingSet
 from gan_core.metrics import memorisation_report, memorisation_stats
 from gan_core.search import held_out
 from gan_core.search import pixel_index as exact
 from gan_core.util import atomic_files, cache_dir
 from gan_core.util.errors import InputError
-from gan_core.util.progress import along
+from gan_core.util.progress import Progress, along
 
 REFERENCES = 500  # real images of each kind that a distance is compared with
 PART = 50  # of them searched for at once
 NEAR = memorisation_report.NEAR  # levels up to which two training images are near-duplicates
 
 
-def compared(space, model, data, samples=None):
+def compared(
+    space: str, model: Model, data: TrainingSet, samples: TrainingSet | None = None
+) -> bool:
     """Whether the distances of real images are known; if not, they are measured."""
 
     def work(tell):
@@ -31,7 +35,13 @@ def compared(space, model, data, samples=None):
     )
 
 
-def standing(model, data, distances, space, samples=None):
+def standing(
+    model: Model,
+    data: TrainingSet,
+    distances: np.ndarray | float,
+    space: str,
+    samples: TrainingSet | None = None,
+) -> dict[str, np.ndarray]:
     """Where nearest distances, (n,), stand among those of real images: {kind: percentiles (n,)}.
 
     A percentile: how many in 100 real images lie strictly nearer. kinds: as for `real_distances`. A
@@ -44,7 +54,13 @@ def standing(model, data, distances, space, samples=None):
     }
 
 
-def real_distances(space, model, data, samples=None, tell=None):
+def real_distances(
+    space: str,
+    model: Model,
+    data: TrainingSet,
+    samples: TrainingSet | None = None,
+    tell: Progress = None,
+) -> dict[str, np.ndarray]:
     """Nearest distances of real images in a space: {"held-out", "training"}, float (m,) each.
 
     "held-out": of images never trained on to their nearest training image, those left out that
@@ -89,7 +105,7 @@ def _real_distances(space, weights, images, drawn, _model, _data, _samples, _tel
     return found
 
 
-def unseen(data):
+def unseen(data: TrainingSet) -> np.ndarray:
     """The numbers of the held-out images of a TrainingSet that equal no training image."""
     return _unseen(data.fingerprint, exact.stamp(data.held_out), data)
 
@@ -99,7 +115,7 @@ def _unseen(fingerprint, stamp, _data):
     return held_out.distinct_from_training(_data)
 
 
-def left_out(data):
+def left_out(data: TrainingSet) -> str:
     """How many held-out images equal a training image, in words; empty where none does."""
     equal = len(data.held_out) - len(unseen(data))
     return memorisation_report.excluded(equal) if equal else ""

@@ -9,10 +9,12 @@ import subprocess
 import sys
 import threading
 import time
+from collections.abc import Sequence
 from pathlib import Path
 
 from explorer.services import folders as where
 from explorer.services import model_registry, quotas, run_list, run_processes, trust
+from explorer.services.run_list import Run
 from gan_core.training import from_folder, run_lock
 from gan_core.util import atomic_files, valid_names
 from gan_core.util.errors import InputError
@@ -22,7 +24,7 @@ _starting = threading.Lock()
 _starters = {}  # name of a run -> the visitor who started it last
 
 
-def remove(run):
+def remove(run: Run) -> None:
     """Take a run that never began out of the list, with what was uploaded for it."""
     trust.check(training=True)
     if run_list.has_begun(run) or run_lock.held(run.directory):
@@ -33,7 +35,7 @@ def remove(run):
         raise InputError(f"{run.name} cannot be removed: {error.strerror}.") from None
 
 
-def check_name(name):
+def check_name(name: str) -> None:
     """Raise InputError when a new run cannot be called so."""
     valid_names.check(name)
     runs = run_list.folder()
@@ -51,7 +53,7 @@ def check_name(name):
         raise InputError(f"There is already a model called {other}; choose another name.")
 
 
-def target():
+def target() -> Path:
     """The folder that new checkpoints go to: the first of the app's that is not itself one."""
     for path in model_registry.folders():
         if not (path / "model.json").exists():
@@ -62,7 +64,15 @@ def target():
     )
 
 
-def arguments(name, images="", data="", recipe="", kimg=None, size=None, device=""):
+def arguments(
+    name: str,
+    images: str | Path = "",
+    data: str | Path = "",
+    recipe: str = "",
+    kimg: float | None = None,
+    size: int | None = None,
+    device: str = "",
+) -> list[str]:
     """What a person would type after `python -m gan_core`, a list of words."""
     words = ["train", *([plain(data)] if data else [])]
     given = {
@@ -78,17 +88,17 @@ def arguments(name, images="", data="", recipe="", kimg=None, size=None, device=
     return words + [word for flag, value in given.items() if value for word in (flag, value)]
 
 
-def plain(path):
+def plain(path: str | Path) -> str:
     """A path as it is typed in the folder of checkpoints and runs."""
     path, home = Path(path), where.home()
     return str(path.relative_to(home) if path.is_relative_to(home) else path)
 
 
-def command(words):
+def command(words: Sequence[str]) -> str:
     return "python -m gan_core " + shlex.join(words)
 
 
-def start(name, words, cwd=None):
+def start(name: str, words: Sequence[str], cwd: str | Path | None = None) -> None:
     """Start a process for a run. Raises InputError when it cannot be."""
     trust.check(training=True)
     with _starting:
@@ -132,7 +142,7 @@ def start(name, words, cwd=None):
             os.setpriority(os.PRIO_PROCESS, child.pid, NICENESS)
 
 
-def stop(run):
+def stop(run: Run) -> None:
     """Ask a run's process to end with a snapshot. Raises InputError when there is none to ask."""
     trust.check(training=True)
     if not run_list.look(run.directory).running:
@@ -148,7 +158,7 @@ def stop(run):
         raise InputError(f"The process of {run.name} cannot be reached from here.") from None
 
 
-def resume(run, kimg=None):
+def resume(run: Run, kimg: float | None = None) -> None:
     """Resume a run with its own command, or with a greater length."""
     if not run.arguments:
         raise InputError(

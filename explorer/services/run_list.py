@@ -14,6 +14,7 @@ import json
 import os
 import re
 import shlex
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -57,24 +58,24 @@ class Run:
     began: float
 
     @property
-    def running(self):
+    def running(self) -> bool:
         return self.state == "running"
 
     @property
-    def at_start(self):
+    def at_start(self) -> tuple[object, object, object]:
         """What tells this stretch of the run from the next one."""
         about, started = run_lock.read(self.directory), read_json(self.directory / STARTED)
         return about.get("pid"), about.get("began"), started.get("at")
 
     @property
-    def rate(self):
+    def rate(self) -> float | None:
         """Images a second over the last lines of the log, or None."""
         rates = [line["images_per_second"] for line in self.lines if "images_per_second" in line]
         rates = [rate for rate in rates[-LATELY:] if rate > 0]
         return len(rates) / sum(1 / rate for rate in rates) if rates else None
 
     @property
-    def left(self):
+    def left(self) -> float | None:
         """Seconds of training to come at that speed, or None."""
         if self.rate is None or self.total is None:
             return None
@@ -84,11 +85,11 @@ class Run:
 # Which runs there are.
 
 
-def folder():
+def folder() -> Path:
     return Path(environment.get(VARIABLE) or where.runs())
 
 
-def entries():
+def entries() -> dict[str, Run]:
     """name -> Run: those that run, the youngest first, then what was active last."""
     try:
         inside = [path for path in folder().iterdir() if path.is_dir()]
@@ -101,7 +102,7 @@ def entries():
     return {run.name: run for run in found}
 
 
-def look(directory):
+def look(directory: Path) -> Run:
     """The Run in a directory. Damaged files count as missing ones."""
     about, started = run_lock.read(directory), read_json(directory / STARTED)
     lines = log(directory)
@@ -131,7 +132,9 @@ def look(directory):
     )
 
 
-def condition(directory, about, started, position, total):
+def condition(
+    directory: Path, about: dict, started: dict, position: float, total: float | None
+) -> tuple[str, str, str]:
     """(state, doing, reason) of a run; see Run."""
     if run_lock.held(directory):
         return "running", str(about.get("doing", "starting"))[:20], ""
@@ -153,7 +156,7 @@ def condition(directory, about, started, position, total):
     return ("finished" if done else "stopped"), "", ""
 
 
-def later(started, about):
+def later(started: dict, about: dict) -> bool:
     """Whether a run was started from here after its last process began to hold it.
 
     A start notes which process was the last before it: times do not tell, as a clock can be set
@@ -166,12 +169,12 @@ def later(started, about):
     return (number(started.get("at")) or 0.0) > (number(about.get("began")) or 0.0)
 
 
-def holder(about):
+def holder(about: dict) -> list:
     """What tells the process that wrote a record from every other one; [] where there is none."""
     return [about.get("pid"), about.get("began")] if about else []
 
 
-def how_to_resume(about, started):
+def how_to_resume(about: dict, started: dict) -> tuple[tuple[str, ...], str]:
     """(arguments, cwd) of the last start, here or on a command line; ((), "") when unknown."""
     if later(started, about):
         given = started.get("arguments")
@@ -186,7 +189,7 @@ def how_to_resume(about, started):
     return (tuple(words[3:]), cwd) if known and is_folder(cwd) else ((), "")
 
 
-def is_folder(path):
+def is_folder(path: str | Path) -> bool:
     """Whether there is a folder of a name, which may be one that no file can have."""
     try:
         return Path(path).is_dir()
@@ -194,7 +197,7 @@ def is_folder(path):
         return False
 
 
-def option(arguments, name):
+def option(arguments: Sequence[str], name: str) -> float | None:
     """The number given with an option such as --kimg, or None."""
     if name in arguments[:-1]:
         with contextlib.suppress(TypeError, ValueError):
@@ -202,24 +205,24 @@ def option(arguments, name):
     return None
 
 
-def first_grid(run):
+def first_grid(run: Run) -> float | None:
     """At how many kimg a run draws its first samples, or None."""
     usual = from_folder.filmed({"kimg": run.total})["grid_kimg"] if run.total else None
     return option(run.arguments, "--grid-kimg") or usual
 
 
-def has_begun(run):
+def has_begun(run: Run) -> bool:
     """Whether a run got so far that there is something to go on from."""
     return run.shown > 0 or (run.directory / "state.safetensors").exists()
 
 
-def wanted_kimg(started):
+def wanted_kimg(started: dict) -> float | None:
     """The kimg among the arguments of a start, or None."""
     given = started.get("arguments")
     return option(given, "--kimg") if isinstance(given, list) else None
 
 
-def log(directory):
+def log(directory: Path) -> tuple[dict[str, float], ...]:
     """The lines of log.jsonl with what in them is a finite number, a tuple of dicts."""
     return _log(str(directory / "log.jsonl"), stamp(directory / "log.jsonl"))
 
@@ -239,7 +242,7 @@ def _log(path, stamp):
     return tuple(kept)
 
 
-def saved(directory):
+def saved(directory: Path) -> tuple[float, float | None]:
     """(kimg, total kimg) of the last snapshot; (0.0, None) when there is none that can be read."""
     path = directory / "state.safetensors"
     return _saved(str(path), stamp(path))
@@ -255,13 +258,13 @@ def _saved(path, stamp):
         return 0.0, None
 
 
-def grids(run):
+def grids(run: Run) -> list[tuple[int, Path, float]]:
     """[(kimg, path, when it was written)] of a run's sample grids, in order."""
     found = (path for path in (run.directory / "samples").glob("*.png") if path.stem.isdigit())
     return sorted((int(path.stem), path, stamp(path)) for path in found if is_grid(path))
 
 
-def is_grid(path):
+def is_grid(path: Path) -> bool:
     """Whether a path is a regular file in its folder and not too large for a picture."""
     try:
         regular_files.check(path, image_sources.MAX_BYTES, path.parent)
@@ -270,7 +273,7 @@ def is_grid(path):
     return True
 
 
-def model_of(run):
+def model_of(run: Run) -> str | None:
     """What the app calls the model that a run has made, or None while there is none."""
     for entry in model_registry.entries().values():
         same = str(entry.directory.resolve()) == run.checkpoint
@@ -279,7 +282,7 @@ def model_of(run):
     return None
 
 
-def output_lines(directory, most=30):
+def output_lines(directory: Path, most: int = 30) -> list[str]:
     """The last lines that a run's process said, less its progress bars."""
     try:
         with regular_files.open_regular(directory / OUTPUT, inside=directory) as file:
@@ -291,14 +294,14 @@ def output_lines(directory, most=30):
     return [line for line in lines if line and not re.search(r"\d+%\||\d+it \[", line)][-most:]
 
 
-def last_sentence(directory):
+def last_sentence(directory: Path) -> str:
     """The sentence with which a run's last process ended."""
     lines = output_lines(directory)
     last = lines[-1][:300] if lines and not lines[-1].startswith("$ ") else ""
     return final_message(lines) or last or "Its process ended without a word."
 
 
-def final_message(lines):
+def final_message(lines: list[str]) -> str:
     """The sentence in which the process that was started last told how it ended, or ""."""
     starts = [place for place, line in enumerate(lines) if line.startswith("$ ")]
     lines = lines[starts[-1] + 1 :] if starts else lines
@@ -306,20 +309,20 @@ def final_message(lines):
     return last[-1].removeprefix("gan_core: ") if last else ""
 
 
-def number(value):
+def number(value: object) -> float | None:
     """A finite float, or None."""
     good = type(value) in (int, float) and abs(value) < 1e15  # which no NaN is
     return float(value) if good else None
 
 
-def read_json(path):
+def read_json(path: Path) -> dict:
     try:
         return atomic_files.read_json(path, "a run")
     except InputError:
         return {}
 
 
-def stamp(path):
+def stamp(path: Path) -> float:
     with contextlib.suppress(OSError):
         return path.stat().st_mtime
     return 0.0

@@ -2,14 +2,16 @@
 
 import contextlib
 import os
+import subprocess
 import time
 from pathlib import Path
 
 STARTING = 600  # seconds that a process may take until it holds its run, on a busy computer
-children = {}  # pid -> Popen, so that they are not left behind as zombies
+# pid -> process, so that none is left behind as a zombie
+children: dict[int, subprocess.Popen] = {}
 
 
-def alive(pid, at):
+def alive(pid: object, at: float | None) -> bool:
     """Whether the process of a start is still about to begin."""
     if pid in children:
         return children[pid].poll() is None
@@ -28,7 +30,7 @@ def alive(pid, at):
     return True
 
 
-def reap():
+def reap() -> None:
     """Take note of children that have ended."""
     for pid, child in list(children.items()):
         if child.poll() is not None:

@@ -5,10 +5,13 @@ import os
 import shlex
 from pathlib import Path
 
+import numpy as np
 import streamlit as st
 
 from explorer.services import model_registry
+from gan_core.checkpoint import Model
 from gan_core.data import image_sources, photo_alignment, training_set
+from gan_core.data.training_set import TrainingSet
 from gan_core.util import environment
 from gan_core.util.errors import InputError
 
@@ -17,7 +20,7 @@ VARIABLE = "LATENT_EXPLORER_DATA"
 MAX_BYTES = 5 * 2**20  # of an upload
 
 
-def training_images(model):
+def training_images(model: Model) -> TrainingSet:
     """The TrainingSet of a Model: what travels with it or with another one that was trained on the
     same images, or lies in a folder given at the start.
 
@@ -42,7 +45,7 @@ def training_images(model):
     raise InputError(how_to_get(model))
 
 
-def not_the_same_bytes(model, data):
+def not_the_same_bytes(model: Model, data: TrainingSet) -> str:
     """A warning where images only look like the training images; empty where they are the same.
 
     data: TrainingSet, what `training_images` found.
@@ -55,27 +58,27 @@ def not_the_same_bytes(model, data):
     )
 
 
-def arrays(folder):
+def arrays(folder: Path) -> Path:
     """Where the arrays of a set lie: in its folder, or in the cache when it is embedded."""
     if (folder / "images.npy").exists():
         return folder
     return training_set.unpacked(folder, training_set.read_card(folder))
 
 
-def travelling():
+def travelling() -> list[Path]:
     """The embedded sets of all checkpoints at hand."""
     folders = [entry.directory / "training_set" for entry in model_registry.entries().values()]
     return [folder for folder in folders if (folder / "set.json").is_file()]
 
 
-def given():
+def given() -> list[Path]:
     """The packed sets in the folders named at the start: each itself, or what lies in it."""
     folders = [Path(part) for part in (environment.get(VARIABLE) or "").split(os.pathsep) if part]
     inside = [child for folder in folders if folder.is_dir() for child in sorted(folder.iterdir())]
     return [folder for folder in [*folders, *inside] if (folder / "set.json").is_file()]
 
 
-def how_to_get(model):
+def how_to_get(model: Model) -> str:
     """Why the training images are not available and what to do, in a few sentences."""
     about = model.card["training_set"]
     if "origin" in model.card and "fingerprint" not in about:
@@ -93,7 +96,7 @@ def how_to_get(model):
     )
 
 
-def pack_command(about):
+def pack_command(about: dict) -> str:
     """The command that packed a training set, without the sentences that it was given."""
     try:
         words = shlex.split(about.get("command") or "")
@@ -105,7 +108,7 @@ def pack_command(about):
     return shlex.join(w for at, w in enumerate(words) if not {at, at - 1} & set(said))
 
 
-def fingerprint(folder):
+def fingerprint(folder: Path) -> str:
     """The fingerprint in a set's card, "" for a damaged one; read again when the file changes."""
     try:
         state = (folder / "set.json").stat()
@@ -122,7 +125,7 @@ def _fingerprint(folder, *changed):
         return ""
 
 
-def stamp(folder):
+def stamp(folder: Path) -> tuple[int, int, int] | None:
     """A value that changes with the images in a folder; None where there are none yet."""
     try:
         state = (folder / "images.npy").stat()
@@ -142,7 +145,7 @@ def _load(_model, folder, stamp):
     return training_set.load(folder) if _model is None else _model.training_set()
 
 
-def read_picture(content, model, data):
+def read_picture(content: bytes, model: Model, data: TrainingSet) -> np.ndarray:
     """The bytes of a picture file as a Model's images are: uint8 (H, W, C).
 
     The centre square, resized as the training images were. Of an animation the first picture.

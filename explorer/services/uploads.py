@@ -3,8 +3,10 @@
 import contextlib
 import os
 from pathlib import Path
+from typing import BinaryIO
 
 from explorer.services import run_list, training_data, trust
+from explorer.services.run_list import Run
 from gan_core.data import image_sources
 from gan_core.util import atomic_files, environment
 from gan_core.util.errors import InputError
@@ -13,7 +15,7 @@ UPLOAD = "upload.zip"  # in the folder of a run
 PICTURES = {".png", ".jpg", ".jpeg", ".webp", ".bmp", ".gif", ".tif", ".tiff"}
 
 
-def save_upload(name, upload):
+def save_upload(name: str, upload: BinaryIO) -> Path:
     """Write an uploaded zip into the run's folder; returns its path.
 
     upload: a binary file. Raises InputError when it is no zip, not to be trusted, or empty.
@@ -43,14 +45,14 @@ def save_upload(name, upload):
     return path
 
 
-def tidy(run):
+def tidy(run: Run) -> None:
     """An uploaded zip has served once its pictures are packed."""
     if (run.directory / "training_set" / "set.json").exists():
         with contextlib.suppress(OSError):
             (run.directory / UPLOAD).unlink(missing_ok=True)
 
 
-def image_folders():
+def image_folders() -> dict[str, Path]:
     """Folders of pictures and zips in the folders given at the start, as {words: Path}."""
     found = {}
     for root in roots():
@@ -61,17 +63,17 @@ def image_folders():
     return found
 
 
-def packed_sets():
+def packed_sets() -> dict[str, Path]:
     """Packed training sets in the folders given at the start, as {words: Path}."""
     return {path.name: path for path in training_data.given()}
 
 
-def roots():
+def roots() -> list[Path]:
     given = (environment.get(training_data.VARIABLE) or "").split(os.pathsep)
     return [Path(part).resolve() for part in given if part and Path(part).is_dir()]
 
 
-def confined(path):
+def confined(path: str | Path) -> bool:
     """Whether a path, all links followed, lies in a folder given at the start."""
     try:
         real = Path(path).resolve()
@@ -84,7 +86,7 @@ def confined(path):
     return any(real == root or real.is_relative_to(root) for root in roots())
 
 
-def holds_pictures(path):
+def holds_pictures(path: Path) -> bool:
     """Whether a path is a zip, or a folder with a picture among its first files."""
     try:
         if path.is_file():

@@ -1,6 +1,7 @@
 """Memorisation: thousands of samples at once, beside a guilty and an innocent control."""
 
 import streamlit as st
+from streamlit.navigation.page import StreamlitPage
 
 from explorer.services import (
     background,
@@ -19,11 +20,14 @@ from explorer.widgets import (
     near_duplicates,
     suspicious_samples,
 )
+from explorer.widgets.memorisation_controls import Case
 from gan_core.metrics import memorisation_report
 from gan_core.util.errors import InputError
 
 
-def page(card_page=None, neighbours_page=None):
+def page(
+    card_page: StreamlitPage | None = None, neighbours_page: StreamlitPage | None = None
+) -> None:
     """The page, top to bottom."""
     name, model = model_picker.choose("Memorisation", card_page)
     st.markdown(
@@ -49,7 +53,7 @@ def page(card_page=None, neighbours_page=None):
                 memorisation_measuring.show_again(key)
     show(
         name,
-        memorisation_controls.Case(f"Samples of {name}", charts.SAMPLES, result, model, data),
+        Case(f"Samples of {name}", charts.SAMPLES, result, model, data),
         missing,
         neighbours_page,
     )
@@ -58,7 +62,7 @@ def page(card_page=None, neighbours_page=None):
 
 
 @fragments.panel("report")
-def show(name, case, missing, neighbours_page):
+def show(name: str, case: Case, missing: str, neighbours_page: StreamlitPage | None) -> None:
     """Show the report in one space, beside the controls."""
     space = session.view().space
     if case.space(space) is None:

@@ -1,9 +1,11 @@
 """Neighbours: did the GAN invent this picture, or memorise it from its training set?"""
 
 import hashlib
+from collections.abc import Callable
 
 import numpy as np
 import streamlit as st
+from streamlit.navigation.page import StreamlitPage
 
 from explorer.components.tiles import tiles
 from explorer.services import nearest, renderer, stranger_text, training_data
@@ -18,6 +20,8 @@ from explorer.widgets import (
 )
 from explorer.widgets.keyframes import MODES, choose_keyframes
 from explorer.widgets.uploader import most, uploader
+from gan_core.checkpoint import Model
+from gan_core.data.training_set import TrainingSet
 from gan_core.latent import MAX_SEED
 from gan_core.util.errors import InputError
 
@@ -29,7 +33,7 @@ QUERY_KINDS = {
 }
 
 
-def page(card_page=None, report_page=None):
+def page(card_page: StreamlitPage | None = None, report_page: StreamlitPage | None = None) -> None:
     """The page, top to bottom."""
     name, model = model_picker.choose("Neighbours", card_page)
     st.segmented_control(
@@ -63,7 +67,7 @@ def page(card_page=None, report_page=None):
 # while there is no picture.
 
 
-def choose_sample(name, model, data):
+def choose_sample(name: str, model: Model, data: TrainingSet | None) -> Callable[[], None]:
     """Controls for a seed or a picture of the tray."""
     with st.container(horizontal=True, vertical_alignment="bottom", gap="medium"):
         st.number_input(
@@ -99,22 +103,22 @@ def choose_sample(name, model, data):
     )
 
 
-def take_seed(name):
+def take_seed(name: str) -> None:
     session.set_view(picture="")
     session.take(name)
 
 
-def random_seed():
+def random_seed() -> None:
     session.set_view(picture="", of=int(np.random.default_rng().integers(1_000_000)))
 
 
-def take_item(item_id):
+def take_item(item_id: str) -> None:
     item = session.picked().find(item_id)
     if item is not None:
         neighbours_link.about(item)
 
 
-def chosen_picture(model):
+def chosen_picture(model: Model) -> tuple[str, np.ndarray]:
     """(title, float32 (1, nz)) of the picture taken from elsewhere, or else of the seed."""
     view = session.view()
     seed, psi = url_state.read_exemplars(view.picture)[0] if view.picture else (view.of, None)
@@ -133,7 +137,7 @@ def chosen_picture(model):
     return words, renderer.latents(model, [seed], exemplars.whole(psi))
 
 
-def choose_path(name, model, data):
+def choose_path(name: str, model: Model, data: TrainingSet | None) -> Callable[[], None] | None:
     """Controls for the path of the page Interpolate."""
     keyframes = choose_keyframes(name, model)
     if session.view().mode == "both":
@@ -150,7 +154,7 @@ def choose_path(name, model, data):
     return lambda: path_neighbours.show(name, model, data, keyframes)
 
 
-def choose_training_image(name, model, data):
+def choose_training_image(name: str, model: Model, data: TrainingSet | None) -> Callable[[], None]:
     """Controls for a training image, whose nearest samples are shown."""
     count = len(data.images) if data is not None else 1
     if session.view().image >= count > 1:
@@ -177,7 +181,7 @@ def choose_training_image(name, model, data):
     return lambda: sample_neighbours.show(name, model, data, min(session.view().image, count - 1))
 
 
-def choose_upload(name, model, data):
+def choose_upload(name: str, model: Model, data: TrainingSet | None) -> Callable[[], None] | None:
     """Controls for an uploaded picture, which survives a change of page or model."""
     if data is None:
         return None
@@ -219,7 +223,7 @@ CONTROLS = {
 }
 
 
-def space_and_view(steps=False, many=False):
+def space_and_view(steps: bool = False, many: bool = False) -> None:
     """The space, the number of neighbours, and settings that are seldom changed."""
     distance_space.control()
     if many:
@@ -239,6 +243,6 @@ def space_and_view(steps=False, many=False):
 
 
 @fragments.panel("neighbours")
-def compare(name, model, data, draw):
+def compare(name: str, model: Model, data: TrainingSet, draw: Callable[[], None]) -> None:
     """The comparison."""
     draw()

@@ -3,10 +3,15 @@
 import streamlit as st
 
 from explorer.services import nearest, references, trust
+from explorer.services.nearest import Neighbours
 from explorer.widgets import distance_space
+from gan_core.checkpoint import Model
+from gan_core.data.training_set import TrainingSet
 
 
-def show_evidence(model, data, found, space, noun):
+def show_evidence(
+    model: Model, data: TrainingSet, found: Neighbours, space: str, noun: str
+) -> bool:
     """Say what the nearest distance means: several kinds of evidence, none of them conclusive.
 
     Returns False while the distances of real images are being measured.
@@ -39,7 +44,7 @@ def show_evidence(model, data, found, space, noun):
     return True
 
 
-def show_caution(data):
+def show_caution(data: TrainingSet) -> None:
     """Say what none of these numbers can show."""
     st.caption(
         "A sample unusually close to the training data may be a copy; a larger distance does not"
@@ -50,7 +55,7 @@ def show_caution(data):
     )
 
 
-def exact_copy_text(index, space):
+def exact_copy_text(index: int, space: str) -> str:
     """What a distance of 0 means."""
     if space == "pixels":
         return f"**An exact copy** of training image {index}: the distance is 0."
@@ -60,7 +65,7 @@ def exact_copy_text(index, space):
     )
 
 
-def authenticity_text(distance, own, space):
+def authenticity_text(distance: float, own: Neighbours, space: str) -> str:
     """Whether a picture is authentic, in one sentence.
 
     It is where its nearest training image is farther than that image's own nearest neighbour.
@@ -73,7 +78,7 @@ def authenticity_text(distance, own, space):
     )
 
 
-def duplicate_texts(model, data, index):
+def duplicate_texts(model: Model, data: TrainingSet, index: int) -> list[str]:
     """A warning where a training image has a near-duplicate; always measured in pixels."""
     own = nearest.own_nearest(model, data, index, "pixels")
     if not len(own.distances) or own.distances[0] > references.NEAR:

@@ -13,7 +13,7 @@ SPACE_NAMES = {
 UNITS = {"pixels": "levels of 256, root mean square"}
 
 
-def control():
+def control() -> None:
     """The control for the space."""
     st.segmented_control(
         "Compare in",
@@ -25,18 +25,18 @@ def control():
     )
 
 
-def distance_text(distance, space):
+def distance_text(distance: float, space: str) -> str:
     """A distance in words."""
     return f"{distance:.1f} levels" if space == "pixels" else f"{distance:.3f}"
 
 
-def percent_text(share):
+def percent_text(share: float) -> str:
     """A percentage in words; 0 and 100 mean exactly none and all."""
     if 0 < share < 0.5:
         return "Less than 1 %"
     return "More than 99 %" if 99.5 <= share < 100 else f"{share:.0f} %"
 
 
-def short_percent_text(share):
+def short_percent_text(share: float) -> str:
     """A percentage as short as a caption under a picture needs it."""
     return percent_text(share).replace("Less than", "<").replace("More than", ">")

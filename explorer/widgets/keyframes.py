@@ -5,13 +5,15 @@ import streamlit as st
 
 from explorer.services import renderer, stranger_text
 from explorer.state import session, url_state
+from explorer.state.url_state import View
+from gan_core.checkpoint import Model
 
 MODES = {"slerp": "Slerp", "lerp": "Lerp", "both": "Both"}
 SOURCES = {"seeds": "Seeds", "tray": "Tray"}
 FIELD = "choose-keyframes"
 
 
-def choose_keyframes(name, model):
+def choose_keyframes(name: str, model: Model) -> np.ndarray | None:
     """The controls for keyframes. Returns float32 (m, nz), or None until there are enough."""
     left, right = st.columns([1, 3], vertical_alignment="top")
     left.segmented_control(
@@ -23,7 +25,7 @@ def choose_keyframes(name, model):
         return keyframes_from_seeds(model)
 
 
-def keyframes_from_seeds(model):
+def keyframes_from_seeds(model: Model) -> np.ndarray | None:
     """Two to eight seeds, typed."""
     st.text_input(
         "Seeds",
@@ -42,7 +44,7 @@ def keyframes_from_seeds(model):
     )
 
 
-def keyframes_from_tray(name, model):
+def keyframes_from_tray(name: str, model: Model) -> np.ndarray | None:
     """Two to eight pictures of this model on the tray."""
     items = session.picked().items
     mine = {i.id: i for i in items if i.model == name and len(i.z) == model.prior.size}
@@ -76,7 +78,7 @@ def keyframes_from_tray(name, model):
     return np.stack([mine[i].z for i in chosen])
 
 
-def chosen_before(name, mine):
+def chosen_before(name: str, mine: list[str]) -> list[str]:
     """The ids chosen as keyframes, and behind them any that came onto the tray since then.
 
     Kept apart from the widget, whose own memory ends when another page is opened.
@@ -91,13 +93,13 @@ def chosen_before(name, mine):
     return kept[name][1]
 
 
-def choose(name, mine, chosen, touched=True):
+def choose(name: str, mine: list[str], chosen: list[str], touched: bool = True) -> None:
     """Remember which of the pictures there are now are keyframes."""
     st.session_state.keyframes[name] = (mine, list(chosen))
     if touched:
         session.set_view()
 
 
-def frame_count(segments, view):
+def frame_count(segments: int, view: View) -> int:
     """Frames in all, such that every keyframe is one of them."""
     return segments * view.step + (0 if view.closed else 1)

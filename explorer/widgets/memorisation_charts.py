@@ -1,11 +1,14 @@
 """The charts of a memorisation report: distributions of distances, and measures with intervals."""
 
+from collections.abc import Sequence
+
 import streamlit as st
 
 from explorer.services import (
     stranger_text,
 )
 from explorer.widgets import charts
+from explorer.widgets.memorisation_controls import Case
 
 # {measure: what it can and cannot show}
 MEASURES = {
@@ -28,7 +31,7 @@ MEASURES = {
 }
 
 
-def distance_histogram(result, colour, words):
+def distance_histogram(result: dict, colour: str, words: str) -> dict:
     """A histogram of the distances of samples, held-out images and training images."""
     bins = result["histogram"]
     held_out = charts.MUTED_HELD_OUT if colour == charts.HELD_OUT else charts.HELD_OUT
@@ -41,7 +44,7 @@ def distance_histogram(result, colour, words):
     return charts.distance_histogram(bins["edges"], kinds, unit)
 
 
-def show_measures(cases, space):
+def show_measures(cases: Sequence[Case], space: str) -> None:
     """Show each measure of each report with its 95 % interval, and what it means."""
     st.subheader("Measures", anchor=False)
     for measure_name, words in MEASURES.items():
@@ -57,7 +60,7 @@ def show_measures(cases, space):
     st.caption("Estimates with 95 % intervals, for these training images and these weights.")
 
 
-def interval(result, name):
+def interval(result: dict, name: str) -> Sequence[float | None]:
     """(value, low, high) of a measure in one space of a report; all None where it is missing."""
     none = (None, None, None)
     if name == "AuthPct":
@@ -72,7 +75,7 @@ def interval(result, name):
     return times * result[key], times * ends[0], times * ends[1]
 
 
-def interval_chart(rows, name):
+def interval_chart(rows: list, name: str) -> dict:
     """A chart with an estimate and its interval for each report."""
     values = [number for row in rows for number in row[1:]]
     if name == "C_T":

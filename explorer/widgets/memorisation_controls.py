@@ -1,6 +1,8 @@
 """The reports that the page Memorisation compares: a model's own and those of two controls."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 from explorer.services import folders as where
 from explorer.services import (
@@ -12,6 +14,8 @@ from explorer.widgets import (
     charts,
     distance_space,
 )
+from gan_core.checkpoint import Model
+from gan_core.data.training_set import TrainingSet
 from gan_core.metrics import memorisation_report
 
 GUILTY = charts.SECOND  # the overfitted control, on light and on dark
@@ -28,20 +32,21 @@ class Case:
     title: str
     colour: str
     result: dict
-    model: object
-    data: object
+    model: Model
+    data: TrainingSet | None
 
-    def space(self, name):
+    def space(self, name: str) -> dict | None:
+        """The part of the report on a space, or None."""
         return self.result["spaces"].get(name)
 
 
-def path_text(directory):
+def path_text(directory: Path) -> Path:
     """A checkpoint's directory as it is typed in the project's folder."""
     inside = directory.is_relative_to(where.home())
     return directory.relative_to(where.home()) if inside else directory
 
 
-def how_to_measure(case, space):
+def how_to_measure(case: Case, space: str) -> str:
     """What to do when a report does not cover a space."""
     here = "" if case.data is None else "use Measure again under View, or "
     return (
@@ -51,7 +56,7 @@ def how_to_measure(case, space):
     )
 
 
-def inconclusive_text(cases, space):
+def inconclusive_text(cases: Sequence[Case], space: str) -> str:
     """A warning where the two controls look alike in a space; empty where they do not."""
     results = {case.title.partition(":")[0]: case.space(space) for case in cases}
     guilty, innocent = results.get("Guilty"), results.get("Innocent")
@@ -63,13 +68,13 @@ def inconclusive_text(cases, space):
     )
 
 
-def excluded_text(result):
+def excluded_text(result: dict) -> str:
     """How many held-out images were excluded, in words; empty where none was."""
     equal = result.get("held_out_equal")  # missing in older reports
     return f" ({equal:,} more excluded as equal to a training image)" if equal else ""
 
 
-def load(case):
+def load(case: Case) -> list[Case]:
     """The innocent and the guilty control, as far as their reports exist."""
     cases = []
     space = session.view().space
@@ -90,7 +95,7 @@ def load(case):
     return cases
 
 
-def missing_text(cases, space):
+def missing_text(cases: Sequence[Case], space: str) -> str:
     """Which controls are missing, altogether or in one space."""
     titles = " ".join(case.title for case in cases)
     words = []
@@ -107,7 +112,7 @@ def missing_text(cases, space):
     return " ".join(words)
 
 
-def missing_commands(cases, space):
+def missing_commands(cases: Sequence[Case], space: str) -> list[str]:
     """The commands that make the controls that `missing_text` names, typed in the project's folder.
 
     cases: as for `missing_text`, the model's own first.

@@ -10,13 +10,15 @@ from explorer.services import (
 )
 from explorer.state import session
 from explorer.widgets import memorisation_controls
+from gan_core.checkpoint import Model
+from gan_core.data.training_set import TrainingSet
 from gan_core.metrics import memorisation_report
 from gan_core.util.errors import InputError
 
 COUNTS = (1_000, 10_000)  # numbers of samples that a button measures
 
 
-def show_offer(model, data, missing, key):
+def show_offer(model: Model, data: TrainingSet | None, missing: str, key: tuple) -> None:
     """Offer to measure a model in the background; show the progress once it has begun."""
     if missing:
         words = f"There is no memorisation report on {model.name} yet. {missing}"
@@ -49,14 +51,14 @@ def show_offer(model, data, missing, key):
         st.caption("The app stays usable meanwhile, for other people too.")
 
 
-def show_again(key):
+def show_again(key: tuple) -> None:
     """Buttons that measure again, for instance with more samples."""
     st.caption("Measure again")
     with st.container(horizontal=True):
         buttons(key)
 
 
-def buttons(key):
+def buttons(key: tuple) -> None:
     """A button for each number of samples."""
     for n in COUNTS:
         st.button(
@@ -71,7 +73,7 @@ def buttons(key):
         st.caption(why)
 
 
-def measure(key, n):
+def measure(key: tuple, n: int) -> None:
     """Let the next run of the page measure n samples; for callbacks."""
     if why := trust.reason():
         session.warn(why)

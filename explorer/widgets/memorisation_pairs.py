@@ -9,12 +9,13 @@ from explorer.services import (
 )
 from explorer.state import session
 from explorer.widgets import charts, memorisation_charts
+from explorer.widgets.memorisation_controls import Case
 
 SHOWN = 6  # most suspicious pairs under each histogram
 PAIR = 48  # width of each, in pixels
 
 
-def distinct(rows):
+def distinct(rows: list[dict]) -> list[dict]:
     """The first row of each nearest training image, so that one copied often appears once."""
     first = {}
     for row in rows:
@@ -22,7 +23,7 @@ def distinct(rows):
     return list(first.values())
 
 
-def show_distances(case, space):
+def show_distances(case: Case, space: str) -> None:
     """Show the three distributions of one report and its most suspicious pairs."""
     st.markdown(f"**{stranger_text.plain(case.title)}**")
     result = case.space(space)
@@ -44,12 +45,12 @@ def show_distances(case, space):
     )
 
 
-def short_distance_text(distance, space):
+def short_distance_text(distance: float, space: str) -> str:
     """A distance without its unit."""
     return f"{distance:.1f}" if space == "pixels" else f"{distance:.3f}"
 
 
-def pictures(case, rows):
+def pictures(case: Case, rows: list[dict]) -> tuple[np.ndarray, np.ndarray] | None:
     """The pictures of suspicious rows and of their nearest training images, or None.
 
     Two arrays uint8 (N, H, W, C); None when the images are not available.

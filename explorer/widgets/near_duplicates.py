@@ -9,18 +9,19 @@ from explorer.services import (
 )
 from explorer.state import session
 from explorer.widgets import pictures_side_by_side
+from explorer.widgets.memorisation_controls import Case
 from gan_core.metrics import memorisation_report
 
 TWINS = 24  # near-duplicate pairs shown
 
 
-def choose(key, place):
+def choose(key: str, place: int) -> None:
     """Show a pair large, or no longer; for callbacks."""
     before = st.session_state.get("twins-shown", {}).get(key)
     st.session_state["twins-shown"] = {} if before == place else {key: place}
 
 
-def show(case):
+def show(case: Case) -> None:
     """Show near-duplicates among the training images, which distort all other measures."""
     summary = case.result["spaces"].get("pixels", {}).get("near_duplicates")
     if not summary:

@@ -1,20 +1,23 @@
 """The neighbours of a picture as tiles; the chosen one is shown large."""
 
+import numpy as np
 import streamlit as st
 
 from explorer.components.tiles import tiles
 from explorer.services import renderer
+from explorer.services.nearest import Neighbours
 from explorer.state import fragments, session
+from explorer.state.url_state import View
 from explorer.widgets import distance_space
 
 
-def chosen(key, found):
+def chosen(key: str, found: Neighbours) -> int:
     """The place of the neighbour that is shown large."""
     place = st.session_state.get("neighbour", {}).get(key, 0)
     return min(place, len(found.indices) - 1)
 
 
-def choose(key, place, space):
+def choose(key: str, place: int, space: str) -> None:
     """Show a neighbour large; for callbacks."""
     st.session_state.neighbour = {key: place}
     if space != session.view().space:
@@ -22,7 +25,17 @@ def choose(key, place, space):
         fragments.redraw()  # the control of the space is above the panel
 
 
-def show(name, key, near, found, chosen, noun, labels, space, view):
+def show(
+    name: str,
+    key: str,
+    near: np.ndarray,
+    found: Neighbours,
+    chosen: int | None,
+    noun: str,
+    labels: list[str],
+    space: str,
+    view: View,
+) -> None:
     """The neighbours as tiles; a click shows one beside the picture."""
     distances = [distance_space.distance_text(each, space) for each in found.distances]
     tiles(

@@ -8,8 +8,11 @@ from explorer.components.motions import Path
 from explorer.components.tiles import tiles
 from explorer.services import nearest, references, renderer
 from explorer.state import session
+from explorer.state.url_state import View
 from explorer.widgets import charts, copy_evidence, distance_space, training_image_facts
 from explorer.widgets.keyframes import frame_count
+from gan_core.checkpoint import Model
+from gan_core.data.training_set import TrainingSet
 
 # While the slider is dragged, the text is still about the position where the drag began.
 GREY_WHILE_DRAGGED = """<style>
@@ -17,7 +20,7 @@ GREY_WHILE_DRAGGED = """<style>
 </style>"""
 
 
-def show(name, model, data, keyframes):
+def show(name: str, model: Model, data: TrainingSet, keyframes: np.ndarray) -> None:
     """Show the nearest training image at the slider's position and along the whole path."""
     view = session.view()
     if not nearest.ready(view.space, model, data):
@@ -90,7 +93,9 @@ def show(name, model, data, keyframes):
     chart_along_path(model, data, times, found.distances, view)
 
 
-def chart_along_path(model, data, times, distances, view):
+def chart_along_path(
+    model: Model, data: TrainingSet, times: np.ndarray, distances: np.ndarray, view: View
+) -> None:
     """The distance along the path, over the band of the distances of held-out images."""
     real = references.real_distances(view.space, model, data)
     real = real["held-out"] if len(real["held-out"]) else real["training"]

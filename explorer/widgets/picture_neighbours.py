@@ -2,6 +2,7 @@
 
 import hashlib
 
+import numpy as np
 import streamlit as st
 
 from explorer.services import nearest, stranger_text, trust
@@ -13,9 +14,11 @@ from explorer.widgets import (
     pictures_side_by_side,
     training_image_facts,
 )
+from gan_core.checkpoint import Model
+from gan_core.data.training_set import TrainingSet
 
 
-def show(model, data, words, image, noun):
+def show(model: Model, data: TrainingSet, words: str, image: np.ndarray, noun: str) -> None:
     """Show the nearest training images of a picture in every space, and one of them beside it."""
     view = session.view()
     place = st.container()

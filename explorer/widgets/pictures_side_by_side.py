@@ -1,9 +1,12 @@
 """Two pictures and their difference, side by side."""
 
+from collections.abc import Sequence
+
 import numpy as np
 import streamlit as st
 
 from explorer.services import renderer, stranger_text
+from explorer.state.url_state import View
 
 SIDE = 256  # width of each picture, in pixels
 # On a narrow screen Streamlit would stack the columns.
@@ -13,7 +16,9 @@ IN_A_ROW = """<style>
 </style>"""
 
 
-def show(images, captions, view, key="beside"):
+def show(
+    images: Sequence[np.ndarray], captions: Sequence[str], view: View, key: str = "beside"
+) -> None:
     """Show two pictures and their difference at the same size, in one row even on a phone."""
     first, second = images
     difference = np.abs(first.astype(np.int16) - second).astype(np.uint8)

@@ -12,9 +12,11 @@ from explorer.widgets import (
     pictures_side_by_side,
     training_image_facts,
 )
+from gan_core.checkpoint import Model
+from gan_core.data.training_set import TrainingSet
 
 
-def show(name, model, data, number):
+def show(name: str, model: Model, data: TrainingSet, number: int) -> None:
     """Show a training image and its nearest samples."""
     view = session.view()
     if not nearest.ready(view.space, model, data):

@@ -6,9 +6,10 @@ import streamlit as st
 from explorer.components.tiles import tiles
 from explorer.services import renderer
 from explorer.state import session, url_state
+from gan_core.checkpoint import Model
 
 
-def popover(name: str, model: object) -> None:
+def popover(name: str, model: Model) -> None:
     """The pictures of a model on the tray; nothing where there are none.
 
     name: the model's in the menu.

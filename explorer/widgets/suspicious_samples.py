@@ -1,6 +1,10 @@
 """The most suspicious samples of a memorisation report, one of them large."""
 
+from collections.abc import Sequence
+
+import numpy as np
 import streamlit as st
+from streamlit.navigation.page import StreamlitPage
 
 from explorer.components.tiles import tiles
 from explorer.services import (
@@ -15,9 +19,10 @@ from explorer.widgets import (
     neighbours_link,
     pictures_side_by_side,
 )
+from explorer.widgets.memorisation_controls import Case
 
 
-def show(name, case, space, neighbours_page):
+def show(name: str, case: Case, space: str, neighbours_page: StreamlitPage | None) -> None:
     """Show the samples closest relative to their local density, above their neighbours."""
     rows = case.space(space)["suspicious"]
     st.subheader(f"The {len(rows)} most suspicious samples", anchor=False)
@@ -58,19 +63,26 @@ def show(name, case, space, neighbours_page):
     )
 
 
-def ratio_text(row):
+def ratio_text(row: dict) -> str:
     """The ratio that a row is ranked by."""
     # Older reports have no ratio next to a duplicate.
     return "duplicate" if row["ratio"] is None else f"× {row['ratio']:.2f}"
 
 
-def choose(key, place):
+def choose(key: str, place: int) -> None:
     """Show a sample large, or no longer; for callbacks."""
     before = st.session_state.get("suspect", {}).get(key)
     st.session_state.suspect = {} if before == place else {key: place}
 
 
-def show_large(name, case, row, pair, space, neighbours_page):
+def show_large(
+    name: str,
+    case: Case,
+    row: dict,
+    pair: Sequence[np.ndarray] | None,
+    space: str,
+    neighbours_page: StreamlitPage | None,
+) -> None:
     """Show one sample large, with its numbers and buttons."""
     seed, nearest = row["id"], row["neighbours"][0]
     if pair:

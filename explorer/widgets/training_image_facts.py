@@ -4,10 +4,12 @@ import numpy as np
 import streamlit as st
 
 from explorer.services import stranger_text
+from explorer.services.nearest import Neighbours
 from explorer.widgets import distance_space
+from gan_core.data.training_set import TrainingSet
 
 
-def show_with_distance(data, found, place, space):
+def show_with_distance(data: TrainingSet, found: Neighbours, place: int, space: str) -> None:
     """Number, file, distance and attributes of one of the neighbours."""
     index = int(found.indices[place])
     words = [
@@ -21,13 +23,13 @@ def show_with_distance(data, found, place, space):
     show_attributes(data, index)
 
 
-def show(data, index):
+def show(data: TrainingSet, index: int) -> None:
     """Number, file and attributes of a training image."""
     st.caption(f"Number {index} · {stranger_text.plain(data.files[index])}")
     show_attributes(data, index)
 
 
-def show_attributes(data, index):
+def show_attributes(data: TrainingSet, index: int) -> None:
     """The attributes of a training image, if it has any."""
     shows = [
         f"{label}: {value}" if not isinstance(value, int | np.integer) else label

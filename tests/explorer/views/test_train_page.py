@@ -207,7 +207,7 @@ def test_names_that_cannot_be_are_refused(place, make_checkpoint):
     run = make_run(place, "begun", [line(1.0)])
     (run / "state.safetensors").write_bytes(b"")
     for name in ("begun", "Begun"):
-        with pytest.raises(InputError, match="a run called begun already"):
+        with pytest.raises(InputError, match="already a run called begun"):
             run_launcher.check_name(name)
     run_launcher.check_name("free")
 
