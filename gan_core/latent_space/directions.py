@@ -303,7 +303,7 @@ def of_attributes(
     measured: samples over which effects are measured. report(words): called before each piece of
     work. Attributes that all of the samples have, or none, are skipped.
     """
-    blocks, found = [], []
+    blocks, result = [], []
     for start in range(0, n, label_cache.BLOCK):
         count = min(label_cache.BLOCK, n - start)
         report(f"Labelling samples {start + 1:,} to {start + count:,} of {n:,}")
@@ -319,8 +319,8 @@ def of_attributes(
         for (kind, vector), about in zip(made.items(), measures, strict=True):
             about |= {"attribute": name, "labelled": n, "with_it": int(labels.sum())}
             about["leakage"] = leakage(about["effects"], name)
-            found.append(Direction(f"{name} ({kind})", vector, kind, about))
-    return found
+            result.append(Direction(f"{name} ({kind})", vector, kind, about))
+    return result
 
 
 def unnamed(
@@ -335,7 +335,7 @@ def unnamed(
 
     Without a classifier their effects are not measured. report(words): as in `of_attributes`.
     """
-    found = []
+    result = []
     makers: dict[str, Callable[[Model, int], np.ndarray]] = {
         "component": principal_components,
         "factor": factors,
@@ -347,8 +347,8 @@ def unnamed(
             if classifier is not None:
                 report(f"Measuring {kind} {i}")
                 about = describe(model, classifier, [vector], measured, seed)[0]
-            found.append(Direction(f"{kind} {i}", vector, kind, about))
-    return found
+            result.append(Direction(f"{kind} {i}", vector, kind, about))
+    return result
 
 
 def save(model: Model, directions: Sequence[Direction], path: str | Path | None = None) -> None:

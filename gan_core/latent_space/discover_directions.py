@@ -45,7 +45,7 @@ def discover(
     when nothing can be found.
     """
     k, refusal = min(k, model.prior.size), None
-    found: list[Direction] = []
+    result: list[Direction] = []
     pieces = 2 + (0 if classifier is None else 2 * k)
     if classifier is not None:
         pieces += -(-n // label_cache.BLOCK) + len(classifier.recognised)
@@ -56,14 +56,14 @@ def discover(
             progress(words, next(done, pieces) / pieces)
 
     if classifier is not None:
-        found += directions.of_attributes(model, classifier, n, seed, measured, report)
+        result += directions.of_attributes(model, classifier, n, seed, measured, report)
     try:
-        found += directions.unnamed(model, classifier, k, measured, seed, report)
+        result += directions.unnamed(model, classifier, k, measured, seed, report)
     except InputError as error:
         refusal = error
-    if refusal and not found:
+    if refusal and not result:
         raise refusal
-    return found
+    return result
 
 
 def load_cached(
@@ -77,17 +77,17 @@ def load_cached(
     name = f"{weights[:32]}-{digest}-{QUICK['n']}-{QUICK['measured']}.safetensors"
     path = cache_dir.cache_directory() / "directions" / name
     try:
-        found = directions.load(model, path)
+        result = directions.load(model, path)
     except InputError:  # damaged: find them again
-        found = []
-    if not found:
-        found = discover(model, classifier, **QUICK, progress=progress)
+        result = []
+    if not result:
+        result = discover(model, classifier, **QUICK, progress=progress)
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
-            directions.save(model, found, path)
+            directions.save(model, result, path)
         except (OSError, InputError):
             pass  # they will be found again next time
-    return found
+    return result
 
 
 def discover_and_save(
@@ -119,17 +119,17 @@ def discover_and_save(
             bar.set_description(words)
             bar.update(int(100 * share) - bar.n)
 
-        found = discover(
+        result = discover(
             loaded, classifier, n=n, measured=measured, k=k, seed=seed, progress=progress
         )
-    print(section(found))
+    print(section(result))
     if not discard:
-        directions.save(loaded, [*found, *named_by_people(loaded)])
-        print(f"{directory / directions.FILE}: {len(found)} directions")
+        directions.save(loaded, [*result, *named_by_people(loaded)])
+        print(f"{directory / directions.FILE}: {len(result)} directions")
     if json:
-        rows = [{"name": d.name, "kind": d.kind, **d.about} for d in found]
+        rows = [{"name": d.name, "kind": d.kind, **d.about} for d in result]
         print(dumps({"model": loaded.name, "directions": rows}, ensure_ascii=False))
-    return found
+    return result
 
 
 def named_by_people(model: checkpoint.Model) -> list[Direction]:
@@ -151,10 +151,10 @@ def card_section(directory: str | Path) -> str:
         return f"## Directions\n\n{error}\n"
 
 
-def section(found: Sequence[Direction]) -> str:
+def section(result: Sequence[Direction]) -> str:
     """Directions as a section of Markdown: the measured effects of each."""
     named: dict[str, dict[str, Direction]] = {}
-    for direction in found:
+    for direction in result:
         if direction.kind in ("difference", "normal"):
             named.setdefault(direction.about["attribute"], {})[direction.kind] = direction
     lines = ["## Directions", ""]
@@ -176,7 +176,7 @@ def section(found: Sequence[Direction]) -> str:
         "component": "Principal components of G's first activations (GANSpace)",
         "factor": "Factors of G's first weights (SeFa)",
     }.items():
-        moves = [strongest_effect(d) for d in found if d.kind == kind]
+        moves = [strongest_effect(d) for d in result if d.kind == kind]
         if any(moves):
             lines += [f"{words}, with the attribute each changes most: {', '.join(moves)}.", ""]
         elif moves:

@@ -147,7 +147,7 @@ def measure(
     metrics = {}
     for network, samples in zip(networks, sampled, strict=True):
         words = f"{network.name}: real images" if progress else None
-        real, unseen = (
+        real, held_out_features = (
             feature_extractors.cached(network, part, batch=batch, progress=words)
             for part in (training, held_out)
         )
@@ -158,7 +158,7 @@ def measure(
                 "torch": torch.__version__,
                 "numpy": np.__version__,
             },
-            "numbers": numbers(network.name, samples, real, unseen, half, k),
+            "numbers": numbers(network.name, samples, real, held_out_features, half, k),
         }
     return conditions | {"metrics": metrics}
 

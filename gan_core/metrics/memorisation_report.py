@@ -362,7 +362,7 @@ def of_network(
 ) -> Space:
     """The Space of a network's features, with the cosine distance."""
     real = feature_index.with_progress(network, "real images", progress)
-    training, unseen = (
+    training, held_out_features = (
         feature_extractors.cached(real, part) for part in (reference.images, held_out)
     )
     fake = feature_index.with_progress(network, "samples", progress)
@@ -377,7 +377,9 @@ def of_network(
         return (*index.query(rows, k, exclude), None)
 
     tables = (training, features)
-    return Space("1 − cosine", search, training, features, unseen, index.units, tables, None)
+    return Space(
+        "1 − cosine", search, training, features, held_out_features, index.units, tables, None
+    )
 
 
 SPACES = {
@@ -419,31 +421,31 @@ def measure(
         return search_all(space.search, rows, k, exclude, f"Nearest in {label}: {what}", progress)
 
     near, which, mirrored = search("samples", space.samples, k)
-    unseen, unseen_which, _ = search("held-out images", space.held_out, 1)
+    near_held_out, held_out_which, _ = search("held-out images", space.held_out, 1)
     some = np.random.RandomState(0).permutation(count)[:LEAVE_ONE_OUT]
-    needed = np.unique(np.concatenate([some, which[:, 0], unseen_which[:, 0]]))
+    needed = np.unique(np.concatenate([some, which[:, 0], held_out_which[:, 0]]))
     others, other_which, _ = search("training images", space.training[needed], 1, needed)
     own, own_which = np.full(count, np.nan), np.full(count, -1)
     own[needed], own_which[needed] = others[:, 0], other_which[:, 0]
-    d, d_unseen, d_training = near[:, 0], unseen[:, 0], own[some]
+    d, d_held_out, d_training = near[:, 0], near_held_out[:, 0], own[some]
 
     cells = memorisation_stats.k_means(
-        space.coordinates, max(1, min(CELLS, len(d_unseen) // IN_A_CELL)), seed=0
+        space.coordinates, max(1, min(CELLS, len(d_held_out) // IN_A_CELL)), seed=0
     )
-    sides = d, d_unseen, cells[which[:, 0]], cells[unseen_which[:, 0]]
+    sides = d, d_held_out, cells[which[:, 0]], cells[held_out_which[:, 0]]
     result = {
         "unit": space.unit,
         "distances": {
             "samples": memorisation_stats.quantiles(d),
-            "held-out": memorisation_stats.quantiles(d_unseen),
+            "held-out": memorisation_stats.quantiles(d_held_out),
             "training": memorisation_stats.quantiles(d_training),
         },
-        "histogram": histogram({"samples": d, "held-out": d_unseen, "training": d_training}),
+        "histogram": histogram({"samples": d, "held-out": d_held_out, "training": d_training}),
         "auth_pct": {
             name: [100 * x for x in intervals.wilson(memorisation_stats.authentic(*pair))]
             for name, pair in {
                 "samples": (d, own[which[:, 0]]),
-                "held-out": (d_unseen, own[unseen_which[:, 0]]),
+                "held-out": (d_held_out, own[held_out_which[:, 0]]),
             }.items()
             if len(pair[0])
         },
@@ -457,8 +459,8 @@ def measure(
     apart[twice] = to_different(space, twice)
     ratio = memorisation_stats.suspicion(d, apart[which[:, 0]])
     shares = {"training": memorisation_stats.percentiles(d, d_training)}
-    if len(d_unseen):
-        shares["held-out"] = memorisation_stats.percentiles(d, d_unseen)
+    if len(d_held_out):
+        shares["held-out"] = memorisation_stats.percentiles(d, d_held_out)
 
     def row(i: int) -> dict[str, Any]:
         return {
