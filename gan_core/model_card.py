@@ -118,7 +118,7 @@ def _of_run(model: checkpoint.Model, directory: Path) -> str:
         epochs=training["kimg"] * 1000 / count,
         licence=card["licence"],
         data_command=data.get("command") or "# the training set's command was not recorded",
-        data_licence=data["licence"] or "not told",
+        data_licence=data["licence"] or "not stated",
         distances=distances(card, (directory / "training_set" / "set.json").exists()),
         augmentation=augmentation(training),
         regularisation=regularisation(sizes, training),

@@ -100,10 +100,10 @@ def declared(given: Any, path: Path) -> list[int] | None:
         return None
     shape = [max(side.dim_value, 0) for side in kind.shape.dim]
     if len(shape) not in (2, 4) or any(side > 1 for side in shape[2:]):
-        told = " × ".join(str(side or "any") for side in shape) or "a number"
+        declared_shape = " × ".join(str(side or "any") for side in shape) or "a number"
         raise InputError(
-            f"The input of {path.name} is {told}; a latent is (N, nz) or (N, nz, 1, 1), so this is "
-            "no generator of images from latents."
+            f"The input of {path.name} is {declared_shape}; a latent is (N, nz) or "
+            "(N, nz, 1, 1), so this is no generator of images from latents."
         )
     if shape[0] > 4096 or shape[1] > 65536:
         raise InputError(f"The input of {path.name} is larger than a batch of latents can be.")

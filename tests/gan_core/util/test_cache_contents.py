@@ -135,11 +135,11 @@ def test_what_goes_between_making_and_opening_is_made_again(
         return wrapped
 
     if of == "samples":
-        monkeypatch.setattr(sample_cache, "draw", emptied_after(sample_cache.draw))
+        monkeypatch.setattr(sample_cache, "generate", emptied_after(sample_cache.generate))
         samples = sample_cache.open_samples(gan_core.load(make_checkpoint()), 32)
         assert samples.images.shape == (32, 32, 32, 3)
     elif of == "index":
-        monkeypatch.setattr(index_cache, "make", emptied_after(index_cache.make))
+        monkeypatch.setattr(index_cache, "build", emptied_after(index_cache.build))
         data = training_set.load(make_set())
         index_cache.open_index(data).query(data.images[:2], 2)
     else:
