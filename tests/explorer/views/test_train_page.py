@@ -377,8 +377,9 @@ def test_stopped_killed_and_resumed(place, packed):
 
 def test_a_run_outlives_the_program_that_started_it(place, packed):
     code = f"""
-from explorer import runs
-runs.start("x", [*runs.arguments("x", data={str(packed)!r}), *{TINY!r}, "--kimg", "4000"])
+from explorer.services import run_launcher
+words = run_launcher.arguments("x", data={str(packed)!r})
+run_launcher.start("x", [*words, *{TINY!r}, "--kimg", "4000"])
 """
     environment = os.environ | {"PYTHONPATH": str(ROOT)}
     subprocess.run([sys.executable, "-c", code], env=environment, check=True, timeout=PATIENCE)
