@@ -249,7 +249,8 @@ def test_a_choice_of_the_form_cannot_be_switched_off(place, open_app):
 def test_elsewhere_than_on_this_computer_runs_are_only_watched(
     place, packed, open_app, monkeypatch
 ):
-    make_run(place, "x", [line(1.0)], ended="stopped", kimg=10.0, command="", cwd="/")
+    command = "python -m gan_core train data --name x"
+    make_run(place, "x", [line(1.0)], ended="stopped", kimg=10.0, command=command, cwd="/")
     monkeypatch.setenv(trust.TRAINING, "0")
     monkeypatch.setenv(trust.VARIABLE, "0")
     app = open_app("train", run="x")
