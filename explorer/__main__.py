@@ -23,7 +23,7 @@ PASSWORD = "LATENT_EXPLORER_PASSWORD"  # where --password looks first
 FIRST_PORT = 8501
 
 
-def main(argv=None):
+def main(argv=None) -> None:
     """Read the command line, check it, and serve until interrupted."""
     arguments = parse(argv)
     preflight.check_command("explorer")
@@ -62,7 +62,7 @@ def main(argv=None):
     serve(arguments.address, port, base_path, most)
 
 
-def hand_on(variable, folders):
+def hand_on(variable, folders) -> None:
     """Tell the app of folders through an environment variable; ends when one is not there."""
     missing = [folder for folder in folders if not Path(folder).is_dir()]
     if missing:
@@ -71,7 +71,7 @@ def hand_on(variable, folders):
         os.environ[variable] = os.pathsep.join(str(Path(folder).resolve()) for folder in folders)
 
 
-def hand_on_hosts(address, names):
+def hand_on_hosts(address, names) -> None:
     """Tell the server which names it answers to, besides the loopback's; ends on a bad name."""
     from explorer.services import allowed_hosts
 
@@ -119,7 +119,7 @@ def largest_upload(trusted):
     return max(config.UPLOAD_MB[kind] for kind in kinds)
 
 
-def make_folder(folder):
+def make_folder(folder) -> None:
     """A folder that may not be there yet, in one that is."""
     try:
         Path(folder).mkdir(exist_ok=True)
@@ -215,12 +215,12 @@ def choose_port(address, wanted):
     fail(f"Nothing can listen on {address} port {ports[0]}: {reason}.")
 
 
-def fail(sentence):
+def fail(sentence) -> None:
     print(sentence, file=sys.stderr)
     sys.exit(2)
 
 
-def announce(host, port, base_path, browser):
+def announce(host, port, base_path, browser) -> None:
     """Print the address once the app is there, and import torch while nobody asks."""
     from explorer.services import server
 
@@ -236,7 +236,7 @@ def announce(host, port, base_path, browser):
     model_registry.clear_up()
 
 
-def serve(address, port, base_path, max_upload):
+def serve(address, port, base_path, max_upload) -> None:
     """Run the app of services/server.py in this process."""
     # Threads that wait for each other should sleep: spinning takes the core from the other one.
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")

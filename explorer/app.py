@@ -38,7 +38,7 @@ STYLE = """<style>
 HISTORY = (Path(__file__).parent / "components" / "history.js").read_text(encoding="utf-8")
 
 
-def main():
+def main() -> None:
     """One run of the app."""
     widget_states.install()
     map_guard.enable()

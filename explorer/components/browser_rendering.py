@@ -16,7 +16,7 @@ PREPARE = "import sys, gan_core.export_onnx as e; e.cached(e.checkpoint.load(sys
 _found = {}  # weights -> what server.urls told
 
 
-def options():
+def options() -> None:
     """The widgets for a page's View menu."""
     st.toggle("Smooth scaling", **session.widget("smooth", closed=True))
     why = refusal()
@@ -38,7 +38,7 @@ def refusal():
     return "" if background.prepared(key) else trust.reason()
 
 
-def switch(name):
+def switch(name) -> None:
     """Take the choice; a model that could not be prepared before is tried again."""
     session.take(name)
     background.forget(key_of(session.view().weights))
@@ -56,7 +56,7 @@ def addresses(model):
     if background.under_way(key) or refusal():
         return None
 
-    def work(tell):
+    def work(tell) -> None:
         prepare(model)
         _found[weights] = server.urls(model)
 
@@ -70,7 +70,7 @@ def addresses(model):
     return _found[weights]
 
 
-def prepare(model):
+def prepare(model) -> None:
     """Put a Model's export into the cache. Where that fails, server.urls says why."""
     from gan_core import export_onnx
 
@@ -84,7 +84,7 @@ def key_of(weights):
     return "browser", weights
 
 
-def waiting():
+def waiting() -> None:
     """A line for as long as the model is being prepared; the page is drawn anew afterwards."""
     key = key_of(session.view().weights)
     if session.view().browser and background.under_way(key):
@@ -92,7 +92,7 @@ def waiting():
 
 
 @st.fragment(run_every=AGAIN)
-def watch(key):
+def watch(key) -> None:
     if not background.under_way(key):
         fragments.redraw()
     st.caption("The model is being prepared for your browser; until then the server draws.")

@@ -103,7 +103,7 @@ def canvas(
         "browser": browser and {**browser, "specs": [motion.spec() for motion in motions]},
     }
 
-    def released():
+    def released() -> None:
         report = read_report(key)
         if report:
             on_release(*report)
@@ -112,7 +112,7 @@ def canvas(
     # A fragment of its own: a strip that is asked for comes without the rest of the panel. (It is
     # asked for here only when the server of server.py, which is quicker, does not run.)
     @st.fragment
-    def mounted():
+    def mounted() -> None:
         wanted = component_values.record(key, "want")
         new = {"heard": last_count(key), "strip": strips.answer(wanted)}
         _component(key=key, data=data | new, on_values_change=released, on_want_change=lambda: None)

@@ -23,7 +23,7 @@ _component = component(
 )
 
 
-def film(key, frames, *, name, label):
+def film(key, frames, *, name, label) -> None:
     """Show frames under a slider with a button to play them; it begins with the last one.
 
     frames: dicts with "src", a data URL, and "words", what the slider says of it. name: which film

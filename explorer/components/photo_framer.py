@@ -15,7 +15,7 @@ _component = component(
 )
 
 
-def framer(key, src, size, frame, eyes, limits, on_frame, *, label):
+def framer(key, src, size, frame, eyes, limits, on_frame, *, label) -> None:
     """Show a photo and the frame on it; on_frame(dict of x, y, side, turn) when it is let go.
 
     src: the photo as a URL. size: its (width, height). frame: {"x", "y", "side", "turn"} as
@@ -24,7 +24,7 @@ def framer(key, src, size, frame, eyes, limits, on_frame, *, label):
     limits: the least and the largest side. label: what the photo is, in words.
     """
 
-    def framed():
+    def framed() -> None:
         sent = component_values.record(key, "frame")
         found = {name: component_values.number(sent.get(name)) for name in frame}
         if None not in found.values():

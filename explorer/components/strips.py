@@ -17,7 +17,7 @@ _lock = threading.Lock()
 _canvases = OrderedDict()  # context -> (model, motions, axes)
 
 
-def remember(context, model, motions, axes):
+def remember(context, model, motions, axes) -> None:
     """Let strips be asked for by this context, a name of all that its pictures depend on."""
     with _lock:
         _canvases[context] = (model, motions, axes)

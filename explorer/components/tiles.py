@@ -29,7 +29,7 @@ def tiles(
     smooth=False,
     on_drop=None,
     hint="",
-):
+) -> None:
     """Show a sheet of pictures as buttons; `on_pick(id)` is called when one is clicked.
 
     sheet: {"src", "columns", "side"} as `renderer.sheet` makes it, or `renderer.pairs`.
@@ -40,12 +40,12 @@ def tiles(
     called when such a tile is dropped here. hint: what stands here while there are no tiles.
     """
 
-    def picked():
+    def picked() -> None:
         pick = component_values.record(key, "pick").get("id")
         if component_values.choice(pick, [tile["id"] for tile in tiles]) is not None:
             on_pick(pick)
 
-    def dropped():
+    def dropped() -> None:
         what = component_values.text(component_values.record(key, "drop").get("what"), 100)
         if what is not None:
             on_drop(what)

@@ -181,6 +181,6 @@ def not_of_a_refusal(record):
 logging.getLogger("uvicorn.error").addFilter(not_of_a_refusal)
 
 
-def never_ask_outside():
+def never_ask_outside() -> None:
     """Keep Streamlit from asking an outside service for the address of this machine."""
     net_util.get_external_ip = lambda: None

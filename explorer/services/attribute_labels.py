@@ -94,7 +94,7 @@ def table(classifier, terms, results, controls):
     return [["", *names], *lines], len(changed[:MOST])
 
 
-def show(rows, changed, results):
+def show(rows, changed, results) -> None:
     """Draw the table. results: the numbers of its columns that hold the result."""
     kind = lambda i: ' class="result"' if i in results else ""  # noqa: E731
     cells = lambda tag, row: "".join(  # noqa: E731

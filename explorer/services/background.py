@@ -28,7 +28,7 @@ class Job:
     error: str = ""
     ended: threading.Event = field(default_factory=threading.Event)
 
-    def tell(self, words, share):
+    def tell(self, words, share) -> None:
         """What `gan_core.util.progress.along` calls."""
         if shutdown.ending.is_set():
             raise InputError("The app is ending.")
@@ -40,7 +40,7 @@ _lock = threading.Lock()
 _jobs = {}  # key -> Job
 
 
-def stand_back():
+def stand_back() -> None:
     """Let other threads go first, where the system knows of such a thing."""
     with contextlib.suppress(AttributeError, OSError):
         os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), KIND)
@@ -93,20 +93,20 @@ def succeeded(key):
     return job is not None and job.ended.is_set() and not job.error
 
 
-def forget(key):
+def forget(key) -> None:
     """Let work that has ended begin anew the next time."""
     with _lock:
         if key in _jobs and _jobs[key].ended.is_set():
             del _jobs[key]
 
 
-def forget_all():
+def forget_all() -> None:
     """Let all work that has ended begin anew, with its progress shown: its results are gone."""
     for key in list(_jobs):
         forget(key)
 
 
-def run(key, job, work, give_back):
+def run(key, job, work, give_back) -> None:
     try:
         with map_guard.watching():
             work(job.tell)
@@ -127,7 +127,7 @@ def run(key, job, work, give_back):
         job.ended.set()
 
 
-def done(key, work, long=False, brief=False):
+def done(key, work, long=False, brief=False) -> bool:
     """Whether the work of a key is done; until then this shows how far it is.
 
     long: it takes minutes, and lets other work and all drawing go first. brief: as for `start`.
@@ -145,7 +145,7 @@ def done(key, work, long=False, brief=False):
 
 
 @st.fragment(run_every=AGAIN)
-def watch(job):
+def watch(job) -> None:
     """A bar that follows a job."""
     if job.ended.is_set():
         st.session_state.touched = True  # as in panels.redraw

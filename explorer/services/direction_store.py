@@ -64,7 +64,7 @@ def of(model, classifier):
     key = key_of(model, classifier)
     if not found and key not in _found:
 
-        def work(tell):
+        def work(tell) -> None:
             _found[key] = discover_directions.load_cached(model, classifier, tell)
 
         try:
@@ -94,7 +94,7 @@ def measured(model, classifier, vector, n=MEASURED):
     return _measured[key]
 
 
-def change(model, verb):
+def change(model, verb) -> None:
     """Change what is saved: verb(list of Direction) -> the new list.
 
     Raises InputError when the checkpoint cannot be written, or the list cannot be saved;
@@ -109,7 +109,7 @@ class Taken(InputError):
     """There is a direction of that name already."""
 
 
-def add(model, new):
+def add(model, new) -> None:
     """Put a Direction beside those that are saved. Raises as `change`; Taken for its name."""
 
     def added(saved):

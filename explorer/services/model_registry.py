@@ -43,7 +43,7 @@ def folders():
     return [Path(folder) for folder in given.split(os.pathsep) if folder] or where.checkpoints()
 
 
-def clear_up():
+def clear_up() -> None:
     """Remove what killed processes left half written among checkpoints and in the cache."""
     cache = cache_dir.cache_directory()
     for folder in (*folders(), cache, *cache.glob("*/")):
@@ -112,7 +112,7 @@ def known(directory, stamp):
     return _read.get(directory, (None,))[0] == stamp
 
 
-def remember(directory, stamp):
+def remember(directory, stamp) -> None:
     """Read a card and keep what it told."""
     if len(_read) >= MOST_KNOWN:
         _read.clear()
@@ -165,7 +165,7 @@ def _load(directory, stamp):
     return model
 
 
-def settle(model):
+def settle(model) -> None:
     """Make what comes next quick: run the usual batch sizes once, and tame the collector."""
     for n in WARM:
         images = model.generate(np.zeros((n, model.prior.size), np.float32))

@@ -43,7 +43,7 @@ def take(kind: str, visitor: str | None = None):
         held[visitor] += 1
     given_back = threading.Event()
 
-    def give_back():
+    def give_back() -> None:
         with _lock:
             if given_back.is_set():
                 return

@@ -156,7 +156,7 @@ def latent_json(model, z, seed=None, psi=None):
     return json.dumps({**record, "z": [float(str(value)) for value in np.float32(z)]})
 
 
-def data_url(encoded, kind):
+def data_url(encoded, kind) -> str:
     """The bytes of a picture file as a URL."""
     return f"data:image/{kind};base64,{base64.b64encode(encoded).decode()}"
 

@@ -27,7 +27,7 @@ def watch() -> None:
         signal.signal(number, functools.partial(_asked, signal.getsignal(number)))
 
 
-def _asked(before, number, frame):
+def _asked(before, number, frame) -> None:
     if ending.is_set():
         leave()
     ending.set()
@@ -39,7 +39,7 @@ def _asked(before, number, frame):
         before(number, frame)
 
 
-def _leave_late():
+def _leave_late() -> None:
     time.sleep(GRACE)
     leave()
 

@@ -80,7 +80,7 @@ def announced(scope, session, most):
     return most
 
 
-def too_large(session):
+def too_large(session) -> str:
     return (
         f"This file is larger than {largest(session)} MB, the most that this app accepts from you."
     )
@@ -135,7 +135,7 @@ def stored():
 # Telling the visitor.
 
 
-def refuse(session, sentence):
+def refuse(session, sentence) -> None:
     """Tell a visitor why an upload was refused: the field of Streamlit shows a number alone."""
     _refused[session] = sentence
     page = runtime.get_instance().get_app_session(session)
@@ -170,7 +170,7 @@ def end_of_run() -> None:
 # Those who have left.
 
 
-async def sweep_for_ever():
+async def sweep_for_ever() -> None:
     """Remove what visitors have uploaded who have left; a task for as long as the app runs."""
     while True:
         await asyncio.sleep(SWEEP)
@@ -180,7 +180,7 @@ async def sweep_for_ever():
             logging.getLogger("explorer").exception("uploads could not be removed")
 
 
-def sweep(now):
+def sweep(now) -> None:
     """Close the sessions that have been without a connection for config.UPLOADS_KEPT seconds.
 
     Streamlit keeps those for a visitor who comes back, and forgets them when the next one does.

@@ -23,7 +23,7 @@ ALIKE = {"int_value": "double_value"}
 JSON = ("json_value", "json_trigger_value")
 
 
-def install():
+def install() -> None:
     """Check all values from now on, in every session. Calling it again changes nothing."""
     state = session_state.SessionState
     if getattr(state, "checks_values", False):
@@ -31,7 +31,7 @@ def install():
     take_in, register = state.set_widgets_from_proto, state.register_widget
 
     @functools.wraps(take_in)
-    def set_widgets_from_proto(self, widget_states):
+    def set_widgets_from_proto(self, widget_states) -> None:
         take_in(self, widget_states)
         known = self._new_widget_state.widget_metadata
         for widget in widget_states.widgets:
@@ -48,14 +48,14 @@ def install():
     logging.getLogger("streamlit.web.server.starlette.starlette_websocket").addFilter(quietly)
 
 
-def drop_unless_good(values, metadata):
+def drop_unless_good(values, metadata) -> None:
     """Forget the value of a widget that its own reader could not read."""
     value = values.states.get(metadata.id)
     if isinstance(value, session_state.Serialized) and not good(value.value, metadata):
         del values.states[metadata.id]
 
 
-def good(proto, metadata):
+def good(proto, metadata) -> bool:
     """Whether a widget's value, a protobuf WidgetState, is one that its widget can have sent."""
     kind = proto.WhichOneof("value")
     if kind is None:  # a field that was emptied
@@ -74,7 +74,7 @@ def good(proto, metadata):
     return not any(isinstance(file, DeletedFile) for file in files)  # one that never came
 
 
-def shallow(value):
+def shallow(value) -> bool:
     """Whether nothing in a JSON value lies deeper than DEEPEST."""
     level = [value]
     for _ in range(DEEPEST):
@@ -89,7 +89,7 @@ def shallow(value):
     return False
 
 
-def quietly(record):
+def quietly(record) -> bool:
     """A message that is no message closes its connection; the log needs one line, no traceback."""
     record.exc_info = None
     return True

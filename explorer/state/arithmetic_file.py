@@ -99,7 +99,7 @@ def read(content, name, model):
     return {**held, "sum": weights, "strength": round(float(strength), 2), "apart": apart}
 
 
-def check_model(record, name, model):
+def check_model(record, name, model) -> None:
     other, weights = record.get("model"), record.get("model_hash")
     if not isinstance(other, str) or not isinstance(weights, str) or not other.isprintable():
         raise InputError("This recipe lacks its model or model_hash.")

@@ -80,24 +80,24 @@ def as_fields(values):
 # For callbacks.
 
 
-def change(**new):
+def change(**new) -> None:
     """Change what is in the baskets, or their weights or the strength, one step further."""
     session.keep(changed(session.view(), **new))
 
 
-def step(way):
+def step(way) -> None:
     """Undo (−1) or redo (1)."""
     session.keep(stepped(session.view(), way))
 
 
-def add():
+def add() -> None:
     """One basket more, empty, with weight 1."""
     now = weights()
     if len(now) < len(url_state.BASKETS):
         change(sum=url_state.write_sum([*now, 1.0]))
 
 
-def remove(basket):
+def remove(basket) -> None:
     """Take a basket away; those behind it move up."""
     place = url_state.BASKETS.index(basket)
     left = [text(other) for other in url_state.BASKETS if other != basket]
@@ -109,25 +109,25 @@ def without(now, place):
     return url_state.write_sum([weight for i, weight in enumerate(now) if i != place])
 
 
-def weigh(basket, weight):
+def weigh(basket, weight) -> None:
     """Give a basket another weight."""
     now = weights()
     now[url_state.BASKETS.index(basket)] = round(float(weight), 2)
     change(sum=url_state.write_sum(now))
 
 
-def turn(basket):
+def turn(basket) -> None:
     """Give a basket the other sign."""
     weigh(basket, -weights()[url_state.BASKETS.index(basket)])
 
 
-def swap():
+def swap() -> None:
     """What A holds into B, and the other way round."""
     view = session.view()
     session.keep(changed(view, a=view.b, b=view.a))
 
 
-def put(basket, exemplar):
+def put(basket, exemplar) -> None:
     """Put an exemplar into a basket; one that is there already stays."""
     now = held(basket)
     if exemplar in now:
@@ -138,17 +138,17 @@ def put(basket, exemplar):
     change(**{basket: ", ".join([*now, exemplar])})
 
 
-def take_out(basket, exemplar):
+def take_out(basket, exemplar) -> None:
     """Take an exemplar out of a basket; what is not one, such as the mean, is let be."""
     change(**{basket: ", ".join(one for one in held(basket) if one != exemplar)})
 
 
-def toggle(basket, exemplar):
+def toggle(basket, exemplar) -> None:
     """Put an exemplar into a basket, or take it out."""
     (take_out if exemplar in held(basket) else put)(basket, exemplar)
 
 
-def drop(basket, name, model, what):
+def drop(basket, name, model, what) -> None:
     """Take in what was dropped: an exemplar of this page, or the id of a picture on the tray."""
     item = session.picked().find(what)
     try:

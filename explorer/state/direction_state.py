@@ -30,7 +30,7 @@ def weights(known):
     return dict.fromkeys(names, 0.0)
 
 
-def keep(new):
+def keep(new) -> None:
     """Directions and weights into the view; at most as many as a link tells. For callbacks."""
     if len(new) > url_state.MAX_ALONG:
         session.warn(
@@ -40,22 +40,22 @@ def keep(new):
     session.set_view(along=url_state.write_along(new))
 
 
-def take(names, on, known):
+def take(names, on, known) -> None:
     """A slider for those of `names` that are in `on`, and none for the others; for callbacks."""
     before = weights(known)
     kept = {n: w for n, w in before.items() if n not in names or n in on}
     keep(kept | {n: before.get(n, 0.0) for n in on})
 
 
-def switch(name, known):
+def switch(name, known) -> None:
     take([name], [] if name in weights(known) else [name], known)
 
 
-def reset(known):
+def reset(known) -> None:
     keep(dict.fromkeys(weights(known), 0.0))
 
 
-def rename(old, new):
+def rename(old, new) -> None:
     """Call a direction by another name, or leave it out when that is None. For callbacks."""
     view = session.view()
     if view.along:
@@ -69,7 +69,7 @@ def locked(known):
     return [name for name in url_state.read_names(session.view().locked) if name in known.normals]
 
 
-def take_locked():
+def take_locked() -> None:
     session.set_view(locked=url_state.write_names(session.value_of("set-locked")))
 
 

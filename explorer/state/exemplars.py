@@ -33,7 +33,7 @@ class Kept:
     z: np.ndarray
 
 
-def keep(title, model, model_hash, z):
+def keep(title, model, model_hash, z) -> str:
     """Keep a latent; returns its name. Raises InputError when a number of it is not finite."""
     global _bytes
     z = np.ascontiguousarray(z, np.float32)
@@ -86,7 +86,7 @@ def latents(title, model, text):
     return np.stack(rows) if rows else np.empty((0, model.prior.size), np.float32)
 
 
-def stranger(title, owner, model):
+def stranger(title, owner, model) -> str:
     """Why a picture of other weights cannot be an exemplar."""
     return (
         f"“{title}” was made with "
@@ -134,5 +134,5 @@ def of_item(item, name, model):
     return keep(item.name, name, item.model_hash, item.z)
 
 
-def counted(n):
+def counted(n) -> str:
     return "One exemplar" if n == 1 else f"{n} exemplars"

@@ -12,7 +12,7 @@ from gan_core.util import map_guard
 from gan_core.util.errors import NO_MEMORY, InputError, from_os_error, is_out_of_memory
 
 
-def guarded(draw):
+def guarded(draw) -> None:
     """Draw a part of the page; whatever goes wrong is a sentence, never a traceback."""
     try:
         with map_guard.watching():
@@ -41,7 +41,7 @@ def panel(key):
 
     def decorate(draw):
         @functools.wraps(draw)
-        def draw_safely(*args, **kwargs):
+        def draw_safely(*args, **kwargs) -> None:
             if outdated(args):
                 redraw()
             guarded(functools.partial(draw, *args, **kwargs))
@@ -62,7 +62,7 @@ def outdated(args):
     return named and args[0] != session.view().model
 
 
-def redraw(*keys):
+def redraw(*keys) -> None:
     """Draw these panels anew, or the whole page when none is named; the last line of a callback."""
     # The address may be a moment old by now: it is no step back in the browser's history.
     st.session_state.touched = True

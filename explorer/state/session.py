@@ -13,7 +13,7 @@ from explorer.state import tray, url_state
 from gan_core.util.errors import InputError
 
 
-def begin(page):
+def begin(page) -> None:
     """At the start of a run: read the link when there is one that the app did not write.
 
     A step back in the browser's history changes what that page's link tells, and nothing else.
@@ -51,12 +51,12 @@ def begin(page):
         )
 
 
-def leave_coordinates():
+def leave_coordinates() -> None:
     """Forget what was moved: it belongs to the latents of one model. For another model."""
     st.session_state.view = replace(view(), coords="", frozen="")
 
 
-def end(page):
+def end(page) -> None:
     """At the end of a run: put what is shown into the address bar."""
     st.session_state.page, st.session_state.arrived = page, False
     write_link()
@@ -64,13 +64,13 @@ def end(page):
     st.session_state.pop("touched", None)
 
 
-def follow():
+def follow() -> None:
     """At the end of a panel: the same, when it ran by itself. (Before the first end, no page.)"""
     if "page" in st.session_state and st.session_state.pop("touched", False):
         write_link()
 
 
-def write_link():
+def write_link() -> None:
     link = url_state.write(st.session_state.view, st.session_state.page, picked().items)
     st.session_state.link = link
     if st.query_params.to_dict() != link:
@@ -81,12 +81,12 @@ def view():
     return st.session_state.view
 
 
-def set_view(**settings):
+def set_view(**settings) -> None:
     """Change settings; for callbacks."""
     keep(replace(view(), **settings))
 
 
-def keep(new):
+def keep(new) -> None:
     """Make a View the one that counts; for callbacks, as the last thing they do."""
     # A click that comes during a callback ends it at any use of the session state. So this is
     # stored in one step, after which nothing is left to do.
@@ -145,7 +145,7 @@ def value_of(name):
     return st.session_state[key_of(name)]
 
 
-def changed(name, key, act, *args):
+def changed(name, key, act, *args) -> None:
     """Act on a person's change of a widget, and remember what came of it; for callbacks.
 
     A change of a generation that is gone is none: it is what a browser knew before.
@@ -157,7 +157,7 @@ def changed(name, key, act, *args):
     state.setdefault("changes", {})[name] = (state.view, state.tray)
 
 
-def of_person(name):
+def of_person(name) -> bool:
     """Whether the settings and the tray are what a person's change of this widget made them."""
     changes, state = st.session_state.get("changes", {}), st.session_state
     if name in changes and changes[name][0] == state.view and changes[name][1] is state.tray:
@@ -166,7 +166,7 @@ def of_person(name):
     return False
 
 
-def take(name):
+def take(name) -> None:
     """A widget's new value into the view. A segmented control can be emptied: then nothing."""
     value = value_of(f"set-{name}")
     if value is not None:
@@ -178,7 +178,7 @@ def picked():
     return st.session_state.tray
 
 
-def change_tray(verb, *args):
+def change_tray(verb, *args) -> bool:
     """Do something to the tray, as `change_tray(tray.remove, id)`; a refusal becomes a note."""
     st.session_state.touched = True
     try:
@@ -196,7 +196,7 @@ def picks():
     return [items[place - 1].id for place in places if place <= len(items)]
 
 
-def note_picks(ids):
+def note_picks(ids) -> None:
     """Let the link name these tray items by their places among those that it can hold."""
     items = [item.id for item in picked().items if item.seed is not None]
     places = [str(items.index(i) + 1) for i in ids if i in items]
@@ -225,17 +225,17 @@ def item(name, model, seed, psi):
     return tray.Item(f"Seed {seed}", name, model.hash, seed, float(psi), z)
 
 
-def say(text):
+def say(text) -> None:
     """A short message that the next run shows for a moment; a callback itself may show nothing."""
     st.session_state.setdefault("messages", []).append(text)
 
 
-def show_messages():
+def show_messages() -> None:
     for text in st.session_state.pop("messages", []):
         st.toast(stranger_text.sentence(text))
 
 
-def warn(text):
+def warn(text) -> None:
     """A sentence that the next page shows as a warning."""
     st.session_state.notes.append(text)
 

@@ -31,7 +31,7 @@ NOT_TOLD = "no licence is named"
 MOST_MODELS = 50  # listed
 
 
-def page():
+def page() -> None:
     """The page, top to bottom."""
     st.header("About", anchor=False)
     st.markdown(
@@ -125,7 +125,7 @@ def licence(package):
     return BY_HAND.get(package, "see the package")
 
 
-def caches():
+def caches() -> None:
     """The cache: what is in it, and a button that empties it."""
     usage = cache_contents.usage()
     total = sum(one.bytes for one in usage.values())
@@ -165,7 +165,7 @@ def empty():
     session.say(words)
 
 
-def size(count):
+def size(count) -> str:
     """A number of bytes in words."""
     for unit, least in (("GB", 1e9), ("MB", 1e6), ("kB", 1e3)):
         if count >= least:

@@ -22,7 +22,7 @@ PRESET = 8  # exemplars that a preset puts into each basket
 RANDOM = 3  # controls in random directions
 
 
-def page(card_page=None):
+def page(card_page=None) -> None:
     """The page, top to bottom."""
     name, model = model_picker.choose("Arithmetic", card_page)
     take_preset(model)
@@ -44,7 +44,7 @@ def page(card_page=None):
 # What stands above the baskets.
 
 
-def bar(name, model):
+def bar(name, model) -> None:
     """Presets, undo and redo, and what is seldom changed."""
     with st.container(horizontal=True, vertical_alignment="bottom", gap="small"):
         if triples(model):
@@ -78,7 +78,7 @@ def bar(name, model):
 
 
 @fragments.panel("arithmetic-history")
-def history():
+def history() -> None:
     """Undo and redo. A panel, because the strength is changed without the rest of the page."""
     past, future = baskets.history()
     with st.container(horizontal=True, gap="small", width="content"):
@@ -86,16 +86,16 @@ def history():
         st.button("Redo", icon=":material/redo:", disabled=not future, on_click=step, args=(1,))
 
 
-def take_apart(name):
+def take_apart(name) -> None:
     baskets.change(apart=session.value_of(f"set-{name}"))
 
 
-def step(way):
+def step(way) -> None:
     baskets.step(way)
     fragments.redraw()
 
 
-def take_recipe(name, model):
+def take_recipe(name, model) -> None:
     """Fill the page from an uploaded recipe; it can be undone."""
     upload = st.session_state.get("recipe-upload")
     if upload is None:
@@ -120,7 +120,7 @@ def triples(model):
     return [t for t in found if all(known.issuperset(wanted) for wanted in t[2:])]
 
 
-def preset_buttons(model, place):
+def preset_buttons(model, place) -> None:
     why = preset_refusal(model)
     for title, *_ in triples(model):
         st.button(
@@ -146,11 +146,11 @@ def preset_refusal(model):
     return ""
 
 
-def ask_preset(title):
+def ask_preset(title) -> None:
     st.session_state.preset = title
 
 
-def invite(model):
+def invite(model) -> None:
     """What an empty page offers: one click and the baskets are full."""
     with st.container(border=True):
         if triples(model):
@@ -163,12 +163,12 @@ def invite(model):
                 st.button("Nine samples", on_click=nine_samples)
 
 
-def nine_samples():
+def nine_samples() -> None:
     st.session_state.filling = False
     baskets.change(a="0, 1, 2", b="3, 4, 5", c="6, 7, 8")
 
 
-def take_preset(model):
+def take_preset(model) -> None:
     """Fill the baskets for the preset that was asked for, if any, and draw the page with them."""
     title = st.session_state.pop("preset", None)
     triple = next((t for t in triples(model) if t[0] == title), None)
@@ -208,7 +208,7 @@ def take_preset(model):
 
 
 @fragments.panel("canvas")
-def result(name, model, terms):
+def result(name, model, terms) -> None:
     """The picture over the strength, as summed and on the shell, with its controls.
 
     terms: (letter, weight, exemplars float32 (m, nz)) of each basket, C in place START.
@@ -290,7 +290,7 @@ def leaving_the_rest(model, terms):
     return apart, locked, f"To first order, every attribute except {moved} is left unchanged."
 
 
-def release(values, _):
+def release(values, _) -> None:
     """The strength after a drag; undo needs to know of it."""
     baskets.change(strength=round(values[0], 2))
     fragments.redraw("canvas", "arithmetic-history")
@@ -305,7 +305,7 @@ def parts(weighted):
     )
 
 
-def formula(letters, strength, locked=()):
+def formula(letters, strength, locked=()) -> str:
     """The sum in words, such as "C + 1.00 · (A − B)"; locked as for `difference`."""
     start = added([letters[baskets.START]])
     return f"{start} + {strength:.2f} · ({difference(letters, locked)})"
@@ -325,12 +325,12 @@ def added(letters):
     return words.removeprefix("+ ").replace("− ", "−", 1 if words.startswith("−") else 0)
 
 
-def amount(weight):
+def amount(weight) -> str:
     """What stands before a letter for its weight: nothing for 1."""
     return "" if abs(weight) == 1 else f"{abs(weight):g} "
 
 
-def numbers(model, letters, locked, way, z, images):
+def numbers(model, letters, locked, way, z, images) -> None:
     """Lengths and D(x), in one line."""
     scores = renderer.scores(model, images)
     words = []
@@ -355,7 +355,7 @@ def find_controls(model, terms, start, way, shell, apart=None):
     return list(zip(captions, renderer.pictures(model, rows), strict=True))
 
 
-def show_controls(controls):
+def show_controls(controls) -> None:
     captions = [caption for caption, _ in controls]
     tiles(
         "sum-controls",
@@ -393,7 +393,7 @@ def see(model, terms, images, controls):
 # Ways to keep it.
 
 
-def keep(name, model, letters, locked, way, z, figure):
+def keep(name, model, letters, locked, way, z, figure) -> None:
     """Tray, direction, sheet and recipe."""
     title = formula(letters, session.view().strength, locked)
     with st.container(horizontal=True, gap="small"):
@@ -428,7 +428,7 @@ def keep(name, model, letters, locked, way, z, figure):
         )
 
 
-def direction_form(model, told, way, locked):
+def direction_form(model, told, way, locked) -> None:
     """A name for the difference, and the button that saves it with the model."""
     words = f"{told}, scaled to length 1, will be saved in the checkpoint of {model.name}."
     st.caption(stranger_text.sentence(words))
@@ -445,7 +445,7 @@ def direction_form(model, told, way, locked):
         st.caption(why)
 
 
-def save_direction(model, told, way, locked):
+def save_direction(model, told, way, locked) -> None:
     """Put the difference among the model's directions, with what it does.
 
     told: the difference in words. locked: the attributes that it was made to leave alone.

@@ -15,7 +15,7 @@ SORTS = {"seed": "Seed", "real": "Most real", "fake": "Least real"}
 BY_ATTRIBUTE = SORTS | {"real": "Most", "fake": "Least"}
 
 
-def page(card_page=None):
+def page(card_page=None) -> None:
     """The page, top to bottom."""
     name, model = model_picker.choose("Browse", card_page)
     classifier = attribute_labels.classifier_of(model)
@@ -31,7 +31,7 @@ def page(card_page=None):
     note(model, classifier, scores)
 
 
-def settings(model, classifier):
+def settings(model, classifier) -> None:
     """The controls above the grid."""
     first, second, third = st.columns([1.3, 2, 3], vertical_alignment="bottom")
     first.number_input(
@@ -96,7 +96,7 @@ def pick(scores, order):
     return None if scores is None else scores[order]
 
 
-def turn(view):
+def turn(view) -> None:
     """Page to earlier and later seeds; beside it, how the grid looks."""
     with st.container(horizontal=True, vertical_alignment="center"):
         first, last = turned(view, -1) == view.seed, turned(view, 1) == view.seed
@@ -125,18 +125,18 @@ def turned(view, way):
     return min(max(view.seed + way * view.n, 0), MAX_SEED)
 
 
-def turn_page(way):
+def turn_page(way) -> None:
     # From where one is by now: of two quick clicks the second goes a page further.
     session.set_view(seed=turned(session.view(), way))
 
 
-def random_seed():
+def random_seed() -> None:
     # Six digits can be told to a friend.
     session.set_view(seed=int(np.random.default_rng().integers(1_000_000)))
 
 
 @fragments.panel("grid")
-def grid(name, model, seeds, images, scores):
+def grid(name, model, seeds, images, scores) -> None:
     """The pictures. A first click puts one on the tray, the next enlarges it."""
     view = session.view()
     told = f"{readable_name(view.by)} " if view.by else "D(x) "
@@ -147,7 +147,7 @@ def grid(name, model, seeds, images, scores):
         if item.came_from(name, seed, view.psi)
     }
 
-    def click(tile_id):
+    def click(tile_id) -> None:
         seed = int(tile_id)
         if seed in on_tray:
             picture_dialog.open_later(on_tray[seed].id)
@@ -176,13 +176,13 @@ def grid(name, model, seeds, images, scores):
     )
 
 
-def add(name, model, seed, psi):
+def add(name, model, seed, psi) -> None:
     """Put the picture of a seed on the tray."""
     message = f"Seed {seed} is on the tray. Click it again to see it large."
     add_to_tray.add(session.item(name, model, seed, psi), message, ("grid", "tray"))
 
 
-def note(model, classifier, scores):
+def note(model, classifier, scores) -> None:
     """What the numbers under the pictures are."""
     by = session.view().by
     if scores is None:

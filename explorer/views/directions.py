@@ -21,7 +21,7 @@ from gan_core.latent import MAX_SEED
 REACH = {"normal": 4.0, "uniform": 2.5}  # how far a slider goes: some deviations of the prior
 
 
-def page(card_page=None):
+def page(card_page=None) -> None:
     """The page, top to bottom."""
     name, model = model_picker.choose("Directions", card_page)
     classifier = attribute_labels.classifier_of(model)
@@ -46,7 +46,7 @@ def page(card_page=None):
     direction_effects.panel(model, classifier, known, REACH[model.prior.kind])
 
 
-def bar(name, model, known):
+def bar(name, model, known) -> None:
     """Where to start, which sliders there are, and what they leave alone."""
     with st.container(horizontal=True, vertical_alignment="bottom", gap="small"):
         choose_start(name, model)
@@ -80,7 +80,7 @@ def bar(name, model, known):
             browser_rendering.options()
 
 
-def choose_start(name, model):
+def choose_start(name, model) -> None:
     """The seed, or a picture of the tray, that the directions are added to."""
     st.number_input(
         "Start",
@@ -95,18 +95,18 @@ def choose_start(name, model):
     start_from_tray.popover(name, model)
 
 
-def take_start(name):
+def take_start(name) -> None:
     start = session.value_of(f"set-{name}")
     if start is not None:
         session.set_view(start=start, coords="", frozen="")
 
 
-def random_start():
+def random_start() -> None:
     start = int(np.random.default_rng().integers(1_000_000))
     session.set_view(start=start, coords="", frozen="")
 
 
-def choose_directions(known):
+def choose_directions(known) -> None:
     """Which directions have a slider, by their kind."""
     groups = {title: [] for title in direction_state.GROUPS.values()}
     for direction in known.by_name.values():
@@ -125,7 +125,7 @@ def choose_directions(known):
             )
 
 
-def choose_locked(known):
+def choose_locked(known) -> None:
     """The attributes that every slider is to leave alone."""
     locked = direction_state.locked(known)
     with st.popover(
@@ -146,7 +146,7 @@ def choose_locked(known):
         )
 
 
-def pills(key, title, names, on, called, take):
+def pills(key, title, names, on, called, take) -> None:
     """A group of names to switch on and off, in a popover."""
     kept = st.session_state.get(session.key_of(key))
     value = kept if kept is not None and set(kept) == set(on) else on
@@ -160,7 +160,7 @@ def pills(key, title, names, on, called, take):
 
 
 @fragments.panel("canvas")
-def picture(name, model, classifier, known):
+def picture(name, model, classifier, known) -> None:
     """The picture, a slider for every direction, and ways to keep what they make."""
     view = session.view()
     home = renderer.latents(model, [view.start], view.psi)[0]
@@ -211,14 +211,14 @@ def axes(model, rows):
     ]
 
 
-def moved_to(values, known):
+def moved_to(values, known) -> None:
     """After a drag: the sliders' values into the view."""
     rows, _ = direction_state.chosen(known)
     moved = {d.name: round(value, 4) for (d, _, _), value in zip(rows, values, strict=True)}
     direction_state.keep(direction_state.weights(known) | moved)
 
 
-def notes(name, known, coords, cancelled):
+def notes(name, known, coords, cancelled) -> None:
     """What is to be known about the start and the sliders, in a line each."""
     locked, unknown = direction_state.locked(known), direction_state.unknown(known)
     told = {
@@ -239,7 +239,7 @@ def notes(name, known, coords, cancelled):
         st.caption(f"The starting latent has {many} changed, from the tray or from Latents.")
 
 
-def readout(name, model, rows, coords, z, image):
+def readout(name, model, rows, coords, z, image) -> None:
     """What is known about the picture, and the way to the tray."""
     view = session.view()
     moved = [f", {direction_state.label(d)} {weight:+.2g}" for d, _, weight in rows if weight]

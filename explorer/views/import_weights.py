@@ -23,7 +23,7 @@ PRIORS = {"normal": "Normal", "uniform": "Uniform, −1 to 1"}
 NOT_KNOWN = "Not known"
 
 
-def page(browse_page=None):
+def page(browse_page=None) -> None:
     """The page, top to bottom."""
     st.header("Import", anchor=False)
     st.markdown(
@@ -111,7 +111,7 @@ def safe(name):
     return re.sub(r"[^\w .+-]", "_", Path(name).name)[:100].lstrip(".") or "file"
 
 
-def facts(found):
+def facts(found) -> None:
     """What was recognised, and what was assumed."""
     sizes = found.architecture
     judged = "none, so no D(x)" if found.discriminator is None else "recognised too"
@@ -157,7 +157,7 @@ def settle(found):
     return replace(found, prior=latent.Prior(kind or found.prior.kind, found.prior.size))
 
 
-def keep(found):
+def keep(found) -> None:
     """The name, the training set where one fits, and the button."""
     sets = matching_sets(found)
     data = ""
@@ -183,11 +183,11 @@ def keep(found):
     )
 
 
-def named():
+def named() -> None:
     st.session_state.import_named = st.session_state["import-name"]
 
 
-def write(found, data):
+def write(found, data) -> None:
     """Make the checkpoint, and show it from now on."""
     name = st.session_state["import-name"].strip()
     st.session_state.pop("import_done", None)
@@ -210,7 +210,7 @@ def write(found, data):
     session.set_view(model=name, weights="")
 
 
-def done(browse_page):
+def done(browse_page) -> None:
     """That the last import is in the menu, and the way there."""
     name = st.session_state.get("import_done")
     if name and name in model_registry.entries():
@@ -253,7 +253,7 @@ def matching_sets(found):
     return sets
 
 
-def preview(found):
+def preview(found) -> None:
     """The first samples, large enough to judge."""
     try:
         with st.spinner("Drawing samples …", show_time=True):

@@ -22,7 +22,7 @@ FILMS = {
 }
 
 
-def page(card_page=None):
+def page(card_page=None) -> None:
     """The page, top to bottom."""
     name, model = model_picker.choose("Interpolate", card_page)
     keyframes = choose_keyframes(name, model)
@@ -37,7 +37,7 @@ def page(card_page=None):
 
 
 @fragments.panel("canvas")
-def explore(name, model, keyframes):
+def explore(name, model, keyframes) -> None:
     """The picture on the path, the frames that lead along it, and the path as files."""
     view = session.view()
     modes = ("slerp", "lerp") if view.mode == "both" else (view.mode,)
@@ -71,7 +71,7 @@ def explore(name, model, keyframes):
         along(model, paths, view, at)
 
 
-def along(model, paths, view, at):
+def along(model, paths, view, at) -> None:
     """D(x) at every frame of each path, and how even the way was measured to be on this model."""
     if model.discriminator is not None:
         series = [
@@ -89,7 +89,7 @@ def along(model, paths, view, at):
         )
 
 
-def settings():
+def settings() -> None:
     """How the path runs."""
     with st.container(horizontal=True, vertical_alignment="bottom", gap="medium"):
         st.segmented_control(
@@ -118,7 +118,7 @@ def settings():
             browser_rendering.options()
 
 
-def readout(name, model, z, image, mode, at):
+def readout(name, model, z, image, mode, at) -> None:
     """What is known about the picture on one path."""
     score = renderer.scores(model, image[None])
     words = [MODES[mode], f"Position {at:.2f}", f"|z| {np.linalg.norm(z):.2f}"]
@@ -135,7 +135,7 @@ def of_path(name, model, z, mode, at):
     return tray.Item(f"{MODES[mode]} {at:.2f}", name, model.hash, None, 1.0, z)
 
 
-def filmstrip(mode, images, view, at, row):
+def filmstrip(mode, images, view, at, row) -> None:
     """The frames of a path; a click goes there."""
     times = np.arange(len(images)) / view.step
     nearest = int(np.argmin(np.abs(times - at)))
@@ -159,7 +159,7 @@ def filmstrip(mode, images, view, at, row):
     )
 
 
-def downloads(name, paths, view):
+def downloads(name, paths, view) -> None:
     """The path as files, made when asked for. Slerp and lerp stand beside each other in one."""
     beside = np.concatenate(list(paths.values()), axis=2)
     with st.container(horizontal=True):

@@ -18,7 +18,7 @@ MODES = {"slerp": "Slerp", "lerp": "Lerp"}
 REACH = {"normal": 3.0, "uniform": 1.0}  # how far a slider goes, in units of the latent
 
 
-def page(card_page=None):
+def page(card_page=None) -> None:
     """The page, top to bottom."""
     name, model = model_picker.choose("Latents", card_page)
     with st.container(horizontal=True, vertical_alignment="bottom", gap="medium"):
@@ -45,7 +45,7 @@ def page(card_page=None):
         pad(name, model, corners)
 
 
-def options():
+def options() -> None:
     """What is seldom changed."""
     with st.popover("View", icon=":material/tune:"):
         st.slider(
@@ -64,7 +64,7 @@ def options():
 # The sliders.
 
 
-def choose_start(name, model):
+def choose_start(name, model) -> None:
     """Which seed the sliders start from, and what changes many of them at once."""
     st.number_input(
         "Seed",
@@ -93,18 +93,18 @@ def choose_start(name, model):
     start_from_tray.popover(name, model)
 
 
-def restart(name):
+def restart(name) -> None:
     """Take the seed from its field."""
     start = session.value_of(f"set-{name}")
     if start is not None:
         keep_frozen(start=start)
 
 
-def randomise():
+def randomise() -> None:
     keep_frozen(start=int(np.random.default_rng().integers(1_000_000)))
 
 
-def keep_frozen(**settings):
+def keep_frozen(**settings) -> None:
     """Change settings and leave behind what was moved, less what is frozen."""
     view = session.view()
     frozen = split(view.frozen)
@@ -113,7 +113,7 @@ def keep_frozen(**settings):
 
 
 @fragments.panel("canvas")
-def sliders(name, model):
+def sliders(name, model) -> None:
     """The picture, and a slider for every coordinate."""
     view = session.view()
     home = renderer.latents(model, [view.start], view.psi)[0].astype(float)
@@ -164,7 +164,7 @@ def strength(effect, largest):
     return {"effect": round(share, 3), "effectLabel": words}
 
 
-def learn_strengths(model):
+def learn_strengths(model) -> None:
     """Find out which sliders do most, while the first picture is there already."""
     if renderer.effects(model, wait=False) is None:
         with st.spinner("Measuring which coordinates change the picture most …"):
@@ -172,7 +172,7 @@ def learn_strengths(model):
         st.rerun()
 
 
-def moved_to(values, home, frozen):
+def moved_to(values, home, frozen) -> None:
     """After a drag: remember what differs from the seed, and all that is frozen."""
     frozen = list(frozen)
     moved = {i: v for i, v in enumerate(values) if v != home[i] or i in frozen}
@@ -208,7 +208,7 @@ def choose_corners(model):
 
 
 @fragments.panel("canvas")
-def pad(name, model, corners):
+def pad(name, model, corners) -> None:
     """The picture, and the plane on which it lies."""
     view = session.view()
     z, images = canvas(
@@ -231,7 +231,7 @@ def pad(name, model, corners):
 # Below both.
 
 
-def readout(model, image, words, item):
+def readout(model, image, words, item) -> None:
     """What is known about the picture, and the way to keep it."""
     score = renderer.scores(model, image[None])
     words = [*words, f"|z| {np.linalg.norm(item.z):.2f}"]

@@ -11,7 +11,7 @@ from gan_core.util import regular_files
 from gan_core.util.errors import InputError
 
 
-def page():
+def page() -> None:
     """The page, top to bottom."""
     _, model = model_picker.choose("Model card")
     text = read(model.directory / "README.md")
@@ -37,7 +37,7 @@ def read(path):
         return ""
 
 
-def samples(model):
+def samples(model) -> None:
     """The first 64 seeds, unselected: what the model draws by itself."""
     images = renderer.pictures(model, renderer.latents(model, range(64)))
     st.image(
@@ -52,7 +52,7 @@ def told(text):
     return set(re.findall(r"^\| *([^|]+?) *\|", text, re.MULTILINE))
 
 
-def facts(model, told):
+def facts(model, told) -> None:
     """What model.json tells, as a small table, less what the card's own tables tell already."""
     card, training = model.card, model.card["training"]
     shape = card["training_set"].get("shape") or ["–"]
@@ -74,5 +74,5 @@ def facts(model, told):
     st.table(rows, border="horizontal")
 
 
-def with_unit(number, unit):
+def with_unit(number, unit) -> str | None:
     return f"{number:.4g} {unit}" if isinstance(number, int | float) else None

@@ -44,7 +44,7 @@ FEW = 100  # pictures, of which a GAN can learn nothing but these
 KEPT = "It continues when this page is closed, and when the app ends."
 
 
-def page(browse_page=None):
+def page(browse_page=None) -> None:
     """The page, top to bottom."""
     found = run_list.entries()
     may = trust.allowed(training=True)
@@ -69,7 +69,7 @@ def page(browse_page=None):
 # A new run.
 
 
-def new_run():
+def new_run() -> None:
     """The form, and the command that it stands for."""
     with st.container(border=True):
         ways = dict(WAYS)
@@ -153,7 +153,7 @@ def settings(way, images, data):
     return name, recipe, size, kimg
 
 
-def choose_again(key, options, usual):
+def choose_again(key, options, usual) -> None:
     """Keep a choice from being switched off by a second click on it."""
     if st.session_state.get(key) not in options:
         st.session_state[key] = usual if usual in options else next(iter(options))
@@ -174,7 +174,7 @@ def usual_length(images, data, recipe, size):
         return None
 
 
-def begin(name, images, upload, given):
+def begin(name, images, upload, given) -> None:
     """Start the run that the form describes."""
     try:
         trust.check(training=True)
@@ -205,7 +205,7 @@ def begin(name, images, upload, given):
 # The runs there are.
 
 
-def watched(browse_page):
+def watched(browse_page) -> None:
     """All runs in a list, and one of them in full; drawn anew while one goes on."""
     run_processes.reap()
     found = run_list.entries()
@@ -233,13 +233,13 @@ def watched(browse_page):
     session.show_messages()
 
 
-def rows(listed, chosen):
+def rows(listed, chosen) -> None:
     with st.container(gap="small"):
         for run in listed:
             row(run, run is chosen)
 
 
-def row(run, chosen):
+def row(run, chosen) -> None:
     """One run in a line."""
     # Closer within than between: on a phone the last part stands on a line of its own.
     with st.container(horizontal=True, vertical_alignment="center", gap="xsmall"):
@@ -267,7 +267,7 @@ def facts(run):
     return told
 
 
-def ago(at):
+def ago(at) -> str:
     """When something was, in words that a person would use."""
     then = datetime.datetime.fromtimestamp(at)
     today = datetime.datetime.now().date()
@@ -275,7 +275,7 @@ def ago(at):
     return f"{day}, {then:%H:%M}"
 
 
-def detail(run, browse_page):
+def detail(run, browse_page) -> None:
     """One run in full."""
     head(run, browse_page)
     if run.reason:
@@ -308,7 +308,7 @@ def progress_words(run):
     return " · ".join(facts(run)[:2] if run.running else facts(run)[:1])
 
 
-def head(run, browse_page):
+def head(run, browse_page) -> None:
     """Its name and what can be done to it."""
     may = trust.allowed(training=True)
     with st.container(horizontal=True, vertical_alignment="center"):
@@ -374,7 +374,7 @@ def head(run, browse_page):
             )
 
 
-def stop(run):
+def stop(run) -> None:
     try:
         run_launcher.stop(run)
         st.session_state.setdefault("stopping", {})[run.name] = run.at_start
@@ -383,7 +383,7 @@ def stop(run):
         fragments.redraw()
 
 
-def resume(run, kimg=None):
+def resume(run, kimg=None) -> None:
     try:
         run_launcher.resume(run, kimg)
     except InputError as error:
@@ -391,7 +391,7 @@ def resume(run, kimg=None):
     fragments.redraw()
 
 
-def remove(run):
+def remove(run) -> None:
     try:
         run_launcher.remove(run)
         session.set_view(run="")
@@ -401,7 +401,7 @@ def remove(run):
     fragments.redraw()
 
 
-def numbers(run):
+def numbers(run) -> None:
     """What a person asks for first, in one line."""
     when = "" if run.running else " at the end"
     told = [f"{run.rate:,.3g} images/s{when}"] if run.rate else []
@@ -422,7 +422,7 @@ DISTANCE = "FD-EffNetLite0"
 # What it draws, and how it goes.
 
 
-def grids(run):
+def grids(run) -> None:
     """The same 64 latents at every sample grid, as a film."""
     frames = [
         {"src": src, "words": f"{kimg:,} kimg"}
@@ -455,7 +455,7 @@ def frame(path, at):
     return renderer.data_url(media.encode(np.asarray(image), "JPEG", quality=88), "jpeg")
 
 
-def curves(run):
+def curves(run) -> None:
     """The losses, what D makes of real and generated pictures, and the distance."""
     shown = {
         "Losses": {

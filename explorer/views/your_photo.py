@@ -59,7 +59,7 @@ class Search:
     now: inversion.Progress | None = None
 
 
-def page(card_page=None):
+def page(card_page=None) -> None:
     """The page, top to bottom."""
     name, model = model_picker.choose("Your photo", card_page)
     st.session_state.setdefault("photo", None)
@@ -94,7 +94,7 @@ def page(card_page=None):
 # The photo.
 
 
-def ask(model):
+def ask(model) -> None:
     """A file or the camera."""
     source = st.segmented_control(
         "From", FROM, default="file", format_func=FROM.get, label_visibility="collapsed"
@@ -123,7 +123,7 @@ def ask(model):
         st.error(stranger_text.sentence(problem))
 
 
-def taken(source, model):
+def taken(source, model) -> None:
     """A new photo from a widget. What cannot be read leaves the photo before it alone."""
     given = st.session_state.get(f"photo-{source}")
     if given is None or not available("photo"):
@@ -172,7 +172,7 @@ def eyes_of(model):
 
 
 @fragments.panel("frame")
-def frame(name, model):
+def frame(name, model) -> None:
     """The photo with the frame on it, and what the generator is asked to draw."""
     photo = st.session_state.photo
     framer(
@@ -207,7 +207,7 @@ def cut(photo, model):
     )
 
 
-def numbers(photo, model):
+def numbers(photo, model) -> None:
     """The same by hand."""
     with st.popover("Place by numbers", icon=":material/straighten:"):
         where = photo.frame
@@ -226,7 +226,7 @@ def numbers(photo, model):
         st.button("Find the eyes", icon=":material/face:", on_click=find, args=(model,))
 
 
-def by_eyes(photo, model):
+def by_eyes(photo, model) -> None:
     """The places of both eyes, taken together: one alone seldom makes a frame."""
     places = photo_alignment.eyes_of_frame(photo.image.size, photo.frame, eyes_of(model))
     # What was refused stays in the fields, to be put right.
@@ -248,12 +248,12 @@ def by_eyes(photo, model):
         st.form_submit_button("Place the eyes", on_click=typed, args=(model,))
 
 
-def slid(key):
+def slid(key) -> None:
     value = st.session_state[f"photo-{key}"]
     reframe(**{key: value if key == "turn" else value / 100})
 
 
-def typed(model):
+def typed(model) -> None:
     """The frame from the four numbers of the eyes."""
     values = [
         [st.session_state[f"photo-{side}-{axis}"] for axis in ("across", "down")]
@@ -273,7 +273,7 @@ def typed(model):
     reframe(**asdict(found))
 
 
-def find(model):
+def find(model) -> None:
     found = by_detector(st.session_state.photo.image, model)
     if found is None:
         session.say("No face was detected; place the rings by hand.")
@@ -281,7 +281,7 @@ def find(model):
         reframe(**asdict(found))
 
 
-def reframe(**changes):
+def reframe(**changes) -> None:
     """Another frame. What it cannot be, a place outside of the photo say, is brought back."""
     photo = st.session_state.photo
     wanted = {**asdict(photo.frame), **changes}
@@ -299,7 +299,7 @@ def reframe(**changes):
 
 
 @fragments.panel("search")
-def search(name, model):
+def search(name, model) -> None:
     """The buttons, the picture that the generator comes to, and what its error means."""
     photo = st.session_state.photo
     wanted = cut(photo, model)
@@ -346,12 +346,12 @@ def search(name, model):
     meaning(model, found)
 
 
-def target_of(model, wanted):
+def target_of(model, wanted) -> str:
     """What tells one search from another: the weights, and the picture that is sought."""
     return f"{model.hash} {hashlib.sha256(wanted.tobytes()).hexdigest()}"
 
 
-def start(model):
+def start(model) -> None:
     """Begin a search for what the frame holds by now; the steps are done by `follow`."""
     if why := trust.reason():
         session.warn(why)
@@ -365,7 +365,7 @@ def start(model):
     fragments.redraw("search")
 
 
-def stop():
+def stop() -> None:
     """End the search; the best so far stays."""
     found = st.session_state.get("search")
     if found is not None:
@@ -375,7 +375,7 @@ def stop():
 
 
 @st.fragment(run_every=AGAIN)
-def follow(model):
+def follow(model) -> None:
     """A stretch of the search, and where it is now. The steps wait while nobody looks."""
     found = st.session_state.get("search")
     if found is None or not found.running:
@@ -399,7 +399,7 @@ def follow(model):
     shown(model, found)
 
 
-def shown(model, found):
+def shown(model, found) -> None:
     """The bar, and the best picture so far, large."""
     now = found.now
     ended = "" if found.running else (" · done" if now.step == now.steps else " · stopped")
@@ -412,7 +412,7 @@ def shown(model, found):
     )
 
 
-def empty(model):
+def empty(model) -> None:
     """Where the picture will be."""
     grey = np.full((model.size, model.size, 3), 128, np.uint8)
     ghost = np.dstack([grey, np.full((model.size, model.size), 28, np.uint8)])
@@ -423,7 +423,7 @@ def empty(model):
     )
 
 
-def add(name, model):
+def add(name, model) -> None:
     """The latent onto the tray, from where every other page takes it."""
     now = st.session_state.search.now
     item = tray.Item("Photo", name, model.hash, None, 1.0, now.z)
@@ -434,7 +434,7 @@ def add(name, model):
 # What it means.
 
 
-def meaning(model, found):
+def meaning(model, found) -> None:
     """The error beside those of pictures whose answer is known or unknown."""
     kept = inversion.load_metrics(model)
     ready = found is not None and found.now is not None and found.target.startswith(model.hash)
@@ -463,7 +463,7 @@ def meaning(model, found):
     )
 
 
-def chart(errors, error):
+def chart(errors, error) -> None:
     """A dot for every picture measured, and a line for the photo."""
     rows = [
         (KINDS[kind].replace("the generator’s own ", "").capitalize(), values)

@@ -52,7 +52,7 @@ def one(name, model, basket):
     return z
 
 
-def head(basket, title):
+def head(basket, title) -> None:
     """The sign, the weight, and the cross that takes away a fourth or fifth basket."""
     place = url_state.BASKETS.index(basket)
     weight = baskets.weights()[place]
@@ -84,7 +84,7 @@ def head(basket, title):
             )
 
 
-def weighed(basket):
+def weighed(basket) -> None:
     """A weight from its field; the sign stays."""
     value, now = session.value_of(f"weight-{basket}"), baskets.weights()
     negative = arithmetic.is_subtracted(now[url_state.BASKETS.index(basket)])
@@ -92,7 +92,7 @@ def weighed(basket):
         baskets.weigh(basket, -value if negative else value)
 
 
-def pictures(name, model, basket, title, parsed, z):
+def pictures(name, model, basket, title, parsed, z) -> None:
     """The mean face, as it is and on the shell, and the exemplars.
 
     A click takes an exemplar out, a drop puts one in.
@@ -131,7 +131,7 @@ def nothing():
     return {"src": "", "columns": 1, "side": 1}
 
 
-def typing(basket, title):
+def typing(basket, title) -> None:
     """The seeds as text, to be typed or copied."""
     st.text_input(
         f"Seeds of {title}",
@@ -142,7 +142,7 @@ def typing(basket, title):
     )
 
 
-def typed(basket):
+def typed(basket) -> None:
     """Take a basket's seeds from its field."""
     try:
         parsed = url_state.read_exemplars(session.value_of(f"basket-text-{basket}"))
@@ -157,7 +157,7 @@ def typed(basket):
 # Where exemplars come from.
 
 
-def fill(name, model):
+def fill(name, model) -> None:
     """Samples to click into a basket: the next seeds, what a search finds, or the tray."""
     # It stays open while a person fills the baskets, also when none is empty any more.
     state = st.session_state

@@ -20,7 +20,7 @@ STEPS = 7  # its columns
 BLUE, GREY, GREEN = "#4a8df0", "#9aa3ae", "#2fa37c"  # told apart on white and on black
 
 
-def panel(model, classifier, known, reach):
+def panel(model, classifier, known, reach) -> None:
     """All that is known of one kind of directions. reach: how far a strip goes on either side."""
     members = {
         "attributes": known.attributes,
@@ -57,7 +57,7 @@ def panel(model, classifier, known, reach):
     )
 
 
-def one_attribute(model, classifier, known, reach):
+def one_attribute(model, classifier, known, reach) -> None:
     """Both directions of one attribute, and the one that leaves alone what is locked."""
     names = known.attributes
     moved = [known.by_name[name].about.get("attribute") for name in direction_state.weights(known)]
@@ -114,7 +114,7 @@ def how_measured(about, attribute):
     )
 
 
-def several(model, known, members, look, reach):
+def several(model, known, members, look, reach) -> None:
     """A strip for each direction, two side by side where there is room."""
     on = direction_state.weights(known)
     images = strips(model, [d.vector for d in members], reach)
@@ -127,7 +127,7 @@ def several(model, known, members, look, reach):
                     direction_saving.tools(model, direction)
 
 
-def one_of_several(known, direction, image, on):
+def one_of_several(known, direction, image, on) -> None:
     """A strip with the direction's name, what it moves most, and a slider for it."""
     with st.container(horizontal=True, vertical_alignment="center", gap="small"):
         name = stranger_text.plain(direction.name)
@@ -146,7 +146,7 @@ def one_of_several(known, direction, image, on):
     st.image(image, width="stretch")
 
 
-def most(effects, attribute):
+def most(effects, attribute) -> str:
     """The attribute a direction moves most, in words."""
     return f"{stranger_text.plain(readable_name(attribute))} {percent(effects[attribute])}"
 
@@ -177,7 +177,7 @@ def strips(model, vectors, reach):
     return [renderer.sheet_png(part, columns=STEPS) for part in np.split(images, len(vectors))]
 
 
-def chart(rows, attribute):
+def chart(rows, attribute) -> None:
     """What directions do to every attribute, as bars: the attribute meant first, then leakage.
 
     rows: (title, {attribute: effect}, colour) of each direction.

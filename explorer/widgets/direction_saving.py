@@ -14,7 +14,7 @@ from gan_core.util.errors import InputError
 ALL = ""  # of the sliders; no direction has an empty name
 
 
-def form(model, classifier, known, rows):
+def form(model, classifier, known, rows) -> None:
     """A name for what the sliders do; rows as `along.chosen` gives them."""
     titles = {ALL: "All sliders together", **{d.name: direction_state.label(d) for d, _, _ in rows}}
     with st.popover("Save as a direction", icon=":material/bookmark_add:"):
@@ -50,13 +50,13 @@ def form(model, classifier, known, rows):
         not_available()
 
 
-def not_available():
+def not_available() -> None:
     """Why nothing can be saved into the checkpoint, where that is so."""
     if why := trust.reason():
         st.caption(why)
 
 
-def loading(model, classifier, known):
+def loading(model, classifier, known) -> None:
     """Take directions out of a file that was saved here, or on another computer."""
     with st.popover("Load", icon=":material/upload:"):
         upload = uploader(
@@ -86,7 +86,7 @@ def loading(model, classifier, known):
         )
 
 
-def take(model, classifier, new):
+def take(model, classifier, new) -> None:
     """Put the directions of a file beside those that are saved."""
     if why := trust.reason():  # before they are measured
         session.warn(why)
@@ -118,7 +118,7 @@ def measured(model, classifier, made):
     return directions.Direction(made.name, made.vector, made.kind, about)
 
 
-def save(model, classifier, made):
+def save(model, classifier, made) -> None:
     """Put a direction into the checkpoint."""
     try:
         trust.check()  # before it is measured
@@ -139,7 +139,7 @@ def in_a_file(model, classifier, known, made):
     return direction_store.file(model, [*known.found, *known.saved, made])
 
 
-def rename(model, name, key):
+def rename(model, name, key) -> None:
     """Another name for a saved direction, wherever it stands."""
     new = tray.clean(st.session_state[key])
 
@@ -155,13 +155,13 @@ def rename(model, name, key):
         st.session_state[key] = name  # what counts still
 
 
-def remove(model, name):
+def remove(model, name) -> None:
     if change(model, lambda saved: [d for d in saved if d.name != name]):
         session.say(f"{name} is no longer in the checkpoint.")
         direction_state.rename(name, None)
 
 
-def change(model, verb):
+def change(model, verb) -> bool:
     """Whether what is saved could be changed; a refusal becomes a sentence."""
     try:
         direction_store.change(model, verb)
@@ -171,7 +171,7 @@ def change(model, verb):
     return True
 
 
-def tools(model, direction):
+def tools(model, direction) -> None:
     """What can be done with a saved direction, and how it was made."""
     with st.container(horizontal=True, vertical_alignment="center", gap="small"):
         key = f"rename-{direction.name}"

@@ -49,13 +49,13 @@ def choose(title, card_page=None):
     return name, model
 
 
-def another(name):
+def another(name) -> None:
     """Take another model, and leave behind what was moved of the latents of the one before."""
     session.take(name)
     session.leave_coordinates()
 
 
-def compare_weights(name, model):
+def compare_weights(name, model) -> None:
     """Say once when a link was made with other weights than these."""
     weights = model.hash[:6]
     before = session.view().weights

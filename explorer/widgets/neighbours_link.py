@@ -5,7 +5,7 @@ import streamlit as st
 from explorer.state import exemplars, session
 
 
-def about(item):
+def about(item) -> None:
     """Let the page Neighbours show that of a tray.Item, by its seed and ψ or by its latent."""
     if item.model != session.view().model:
         session.leave_coordinates()
@@ -19,7 +19,7 @@ def about(item):
         session.set_view(ask="sample", picture=kept)
 
 
-def button(item, key):
+def button(item, key) -> None:
     """A button that opens the page Neighbours for a tray.Item."""
     if st.button("Neighbours", icon=":material/search:", key=key):
         about(item)
@@ -27,5 +27,5 @@ def button(item, key):
         st.switch_page(st.Page(_nothing, title="Neighbours", url_path="neighbours"))
 
 
-def _nothing():
+def _nothing() -> None:
     pass

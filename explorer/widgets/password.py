@@ -8,7 +8,7 @@ from gan_core.util.errors import InputError
 KEY = "visitor-password"
 
 
-def panel():
+def panel() -> None:
     """Asks for the password where one was set at the start, or offers to lock again."""
     if not trust.asks_password():
         return
@@ -29,7 +29,7 @@ def panel():
         st.error(stranger_text.sentence(problem))
 
 
-def unlock():
+def unlock() -> None:
     try:
         trust.unlock(st.session_state[KEY])
     except InputError as error:

@@ -9,20 +9,20 @@ from explorer.widgets import neighbours_link
 from gan_core.util.errors import InputError
 
 
-def open_later(item_id):
+def open_later(item_id) -> None:
     """Ask for the enlarged picture; for callbacks."""
     st.session_state.enlarged = item_id
     st.session_state.touched = True
 
 
-def show():
+def show() -> None:
     """Open the enlarged picture that was asked for, if any."""
     item = session.picked().find(st.session_state.pop("enlarged", None))
     if item is not None:
         st.dialog(stranger_text.plain(item.name), width="large")(body)(item)
 
 
-def body(item):
+def body(item) -> None:
     """What the dialog holds."""
     model = find_model(item)
     if model is None:
@@ -44,7 +44,7 @@ def body(item):
     remove(item)
 
 
-def remove(item):
+def remove(item) -> None:
     """The button that takes it off the tray."""
     if st.button("Remove from tray", icon=":material/delete:"):
         session.change_tray(tray.remove, item.id)
@@ -59,17 +59,17 @@ def find_model(item):
         return None
 
 
-def describe(item):
+def describe(item) -> str:
     """The picture's alternative text."""
     return f"{item.name}, {origin(item)}"
 
 
-def origin(item):
+def origin(item) -> str:
     """Where the item came from, in words."""
     return f"{item.model}, " + ("made on a path" if item.seed is None else f"seed {item.seed}")
 
 
-def facts(item, model, image):
+def facts(item, model, image) -> None:
     """Seed, ψ, D(x) and |z|."""
     score = renderer.scores(model, image[None])
     values = {
@@ -90,7 +90,7 @@ def facts(item, model, image):
         st.caption("It was added with different weights of this model and looks different now.")
 
 
-def downloads(item, model, image, smooth):
+def downloads(item, model, image, smooth) -> None:
     """The picture and its latent as files."""
     side = image.shape[0]
     stem = f"{item.model}-{'path' if item.seed is None else item.seed}"

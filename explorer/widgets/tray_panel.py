@@ -18,7 +18,7 @@ TALL = 400  # pixels that they then have
 
 
 @fragments.panel("tray")
-def tray_panel():
+def tray_panel() -> None:
     """Draw the whole panel."""
     items = session.picked().items
     st.subheader(f"Tray ({len(items)})" if items else "Tray", anchor=False)
@@ -32,7 +32,7 @@ def tray_panel():
     files(items)
 
 
-def grid(items):
+def grid(items) -> None:
     """The thumbnails. A click selects one."""
     current = st.session_state.get("tray_selected")
     shown = session.view().model
@@ -72,14 +72,14 @@ def thumbnails(items):
     return found
 
 
-def select(item_id):
+def select(item_id) -> None:
     """Select a picture; selecting it again lets it go."""
     again = st.session_state.get("tray_selected") == item_id
     st.session_state.tray_selected = None if again else item_id
     st.session_state.touched = True
 
 
-def selected(items):
+def selected(items) -> None:
     """What can be done to the selected picture."""
     item = session.picked().find(st.session_state.get("tray_selected"))
     if item is None:
@@ -97,10 +97,10 @@ def selected(items):
         button("Remove", "close", change, tray.remove, item.id)
 
 
-def button(label, icon, act, *args, disabled=False):
+def button(label, icon, act, *args, disabled=False) -> None:
     """A quiet button of the panel; what it does can show on any part of the page."""
 
-    def clicked():
+    def clicked() -> None:
         act(*args)
         fragments.redraw()
 
@@ -113,13 +113,13 @@ def button(label, icon, act, *args, disabled=False):
     )
 
 
-def rename(item_id):
+def rename(item_id) -> None:
     """Take the name from its field."""
     session.change_tray(tray.rename, item_id, session.value_of(f"name-{item_id}"))
     fragments.redraw()
 
 
-def history():
+def history() -> None:
     """Undo, redo and empty; nothing on a first visit."""
     now = session.picked()
     if not (now.items or now.before or now.after):
@@ -131,7 +131,7 @@ def history():
         button("Empty", "delete_sweep", change, tray.empty, disabled=not now.items)
 
 
-def files(items):
+def files(items) -> None:
     """Save the tray to one file, and load one."""
     with st.expander("Save and load"):
         if items:
@@ -153,7 +153,7 @@ def files(items):
             offer(upload.getvalue())
 
 
-def offer(content):
+def offer(content) -> None:
     """Check an uploaded tray and offer to take it in."""
     try:
         items = tray.from_json(content)
@@ -168,7 +168,7 @@ def offer(content):
         st.button("Replace", key=f"replace-{stamp}", on_click=take, args=(replace_all, items))
 
 
-def check_sizes(items):
+def check_sizes(items) -> None:
     """Refuse latents that do not fit the model they name, when that model is here."""
     for item in items:
         model = picture_dialog.find_model(item)
@@ -179,7 +179,7 @@ def check_sizes(items):
             )
 
 
-def take(verb, items):
+def take(verb, items) -> None:
     """Put loaded items on the tray; each gets an id of its own, so that it can be added twice."""
     session.change_tray(verb, *(tray.copy(item) for item in items))
     fragments.redraw()
