@@ -3,17 +3,19 @@
 import os
 import subprocess
 import sys
+from typing import Any
 
 import streamlit as st
 
 from explorer.services import background, folders, server, stranger_text, trust
 from explorer.state import fragments, session
+from gan_core.checkpoint import Model
 
 AGAIN = 1.0  # seconds between two looks at a model that is being prepared
 # Exporting holds the interpreter for seconds: a process of its own leaves this one to the strips.
 PREPARE = "import sys, gan_core.export_onnx as e; e.cached(e.checkpoint.load(sys.argv[1]))"
 
-_found = {}  # weights -> what server.urls told
+_addresses: dict[str, dict[str, Any]] = {}  # weights -> what server.urls returned
 
 
 def options() -> None:
@@ -32,19 +34,19 @@ def options() -> None:
         st.caption(why)
 
 
-def refusal():
+def refusal() -> str:
     """Why the model cannot be prepared for this visitor's browser, or ""."""
     key = key_of(session.view().weights)
     return "" if background.prepared(key) else trust.reason()
 
 
-def switch(name) -> None:
+def switch(name: str) -> None:
     """Take the choice; a model that could not be prepared before is tried again."""
     session.take(name)
     background.forget(key_of(session.view().weights))
 
 
-def addresses(model):
+def addresses(model: Model) -> dict[str, Any] | None:
     """Where the browser finds what it needs to draw by itself, or None when it is not to.
 
     The model is prepared in the background; until it is there, None, and the server draws.
@@ -56,9 +58,9 @@ def addresses(model):
     if background.under_way(key) or refusal():
         return None
 
-    def work(tell) -> None:
+    def work(tell: background.Tell) -> None:
         prepare(model)
-        _found[weights] = server.urls(model)
+        _addresses[weights] = server.urls(model)
 
     job = background.start(key, work)
     # What was prepared before needs no time worth a second drawing of the page.
@@ -67,10 +69,10 @@ def addresses(model):
     if job.error:
         st.warning(stranger_text.sentence(f"{job.error} The server draws instead."))
         return None
-    return _found[weights]
+    return _addresses[weights]
 
 
-def prepare(model) -> None:
+def prepare(model: Model) -> None:
     """Put a Model's export into the cache. Where that fails, server.urls says why."""
     from gan_core import export_onnx
 
@@ -80,7 +82,7 @@ def prepare(model) -> None:
         subprocess.run(command, env=environment, capture_output=True, check=False)
 
 
-def key_of(weights):
+def key_of(weights: str) -> tuple[str, str]:
     return "browser", weights
 
 
@@ -92,7 +94,7 @@ def waiting() -> None:
 
 
 @st.fragment(run_every=AGAIN)
-def watch(key) -> None:
+def watch(key: tuple[str, str]) -> None:
     if not background.under_way(key):
         fragments.redraw()
     st.caption("The model is being prepared for your browser; until then the server draws.")

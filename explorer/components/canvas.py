@@ -6,13 +6,16 @@ while the slider is dragged, and reports the values once when it is let go.
 
 import hashlib
 import json
+from collections.abc import Callable, Collection, Iterable, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import streamlit as st
 
 from explorer.components import browser_rendering, component_values, strips
 from explorer.components.component import component, joined
+from explorer.components.motions import Motion
 from explorer.components.strips import PAD
 from explorer.services import renderer, server
 
@@ -42,29 +45,29 @@ _component = component(
 )
 
 
-def axis(label, low, high, step=0.01, **more):
+def axis(label: str, low: float, high: float, step: float = 0.01, **more: Any) -> dict[str, Any]:
     """One slider, as the browser is told. more: unit, ticks, effect (0 to 1), effectLabel, group
     (a heading above the first of them)."""
     return {"label": label, "min": float(low), "max": float(high), "step": step, **more}
 
 
 def canvas(
-    key,
-    model,
-    motions,
-    axes,
-    values,
-    on_release,
+    key: str,
+    model: renderer.Drawer,
+    motions: Sequence[Motion],
+    axes: Sequence[dict[str, Any]],
+    values: Iterable[float],
+    on_release: Callable[[list[float], list[int]], object],
     *,
-    label,
-    layout="rows",
-    panes=("",),
-    smooth=False,
-    browser=None,
-    home=None,
-    frozen=None,
-    panel="canvas",
-):
+    label: str,
+    layout: str = "rows",
+    panes: Iterable[str] = ("",),
+    smooth: bool = False,
+    browser: dict[str, Any] | None = None,
+    home: Iterable[float] | None = None,
+    frozen: Collection[int] | None = None,
+    panel: str = "canvas",
+) -> tuple[np.ndarray, np.ndarray]:
     """Show the picture at `values` and its sliders.
 
     motions: one from motions.py for each pane, all moved by the same sliders. axes: as `axis`
@@ -122,18 +125,18 @@ def canvas(
     return z, images
 
 
-def digest(model, motions):
+def digest(model: renderer.Drawer, motions: Iterable[Motion]) -> str:
     """A name for everything a picture depends on besides the sliders' values."""
     text = json.dumps([model.hash, [motion.spec() for motion in motions]])
     return hashlib.blake2b(text.encode(), digest_size=8).hexdigest()
 
 
-def last_count(key):
+def last_count(key: str) -> int:
     """The number of the last report, echoed so that the browser knows what has been heard."""
     return component_values.integer(component_values.record(key, "values").get("count")) or 0
 
 
-def read_report(key):
+def read_report(key: str) -> tuple[list[float], list[int]] | None:
     """The values and frozen sliders of a report, made to fit the axes; None when it cannot be used.
 
     It comes from outside, so nothing about it is taken for granted.

@@ -33,7 +33,7 @@ def component(name: str, *, html: str, css: str, js: str) -> Callable[..., Any]:
     """
     mount = st.components.v2.component(name, html=html, css=css, js=js)
 
-    def show(*, data, **more):
+    def show(*, data: Any, **more: Any) -> Any:
         return mount(data={"json": json.dumps(data)}, **more)
 
     return show

@@ -5,6 +5,8 @@ the kind that is asked for, or None where it is not of that kind; a component th
 """
 
 import math
+from collections.abc import Iterable
+from typing import Any
 
 import streamlit as st
 
@@ -12,20 +14,20 @@ MOST = 200  # characters of a text
 MOST_COUNT = 2**53  # the largest whole number that JavaScript counts to
 
 
-def record(key, name):
+def record(key: str, name: str) -> dict:
     """What the browser last sent under a name of the component with a key: a dict, or {}."""
     state = st.session_state.get(key)
     sent = state.get(name) if isinstance(state, dict) else None
     return sent if isinstance(sent, dict) else {}
 
 
-def text(value, most=MOST):
+def text(value: Any, most: int = MOST) -> str | None:
     """A str of 1 to `most` characters, all of them printable: no half of a surrogate pair."""
     good = isinstance(value, str) and 0 < len(value) <= most and value.isprintable()
     return value if good else None
 
 
-def choice(value, choices):
+def choice(value: Any, choices: Iterable[Any]) -> Any:
     """One of the choices, which are of one type."""
     good = isinstance(value, str | int) and any(
         type(value) is type(one) and value == one for one in choices
@@ -33,26 +35,26 @@ def choice(value, choices):
     return value if good else None
 
 
-def integer(value, low=0, high=MOST_COUNT):
+def integer(value: Any, low: int = 0, high: int = MOST_COUNT) -> int | None:
     """An int from low to high. JSON's true is none."""
     return value if type(value) is int and low <= value <= high else None
 
 
-def number(value, low=-math.inf, high=math.inf):
+def number(value: Any, low: float = -math.inf, high: float = math.inf) -> float | None:
     """A finite float from low to high."""
     good = type(value) in (int, float) and abs(value) <= 1e15 and low <= value <= high
     return float(value) if good else None
 
 
-def numbers(value, count):
+def numbers(value: Any, count: int) -> list[float] | None:
     """A list of so many finite floats."""
     if not isinstance(value, list) or len(value) != count:
         return None
-    found = [number(one) for one in value]
-    return None if None in found else found
+    finite = [one for one in map(number, value) if one is not None]
+    return finite if len(finite) == count else None
 
 
-def places(value, count):
+def places(value: Any, count: int) -> list[int]:
     """Those of a list that are whole numbers from 0 to count − 1, each once and in order; a list.
 
     [] where it is no list.

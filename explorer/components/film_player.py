@@ -1,5 +1,6 @@
 """A film: pictures under a slider, all in the browser. Moving through them sends nothing."""
 
+from collections.abc import Sequence
 from pathlib import Path
 
 from explorer.components.component import component
@@ -23,7 +24,7 @@ _component = component(
 )
 
 
-def film(key, frames, *, name, label) -> None:
+def film(key: str, frames: Sequence[dict[str, str]], *, name: str, label: str) -> None:
     """Show frames under a slider with a button to play them; it begins with the last one.
 
     frames: dicts with "src", a data URL, and "words", what the slider says of it. name: which film

@@ -5,10 +5,20 @@ float32 (n, nz); `spec()` is the same motion as JSON, which latents.js evaluates
 """
 
 from dataclasses import dataclass
+from typing import Any, Protocol
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from gan_core import latent
+
+
+class Motion(Protocol):
+    """What all motions of this file can do."""
+
+    def latents(self, values: ArrayLike) -> np.ndarray: ...
+
+    def spec(self) -> dict[str, Any]: ...
 
 
 @dataclass(frozen=True, eq=False)
@@ -19,10 +29,10 @@ class Path:
     mode: str = "slerp"
     closed: bool = False
 
-    def latents(self, values):
+    def latents(self, values: ArrayLike) -> np.ndarray:
         return latent.at(self.keyframes, np.asarray(values)[:, 0], self.mode, self.closed)
 
-    def spec(self):
+    def spec(self) -> dict[str, Any]:
         keyframes = self.keyframes[[*range(len(self.keyframes)), 0]]
         keyframes = keyframes if self.closed else self.keyframes
         return {"kind": "path", "mode": self.mode, "keyframes": keyframes.tolist()}
@@ -32,10 +42,10 @@ class Path:
 class Coordinates:
     """A slider for every coordinate of z: the values are the latent."""
 
-    def latents(self, values):
+    def latents(self, values: ArrayLike) -> np.ndarray:
         return np.asarray(values, np.float32)
 
-    def spec(self):
+    def spec(self) -> dict[str, Any]:
         return {"kind": "coordinates"}
 
 
@@ -46,10 +56,10 @@ class Pad:
     corners: np.ndarray
     mode: str = "slerp"
 
-    def latents(self, values):
+    def latents(self, values: ArrayLike) -> np.ndarray:
         return latent.plane(self.corners, np.asarray(values), self.mode)
 
-    def spec(self):
+    def spec(self) -> dict[str, Any]:
         return {"kind": "pad", "mode": self.mode, "corners": self.corners.tolist()}
 
 
@@ -64,10 +74,10 @@ class Sum:
     vectors: np.ndarray
     norm: float | None = None
 
-    def latents(self, values):
+    def latents(self, values: ArrayLike) -> np.ndarray:
         return latent.combine(self.vectors, values, self.origin, self.norm)
 
-    def spec(self):
+    def spec(self) -> dict[str, Any]:
         return {
             "kind": "sum",
             "origin": self.origin.tolist(),

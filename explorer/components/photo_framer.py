@@ -1,9 +1,11 @@
 """The framer: a photo under a square that can be moved, and turned and sized by its two eyes."""
 
+from collections.abc import Callable
 from pathlib import Path
 
 from explorer.components import component_values
 from explorer.components.component import component
+from gan_core.data.photo_alignment import Eyes
 
 HERE = Path(__file__).parent
 
@@ -15,7 +17,17 @@ _component = component(
 )
 
 
-def framer(key, src, size, frame, eyes, limits, on_frame, *, label) -> None:
+def framer(
+    key: str,
+    src: str,
+    size: tuple[int, int],
+    frame: dict[str, float],
+    eyes: Eyes,
+    limits: tuple[float, float],
+    on_frame: Callable[[dict[str, float]], object],
+    *,
+    label: str,
+) -> None:
     """Show a photo and the frame on it; on_frame(dict of x, y, side, turn) when it is let go.
 
     src: the photo as a URL. size: its (width, height). frame: {"x", "y", "side", "turn"} as
@@ -26,9 +38,10 @@ def framer(key, src, size, frame, eyes, limits, on_frame, *, label) -> None:
 
     def framed() -> None:
         sent = component_values.record(key, "frame")
-        found = {name: component_values.number(sent.get(name)) for name in frame}
-        if None not in found.values():
-            on_frame(found)
+        numbers = {name: component_values.number(sent.get(name)) for name in frame}
+        known = {name: number for name, number in numbers.items() if number is not None}
+        if len(known) == len(frame):
+            on_frame(known)
 
     data = {
         "src": src,

@@ -2,10 +2,13 @@
 
 import threading
 from collections import OrderedDict
+from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 
 from explorer.components import component_values
+from explorer.components.motions import Motion
 from explorer.services import renderer
 
 COUNTS = (9, 64)  # pictures of a coarse and of a fine strip, as strips.js asks for them
@@ -14,10 +17,15 @@ PAD_SIDES = (5, 16)  # pictures a side of a coarse and of a fine grid
 KEPT = 256  # canvases that can still be asked for
 
 _lock = threading.Lock()
-_canvases = OrderedDict()  # context -> (model, motions, axes)
+# context -> (model, motions, axes)
+_canvases: OrderedDict[str, tuple[renderer.Drawer, Sequence[Motion], Sequence[dict[str, Any]]]] = (
+    OrderedDict()
+)
 
 
-def remember(context, model, motions, axes) -> None:
+def remember(
+    context: str, model: renderer.Drawer, motions: Sequence[Motion], axes: Sequence[dict[str, Any]]
+) -> None:
     """Let strips be asked for by this context, a name of all that its pictures depend on."""
     with _lock:
         _canvases[context] = (model, motions, axes)
@@ -26,7 +34,7 @@ def remember(context, model, motions, axes) -> None:
             _canvases.popitem(last=False)
 
 
-def answer(question):
+def answer(question: Any) -> dict[str, Any] | None:
     """The strip that a browser asks for, as JSON; None when it cannot be had.
 
     question: {"id", "context", "axis", "n", "values"}. It comes from outside, so nothing about it
@@ -36,12 +44,14 @@ def answer(question):
         return None
     context = component_values.text(question.get("context"))
     name = component_values.text(question.get("id"), 40)
+    if context is None or name is None:
+        return None
     with _lock:
-        found = _canvases.get(context)
-    if found is None or name is None:
+        canvas = _canvases.get(context)
+    if canvas is None:
         return None
     which, n = question.get("axis"), component_values.integer(question.get("n"))
-    model, motions, axes = found
+    model, motions, axes = canvas
     values = fit(question.get("values"), axes)
     if values is None:
         return None
@@ -49,15 +59,16 @@ def answer(question):
     reply["values"] = question["values"]
     if which == PAD and n in PAD_SIDES and len(axes) == 2:
         return {**reply, "range": [0, 1], "sheet": grid(model, motions, n)}
-    if component_values.integer(which, 0, len(axes) - 1) is None or n not in COUNTS:
+    place = component_values.integer(which, 0, len(axes) - 1)
+    if place is None or n not in COUNTS:
         return None
-    ends = [axes[which]["min"], axes[which]["max"]]
+    low, high = axes[place]["min"], axes[place]["max"]
     along = np.tile(values, (n, 1))
-    along[:, which] = np.linspace(*ends, n)
-    return {**reply, "range": ends, "sheet": sheet(model, motions, along)}
+    along[:, place] = np.linspace(low, high, n)
+    return {**reply, "range": [low, high], "sheet": sheet(model, motions, along)}
 
 
-def fit(values, axes):
+def fit(values: Any, axes: Sequence[dict[str, Any]]) -> list[float] | None:
     """The values clipped to the axes, or None when they are not one finite number for each."""
     values = component_values.numbers(values, len(axes))
     if values is None:
@@ -65,13 +76,13 @@ def fit(values, axes):
     return [min(max(v, a["min"]), a["max"]) for v, a in zip(values, axes, strict=True)]
 
 
-def grid(model, motions, side):
+def grid(model: renderer.Drawer, motions: Sequence[Motion], side: int) -> dict[str, Any]:
     """side × side pictures of the whole pad, row by row."""
     ticks = np.linspace(0, 1, side)
     return sheet(model, motions, np.array([(x, y) for y in ticks for x in ticks]))
 
 
-def sheet(model, motions, values):
+def sheet(model: renderer.Drawer, motions: Sequence[Motion], values: np.ndarray) -> dict[str, Any]:
     """The pictures at several values, the panes of each beside one another, as one sheet."""
     n = len(values)
     z = np.concatenate([motion.latents(values) for motion in motions])
@@ -79,6 +90,6 @@ def sheet(model, motions, values):
     return renderer.sheet(beside(images.reshape(len(motions), n, *images.shape[1:])))
 
 
-def beside(images):
+def beside(images: np.ndarray) -> np.ndarray:
     """uint8 (panes, N, H, W, C) -> (N, H, panes · W, C)."""
     return np.concatenate(list(images), axis=2)

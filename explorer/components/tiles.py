@@ -1,6 +1,8 @@
 """The tile grid: pictures as real buttons, painted from one sheet. It knows no latents."""
 
+from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Any
 
 from explorer.components import component_values
 from explorer.components.component import component
@@ -17,18 +19,18 @@ _component = component(
 
 
 def tiles(
-    key,
-    sheet,
-    tiles,
-    on_pick,
+    key: str,
+    sheet: dict[str, Any],
+    tiles: Sequence[dict[str, Any]],
+    on_pick: Callable[[str], object],
     *,
-    label,
-    width=108,
-    row=False,
-    full=False,
-    smooth=False,
-    on_drop=None,
-    hint="",
+    label: str,
+    width: int = 108,
+    row: bool = False,
+    full: bool = False,
+    smooth: bool = False,
+    on_drop: Callable[[str], object] | None = None,
+    hint: str = "",
 ) -> None:
     """Show a sheet of pictures as buttons; `on_pick(id)` is called when one is clicked.
 
@@ -41,13 +43,14 @@ def tiles(
     """
 
     def picked() -> None:
-        pick = component_values.record(key, "pick").get("id")
-        if component_values.choice(pick, [tile["id"] for tile in tiles]) is not None:
+        sent = component_values.record(key, "pick").get("id")
+        pick = component_values.choice(sent, [tile["id"] for tile in tiles])
+        if pick is not None:
             on_pick(pick)
 
     def dropped() -> None:
         what = component_values.text(component_values.record(key, "drop").get("what"), 100)
-        if what is not None:
+        if what is not None and on_drop is not None:
             on_drop(what)
 
     data = {

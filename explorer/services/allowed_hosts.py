@@ -10,8 +10,10 @@ import ipaddress
 import logging
 import os
 import re
+from collections.abc import Iterable
 
 from starlette.responses import PlainTextResponse
+from starlette.types import ASGIApp, Receive, Scope, Send
 from streamlit import net_util
 
 VARIABLE = "LATENT_EXPLORER_HOSTS"  # names besides the loopback's, separated by commas
@@ -30,12 +32,12 @@ class AllowedHosts:
     server decides what those mean.
     """
 
-    def __init__(self, app, names=None):
+    def __init__(self, app: ASGIApp, names: Iterable[str] | None = None) -> None:
         self.app = app
         given = os.environ.get(VARIABLE, "").split(",") if names is None else names
         self.names = frozenset(normalise(name) for name in given if name)
 
-    async def __call__(self, scope, receive, send):
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] not in ("http", "websocket"):
             return await self.app(scope, receive, send)
         refusal = self.refusal(scope)
@@ -48,7 +50,7 @@ class AllowedHosts:
             return await response(scope, receive, send)
         await send({"type": "websocket.close", "code": 1008})
 
-    def refusal(self, scope) -> tuple[int, str] | None:
+    def refusal(self, scope: Scope) -> tuple[int, str] | None:
         """(status, sentence) for what must not reach the app, None for what may."""
         hosts, origins = headers(scope, b"host"), headers(scope, b"origin")
         if len(hosts) != 1:
@@ -71,7 +73,7 @@ class AllowedHosts:
             )
         return None
 
-    def allows(self, name, scope):
+    def allows(self, name: str, scope: Scope) -> bool:
         """Whether a host name, as `host_name` gives it, is one of this app's."""
         address = as_address(name)
         if name == LOOPBACK or name in self.names or (address and address.is_loopback):
@@ -79,7 +81,7 @@ class AllowedHosts:
         here = as_address((scope.get("server") or [""])[0] or "")
         return address is not None and address == here
 
-    def same_site(self, origin, host):
+    def same_site(self, origin: str, host: str) -> bool:
         """Whether the header Origin names the header Host, or a name given at the start."""
         scheme, separator, rest = origin.partition("://")
         if not separator or scheme.lower() not in ("http", "https"):  # "null" among others
@@ -129,17 +131,18 @@ def host_name(header: str) -> str | None:
     return name if is_name(name) else None
 
 
-def port(header):
+def port(header: str) -> str:
     """The port in a header Host or Origin, "" where none stands."""
-    return re.search(r"(?::(\d+))?$", header)[1] or ""
+    match = re.search(r":(\d+)$", header)
+    return match[1] if match else ""
 
 
-def is_name(name):
+def is_name(name: str) -> bool:
     """Whether a lower-case text is made like the name of a host."""
     return len(name) <= 253 and re.fullmatch(rf"{LABEL}(\.{LABEL})*", name, re.ASCII) is not None
 
 
-def as_address(text):
+def as_address(text: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
     """An IP address, of IPv4 where it is only wrapped in IPv6; None when the text is none."""
     try:
         address = ipaddress.ip_address(text)
@@ -148,12 +151,12 @@ def as_address(text):
     return getattr(address, "ipv4_mapped", None) or address
 
 
-def headers(scope, name):
+def headers(scope: Scope, name: bytes) -> list[str]:
     """All values of a header, as text."""
     return [value.decode("latin-1").strip() for key, value in scope["headers"] if key == name]
 
 
-def with_origin_of_host(scope):
+def with_origin_of_host(scope: Scope) -> Scope:
     """A scope whose Origin names its Host, once both are allowed.
 
     Streamlit compares the two by their letters, and where they differ (a proxy, a final dot) it
@@ -167,13 +170,13 @@ def with_origin_of_host(scope):
     return {**scope, "headers": changed}
 
 
-def short(text):
+def short(text: str) -> str:
     """A stranger's text for a sentence: printable, and not long."""
     shown = "".join(c if c.isprintable() else "?" for c in text)
     return shown if len(shown) <= LONGEST else shown[:LONGEST] + "…"
 
 
-def not_of_a_refusal(record):
+def not_of_a_refusal(record: logging.LogRecord) -> bool:
     """A filter for uvicorn's log: it takes a WebSocket that is answered in words for an error."""
     return record.getMessage() != "ASGI callable returned without completing handshake."
 

@@ -1,17 +1,22 @@
 """What the attribute classifier beside a model sees."""
 
 import html
+from collections.abc import Collection, Sequence
 
 import numpy as np
 import streamlit as st
 
 from explorer.services import renderer, trust
-from gan_core.attributes import classifier, label_cache
-from gan_core.attributes.classifier import readable_name
+from gan_core.attributes import classifier as classifiers
+from gan_core.attributes import label_cache
+from gan_core.attributes.classifier import Classifier, readable_name
+from gan_core.checkpoint import Model
 from gan_core.latent_space import arithmetic
 from gan_core.util.errors import InputError
 
 MOST = 6  # rows of the table
+
+Term = tuple[str, float, np.ndarray]  # name, weight and the pictures of its exemplars
 
 STYLE = """<style>
 .seen { width: 100%; border-collapse: collapse; font-size: 13px; font-variant-numeric: tabular-nums;
@@ -25,20 +30,20 @@ STYLE = """<style>
 
 
 @st.cache_resource(max_entries=8, show_spinner=False)
-def _load(directory, stamp):
-    return classifier.load(directory)
+def _load(directory: str, stamp: int) -> Classifier:
+    return classifiers.load(directory)
 
 
-def classifier_of(model):
+def classifier_of(model: Model) -> Classifier | None:
     """The attribute classifier beside a model, or None."""
-    path = model.directory / classifier.FILES[False]
+    path = model.directory / classifiers.FILES[False]
     try:
         return _load(str(model.directory), path.stat().st_mtime_ns)
     except (InputError, OSError):
         return None
 
 
-def check_labelled(model, classifier, n: int, seed: int = 0) -> None:
+def check_labelled(model: Model, classifier: Classifier, n: int, seed: int = 0) -> None:
     """Raise trust.Refused where n samples are to be labelled for a visitor who is not trusted.
 
     Those that have been labelled before, by whomever, are for everyone.
@@ -47,13 +52,13 @@ def check_labelled(model, classifier, n: int, seed: int = 0) -> None:
         trust.check()
 
 
-def seen_in(classifier, pictures):
+def seen_in(classifier: Classifier, pictures: np.ndarray) -> np.ndarray:
     """The mean probability of each recognised attribute in pictures."""
     columns = [classifier.column(name) for name in classifier.recognised]
     return renderer.labels(classifier, pictures).mean(0)[columns]
 
 
-def in_words(model, image):
+def in_words(model: Model, image: np.ndarray) -> str | None:
     """What one picture shows, the surest first: "long hair 0.99, smiling 0.97".
 
     None without a classifier.
@@ -66,22 +71,27 @@ def in_words(model, image):
     return ", ".join(f"{name} {p:.2f}" for p, name in there) or "none of its attributes"
 
 
-def changed_by(classifier, terms):
+def changed_by(classifier: Classifier, terms: Sequence[Term]) -> list[str]:
     """The attributes that a sum should change, the strongest first; terms as for `table`."""
     shown = np.array([seen_in(classifier, pictures) for _, _, pictures in terms])
     changed, _ = arithmetic.intended_changes(shown, [weight for _, weight, _ in terms])
     return [classifier.recognised[i] for i in changed]
 
 
-def table(classifier, terms, results, controls):
+def table(
+    classifier: Classifier,
+    terms: Sequence[Term],
+    results: Sequence[tuple[str, np.ndarray]],
+    controls: Sequence[tuple[str, np.ndarray]],
+) -> tuple[list[list[str]], int]:
     """What is seen, [heading, rows …] of text, and how many rows are of what should change.
 
     terms: [(name, weight, pictures of the exemplars)], the start in place 2. results, controls:
     [(name, pictures)], the mean of which is told. Returns ([], 0) when nothing is worth telling.
     """
     shown = np.array([seen_in(classifier, pictures) for _, _, pictures in terms])
-    changed, kept = arithmetic.intended_changes(shown, [weight for _, weight, _ in terms])
-    rows = (changed[:MOST] + kept)[:MOST]
+    changed, unchanged = arithmetic.intended_changes(shown, [weight for _, weight, _ in terms])
+    rows = (changed[:MOST] + unchanged)[:MOST]
     if not rows:
         return [], 0
     others = [seen_in(classifier, pictures) for _, pictures in (*results, *controls)]
@@ -94,7 +104,7 @@ def table(classifier, terms, results, controls):
     return [["", *names], *lines], len(changed[:MOST])
 
 
-def show(rows, changed, results) -> None:
+def show(rows: Sequence[Sequence[str]], changed: int, results: Collection[int]) -> None:
     """Draw the table. results: the numbers of its columns that hold the result."""
     kind = lambda i: ' class="result"' if i in results else ""  # noqa: E731
     cells = lambda tag, row: "".join(  # noqa: E731

@@ -5,8 +5,10 @@ import hashlib
 import logging
 import os
 import threading
+from collections.abc import Callable, Hashable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
+from pathlib import Path
 
 import streamlit as st
 
@@ -18,6 +20,9 @@ PATIENCE = 0.4  # seconds that a page waits before it shows how far the work is
 AGAIN = 1.0  # seconds between two looks at it
 KIND = 10  # how much the work stands back behind drawing, as in nice(1)
 
+Tell = Callable[[str, float], None]  # what is being done, and the share done
+Work = Callable[[Tell], object]
+
 
 @dataclass
 class Job:
@@ -28,7 +33,7 @@ class Job:
     error: str = ""
     ended: threading.Event = field(default_factory=threading.Event)
 
-    def tell(self, words, share) -> None:
+    def tell(self, words: str, share: float) -> None:
         """What `gan_core.util.progress.along` calls."""
         if shutdown.ending.is_set():
             raise InputError("The app is ending.")
@@ -37,7 +42,7 @@ class Job:
 
 
 _lock = threading.Lock()
-_jobs = {}  # key -> Job
+_jobs: dict[Hashable, Job] = {}
 
 
 def stand_back() -> None:
@@ -53,7 +58,7 @@ _workers = {
 }
 
 
-def start(key, work, long=False, brief=False):
+def start(key: Hashable, work: Work, long: bool = False, brief: bool = False) -> Job:
     """The Job of a key. `work(tell)` begins when none is there, as soon as the others are done.
 
     brief: it takes seconds, and what it makes is made once. Any other work is begun for visitors
@@ -70,30 +75,30 @@ def start(key, work, long=False, brief=False):
         return _jobs[key]
 
 
-def prepared(key):
+def prepared(key: Hashable) -> bool:
     """Whether the work of a key is under way or has been done, so that no visitor starts it."""
     return key in _jobs or marker(key).exists()
 
 
-def marker(key):
+def marker(key: Hashable) -> Path:
     """An empty file in the cache that says that the work of a key has been done."""
     digest = hashlib.sha256(repr(key).encode()).hexdigest()
     return cache_dir.cache_directory() / "prepared" / digest[:32]
 
 
-def under_way(key):
+def under_way(key: Hashable) -> bool:
     """Whether the work of a key has begun, or waits, and has not ended."""
     job = _jobs.get(key)
     return job is not None and not job.ended.is_set()
 
 
-def succeeded(key):
+def succeeded(key: Hashable) -> bool:
     """Whether the work of a key has been done."""
     job = _jobs.get(key)
     return job is not None and job.ended.is_set() and not job.error
 
 
-def forget(key) -> None:
+def forget(key: Hashable) -> None:
     """Let work that has ended begin anew the next time."""
     with _lock:
         if key in _jobs and _jobs[key].ended.is_set():
@@ -106,7 +111,7 @@ def forget_all() -> None:
         forget(key)
 
 
-def run(key, job, work, give_back) -> None:
+def run(key: Hashable, job: Job, work: Work, give_back: Callable[[], None]) -> None:
     try:
         with map_guard.watching():
             work(job.tell)
@@ -127,7 +132,7 @@ def run(key, job, work, give_back) -> None:
         job.ended.set()
 
 
-def done(key, work, long=False, brief=False) -> bool:
+def done(key: Hashable, work: Work, long: bool = False, brief: bool = False) -> bool:
     """Whether the work of a key is done; until then this shows how far it is.
 
     long: it takes minutes, and lets other work and all drawing go first. brief: as for `start`.
@@ -145,7 +150,7 @@ def done(key, work, long=False, brief=False) -> bool:
 
 
 @st.fragment(run_every=AGAIN)
-def watch(job) -> None:
+def watch(job: Job) -> None:
     """A bar that follows a job."""
     if job.ended.is_set():
         st.session_state.touched = True  # as in panels.redraw

@@ -4,55 +4,66 @@ import contextlib
 import os
 import tempfile
 import threading
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+
+from gan_core.attributes.classifier import Classifier
+from gan_core.checkpoint import Model
+from gan_core.latent_space.directions import Direction
 
 try:
     import fcntl
 except ImportError:  # Windows, where one process alone should serve
-    fcntl = None
+    fcntl = None  # type: ignore[assignment]
 
 from explorer.services import background, trust
+from explorer.services.background import Tell
 from gan_core.latent_space import directions, discover_directions
 from gan_core.util.errors import InputError
 
 MEASURED = discover_directions.QUICK["measured"]  # samples over which a new direction is measured
 
 _lock = threading.Lock()
-_found = {}  # (weights, classifier) -> [Direction]
-_measured = {}  # (weights, classifier, vector) -> what a direction does
+_found: dict[tuple[str, str], list[Direction]] = {}  # by weights and classifier
+# What a direction does, by weights, classifier, vector and number of samples.
+_measured: dict[tuple[str, str, bytes, int], dict[str, Any]] = {}
 
 
 @dataclass(frozen=True)
 class Known:
     """found, saved: lists of Direction. problem: why there are not more, in a sentence, or ""."""
 
-    found: list = field(default_factory=list)
-    saved: list = field(default_factory=list)
+    found: list[Direction] = field(default_factory=list)
+    saved: list[Direction] = field(default_factory=list)
     problem: str = ""
 
-    def kind(self, *kinds):
+    def kind(self, *kinds: str) -> list[Direction]:
         return [direction for direction in self.found if direction.kind in kinds]
 
     @property
-    def by_name(self):
+    def by_name(self) -> dict[str, Direction]:
         return {direction.name: direction for direction in [*self.found, *self.saved]}
 
     @property
-    def normals(self):
+    def normals(self) -> dict[str, Direction]:
         """attribute -> its classifier's normal, for every attribute that has a direction."""
         return {d.about["attribute"]: d for d in self.kind("normal")}
 
     @property
-    def attributes(self):
+    def attributes(self) -> list[str]:
         """The same attributes, those that their direction moves most first."""
-        own = lambda name: (self.normals[name].about.get("effects") or {}).get(name, 0.0)  # noqa: E731
+
+        def own(name: str) -> float:
+            return (self.normals[name].about.get("effects") or {}).get(name, 0.0)
+
         return sorted(self.normals, key=own, reverse=True)
 
 
-def of(model, classifier):
+def of(model: Model, classifier: Classifier | None) -> Known | None:
     """The Known of a model; None while they are being found, which this shows the progress of."""
     problem = ""
     try:
@@ -64,7 +75,7 @@ def of(model, classifier):
     key = key_of(model, classifier)
     if not found and key not in _found:
 
-        def work(tell) -> None:
+        def work(tell: Tell) -> None:
             _found[key] = discover_directions.load_cached(model, classifier, tell)
 
         try:
@@ -75,18 +86,20 @@ def of(model, classifier):
     return Known(found or _found.get(key, []), saved, problem)
 
 
-def key_of(model, classifier):
+def key_of(model: Model, classifier: Classifier | None) -> tuple[str, str]:
     return model.hash, "" if classifier is None else classifier.hash
 
 
-def measured(model, classifier, vector, n=MEASURED):
+def measured(
+    model: Model, classifier: Classifier | None, vector: np.ndarray, n: int = MEASURED
+) -> dict[str, Any]:
     """What a direction does to n samples, as `directions.describe` tells; {} without a classifier.
 
     Beside one that is known its n must be asked for: on other samples the effect is another.
     """
     if classifier is None:
         return {}
-    key = (*key_of(model, classifier), np.float32(vector).tobytes(), n)
+    key = (*key_of(model, classifier), np.asarray(vector, np.float32).tobytes(), n)
     if key not in _measured:
         if len(_measured) > 500:
             _measured.clear()
@@ -94,7 +107,7 @@ def measured(model, classifier, vector, n=MEASURED):
     return _measured[key]
 
 
-def change(model, verb) -> None:
+def change(model: Model, verb: Callable[[list[Direction]], Sequence[Direction]]) -> None:
     """Change what is saved: verb(list of Direction) -> the new list.
 
     Raises InputError when the checkpoint cannot be written, or the list cannot be saved;
@@ -109,10 +122,10 @@ class Taken(InputError):
     """There is a direction of that name already."""
 
 
-def add(model, new) -> None:
+def add(model: Model, new: Direction) -> None:
     """Put a Direction beside those that are saved. Raises as `change`; Taken for its name."""
 
-    def added(saved):
+    def added(saved: list[Direction]) -> list[Direction]:
         if new.name in [direction.name for direction in saved]:
             raise Taken(f"There is a direction called {new.name} already; choose another name.")
         return [*saved, new]
@@ -121,7 +134,7 @@ def add(model, new) -> None:
 
 
 @contextlib.contextmanager
-def alone(directory):
+def alone(directory: Path) -> Iterator[None]:
     """Keep other processes from changing what is in a checkpoint at the same time."""
     if fcntl is None:
         yield
@@ -135,7 +148,7 @@ def alone(directory):
         os.close(handle)  # which ends the lock
 
 
-def file(model, saved):
+def file(model: Model, saved: Sequence[Direction]) -> bytes:
     """The bytes of a file with these directions, as a checkpoint holds it."""
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / directions.FILE
@@ -143,7 +156,7 @@ def file(model, saved):
         return path.read_bytes()
 
 
-def read_file(model, content):
+def read_file(model: Model, content: bytes) -> list[Direction]:
     """The directions by a person in the bytes of such a file, a list of Direction.
 
     Of what it tells about them only how they were made is taken, where that is well formed.
@@ -164,12 +177,12 @@ def read_file(model, content):
     ]
 
 
-def how_made(about):
+def how_made(about: dict[str, Any]) -> dict[str, Any]:
     """What is kept of a stranger's description: parts by weight, what was locked, and words."""
     made, locked, words = about.get("made_of"), about.get("locked"), about.get("made")
     good = isinstance(made, dict) and all(
         type(w) in (int, float) and np.isfinite(w) for w in made.values()
     )
     named = isinstance(locked, list) and all(isinstance(name, str) for name in locked)
-    told = {"made_of": made if good else {}, "locked": locked if named else []}
-    return told | ({"made": words} if isinstance(words, str) and words.isprintable() else {})
+    parts: dict[str, Any] = {"made_of": made if good else {}, "locked": locked if named else []}
+    return parts | ({"made": words} if isinstance(words, str) and words.isprintable() else {})

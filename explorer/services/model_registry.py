@@ -4,6 +4,7 @@ import gc
 import os
 import stat
 import threading
+from collections.abc import Container, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -13,6 +14,7 @@ import streamlit as st
 import gan_core
 from explorer.services import folders as where
 from gan_core import checkpoint
+from gan_core.checkpoint import Model
 from gan_core.util import atomic_files, cache_dir, environment
 
 ROOT = where.CODE
@@ -24,7 +26,10 @@ WARM = (1, 9, 25, checkpoint.BATCH)
 # Directories listed of each folder, cards read anew in one listing, and cards kept in memory.
 MOST_LISTED, MOST_READ, MOST_KNOWN = 5000, 200, 20_000
 
-_read = {}  # directory -> (what tells that its card has changed, name, problem)
+Stamp = tuple[int, int, int]  # time, size and inode of a card
+
+# directory -> (its stamp when it was read, name, problem)
+_read: dict[Path, tuple[Stamp, str, str | None]] = {}
 
 
 @dataclass(frozen=True)
@@ -37,7 +42,7 @@ class Entry:
     problem: str | None
 
 
-def folders():
+def folders() -> list[Path]:
     """The folders that are looked through for checkpoints."""
     given = environment.get(VARIABLE) or ""
     return [Path(folder) for folder in given.split(os.pathsep) if folder] or where.checkpoints()
@@ -50,13 +55,15 @@ def clear_up() -> None:
         atomic_files.clear_folders(folder)
 
 
-def entries():
+def entries() -> dict[str, Entry]:
     """name -> Entry of every directory that holds a model.json, in order of the folders.
 
     A folder given may be a checkpoint itself. A checkpoint is called by its directory; a second
     of the same name gets a number, so that links and trays can tell the two apart.
     """
-    found, numbers, reads = {}, {}, 0
+    listed: dict[str, Entry] = {}
+    numbers: dict[str, int] = {}
+    reads = 0
     for directory in directories():
         stamp = stamp_of(directory)
         if stamp is None:
@@ -66,12 +73,12 @@ def entries():
             remember(directory, stamp)
             reads += 1
         entry = entry_of(directory, stamp)
-        name = unused(entry.name, found, numbers)
-        found[name] = replace(entry, name=name)
-    return found
+        name = unused(entry.name, listed, numbers)
+        listed[name] = replace(entry, name=name)
+    return listed
 
 
-def directories():
+def directories() -> Iterator[Path]:
     """The folders and what lies in each, in order of the names; MOST_LISTED of each at most.
 
     What a killed import left half written is none of them.
@@ -86,7 +93,7 @@ def directories():
         yield from inside[:MOST_LISTED]
 
 
-def look(directory):
+def look(directory: Path) -> Entry | None:
     """The Entry of a directory, or None where there is no model.json."""
     stamp = stamp_of(directory)
     if stamp is None:
@@ -96,7 +103,7 @@ def look(directory):
     return entry_of(directory, stamp)
 
 
-def stamp_of(directory):
+def stamp_of(directory: Path) -> Stamp | None:
     """What tells that a card has changed: (time, size, inode); None where there is no card."""
     try:
         status = os.stat(directory / "model.json")
@@ -107,25 +114,25 @@ def stamp_of(directory):
     return status.st_mtime_ns, status.st_size, status.st_ino
 
 
-def known(directory, stamp):
+def known(directory: Path, stamp: Stamp) -> bool:
     """Whether the card of a directory has been read as it is now."""
-    return _read.get(directory, (None,))[0] == stamp
+    return directory in _read and _read[directory][0] == stamp
 
 
-def remember(directory, stamp) -> None:
+def remember(directory: Path, stamp: Stamp) -> None:
     """Read a card and keep what it told."""
     if len(_read) >= MOST_KNOWN:
         _read.clear()
     _read[directory] = stamp, *read(directory)
 
 
-def entry_of(directory, stamp):
+def entry_of(directory: Path, stamp: Stamp) -> Entry:
     """The Entry of a directory. A card that was not read yet has no problem until it is loaded."""
     _, name, problem = _read.get(directory, (None, directory.name, None))
     return Entry(name, directory, stamp[0], problem)
 
 
-def read(directory):
+def read(directory: Path) -> tuple[str, str | None]:
     """(name, problem) of a directory; its card is read, its weights are not."""
     try:
         checkpoint.read_card(directory)
@@ -137,7 +144,7 @@ def read(directory):
     return directory.resolve().name, problem
 
 
-def unused(name, taken, numbers=None):
+def unused(name: str, taken: Container[str], numbers: dict[str, int] | None = None) -> str:
     """The name, with a number when it is taken. numbers: name -> the last number given to it."""
     new, numbers = name, {} if numbers is None else numbers
     while new in taken:
@@ -146,7 +153,7 @@ def unused(name, taken, numbers=None):
     return new
 
 
-def load(entry):
+def load(entry: Entry) -> Model:
     """The Model of an Entry. Raises InputError with one sentence when it cannot be loaded."""
     if entry.problem:
         raise gan_core.InputError(entry.problem)
@@ -154,7 +161,7 @@ def load(entry):
 
 
 @st.cache_resource(max_entries=8, show_spinner=False)
-def _load(directory, stamp):
+def _load(directory: str, stamp: int) -> Model:
     # The stamp is part of the key, so that a model trained anew is picked up.
     model = gan_core.load(directory)
     # The first batch of a shape is several times slower than the next. A while after the load,
@@ -165,7 +172,7 @@ def _load(directory, stamp):
     return model
 
 
-def settle(model) -> None:
+def settle(model: Model) -> None:
     """Make what comes next quick: run the usual batch sizes once, and tame the collector."""
     for n in WARM:
         images = model.generate(np.zeros((n, model.prior.size), np.float32))

@@ -6,20 +6,23 @@ The numbers are those of explorer.config.LIMITS.
 import contextlib
 import threading
 from collections import Counter
+from collections.abc import Callable, Iterator
 
 from explorer import config
 from explorer.services import trust
 from gan_core.util.errors import InputError
 
 _lock = threading.Lock()
-_held = {kind: Counter() for kind in config.LIMITS}  # kind -> session -> how many
+_held: dict[str, Counter[str]] = {
+    kind: Counter() for kind in config.LIMITS
+}  # kind -> session -> how many
 
 
 class Full(InputError):
     """A limit is reached."""
 
 
-def check(kind: str, mine: int, total: int, more: int = 1) -> None:
+def check(kind: str, mine: float, total: float, more: float = 1) -> None:
     """Raise Full when `more` are too many beside what a visitor, and all together, have."""
     limit = config.LIMITS[kind]
     if mine + more > limit.visitor:
@@ -34,7 +37,7 @@ def check(kind: str, mine: int, total: int, more: int = 1) -> None:
         )
 
 
-def take(kind: str, visitor: str | None = None):
+def take(kind: str, visitor: str | None = None) -> Callable[[], None]:
     """Count one more of a kind; returns a function that counts it no longer. Raises Full."""
     visitor = trust.visitor() if visitor is None else visitor
     with _lock:
@@ -56,7 +59,7 @@ def take(kind: str, visitor: str | None = None):
 
 
 @contextlib.contextmanager
-def holding(kind: str):
+def holding(kind: str) -> Iterator[None]:
     """Count one more of a kind for as long as a block takes. Raises Full."""
     give_back = take(kind)
     try:

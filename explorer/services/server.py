@@ -9,6 +9,8 @@
 installed, without these routes.
 """
 
+from __future__ import annotations
+
 import asyncio
 import concurrent.futures
 import contextlib
@@ -16,15 +18,21 @@ import json
 import logging
 import re
 import threading
+from collections.abc import AsyncIterator
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import streamlit as st
 from starlette.formparsers import MultiPartParser
 from starlette.middleware import Middleware
+from starlette.requests import Request
 from starlette.responses import FileResponse, PlainTextResponse, Response
 from starlette.routing import Route
 
 from explorer.services import allowed_hosts, shutdown, upload_limits
+
+if TYPE_CHECKING:
+    from gan_core.checkpoint import Model
 
 PACKAGE = Path(__file__).resolve().parents[1]
 COMPONENTS = PACKAGE / "components"
@@ -49,12 +57,12 @@ drawer = concurrent.futures.ThreadPoolExecutor(1, thread_name_prefix="strips")
 started = threading.Event()  # once the app can answer
 
 
-def available():
+def available() -> bool:
     """Whether this process serves the routes below /live, so that a page can use them."""
     return started.is_set()
 
 
-def urls(model):
+def urls(model: Model) -> dict[str, Any]:
     """What a page needs to draw a Model in the browser: {"worker", "runtime", "wasm", "model"}.
 
     The URLs are relative to any page of the app (`new URL(url, document.baseURI)`), wherever
@@ -72,12 +80,12 @@ def urls(model):
     }
 
 
-def send_worker(request):
+def send_worker(request: Request) -> Response:
     headers = {"Cache-Control": "no-cache", **PLAIN}
     return FileResponse(COMPONENTS / "worker.js", media_type="text/javascript", headers=headers)
 
 
-def send_runtime(request):
+def send_runtime(request: Request) -> Response:
     name = request.path_params["name"]
     if request.path_params["version"] != RUNTIME or name not in KINDS:
         return missing(request)
@@ -86,7 +94,7 @@ def send_runtime(request):
     return FileResponse(file, media_type=KINDS[name], headers=headers)
 
 
-def send_model(request):
+def send_model(request: Request) -> Response:
     name = re.fullmatch(r"([0-9a-f]{64})\.onnx", request.path_params["name"], re.ASCII)
     if not name:
         return missing(request)
@@ -102,7 +110,7 @@ def send_model(request):
     return FileResponse(file, media_type="application/octet-stream", headers=headers)
 
 
-async def send_strip(request):
+async def send_strip(request: Request) -> Response:
     """A strip, past Streamlit's scripts: these and their redrawing of the page take much longer."""
     # Other sites' pages cannot send this type without asking first, and are not answered.
     if request.headers.get("content-type") != "application/json":
@@ -116,7 +124,7 @@ async def send_strip(request):
     return missing(request) if reply is None else Response(reply, media_type="application/json")
 
 
-def draw_strip(body):
+def draw_strip(body: bytes) -> str | None:
     """The answer to a question of strips.js as JSON, or None."""
     from explorer.components import strips
     from gan_core.util import map_guard
@@ -129,10 +137,10 @@ def draw_strip(body):
     except Exception:
         logging.getLogger("explorer").exception("a strip could not be drawn")
         return None
-    return reply and json.dumps(reply)
+    return json.dumps(reply) if reply else None
 
 
-def missing(request):
+def missing(request: Request) -> Response:
     """404: without it Streamlit would answer with its page."""
     headers = {"Cache-Control": "no-store", **PLAIN}
     return PlainTextResponse("There is no such file.", 404, headers)
@@ -154,7 +162,7 @@ ROUTES = [
 
 
 @contextlib.asynccontextmanager
-async def lifespan(app):
+async def lifespan(app: object) -> AsyncIterator[None]:
     if threading.current_thread() is threading.main_thread():
         shutdown.watch()
     sweeping = asyncio.create_task(upload_limits.sweep_for_ever())

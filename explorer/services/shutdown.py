@@ -14,6 +14,8 @@ import signal
 import sys
 import threading
 import time
+from types import FrameType
+from typing import Any
 
 GRACE = 3  # seconds
 SIGNALS = (signal.SIGINT, signal.SIGTERM)
@@ -27,7 +29,7 @@ def watch() -> None:
         signal.signal(number, functools.partial(_asked, signal.getsignal(number)))
 
 
-def _asked(before, number, frame) -> None:
+def _asked(before: Any, number: int, frame: FrameType | None) -> None:
     if ending.is_set():
         leave()
     ending.set()

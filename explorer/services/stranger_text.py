@@ -14,6 +14,7 @@ functions, depending on where it is shown:
 
 import html
 import re
+from collections.abc import Callable, Sequence
 
 MOST = 200  # characters of a name or a value
 MOST_OF_SENTENCE = 2000
@@ -46,7 +47,7 @@ BOLD = re.compile(r"\*\*")
 LINK = re.compile(r"\[([^\[\]]*)\]\(\s*<?([^\s()<>]+)>?[^()]*\)")
 
 
-def clean(value, most=MOST):
+def clean(value: object, most: int = MOST) -> str:
     """The text on one line: printable characters alone, at most so many of them.
 
     Blanks of all kinds become a space; half a surrogate pair, which no message can carry, and what
@@ -56,18 +57,18 @@ def clean(value, most=MOST):
     return "".join(c if c.isprintable() else "\ufffd" for c in text)
 
 
-def plain(value, most=MOST):
+def plain(value: object, most: int = MOST) -> str:
     """Markdown that shows the text letter by letter."""
     return BLOCK.sub(JOINT, literal(clean(value, most)))
 
 
-def sentence(value, most=MOST_OF_SENTENCE):
+def sentence(value: object, most: int = MOST_OF_SENTENCE) -> str:
     """Markdown of a message that may repeat what a stranger wrote; commands in it stay code."""
     text = clean(value, most)
     return BLOCK.sub(JOINT, in_parts(text, COMMAND, str, literal))
 
 
-def card(text):
+def card(text: str) -> str:
     """Markdown of a README, less its pictures, HTML and front matter; links become their address.
 
     What is not a heading, a list, a table, bold or code is shown letter by letter.
@@ -76,7 +77,9 @@ def card(text):
     before = None
     while before != text:  # what stood around a picture may be another one without it
         before, text = text, PICTURE.sub("", text)
-    lines, fence, code = [], "", []
+    lines: list[str] = []
+    fence = ""
+    code: list[str] = []
     for line in text.expandtabs(4).splitlines():
         mark = FENCE.match(line)
         if fence:
@@ -92,50 +95,53 @@ def card(text):
     return "\n".join(lines + (fenced(code) if fence else [])).strip()
 
 
-def chart(value, most=MOST):
+def chart(value: object, most: int = MOST) -> str:
     """The text for a Plotly figure."""
     return html.escape(clean(value, most)).replace("$", "&#36;")
 
 
-def fenced(lines):
+def fenced(lines: Sequence[str]) -> list[str]:
     """A block of code that nothing in the lines can end."""
     runs = [len(run) for run in re.findall("`+", "\n".join(lines))]
     fence = "`" * max(3, 1 + max(runs, default=0))
     return [fence, *lines, fence]
 
 
-def printable(line):
+def printable(line: str) -> str:
     return "".join(c if c.isprintable() else "\ufffd" for c in line)
 
 
-def row(line):
+def row(line: str) -> str:
     """A line of a card outside of code."""
     if RULE.match(line):
         return line
-    begin, rest = LINE.match(line).groups()
+    parts = LINE.match(line)
+    begin, rest = parts.groups() if parts else ("", line)  # every line matches
     if not rest.lstrip().startswith("|"):
         return begin + inline(rest)
     # Only what parts the cells of a table stays as it is.
     return begin + "|".join(map(inline, re.split(r"(?<!\\)\|", rest)))
 
 
-def inline(text):
+def inline(text: str) -> str:
     """A piece of a line of a card: code and bold stay."""
     text = LINK.sub(lambda m: f"{m[1]} ({m[2]})", text)
     return in_parts(text, CODE, str, lambda part: in_parts(part, BOLD, str, literal))
 
 
-def literal(text):
+def literal(text: str) -> str:
     """Letter by letter; addresses as code, so that they can be copied and lead nowhere."""
     return in_parts(text, ADDRESS, lambda part: f"`{part}`", escape)
 
 
-def escape(text):
+def escape(text: str) -> str:
     text = SHORTCODE.sub(":" + JOINT, MARKUP.sub(r"\\\g<0>", text))
     return COLON.sub(r"\\:", text)
 
 
-def in_parts(text, pattern, inside, outside):
+def in_parts(
+    text: str, pattern: re.Pattern[str], inside: Callable[[str], str], outside: Callable[[str], str]
+) -> str:
     """The text with one function over what a pattern matches, and another over the rest."""
     parts, end = [], 0
     for match in pattern.finditer(text):

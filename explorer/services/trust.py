@@ -37,9 +37,9 @@ LOCKED = "Not available before you have entered the password in the sidebar."
 LONGEST = 1000  # characters of a password that are looked at
 
 _lock = threading.Lock()
-_password = None  # a digest of it
-_unlocked = set()  # ids of the sessions that have entered it
-_attempts = deque()  # when a wrong one was entered, time.monotonic()
+_password: bytes | None = None  # a digest of it
+_unlocked: set[str] = set()  # ids of the sessions that have entered it
+_attempts: deque[float] = deque()  # when a wrong one was entered, time.monotonic()
 
 
 class Refused(InputError):
@@ -131,7 +131,7 @@ def lock(session: str | None = None) -> None:
         _unlocked.discard(visitor() if session is None else session)
 
 
-def digest(password):
+def digest(password: str) -> bytes:
     """Bytes of one length for every password. Phones and computers write accents differently."""
     text = unicodedata.normalize("NFC", password[:LONGEST])
     return hashlib.sha256(text.encode("utf-8", "surrogatepass")).digest()

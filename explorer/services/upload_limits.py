@@ -12,13 +12,19 @@ import re
 import threading
 import time
 from collections import defaultdict
+from collections.abc import Callable, Iterator
+from typing import cast
 
 import streamlit as st
 from starlette.exceptions import HTTPException
 from starlette.formparsers import MultiPartParser
 from starlette.responses import PlainTextResponse
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from streamlit import runtime
-from streamlit.runtime.scriptrunner import get_script_run_ctx
+from streamlit.runtime import Runtime
+from streamlit.runtime.memory_uploaded_file_manager import MemoryUploadedFileManager
+from streamlit.runtime.scriptrunner import ScriptRunContext, get_script_run_ctx
+from streamlit.runtime.uploaded_file_manager import UploadedFile
 
 from explorer import config
 from explorer.services import quotas, trust
@@ -26,24 +32,31 @@ from explorer.services import quotas, trust
 PATH = re.compile(r".*/_stcore/upload_file/([^/]+)/([^/]+)", re.DOTALL)
 MB = 2**20
 FRAME = MB // 4  # bytes that may stand around a file in a request
+# How the uploads of a session are counted against the limits, by kind.
+MEASURES: dict[str, Callable[[list[int]], float]] = {
+    "uploads": len,
+    "upload_mb": lambda sizes: sum(sizes) / MB,
+}
 SWEEP = 15.0  # seconds between two looks for visitors who have left
 # Of a request with a file above 1 MB Starlette would make a file on disk, a temporary one; a photo
 # is to stay in memory.
 MultiPartParser.spool_max_size = config.UPLOAD_MB["photo"] * MB + FRAME
 
 _lock = threading.Lock()
-_coming = defaultdict(list)  # session -> bytes of each upload that is on its way
-_refused = {}  # session -> the sentence that it has not been told yet
-_left = {}  # session -> since when it is not connected, time.monotonic()
+_coming: defaultdict[str, list[int]] = defaultdict(
+    list
+)  # session -> bytes of each upload that is on its way
+_refused: dict[str, str] = {}  # session -> the sentence that it has not been told yet
+_left: dict[str, float] = {}  # session -> since when it is not connected, time.monotonic()
 
 
 class UploadLimits:
     """ASGI middleware: an upload that is within the limits passes, any other one is refused."""
 
-    def __init__(self, app):
+    def __init__(self, app: ASGIApp) -> None:
         self.app = app
 
-    async def __call__(self, scope, receive, send):
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         match = scope["type"] == "http" and PATH.fullmatch(scope["path"])
         if not match or scope["method"] != "PUT" or not runtime.exists():
             return await self.app(scope, receive, send)
@@ -61,15 +74,15 @@ class UploadLimits:
             await response(scope, receive, send)
 
 
-def largest(session):
+def largest(session: str) -> int:
     """MB of the largest file that a session may upload."""
-    kinds = config.UPLOAD_MB if trust.allowed(session=session) else config.OPEN_UPLOADS
+    kinds = list(config.UPLOAD_MB if trust.allowed(session=session) else config.OPEN_UPLOADS)
     if trust.allowed(training=True, session=session):
-        kinds = [*kinds, "training"]
+        kinds.append("training")
     return max(config.UPLOAD_MB[kind] for kind in kinds)
 
 
-def announced(scope, session, most):
+def announced(scope: Scope, session: str, most: int) -> int:
     """Bytes that a request says it brings; `most` where it does not say. Raises Full for more."""
     for name, value in scope["headers"]:
         if name == b"content-length" and value.isdigit():
@@ -80,17 +93,17 @@ def announced(scope, session, most):
     return most
 
 
-def too_large(session) -> str:
+def too_large(session: str) -> str:
     return (
         f"This file is larger than {largest(session)} MB, the most that this app accepts from you."
     )
 
 
-def counted(receive, session, most):
+def counted(receive: Receive, session: str, most: int) -> Receive:
     """`receive` that ends when more comes than may: a request need not tell its length."""
     size = 0
 
-    async def receive_some():
+    async def receive_some() -> Message:
         nonlocal size
         message = await receive()
         size += len(message.get("body", b""))
@@ -103,13 +116,13 @@ def counted(receive, session, most):
 
 
 @contextlib.contextmanager
-def on_its_way(session, size):
+def on_its_way(session: str, size: int) -> Iterator[None]:
     """Count an upload from its first byte on. Raises Full when it is one, or too large, by then."""
     with _lock:
         files = stored()
         for other, sizes in _coming.items():
             files[other] = [*files.get(other, []), *sizes]
-        for kind, measure in (("uploads", len), ("upload_mb", lambda sizes: sum(sizes) / MB)):
+        for kind, measure in MEASURES.items():
             mine = measure(files.get(session, []))
             total = sum(map(measure, files.values()))
             quotas.check(kind, mine, total, measure([size]))
@@ -123,9 +136,14 @@ def on_its_way(session, size):
                 del _coming[session]
 
 
-def stored():
+def manager(of: Runtime | ScriptRunContext) -> MemoryUploadedFileManager:
+    """What holds the uploads: in memory, as the app never chooses another one."""
+    return cast(MemoryUploadedFileManager, of.uploaded_file_mgr)
+
+
+def stored() -> dict[str, list[int]]:
     """session -> bytes of each upload that Streamlit keeps."""
-    files = runtime.get_instance().uploaded_file_mgr.file_storage
+    files = manager(runtime.get_instance()).file_storage
     return {
         session: [len(file.data) for file in list(kept.values())]
         for session, kept in list(files.items())
@@ -135,12 +153,12 @@ def stored():
 # Telling the visitor.
 
 
-def refuse(session, sentence) -> None:
+def refuse(session: str, sentence: str) -> None:
     """Tell a visitor why an upload was refused: the field of Streamlit shows a number alone."""
     _refused[session] = sentence
     page = runtime.get_instance().get_app_session(session)
     state = getattr(page, "_client_state", None)
-    if state is not None:
+    if page is not None and state is not None:
         page.request_rerun(state)
 
 
@@ -152,7 +170,7 @@ def refused() -> str:
 # Files whose field is gone.
 
 
-def shown(upload) -> None:
+def shown(upload: UploadedFile | None) -> None:
     """Say that a field on the page holds an UploadedFile, or None."""
     if upload is not None:
         st.session_state.setdefault("uploads_shown", set()).add(upload.file_id)
@@ -161,9 +179,10 @@ def shown(upload) -> None:
 def end_of_run() -> None:
     """Remove files that the run before had on its page and this one has not; at its end."""
     now = st.session_state.pop("uploads_shown", set())
+    context = get_script_run_ctx()
     for file_id in st.session_state.get("uploads_before", set()) - now:
-        context = get_script_run_ctx()
-        context.uploaded_file_mgr.remove_file(context.session_id, file_id)
+        if context is not None:
+            manager(context).remove_file(context.session_id, file_id)
     st.session_state.uploads_before = now
 
 
@@ -180,7 +199,7 @@ async def sweep_for_ever() -> None:
             logging.getLogger("explorer").exception("uploads could not be removed")
 
 
-def sweep(now) -> None:
+def sweep(now: float) -> None:
     """Close the sessions that have been without a connection for config.UPLOADS_KEPT seconds.
 
     Streamlit keeps those for a visitor who comes back, and forgets them when the next one does.

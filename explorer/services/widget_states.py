@@ -11,6 +11,7 @@ a message in, and the one that registers a widget, for a value that came before 
 import functools
 import json
 import logging
+from typing import Any
 
 from streamlit.runtime.state import session_state
 from streamlit.runtime.state.common import unpack_widget_state_value
@@ -31,7 +32,7 @@ def install() -> None:
     take_in, register = state.set_widgets_from_proto, state.register_widget
 
     @functools.wraps(take_in)
-    def set_widgets_from_proto(self, widget_states) -> None:
+    def set_widgets_from_proto(self, widget_states: Any) -> None:
         take_in(self, widget_states)
         known = self._new_widget_state.widget_metadata
         for widget in widget_states.widgets:
@@ -39,23 +40,27 @@ def install() -> None:
                 drop_unless_good(self._new_widget_state, known[widget.id])
 
     @functools.wraps(register)
-    def register_widget(self, metadata, user_key):
+    def register_widget(self, metadata: Any, user_key: str | None) -> Any:
         drop_unless_good(self._new_widget_state, metadata)
         return register(self, metadata, user_key)
 
-    state.set_widgets_from_proto, state.register_widget = set_widgets_from_proto, register_widget
-    state.checks_values = True
+    for name, value in (
+        ("set_widgets_from_proto", set_widgets_from_proto),
+        ("register_widget", register_widget),
+        ("checks_values", True),
+    ):
+        setattr(state, name, value)
     logging.getLogger("streamlit.web.server.starlette.starlette_websocket").addFilter(quietly)
 
 
-def drop_unless_good(values, metadata) -> None:
+def drop_unless_good(values: Any, metadata: Any) -> None:
     """Forget the value of a widget that its own reader could not read."""
     value = values.states.get(metadata.id)
     if isinstance(value, session_state.Serialized) and not good(value.value, metadata):
         del values.states[metadata.id]
 
 
-def good(proto, metadata) -> bool:
+def good(proto: Any, metadata: Any) -> bool:
     """Whether a widget's value, a protobuf WidgetState, is one that its widget can have sent."""
     kind = proto.WhichOneof("value")
     if kind is None:  # a field that was emptied
@@ -74,7 +79,7 @@ def good(proto, metadata) -> bool:
     return not any(isinstance(file, DeletedFile) for file in files)  # one that never came
 
 
-def shallow(value) -> bool:
+def shallow(value: Any) -> bool:
     """Whether nothing in a JSON value lies deeper than DEEPEST."""
     level = [value]
     for _ in range(DEEPEST):
@@ -89,7 +94,7 @@ def shallow(value) -> bool:
     return False
 
 
-def quietly(record) -> bool:
+def quietly(record: logging.LogRecord) -> bool:
     """A message that is no message closes its connection; the log needs one line, no traceback."""
     record.exc_info = None
     return True

@@ -8,11 +8,15 @@ An exemplar without a seed is {"title": …, "z": [numbers]}.
 """
 
 import json
+from collections.abc import Iterable, Sequence
+from typing import Any
 
 import numpy as np
 
 from explorer.state import exemplars, url_state
 from explorer.state.tray import MAX_LATENT, MAX_NAME, clean, is_finite
+from explorer.state.url_state import Exemplar
+from gan_core.checkpoint import Model
 from gan_core.util.errors import InputError
 
 FORMAT = "gan-arithmetic"
@@ -21,7 +25,13 @@ MAX_BYTES = 4_000_000
 NOT_ONE = "This file is not an arithmetic file saved on this page"
 
 
-def write(name, model, view, weights, results=()):
+def write(
+    name: str,
+    model: Model,
+    view: url_state.View,
+    weights: Sequence[float],
+    results: Iterable[np.ndarray] = (),
+) -> str:
     """What the page shows as the text of a recipe. results: the two sums, float32 (2, nz)."""
     record = {
         "format": FORMAT,
@@ -45,11 +55,11 @@ def write(name, model, view, weights, results=()):
     return json.dumps(record, ensure_ascii=False)
 
 
-def texts(view, weights):
+def texts(view: url_state.View, weights: Sequence[float]) -> list[str]:
     return [getattr(view, basket) for basket in url_state.BASKETS[: len(weights)]]
 
 
-def write_one(seed, psi):
+def write_one(seed: int | str, psi: float | None) -> dict[str, Any]:
     if exemplars.is_kept(seed):
         one = exemplars.find(seed)
         if one is None:
@@ -58,12 +68,12 @@ def write_one(seed, psi):
     return {"seed": seed, "psi": exemplars.whole(psi)}
 
 
-def numbers(z):
+def numbers(z: np.ndarray) -> list[float]:
     """The shortest decimals that read back as the same float32."""
-    return [float(str(value)) for value in np.float32(z)]
+    return [float(str(value)) for value in np.asarray(z, np.float32)]
 
 
-def read(content, name, model):
+def read(content: str | bytes, name: str, model: Model) -> dict[str, Any]:
     """A recipe, bytes or str, as settings of the view: a to e, sum, strength and apart.
 
     Raises InputError with one sentence when anything about it is not as `write` writes it, or when
@@ -99,7 +109,7 @@ def read(content, name, model):
     return {**held, "sum": weights, "strength": round(float(strength), 2), "apart": apart}
 
 
-def check_model(record, name, model) -> None:
+def check_model(record: dict[str, Any], name: str, model: Model) -> None:
     other, weights = record.get("model"), record.get("model_hash")
     if not isinstance(other, str) or not isinstance(weights, str) or not other.isprintable():
         raise InputError("This recipe lacks its model or model_hash.")
@@ -115,7 +125,7 @@ def check_model(record, name, model) -> None:
     )
 
 
-def read_basket(letter, basket, name, model):
+def read_basket(letter: str, basket: Any, name: str, model: Model) -> tuple[float, str]:
     """(weight, exemplars as a link writes them) of one record."""
     if not isinstance(basket, dict):
         raise InputError(f"Basket {letter} of this recipe is not a record.")
@@ -128,11 +138,11 @@ def read_basket(letter, basket, name, model):
             f"Basket {letter} of this recipe must be a list of {url_state.MAX_EXEMPLARS} exemplars"
             " at most."
         )
-    found = [read_one(f"{letter}{i}", one, name, model) for i, one in enumerate(held, 1)]
-    return round(float(weight), 2), url_state.write_keys(dict.fromkeys(found))
+    parsed = [read_one(f"{letter}{i}", one, name, model) for i, one in enumerate(held, 1)]
+    return round(float(weight), 2), url_state.write_keys(dict.fromkeys(parsed))
 
 
-def read_one(place, record, name, model):
+def read_one(place: str, record: Any, name: str, model: Model) -> Exemplar:
     """An exemplar's record as links.read_exemplars gives it."""
     record = record if isinstance(record, dict) else {}
     seed, psi = record.get("seed"), record.get("psi")

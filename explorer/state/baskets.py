@@ -3,9 +3,13 @@
 All of it stands in the view, as it stands in the link; so a step back is an older view.
 """
 
+from collections.abc import Sequence
 from dataclasses import replace
+from typing import Any
 
 from explorer.state import exemplars, session, url_state
+from explorer.state.url_state import View
+from gan_core.checkpoint import Model
 from gan_core.util.errors import InputError
 
 START = 2  # C, to which the sum of the others is added
@@ -13,39 +17,39 @@ MAX_STEPS = 100  # of undo
 FIELDS = (*url_state.BASKETS, "sum", "strength", "apart")
 
 
-def weights():
+def weights() -> list[float]:
     """The weight of each basket that is there, three to five floats."""
-    found = url_state.read_sum(session.view().sum)
+    given = url_state.read_sum(session.view().sum)
     # A link may fill D without a word about its weight.
     filled = [i for i, basket in enumerate(url_state.BASKETS, 1) if getattr(session.view(), basket)]
-    return found + [1.0] * (max(filled, default=0) - len(found))
+    return given + [1.0] * (max(filled, default=0) - len(given))
 
 
-def names():
+def names() -> str:
     """The baskets that are there: "a", "b", "c" and perhaps "d" and "e"."""
     return url_state.BASKETS[: len(weights())]
 
 
-def text(basket):
+def text(basket: str) -> str:
     """What a basket holds, as links write it."""
     return getattr(session.view(), basket)
 
 
-def held(basket):
+def held(basket: str) -> list[str]:
     """The same as a list of single exemplars: ["3", "14@0.7"]."""
     return [url_state.write_keys([exemplar]) for exemplar in url_state.read_exemplars(text(basket))]
 
 
-def contents():
+def contents() -> dict[str, Any]:
     """What is in the baskets, their weights and the rest of FIELDS, by name."""
     return as_fields(content(session.view()))
 
 
-def content(view):
+def content(view: View) -> tuple:
     return tuple(getattr(view, name) for name in FIELDS)
 
 
-def history():
+def history() -> tuple[tuple, tuple]:
     """The steps that can be undone and those that can be done again, each as `content` tells it."""
     view = session.view()
     return view.undo, view.redo
@@ -55,7 +59,7 @@ def history():
 # view and its history are made first and stored as one.
 
 
-def changed(view, **new):
+def changed(view: View, **new: Any) -> View:
     """A View with other FIELDS, one step further."""
     after = replace(view, **new)
     if content(after) == content(view):
@@ -63,7 +67,7 @@ def changed(view, **new):
     return replace(after, undo=(*view.undo, content(view))[-MAX_STEPS:], redo=())
 
 
-def stepped(view, way):
+def stepped(view: View, way: int) -> View:
     """A View one step back (−1) or forward again (1), where there is one."""
     undo, redo, now = view.undo, view.redo, content(view)
     if way < 0 and undo:
@@ -73,19 +77,19 @@ def stepped(view, way):
     return view
 
 
-def as_fields(values):
+def as_fields(values: Sequence[Any]) -> dict[str, Any]:
     return dict(zip(FIELDS, values, strict=True))
 
 
 # For callbacks.
 
 
-def change(**new) -> None:
+def change(**new: Any) -> None:
     """Change what is in the baskets, or their weights or the strength, one step further."""
     session.keep(changed(session.view(), **new))
 
 
-def step(way) -> None:
+def step(way: int) -> None:
     """Undo (−1) or redo (1)."""
     session.keep(stepped(session.view(), way))
 
@@ -97,7 +101,7 @@ def add() -> None:
         change(sum=url_state.write_sum([*now, 1.0]))
 
 
-def remove(basket) -> None:
+def remove(basket: str) -> None:
     """Take a basket away; those behind it move up."""
     place = url_state.BASKETS.index(basket)
     left = [text(other) for other in url_state.BASKETS if other != basket]
@@ -105,18 +109,18 @@ def remove(basket) -> None:
     change(**dict(zip(url_state.BASKETS, [*left, ""], strict=True), sum=without(now, place)))
 
 
-def without(now, place):
+def without(now: Sequence[float], place: int) -> str:
     return url_state.write_sum([weight for i, weight in enumerate(now) if i != place])
 
 
-def weigh(basket, weight) -> None:
+def weigh(basket: str, weight: float) -> None:
     """Give a basket another weight."""
     now = weights()
     now[url_state.BASKETS.index(basket)] = round(float(weight), 2)
     change(sum=url_state.write_sum(now))
 
 
-def turn(basket) -> None:
+def turn(basket: str) -> None:
     """Give a basket the other sign."""
     weigh(basket, -weights()[url_state.BASKETS.index(basket)])
 
@@ -127,7 +131,7 @@ def swap() -> None:
     session.keep(changed(view, a=view.b, b=view.a))
 
 
-def put(basket, exemplar) -> None:
+def put(basket: str, exemplar: str) -> None:
     """Put an exemplar into a basket; one that is there already stays."""
     now = held(basket)
     if exemplar in now:
@@ -138,17 +142,17 @@ def put(basket, exemplar) -> None:
     change(**{basket: ", ".join([*now, exemplar])})
 
 
-def take_out(basket, exemplar) -> None:
+def take_out(basket: str, exemplar: str) -> None:
     """Take an exemplar out of a basket; what is not one, such as the mean, is let be."""
     change(**{basket: ", ".join(one for one in held(basket) if one != exemplar)})
 
 
-def toggle(basket, exemplar) -> None:
+def toggle(basket: str, exemplar: str) -> None:
     """Put an exemplar into a basket, or take it out."""
     (take_out if exemplar in held(basket) else put)(basket, exemplar)
 
 
-def drop(basket, name, model, what) -> None:
+def drop(basket: str, name: str, model: Model, what: str) -> None:
     """Take in what was dropped: an exemplar of this page, or the id of a picture on the tray."""
     item = session.picked().find(what)
     try:

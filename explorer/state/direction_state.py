@@ -1,10 +1,14 @@
 """Which directions the view goes along and how far, as the page Directions and its link say it."""
 
+from collections.abc import Collection, Mapping, Sequence
+
 import numpy as np
 
+from explorer.services.direction_store import Known
 from explorer.state import session, url_state
 from gan_core.attributes.classifier import readable_name
 from gan_core.latent_space import directions
+from gan_core.latent_space.directions import Direction
 from gan_core.util.errors import InputError
 
 GROUPS = {
@@ -17,8 +21,10 @@ GROUPS = {
 }
 FIRST = 6  # sliders of a first visit
 
+Row = tuple[Direction, np.ndarray, float]  # a direction, its vector and its weight
 
-def weights(known):
+
+def weights(known: Known) -> dict[str, float]:
     """{name: weight} of the directions with a slider that a Known has; a few where it has none."""
     text = session.view().along
     there = url_state.read_along(text or url_state.NOTHING)
@@ -30,7 +36,7 @@ def weights(known):
     return dict.fromkeys(names, 0.0)
 
 
-def keep(new) -> None:
+def keep(new: Mapping[str, float]) -> None:
     """Directions and weights into the view; at most as many as a link tells. For callbacks."""
     if len(new) > url_state.MAX_ALONG:
         session.warn(
@@ -40,22 +46,22 @@ def keep(new) -> None:
     session.set_view(along=url_state.write_along(new))
 
 
-def take(names, on, known) -> None:
+def take(names: Collection[str], on: Collection[str], known: Known) -> None:
     """A slider for those of `names` that are in `on`, and none for the others; for callbacks."""
     before = weights(known)
-    kept = {n: w for n, w in before.items() if n not in names or n in on}
-    keep(kept | {n: before.get(n, 0.0) for n in on})
+    others = {n: w for n, w in before.items() if n not in names or n in on}
+    keep(others | {n: before.get(n, 0.0) for n in on})
 
 
-def switch(name, known) -> None:
+def switch(name: str, known: Known) -> None:
     take([name], [] if name in weights(known) else [name], known)
 
 
-def reset(known) -> None:
+def reset(known: Known) -> None:
     keep(dict.fromkeys(weights(known), 0.0))
 
 
-def rename(old, new) -> None:
+def rename(old: str, new: str | None) -> None:
     """Call a direction by another name, or leave it out when that is None. For callbacks."""
     view = session.view()
     if view.along:
@@ -64,7 +70,7 @@ def rename(old, new) -> None:
         session.set_view(along=url_state.write_along({n: w for n, w in named.items() if n}))
 
 
-def locked(known):
+def locked(known: Known) -> list[str]:
     """The attributes that every slider leaves alone."""
     return [name for name in url_state.read_names(session.view().locked) if name in known.normals]
 
@@ -73,7 +79,7 @@ def take_locked() -> None:
     session.set_view(locked=url_state.write_names(session.value_of("set-locked")))
 
 
-def unknown(known):
+def unknown(known: Known) -> list[str]:
     """What the view names that a Known has not."""
     view = session.view()
     names = [
@@ -82,7 +88,7 @@ def unknown(known):
     return names + [n for n in url_state.read_names(view.locked) if n not in known.normals]
 
 
-def held(direction, known):
+def held(direction: Direction, known: Known) -> np.ndarray:
     """A direction's vector at right angles to what is locked, but for its own attribute.
 
     float32 (nz,). Raises InputError when nothing of it is left.
@@ -92,9 +98,10 @@ def held(direction, known):
     return directions.conditional(direction.vector, others) if others else direction.vector
 
 
-def chosen(known):
+def chosen(known: Known) -> tuple[list[Row], list[Direction]]:
     """[(Direction, its vector, weight)] in the order of the groups, and what a lock cancels."""
-    rows, cancelled = [], []
+    rows: list[Row] = []
+    cancelled = []
     for name, weight in weights(known).items():
         direction = known.by_name[name]
         try:
@@ -105,15 +112,16 @@ def chosen(known):
     return sorted(rows, key=lambda row: order.index(row[0].kind)), cancelled
 
 
-def step(rows):
+def step(rows: Sequence[Row]) -> np.ndarray:
     """The sum of the directions at their weights, float64 (nz,); rows as `chosen` gives them."""
-    return sum((weight * np.float64(vector) for _, vector, weight in rows), np.float64(0))
+    parts = (weight * np.asarray(vector, np.float64) for _, vector, weight in rows)
+    return sum(parts, np.zeros((), np.float64))
 
 
 # How they are called.
 
 
-def label(direction):
+def label(direction: Direction) -> str:
     """What a direction is called under its slider."""
     if direction.kind == "normal":
         return readable_name(str(direction.about["attribute"]))
@@ -122,7 +130,7 @@ def label(direction):
     return direction.name
 
 
-def short(direction):
+def short(direction: Direction) -> str:
     """The same where the group stands beside it."""
     if direction.kind in ("normal", "difference"):
         return readable_name(str(direction.about["attribute"]))

@@ -9,18 +9,20 @@ import hashlib
 import threading
 from collections import OrderedDict
 from dataclasses import dataclass
+from typing import TypeGuard
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from explorer.services import renderer
 from explorer.state import url_state
+from explorer.state.tray import Item
+from gan_core.checkpoint import Model
 from gan_core.util.errors import InputError
 
 MAX_BYTES = 32 * 2**20
 
 _lock = threading.Lock()
-_kept = OrderedDict()  # name -> Kept
-_bytes = 0
 
 
 @dataclass(frozen=True, eq=False)
@@ -33,7 +35,11 @@ class Kept:
     z: np.ndarray
 
 
-def keep(title, model, model_hash, z) -> str:
+_kept: OrderedDict[str, Kept] = OrderedDict()  # by name
+_bytes = 0
+
+
+def keep(title: str, model: str, model_hash: str, z: ArrayLike) -> str:
     """Keep a latent; returns its name. Raises InputError when a number of it is not finite."""
     global _bytes
     z = np.ascontiguousarray(z, np.float32)
@@ -49,21 +55,22 @@ def keep(title, model, model_hash, z) -> str:
     return f"~{digest}"
 
 
-def find(name):
+def find(name: str) -> Kept | None:
     """The Kept of a name, or None."""
     with _lock:
         return _kept.get(name)
 
 
-def latents(title, model, text):
+def latents(title: str, model: Model, text: str) -> np.ndarray:
     """The latents of a basket's exemplars, float32 (n, nz).
 
     title: the basket's, for the sentence. Raises InputError for exemplars that are not known here
     or belong to another model; `without_strangers` takes them out.
     """
     parsed = url_state.read_exemplars(text)
-    kept = [find(seed) for seed, _ in parsed if is_kept(seed)]
-    unknown = sum(one is None for one in kept)
+    kept = {name: find(name) for name, _ in parsed if is_kept(name)}
+    known = {name: one for name, one in kept.items() if one is not None}
+    unknown = len(kept) - len(known)
     if unknown:
         raise InputError(
             (
@@ -76,17 +83,17 @@ def latents(title, model, text):
                 "load the recipe, or remove them."
             )
         )
-    for one in kept:
+    for one in known.values():
         if one.model_hash != model.hash:
             raise InputError(stranger(one.title, one.model, model))
     rows = [
-        find(seed).z if is_kept(seed) else renderer.latents(model, [seed], whole(psi))[0]
+        known[seed].z if isinstance(seed, str) else renderer.latents(model, [seed], whole(psi))[0]
         for seed, psi in parsed
     ]
     return np.stack(rows) if rows else np.empty((0, model.prior.size), np.float32)
 
 
-def stranger(title, owner, model) -> str:
+def stranger(title: str, owner: str, model: Model) -> str:
     """Why a picture of other weights cannot be an exemplar."""
     return (
         f"“{title}” was made with "
@@ -95,26 +102,26 @@ def stranger(title, owner, model) -> str:
     )
 
 
-def without_strangers(model, text):
+def without_strangers(model: Model, text: str) -> str:
     """A basket without the exemplars that `latents` would refuse."""
-    found = [
+    rest = [
         (seed, psi)
         for seed, psi in url_state.read_exemplars(text)
         if not is_kept(seed) or ((one := find(seed)) and one.model_hash == model.hash)
     ]
-    return url_state.write_keys(found)
+    return url_state.write_keys(rest)
 
 
-def is_kept(seed):
+def is_kept(seed: int | str) -> TypeGuard[str]:
     """Whether an exemplar stands by a name, not by a seed."""
     return isinstance(seed, str)
 
 
-def whole(psi):
+def whole(psi: float | None) -> float:
     return 1.0 if psi is None else psi
 
 
-def caption(seed, psi):
+def caption(seed: int | str, psi: float | None) -> str:
     """How an exemplar is called below its picture."""
     if is_kept(seed):
         one = find(seed)
@@ -122,7 +129,7 @@ def caption(seed, psi):
     return url_state.write_keys([(seed, psi)])
 
 
-def of_item(item, name, model):
+def of_item(item: Item, name: str, model: Model) -> str:
     """A tray item as an exemplar of a model, as the baskets write it.
 
     Raises InputError for an item of another model, or of other weights when it has no seed.
@@ -134,5 +141,5 @@ def of_item(item, name, model):
     return keep(item.name, name, item.model_hash, item.z)
 
 
-def counted(n) -> str:
+def counted(n: int) -> str:
     return "One exemplar" if n == 1 else f"{n} exemplars"

@@ -2,6 +2,8 @@
 
 import functools
 import logging
+from collections.abc import Callable, Sequence
+from typing import Any, NoReturn
 
 import streamlit as st
 
@@ -12,7 +14,7 @@ from gan_core.util import map_guard
 from gan_core.util.errors import NO_MEMORY, InputError, from_os_error, is_out_of_memory
 
 
-def guarded(draw) -> None:
+def guarded(draw: Callable[[], object]) -> None:
     """Draw a part of the page; whatever goes wrong is a sentence, never a traceback."""
     try:
         with map_guard.watching():
@@ -32,16 +34,16 @@ def guarded(draw) -> None:
         st.error("This part of the page could not be drawn; the log says why.")
 
 
-def panel(key):
+def panel(key: str) -> Callable[[Callable[..., object]], Callable[..., None]]:
     """Make a function a panel: what happens inside draws it anew and leaves the page alone.
 
     The address bar follows what a panel changes, as it does after a run of the whole page. The
     key is what `redraw` calls the panel by.
     """
 
-    def decorate(draw):
+    def decorate(draw: Callable[..., object]) -> Callable[..., None]:
         @functools.wraps(draw)
-        def draw_safely(*args, **kwargs) -> None:
+        def draw_safely(*args: Any, **kwargs: Any) -> None:
             if outdated(args):
                 redraw()
             guarded(functools.partial(draw, *args, **kwargs))
@@ -53,7 +55,7 @@ def panel(key):
     return decorate
 
 
-def outdated(args):
+def outdated(args: Sequence[Any]) -> bool:
     """Whether a panel was made with (name, Model, …) of another model than is chosen by now.
 
     A choice made while a slider is held can reach the server as a run of the slider's panel alone.
@@ -62,7 +64,7 @@ def outdated(args):
     return named and args[0] != session.view().model
 
 
-def redraw(*keys) -> None:
+def redraw(*keys: str) -> NoReturn:
     """Draw these panels anew, or the whole page when none is named; the last line of a callback."""
     # The address may be a moment old by now: it is no step back in the browser's history.
     st.session_state.touched = True

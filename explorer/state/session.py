@@ -4,16 +4,21 @@
 so each is filled from the view and writes back into it.
 """
 
+from collections.abc import Callable, Collection, Iterable
 from dataclasses import replace
+from typing import Any
 
 import streamlit as st
 
 from explorer.services import model_registry, renderer, stranger_text
 from explorer.state import tray, url_state
+from explorer.state.tray import Item, Tray
+from explorer.state.url_state import View
+from gan_core.checkpoint import Model
 from gan_core.util.errors import InputError
 
 
-def begin(page) -> None:
+def begin(page: str) -> None:
     """At the start of a run: read the link when there is one that the app did not write.
 
     A step back in the browser's history changes what that page's link tells, and nothing else.
@@ -28,20 +33,20 @@ def begin(page) -> None:
     # the browser's history. (A touched widget may send an address that is a moment old.)
     elif state.pop("touched", False) or not params or params == state.get("link"):
         return
-    told, unread = url_state.read(params, page)
+    linked, unread = url_state.read(params, page)
     if first:
-        state.view = told
+        state.view = linked
     else:
-        settings = ("model", "weights", *url_state.names(told, page))
-        if told.model != state.view.model:
+        settings = ("model", "weights", *url_state.names(linked, page))
+        if linked.model != state.view.model:
             leave_coordinates()
-        state.view = replace(state.view, **{name: getattr(told, name) for name in settings})
+        state.view = replace(state.view, **{name: getattr(linked, name) for name in settings})
     if first and "tray" in params:
         unread += read_tray(params["tray"])
     if unread:
         # Keyframes that could be read are kept; the others are named.
-        kept, lost = url_state.sift(params.get("keys", ""))
-        if "keys" in unread and len(kept) >= url_state.MIN_KEYS:
+        readable, lost = url_state.sift(params.get("keys", ""))
+        if "keys" in unread and len(readable) >= url_state.MIN_KEYS:
             unread[unread.index("keys")] = f"keys ({', '.join(lost)})"
         whole = sum("(" not in name for name in unread)
         usual = f" {'It has its' if whole == 1 else 'They have their'} default value."
@@ -56,7 +61,7 @@ def leave_coordinates() -> None:
     st.session_state.view = replace(view(), coords="", frozen="")
 
 
-def end(page) -> None:
+def end(page: str) -> None:
     """At the end of a run: put what is shown into the address bar."""
     st.session_state.page, st.session_state.arrived = page, False
     write_link()
@@ -77,16 +82,16 @@ def write_link() -> None:
         st.query_params.from_dict(link)
 
 
-def view():
+def view() -> View:
     return st.session_state.view
 
 
-def set_view(**settings) -> None:
+def set_view(**settings: Any) -> None:
     """Change settings; for callbacks."""
     keep(replace(view(), **settings))
 
 
-def keep(new) -> None:
+def keep(new: View) -> None:
     """Make a View the one that counts; for callbacks, as the last thing they do."""
     # A click that comes during a callback ends it at any use of the session state. So this is
     # stored in one step, after which nothing is left to do.
@@ -94,7 +99,12 @@ def keep(new) -> None:
     st.session_state.view = new
 
 
-def widget(name, choices=None, on_change=None, closed=False):
+def widget(
+    name: str,
+    choices: Collection | None = None,
+    on_change: Callable[[str], object] | None = None,
+    closed: bool = False,
+) -> dict[str, Any]:
     """Arguments that tie a Streamlit widget to a setting: st.slider(…, **widget("psi")).
 
     on_change(name) takes the widget's value into the view, where `take` would not do. closed: the
@@ -103,11 +113,14 @@ def widget(name, choices=None, on_change=None, closed=False):
     value = getattr(view(), name)
     if choices is not None and value not in choices:
         value = next(iter(choices), None)
-        st.session_state.view = replace(view(), **{name: value})
+        changes: dict[str, Any] = {name: value}
+        st.session_state.view = replace(view(), **changes)
     return fill(f"set-{name}", value, on_change or take, name, closed=closed)
 
 
-def fill(name, value, act, *args, closed=False):
+def fill(
+    name: str, value: Any, act: Callable[..., object], *args: Any, closed: bool = False
+) -> dict[str, Any]:
     """Fill a widget from the session; returns its arguments {"key", "on_change", "args"}.
 
     name: the widget's name, unique in the app; `value_of(name)` reads its value. act(*args) is
@@ -134,18 +147,18 @@ def fill(name, value, act, *args, closed=False):
     return {"key": key, "on_change": changed, "args": (name, key, act, *args)}
 
 
-def key_of(name):
+def key_of(name: str) -> str:
     """The key of a widget's present generation."""
     generation = st.session_state.get("generations", {}).get(name, 0)
     return f"{name}~{generation}" if generation else name
 
 
-def value_of(name):
+def value_of(name: str) -> Any:
     """The value of a widget that `fill` fills; for callbacks."""
     return st.session_state[key_of(name)]
 
 
-def changed(name, key, act, *args) -> None:
+def changed(name: str, key: str, act: Callable[..., object], *args: Any) -> None:
     """Act on a person's change of a widget, and remember what came of it; for callbacks.
 
     A change of a generation that is gone is none: it is what a browser knew before.
@@ -157,7 +170,7 @@ def changed(name, key, act, *args) -> None:
     state.setdefault("changes", {})[name] = (state.view, state.tray)
 
 
-def of_person(name) -> bool:
+def of_person(name: str) -> bool:
     """Whether the settings and the tray are what a person's change of this widget made them."""
     changes, state = st.session_state.get("changes", {}), st.session_state
     if name in changes and changes[name][0] == state.view and changes[name][1] is state.tray:
@@ -166,19 +179,19 @@ def of_person(name) -> bool:
     return False
 
 
-def take(name) -> None:
+def take(name: str) -> None:
     """A widget's new value into the view. A segmented control can be emptied: then nothing."""
     value = value_of(f"set-{name}")
     if value is not None:
         set_view(**{name: value})
 
 
-def picked():
+def picked() -> Tray:
     """The tray."""
     return st.session_state.tray
 
 
-def change_tray(verb, *args) -> bool:
+def change_tray(verb: Callable[..., Tray], *args: Any) -> bool:
     """Do something to the tray, as `change_tray(tray.remove, id)`; a refusal becomes a note."""
     st.session_state.touched = True
     try:
@@ -189,21 +202,21 @@ def change_tray(verb, *args) -> bool:
     return True
 
 
-def picks():
+def picks() -> list[str]:
     """The ids of the tray items that the link names by their places, in that order."""
     places = [int(place) for place in view().picks.split(",") if place]
     items = [item for item in picked().items if item.seed is not None]
     return [items[place - 1].id for place in places if place <= len(items)]
 
 
-def note_picks(ids) -> None:
+def note_picks(ids: Iterable[str]) -> None:
     """Let the link name these tray items by their places among those that it can hold."""
     items = [item.id for item in picked().items if item.seed is not None]
     places = [str(items.index(i) + 1) for i in ids if i in items]
     st.session_state.view = replace(view(), picks=",".join(places))
 
 
-def read_tray(text):
+def read_tray(text: str) -> list[str]:
     """Fill the tray from a link. Returns what could not be read, for the warning."""
     seeds, unread = url_state.read_tray(text)
     entries = model_registry.entries()
@@ -219,13 +232,13 @@ def read_tray(text):
     return [f"tray ({unread} of its pictures)"] if unread else []
 
 
-def item(name, model, seed, psi):
+def item(name: str, model: Model, seed: int, psi: float) -> Item:
     """The tray item of a seed."""
     z = renderer.latents(model, [seed], psi)[0]
     return tray.Item(f"Seed {seed}", name, model.hash, seed, float(psi), z)
 
 
-def say(text) -> None:
+def say(text: str) -> None:
     """A short message that the next run shows for a moment; a callback itself may show nothing."""
     st.session_state.setdefault("messages", []).append(text)
 
@@ -235,12 +248,12 @@ def show_messages() -> None:
         st.toast(stranger_text.sentence(text))
 
 
-def warn(text) -> None:
+def warn(text: str) -> None:
     """A sentence that the next page shows as a warning."""
     st.session_state.notes.append(text)
 
 
-def notes():
+def notes() -> list[str]:
     """The sentences waiting to be shown, each once."""
     waiting, st.session_state.notes = st.session_state.notes, []
     return list(dict.fromkeys(waiting))

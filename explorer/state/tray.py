@@ -7,7 +7,9 @@ undo is a step back and nothing is ever lost.
 import itertools
 import json
 import math
+from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
+from typing import Any, TypeGuard
 
 import numpy as np
 
@@ -44,7 +46,7 @@ class Item:
     z: np.ndarray
     id: str = field(default_factory=lambda: f"item{next(_numbers)}")
 
-    def came_from(self, model, seed, psi):
+    def came_from(self, model: str, seed: int, psi: float) -> bool:
         """Whether this is the picture of that seed; ψ is compared as links write it."""
         return (self.model, self.seed, round(self.psi, 3)) == (model, seed, round(psi, 3))
 
@@ -53,21 +55,21 @@ class Item:
 class Tray:
     """Items in order, with the trays before (undo) and after (redo)."""
 
-    items: tuple = ()
-    before: tuple = ()
-    after: tuple = ()
+    items: tuple[Item, ...] = ()
+    before: tuple[tuple[Item, ...], ...] = ()
+    after: tuple[tuple[Item, ...], ...] = ()
 
-    def find(self, item_id):
+    def find(self, item_id: str | None) -> Item | None:
         """The item with this id, or None."""
         return next((item for item in self.items if item.id == item_id), None)
 
 
-def copy(item):
+def copy(item: Item) -> Item:
     """The same item under an id of its own."""
     return replace(item, id=f"item{next(_numbers)}")
 
 
-def change(tray, items):
+def change(tray: Tray, items: Iterable[Item]) -> Tray:
     """The tray with other items, one step further.
 
     Raises InputError when they are more than a tray holds.
@@ -78,17 +80,17 @@ def change(tray, items):
     return Tray(items, (*tray.before, tray.items)[-MAX_STEPS:])
 
 
-def add(tray, *items):
+def add(tray: Tray, *items: Item) -> Tray:
     """Put items at the end."""
     return change(tray, (*tray.items, *items))
 
 
-def remove(tray, item_id):
+def remove(tray: Tray, item_id: str) -> Tray:
     """Take one item off."""
     return change(tray, (item for item in tray.items if item.id != item_id))
 
 
-def rename(tray, item_id, name):
+def rename(tray: Tray, item_id: str, name: str) -> Tray:
     """Give an item another name; an empty name leaves the old one."""
     name = clean(name)
     return change(
@@ -97,7 +99,7 @@ def rename(tray, item_id, name):
     )
 
 
-def move(tray, item_id, by):
+def move(tray: Tray, item_id: str, by: int) -> Tray:
     """Move an item `by` places later (earlier when negative), as far as the ends."""
     items = list(tray.items)
     old = next((i for i, item in enumerate(items) if item.id == item_id), None)
@@ -108,31 +110,31 @@ def move(tray, item_id, by):
     return tray if new == old else change(tray, items)
 
 
-def empty(tray):
+def empty(tray: Tray) -> Tray:
     """Take everything off."""
     return change(tray, ())
 
 
-def undo(tray):
+def undo(tray: Tray) -> Tray:
     """One step back; the same tray at the beginning."""
     if not tray.before:
         return tray
     return Tray(tray.before[-1], tray.before[:-1], (tray.items, *tray.after))
 
 
-def redo(tray):
+def redo(tray: Tray) -> Tray:
     """Undo the undo."""
     if not tray.after:
         return tray
     return Tray(tray.after[0], (*tray.before, tray.items), tray.after[1:])
 
 
-def clean(name):
+def clean(name: str) -> str:
     """A name as the tray keeps it: one line of printable characters, not too long."""
     return " ".join("".join(c if c.isprintable() else " " for c in name).split())[:MAX_NAME].strip()
 
 
-def to_json(items):
+def to_json(items: Iterable[Item]) -> str:
     """Items as the text of a tray file."""
     record = {
         "format": FORMAT,
@@ -153,7 +155,7 @@ def to_json(items):
     return json.dumps(record, ensure_ascii=False)
 
 
-def from_json(text):
+def from_json(text: str | bytes) -> tuple[Item, ...]:
     """The items in a tray file, given as bytes or str.
 
     Raises InputError with one sentence when anything about it is not as `to_json` writes it.
@@ -176,7 +178,7 @@ def from_json(text):
     return tuple(read_item(i, item) for i, item in enumerate(items, 1))
 
 
-def read_item(number, record):
+def read_item(number: int, record: Any) -> Item:
     """One record of a tray file as an Item; see `from_json`."""
     if not isinstance(record, dict):
         raise InputError(f"Picture {number} of this tray is not a record.")
@@ -203,7 +205,7 @@ def read_item(number, record):
     return Item(name, model, model_hash, seed, float(psi), np.array(z, np.float32))
 
 
-def is_finite(value):
+def is_finite(value: Any) -> TypeGuard[float]:
     """Whether a JSON value is a number that a latent or ψ can hold."""
     if type(value) not in (int, float) or abs(value) > MAX_VALUE:
         return False

@@ -11,9 +11,12 @@ still opens.
 
 import math
 import re
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, replace
+from typing import Any, TypeVar
 from urllib.parse import quote, unquote
 
+from explorer.state.tray import Item
 from gan_core.latent import MAX_SEED
 
 NUMBERS = (16, 36, 64, 100)
@@ -42,6 +45,11 @@ MAX_ALONG = 24  # directions with a slider, or locked attributes
 FARTHEST = 20.0  # that a slider goes along a direction
 NOTHING = "-"  # no direction at all, where an empty text means the usual ones
 KEPT = re.compile("~[0-9a-f]{12}")
+
+T = TypeVar("T")
+Keyframe = tuple[int, float | None]  # seed and ψ; None where the page's ψ applies
+# The same, or the name of a latent in exemplars.py and None.
+Exemplar = tuple[int | str, float | None]
 
 
 @dataclass(frozen=True)
@@ -138,14 +146,14 @@ PAGES = {
 }
 
 
-def names(view, page):
+def names(view: View, page: str) -> tuple[str, ...]:
     """The settings that a page's link carries."""
     if page == "neighbours" and view.ask == "path":
         return tuple(dict.fromkeys((*PAGES[page], *PAGES["interpolate"])))
     return PAGES[page]
 
 
-def write(view, page, tray_items=()):
+def write(view: View, page: str, tray_items: Iterable[Item] = ()) -> dict[str, str]:
     """A View as query parameters, str -> str; settings at their default are left out.
 
     Model and seed always stand in the link, so that it says what it shows.
@@ -163,12 +171,12 @@ def write(view, page, tray_items=()):
     return {name: value for name, value in params.items() if value}
 
 
-def read(params, page="browse"):
+def read(params: Mapping[str, str], page: str = "browse") -> tuple[View, list[str]]:
     """Query parameters -> (View, [names of the parameters that could not be read]).
 
     `seed` is what a picture starts from on any page, where its own `start` does not say otherwise.
     """
-    readers = {
+    readers: dict[str, Callable[[str], Any]] = {
         "model": read_model,
         "weights": read_weights,
         "seed": lambda text: read_int(text, 0, MAX_SEED),
@@ -209,7 +217,8 @@ def read(params, page="browse"):
         "x": lambda text: read_float(text, 0.0, 1.0),
         "y": lambda text: read_float(text, 0.0, 1.0),
     }
-    values, unread = {}, []
+    values: dict[str, Any] = {}
+    unread = []
     for name, reader in readers.items():
         if name not in params:
             continue
@@ -224,12 +233,12 @@ def read(params, page="browse"):
     return replace(View(), **values), unread
 
 
-def write_keys(keys):
+def write_keys(keys: Iterable[Exemplar]) -> str:
     """Keyframes (seed, ψ or None) as a person types them: "3, 14, 15@0.7"."""
     return ", ".join(str(s) if psi is None else f"{s}@{write_value(psi)}" for s, psi in keys)
 
 
-def read_keys(text):
+def read_keys(text: str) -> list[Keyframe]:
     """ "3, 14, 15@0.7" -> [(3, None), (14, None), (15, 0.7)], two to eight of them.
 
     Raises ValueError when it is anything else.
@@ -240,19 +249,20 @@ def read_keys(text):
     return [read_seed(part) for part in parts]
 
 
-def sift(text):
+def sift(text: str) -> tuple[list[str], list[str]]:
     """The parts of a list of keyframes that can be read, and the first letters of the others."""
-    kept, lost = [], []
+    readable: list[str] = []
+    lost: list[str] = []
     for part in split_keys(text):
         try:
             read_seed(part)
-            (kept if len(kept) < MAX_KEYS else lost).append(part)
+            (readable if len(readable) < MAX_KEYS else lost).append(part)
         except ValueError:
             lost.append(part[:12])
-    return kept, lost
+    return readable, lost
 
 
-def read_corners(text):
+def read_corners(text: str) -> list[Keyframe]:
     """ "0, 1, 2, 3" -> four (seed, ψ or None), in reading order. Raises ValueError otherwise."""
     corners = read_keys(text)
     if len(corners) != 4:
@@ -260,37 +270,39 @@ def read_corners(text):
     return corners
 
 
-def read_exemplars(text):
+def read_exemplars(text: str) -> list[Exemplar]:
     """ "3, 14@0.7" -> [(3, None), (14, 0.7)], at most 16, none twice; else ValueError.
 
     A picture without a seed stands by its name in exemplars.py: "~0123456789ab", None.
     """
     parts = split_keys(text)
-    exemplars = [(part, None) if KEPT.fullmatch(part) else read_exemplar(part) for part in parts]
+    exemplars: list[Exemplar] = [
+        (part, None) if KEPT.fullmatch(part) else read_exemplar(part) for part in parts
+    ]
     if len(exemplars) > MAX_EXEMPLARS or len(set(exemplars)) < len(exemplars):
         raise ValueError(f"{len(exemplars)} exemplars")
     return exemplars
 
 
-def read_picture(text):
+def read_picture(text: str) -> str:
     """ "3@0.7" -> "3@0.7", one exemplar; else ValueError."""
     (one,) = read_exemplars(text)
     return write_keys([one])
 
 
-def read_exemplar(text):
+def read_exemplar(text: str) -> Keyframe:
     """A seed and its ψ as they are written again: "3@1" is "3"."""
     seed, psi = read_seed(text)
     psi = None if psi is None else float(write_value(psi))
     return seed, None if psi == 1 else psi
 
 
-def write_sum(weights):
+def write_sum(weights: Iterable[float]) -> str:
     """[1.0, -1.0, 0.5] -> "1,-1,0.5", the weights of the baskets."""
     return ",".join(f"{weight:g}" for weight in weights)
 
 
-def read_sum(text):
+def read_sum(text: str) -> list[float]:
     """ "1,-1,0.5" -> [1.0, -1.0, 0.5], three to five of them; else ValueError."""
     parts = text.split(",")
     if not MIN_BASKETS <= len(parts) <= len(BASKETS):
@@ -298,12 +310,12 @@ def read_sum(text):
     return [round(read_float(part, -MAX_WEIGHT, MAX_WEIGHT), 2) for part in parts]
 
 
-def write_coordinates(moved):
+def write_coordinates(moved: Mapping[int, float]) -> str:
     """{3: 1.25, 17: -0.8} -> "3:1.25,17:-0.8"; nine digits tell a float32 from any other."""
     return ",".join(f"{i}:{value:.9g}" for i, value in sorted(moved.items()))
 
 
-def read_coordinates(text):
+def read_coordinates(text: str) -> dict[int, float]:
     """ "3:1.25,17:-0.8" -> {3: 1.25, 17: -0.8}. Raises ValueError when it is anything else."""
     parts = text.split(",") if text else []
     pairs = [part.partition(":") for part in parts[: MAX_COORDINATES + 1]]
@@ -313,7 +325,7 @@ def read_coordinates(text):
     return {read_int(i, 0, 65535): read_float(value, -limit, limit) for i, _, value in pairs}
 
 
-def read_frozen(text):
+def read_frozen(text: str) -> str:
     """ "3,17" -> "3,17", numbers of coordinates."""
     parts = text.split(",")
     if len(parts) > MAX_COORDINATES:
@@ -321,13 +333,13 @@ def read_frozen(text):
     return ",".join(str(read_int(part, 0, 65535)) for part in parts)
 
 
-def write_along(weights):
+def write_along(weights: Mapping[str, float]) -> str:
     """{"glasses (normal)": 2.5} -> "glasses (normal):2.5"; none at all is "-"."""
     parts = (f"{escape(name)}:{weight:g}" for name, weight in weights.items())
     return ",".join(parts) or NOTHING
 
 
-def read_along(text):
+def read_along(text: str) -> dict[str, float]:
     """ "glasses (normal):2.5" -> {"glasses (normal)": 2.5}; ValueError for anything else."""
     parts = [] if text == NOTHING else text.split(",")
     pairs = [part.rpartition(":") for part in parts]
@@ -336,12 +348,12 @@ def read_along(text):
     return {read_name(n): read_float(weight, -FARTHEST, FARTHEST) for n, _, weight in pairs}
 
 
-def write_names(names):
+def write_names(names: Iterable[str]) -> str:
     """["beard", "hat"] -> "beard,hat"."""
     return ",".join(map(escape, names))
 
 
-def read_names(text):
+def read_names(text: str) -> list[str]:
     """ "beard,hat" -> ["beard", "hat"]; ValueError for too many or what cannot be a name."""
     names = [read_name(part) for part in text.split(",") if part]
     if len(names) > MAX_ALONG:
@@ -349,27 +361,27 @@ def read_names(text):
     return names
 
 
-def escape(name):
+def escape(name: str) -> str:
     """A name without the comma that parts it from the next."""
     return name.replace("%", "%25").replace(",", "%2C")
 
 
-def read_name(text):
+def read_name(text: str) -> str:
     return read_model(unquote(text))
 
 
-def split_keys(text):
+def split_keys(text: str) -> list[str]:
     """What stands between commas, semicolons or spaces."""
     return text.replace(";", ",").replace(",", " ").split()
 
 
-def read_seed(text):
+def read_seed(text: str) -> Keyframe:
     """ "15@0.7" -> (15, 0.7), "15" -> (15, None)."""
     seed, at, psi = text.partition("@")
     return read_int(seed, 0, MAX_SEED), read_float(psi, 0.0, MAX_PSI) if at else None
 
 
-def write_tray(items):
+def write_tray(items: Iterable[Item]) -> str:
     """The items that came from seeds: "avatars:12,avatars:40@0.7"."""
     return ",".join(
         f"{quote(item.model, safe='')}:{item.seed}"
@@ -379,28 +391,28 @@ def write_tray(items):
     )
 
 
-def read_tray(text):
+def read_tray(text: str) -> tuple[list[tuple[str, int, float]], int]:
     """ "avatars:12,avatars:40@0.7" -> ([(model, seed, ψ)], number of parts left out)."""
-    found, unread = [], 0
+    items, unread = [], 0
     parts = [part for part in text.split(",") if part]
     for part in parts[:MAX_TRAY]:
         model, _, rest = part.rpartition(":")
         try:
             seed, psi = read_seed(rest)
-            found.append((read_model(unquote(model)), seed, 1.0 if psi is None else psi))
+            items.append((read_model(unquote(model)), seed, 1.0 if psi is None else psi))
         except ValueError:
             unread += 1
-    return found, unread + len(parts[MAX_TRAY:])
+    return items, unread + len(parts[MAX_TRAY:])
 
 
-def write_value(value):
+def write_value(value: str | float) -> str:
     """A setting as it stands in a link."""
     if isinstance(value, bool):
         return str(int(value))
     return f"{value:g}" if isinstance(value, float) else str(value)
 
 
-def read_picks(text):
+def read_picks(text: str) -> str:
     """ "3,1" -> "3,1", places on the tray."""
     places = text.split(",")
     if len(places) > MAX_KEYS:
@@ -408,36 +420,36 @@ def read_picks(text):
     return ",".join(str(read_int(place, 1, MAX_TRAY)) for place in places)
 
 
-def read_model(text):
+def read_model(text: str) -> str:
     if not text or len(text) > 200 or not text.isprintable():
         raise ValueError(text)
     return text
 
 
-def read_weights(text):
+def read_weights(text: str) -> str:
     if not 0 < len(text) <= 64 or not text.isalnum():
         raise ValueError(text)
     return text
 
 
-def read_bool(text):
+def read_bool(text: str) -> bool:
     return read_choice(text, ("0", "1")) == "1"
 
 
-def read_choice(value, choices):
+def read_choice(value: T, choices: Collection[T]) -> T:
     if value not in choices:
         raise ValueError(value)
     return value
 
 
-def read_int(text, low, high):
+def read_int(text: str, low: int, high: int) -> int:
     # int() would also take "1_000", " 7" and digits of other scripts.
     if not (text.isascii() and text.isdigit() and len(text) <= 10):
         raise ValueError(text)
     return int(read_choice(int(text), range(low, high + 1)))
 
 
-def read_float(text, low, high):
+def read_float(text: str, low: float, high: float) -> float:
     value = float(text)
     if not (math.isfinite(value) and low <= value <= high):
         raise ValueError(text)

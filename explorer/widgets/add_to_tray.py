@@ -3,10 +3,11 @@
 import streamlit as st
 
 from explorer.state import fragments, session, tray
+from gan_core.checkpoint import Model
 
 
-def add(item: tray.Item, message: str = "", panels: tuple[str, ...] = ()) -> bool:
-    """Put an item on the tray and say so; for callbacks. Returns whether there was room.
+def add(item: tray.Item, message: str = "", panels: tuple[str, ...] = ()) -> None:
+    """Put an item on the tray and say so; for callbacks.
 
     message: in place of "… is on the tray." panels: what to draw again in place of the whole page,
     where there was room.
@@ -16,12 +17,11 @@ def add(item: tray.Item, message: str = "", panels: tuple[str, ...] = ()) -> boo
         session.say(message or f"{item.name} is on the tray.")
     # A refusal stands above the page, which is drawn again for it.
     fragments.redraw(*(panels if added else ()))
-    return added
 
 
-def add_seed(name: str, model: object, seed: int, psi: float = 1.0) -> bool:
+def add_seed(name: str, model: Model, seed: int, psi: float = 1.0) -> None:
     """Put the sample of a seed on the tray; for callbacks. name: the model's in the menu."""
-    return add(session.item(name, model, seed, psi))
+    add(session.item(name, model, seed, psi))
 
 
 def button(item: tray.Item, key: str) -> None:

@@ -1,12 +1,17 @@
 """The baskets as they stand on the page Arithmetic, and the samples that fill them."""
 
+from collections.abc import Mapping, Sequence
+from typing import Any
+
 import numpy as np
 import streamlit as st
 
 from explorer.components.tiles import tiles
 from explorer.services import attribute_labels, renderer, stranger_text, trust
 from explorer.state import baskets, exemplars, session, url_state
-from gan_core.attributes.classifier import readable_name
+from explorer.state.url_state import Exemplar
+from gan_core.attributes.classifier import Classifier, readable_name
+from gan_core.checkpoint import Model
 from gan_core.latent_space import arithmetic
 from gan_core.util.errors import InputError
 
@@ -15,21 +20,21 @@ POOL = 2048  # seeds that a search looks through
 ROW = 3  # baskets side by side
 
 
-def show(name, model):
+def show(name: str, model: Model) -> list[np.ndarray | None]:
     """All baskets, three in a row. Returns their exemplars, [float32 (m, nz) or None] each.
 
     None stands for a basket whose exemplars cannot be used; a sentence in it says why.
     """
-    found, names = [], baskets.names()
+    latents, names = [], baskets.names()
     for first in range(0, len(names), ROW):
         columns = st.columns(ROW, gap="medium")
         for column, basket in zip(columns, names[first : first + ROW], strict=False):
             with column:
-                found.append(one(name, model, basket))
-    return found
+                latents.append(one(name, model, basket))
+    return latents
 
 
-def one(name, model, basket):
+def one(name: str, model: Model, basket: str) -> np.ndarray | None:
     """A basket: sign and weight, its mean face, its exemplars, and their seeds to be typed."""
     title, parsed = basket.upper(), url_state.read_exemplars(baskets.text(basket))
     head(basket, title)
@@ -37,7 +42,7 @@ def one(name, model, basket):
         z, trouble = exemplars.latents(title, model, baskets.text(basket)), None
     except InputError as error:
         z, trouble = None, str(error)
-    if trouble:
+    if z is None:
         st.error(stranger_text.sentence(trouble))
         st.button(
             "Remove exemplars that do not belong here",
@@ -52,7 +57,7 @@ def one(name, model, basket):
     return z
 
 
-def head(basket, title) -> None:
+def head(basket: str, title: str) -> None:
     """The sign, the weight, and the cross that takes away a fourth or fifth basket."""
     place = url_state.BASKETS.index(basket)
     weight = baskets.weights()[place]
@@ -84,7 +89,7 @@ def head(basket, title) -> None:
             )
 
 
-def weighed(basket) -> None:
+def weighed(basket: str) -> None:
     """A weight from its field; the sign stays."""
     value, now = session.value_of(f"weight-{basket}"), baskets.weights()
     negative = arithmetic.is_subtracted(now[url_state.BASKETS.index(basket)])
@@ -92,12 +97,15 @@ def weighed(basket) -> None:
         baskets.weigh(basket, -value if negative else value)
 
 
-def pictures(name, model, basket, title, parsed, z) -> None:
+def pictures(
+    name: str, model: Model, basket: str, title: str, parsed: Sequence[Exemplar], z: np.ndarray
+) -> None:
     """The mean face, as it is and on the shell, and the exemplars.
 
     A click takes an exemplar out, a drop puts one in.
     """
-    shown, mean = [], None
+    shown: list[dict[str, Any]] = []
+    sheet, lengths = nothing(), ""
     if len(z):
         mean = arithmetic.concept(z)
         # The mean of many lies so near to zero that a generator may draw a blur of it.
@@ -105,14 +113,16 @@ def pictures(name, model, basket, title, parsed, z) -> None:
         for which, caption in {"mean": "mean", "mean-shell": "mean, on the shell"}.items():
             words = f"Exemplars of {title}: {caption}"
             shown.append({"id": which, "label": words, "caption": caption, "big": True})
+        sheet = renderer.sheet(renderer.pictures(model, np.concatenate([[mean, on_shell], z])))
+        many = "1 exemplar" if len(z) == 1 else f"{len(z)} exemplars"
+        lengths = f"{many}, |mean| {np.linalg.norm(mean):.2f}"
     for seed, psi in parsed:
         which, caption = url_state.write_keys([(seed, psi)]), exemplars.caption(seed, psi)
         words = f"Take {'' if exemplars.is_kept(seed) else 'seed '}{caption} out of {title}"
         shown.append({"id": which, "label": words, "caption": caption, "drag": which})
-    rows = np.concatenate([[mean, on_shell], z]) if len(z) else None
     tiles(
         f"basket-{basket}",
-        renderer.sheet(renderer.pictures(model, rows)) if len(z) else nothing(),
+        sheet,
         shown,
         lambda which: baskets.take_out(basket, which),
         label=f"Exemplars of {title}",
@@ -121,17 +131,16 @@ def pictures(name, model, basket, title, parsed, z) -> None:
         on_drop=lambda what: baskets.drop(basket, name, model, what),
         hint="Drop pictures here, or click pictures below",
     )
-    if len(z):
-        many = "1 exemplar" if len(z) == 1 else f"{len(z)} exemplars"
-        st.caption(f"{many}, |mean| {np.linalg.norm(mean):.2f}")
+    if lengths:
+        st.caption(lengths)
 
 
-def nothing():
+def nothing() -> dict[str, Any]:
     """The sheet of no pictures."""
     return {"src": "", "columns": 1, "side": 1}
 
 
-def typing(basket, title) -> None:
+def typing(basket: str, title: str) -> None:
     """The seeds as text, to be typed or copied."""
     st.text_input(
         f"Seeds of {title}",
@@ -142,7 +151,7 @@ def typing(basket, title) -> None:
     )
 
 
-def typed(basket) -> None:
+def typed(basket: str) -> None:
     """Take a basket's seeds from its field."""
     try:
         parsed = url_state.read_exemplars(session.value_of(f"basket-text-{basket}"))
@@ -157,7 +166,7 @@ def typed(basket) -> None:
 # Where exemplars come from.
 
 
-def fill(name, model) -> None:
+def fill(name: str, model: Model) -> None:
     """Samples to click into a basket: the next seeds, what a search finds, or the tray."""
     # It stays open while a person fills the baskets, also when none is empty any more.
     state = st.session_state
@@ -180,14 +189,14 @@ def fill(name, model) -> None:
                 if classifier:
                     wanted = choose_wanted(classifier)
         if source == "Tray":
-            found = from_tray(name, model)
+            offered = from_tray(name, model)
         else:
-            found = samples(model, classifier, wanted, first)
-        if into is None or not found:
+            offered = samples(model, classifier, wanted, first)
+        if into is None or not offered:
             st.caption("Nothing to show: choose a basket, or change the search.")
             return
         parsed = url_state.read_exemplars  # one by one: a grid may hold more than a basket
-        z = np.concatenate([exemplars.latents("the grid", model, one) for one in found])
+        z = np.concatenate([exemplars.latents("the grid", model, one) for one in offered])
         held = baskets.held(into)
         tiles(
             "fill-tiles",
@@ -200,7 +209,7 @@ def fill(name, model) -> None:
                     "marked": one in held,
                     "drag": one,
                 }
-                for one in found
+                for one in offered
             ],
             lambda one: baskets.toggle(into, one),
             label="Samples to pick exemplars from",
@@ -209,14 +218,14 @@ def fill(name, model) -> None:
         )
 
 
-def chosen_basket():
+def chosen_basket() -> dict[str, Any]:
     """The basket that clicks go into; one that was removed, or none at all, gives way to A."""
     if st.session_state.get("fill-into") not in tuple(baskets.names()):
         st.session_state["fill-into"] = "a"
     return {"key": "fill-into"}
 
 
-def choose_wanted(classifier):
+def choose_wanted(classifier: Classifier) -> dict[str, bool]:
     """{attribute: wanted or not} from two fields."""
     names, show = classifier.recognised, readable_name
     having = st.multiselect("With", names, key="fill-with", width=210, format_func=show)
@@ -230,10 +239,12 @@ def choose_wanted(classifier):
     return dict.fromkeys(having, True) | dict.fromkeys(lacking, False)
 
 
-def samples(model, classifier, wanted, first):
+def samples(
+    model: Model, classifier: Classifier | None, wanted: Mapping[str, bool], first: int | None
+) -> list[str]:
     """Seeds to show: the next ones, or the surest of those that show what is wanted."""
     first = int(first or 0)
-    if not wanted:
+    if not wanted or classifier is None:
         return [str(seed) for seed in range(first, first + GRID)]
     last = min(POOL, url_state.MAX_SEED + 1 - first)
     try:
@@ -242,16 +253,17 @@ def samples(model, classifier, wanted, first):
         st.info(f"A search through {POOL} samples: {error}")
         return []
     with st.spinner(f"Looking through {POOL} samples …", show_time=True):
-        found, _ = arithmetic.search(model, classifier, wanted, last, first)
-    return [str(seed) for seed in found[:GRID]]
+        seeds, _ = arithmetic.search(model, classifier, wanted, last, first)
+    return [str(seed) for seed in seeds[:GRID]]
 
 
-def from_tray(name, model):
+def from_tray(name: str, model: Model) -> list[str]:
     """The tray's pictures as exemplars; says how many belong to another model."""
-    found, strangers = [], 0
+    own: list[str] = []
+    strangers = 0
     for item in session.picked().items:
         try:
-            found.append(exemplars.of_item(item, name, model))
+            own.append(exemplars.of_item(item, name, model))
         except InputError:
             strangers += 1
     if strangers:
@@ -260,4 +272,4 @@ def from_tray(name, model):
             f"{'was' if strangers == 1 else 'were'} made with another model, so the latents "
             f"mean something else to {stranger_text.plain(name)}."
         )
-    return list(dict.fromkeys(found))
+    return list(dict.fromkeys(own))

@@ -70,8 +70,8 @@ def distance_histogram(
     edges: (n + 1,). kinds: (label, counts (n,), colour, whether it stands out).
     """
     figure = go.Figure()
-    for label, counts, colour, stands_out in kinds:
-        counts = np.asarray(counts, float)
+    for label, numbers, colour, stands_out in kinds:
+        counts = np.asarray(numbers, float)
         if not counts.sum():
             continue
         figure.add_scatter(

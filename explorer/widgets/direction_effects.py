@@ -1,12 +1,18 @@
 """What directions do: strips over several seeds, and their measured effects as a chart."""
 
+from collections.abc import Mapping, Sequence
+from typing import Any
+
 import numpy as np
 import streamlit as st
 
 from explorer.services import direction_store, renderer, stranger_text
+from explorer.services.direction_store import Known
 from explorer.state import direction_state, session
 from explorer.widgets import charts, direction_saving
-from gan_core.attributes.classifier import readable_name
+from gan_core.attributes.classifier import Classifier, readable_name
+from gan_core.checkpoint import Model
+from gan_core.latent_space.directions import Direction
 from gan_core.util.errors import InputError
 
 LOOKS = {
@@ -20,9 +26,9 @@ STEPS = 7  # its columns
 BLUE, GREY, GREEN = "#4a8df0", "#9aa3ae", "#2fa37c"  # told apart on white and on black
 
 
-def panel(model, classifier, known, reach) -> None:
+def panel(model: Model, classifier: Classifier | None, known: Known, reach: float) -> None:
     """All that is known of one kind of directions. reach: how far a strip goes on either side."""
-    members = {
+    members: dict[str, Sequence[Any]] = {
         "attributes": known.attributes,
         "components": known.kind("component"),
         "factors": known.kind("factor"),
@@ -35,7 +41,7 @@ def panel(model, classifier, known, reach) -> None:
     st.segmented_control(
         "Kind",
         offered,
-        format_func=offered.get,
+        format_func=lambda kind: offered[kind],
         label_visibility="collapsed",
         **session.widget("look", offered),
     )
@@ -57,7 +63,7 @@ def panel(model, classifier, known, reach) -> None:
     )
 
 
-def one_attribute(model, classifier, known, reach) -> None:
+def one_attribute(model: Model, classifier: Classifier | None, known: Known, reach: float) -> None:
     """Both directions of one attribute, and the one that leaves alone what is locked."""
     names = known.attributes
     moved = [known.by_name[name].about.get("attribute") for name in direction_state.weights(known)]
@@ -92,17 +98,17 @@ def one_attribute(model, classifier, known, reach) -> None:
     left, right = st.columns([3, 2], gap="large")
     with left:
         for (title, _, effects, _), image in zip(shown, pictures, strict=True):
-            st.markdown(f"**{stranger_text.plain(title)}** · {told(effects, attribute)}")
+            st.markdown(f"**{stranger_text.plain(title)}** · {in_words(effects, attribute)}")
             st.image(image, width="stretch")
     with right:
         chart([(t, effects, colour) for t, _, effects, colour in shown if effects], attribute)
         st.caption(how_measured(pair["normal"].about, attribute))
 
 
-def how_measured(about, attribute):
+def how_measured(about: Mapping[str, Any], attribute: str) -> str:
     words = (
         "How much a step of 1 changes the probability of each attribute, averaged over "
-        "{about.get('n') or 'several'} samples; all bars but the first are leakage."
+        f"{about.get('n') or 'several'} samples; all bars but the first are leakage."
     )
     labelled, with_it = about.get("labelled"), about.get("with_it")
     if labelled is None or with_it is None:
@@ -114,7 +120,9 @@ def how_measured(about, attribute):
     )
 
 
-def several(model, known, members, look, reach) -> None:
+def several(
+    model: Model, known: Known, members: Sequence[Direction], look: str, reach: float
+) -> None:
     """A strip for each direction, two side by side where there is room."""
     on = direction_state.weights(known)
     images = strips(model, [d.vector for d in members], reach)
@@ -127,7 +135,7 @@ def several(model, known, members, look, reach) -> None:
                     direction_saving.tools(model, direction)
 
 
-def one_of_several(known, direction, image, on) -> None:
+def one_of_several(known: Known, direction: Direction, image: bytes, on: bool) -> None:
     """A strip with the direction's name, what it moves most, and a slider for it."""
     with st.container(horizontal=True, vertical_alignment="center", gap="small"):
         name = stranger_text.plain(direction.name)
@@ -146,12 +154,12 @@ def one_of_several(known, direction, image, on) -> None:
     st.image(image, width="stretch")
 
 
-def most(effects, attribute) -> str:
+def most(effects: Mapping[str, float], attribute: str) -> str:
     """The attribute a direction moves most, in words."""
     return f"{stranger_text.plain(readable_name(attribute))} {percent(effects[attribute])}"
 
 
-def told(effects, attribute):
+def in_words(effects: Mapping[str, float] | None, attribute: str) -> str:
     """A measured effect and the largest leakage, in words."""
     if not effects:
         return "not measured"
@@ -164,11 +172,11 @@ def told(effects, attribute):
     return f"{own}; leaks most into {name}, {percent(others[other])}"
 
 
-def percent(change):
+def percent(change: float) -> str:
     return f"{100 * change:+.1f} %".replace("-", "−")
 
 
-def strips(model, vectors, reach):
+def strips(model: Model, vectors: Sequence[np.ndarray], reach: float) -> list[bytes]:
     """For each vector a picture: a row for each of SEEDS, from −reach on the left to +reach."""
     start = renderer.latents(model, SEEDS)[:, None]
     steps = np.linspace(-reach, reach, STEPS, dtype=np.float32)[None, :, None]
@@ -177,7 +185,7 @@ def strips(model, vectors, reach):
     return [renderer.sheet_png(part, columns=STEPS) for part in np.split(images, len(vectors))]
 
 
-def chart(rows, attribute) -> None:
+def chart(rows: Sequence[tuple[str, Mapping[str, float], str]], attribute: str) -> None:
     """What directions do to every attribute, as bars: the attribute meant first, then leakage.
 
     rows: (title, {attribute: effect}, colour) of each direction.

@@ -1,24 +1,31 @@
 """Naming directions, and keeping them in the checkpoint or in a file."""
 
 import dataclasses
+from collections.abc import Callable, Sequence
 
 import streamlit as st
 
 from explorer.services import direction_store, stranger_text, trust
+from explorer.services.direction_store import Known
 from explorer.state import direction_state, fragments, session, tray
+from explorer.state.direction_state import Row
 from explorer.widgets.uploader import uploader
-from gan_core.attributes.classifier import readable_name
+from gan_core.attributes.classifier import Classifier, readable_name
+from gan_core.checkpoint import Model
 from gan_core.latent_space import directions
+from gan_core.latent_space.directions import Direction
 from gan_core.util.errors import InputError
 
 ALL = ""  # of the sliders; no direction has an empty name
 
 
-def form(model, classifier, known, rows) -> None:
+def form(model: Model, classifier: Classifier | None, known: Known, rows: Sequence[Row]) -> None:
     """A name for what the sliders do; rows as `along.chosen` gives them."""
     titles = {ALL: "All sliders together", **{d.name: direction_state.label(d) for d, _, _ in rows}}
     with st.popover("Save as a direction", icon=":material/bookmark_add:"):
-        which = st.selectbox("What", list(titles), format_func=titles.get, key="save-what")
+        which = st.selectbox(
+            "What", list(titles), format_func=lambda name: titles[name], key="save-what"
+        )
         typed = st.text_input("Name", key="save-name", placeholder="such as friendlier")
         made = compose(known, rows, which, tray.clean(typed))
         if made is None:
@@ -56,7 +63,7 @@ def not_available() -> None:
         st.caption(why)
 
 
-def loading(model, classifier, known) -> None:
+def loading(model: Model, classifier: Classifier | None, known: Known) -> None:
     """Take directions out of a file that was saved here, or on another computer."""
     with st.popover("Load", icon=":material/upload:"):
         upload = uploader(
@@ -86,7 +93,7 @@ def loading(model, classifier, known) -> None:
         )
 
 
-def take(model, classifier, new) -> None:
+def take(model: Model, classifier: Classifier | None, new: Sequence[Direction]) -> None:
     """Put the directions of a file beside those that are saved."""
     if why := trust.reason():  # before they are measured
         session.warn(why)
@@ -98,7 +105,7 @@ def take(model, classifier, new) -> None:
     fragments.redraw()
 
 
-def compose(known, rows, which, name):
+def compose(known: Known, rows: Sequence[Row], which: str, name: str) -> Direction | None:
     """The Direction of one slider, or of all at their weights; None where all are at 0."""
     rows = [(d, v, w if which == ALL else 1.0) for d, v, w in rows if which in (ALL, d.name)]
     try:
@@ -112,13 +119,13 @@ def compose(known, rows, which, name):
     return directions.Direction(name, vector, "conditional" if about["locked"] else "own", about)
 
 
-def measured(model, classifier, made):
+def measured(model: Model, classifier: Classifier | None, made: Direction) -> Direction:
     """The same with what it does."""
     about = made.about | direction_store.measured(model, classifier, made.vector)
     return directions.Direction(made.name, made.vector, made.kind, about)
 
 
-def save(model, classifier, made) -> None:
+def save(model: Model, classifier: Classifier | None, made: Direction) -> None:
     """Put a direction into the checkpoint."""
     try:
         trust.check()  # before it is measured
@@ -134,16 +141,16 @@ def save(model, classifier, made) -> None:
     fragments.redraw()
 
 
-def in_a_file(model, classifier, known, made):
+def in_a_file(model: Model, classifier: Classifier | None, known: Known, made: Direction) -> bytes:
     made = measured(model, classifier, made)
     return direction_store.file(model, [*known.found, *known.saved, made])
 
 
-def rename(model, name, key) -> None:
+def rename(model: Model, name: str, key: str) -> None:
     """Another name for a saved direction, wherever it stands."""
     new = tray.clean(st.session_state[key])
 
-    def renamed(saved):
+    def renamed(saved: Sequence[Direction]) -> list[Direction]:
         return [
             directions.Direction(new, d.vector, d.kind, d.about) if d.name == name else d
             for d in saved
@@ -155,13 +162,13 @@ def rename(model, name, key) -> None:
         st.session_state[key] = name  # what counts still
 
 
-def remove(model, name) -> None:
+def remove(model: Model, name: str) -> None:
     if change(model, lambda saved: [d for d in saved if d.name != name]):
         session.say(f"{name} is no longer in the checkpoint.")
         direction_state.rename(name, None)
 
 
-def change(model, verb) -> bool:
+def change(model: Model, verb: Callable[[list[Direction]], Sequence[Direction]]) -> bool:
     """Whether what is saved could be changed; a refusal becomes a sentence."""
     try:
         direction_store.change(model, verb)
@@ -171,7 +178,7 @@ def change(model, verb) -> bool:
     return True
 
 
-def tools(model, direction) -> None:
+def tools(model: Model, direction: Direction) -> None:
     """What can be done with a saved direction, and how it was made."""
     with st.container(horizontal=True, vertical_alignment="center", gap="small"):
         key = f"rename-{direction.name}"
@@ -195,12 +202,14 @@ def tools(model, direction) -> None:
     st.caption(origin(direction))
 
 
-def origin(direction):
+def origin(direction: Direction) -> str:
     """How a saved direction was made, in words."""
     made = direction.about.get("made_of") or {}
-    told = ["Made of " + ", ".join(f"{n} × {w:g}" for n, w in made.items())] if made else []
+    parts = ["Made of " + ", ".join(f"{n} × {w:g}" for n, w in made.items())] if made else []
     if isinstance(words := direction.about.get("made"), str) and words:
-        told.append(words[:1].upper() + words[1:])
+        parts.append(words[:1].upper() + words[1:])
     if direction.about.get("locked"):
-        told.append("locked: " + ", ".join(map(readable_name, map(str, direction.about["locked"]))))
-    return stranger_text.plain("; ".join(told) or "Saved") + "."
+        parts.append(
+            "locked: " + ", ".join(map(readable_name, map(str, direction.about["locked"])))
+        )
+    return stranger_text.plain("; ".join(parts) or "Saved") + "."

@@ -1,5 +1,7 @@
 """The keyframes of a path: seeds that are typed, or pictures of the tray; and how it runs."""
 
+from collections.abc import Sequence
+
 import numpy as np
 import streamlit as st
 
@@ -17,7 +19,10 @@ def choose_keyframes(name: str, model: Model) -> np.ndarray | None:
     """The controls for keyframes. Returns float32 (m, nz), or None until there are enough."""
     left, right = st.columns([1, 3], vertical_alignment="top")
     left.segmented_control(
-        "Keyframes from", SOURCES, format_func=SOURCES.get, **session.widget("source", SOURCES)
+        "Keyframes from",
+        SOURCES,
+        format_func=lambda source: SOURCES[source],
+        **session.widget("source", SOURCES),
     )
     with right:
         if session.view().source == "tray":
@@ -83,17 +88,17 @@ def chosen_before(name: str, mine: list[str]) -> list[str]:
 
     Kept apart from the widget, whose own memory ends when another page is opened.
     """
-    kept = st.session_state.setdefault("keyframes", {})
-    if name in kept:
-        known, chosen = kept[name]
+    by_model = st.session_state.setdefault("keyframes", {})
+    if name in by_model:
+        known, chosen = by_model[name]
         chosen = [i for i in chosen if i in mine] + [i for i in mine if i not in known]
     else:
         chosen = [i for i in session.picks() if i in mine] or mine
     choose(name, mine, chosen[: url_state.MAX_KEYS], touched=False)
-    return kept[name][1]
+    return by_model[name][1]
 
 
-def choose(name: str, mine: list[str], chosen: list[str], touched: bool = True) -> None:
+def choose(name: str, mine: list[str], chosen: Sequence[str], touched: bool = True) -> None:
     """Remember which of the pictures there are now are keyframes."""
     st.session_state.keyframes[name] = (mine, list(chosen))
     if touched:

@@ -3,13 +3,15 @@
 from dataclasses import replace
 
 import streamlit as st
+from streamlit.navigation.page import StreamlitPage
 
 from explorer.services import model_registry
 from explorer.state import session
+from gan_core.checkpoint import Model
 from gan_core.util.errors import InputError
 
 
-def choose(title, card_page=None):
+def choose(title: str, card_page: StreamlitPage | None = None) -> tuple[str, Model]:
     """Draw the page's title and the picker. Returns (name, Model).
 
     card_page: the st.Page of the card, linked to beside the picker, or None on the card itself.
@@ -43,19 +45,19 @@ def choose(title, card_page=None):
         )
         if card_page is not None:
             st.page_link(card_page, label="Model card", icon=":material/description:")
-    name = session.view().model
+    name = str(session.view().model)  # the picker has chosen one by now
     model = model_registry.load(entries[name])
     compare_weights(name, model)
     return name, model
 
 
-def another(name) -> None:
+def another(name: str) -> None:
     """Take another model, and leave behind what was moved of the latents of the one before."""
     session.take(name)
     session.leave_coordinates()
 
 
-def compare_weights(name, model) -> None:
+def compare_weights(name: str, model: Model) -> None:
     """Say once when a link was made with other weights than these."""
     weights = model.hash[:6]
     before = session.view().weights

@@ -3,9 +3,10 @@
 import streamlit as st
 
 from explorer.state import exemplars, session
+from explorer.state.tray import Item
 
 
-def about(item) -> None:
+def about(item: Item) -> None:
     """Let the page Neighbours show that of a tray.Item, by its seed and ψ or by its latent."""
     if item.model != session.view().model:
         session.leave_coordinates()
@@ -15,11 +16,11 @@ def about(item) -> None:
     elif item.seed is not None:
         session.set_view(ask="sample", of=item.seed, picture=f"{item.seed}@{item.psi:g}")
     else:
-        kept = exemplars.keep(item.name, item.model, item.model_hash, item.z)
-        session.set_view(ask="sample", picture=kept)
+        picture = exemplars.keep(item.name, item.model, item.model_hash, item.z)
+        session.set_view(ask="sample", picture=picture)
 
 
-def button(item, key) -> None:
+def button(item: Item, key: str) -> None:
     """A button that opens the page Neighbours for a tray.Item."""
     if st.button("Neighbours", icon=":material/search:", key=key):
         about(item)

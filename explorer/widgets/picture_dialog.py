@@ -5,11 +5,13 @@ import streamlit as st
 
 from explorer.services import attribute_labels, model_registry, renderer, stranger_text
 from explorer.state import session, tray
+from explorer.state.tray import Item
 from explorer.widgets import neighbours_link
+from gan_core.checkpoint import Model
 from gan_core.util.errors import InputError
 
 
-def open_later(item_id) -> None:
+def open_later(item_id: str) -> None:
     """Ask for the enlarged picture; for callbacks."""
     st.session_state.enlarged = item_id
     st.session_state.touched = True
@@ -22,7 +24,7 @@ def show() -> None:
         st.dialog(stranger_text.plain(item.name), width="large")(body)(item)
 
 
-def body(item) -> None:
+def body(item: Item) -> None:
     """What the dialog holds."""
     model = find_model(item)
     if model is None:
@@ -44,14 +46,14 @@ def body(item) -> None:
     remove(item)
 
 
-def remove(item) -> None:
+def remove(item: Item) -> None:
     """The button that takes it off the tray."""
     if st.button("Remove from tray", icon=":material/delete:"):
         session.change_tray(tray.remove, item.id)
         st.rerun()
 
 
-def find_model(item):
+def find_model(item: Item) -> Model | None:
     """The Model of an item, or None."""
     try:
         return model_registry.load(model_registry.entries()[item.model])
@@ -59,17 +61,17 @@ def find_model(item):
         return None
 
 
-def describe(item) -> str:
+def describe(item: Item) -> str:
     """The picture's alternative text."""
     return f"{item.name}, {origin(item)}"
 
 
-def origin(item) -> str:
+def origin(item: Item) -> str:
     """Where the item came from, in words."""
     return f"{item.model}, " + ("made on a path" if item.seed is None else f"seed {item.seed}")
 
 
-def facts(item, model, image) -> None:
+def facts(item: Item, model: Model, image: np.ndarray) -> None:
     """Seed, ψ, D(x) and |z|."""
     score = renderer.scores(model, image[None])
     values = {
@@ -90,12 +92,12 @@ def facts(item, model, image) -> None:
         st.caption("It was added with different weights of this model and looks different now.")
 
 
-def downloads(item, model, image, smooth) -> None:
+def downloads(item: Item, model: Model, image: np.ndarray, smooth: bool) -> None:
     """The picture and its latent as files."""
     side = image.shape[0]
     stem = f"{item.model}-{'path' if item.seed is None else item.seed}"
     latent = renderer.latent_json(model, item.z, item.seed, item.psi)
-    files = [
+    files: list[tuple[str, str, str, str | bytes]] = [
         (f"PNG, {side} px", f"{stem}.png", "image/png", renderer.png(image)),
         ("PNG, large", f"{stem}-large.png", "image/png", renderer.large(image, smooth)),
         ("Latent, JSON", f"{stem}.json", "application/json", latent),

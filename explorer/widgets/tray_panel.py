@@ -1,6 +1,8 @@
 """The tray as it stands beside every page."""
 
 import hashlib
+from collections.abc import Callable, Sequence
+from typing import Any
 
 import numpy as np
 import streamlit as st
@@ -8,6 +10,7 @@ import streamlit as st
 from explorer.components.tiles import tiles
 from explorer.services import renderer, stranger_text
 from explorer.state import fragments, session, tray
+from explorer.state.tray import Item, Tray
 from explorer.widgets import picture_dialog
 from explorer.widgets.uploader import uploader
 from gan_core.util.errors import InputError
@@ -32,7 +35,7 @@ def tray_panel() -> None:
     files(items)
 
 
-def grid(items) -> None:
+def grid(items: Sequence[Item]) -> None:
     """The thumbnails. A click selects one."""
     current = st.session_state.get("tray_selected")
     shown = session.view().model
@@ -59,27 +62,29 @@ def grid(items) -> None:
         st.caption("Dimmed pictures belong to another model and cannot be keyframes of this one.")
 
 
-def thumbnails(items):
+def thumbnails(items: Sequence[Item]) -> np.ndarray:
     """uint8 (N, SIDE, SIDE, 3); grey where the model is not here."""
-    found = np.full((len(items), SIDE, SIDE, 3), 128, np.uint8)
+    sheet = np.full((len(items), SIDE, SIDE, 3), 128, np.uint8)
     for name in dict.fromkeys(item.model for item in items):
         rows = [i for i, item in enumerate(items) if item.model == name]
         model = picture_dialog.find_model(items[rows[0]])
-        rows = [i for i in rows if model and len(items[i].z) == model.prior.size]
+        if model is None:
+            continue
+        rows = [i for i in rows if len(items[i].z) == model.prior.size]
         if rows:
             images = renderer.pictures(model, np.stack([items[i].z for i in rows]))
-            found[rows] = renderer.alike(images, SIDE)
-    return found
+            sheet[rows] = renderer.alike(images, SIDE)
+    return sheet
 
 
-def select(item_id) -> None:
+def select(item_id: str) -> None:
     """Select a picture; selecting it again lets it go."""
     again = st.session_state.get("tray_selected") == item_id
     st.session_state.tray_selected = None if again else item_id
     st.session_state.touched = True
 
 
-def selected(items) -> None:
+def selected(items: Sequence[Item]) -> None:
     """What can be done to the selected picture."""
     item = session.picked().find(st.session_state.get("tray_selected"))
     if item is None:
@@ -97,7 +102,9 @@ def selected(items) -> None:
         button("Remove", "close", change, tray.remove, item.id)
 
 
-def button(label, icon, act, *args, disabled=False) -> None:
+def button(
+    label: str, icon: str, act: Callable[..., object], *args: Any, disabled: bool = False
+) -> None:
     """A quiet button of the panel; what it does can show on any part of the page."""
 
     def clicked() -> None:
@@ -113,7 +120,7 @@ def button(label, icon, act, *args, disabled=False) -> None:
     )
 
 
-def rename(item_id) -> None:
+def rename(item_id: str) -> None:
     """Take the name from its field."""
     session.change_tray(tray.rename, item_id, session.value_of(f"name-{item_id}"))
     fragments.redraw()
@@ -131,7 +138,7 @@ def history() -> None:
         button("Empty", "delete_sweep", change, tray.empty, disabled=not now.items)
 
 
-def files(items) -> None:
+def files(items: Sequence[Item]) -> None:
     """Save the tray to one file, and load one."""
     with st.expander("Save and load"):
         if items:
@@ -153,7 +160,7 @@ def files(items) -> None:
             offer(upload.getvalue())
 
 
-def offer(content) -> None:
+def offer(content: bytes) -> None:
     """Check an uploaded tray and offer to take it in."""
     try:
         items = tray.from_json(content)
@@ -168,7 +175,7 @@ def offer(content) -> None:
         st.button("Replace", key=f"replace-{stamp}", on_click=take, args=(replace_all, items))
 
 
-def check_sizes(items) -> None:
+def check_sizes(items: Sequence[Item]) -> None:
     """Refuse latents that do not fit the model they name, when that model is here."""
     for item in items:
         model = picture_dialog.find_model(item)
@@ -179,12 +186,12 @@ def check_sizes(items) -> None:
             )
 
 
-def take(verb, items) -> None:
+def take(verb: Callable[..., Tray], items: Sequence[Item]) -> None:
     """Put loaded items on the tray; each gets an id of its own, so that it can be added twice."""
     session.change_tray(verb, *(tray.copy(item) for item in items))
     fragments.redraw()
 
 
-def replace_all(now, *items):
+def replace_all(now: Tray, *items: Item) -> Tray:
     """A tray of these items alone."""
     return tray.change(now, items)

@@ -1,6 +1,10 @@
 """Fields for files: each tells before the upload what the server accepts after it."""
 
+from typing import Any
+
 import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
+from streamlit.runtime.uploaded_file_manager import UploadedFile
 
 from explorer import config
 from explorer.services import stranger_text, trust, upload_limits
@@ -16,7 +20,9 @@ def available(kind: str) -> bool:
     return kind in config.OPEN_UPLOADS or trust.allowed(training=kind == "training")
 
 
-def uploader(label: str, kind: str, place=None, **options):
+def uploader(
+    label: str, kind: str, place: DeltaGenerator | None = None, **options: Any
+) -> UploadedFile | None:
     """st.file_uploader for a kind of config.UPLOAD_MB, in a container or on the page.
 
     Returns the uploaded file or None; None, under an error, for a file that is larger than the

@@ -457,7 +457,7 @@ def test_while_a_model_is_prepared_for_the_browser_the_server_draws(
     monkeypatch.setattr(server, "available", lambda: True)
     monkeypatch.setattr(browser_rendering, "prepare", lambda model: prepared.wait(60))
     monkeypatch.setattr(server, "urls", lambda model: {"model": model.name})
-    monkeypatch.setattr(browser_rendering, "_found", {})
+    monkeypatch.setattr(browser_rendering, "_addresses", {})
     monkeypatch.setattr(background, "_jobs", {})
     monkeypatch.setattr(background, "PATIENCE", 0.01)
     app = open_app("latents", model="alpha", browser="1")
