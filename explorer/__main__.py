@@ -9,7 +9,9 @@ import socket
 import sys
 import threading
 import webbrowser
+from collections.abc import Sequence
 from pathlib import Path
+from typing import NoReturn
 
 from explorer import config
 from gan_core.util import preflight
@@ -23,7 +25,7 @@ PASSWORD = "LATENT_EXPLORER_PASSWORD"  # where --password looks first
 FIRST_PORT = 8501
 
 
-def main(argv=None) -> None:
+def main(argv: Sequence[str] | None = None) -> None:
     """Read the command line, check it, and serve until interrupted."""
     arguments = parse(argv)
     preflight.check_command("explorer")
@@ -33,13 +35,15 @@ def main(argv=None) -> None:
         make_folder(arguments.runs)
         hand_on(RUNS, [arguments.runs])
     address = arguments.address
-    password = os.environ.pop(PASSWORD, "")  # no process that the app starts gets to know it
+    password: str | None = os.environ.pop(
+        PASSWORD, ""
+    )  # no process that the app starts gets to know it
     # A name besides this computer's is that of a proxy, which lets others in.
     private = all(map(config.private, [address, *arguments.allowed_host]))
     if arguments.password is None:
         password, trusted = None, arguments.trust_visitors or private
     else:
-        password, trusted = read_password(arguments.password, password), False
+        password, trusted = read_password(arguments.password, password or ""), False
     training = trusted or (arguments.training and password is None)
     os.environ[TRUST], os.environ[TRAINING] = str(int(trusted)), str(int(training))
     hand_on_hosts(address, arguments.allowed_host)
@@ -62,7 +66,7 @@ def main(argv=None) -> None:
     serve(arguments.address, port, base_path, most)
 
 
-def hand_on(variable, folders) -> None:
+def hand_on(variable: str, folders: Sequence[str | Path]) -> None:
     """Tell the app of folders through an environment variable; ends when one is not there."""
     missing = [folder for folder in folders if not Path(folder).is_dir()]
     if missing:
@@ -71,7 +75,7 @@ def hand_on(variable, folders) -> None:
         os.environ[variable] = os.pathsep.join(str(Path(folder).resolve()) for folder in folders)
 
 
-def hand_on_hosts(address, names) -> None:
+def hand_on_hosts(address: str, names: Sequence[str]) -> None:
     """Tell the server which names it answers to, besides the loopback's; ends on a bad name."""
     from explorer.services import allowed_hosts
 
@@ -85,7 +89,7 @@ def hand_on_hosts(address, names) -> None:
     os.environ[allowed_hosts.VARIABLE] = ",".join(names)
 
 
-def read_password(file, given):
+def read_password(file: str, given: str) -> str:
     """The password of visitors: from a file, from the environment, or typed at the terminal.
 
     Never from the command line itself, which every user of the computer can read. Ends with a
@@ -113,13 +117,13 @@ def read_password(file, given):
     return password
 
 
-def largest_upload(trusted):
+def largest_upload(trusted: bool) -> int:
     """MB of the largest file that any visitor may upload."""
     kinds = config.UPLOAD_MB if trusted else config.OPEN_UPLOADS
     return max(config.UPLOAD_MB[kind] for kind in kinds)
 
 
-def make_folder(folder) -> None:
+def make_folder(folder: str) -> None:
     """A folder that may not be there yet, in one that is."""
     try:
         Path(folder).mkdir(exist_ok=True)
@@ -127,7 +131,7 @@ def make_folder(folder) -> None:
         fail(f"The folder {folder} cannot be made: {error.strerror}.")
 
 
-def parse(argv):
+def parse(argv: Sequence[str] | None) -> argparse.Namespace:
     """The command line as a namespace."""
     parser = argparse.ArgumentParser(
         prog="python -m explorer", description="Explore what a GAN has learned, in a browser."
@@ -195,10 +199,10 @@ def parse(argv):
     return parser.parse_args(argv)
 
 
-def choose_port(address, wanted):
+def choose_port(address: str, wanted: int | None) -> int:
     """The port wanted, or the first free one. Ends with a sentence when there is none."""
     if wanted is None:
-        ports = range(FIRST_PORT, FIRST_PORT + 100)
+        ports = list(range(FIRST_PORT, FIRST_PORT + 100))
     elif 1 <= wanted <= 65535:
         ports = [wanted]
     else:
@@ -215,12 +219,12 @@ def choose_port(address, wanted):
     fail(f"Nothing can listen on {address} port {ports[0]}: {reason}.")
 
 
-def fail(sentence) -> None:
+def fail(sentence: str) -> NoReturn:
     print(sentence, file=sys.stderr)
     sys.exit(2)
 
 
-def announce(host, port, base_path, browser) -> None:
+def announce(host: str, port: int, base_path: str, browser: bool) -> None:
     """Print the address once the app is there, and import torch while nobody asks."""
     from explorer.services import server
 
@@ -236,7 +240,7 @@ def announce(host, port, base_path, browser) -> None:
     model_registry.clear_up()
 
 
-def serve(address, port, base_path, max_upload) -> None:
+def serve(address: str, port: int, base_path: str, max_upload: int) -> None:
     """Run the app of services/server.py in this process."""
     # Threads that wait for each other should sleep: spinning takes the core from the other one.
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")

@@ -38,6 +38,10 @@ STYLE = """<style>
 HISTORY = (Path(__file__).parent / "components" / "history.js").read_text(encoding="utf-8")
 
 
+def nothing() -> None:
+    """The page without a path, which leads to Browse."""
+
+
 def main() -> None:
     """One run of the app."""
     widget_states.install()
@@ -72,7 +76,7 @@ def main() -> None:
     photo_page = st.Page(partial(your_photo.page, card_page), title="Your photo", url_path="photo")
     about_page = st.Page(about.page, title="About", url_path="about")
     # Streamlit's first page has no path of its own, but a link to Browse should name it.
-    root = st.Page(str, title="Start", url_path="start", default=True, visibility="hidden")
+    root = st.Page(nothing, title="Start", url_path="start", default=True, visibility="hidden")
     current = st.navigation(
         [
             root,

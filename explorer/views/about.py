@@ -5,6 +5,9 @@ import importlib.metadata
 import platform
 import re
 import tomllib
+from collections.abc import Iterator
+from email.message import Message
+from typing import cast
 
 import streamlit as st
 
@@ -56,7 +59,7 @@ def page() -> None:
     caches()
 
 
-def bundled():
+def bundled() -> Iterator[tuple[str, str]]:
     """(what travels with the project, whose it is and its licence), for a table."""
     yield "Latent explorer", f"{gan_core.__version__} · Apache-2.0"
     yield (
@@ -70,7 +73,7 @@ def bundled():
     )
 
 
-def models():
+def models() -> dict[str, str]:
     """Name -> licence of a model's weights and of its training images, as Markdown."""
     rows = {}
     for name, entry in model_registry.entries().items():
@@ -89,28 +92,29 @@ def models():
 
 
 @functools.cache
-def packages():
+def packages() -> list[dict[str, str]]:
     """Name, version and licence of each Python package that the project asks for."""
     if folders.is_checkout():
         project = tomllib.loads((folders.CODE / "pyproject.toml").read_text(encoding="utf-8"))
         wanted = project["project"]["dependencies"]
     else:
         wanted = [p for p in importlib.metadata.requires(PACKAGE) or [] if "extra ==" not in p]
-    names = sorted((re.match(r"[\w.-]+", line)[0] for line in wanted), key=str.lower)
+    matches = (re.match(r"[\w.-]+", line) for line in wanted)
+    names = sorted((match[0] for match in matches if match), key=str.lower)
     return [{"Package": n, "Version": version(n), "Licence": licence(n)} for n in names]
 
 
-def version(package):
+def version(package: str) -> str:
     try:
         return importlib.metadata.version(package)
     except importlib.metadata.PackageNotFoundError:
         return "not installed"
 
 
-def licence(package):
+def licence(package: str) -> str:
     """What a package's metadata tell of its licence, in a few words."""
     try:
-        about = importlib.metadata.metadata(package)
+        about = cast(Message, importlib.metadata.metadata(package))
     except importlib.metadata.PackageNotFoundError:
         return "–"
     if about.get("License-Expression"):
@@ -151,12 +155,13 @@ def caches() -> None:
         st.caption(trust.reason())
 
 
-def empty():
+def empty() -> None:
     """The button: also safe while pages and jobs, of this process or another, use the cache."""
     try:
         trust.check()
     except InputError as error:
-        return session.say(str(error))
+        session.say(str(error))
+        return
     removed, left = cache_contents.empty()
     background.forget_all()
     words = f"{size(removed)} removed from the cache."
@@ -165,7 +170,7 @@ def empty():
     session.say(words)
 
 
-def size(count) -> str:
+def size(count: float) -> str:
     """A number of bytes in words."""
     for unit, least in (("GB", 1e9), ("MB", 1e6), ("kB", 1e3)):
         if count >= least:

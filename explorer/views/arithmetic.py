@@ -1,9 +1,12 @@
 """Arithmetic: A − B + C, with each letter the mean of a basket of exemplars."""
 
 import functools
+from collections.abc import Callable, Sequence
+from typing import Any
 
 import numpy as np
 import streamlit as st
+from streamlit.navigation.page import StreamlitPage
 
 from explorer.components import browser_rendering
 from explorer.components.canvas import axis, canvas
@@ -11,9 +14,11 @@ from explorer.components.motions import Sum
 from explorer.components.tiles import tiles
 from explorer.services import attribute_labels, direction_store, renderer, stranger_text, trust
 from explorer.state import arithmetic_file, baskets, fragments, session, tray, url_state
+from explorer.state.url_state import View
 from explorer.widgets import add_to_tray, basket_panel, model_picker, neighbours_link
 from explorer.widgets.uploader import uploader
 from gan_core.attributes.classifier import readable_name
+from gan_core.checkpoint import Model
 from gan_core.data import media
 from gan_core.latent_space import arithmetic, arithmetic_report, arithmetic_slide, directions
 from gan_core.util.errors import InputError
@@ -21,8 +26,13 @@ from gan_core.util.errors import InputError
 PRESET = 8  # exemplars that a preset puts into each basket
 RANDOM = 3  # controls in random directions
 
+Term = tuple[str, float, np.ndarray]  # letter, weight and exemplars, float32 (m, nz)
+Letters = Sequence[tuple[str, float]]  # letter and weight of each basket
+Controls = list[tuple[str, np.ndarray]]  # caption and picture
+Change = Callable[[np.ndarray], np.ndarray]  # of a step in the latent space
 
-def page(card_page=None) -> None:
+
+def page(card_page: StreamlitPage | None = None) -> None:
     """The page, top to bottom."""
     name, model = model_picker.choose("Arithmetic", card_page)
     take_preset(model)
@@ -35,16 +45,17 @@ def page(card_page=None) -> None:
     if any(z is not None and not len(z) for z in held[: baskets.START + 1]):
         st.info("Put at least one exemplar into each basket: click samples, or type their seeds.")
         return
-    if any(z is None for z in held):
-        return  # its basket says why
-    terms = zip(baskets.names().upper(), baskets.weights(), held, strict=True)
+    usable = [z for z in held if z is not None]
+    if len(usable) < len(held):
+        return  # the basket says why
+    terms = zip(baskets.names().upper(), baskets.weights(), usable, strict=True)
     result(name, model, [term for term in terms if len(term[2])])
 
 
 # What stands above the baskets.
 
 
-def bar(name, model) -> None:
+def bar(name: str, model: Model) -> None:
     """Presets, undo and redo, and what is seldom changed."""
     with st.container(horizontal=True, vertical_alignment="bottom", gap="small"):
         if triples(model):
@@ -86,16 +97,16 @@ def history() -> None:
         st.button("Redo", icon=":material/redo:", disabled=not future, on_click=step, args=(1,))
 
 
-def take_apart(name) -> None:
+def take_apart(name: str) -> None:
     baskets.change(apart=session.value_of(f"set-{name}"))
 
 
-def step(way) -> None:
+def step(way: int) -> None:
     baskets.step(way)
     fragments.redraw()
 
 
-def take_recipe(name, model) -> None:
+def take_recipe(name: str, model: Model) -> None:
     """Fill the page from an uploaded recipe; it can be undone."""
     upload = st.session_state.get("recipe-upload")
     if upload is None:
@@ -112,15 +123,15 @@ def take_recipe(name, model) -> None:
 # Presets.
 
 
-def triples(model):
+def triples(model: Model) -> list[tuple]:
     """Those of the evaluated triples that this model's classifier can fill the baskets for."""
     classifier = attribute_labels.classifier_of(model)
     known = set(classifier.recognised if classifier else ())
-    found = arithmetic_report.TRIPLES
-    return [t for t in found if all(known.issuperset(wanted) for wanted in t[2:])]
+    triples = arithmetic_report.TRIPLES
+    return [t for t in triples if all(known.issuperset(wanted) for wanted in t[2:])]
 
 
-def preset_buttons(model, place) -> None:
+def preset_buttons(model: Model, place: str) -> None:
     why = preset_refusal(model)
     for title, *_ in triples(model):
         st.button(
@@ -135,7 +146,7 @@ def preset_buttons(model, place) -> None:
         st.caption(why)
 
 
-def preset_refusal(model):
+def preset_refusal(model: Model) -> str:
     """Why this visitor cannot have the samples of presets labelled, or ""."""
     classifier = attribute_labels.classifier_of(model)
     try:
@@ -146,11 +157,11 @@ def preset_refusal(model):
     return ""
 
 
-def ask_preset(title) -> None:
+def ask_preset(title: str) -> None:
     st.session_state.preset = title
 
 
-def invite(model) -> None:
+def invite(model: Model) -> None:
     """What an empty page offers: one click and the baskets are full."""
     with st.container(border=True):
         if triples(model):
@@ -168,31 +179,32 @@ def nine_samples() -> None:
     baskets.change(a="0, 1, 2", b="3, 4, 5", c="6, 7, 8")
 
 
-def take_preset(model) -> None:
+def take_preset(model: Model) -> None:
     """Fill the baskets for the preset that was asked for, if any, and draw the page with them."""
     title = st.session_state.pop("preset", None)
     triple = next((t for t in triples(model) if t[0] == title), None)
-    if triple is None:
+    classifier = attribute_labels.classifier_of(model)
+    if triple is None or classifier is None:
         return
     if why := preset_refusal(model):
         session.warn(why)
         return
     with st.spinner(f"Looking through {basket_panel.POOL} samples …", show_time=True):
-        found = arithmetic.find_exemplars(
+        exemplars = arithmetic.find_exemplars(
             model,
-            attribute_labels.classifier_of(model),
+            classifier,
             triple[1],
             triple[2:],
             n=basket_panel.POOL,
             most=PRESET,
         )
-    if not all(map(len, found)):
+    if not all(map(len, exemplars)):
         session.warn(
             f"Some of these could not be found among {basket_panel.POOL} samples of {model.name}."
         )
         return
     st.session_state.filling = False
-    filled = [", ".join(map(str, rows)) for rows in found]
+    filled = [", ".join(map(str, rows)) for rows in exemplars]
     emptied = dict.fromkeys(url_state.BASKETS, "")
     best = arithmetic_report.best(model.card, title) or {}
     baskets.change(
@@ -208,14 +220,14 @@ def take_preset(model) -> None:
 
 
 @fragments.panel("canvas")
-def result(name, model, terms) -> None:
+def result(name: str, model: Model, terms: Sequence[Term]) -> None:
     """The picture over the strength, as summed and on the shell, with its controls.
 
     terms: (letter, weight, exemplars float32 (m, nz)) of each basket, C in place START.
     """
     view, shell = session.view(), arithmetic.shell(model.prior)
     start, way = parts([(weight, arithmetic.concept(z)) for _, weight, z in terms])
-    apart, locked, kept = leaving_the_rest(model, terms) if view.apart else (None, [], "")
+    apart, locked, note = leaving_the_rest(model, terms) if view.apart else (None, [], "")
     way = apart(way) if apart else way
     letters = [(letter, weight) for letter, weight, _ in terms]
     left, right = st.columns([3, 2], gap="large")
@@ -233,8 +245,8 @@ def result(name, model, terms) -> None:
             browser=browser_rendering.addresses(model),
         )
         numbers(model, letters, locked, way, z, images)
-        if kept:
-            st.caption(stranger_text.sentence(kept))
+        if note:
+            st.caption(stranger_text.sentence(note))
     controls = find_controls(model, terms, start, way, shell, apart)
     seen, changed = see(model, terms, images, controls)
     with right:
@@ -260,17 +272,17 @@ def result(name, model, terms) -> None:
     keep(name, model, letters, locked, way, z, figure)
 
 
-def leaving_the_rest(model, terms):
+def leaving_the_rest(model: Model, terms: Sequence[Term]) -> tuple[Change | None, list[str], str]:
     """What takes out of a step the attributes that should stay, those, and a line that tells of it.
 
     (None, [], why not) where that cannot be done.
     """
     classifier = attribute_labels.classifier_of(model)
-    known = classifier and direction_store.of(model, classifier)
-    if not known or not known.normals:
+    known = direction_store.of(model, classifier) if classifier else None
+    if classifier is None or known is None or not known.normals:
         return None, [], "This model has no attribute directions yet."
-    told = [(letter, weight, renderer.pictures(model, z)) for letter, weight, z in terms]
-    changed = attribute_labels.changed_by(classifier, told)
+    drawn = [(letter, weight, renderer.pictures(model, z)) for letter, weight, z in terms]
+    changed = attribute_labels.changed_by(classifier, drawn)
     if not changed:
         return (
             None,
@@ -280,7 +292,7 @@ def leaving_the_rest(model, terms):
     locked = [name for name in known.normals if name not in changed]
     vectors = [known.normals[name].vector for name in locked]
 
-    def apart(way):
+    def apart(way: np.ndarray) -> np.ndarray:
         try:
             return arithmetic.conditional_step(way, vectors)
         except InputError:  # nothing is left of it
@@ -290,34 +302,35 @@ def leaving_the_rest(model, terms):
     return apart, locked, f"To first order, every attribute except {moved} is left unchanged."
 
 
-def release(values, _) -> None:
+def release(values: Sequence[float], _: object) -> None:
     """The strength after a drag; undo needs to know of it."""
     baskets.change(strength=round(values[0], 2))
     fragments.redraw("canvas", "arithmetic-history")
 
 
-def parts(weighted):
+def parts(weighted: Sequence[tuple[float, np.ndarray]]) -> tuple[np.ndarray, np.ndarray]:
     """[(weight, vector)] -> (what the sum starts from, what the strength scales), float32 (nz,)."""
     others = [one for i, one in enumerate(weighted) if i != baskets.START]
-    return tuple(
+    start, way = (
         arithmetic.calculate([vector for _, vector in part], [weight for weight, _ in part])
         for part in ([weighted[baskets.START]], others)
     )
+    return start, way
 
 
-def formula(letters, strength, locked=()) -> str:
+def formula(letters: Letters, strength: float, locked: Sequence[str] = ()) -> str:
     """The sum in words, such as "C + 1.00 · (A − B)"; locked as for `difference`."""
     start = added([letters[baskets.START]])
     return f"{start} + {strength:.2f} · ({difference(letters, locked)})"
 
 
-def difference(letters, locked=()):
+def difference(letters: Letters, locked: Sequence[str] = ()) -> str:
     """What is added to C, in words: "A − B", and whether some attributes are taken out of it."""
     others = [one for i, one in enumerate(letters) if i != baskets.START]
     return added(others) + (", the rest left alone" if locked else "")
 
 
-def added(letters):
+def added(letters: Letters) -> str:
     words = " ".join(
         f"{'−' if arithmetic.is_subtracted(weight) else '+'} {amount(weight)}{letter}"
         for letter, weight in letters
@@ -325,12 +338,19 @@ def added(letters):
     return words.removeprefix("+ ").replace("− ", "−", 1 if words.startswith("−") else 0)
 
 
-def amount(weight) -> str:
+def amount(weight: float) -> str:
     """What stands before a letter for its weight: nothing for 1."""
     return "" if abs(weight) == 1 else f"{abs(weight):g} "
 
 
-def numbers(model, letters, locked, way, z, images) -> None:
+def numbers(
+    model: Model,
+    letters: Letters,
+    locked: Sequence[str],
+    way: np.ndarray,
+    z: np.ndarray,
+    images: np.ndarray,
+) -> None:
     """Lengths and D(x), in one line."""
     scores = renderer.scores(model, images)
     words = []
@@ -342,7 +362,14 @@ def numbers(model, letters, locked, way, z, images) -> None:
     st.caption(" · ".join([*words, f"|{others}| {np.linalg.norm(way):.2f}"]))
 
 
-def find_controls(model, terms, start, way, shell, apart=None):
+def find_controls(
+    model: Model,
+    terms: Sequence[Term],
+    start: np.ndarray,
+    way: np.ndarray,
+    shell: float,
+    apart: Change | None = None,
+) -> Controls:
     """[(caption, picture)]: what the same step does without the meaning and without averaging."""
     strength = session.view().strength
     whole = start + strength * way
@@ -350,12 +377,12 @@ def find_controls(model, terms, start, way, shell, apart=None):
     first, single = parts([(weight, z[0]) for _, weight, z in terms])
     single = apart(single) if apart else single
     rows = [start, *random, first + strength * single]
-    rows = np.stack([arithmetic.calculate([row], [1], shell) for row in rows])
+    z = np.stack([arithmetic.calculate([row], [1], shell) for row in rows])
     captions = [f"{terms[baskets.START][0]} alone", *["random"] * RANDOM, "single"]
-    return list(zip(captions, renderer.pictures(model, rows), strict=True))
+    return list(zip(captions, renderer.pictures(model, z), strict=True))
 
 
-def show_controls(controls) -> None:
+def show_controls(controls: Controls) -> None:
     captions = [caption for caption, _ in controls]
     tiles(
         "sum-controls",
@@ -375,16 +402,18 @@ def show_controls(controls) -> None:
     )
 
 
-def see(model, terms, images, controls):
+def see(
+    model: Model, terms: Sequence[Term], images: np.ndarray, controls: Controls
+) -> tuple[list[list[str]], int]:
     """The table of what the classifier sees, if there is one."""
     classifier = attribute_labels.classifier_of(model)
     if classifier is None:
         return [], 0
-    told = [(letter, w, renderer.pictures(model, z)) for letter, w, z in terms]
+    drawn = [(letter, w, renderer.pictures(model, z)) for letter, w, z in terms]
     pictures = np.stack([picture for _, picture in controls])
     return attribute_labels.table(
         classifier,
-        told,
+        drawn,
         [("sum", images[:1]), ("on shell", images[1:])],
         [("random", pictures[1 : 1 + RANDOM]), ("single", pictures[-1:])],
     )
@@ -393,7 +422,15 @@ def see(model, terms, images, controls):
 # Ways to keep it.
 
 
-def keep(name, model, letters, locked, way, z, figure) -> None:
+def keep(
+    name: str,
+    model: Model,
+    letters: Letters,
+    locked: Sequence[str],
+    way: np.ndarray,
+    z: np.ndarray,
+    figure: Callable[[], bytes],
+) -> None:
     """Tray, direction, sheet and recipe."""
     title = formula(letters, session.view().strength, locked)
     with st.container(horizontal=True, gap="small"):
@@ -428,27 +465,26 @@ def keep(name, model, letters, locked, way, z, figure) -> None:
         )
 
 
-def direction_form(model, told, way, locked) -> None:
+def direction_form(model: Model, difference: str, way: np.ndarray, locked: Sequence[str]) -> None:
     """A name for the difference, and the button that saves it with the model."""
-    words = f"{told}, scaled to length 1, will be saved in the checkpoint of {model.name}."
+    words = f"{difference}, scaled to length 1, will be saved in the checkpoint of {model.name}."
     st.caption(stranger_text.sentence(words))
     st.text_input("Name", key="direction-name", max_chars=60, placeholder="such as smile")
-    asked = (model, told, way, locked)
     st.button(
         "Save",
         key="direction-save",
         on_click=save_direction,
-        args=asked,
+        args=(model, difference, way, locked),
         disabled=not trust.allowed(),
     )
     if why := trust.reason():
         st.caption(why)
 
 
-def save_direction(model, told, way, locked) -> None:
+def save_direction(model: Model, difference: str, way: np.ndarray, locked: Sequence[str]) -> None:
     """Put the difference among the model's directions, with what it does.
 
-    told: the difference in words. locked: the attributes that it was made to leave alone.
+    difference: in words. locked: the attributes that it was made to leave alone.
     """
     title = tray.clean(st.session_state.get("direction-name") or "")
     try:
@@ -456,7 +492,10 @@ def save_direction(model, told, way, locked) -> None:
         if not title:
             raise InputError("Type a name for the direction.")
         vector, kind = directions.unit(way), "conditional" if locked else "own"
-        about = {"made": f"arithmetic, {told}", "length": float(np.linalg.norm(way))}
+        about: dict[str, Any] = {
+            "made": f"arithmetic, {difference}",
+            "length": float(np.linalg.norm(way)),
+        }
         about |= {"locked": locked, "baskets": baskets.contents()}
         classifier = attribute_labels.classifier_of(model)
         if classifier is not None:
@@ -470,7 +509,18 @@ def save_direction(model, told, way, locked) -> None:
     fragments.redraw()
 
 
-def sheet(name, model, terms, view, z, images, near, controls, seen, locked):
+def sheet(
+    name: str,
+    model: Model,
+    terms: Sequence[Term],
+    view: View,
+    z: np.ndarray,
+    images: np.ndarray,
+    near: np.ndarray,
+    controls: Controls,
+    seen: list[list[str]],
+    locked: Sequence[str],
+) -> bytes:
     """Everything in one picture for a slide, the bytes of a PNG."""
     drawn, shell = [], arithmetic.shell(model.prior)
     for i, (letter, weight, latents) in enumerate(terms):

@@ -1,13 +1,18 @@
 """Browse: a grid of samples, one seed each."""
 
+from collections.abc import Sequence
+
 import numpy as np
 import streamlit as st
+from streamlit.navigation.page import StreamlitPage
 
 from explorer.components.tiles import WIDTHS, tiles
 from explorer.services import attribute_labels, renderer, stranger_text
 from explorer.state import fragments, session, url_state
+from explorer.state.url_state import View
 from explorer.widgets import add_to_tray, model_picker, picture_dialog
-from gan_core.attributes.classifier import readable_name
+from gan_core.attributes.classifier import Classifier, readable_name
+from gan_core.checkpoint import Model
 from gan_core.latent import MAX_SEED
 
 REAL = ""  # the discriminator's score, where an attribute could stand
@@ -15,7 +20,7 @@ SORTS = {"seed": "Seed", "real": "Most real", "fake": "Least real"}
 BY_ATTRIBUTE = SORTS | {"real": "Most", "fake": "Least"}
 
 
-def page(card_page=None) -> None:
+def page(card_page: StreamlitPage | None = None) -> None:
     """The page, top to bottom."""
     name, model = model_picker.choose("Browse", card_page)
     classifier = attribute_labels.classifier_of(model)
@@ -31,7 +36,7 @@ def page(card_page=None) -> None:
     note(model, classifier, scores)
 
 
-def settings(model, classifier) -> None:
+def settings(model: Model, classifier: Classifier | None) -> None:
     """The controls above the grid."""
     first, second, third = st.columns([1.3, 2, 3], vertical_alignment="bottom")
     first.number_input(
@@ -71,13 +76,13 @@ def settings(model, classifier) -> None:
             st.segmented_control(
                 "Order",
                 SORTS,
-                format_func=words.get,
+                format_func=lambda order: words[order],
                 **session.widget("sort", SORTS),
                 help="Order the pictures on this page by seed or by score.",
             )
 
 
-def judge(model, classifier, images):
+def judge(model: Model, classifier: Classifier | None, images: np.ndarray) -> np.ndarray | None:
     """The score wanted of each picture, float32 (N,) in [0, 1], or None when nothing can tell."""
     by = session.view().by
     if classifier and by in classifier.recognised:
@@ -85,18 +90,18 @@ def judge(model, classifier, images):
     return renderer.scores(model, images)
 
 
-def sort(scores, order, n):
+def sort(scores: np.ndarray | None, order: str, n: int) -> np.ndarray:
     """The places of the pictures in the order wanted."""
     if scores is None or order == "seed":
         return np.arange(n)
     return np.argsort(scores if order == "fake" else -scores, kind="stable")
 
 
-def pick(scores, order):
+def pick(scores: np.ndarray | None, order: np.ndarray) -> np.ndarray | None:
     return None if scores is None else scores[order]
 
 
-def turn(view) -> None:
+def turn(view: View) -> None:
     """Page to earlier and later seeds; beside it, how the grid looks."""
     with st.container(horizontal=True, vertical_alignment="center"):
         first, last = turned(view, -1) == view.seed, turned(view, 1) == view.seed
@@ -120,12 +125,12 @@ def turn(view) -> None:
             st.toggle("Smooth scaling", **session.widget("smooth", closed=True))
 
 
-def turned(view, way):
+def turned(view: View, way: int) -> int:
     """The first seed one page earlier (−1) or later (1)."""
     return min(max(view.seed + way * view.n, 0), MAX_SEED)
 
 
-def turn_page(way) -> None:
+def turn_page(way: int) -> None:
     # From where one is by now: of two quick clicks the second goes a page further.
     session.set_view(seed=turned(session.view(), way))
 
@@ -136,10 +141,12 @@ def random_seed() -> None:
 
 
 @fragments.panel("grid")
-def grid(name, model, seeds, images, scores) -> None:
+def grid(
+    name: str, model: Model, seeds: Sequence[int], images: np.ndarray, scores: np.ndarray | None
+) -> None:
     """The pictures. A first click puts one on the tray, the next enlarges it."""
     view = session.view()
-    told = f"{readable_name(view.by)} " if view.by else "D(x) "
+    measure = f"{readable_name(view.by)} " if view.by else "D(x) "
     on_tray = {
         seed: item
         for seed in seeds
@@ -147,7 +154,7 @@ def grid(name, model, seeds, images, scores) -> None:
         if item.came_from(name, seed, view.psi)
     }
 
-    def click(tile_id) -> None:
+    def click(tile_id: str) -> None:
         seed = int(tile_id)
         if seed in on_tray:
             picture_dialog.open_later(on_tray[seed].id)
@@ -162,7 +169,7 @@ def grid(name, model, seeds, images, scores) -> None:
             {
                 "id": str(seed),
                 "label": f"Sample of seed {seed}"
-                + ("" if scores is None else f", {told}{scores[i]:.2f}"),
+                + ("" if scores is None else f", {measure}{scores[i]:.2f}"),
                 "caption": str(seed) + ("" if scores is None else f" · {scores[i]:.2f}"),
                 "marked": seed in on_tray,
             }
@@ -176,13 +183,13 @@ def grid(name, model, seeds, images, scores) -> None:
     )
 
 
-def add(name, model, seed, psi) -> None:
+def add(name: str, model: Model, seed: int, psi: float) -> None:
     """Put the picture of a seed on the tray."""
     message = f"Seed {seed} is on the tray. Click it again to see it large."
     add_to_tray.add(session.item(name, model, seed, psi), message, ("grid", "tray"))
 
 
-def note(model, classifier, scores) -> None:
+def note(model: Model, classifier: Classifier | None, scores: np.ndarray | None) -> None:
     """What the numbers under the pictures are."""
     by = session.view().by
     if scores is None:
@@ -195,7 +202,7 @@ def note(model, classifier, scores) -> None:
             "Under each picture: its seed · D(x), the discriminator’s estimate that the "
             "picture is real."
         )
-    else:
+    elif classifier:
         accuracy = classifier.about["attributes"][classifier.column(by)]["balanced_accuracy"]
         st.caption(
             "Under each picture: its seed · the attribute classifier’s probability of “"

@@ -1,13 +1,19 @@
 """Directions: what a step in the latent space changes, with sliders for several at once."""
 
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from typing import Any
+
 import numpy as np
 import streamlit as st
+from streamlit.navigation.page import StreamlitPage
 
 from explorer.components import browser_rendering
 from explorer.components.canvas import axis, canvas
 from explorer.components.motions import Sum
 from explorer.services import attribute_labels, direction_store, renderer, stranger_text
+from explorer.services.direction_store import Known
 from explorer.state import direction_state, fragments, session, tray, url_state
+from explorer.state.direction_state import Row
 from explorer.widgets import (
     add_to_tray,
     direction_effects,
@@ -15,13 +21,15 @@ from explorer.widgets import (
     model_picker,
     start_from_tray,
 )
-from gan_core.attributes.classifier import readable_name
+from gan_core.attributes.classifier import Classifier, readable_name
+from gan_core.checkpoint import Model
 from gan_core.latent import MAX_SEED
+from gan_core.latent_space.directions import Direction
 
 REACH = {"normal": 4.0, "uniform": 2.5}  # how far a slider goes: some deviations of the prior
 
 
-def page(card_page=None) -> None:
+def page(card_page: StreamlitPage | None = None) -> None:
     """The page, top to bottom."""
     name, model = model_picker.choose("Directions", card_page)
     classifier = attribute_labels.classifier_of(model)
@@ -46,7 +54,7 @@ def page(card_page=None) -> None:
     direction_effects.panel(model, classifier, known, REACH[model.prior.kind])
 
 
-def bar(name, model, known) -> None:
+def bar(name: str, model: Model, known: Known) -> None:
     """Where to start, which sliders there are, and what they leave alone."""
     with st.container(horizontal=True, vertical_alignment="bottom", gap="small"):
         choose_start(name, model)
@@ -80,7 +88,7 @@ def bar(name, model, known) -> None:
             browser_rendering.options()
 
 
-def choose_start(name, model) -> None:
+def choose_start(name: str, model: Model) -> None:
     """The seed, or a picture of the tray, that the directions are added to."""
     st.number_input(
         "Start",
@@ -95,7 +103,7 @@ def choose_start(name, model) -> None:
     start_from_tray.popover(name, model)
 
 
-def take_start(name) -> None:
+def take_start(name: str) -> None:
     start = session.value_of(f"set-{name}")
     if start is not None:
         session.set_view(start=start, coords="", frozen="")
@@ -106,9 +114,9 @@ def random_start() -> None:
     session.set_view(start=start, coords="", frozen="")
 
 
-def choose_directions(known) -> None:
+def choose_directions(known: Known) -> None:
     """Which directions have a slider, by their kind."""
-    groups = {title: [] for title in direction_state.GROUPS.values()}
+    groups: dict[str, list[Direction]] = {title: [] for title in direction_state.GROUPS.values()}
     for direction in known.by_name.values():
         groups[direction_state.GROUPS[direction.kind]].append(direction)
     on = direction_state.weights(known)
@@ -125,7 +133,7 @@ def choose_directions(known) -> None:
             )
 
 
-def choose_locked(known) -> None:
+def choose_locked(known: Known) -> None:
     """The attributes that every slider is to leave alone."""
     locked = direction_state.locked(known)
     with st.popover(
@@ -146,10 +154,17 @@ def choose_locked(known) -> None:
         )
 
 
-def pills(key, title, names, on, called, take) -> None:
+def pills(
+    key: str,
+    title: str,
+    names: Sequence[str],
+    on: Collection[str],
+    called: Callable[[str], str],
+    take: Callable[..., object],
+) -> None:
     """A group of names to switch on and off, in a popover."""
-    kept = st.session_state.get(session.key_of(key))
-    value = kept if kept is not None and set(kept) == set(on) else on
+    current = st.session_state.get(session.key_of(key))
+    value = current if current is not None and set(current) == set(on) else on
     st.pills(
         title,
         names,
@@ -160,7 +175,7 @@ def pills(key, title, names, on, called, take) -> None:
 
 
 @fragments.panel("canvas")
-def picture(name, model, classifier, known) -> None:
+def picture(name: str, model: Model, classifier: Classifier | None, known: Known) -> None:
     """The picture, a slider for every direction, and ways to keep what they make."""
     view = session.view()
     home = renderer.latents(model, [view.start], view.psi)[0]
@@ -188,14 +203,14 @@ def picture(name, model, classifier, known) -> None:
         direction_saving.loading(model, classifier, known)
 
 
-def motion(home, rows, level):
+def motion(home: np.ndarray, rows: Sequence[Row], level: bool) -> Sum:
     """The start and the step along all directions; level: with the length of the start."""
     vectors = np.stack([vector for _, vector, _ in rows]) if rows else np.empty((0, len(home)))
     length = float(np.linalg.norm(home))  # of 0 nothing could be brought to it
     return Sum(home, vectors, length if level and length else None)
 
 
-def axes(model, rows):
+def axes(model: Model, rows: Sequence[Row]) -> list[dict[str, Any]]:
     """A slider for each direction, under the name of its group."""
     reach = REACH[model.prior.kind]
     return [
@@ -211,17 +226,19 @@ def axes(model, rows):
     ]
 
 
-def moved_to(values, known) -> None:
+def moved_to(values: Sequence[float], known: Known) -> None:
     """After a drag: the sliders' values into the view."""
     rows, _ = direction_state.chosen(known)
     moved = {d.name: round(value, 4) for (d, _, _), value in zip(rows, values, strict=True)}
     direction_state.keep(direction_state.weights(known) | moved)
 
 
-def notes(name, known, coords, cancelled) -> None:
+def notes(
+    name: str, known: Known, coords: Mapping[int, float], cancelled: Sequence[Direction]
+) -> None:
     """What is to be known about the start and the sliders, in a line each."""
     locked, unknown = direction_state.locked(known), direction_state.unknown(known)
-    told = {
+    lines: dict[str, Iterable[str]] = {
         f"Unknown to {name} and ignored: {{}}.": unknown,
         "The locked attributes leave nothing of {}; unlock one to use it.": map(
             direction_state.label, cancelled
@@ -230,25 +247,32 @@ def notes(name, known, coords, cancelled) -> None:
             readable_name, locked
         ),
     }
-    for sentence, names in told.items():
-        names = ", ".join(names)
-        if names:
-            st.caption(stranger_text.plain(sentence.format(names)))
+    for sentence, names in lines.items():
+        listed = ", ".join(names)
+        if listed:
+            st.caption(stranger_text.plain(sentence.format(listed)))
     if coords:
         many = "1 coordinate" if len(coords) == 1 else f"{len(coords)} coordinates"
         st.caption(f"The starting latent has {many} changed, from the tray or from Latents.")
 
 
-def readout(name, model, rows, coords, z, image) -> None:
+def readout(
+    name: str,
+    model: Model,
+    rows: Sequence[Row],
+    coords: Mapping[int, float],
+    z: np.ndarray,
+    image: np.ndarray,
+) -> None:
     """What is known about the picture, and the way to the tray."""
     view = session.view()
     moved = [f", {direction_state.label(d)} {weight:+.2g}" for d, _, weight in rows if weight]
-    told = [f"|z| {np.linalg.norm(z):.2f}"]
+    words = [f"|z| {np.linalg.norm(z):.2f}"]
     score = renderer.scores(model, image[None])
     if score is not None:
-        told.append(f"D(x) {score[0]:.3f}")
+        words.append(f"D(x) {score[0]:.3f}")
     title = tray.clean(f"Seed {view.start}{''.join(moved)}")
     seed = None if moved or coords else view.start
     item = tray.Item(title, name, model.hash, seed, view.psi, z)
-    st.caption(" · ".join(told), width="content")
+    st.caption(" · ".join(words), width="content")
     add_to_tray.button(item, "add-along")

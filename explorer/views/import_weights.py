@@ -7,6 +7,8 @@ from dataclasses import replace
 from pathlib import Path
 
 import streamlit as st
+from streamlit.navigation.page import StreamlitPage
+from streamlit.runtime.uploaded_file_manager import UploadedFile
 
 from explorer.services import model_registry, quotas, renderer, stranger_text, training_data, trust
 from explorer.state import session
@@ -23,7 +25,7 @@ PRIORS = {"normal": "Normal", "uniform": "Uniform, −1 to 1"}
 NOT_KNOWN = "Not known"
 
 
-def page(browse_page=None) -> None:
+def page(browse_page: StreamlitPage | None = None) -> None:
     """The page, top to bottom."""
     st.header("Import", anchor=False)
     st.markdown(
@@ -58,7 +60,7 @@ def page(browse_page=None) -> None:
         preview(found)
 
 
-def recognise(upload, judge):
+def recognise(upload: UploadedFile, judge: UploadedFile | None) -> importers.Found | None:
     """The Found of an upload with the chosen range of values; None when it was refused."""
     key = (upload.file_id, judge and judge.file_id, st.session_state.get("import-values"))
     before = st.session_state.get("import_found")
@@ -80,13 +82,17 @@ def recognise(upload, judge):
         with st.expander(
             f"What the file holds: {len(tensors):,} tensor{'' if len(tensors) == 1 else 's'}"
         ):
-            rows = [map(stranger_text.clean, row) for row in tensors]
-            rows = [dict(zip(("Name", "Shape", "Type"), row, strict=True)) for row in rows]
+            columns = ("Name", "Shape", "Type")
+            rows = [
+                dict(zip(columns, map(stranger_text.clean, row), strict=True)) for row in tensors
+            ]
             st.dataframe(rows, hide_index=True, width="stretch")
     return None
 
 
-def read(upload, judge, values):
+def read(
+    upload: UploadedFile, judge: UploadedFile | None, values: str | None
+) -> importers.Found | InputError:
     """What `foreign.read` makes of an upload, or the InputError that it raised."""
     trust.check()
     with quotas.holding("probes"), tempfile.TemporaryDirectory() as folder:
@@ -98,7 +104,7 @@ def read(upload, judge, values):
             return error
 
 
-def put(upload, folder):
+def put(upload: UploadedFile, folder: Path) -> Path:
     """Write an upload into a new folder under its own name, which messages tell."""
     folder.mkdir()
     path = folder / safe(upload.name)
@@ -106,12 +112,12 @@ def put(upload, folder):
     return path
 
 
-def safe(name):
+def safe(name: str) -> str:
     """A file's name without anything that a folder could read into it."""
     return re.sub(r"[^\w .+-]", "_", Path(name).name)[:100].lstrip(".") or "file"
 
 
-def facts(found) -> None:
+def facts(found: importers.Found) -> None:
     """What was recognised, and what was assumed."""
     sizes = found.architecture
     judged = "none, so no D(x)" if found.discriminator is None else "recognised too"
@@ -131,7 +137,7 @@ def facts(found) -> None:
         st.caption(" ".join(stranger_text.plain(note) for note in found.notes))
 
 
-def settle(found):
+def settle(found: importers.Found) -> importers.Found:
     """What the file does not tell, chosen here. Returns the Found as chosen."""
     if found.values is not None:
         if st.session_state.get("import-values") not in VALUES:
@@ -139,7 +145,7 @@ def settle(found):
         st.segmented_control(
             "Values of the pictures",
             VALUES,
-            format_func=VALUES.get,
+            format_func=lambda values: VALUES[values],
             key="import-values",
             help=(
                 "Estimated from 16 samples. With the wrong range, pictures look too dark or too "
@@ -149,7 +155,7 @@ def settle(found):
     kind = st.segmented_control(
         "Latents it was trained on",
         PRIORS,
-        format_func=PRIORS.get,
+        format_func=lambda kind: PRIORS[kind],
         default=found.prior.kind,
         key=f"import-prior-{found.origin['sha256'][:12]}",
         help="Most DCGANs are trained on normal latents; the paper used uniform ones.",
@@ -157,10 +163,10 @@ def settle(found):
     return replace(found, prior=latent.Prior(kind or found.prior.kind, found.prior.size))
 
 
-def keep(found) -> None:
+def keep(found: importers.Found) -> None:
     """The name, the training set where one fits, and the button."""
     sets = matching_sets(found)
-    data = ""
+    data: str | Path = ""
     if sets:
         chosen = st.selectbox(
             "Trained on",
@@ -187,7 +193,7 @@ def named() -> None:
     st.session_state.import_named = st.session_state["import-name"]
 
 
-def write(found, data) -> None:
+def write(found: importers.Found, data: str | Path) -> None:
     """Make the checkpoint, and show it from now on."""
     name = st.session_state["import-name"].strip()
     st.session_state.pop("import_done", None)
@@ -210,7 +216,7 @@ def write(found, data) -> None:
     session.set_view(model=name, weights="")
 
 
-def done(browse_page) -> None:
+def done(browse_page: StreamlitPage | None) -> None:
     """That the last import is in the menu, and the way there."""
     name = st.session_state.get("import_done")
     if name and name in model_registry.entries():
@@ -220,7 +226,7 @@ def done(browse_page) -> None:
             st.page_link(browse_page, label=f"Browse {words}", icon=":material/grid_view:")
 
 
-def folder():
+def folder() -> Path:
     """The folder that new checkpoints go to. Raises InputError when there is none to write to."""
     folders = [path for path in model_registry.folders() if not (path / "model.json").exists()]
     if not folders:
@@ -233,27 +239,27 @@ def folder():
     return folders[0]
 
 
-def unused(file):
+def unused(file: str) -> str:
     """A name for a model out of a file's name, one that is not taken."""
     stem = re.sub(r"[^A-Za-z0-9._-]+", "-", Path(file).stem).lstrip("._-")[:56] or "model"
     return model_registry.unused(stem, model_registry.entries()).replace(" (", "-").rstrip(")")
 
 
-def matching_sets(found):
+def matching_sets(found: importers.Found) -> dict[str, Path]:
     """name -> folder of the packed training sets at hand whose images are of the same size."""
     size, channels = found.architecture["size"], found.architecture["channels"]
     sets = {}
     for place in training_data.given():
         try:
-            told = training_set.read_card(place)
+            card = training_set.read_card(place)
         except InputError:
             continue
-        if (told["shape"][1], told["shape"][3]) == (size, channels):
+        if (card["shape"][1], card["shape"][3]) == (size, channels):
             sets[place.name] = place
     return sets
 
 
-def preview(found) -> None:
+def preview(found: importers.Found) -> None:
     """The first samples, large enough to judge."""
     try:
         with st.spinner("Drawing samples …", show_time=True):

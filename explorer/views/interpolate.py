@@ -1,7 +1,11 @@
 """Interpolate: a path through two to eight latents."""
 
+from collections.abc import Mapping
+from functools import partial
+
 import numpy as np
 import streamlit as st
+from streamlit.navigation.page import StreamlitPage
 
 from explorer.components import browser_rendering
 from explorer.components.canvas import axis, canvas
@@ -9,9 +13,11 @@ from explorer.components.motions import Path
 from explorer.components.tiles import tiles
 from explorer.services import renderer
 from explorer.state import fragments, session, tray, url_state
+from explorer.state.url_state import View
 from explorer.widgets import add_to_tray, charts, model_picker, neighbours_link
 from explorer.widgets.keyframes import MODES, choose_keyframes, frame_count
 from gan_core import latent
+from gan_core.checkpoint import Model
 from gan_core.metrics import path_length
 
 COLOURS = (charts.FIRST, charts.SECOND)  # of the first path and of the second
@@ -22,7 +28,7 @@ FILMS = {
 }
 
 
-def page(card_page=None) -> None:
+def page(card_page: StreamlitPage | None = None) -> None:
     """The page, top to bottom."""
     name, model = model_picker.choose("Interpolate", card_page)
     keyframes = choose_keyframes(name, model)
@@ -37,7 +43,7 @@ def page(card_page=None) -> None:
 
 
 @fragments.panel("canvas")
-def explore(name, model, keyframes) -> None:
+def explore(name: str, model: Model, keyframes: np.ndarray) -> None:
     """The picture on the path, the frames that lead along it, and the path as files."""
     view = session.view()
     modes = ("slerp", "lerp") if view.mode == "both" else (view.mode,)
@@ -71,20 +77,21 @@ def explore(name, model, keyframes) -> None:
         along(model, paths, view, at)
 
 
-def along(model, paths, view, at) -> None:
+def along(model: Model, paths: Mapping[str, np.ndarray], view: View, at: float) -> None:
     """D(x) at every frame of each path, and how even the way was measured to be on this model."""
     if model.discriminator is not None:
         series = [
-            (MODES[mode], renderer.scores(model, images), colour)
+            (MODES[mode], scores, colour)
             for (mode, images), colour in zip(paths.items(), COLOURS, strict=False)
+            if (scores := renderer.scores(model, images)) is not None
         ]
         times = np.arange(max(map(len, paths.values()))) / view.step
         charts.show(charts.along_path(series, times, at, "D(x)", 170), "realness-along")
     lengths = path_length.mean_lengths(model.card)
     if lengths:
-        told = ", ".join(f"{MODES[mode].lower()} {full:,.0f}" for mode, full in lengths.items())
+        means = ", ".join(f"{MODES[mode].lower()} {full:,.0f}" for mode, full in lengths.items())
         st.caption(
-            f"Mean perceptual path length of this model: {told}. Shorter means that pictures "
+            f"Mean perceptual path length of this model: {means}. Shorter means that pictures "
             "change more evenly."
         )
 
@@ -95,7 +102,7 @@ def settings() -> None:
         st.segmented_control(
             "Interpolation",
             MODES,
-            format_func=MODES.get,
+            format_func=lambda mode: MODES[mode],
             **session.widget("mode", MODES),
             help="Slerp stays on the sphere on which latents lie; lerp cuts straight through it.",
         )
@@ -118,7 +125,9 @@ def settings() -> None:
             browser_rendering.options()
 
 
-def readout(name, model, z, image, mode, at) -> None:
+def readout(
+    name: str, model: Model, z: np.ndarray, image: np.ndarray, mode: str, at: float
+) -> None:
     """What is known about the picture on one path."""
     score = renderer.scores(model, image[None])
     words = [MODES[mode], f"Position {at:.2f}", f"|z| {np.linalg.norm(z):.2f}"]
@@ -130,12 +139,12 @@ def readout(name, model, z, image, mode, at) -> None:
         neighbours_link.button(of_path(name, model, z, mode, at), f"ask-{mode}")
 
 
-def of_path(name, model, z, mode, at):
+def of_path(name: str, model: Model, z: np.ndarray, mode: str, at: float) -> tray.Item:
     """A picture of the path as a tray.Item; it has no seed, so its latent is kept."""
     return tray.Item(f"{MODES[mode]} {at:.2f}", name, model.hash, None, 1.0, z)
 
 
-def filmstrip(mode, images, view, at, row) -> None:
+def filmstrip(mode: str, images: np.ndarray, view: View, at: float, row: bool) -> None:
     """The frames of a path; a click goes there."""
     times = np.arange(len(images)) / view.step
     nearest = int(np.argmin(np.abs(times - at)))
@@ -159,14 +168,14 @@ def filmstrip(mode, images, view, at, row) -> None:
     )
 
 
-def downloads(name, paths, view) -> None:
+def downloads(name: str, paths: Mapping[str, np.ndarray], view: View) -> None:
     """The path as files, made when asked for. Slerp and lerp stand beside each other in one."""
     beside = np.concatenate(list(paths.values()), axis=2)
     with st.container(horizontal=True):
         for kind, (label, mime) in FILMS.items():
             st.download_button(
                 label,
-                lambda kind=kind: renderer.film(beside, kind, view.smooth),
+                partial(renderer.film, beside, kind, view.smooth),
                 f"{name}-{view.mode}.{kind}",
                 mime,
                 key=f"film-{kind}",

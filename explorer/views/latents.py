@@ -1,7 +1,11 @@
 """Latents: every coordinate of z under a slider, or a pad between four samples."""
 
+from collections.abc import Iterable, Sequence
+from typing import Any
+
 import numpy as np
 import streamlit as st
+from streamlit.navigation.page import StreamlitPage
 
 from explorer.components import browser_rendering
 from explorer.components.canvas import axis, canvas
@@ -10,6 +14,7 @@ from explorer.components.strips import PAD
 from explorer.services import renderer
 from explorer.state import fragments, session, tray, url_state
 from explorer.widgets import add_to_tray, model_picker, neighbours_link, start_from_tray
+from gan_core.checkpoint import Model
 from gan_core.latent import MAX_SEED
 from gan_core.training import attribute_codes
 
@@ -18,14 +23,14 @@ MODES = {"slerp": "Slerp", "lerp": "Lerp"}
 REACH = {"normal": 3.0, "uniform": 1.0}  # how far a slider goes, in units of the latent
 
 
-def page(card_page=None) -> None:
+def page(card_page: StreamlitPage | None = None) -> None:
     """The page, top to bottom."""
     name, model = model_picker.choose("Latents", card_page)
     with st.container(horizontal=True, vertical_alignment="bottom", gap="medium"):
         st.segmented_control(
             "Move by",
             WAYS,
-            format_func=WAYS.get,
+            format_func=lambda way: WAYS[way],
             **session.widget("way", WAYS),
             help=(
                 "Sliders: one for each coordinate of z. Pad: a plane between four samples. On a "
@@ -55,7 +60,7 @@ def options() -> None:
             st.segmented_control(
                 "Interpolation",
                 MODES,
-                format_func=MODES.get,
+                format_func=lambda mode: MODES[mode],
                 **session.widget("mode", MODES, closed=True),
             )
         browser_rendering.options()
@@ -64,7 +69,7 @@ def options() -> None:
 # The sliders.
 
 
-def choose_start(name, model) -> None:
+def choose_start(name: str, model: Model) -> None:
     """Which seed the sliders start from, and what changes many of them at once."""
     st.number_input(
         "Seed",
@@ -93,7 +98,7 @@ def choose_start(name, model) -> None:
     start_from_tray.popover(name, model)
 
 
-def restart(name) -> None:
+def restart(name: str) -> None:
     """Take the seed from its field."""
     start = session.value_of(f"set-{name}")
     if start is not None:
@@ -104,7 +109,7 @@ def randomise() -> None:
     keep_frozen(start=int(np.random.default_rng().integers(1_000_000)))
 
 
-def keep_frozen(**settings) -> None:
+def keep_frozen(**settings: Any) -> None:
     """Change settings and leave behind what was moved, less what is frozen."""
     view = session.view()
     frozen = split(view.frozen)
@@ -113,7 +118,7 @@ def keep_frozen(**settings) -> None:
 
 
 @fragments.panel("canvas")
-def sliders(name, model) -> None:
+def sliders(name: str, model: Model) -> None:
     """The picture, and a slider for every coordinate."""
     view = session.view()
     home = renderer.latents(model, [view.start], view.psi)[0].astype(float)
@@ -141,7 +146,7 @@ def sliders(name, model) -> None:
     readout(model, images[0], words, tray.Item(label, name, model.hash, seed, view.psi, z[0]))
 
 
-def axes(model, values):
+def axes(model: Model, values: np.ndarray) -> list[dict[str, Any]]:
     """A slider for each coordinate, with how much it moves the picture."""
     effects = renderer.effects(model, wait=False)
     names = attribute_codes.names_of(model)
@@ -157,14 +162,14 @@ def axes(model, values):
     ]
 
 
-def strength(effect, largest):
+def strength(effect: float, largest: float) -> dict[str, Any]:
     """How much a slider moves the picture, as the browser is told."""
     share = float(effect / largest) if largest > 0 else 0.0
     words = f"A step of 1 changes the picture by {effect:.1f} of 256 levels"
     return {"effect": round(share, 3), "effectLabel": words}
 
 
-def learn_strengths(model) -> None:
+def learn_strengths(model: Model) -> None:
     """Find out which sliders do most, while the first picture is there already."""
     if renderer.effects(model, wait=False) is None:
         with st.spinner("Measuring which coordinates change the picture most …"):
@@ -172,21 +177,21 @@ def learn_strengths(model) -> None:
         st.rerun()
 
 
-def moved_to(values, home, frozen) -> None:
+def moved_to(values: Sequence[float], home: np.ndarray, frozen: Iterable[int]) -> None:
     """After a drag: remember what differs from the seed, and all that is frozen."""
     frozen = list(frozen)
     moved = {i: v for i, v in enumerate(values) if v != home[i] or i in frozen}
     session.set_view(coords=url_state.write_coordinates(moved), frozen=",".join(map(str, frozen)))
 
 
-def split(text):
+def split(text: str) -> list[int]:
     return [int(part) for part in text.split(",") if part]
 
 
 # The pad.
 
 
-def choose_corners(model):
+def choose_corners(model: Model) -> np.ndarray | None:
     """Four seeds. Returns float32 (4, nz), or None until there are four."""
     st.text_input(
         "Corners",
@@ -208,7 +213,7 @@ def choose_corners(model):
 
 
 @fragments.panel("canvas")
-def pad(name, model, corners) -> None:
+def pad(name: str, model: Model, corners: np.ndarray) -> None:
     """The picture, and the plane on which it lies."""
     view = session.view()
     z, images = canvas(
@@ -231,7 +236,7 @@ def pad(name, model, corners) -> None:
 # Below both.
 
 
-def readout(model, image, words, item) -> None:
+def readout(model: Model, image: np.ndarray, words: Sequence[str], item: tray.Item) -> None:
     """What is known about the picture, and the way to keep it."""
     score = renderer.scores(model, image[None])
     words = [*words, f"|z| {np.linalg.norm(item.z):.2f}"]

@@ -1,11 +1,14 @@
 """Card: what a model was trained on, how, and what it must not be used for."""
 
 import re
+from collections.abc import Collection
+from pathlib import Path
 
 import streamlit as st
 
 from explorer.services import renderer, stranger_text
 from explorer.widgets import model_picker
+from gan_core.checkpoint import Model
 from gan_core.metrics import fidelity_report
 from gan_core.util import regular_files
 from gan_core.util.errors import InputError
@@ -27,7 +30,7 @@ def page() -> None:
         facts(model, told(text))
 
 
-def read(path):
+def read(path: Path) -> str:
     """The text of the card, or nothing when there is none that can be read."""
     try:
         with regular_files.open_regular(path, inside=path.parent) as file:
@@ -37,7 +40,7 @@ def read(path):
         return ""
 
 
-def samples(model) -> None:
+def samples(model: Model) -> None:
     """The first 64 seeds, unselected: what the model draws by itself."""
     images = renderer.pictures(model, renderer.latents(model, range(64)))
     st.image(
@@ -47,12 +50,12 @@ def samples(model) -> None:
     )
 
 
-def told(text):
+def told(text: str) -> set[str]:
     """The labels of the rows of the card's tables."""
     return set(re.findall(r"^\| *([^|]+?) *\|", text, re.MULTILINE))
 
 
-def facts(model, told) -> None:
+def facts(model: Model, told: Collection[str]) -> None:
     """What model.json tells, as a small table, less what the card's own tables tell already."""
     card, training = model.card, model.card["training"]
     shape = card["training_set"].get("shape") or ["–"]
@@ -74,5 +77,5 @@ def facts(model, told) -> None:
     st.table(rows, border="horizontal")
 
 
-def with_unit(number, unit) -> str | None:
+def with_unit(number: object, unit: str) -> str | None:
     return f"{number:.4g} {unit}" if isinstance(number, int | float) else None

@@ -1,11 +1,16 @@
 """Train: start a run on one's own pictures, watch it, stop it and go on with it."""
 
 import datetime
+from collections.abc import Collection, Iterable
 from functools import partial
+from pathlib import Path
+from typing import Any, Literal
 
 import numpy as np
 import streamlit as st
 from PIL import Image
+from streamlit.navigation.page import StreamlitPage
+from streamlit.runtime.uploaded_file_manager import UploadedFile
 
 from explorer.components.film_player import film
 from explorer.services import (
@@ -17,6 +22,7 @@ from explorer.services import (
     trust,
     uploads,
 )
+from explorer.services.run_list import Run
 from explorer.state import fragments, session
 from explorer.widgets import charts
 from explorer.widgets.uploader import most, uploader
@@ -30,7 +36,12 @@ MANY = 6  # runs that are listed before the rest is folded away
 FRAMES = 40  # of a film, the first and the last among them
 SIDE = 512  # pixels a side of a frame at most
 SIZES = (32, 64, 128)
-COLOURS = {"running": "blue", "finished": "green", "stopped": "grey", "failed": "red"}
+COLOURS: dict[str, Literal["blue", "green", "grey", "red"]] = {
+    "running": "blue",
+    "finished": "green",
+    "stopped": "grey",
+    "failed": "red",
+}
 DOING = {
     "starting": "Starting",
     "packing": "Packing the pictures",
@@ -44,7 +55,7 @@ FEW = 100  # pictures, of which a GAN can learn nothing but these
 KEPT = "It continues when this page is closed, and when the app ends."
 
 
-def page(browse_page=None) -> None:
+def page(browse_page: StreamlitPage | None = None) -> None:
     """The page, top to bottom."""
     found = run_list.entries()
     may = trust.allowed(training=True)
@@ -78,9 +89,13 @@ def new_run() -> None:
             if not there:
                 del ways[way]
         choose_again("new-way", ways, st.session_state.get("way", "upload"))
-        way = st.segmented_control("Pictures from", ways, format_func=ways.get, key="new-way")
+        way = st.segmented_control(
+            "Pictures from", ways, format_func=lambda way: ways[way], key="new-way"
+        )
         st.session_state.way = way  # for the next run
-        images, data, upload = "", "", None
+        images: str | Path = ""
+        data: str | Path = ""
+        upload = None
         if way == "folder":
             images = folders[st.selectbox("Folder or zip", folders, key="new-folder")]
         elif way == "packed":
@@ -113,7 +128,9 @@ def new_run() -> None:
             )
 
 
-def settings(way, images, data):
+def settings(
+    way: str | None, images: str | Path, data: str | Path
+) -> tuple[str, str, int | None, float | None]:
     """(name, recipe, size, kimg) as the person has them."""
     first, second, third, fourth = st.columns([2.2, 2.2, 1.6, 1.6], vertical_alignment="bottom")
     name = first.text_input(
@@ -153,14 +170,14 @@ def settings(way, images, data):
     return name, recipe, size, kimg
 
 
-def choose_again(key, options, usual) -> None:
+def choose_again(key: str, options: Collection, usual: str | int) -> None:
     """Keep a choice from being switched off by a second click on it."""
     if st.session_state.get(key) not in options:
         st.session_state[key] = usual if usual in options else next(iter(options))
 
 
 @st.cache_data(ttl=60, max_entries=32, show_spinner=False)
-def usual_length(images, data, recipe, size):
+def usual_length(images: str, data: str, recipe: str, size: int) -> float | None:
     """The kimg that a recipe chooses, or None while the pictures are not known."""
     try:
         if data:
@@ -174,7 +191,9 @@ def usual_length(images, data, recipe, size):
         return None
 
 
-def begin(name, images, upload, given) -> None:
+def begin(
+    name: str, images: str | Path, upload: UploadedFile | None, given: dict[str, Any]
+) -> None:
     """Start the run that the form describes."""
     try:
         trust.check(training=True)
@@ -205,7 +224,7 @@ def begin(name, images, upload, given) -> None:
 # The runs there are.
 
 
-def watched(browse_page) -> None:
+def watched(browse_page: StreamlitPage | None) -> None:
     """All runs in a list, and one of them in full; drawn anew while one goes on."""
     run_processes.reap()
     found = run_list.entries()
@@ -233,13 +252,13 @@ def watched(browse_page) -> None:
     session.show_messages()
 
 
-def rows(listed, chosen) -> None:
+def rows(listed: Iterable[Run], chosen: Run) -> None:
     with st.container(gap="small"):
         for run in listed:
             row(run, run is chosen)
 
 
-def row(run, chosen) -> None:
+def row(run: Run, chosen: bool) -> None:
     """One run in a line."""
     # Closer within than between: on a phone the last part stands on a line of its own.
     with st.container(horizontal=True, vertical_alignment="center", gap="xsmall"):
@@ -255,7 +274,7 @@ def row(run, chosen) -> None:
         st.caption(" · ".join(facts(run)), width="stretch")
 
 
-def facts(run):
+def facts(run: Run) -> list[str]:
     """How far a run is, in a few words each."""
     told = [f"{run.shown:,.4g} of {run.total:,g} kimg" if run.total else f"{run.shown:,.4g} kimg"]
     if run.running:
@@ -267,7 +286,7 @@ def facts(run):
     return told
 
 
-def ago(at) -> str:
+def ago(at: float) -> str:
     """When something was, in words that a person would use."""
     then = datetime.datetime.fromtimestamp(at)
     today = datetime.datetime.now().date()
@@ -275,7 +294,7 @@ def ago(at) -> str:
     return f"{day}, {then:%H:%M}"
 
 
-def detail(run, browse_page) -> None:
+def detail(run: Run, browse_page: StreamlitPage | None) -> None:
     """One run in full."""
     head(run, browse_page)
     if run.reason:
@@ -300,7 +319,7 @@ def detail(run, browse_page) -> None:
             st.code("\n".join(said), language=None, wrap_lines=True)
 
 
-def progress_words(run):
+def progress_words(run: Run) -> str:
     if run.running and run.doing in DOING:
         return DOING[run.doing] + " …"
     if run.running and not run.lines:
@@ -308,7 +327,7 @@ def progress_words(run):
     return " · ".join(facts(run)[:2] if run.running else facts(run)[:1])
 
 
-def head(run, browse_page) -> None:
+def head(run: Run, browse_page: StreamlitPage | None) -> None:
     """Its name and what can be done to it."""
     may = trust.allowed(training=True)
     with st.container(horizontal=True, vertical_alignment="center"):
@@ -374,7 +393,7 @@ def head(run, browse_page) -> None:
             )
 
 
-def stop(run) -> None:
+def stop(run: Run) -> None:
     try:
         run_launcher.stop(run)
         st.session_state.setdefault("stopping", {})[run.name] = run.at_start
@@ -383,7 +402,7 @@ def stop(run) -> None:
         fragments.redraw()
 
 
-def resume(run, kimg=None) -> None:
+def resume(run: Run, kimg: float | None = None) -> None:
     try:
         run_launcher.resume(run, kimg)
     except InputError as error:
@@ -391,7 +410,7 @@ def resume(run, kimg=None) -> None:
     fragments.redraw()
 
 
-def remove(run) -> None:
+def remove(run: Run) -> None:
     try:
         run_launcher.remove(run)
         session.set_view(run="")
@@ -401,7 +420,7 @@ def remove(run) -> None:
     fragments.redraw()
 
 
-def numbers(run) -> None:
+def numbers(run: Run) -> None:
     """What a person asks for first, in one line."""
     when = "" if run.running else " at the end"
     told = [f"{run.rate:,.3g} images/s{when}"] if run.rate else []
@@ -422,7 +441,7 @@ DISTANCE = "FD-EffNetLite0"
 # What it draws, and how it goes.
 
 
-def grids(run) -> None:
+def grids(run: Run) -> None:
     """The same 64 latents at every sample grid, as a film."""
     frames = [
         {"src": src, "words": f"{kimg:,} kimg"}
@@ -443,11 +462,11 @@ def grids(run) -> None:
 
 
 @st.cache_data(max_entries=512, show_spinner=False)
-def frame(path, at):
+def frame(path: str, at: float) -> str | None:
     """A sample grid as a data URL, or None when it cannot be read. at: when it was written."""
     try:
-        with Image.open(path) as image:
-            image = image.convert("RGB")
+        with Image.open(path) as file:
+            image = file.convert("RGB")
     except (OSError, ValueError, Image.DecompressionBombError):
         return None
     if max(image.size) > SIDE:
@@ -455,7 +474,7 @@ def frame(path, at):
     return renderer.data_url(media.encode(np.asarray(image), "JPEG", quality=88), "jpeg")
 
 
-def curves(run) -> None:
+def curves(run: Run) -> None:
     """The losses, what D makes of real and generated pictures, and the distance."""
     shown = {
         "Losses": {

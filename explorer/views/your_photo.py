@@ -3,18 +3,22 @@
 import hashlib
 import io
 import time
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 
 import numpy as np
 import streamlit as st
 from PIL import Image
+from streamlit.navigation.page import StreamlitPage
 
 from explorer.components.photo_framer import framer
 from explorer.services import renderer, run_launcher, stranger_text, trust, upload_limits
 from explorer.state import fragments, session, tray
 from explorer.widgets import add_to_tray, charts, model_picker
 from explorer.widgets.uploader import available, most, uploader
+from gan_core.checkpoint import Model
 from gan_core.data import photo_alignment
+from gan_core.data.photo_alignment import Eyes, Frame
 from gan_core.latent_space import inversion
 from gan_core.util.errors import InputError
 
@@ -53,13 +57,13 @@ class Search:
     """
 
     target: str
-    steps: object
+    steps: Iterator[float | inversion.Progress]
     running: bool = True
     problem: str = ""
     now: inversion.Progress | None = None
 
 
-def page(card_page=None) -> None:
+def page(card_page: StreamlitPage | None = None) -> None:
     """The page, top to bottom."""
     name, model = model_picker.choose("Your photo", card_page)
     st.session_state.setdefault("photo", None)
@@ -94,10 +98,14 @@ def page(card_page=None) -> None:
 # The photo.
 
 
-def ask(model) -> None:
+def ask(model: Model) -> None:
     """A file or the camera."""
     source = st.segmented_control(
-        "From", FROM, default="file", format_func=FROM.get, label_visibility="collapsed"
+        "From",
+        FROM,
+        default="file",
+        format_func=lambda source: FROM[source],
+        label_visibility="collapsed",
     )
     if source == "camera":
         st.camera_input(
@@ -123,7 +131,7 @@ def ask(model) -> None:
         st.error(stranger_text.sentence(problem))
 
 
-def taken(source, model) -> None:
+def taken(source: str, model: Model) -> None:
     """A new photo from a widget. What cannot be read leaves the photo before it alone."""
     given = st.session_state.get(f"photo-{source}")
     if given is None or not available("photo"):
@@ -135,7 +143,7 @@ def taken(source, model) -> None:
         st.session_state.photo_problem = str(error)
 
 
-def read(content, model):
+def read(content: bytes, model: Model) -> Photo:
     """The Photo in the bytes of a file, framed by its eyes where they can be found."""
     image = photo_alignment.read_photo(content)
     shown = io.BytesIO()
@@ -147,32 +155,32 @@ def read(content, model):
     )
 
 
-def centred(model):
+def centred(model: Model) -> Frame:
     """The centre square, as large as that of the training images."""
     crop = (model.card["training_set"].get("framing") or {}).get("crop", 1.0)
     return photo_alignment.Frame(side=crop if isinstance(crop, float) and 0.1 <= crop <= 1 else 1.0)
 
 
-def by_detector(image, model):
+def by_detector(image: Image.Image, model: Model) -> Frame | None:
     """The Frame that a detector finds, or None."""
     try:
-        found = photo_alignment.find_eyes(image)
-        return photo_alignment.frame_of_eyes(image.size, *found, eyes_of(model)) if found else None
+        eyes = photo_alignment.find_eyes(image)
+        return photo_alignment.frame_of_eyes(image.size, *eyes, eyes_of(model)) if eyes else None
     except InputError:
         return None
 
 
-def eyes_of(model):
+def eyes_of(model: Model) -> Eyes:
     """Where the eyes are in a model's pictures."""
-    kept = inversion.load_metrics(model)
-    return photo_alignment.EYES if kept is None else kept.get("eyes") or photo_alignment.EYES
+    measured = inversion.load_metrics(model) or {}
+    return measured.get("eyes") or photo_alignment.EYES
 
 
 # The frame.
 
 
 @fragments.panel("frame")
-def frame(name, model) -> None:
+def frame(name: str, model: Model) -> None:
     """The photo with the frame on it, and what the generator is asked to draw."""
     photo = st.session_state.photo
     framer(
@@ -182,7 +190,7 @@ def frame(name, model) -> None:
         asdict(photo.frame),
         eyes_of(model),
         (photo_alignment.LEAST, photo_alignment.MOST),
-        lambda found: reframe(**found),
+        lambda moved: reframe(**moved),
         label="Your photo with the area that will be used",
     )
     with st.container(horizontal=True, vertical_alignment="center", gap="medium"):
@@ -200,14 +208,14 @@ def frame(name, model) -> None:
             numbers(photo, model)
 
 
-def cut(photo, model):
+def cut(photo: Photo, model: Model) -> np.ndarray:
     """What the frame holds, as an image of the model: uint8 (H, W, C)."""
     return photo_alignment.cut(
         photo.image, photo.frame, model.size, model.card["architecture"]["channels"]
     )
 
 
-def numbers(photo, model) -> None:
+def numbers(photo: Photo, model: Model) -> None:
     """The same by hand."""
     with st.popover("Place by numbers", icon=":material/straighten:"):
         where = photo.frame
@@ -226,7 +234,7 @@ def numbers(photo, model) -> None:
         st.button("Find the eyes", icon=":material/face:", on_click=find, args=(model,))
 
 
-def by_eyes(photo, model) -> None:
+def by_eyes(photo: Photo, model: Model) -> None:
     """The places of both eyes, taken together: one alone seldom makes a frame."""
     places = photo_alignment.eyes_of_frame(photo.image.size, photo.frame, eyes_of(model))
     # What was refused stays in the fields, to be put right.
@@ -248,12 +256,12 @@ def by_eyes(photo, model) -> None:
         st.form_submit_button("Place the eyes", on_click=typed, args=(model,))
 
 
-def slid(key) -> None:
+def slid(key: str) -> None:
     value = st.session_state[f"photo-{key}"]
     reframe(**{key: value if key == "turn" else value / 100})
 
 
-def typed(model) -> None:
+def typed(model: Model) -> None:
     """The frame from the four numbers of the eyes."""
     values = [
         [st.session_state[f"photo-{side}-{axis}"] for axis in ("across", "down")]
@@ -261,19 +269,19 @@ def typed(model) -> None:
     ]
     if any(value is None for eye in values for value in eye):
         return
-    left, right = ([value / 100 for value in eye] for eye in values)
+    left, right = ((across / 100, down / 100) for across, down in values)
     photo = st.session_state.photo
     try:
-        found = photo_alignment.frame_of_eyes(
+        new = photo_alignment.frame_of_eyes(
             photo.image.size, left, right, eyes_of(model), photo.frame.turn
         )
     except InputError as error:
         st.session_state.photo_refused = (left, right), str(error)
         fragments.redraw("frame")
-    reframe(**asdict(found))
+    reframe(**asdict(new))
 
 
-def find(model) -> None:
+def find(model: Model) -> None:
     found = by_detector(st.session_state.photo.image, model)
     if found is None:
         session.say("No face was detected; place the rings by hand.")
@@ -281,7 +289,7 @@ def find(model) -> None:
         reframe(**asdict(found))
 
 
-def reframe(**changes) -> None:
+def reframe(**changes: float) -> None:
     """Another frame. What it cannot be, a place outside of the photo say, is brought back."""
     photo = st.session_state.photo
     wanted = {**asdict(photo.frame), **changes}
@@ -299,7 +307,7 @@ def reframe(**changes) -> None:
 
 
 @fragments.panel("search")
-def search(name, model) -> None:
+def search(name: str, model: Model) -> None:
     """The buttons, the picture that the generator comes to, and what its error means."""
     photo = st.session_state.photo
     wanted = cut(photo, model)
@@ -346,12 +354,12 @@ def search(name, model) -> None:
     meaning(model, found)
 
 
-def target_of(model, wanted) -> str:
+def target_of(model: Model, wanted: np.ndarray) -> str:
     """What tells one search from another: the weights, and the picture that is sought."""
     return f"{model.hash} {hashlib.sha256(wanted.tobytes()).hexdigest()}"
 
 
-def start(model) -> None:
+def start(model: Model) -> None:
     """Begin a search for what the frame holds by now; the steps are done by `follow`."""
     if why := trust.reason():
         session.warn(why)
@@ -375,7 +383,7 @@ def stop() -> None:
 
 
 @st.fragment(run_every=AGAIN)
-def follow(model) -> None:
+def follow(model: Model) -> None:
     """A stretch of the search, and where it is now. The steps wait while nobody looks."""
     found = st.session_state.get("search")
     if found is None or not found.running:
@@ -399,7 +407,7 @@ def follow(model) -> None:
     shown(model, found)
 
 
-def shown(model, found) -> None:
+def shown(model: Model, found: Search) -> None:
     """The bar, and the best picture so far, large."""
     now = found.now
     ended = "" if found.running else (" · done" if now.step == now.steps else " · stopped")
@@ -412,7 +420,7 @@ def shown(model, found) -> None:
     )
 
 
-def empty(model) -> None:
+def empty(model: Model) -> None:
     """Where the picture will be."""
     grey = np.full((model.size, model.size, 3), 128, np.uint8)
     ghost = np.dstack([grey, np.full((model.size, model.size), 28, np.uint8)])
@@ -423,7 +431,7 @@ def empty(model) -> None:
     )
 
 
-def add(name, model) -> None:
+def add(name: str, model: Model) -> None:
     """The latent onto the tray, from where every other page takes it."""
     now = st.session_state.search.now
     item = tray.Item("Photo", name, model.hash, None, 1.0, now.z)
@@ -434,27 +442,27 @@ def add(name, model) -> None:
 # What it means.
 
 
-def meaning(model, found) -> None:
+def meaning(model: Model, found: Search | None) -> None:
     """The error beside those of pictures whose answer is known or unknown."""
-    kept = inversion.load_metrics(model)
+    measured = inversion.load_metrics(model)
     ready = found is not None and found.now is not None and found.target.startswith(model.hash)
     error = found.now.error if ready and not found.running else None
     if error is not None:
         st.markdown(f"**{error:.0f} levels** from your photo, root mean square, of 256.")
-    if kept is None:
-        words = (
+    if measured is None:
+        missing = (
             "The usual error of this model has not been measured, so there is nothing to "
             f"compare with; `python -m gan_core encoder {run_launcher.plain(model.directory)}` "
             "measures it."
         )
-        st.caption(stranger_text.sentence(words))
+        st.caption(stranger_text.sentence(missing))
         return
     if error is None and ready:
         return
-    chart(kept["errors"], error)
+    chart(measured["errors"], error)
     words = [
         f"{KINDS[kind]} {min(values):.0f} to {max(values):.0f}"
-        for kind, values in kept["errors"].items()
+        for kind, values in measured["errors"].items()
     ]
     st.caption(
         f"For comparison, the same search leaves: {'; '.join(words)}. Samples can be matched "
@@ -463,7 +471,7 @@ def meaning(model, found) -> None:
     )
 
 
-def chart(errors, error) -> None:
+def chart(errors: Mapping[str, Sequence[float]], error: float | None) -> None:
     """A dot for every picture measured, and a line for the photo."""
     rows = [
         (KINDS[kind].replace("the generator’s own ", "").capitalize(), values)
