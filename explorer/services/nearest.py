@@ -18,13 +18,14 @@ from gan_core.data.training_set import TrainingSet
 from gan_core.search import feature_index, index_cache, sample_cache
 from gan_core.search import pixel_index as exact
 from gan_core.util import cache_dir
-from gan_core.util.progress import Progress
 
 SPACES = {
     "pixels": "Pixels",
     "discriminator": "D’s features",
     "effnet": "EfficientNet’s",
 }
+Found = tuple[np.ndarray, np.ndarray, np.ndarray]  # distances, indices, mirrored
+Search = Callable[[np.ndarray, int, np.ndarray | None], Found]  # of images, k and exclude
 SAMPLES = 10_000  # searched for the nearest to a training image
 
 
@@ -53,7 +54,7 @@ def search(
     space: str,
     k: int,
     exclude: np.ndarray | None = None,
-) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+) -> Found:
     """(distances, indices, mirrored), each (n, k), of images uint8 (n, H, W, C).
 
     exclude: int (n,), the index of an image that each must not find. Raises InputError when the
@@ -77,8 +78,8 @@ def open_space(
     images: str,
     _model: Model,
     _among: TrainingSet,
-    _tell: Progress = None,
-) -> Callable:
+    _tell: background.Tell | None = None,
+) -> Search:
     """How to search in a space: images, k, exclude -> (distances, indices, mirrored)."""
     # Opening it also checks that these are the images that the set tells of.
     if _tell and space == "pixels":
@@ -86,7 +87,7 @@ def open_space(
     index = index_cache.open_index(_among, mirrored=True)
     if space == "pixels":
 
-        def in_pixels(images, k, exclude=None):
+        def in_pixels(images: np.ndarray, k: int, exclude: np.ndarray | None) -> Found:
             squared, indices, mirrored = index.query(images, k, exclude)
             return np.sqrt(squared / images[0].size), indices, mirrored
 
@@ -99,7 +100,7 @@ def open_space(
     watched = feature_index.with_progress(network, f"{len(_among.images):,} images", _tell)
     table = feature_index.FeatureIndex(feature_extractors.cached(watched, _among.images))
 
-    def in_features(images, k, exclude=None):
+    def in_features(images: np.ndarray, k: int, exclude: np.ndarray | None) -> Found:
         distances, indices = table.query(network.extract(images), k, exclude)
         return distances, indices, np.zeros(indices.shape, bool)
 
@@ -109,7 +110,7 @@ def open_space(
 def ready(space: str, model: Model, data: TrainingSet) -> bool:
     """Whether training images can be searched; if not, that is prepared in the background."""
 
-    def work(tell):
+    def work(tell: background.Tell) -> None:
         open_space(space, *identity(space, model, data), model, data, tell)
 
     key = ("space", space, *identity(space, model, data))
@@ -134,20 +135,22 @@ def spaces(model: Model, data: TrainingSet, wanted: str) -> list[str]:
 def samples_ready(space: str, model: Model) -> bool:
     """Whether a model's samples can be searched; if not, they are prepared."""
 
-    def work(tell):
+    def work(tell: background.Tell) -> None:
         samples = samples_of(model, tell)
         open_space(space, *identity(space, model, samples), model, samples, tell)
 
     return background.done(("samples", SAMPLES, space, model.hash), work)
 
 
-def samples_of(model: Model, tell: Progress = None) -> TrainingSet:
+def samples_of(model: Model, tell: background.Tell | None = None) -> TrainingSet:
     """SAMPLES samples of a Model, seeds 0 and on, as a TrainingSet; drawn once, then cached."""
     return _samples(model.hash, SAMPLES, str(cache_dir.cache_directory()), model, tell)
 
 
 @st.cache_resource(max_entries=4, show_spinner=False)
-def _samples(weights, n, cache, _model, _tell):
+def _samples(
+    weights: str, n: int, cache: str, _model: Model, _tell: background.Tell | None
+) -> TrainingSet:
     return sample_cache.open_samples(_model, n, progress=_tell)
 
 

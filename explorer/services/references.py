@@ -26,7 +26,7 @@ def compared(
 ) -> bool:
     """Whether the distances of real images are known; if not, they are measured."""
 
-    def work(tell):
+    def work(tell: background.Tell) -> None:
         real_distances(space, model, data, samples, tell)
 
     drawn = None if samples is None else model.hash
@@ -73,7 +73,16 @@ def real_distances(
 
 
 @st.cache_resource(max_entries=24, show_spinner=False)
-def _real_distances(space, weights, images, drawn, _model, _data, _samples, _tell):
+def _real_distances(
+    space: str,
+    weights: str,
+    images: str,
+    drawn: str,
+    _model: Model,
+    _data: TrainingSet,
+    _samples: TrainingSet | None,
+    _tell: Progress,
+) -> dict[str, np.ndarray]:
     text = f"unseen {REFERENCES} {space} {weights} {_data.fingerprint} {drawn}"
     key = hashlib.sha256(text.encode())
     path = cache_dir.cache_directory() / "references" / f"{key.hexdigest()[:32]}.json"
@@ -111,7 +120,7 @@ def unseen(data: TrainingSet) -> np.ndarray:
 
 
 @st.cache_data(max_entries=24, show_spinner=False)
-def _unseen(fingerprint, stamp, _data):
+def _unseen(fingerprint: str, stamp: list[int] | str | None, _data: TrainingSet) -> np.ndarray:
     return held_out.distinct_from_training(_data)
 
 

@@ -11,6 +11,7 @@ import threading
 import time
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 from explorer.services import folders as where
 from explorer.services import model_registry, quotas, run_list, run_processes, trust
@@ -21,7 +22,7 @@ from gan_core.util.errors import InputError
 
 NICENESS = 5  # of a run, as in nice(1), so that the app comes first
 _starting = threading.Lock()
-_starters = {}  # name of a run -> the visitor who started it last
+_starters: dict[str, str] = {}  # name of a run -> the visitor who started it last
 
 
 def remove(run: Run) -> None:
@@ -149,12 +150,12 @@ def stop(run: Run) -> None:
         raise InputError(f"{run.name} is no longer running.")
     held = run_lock.held(run.directory)
     started = run_list.read_json(run.directory / run_list.STARTED)
-    pid = (run_lock.read(run.directory) if held else started).get("pid")
+    record: dict[str, Any] = run_lock.read(run.directory) if held else started
     try:
         if not held:  # it is about to begin, and may end before it can say that it was asked to
             atomic_files.write_json(run.directory / run_list.STARTED, {**started, "to_stop": True})
-        os.kill(pid, signal.SIGTERM)
-    except (OSError, TypeError, OverflowError):
+        os.kill(record["pid"], signal.SIGTERM)
+    except (KeyError, OSError, TypeError, OverflowError):
         raise InputError(f"The process of {run.name} cannot be reached from here.") from None
 
 

@@ -17,6 +17,7 @@ import shlex
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from explorer.services import folders as where
 from explorer.services import model_registry, run_processes
@@ -178,8 +179,9 @@ def how_to_resume(about: dict, started: dict) -> tuple[tuple[str, ...], str]:
     """(arguments, cwd) of the last start, here or on a command line; ((), "") when unknown."""
     if later(started, about):
         given = started.get("arguments")
-        good = isinstance(given, list) and all(isinstance(part, str) for part in given)
-        return (tuple(given), str(where.home())) if good and given[:1] == ["train"] else ((), "")
+        if not isinstance(given, list) or not all(isinstance(part, str) for part in given):
+            return (), ""
+        return (tuple(given), str(where.home())) if given[:1] == ["train"] else ((), "")
     try:
         words = shlex.split(str(about.get("command", "")))
     except ValueError:
@@ -228,18 +230,18 @@ def log(directory: Path) -> tuple[dict[str, float], ...]:
 
 
 @functools.lru_cache(maxsize=64)
-def _log(path, stamp):
+def _log(path: str, stamp: float) -> tuple[dict[str, float], ...]:
     try:
         lines = run_log.read_log(Path(path))
     except (OSError, InputError):
         return ()
-    kept = []
+    usable = []
     for line in lines:
-        values = {key: number(value) for key, value in line.items()}
-        values = {key: value for key, value in values.items() if value is not None}
+        numbers = {key: number(value) for key, value in line.items()}
+        values = {key: value for key, value in numbers.items() if value is not None}
         if values.get("kimg", -1) >= 0:
-            kept.append(values)
-    return tuple(kept)
+            usable.append(values)
+    return tuple(usable)
 
 
 def saved(directory: Path) -> tuple[float, float | None]:
@@ -249,7 +251,7 @@ def saved(directory: Path) -> tuple[float, float | None]:
 
 
 @functools.lru_cache(maxsize=64)
-def _saved(path, stamp):
+def _saved(path: str, stamp: float) -> tuple[float, float | None]:
     try:
         regular_files.check(path, inside=Path(path).parent)
         notes = json.loads(json.loads(checked_safetensors.header(path))["__metadata__"]["state"])
@@ -309,10 +311,11 @@ def final_message(lines: list[str]) -> str:
     return last[-1].removeprefix("gan_core: ") if last else ""
 
 
-def number(value: object) -> float | None:
+def number(value: Any) -> float | None:
     """A finite float, or None."""
-    good = type(value) in (int, float) and abs(value) < 1e15  # which no NaN is
-    return float(value) if good else None
+    if type(value) not in (int, float):
+        return None
+    return float(value) if abs(value) < 1e15 else None  # which no NaN is
 
 
 def read_json(path: Path) -> dict:

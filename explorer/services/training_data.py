@@ -118,7 +118,7 @@ def fingerprint(folder: Path) -> str:
 
 
 @functools.lru_cache(maxsize=20_000)
-def _fingerprint(folder, *changed):
+def _fingerprint(folder: Path, *changed: int) -> str:
     try:
         return training_set.read_card(folder)["fingerprint"]
     except InputError:
@@ -135,12 +135,14 @@ def stamp(folder: Path) -> tuple[int, int, int] | None:
 
 
 @st.cache_data(max_entries=100, show_spinner=False)
-def _look_alike(_model, folder, stamp, model_hash):
+def _look_alike(
+    _model: Model, folder: str, stamp: tuple[int, int, int] | None, model_hash: str
+) -> bool:
     return bool(training_set.load(folder).is_of(_model.card["training_set"]))
 
 
 @st.cache_resource(max_entries=6, show_spinner=False)
-def _load(_model, folder, stamp):
+def _load(_model: Model | None, folder: str, stamp: tuple[int, int, int] | None) -> TrainingSet:
     # The model, no part of the key, checks that the images are those that it was trained on.
     return training_set.load(folder) if _model is None else _model.training_set()
 

@@ -32,7 +32,7 @@ def install() -> None:
     take_in, register = state.set_widgets_from_proto, state.register_widget
 
     @functools.wraps(take_in)
-    def set_widgets_from_proto(self, widget_states: Any) -> None:
+    def set_widgets_from_proto(self: Any, widget_states: Any) -> None:
         take_in(self, widget_states)
         known = self._new_widget_state.widget_metadata
         for widget in widget_states.widgets:
@@ -40,7 +40,7 @@ def install() -> None:
                 drop_unless_good(self._new_widget_state, known[widget.id])
 
     @functools.wraps(register)
-    def register_widget(self, metadata: Any, user_key: str | None) -> Any:
+    def register_widget(self: Any, metadata: Any, user_key: str | None) -> Any:
         drop_unless_good(self._new_widget_state, metadata)
         return register(self, metadata, user_key)
 

@@ -32,6 +32,8 @@ QUERY_KINDS = {
     "upload": "Your picture",
 }
 
+Draw = Callable[[TrainingSet], None]  # draws the comparison with these training images
+
 
 def page(card_page: StreamlitPage | None = None, report_page: StreamlitPage | None = None) -> None:
     """The page, top to bottom."""
@@ -39,7 +41,7 @@ def page(card_page: StreamlitPage | None = None, report_page: StreamlitPage | No
     st.segmented_control(
         "Neighbours of",
         QUERY_KINDS,
-        format_func=QUERY_KINDS.get,
+        format_func=lambda kind: QUERY_KINDS[kind],
         label_visibility="collapsed",
         **session.widget("ask", QUERY_KINDS),
     )
@@ -49,7 +51,7 @@ def page(card_page: StreamlitPage | None = None, report_page: StreamlitPage | No
         data, missing = None, str(error)
     view = session.view()
     draw = CONTROLS[view.ask](name, model, data)
-    if missing:
+    if data is None:
         st.info(stranger_text.sentence(missing))
     elif draw is not None:
         compare(name, model, data, draw)
@@ -67,7 +69,7 @@ def page(card_page: StreamlitPage | None = None, report_page: StreamlitPage | No
 # while there is no picture.
 
 
-def choose_sample(name: str, model: Model, data: TrainingSet | None) -> Callable[[], None]:
+def choose_sample(name: str, model: Model, data: TrainingSet | None) -> Draw:
     """Controls for a seed or a picture of the tray."""
     with st.container(horizontal=True, vertical_alignment="bottom", gap="medium"):
         st.number_input(
@@ -98,7 +100,7 @@ def choose_sample(name: str, model: Model, data: TrainingSet | None) -> Callable
                 )
         space_and_view(many=True)
     words, z = chosen_picture(model)
-    return lambda: picture_neighbours.show(
+    return lambda data: picture_neighbours.show(
         model, data, words, renderer.pictures(model, z)[0], "sample"
     )
 
@@ -122,10 +124,10 @@ def chosen_picture(model: Model) -> tuple[str, np.ndarray]:
     """(title, float32 (1, nz)) of the picture taken from elsewhere, or else of the seed."""
     view = session.view()
     seed, psi = url_state.read_exemplars(view.picture)[0] if view.picture else (view.of, None)
-    kept = exemplars.find(seed) if exemplars.is_kept(seed) else None
+    kept = exemplars.find(seed) if isinstance(seed, str) else None
     if kept is not None and kept.model_hash == model.hash:
         return kept.title, kept.z[None]
-    if exemplars.is_kept(seed):
+    if isinstance(seed, str):
         st.info(
             f"That picture was made by another model, so seed {view.of} is shown instead."
             if kept
@@ -137,7 +139,7 @@ def chosen_picture(model: Model) -> tuple[str, np.ndarray]:
     return words, renderer.latents(model, [seed], exemplars.whole(psi))
 
 
-def choose_path(name: str, model: Model, data: TrainingSet | None) -> Callable[[], None] | None:
+def choose_path(name: str, model: Model, data: TrainingSet | None) -> Draw | None:
     """Controls for the path of the page Interpolate."""
     keyframes = choose_keyframes(name, model)
     if session.view().mode == "both":
@@ -145,16 +147,19 @@ def choose_path(name: str, model: Model, data: TrainingSet | None) -> Callable[[
     modes = {mode: MODES[mode] for mode in ("slerp", "lerp")}
     with st.container(horizontal=True, vertical_alignment="bottom", gap="medium"):
         st.segmented_control(
-            "Interpolation", modes, format_func=modes.get, **session.widget("mode", modes)
+            "Interpolation",
+            modes,
+            format_func=lambda mode: modes[mode],
+            **session.widget("mode", modes),
         )
         st.toggle("Closed path", **session.widget("closed"))
         space_and_view(steps=True)
     if keyframes is None:
         return None
-    return lambda: path_neighbours.show(name, model, data, keyframes)
+    return lambda data: path_neighbours.show(name, model, data, keyframes)
 
 
-def choose_training_image(name: str, model: Model, data: TrainingSet | None) -> Callable[[], None]:
+def choose_training_image(name: str, model: Model, data: TrainingSet | None) -> Draw:
     """Controls for a training image, whose nearest samples are shown."""
     count = len(data.images) if data is not None else 1
     if session.view().image >= count > 1:
@@ -178,10 +183,12 @@ def choose_training_image(name: str, model: Model, data: TrainingSet | None) -> 
             on_click=lambda: session.set_view(image=int(np.random.default_rng().integers(count))),
         )
         space_and_view(many=True)
-    return lambda: sample_neighbours.show(name, model, data, min(session.view().image, count - 1))
+    return lambda data: sample_neighbours.show(
+        name, model, data, min(session.view().image, count - 1)
+    )
 
 
-def choose_upload(name: str, model: Model, data: TrainingSet | None) -> Callable[[], None] | None:
+def choose_upload(name: str, model: Model, data: TrainingSet | None) -> Draw | None:
     """Controls for an uploaded picture, which survives a change of page or model."""
     if data is None:
         return None
@@ -207,11 +214,13 @@ def choose_upload(name: str, model: Model, data: TrainingSet | None) -> Callable
         f"The centre square, resized to {model.size} × {model.size} pixels like the training"
         " images."
     )
-    return lambda: picture_neighbours.show(model, data, words, image, "picture")
+    return lambda data: picture_neighbours.show(model, data, words, image, "picture")
 
 
 @st.cache_data(max_entries=16, show_spinner=False)
-def decoded(digest, weights, _content, _model, _data):
+def decoded(
+    digest: str, weights: str, _content: bytes, _model: Model, _data: TrainingSet
+) -> np.ndarray:
     return training_data.read_picture(_content, _model, _data)
 
 
@@ -243,6 +252,6 @@ def space_and_view(steps: bool = False, many: bool = False) -> None:
 
 
 @fragments.panel("neighbours")
-def compare(name: str, model: Model, data: TrainingSet, draw: Callable[[], None]) -> None:
+def compare(name: str, model: Model, data: TrainingSet, draw: Draw) -> None:
     """The comparison."""
-    draw()
+    draw(data)

@@ -85,9 +85,9 @@ def new_run() -> None:
     with st.container(border=True):
         ways = dict(WAYS)
         folders, packed = uploads.image_folders(), uploads.packed_sets()
-        for way, there in {"folder": folders, "packed": packed}.items():
+        for kind, there in {"folder": folders, "packed": packed}.items():
             if not there:
-                del ways[way]
+                del ways[kind]
         choose_again("new-way", ways, st.session_state.get("way", "upload"))
         way = st.segmented_control(
             "Pictures from", ways, format_func=lambda way: ways[way], key="new-way"
@@ -109,7 +109,7 @@ def new_run() -> None:
             )
         name, recipe, size, kimg = settings(way, images, data)
         shown = images or (upload.name if upload is not None else "pictures.zip")
-        given = {"data": data, "recipe": recipe, "kimg": kimg, "size": size}
+        given: dict[str, Any] = {"data": data, "recipe": recipe, "kimg": kimg, "size": size}
         words = run_launcher.arguments(name or "NAME", "" if data else shown, **given)
         st.code(run_launcher.command(words), language="bash", wrap_lines=True)
         with st.container(horizontal=True, vertical_alignment="center"):

@@ -410,6 +410,8 @@ def follow(model: Model) -> None:
 def shown(model: Model, found: Search) -> None:
     """The bar, and the best picture so far, large."""
     now = found.now
+    if now is None:
+        return
     ended = "" if found.running else (" · done" if now.step == now.steps else " · stopped")
     share = LOOKING + (1 - LOOKING) * now.step / now.steps
     st.progress(share, f"Step {now.step} of {now.steps}{ended}")
@@ -445,8 +447,9 @@ def add(name: str, model: Model) -> None:
 def meaning(model: Model, found: Search | None) -> None:
     """The error beside those of pictures whose answer is known or unknown."""
     measured = inversion.load_metrics(model)
-    ready = found is not None and found.now is not None and found.target.startswith(model.hash)
-    error = found.now.error if ready and not found.running else None
+    own = found if found is not None and found.target.startswith(model.hash) else None
+    now = None if own is None else own.now
+    error = now.error if own is not None and now is not None and not own.running else None
     if error is not None:
         st.markdown(f"**{error:.0f} levels** from your photo, root mean square, of 256.")
     if measured is None:
@@ -457,7 +460,7 @@ def meaning(model: Model, found: Search | None) -> None:
         )
         st.caption(stranger_text.sentence(missing))
         return
-    if error is None and ready:
+    if error is None and now is not None:
         return
     chart(measured["errors"], error)
     words = [

@@ -18,7 +18,7 @@ def control() -> None:
     st.segmented_control(
         "Compare in",
         nearest.SPACES,
-        format_func=nearest.SPACES.get,
+        format_func=lambda space: nearest.SPACES[space],
         **session.widget("space", nearest.SPACES),
         help="Pixels find exact copies, including mirrored ones. Features find images that look"
         " alike; EfficientNet’s features take minutes to compute the first time.",

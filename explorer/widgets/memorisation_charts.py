@@ -48,7 +48,11 @@ def show_measures(cases: Sequence[Case], space: str) -> None:
     """Show each measure of each report with its 95 % interval, and what it means."""
     st.subheader("Measures", anchor=False)
     for measure_name, words in MEASURES.items():
-        rows = [(case, *interval(case.space(space), measure_name)) for case in cases]
+        rows = [
+            (case, *interval(result, measure_name))
+            for case in cases
+            if (result := case.space(space)) is not None
+        ]
         rows = [row for row in rows if row[1] is not None]
         if not rows:
             continue
@@ -81,8 +85,8 @@ def interval_chart(rows: list, name: str) -> dict:
     if name == "C_T":
         margin = max(1.0, 0.06 * (max(values) - min(values)))
         ends = (min(-5.0, min(values) - margin), max(5.0, max(values) + margin))
-        marks = (0, -3)
+        marks: tuple[int, ...] = (0, -3)
     else:
-        ends, marks = (-4, 104), (50,) if name == "Farther" else ()
+        ends, marks = (-4.0, 104.0), (50,) if name == "Farther" else ()
     rows = [(stranger_text.chart(case.title), case.colour, *three) for case, *three in rows]
     return charts.intervals(rows, ends, marks)

@@ -20,7 +20,7 @@ COUNTS = (1_000, 10_000)  # numbers of samples that a button measures
 
 def show_offer(model: Model, data: TrainingSet | None, missing: str, key: tuple) -> None:
     """Offer to measure a model in the background; show the progress once it has begun."""
-    if missing:
+    if data is None:
         words = f"There is no memorisation report on {model.name} yet. {missing}"
         st.info(stranger_text.sentence(words))
         return

@@ -17,7 +17,7 @@ PAIR = 48  # width of each, in pixels
 
 def distinct(rows: list[dict]) -> list[dict]:
     """The first row of each nearest training image, so that one copied often appears once."""
-    first = {}
+    first: dict[int, dict] = {}
     for row in rows:
         first.setdefault(row["neighbours"][0]["index"], row)
     return list(first.values())
@@ -27,6 +27,8 @@ def show_distances(case: Case, space: str) -> None:
     """Show the three distributions of one report and its most suspicious pairs."""
     st.markdown(f"**{stranger_text.plain(case.title)}**")
     result = case.space(space)
+    if result is None:
+        return
     words = "as samples" if case.result["control"] else "samples"
     charts.show(
         memorisation_charts.distance_histogram(result, case.colour, words),

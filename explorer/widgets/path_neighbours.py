@@ -98,8 +98,9 @@ def chart_along_path(
 ) -> None:
     """The distance along the path, over the band of the distances of held-out images."""
     real = references.real_distances(view.space, model, data)
-    real = real["held-out"] if len(real["held-out"]) else real["training"]
-    band = tuple(np.quantile(real, [0.05, 0.5, 0.95]))
+    distances_of_real = real["held-out"] if len(real["held-out"]) else real["training"]
+    low, middle, high = np.quantile(distances_of_real, [0.05, 0.5, 0.95])
+    band = (low, middle, high)
     series = [("samples", distances, charts.SAMPLES)]
     charts.show(charts.along_path(series, times, view.at, "distance", 200, band), "along")
     st.caption(

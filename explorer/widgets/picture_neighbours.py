@@ -37,7 +37,7 @@ def show(model: Model, data: TrainingSet, words: str, image: np.ndarray, noun: s
             continue
         found = nearest.find(model, data, image, space, view.k)
         near = nearest.take(data, found)
-        key = f"{model.hash}-{hashlib.sha256(image).hexdigest()[:16]}-{space}"
+        key = f"{model.hash}-{hashlib.sha256(image.tobytes()).hexdigest()[:16]}-{space}"
         chosen = neighbour_tiles.chosen(key, found)
         if space == view.space:
             with place:

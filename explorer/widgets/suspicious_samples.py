@@ -24,7 +24,10 @@ from explorer.widgets.memorisation_controls import Case
 
 def show(name: str, case: Case, space: str, neighbours_page: StreamlitPage | None) -> None:
     """Show the samples closest relative to their local density, above their neighbours."""
-    rows = case.space(space)["suspicious"]
+    result = case.space(space)
+    if result is None:
+        return
+    rows = result["suspicious"]
     st.subheader(f"The {len(rows)} most suspicious samples", anchor=False)
     st.caption(
         "Ordered by the distance to the nearest training image divided by that image’s distance to"
