@@ -110,7 +110,8 @@ def look(directory: Path) -> Run:
     position, total = saved(directory)
     # What was asked for last counts before what the process before it was to do.
     wanted = wanted_kimg(started) if later(started, about) else None
-    total = wanted or number(about.get("kimg")) or total or wanted_kimg(started)
+    totals = (wanted, number(about.get("kimg")), total, wanted_kimg(started))
+    total = next((kimg for kimg in totals if kimg and kimg > 0), None)
     shown = max(lines[-1]["kimg"] if lines else 0.0, position)
     state, doing, reason = condition(directory, about, started, position, total)
     if state == "running" and doing in ("publishing", "measuring"):

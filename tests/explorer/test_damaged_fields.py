@@ -154,6 +154,8 @@ CASES = [
     ("memorisation.json", ("spaces", "pixels", "suspicious", 0, "id"), 2**62, "memorisation"),
     ("process.json", ("cwd",), "a" * 5000, "train"),
     ("process.json", ("began",), 10**400, "train"),
+    ("process.json", ("kimg",), -1, "train"),
+    ("log.jsonl", (0, "kimg"), 10**400, "train"),
     ("started.json", ("at",), None, "train"),
 ]
 

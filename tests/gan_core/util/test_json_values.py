@@ -37,6 +37,8 @@ def test_what_is_written_is_read(tmp_path):
         (-1, COUNT, "it"),
         (1.0, COUNT, "it"),
         (float("nan"), NUMBER, "it"),
+        (10**400, NUMBER, "it"),
+        (10**400, COUNT, "it"),
         ("", TEXT, ""),
         (None, TEXT, "it"),
         (1, FLAG, "it"),
