@@ -501,7 +501,7 @@ def test_a_preset_opens_in_the_way_that_measured_best(
     best, apart, strength, opened, with_classifier, monkeypatch
 ):
     monkeypatch.setattr(arithmetic_report, "best", lambda card, name: best)
-    monkeypatch.setattr(arithmetic_report, "measured", lambda card, name: "")
+    monkeypatch.setattr(arithmetic_report, "summary", lambda card, name: "")
     _, app = opened()
     app = app.button(key="preset-page-smiling woman − neutral woman + neutral man").click()
     app = app.run().run()
