@@ -5,12 +5,14 @@ the kind that is asked for, or None where it is not of that kind; a component th
 """
 
 import math
+import sys
 from collections.abc import Iterable
 from typing import Any
 
 import streamlit as st
 
 MOST = 200  # characters of a text
+LARGEST = sys.float_info.max  # which an int from JSON can exceed
 MOST_COUNT = 2**53  # the largest whole number that JavaScript counts to
 
 
@@ -42,7 +44,7 @@ def integer(value: Any, low: int = 0, high: int = MOST_COUNT) -> int | None:
 
 def number(value: Any, low: float = -math.inf, high: float = math.inf) -> float | None:
     """A finite float from low to high."""
-    good = type(value) in (int, float) and abs(value) <= 1e15 and low <= value <= high
+    good = type(value) in (int, float) and abs(value) <= LARGEST and low <= value <= high
     return float(value) if good else None
 
 

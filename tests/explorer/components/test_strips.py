@@ -643,9 +643,11 @@ def test_strengths_are_found_out_once_for_the_same_weights(make_checkpoint, monk
     model = gan_core.load(folder)
     assert renderer.effects(model, wait=False) is None
     calls = []
-    real = renderer.sensitivity.effects
+    real = renderer.coordinate_effects.effects
     monkeypatch.setattr(
-        renderer.sensitivity, "effects", lambda model: calls.append(model.hash) or real(model)
+        renderer.coordinate_effects,
+        "effects",
+        lambda model: calls.append(model.hash) or real(model),
     )
     assert renderer.effects(model, wait=False) is None
     assert not calls
@@ -682,7 +684,7 @@ def test_once_settled_the_collector_has_almost_nothing_to_walk(python):
         "import gc, explorer.services.server, streamlit, torch, gan_core; "
         "from explorer.services import model_registry; "
         "model = gan_core.load(model_registry.ROOT / 'checkpoints' / 'avatars'); "
-        "before = len(gc.get_objects()); models.settle(model); "
+        "before = len(gc.get_objects()); model_registry.settle(model); "
         "print(before, len(gc.get_objects()))"
     )
     before, after = map(int, python("-c", code, check=True).stdout.split())
