@@ -94,7 +94,7 @@ def test_options_decide_who_is_trusted(started, arguments, expected):
 @pytest.mark.parametrize("more", [(), NETWORK, ("--training",)])
 def test_with_a_password_nobody_is_trusted_before_it_is_entered(started, more, monkeypatch):
     monkeypatch.setenv(main.PASSWORD, PASSWORD)
-    assert started("--password", *more) == (False, False, 512)
+    assert started("--password", *more) == (False, False, 480)
     assert main.PASSWORD not in main.os.environ  # child processes do not inherit it
     trust.unlock(PASSWORD)
     assert trust.allowed()

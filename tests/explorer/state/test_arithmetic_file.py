@@ -56,10 +56,10 @@ def exemplar(value):
 
 WRONG = {
     "not an arithmetic file saved": lambda r: r.update(format="gan-tray"),
-    "not of version 1": lambda r: r.update(version=2),
+    "not version 1": lambda r: r.update(version=2),
     "lacks its model": lambda r: r.pop("model"),
     "model beta; choose that model": lambda r: r.update(model="beta", model_hash="0"),
-    "other weights of alpha": lambda r: r.update(model_hash="0"),
+    "different weights of alpha": lambda r: r.update(model_hash="0"),
     "3 to 5 baskets": lambda r: r["baskets"].pop(),
     "Basket A of this recipe is not a record": lambda r: r["baskets"].__setitem__(0, 3),
     "weight of basket A": basket(weight=float("nan")),
