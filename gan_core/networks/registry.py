@@ -41,7 +41,8 @@ def family(name: object) -> ModuleType:
     """The module of an architecture family, of FAMILIES or IMPORTED. Raises InputError."""
     known = FAMILIES | IMPORTED
     if not isinstance(name, str) or name not in known:
-        raise InputError(f"There is no architecture {name!r:.80}; there are: {', '.join(FAMILIES)}.")
+        families = ", ".join(FAMILIES)
+        raise InputError(f"There is no architecture {name!r:.80}; there are: {families}.")
     return known[name]
 
 
@@ -58,7 +59,8 @@ def build(architecture: dict) -> tuple[nn.Module, nn.Module | None]:
     norm = sizes.pop("norm", module.NORMS[0])
     if norm not in module.NORMS:
         raise InputError(
-            f"The discriminator of {name} has a norm of {' or '.join(module.NORMS)}, not {norm!r:.80}."
+            f"The discriminator of {name} has a norm of {' or '.join(module.NORMS)}, "
+            f"not {norm!r:.80}."
         )
     needed = getattr(module, "SETTINGS", SETTINGS)
     judged = "ndf" in sizes and hasattr(module, "Discriminator")
@@ -69,7 +71,9 @@ def build(architecture: dict) -> tuple[nn.Module, nn.Module | None]:
         )
     for key, value in sizes.items():
         if not isinstance(value, int) or isinstance(value, bool) or not 1 <= value <= 65536:
-            raise InputError(f"The architecture's {key} is {value!r:.80}; it must be from 1 to 65536.")
+            raise InputError(
+                f"The architecture's {key} is {value!r:.80}; it must be from 1 to 65536."
+            )
     if sizes["size"] not in module.SIZES:
         raise InputError(
             f"{name} draws images of {in_words(module.SIZES)} pixels a side, "
