@@ -6,6 +6,7 @@ import streamlit as st
 from explorer.services import stranger_text
 from explorer.services.nearest import Neighbours
 from explorer.widgets import distance_space
+from gan_core.attributes.classifier import readable_name
 from gan_core.data.training_set import TrainingSet
 
 
@@ -37,4 +38,4 @@ def show_attributes(data: TrainingSet, index: int) -> None:
         if not isinstance(value, int | np.integer) or value
     ]
     if shows:
-        st.caption(stranger_text.plain(" · ".join(map(str, shows))))
+        st.caption(stranger_text.plain(" · ".join(readable_name(str(one)) for one in shows)))
