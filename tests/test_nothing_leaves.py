@@ -138,6 +138,7 @@ def closed(tmp_path):
     return run
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("code", "packages"),
     [
@@ -158,6 +159,7 @@ def test_nothing_is_looked_up_sent_or_left_behind(
     assert [name for name in files if not name.startswith(".cache/latent-explorer/")] == []
 
 
+@pytest.mark.slow
 def test_a_look_up_made_in_c_plus_plus_is_seen(closed):
     """And so the variable is needed: onnxruntime as it comes reports to its maker."""
     pytest.importorskip("onnxruntime")

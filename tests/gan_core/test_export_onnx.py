@@ -135,6 +135,7 @@ def test_a_norm_that_no_convolution_precedes_stays():
     assert len(norms(folded)) == 3
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("family", "size", "channels", "prior"),
     [
@@ -183,6 +184,7 @@ def test_the_graph_has_no_norm_and_tells_nothing_of_this_machine(tmp_path, model
         assert part.encode() not in content
 
 
+@pytest.mark.slow
 def test_the_exporter_is_quiet_and_loaded_only_when_needed(make_checkpoint, tmp_path, python):
     code = f"""
 import sys, gan_core, gan_core.__main__

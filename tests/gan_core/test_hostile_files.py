@@ -289,6 +289,7 @@ def fuzzed(python):
     return hostile.results(python(__file__, timeout=500))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", KINDS)
 def test_mutated_files_are_read_or_refused(fuzzed, kind):
     hostile.check(fuzzed[kind])

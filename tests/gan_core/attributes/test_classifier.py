@@ -70,6 +70,7 @@ def test_a_set_without_held_out_images_is_refused(make_set):
         train_classifier.train(training_set.load(make_set(n=40)))
 
 
+@pytest.mark.slow
 def test_it_learns_what_can_be_seen_and_says_what_cannot(trained):
     rows = {row["name"]: row for row in trained.about["attributes"]}
     for name in ("large", "colour: blue", "colour: red"):
@@ -245,6 +246,7 @@ def test_labels_from_a_table(toy_set, tmp_path):
         train_classifier.with_labels(whole, table)
 
 
+@pytest.mark.slow
 def test_the_verb_writes_measures_and_prints(model, toy_set, capsys, monkeypatch):
     written = []
     monkeypatch.setattr(model_card, "write", written.append)  # a toy's card is not whole

@@ -129,6 +129,7 @@ def test_the_background_is_plain_and_opaque(rendering, drawn):
         assert np.asarray(image)[0, 0].tolist() == wanted
 
 
+@pytest.mark.slow
 def test_rendering_repeats_byte_for_byte_whatever_the_workers(rendering, tmp_path):
     for name, workers, count in (("one", 1, 70), ("two", 2, 70), ("few", 1, 5)):
         avatar_renderer.render(tmp_path / name, count=count, seed=5, size=16, workers=workers)

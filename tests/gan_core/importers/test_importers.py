@@ -414,6 +414,7 @@ print(peak() - before)
 """
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(sys.platform == "win32", reason="needs a peak of memory")
 def test_an_import_takes_no_more_than_a_few_times_the_file_in_memory(tmp_path):
     saved(tmp_path, Tutorial(ngf=4), "small.pth")

@@ -253,6 +253,7 @@ def measured(model, names):
     return found, {(r["strength"], r["pick"], r["shell"], r["control"]): r for r in more}
 
 
+@pytest.mark.slow
 def test_on_a_linear_generator_arithmetic_works_and_the_control_does_not():
     rows, stronger = measured(Linear(nz=6), ["bright", "warm"])
     works = rows[10, "matched", False, False]
@@ -378,6 +379,7 @@ def test_a_card_that_tells_nothing_of_it_is_no_trouble(metrics):
     assert arithmetic_report.summary(card, "x") == ""
 
 
+@pytest.mark.slow
 def test_a_whole_measurement_of_the_shipped_avatars(tmp_path, capsys, monkeypatch):
     model = tmp_path / "avatars"
     shutil.copytree(AVATARS, model, ignore=shutil.ignore_patterns("training_set"))

@@ -76,6 +76,7 @@ def test_a_direction_that_is_locked_itself_is_refused():
         directions.conditional(np.zeros(8), locked)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("make", [directions.factors, directions.principal_components])
 def test_known_factors_are_recovered_in_their_order(make):
     model = Linear(nz=6, seed=2, scales=SCALES)
@@ -89,6 +90,7 @@ def test_known_factors_are_recovered_in_their_order(make):
         assert vector[np.abs(vector).argmax()] > 0
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("make", [directions.factors, directions.principal_components])
 def test_a_number_of_directions_that_cannot_be_is_refused(make):
     for k in (0, 7):
@@ -178,6 +180,7 @@ def test_locking_a_direction_stops_its_leakage():
     assert after[0] > 0
 
 
+@pytest.mark.slow
 def test_unnamed_directions_tell_what_they_move():
     model = Linear(nz=6, scales=SCALES)
     found = directions.unnamed(model, Reader(["bright", "warm"]), k=2, measured=32)
@@ -213,7 +216,7 @@ def test_what_was_saved_is_loaded(make_checkpoint):
         ([own(), own()], "Two directions are called 'smile'"),
         ([own(nz=7)], "not 8 finite numbers"),
         ([own(vector=np.full(8, np.nan))], "not 8 finite numbers"),
-        ([own(kind="guess")], "'guess' is no kind"),
+        ([own(kind="guess")], "'guess' is not a kind"),
     ],
 )
 def test_directions_that_do_not_fit_are_not_saved(make_checkpoint, bad, words):

@@ -59,6 +59,7 @@ def test_a_generator_that_cannot_be_read_has_those_of_attributes_only():
         discover_directions.discover(blind(), **FEW)
 
 
+@pytest.mark.slow
 def test_what_was_found_is_not_sought_again(monkeypatch):
     monkeypatch.setattr(discover_directions, "QUICK", {"n": 600, "measured": 8})
     model = Linear()
@@ -74,6 +75,7 @@ def test_what_was_found_is_not_sought_again(monkeypatch):
     assert other.drawn > 0
 
 
+@pytest.mark.slow
 def test_a_damaged_cache_is_made_again(monkeypatch, tmp_path):
     monkeypatch.setattr(discover_directions, "QUICK", {"n": 600, "measured": 8})
     first = discover_directions.load_cached(Linear(), READER)
@@ -84,12 +86,14 @@ def test_a_damaged_cache_is_made_again(monkeypatch, tmp_path):
     assert directions.load(Linear(), file)  # whole again
 
 
+@pytest.mark.slow
 def test_a_cache_that_cannot_be_written_stops_nothing(monkeypatch, tmp_path):
     (tmp_path / "file").write_text("no folder")
     monkeypatch.setenv("LATENT_EXPLORER_CACHE", str(tmp_path / "file"))
     assert discover_directions.load_cached(Linear())
 
 
+@pytest.mark.slow
 def test_the_verb_keeps_directions_and_those_of_people(make_checkpoint, capsys):
     directory = make_checkpoint()
     model = checkpoint.load(directory)
@@ -120,6 +124,7 @@ def test_numbers_that_cannot_be_are_refused(make_checkpoint, capsys, option):
     assert "must be from 64" in capsys.readouterr().err
 
 
+@pytest.mark.slow
 def test_the_card_tells_each_effect_and_the_largest_leakage(make_checkpoint):
     found = discover_directions.discover(Linear(), READER, **FEW)
     told = discover_directions.section(found)

@@ -231,7 +231,7 @@ def test_eyes_and_frame_tell_each_other():
     eyes = photo_alignment.eyes_of_frame((300, 200), frame)
     again = photo_alignment.frame_of_eyes((300, 200), *eyes)
     assert np.allclose([again.x, again.y, again.side, again.turn], [0.4, 0.55, 0.7, -25.0])
-    with pytest.raises(InputError, match="too near"):
+    with pytest.raises(InputError, match="too close"):
         photo_alignment.frame_of_eyes((300, 200), (0.5, 0.5), (0.501, 0.5))
 
 

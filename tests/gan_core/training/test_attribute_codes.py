@@ -179,6 +179,7 @@ def test_codes_without_a_classifier_are_refused(make_set, option):
         config_checks.check(make_set(n=4), TrainingConfig(**option))
 
 
+@pytest.mark.slow
 def test_a_run_learns_what_its_first_coordinate_stands_for(shades, tmp_path):
     """A picture is bright when the coordinate says so, in the averaged generator that is kept."""
     data, judge = shades

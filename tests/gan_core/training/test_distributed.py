@@ -202,6 +202,7 @@ def pair(python, tmp_path_factory):
     return folder, json.loads(done.stdout.splitlines()[-1]), done.stderr
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("check", ["train", "norm", "batch", "stop", "probe", "go on"])
 def test_a_pair_of_processes(pair, check):
     _, statuses, told = pair
@@ -313,6 +314,7 @@ def reached(folder):
     return states.read(path)[1]["position"] if path.exists() else 0
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not Path("/proc/self/environ").exists(), reason="needs /proc")
 def test_a_job_whose_process_dies_or_that_is_stopped_ends_and_goes_on(make_set, tmp_path):
     data, before = make_set(), 0

@@ -164,6 +164,7 @@ def publish_often(folder):
         assert starts_from is None or seen[0] == 0.008
 
 
+@pytest.mark.slow
 def test_a_kill_while_publishing_leaves_the_checkpoint_before_or_the_new_one(python, tmp_path):
     script(python, "publish_often", tmp_path, module="test_publish")
 

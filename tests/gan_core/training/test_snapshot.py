@@ -264,6 +264,7 @@ def kill_often(folder):
     assert names[0] == names[1], names
 
 
+@pytest.mark.slow
 def test_fifty_kills_lose_only_the_steps_since_the_last_snapshot(python, tmp_path):
     script(python, "kill_often", tmp_path)
 
@@ -371,6 +372,7 @@ def filled(python, tmp_path_factory):
     return json.loads(script(python, "fill_often", folder).splitlines()[-1])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("writer", WRITERS)
 def test_a_full_disk_is_one_sentence_and_the_last_snapshot_goes_on(filled, writer):
     found = filled[writer]
@@ -418,6 +420,7 @@ def fill_really(folder):
         subprocess.run(["umount", str(disk)], check=True)
 
 
+@pytest.mark.slow
 def test_a_file_system_that_is_really_full(python, tmp_path):
     if "no mount" in script(python, "fill_really", tmp_path):
         pytest.skip("needs the right to mount a file system")
