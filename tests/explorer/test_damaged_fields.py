@@ -16,6 +16,7 @@ from browsing import AVATARS
 from explorer.services import model_registry, run_list
 from gan_core.latent_space import directions
 from gan_core.util import checked_safetensors
+from support import TRIALS
 
 ODD = [
     None,
@@ -143,7 +144,7 @@ def test_any_damaged_field_is_one_sentence(place, open_app, name):
 @pytest.mark.slow
 @pytest.mark.parametrize("name", PAGES)
 def test_every_damaged_field_is_one_sentence(place, open_app, name):
-    check(place, open_app, name, 150)
+    check(place, open_app, name, TRIALS)
 
 
 CASES = [

@@ -13,6 +13,7 @@ import everything
 import wire
 from browsing import AVATARS
 from explorer.services import widget_states
+from support import TRIALS
 
 PAGES = {
     "browse": "",
@@ -83,7 +84,9 @@ def test_many_forged_values_leave_every_page_as_it_is(app, page):
     with watched(app) as tab:
         known = wire.widgets(tab.open(page.partition("?")[0], f"model=alpha&{PAGES[page]}"))
         for widget, kind in known.items():
-            for value in wire.some(widget, 60 if kind == "bidi_component" else 16, seed="long"):
+            for value in wire.some(
+                widget, TRIALS if kind == "bidi_component" else TRIALS // 4, seed="long"
+            ):
                 assert not wire.failures(tab.send(value)), str(value)[:300]
 
 
