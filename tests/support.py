@@ -6,10 +6,10 @@ from pathlib import Path
 import numpy as np
 
 ROOT = Path(__file__).resolve().parent.parent
-# The files of tests that try hostile input: `pytest -m hostile`, see docs/security.md.
-# How many odd values the long fuzzing tests try in each place; more take hours.
+# How many odd values the long fuzzing tests try in each place; hundreds take hours.
 TRIALS = int(os.environ.get("HOSTILE_TRIALS", 20))
 
+# The files of tests that try hostile input: `pytest -m hostile`, see docs/security.md.
 HOSTILE = {
     *("test_allowed_hosts.py", "test_forged_values.py", "test_hostile_files.py"),
     *("test_hostile_folders.py", "test_hostile_links.py", "test_mapped_arrays.py"),
