@@ -166,7 +166,7 @@ def read_file(model: Model, content: bytes) -> list[Direction]:
         path = Path(folder) / directions.FILE
         path.write_bytes(content)
         try:
-            inside = directions.load(model, path)
+            inside = directions.load(model, path, measurements=False)
         except InputError as error:
             reason = str(error).replace(str(path), "it").split(";")[0].rstrip(".")
             raise InputError(

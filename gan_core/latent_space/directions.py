@@ -34,6 +34,7 @@ from gan_core.util.errors import InputError
 FORMAT = 1
 FILE = "directions.safetensors"
 KINDS = ("difference", "normal", "conditional", "component", "factor", "own")
+MEASUREMENTS = ("effects", "moves", "leakage")  # of a direction, by the attribute classifier
 # A file's entry for one direction, see gan_core.util.json_values.
 ENTRY = {
     "name": json_values.TEXT,
@@ -380,11 +381,13 @@ def save(model: Model, directions: Sequence[Direction], path: str | Path | None 
     checked_safetensors.save(path or Path(model.directory) / FILE, {"vectors": whole}, about)
 
 
-def load(model: Model, path: str | Path | None = None) -> list[Direction]:
+def load(
+    model: Model, path: str | Path | None = None, measurements: bool = True
+) -> list[Direction]:
     """The directions in a Model's checkpoint; an empty list where it has none.
 
-    path: another file that `save` wrote. Raises InputError when the file is damaged or was made
-    for other weights.
+    path: another file that `save` wrote. measurements: False leaves out what the file says was
+    measured, unread. Raises InputError when the file is damaged or was made for other weights.
     """
     path = Path(path or Path(model.directory) / FILE)
     if not path.exists():
@@ -398,6 +401,8 @@ def load(model: Model, path: str | Path | None = None) -> list[Direction]:
             f"{path} was made for other weights than {model.name} {model.hash}; {remedy}."
         )
     vectors, entries = arrays.get("vectors"), about.get("directions")
+    if not measurements and isinstance(entries, list):
+        entries = list(map(without_measurements, entries))
     good = (
         isinstance(entries, list)
         and all(map(is_entry, entries))
@@ -412,6 +417,15 @@ def load(model: Model, path: str | Path | None = None) -> list[Direction]:
         Direction(entry["name"], vector, entry["kind"], entry["about"])
         for entry, vector in zip(entries, vectors, strict=True)
     ]
+
+
+def without_measurements(entry: Any) -> Any:
+    """A file's entry for one direction less what was measured, where it has any."""
+    about = entry.get("about") if isinstance(entry, dict) else None
+    if not isinstance(about, dict):
+        return entry
+    kept = {name: value for name, value in about.items() if name not in MEASUREMENTS}
+    return entry | {"about": kept}
 
 
 def is_entry(entry: Any) -> bool:

@@ -224,7 +224,7 @@ def test_a_lock_that_leaves_nothing_is_told(opened):
     app = opened(along="twin:1", locked="warm")
     assert sentences(app) == []
     assert sliders(app) == {}
-    assert "leaves nothing of twin" in captions(app)
+    assert "leave nothing of twin" in captions(app)
 
 
 def test_directions_are_chosen_and_put_away(opened):
@@ -303,7 +303,7 @@ def test_the_length_0_is_not_kept(opened):
 
 
 def test_one_moved_coordinate_is_told_as_one(opened):
-    assert "has 1 coordinate moved" in captions(opened(coords="3:1.25"))
+    assert "has 1 coordinate changed" in captions(opened(coords="3:1.25"))
 
 
 def test_one_slider_alone_can_be_saved(opened):
@@ -435,7 +435,7 @@ def test_names_that_the_model_has_not_are_left_out(opened):
     app = opened(along=f"{BRIGHT}:1,age:2", locked="hat")
     assert sentences(app) == []
     assert sliders(app) == {"bright": 1.0}
-    assert "Not known to alpha and left out: age, hat." in captions(app)
+    assert "Unknown to alpha and ignored: age, hat." in captions(app)
     assert url_state.read_along(state(app, "link")["along"]) == {BRIGHT: 1.0, "age": 2.0}
     assert sliders(opened(along="age:2")) == {"bright": 0.0, "warm": 0.0}
 
@@ -459,7 +459,7 @@ def test_without_a_classifier_there_are_those_without_names(quick, two_models, o
     app = settled(app)
     assert len(sentences(app)) == 1
     assert list(sliders(app)) == [f"component {i}" for i in range(1, 6)]
-    assert "left out: component 6, component 7" in captions(app)
+    assert "ignored: component 6, component 7" in captions(app)
     app = field(app, "set-model").set_value("alpha").run()
     assert "component 7" in sliders(app)
 
@@ -486,7 +486,7 @@ def test_the_result_goes_to_the_tray_and_the_tray_is_a_start(opened):
     app = next(b for b in app.button if b.label == "Reset").click().run()
     app = click(app, f"start-tiles-{item.id}")
     assert is_picture_of(app, opened.model, z)
-    assert "coordinates moved" in captions(app)
+    assert "coordinates changed" in captions(app)
 
 
 def test_a_start_at_rest_goes_to_the_tray_with_its_seed(opened):
