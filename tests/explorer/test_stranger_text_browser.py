@@ -163,7 +163,10 @@ def test_markup_in_any_file_is_shown_as_letters(evil_free, page, model):
     query = quote(model)
     found = evil_free(f"{page.partition('?')[0]}?model={query}&{PAGES[page]}")
     assert "could not be drawn" not in found.inner_text("body")
-    if page in ("card", "memorisation", "directions?saved", "train"):
+    # Of a report the page shows numbers; its sentences are the app's own, so that of a stranger's
+    # text only the model's name is left there.
+    named = page == "memorisation" and model != "alpha"
+    if page in ("card", "directions?saved", "train") or named:
         assert "evil" in found.inner_text(".stMain")
 
 
