@@ -1,6 +1,7 @@
 """The checkpoints at hand: listed at every run, each loaded once per process, shared read-only."""
 
 import gc
+import logging
 import os
 import stat
 import threading
@@ -166,10 +167,21 @@ def _load(directory: str, stamp: int) -> Model:
     model = gan_core.load(directory)
     # The first batch of a shape is several times slower than the next. A while after the load,
     # the first picture has been drawn and nobody waits.
-    timer = threading.Timer(2.0, settle, [model])
+    timer = threading.Timer(2.0, settle_quietly, [model])
     timer.daemon = True
     timer.start()
     return model
+
+
+def settle_quietly(model: Model) -> None:
+    """`settle` where nobody waits: whatever fails here fails again on the page that needs it.
+
+    The files of a model may have been replaced since it was loaded, and memory may be short.
+    """
+    try:
+        settle(model)
+    except Exception as error:
+        logging.getLogger("explorer").info("%s was not made ready: %s", model.name, error)
 
 
 def settle(model: Model) -> None:

@@ -146,3 +146,12 @@ def test_fingerprints_of_sets_are_read_once(make_set, monkeypatch):
     assert len(reads) == 1
     (folder / "set.json").write_text("{}")
     assert training_data.fingerprint(folder) == ""
+
+
+def test_a_model_that_cannot_be_made_ready_shows_no_traceback(make_checkpoint, monkeypatch, capsys):
+    model = checkpoint.load(make_checkpoint("one"))
+    monkeypatch.setattr(type(model), "generate", lambda *_: 1 / 0)
+    with pytest.raises(ZeroDivisionError):
+        model_registry.settle(model)
+    model_registry.settle_quietly(model)
+    assert capsys.readouterr().err == ""
