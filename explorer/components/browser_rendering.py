@@ -87,7 +87,7 @@ def key_of(weights: str) -> tuple[str, str]:
 
 
 def waiting() -> None:
-    """A line for as long as the model is being prepared; the page is drawn anew afterwards."""
+    """A line while the model is being prepared; the page is redrawn afterwards."""
     key = key_of(session.view().weights)
     if session.view().browser and background.under_way(key):
         watch(key)

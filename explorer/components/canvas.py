@@ -77,7 +77,7 @@ def canvas(
     "beside" (some sliders beside the picture) or "pad" (two sliders and a plane). browser: the
     addresses by which the browser can draw by itself, or None. A pane more than there are motions
     is a name more, for a model whose pictures hold several side by side. panel: the panel that is
-    drawn anew after a drag.
+    redrawn after a drag.
     Returns (float32 (panes, nz), uint8 (panes, H, W, C)) at `values`.
     """
     values = [float(v) for v in values]

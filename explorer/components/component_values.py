@@ -1,7 +1,7 @@
 """What a browser sends for a component, checked before anything is done with it.
 
 A value comes over the network as JSON, and anybody can send any. Each function returns the value as
-the kind that is asked for, or None where it is not of that kind; a component then does nothing.
+the requested kind, or None if it is of another kind; a component then ignores the message.
 """
 
 import math

@@ -1,4 +1,4 @@
-"""Long work in the background: one piece at a time, once for all sessions, told in words."""
+"""Long work in the background: one job at a time, shared by all sessions, with progress in words."""
 
 import contextlib
 import hashlib
@@ -99,14 +99,14 @@ def succeeded(key: Hashable) -> bool:
 
 
 def forget(key: Hashable) -> None:
-    """Let work that has ended begin anew the next time."""
+    """Forget a finished job, so that the next request starts it again."""
     with _lock:
         if key in _jobs and _jobs[key].ended.is_set():
             del _jobs[key]
 
 
 def forget_all() -> None:
-    """Let all work that has ended begin anew, with its progress shown: its results are gone."""
+    """Forget all finished jobs, whose results were deleted; the next request starts them again."""
     for key in list(_jobs):
         forget(key)
 
@@ -136,8 +136,8 @@ def done(key: Hashable, work: Work, long: bool = False, brief: bool = False) -> 
     """Whether the work of a key is done; until then this shows how far it is.
 
     long: it takes minutes, and lets other work and all drawing go first. brief: as for `start`.
-    The page is drawn anew when it ends. Raises InputError when it failed, and is then begun anew
-    the next time; trust.Refused as `start`.
+    The page is redrawn when the job ends. Raises InputError when it failed, and the
+    next request starts it again; trust.Refused as `start`.
     """
     job = start(key, work, long, brief)
     if not job.ended.wait(PATIENCE):

@@ -49,7 +49,7 @@ DOING = {
     "measuring": "Measuring the finished model",
 }
 WAYS = {"upload": "Upload a zip", "folder": "Pictures on this computer", "packed": "Packed set"}
-# What is drawn anew every moment should not fade each time.
+# Parts that are redrawn every moment should not fade each time.
 STEADY = "<style>.stMain [data-stale=true] { opacity: 1 !important; }</style>"
 FEW = 100  # pictures, of which a GAN can learn nothing but these
 KEPT = "It continues when this page is closed, and when the app ends."
@@ -225,7 +225,7 @@ def begin(
 
 
 def watched(browse_page: StreamlitPage | None) -> None:
-    """All runs in a list, and one of them in full; drawn anew while one goes on."""
+    """All runs in a list, and one of them in full; redrawn while a run is in progress."""
     run_processes.reap()
     found = run_list.entries()
     states = {name: run.state for name, run in found.items()}
