@@ -1,4 +1,4 @@
-"""Long work in the background: one job at a time, shared by all sessions, with progress in words."""
+"""Long work in the background: one job at a time, shared by all sessions, progress in words."""
 
 import contextlib
 import hashlib
