@@ -5,7 +5,8 @@ from pathlib import Path
 
 import streamlit as st
 
-from explorer.services import stranger_text, upload_limits, widget_states
+from explorer.components import strips
+from explorer.services import server, stranger_text, upload_limits, widget_states
 from explorer.state import session
 from explorer.state.fragments import guarded
 from explorer.views import (
@@ -46,6 +47,7 @@ def main() -> None:
     """One run of the app."""
     widget_states.install()
     map_guard.enable()
+    server.serve_strips(strips.answer)
     st.set_page_config("Latent explorer", layout="wide")
     st.html(STYLE)
     st.html(f'<i id="one-step"></i><script>{HISTORY}</script>', unsafe_allow_javascript=True)

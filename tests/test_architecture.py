@@ -1,8 +1,6 @@
 """The order of the folders, read from the imports of every file.
 
 A folder imports only folders above it in the lists below, which docs/architecture.md explains.
-KNOWN lists what is still out of order. It may only shrink: the tests fail both for a violation that
-is not in it and for an entry that is no longer true.
 """
 
 import ast
@@ -37,16 +35,6 @@ ORDER = {
         ("views",),
         ("app", "__main__", "__init__"),
     ),
-}
-
-KNOWN = {
-    "order": {
-        "explorer.services.server -> explorer.components.strips",
-    },
-    "views": set(),
-    "networks": {
-        "explorer.views.import_weights calls found.draw",
-    },
 }
 
 # What runs a network: functions by their full name, and methods of a Model, a Classifier and of
@@ -117,7 +105,7 @@ def test_folders_import_only_folders_above_them():
         and used.split(".")[0] == module.split(".")[0]
         and rank(used) > rank(module)
     }
-    assert broken == KNOWN["order"]
+    assert broken == set()
 
 
 def test_gan_core_knows_neither_the_app_nor_streamlit():
@@ -141,7 +129,7 @@ def test_no_view_imports_another():
         for used in modules_used(view)
         if used.startswith("explorer.views.")
     }
-    assert broken == KNOWN["views"]
+    assert broken == set()
 
 
 def test_no_view_imports_torch():
@@ -149,7 +137,7 @@ def test_no_view_imports_torch():
 
 
 def test_no_view_calls_a_network():
-    assert {call for view in views() for call in network_calls(view)} == KNOWN["networks"]
+    assert {call for view in views() for call in network_calls(view)} == set()
 
 
 @pytest.mark.parametrize("function", sorted(FUNCTIONS))

@@ -1,7 +1,6 @@
 """The directions of a model: found by a program, or named by a person and kept beside it."""
 
 import contextlib
-import os
 import tempfile
 import threading
 from collections.abc import Callable, Iterator, Sequence
@@ -10,21 +9,18 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-
-from gan_core.attributes.classifier import Classifier
-from gan_core.checkpoint import Model
-from gan_core.latent_space.directions import Direction
-
-try:
-    import fcntl
-except ImportError:  # Windows, where one process alone should serve
-    fcntl = None  # type: ignore[assignment]
+from filelock import FileLock, Timeout
 
 from explorer.services import background, trust
 from explorer.services.background import Tell
+from gan_core.attributes.classifier import Classifier
+from gan_core.checkpoint import Model
 from gan_core.latent_space import directions, discover_directions
+from gan_core.latent_space.directions import Direction
 from gan_core.util.errors import InputError
 
+LOCK = ".directions.lock"  # a file in the checkpoint, which stays there
+PATIENCE = 60  # seconds to wait for another process
 MEASURED = discover_directions.QUICK["measured"]  # samples over which a new direction is measured
 
 _lock = threading.Lock()
@@ -110,11 +106,11 @@ def measured(
 def change(model: Model, verb: Callable[[list[Direction]], Sequence[Direction]]) -> None:
     """Change what is saved: verb(list of Direction) -> the new list.
 
-    Raises InputError when the checkpoint cannot be written, or the list cannot be saved;
-    trust.Refused for a visitor who may not.
+    Raises InputError when the checkpoint cannot be written, when another process is writing it, or
+    when the list cannot be saved; trust.Refused for a visitor who is not allowed to.
     """
     trust.check()
-    with _lock, alone(model.directory):
+    with exclusive(model.directory):
         directions.save(model, verb(directions.load(model)))
 
 
@@ -134,18 +130,26 @@ def add(model: Model, new: Direction) -> None:
 
 
 @contextlib.contextmanager
-def alone(directory: Path) -> Iterator[None]:
-    """Keep other processes from changing what is in a checkpoint at the same time."""
-    if fcntl is None:
-        yield
-        return
-    handle = os.open(directory, os.O_RDONLY)
-    try:
-        with contextlib.suppress(OSError):  # a disk that knows no locks
-            fcntl.flock(handle, fcntl.LOCK_EX)
-        yield
-    finally:
-        os.close(handle)  # which ends the lock
+def exclusive(directory: Path) -> Iterator[None]:
+    """Keep other threads and processes from changing a checkpoint's directions at the same time.
+
+    Raises InputError when another process holds the lock for more than a minute.
+    """
+    lock = FileLock(directory / LOCK, timeout=PATIENCE)
+    with _lock:
+        try:
+            lock.acquire()
+        except Timeout:
+            raise InputError(
+                f"Another program is changing the directions in {directory}; try again when it is"
+                " done."
+            ) from None
+        except (OSError, NotImplementedError):  # a disk without locks, or one that is read-only
+            pass
+        try:
+            yield
+        finally:
+            lock.release()
 
 
 def file(model: Model, saved: Sequence[Direction]) -> bytes:

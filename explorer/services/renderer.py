@@ -3,6 +3,7 @@
 import base64
 import hashlib
 import json
+import math
 import threading
 from collections import OrderedDict
 from collections.abc import Callable, Iterable, Iterator
@@ -15,11 +16,13 @@ from gan_core import latent
 from gan_core.attributes.classifier import Classifier
 from gan_core.checkpoint import Model
 from gan_core.data import media
+from gan_core.importers import Found
 from gan_core.latent_space import coordinate_effects, encoder, inversion
 from gan_core.util.errors import InputError
 
 CACHE_BYTES = 96 * 2**20
 LARGE = 512  # pixels a side of an enlarged picture
+PREVIEW = 768  # pixels a side of the sheet of an import
 MAX_EXPORT_SIDE = 256  # pixels a side of a film
 
 _lock = threading.Lock()
@@ -120,6 +123,15 @@ def _each_once(
             while _cached_bytes > CACHE_BYTES:
                 _cached_bytes -= _cache.popitem(last=False)[1].nbytes
     return np.stack([rendered[key] for key in keys])
+
+
+def preview(found: Found, n: int) -> bytes:
+    """Samples of weights that are not saved yet, of the seeds 0 to n − 1, as one PNG.
+
+    Raises InputError when the network fails.
+    """
+    images = media.sheet(found.draw(n), math.ceil(math.sqrt(n)))
+    return png(media.enlarge(images, max(1, PREVIEW // images.shape[0])))
 
 
 def sheet(images: np.ndarray) -> dict[str, Any]:

@@ -18,7 +18,7 @@ import json
 import logging
 import re
 import threading
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -55,6 +55,9 @@ MultiPartParser.spool_max_size = IN_MEMORY
 # One thread draws all strips: on few cores two drawings at once take longer than one by one.
 drawer = concurrent.futures.ThreadPoolExecutor(1, thread_name_prefix="strips")
 started = threading.Event()  # once the app can answer
+
+Answer = Callable[[Any], dict[str, Any] | None]
+answer_strip: Answer = lambda question: None  # noqa: E731, see serve_strips
 
 
 def available() -> bool:
@@ -124,14 +127,22 @@ async def send_strip(request: Request) -> Response:
     return missing(request) if reply is None else Response(reply, media_type="application/json")
 
 
+def serve_strips(answer: Answer) -> None:
+    """Answer questions on live/strips with this function, components.strips.answer.
+
+    app.py calls it: services know no component. Until then there is no strip to ask for.
+    """
+    global answer_strip
+    answer_strip = answer
+
+
 def draw_strip(body: bytes) -> str | None:
     """The answer to a question of strips.js as JSON, or None."""
-    from explorer.components import strips
     from gan_core.util import map_guard
 
     try:
         with map_guard.watching():
-            reply = strips.answer(json.loads(body))
+            reply = answer_strip(json.loads(body))
     except (ValueError, RecursionError):
         return None
     except Exception:

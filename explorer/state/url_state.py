@@ -1,18 +1,18 @@
-"""Links: what a page shows, written into and read out of the address bar. Pure functions.
+"""Links: what a page shows, written into the address bar and read from it. Pure functions.
 
     /?model=avatars&seed=72&psi=0.7&n=36&sort=real&tray=avatars:12,avatars:40@0.7
     /interpolate?model=avatars&keys=3,14,15@0.8&mode=both&closed=1&at=1.25
     /latents?model=avatars&start=7&coords=3:1.25,17:-0.8&frozen=17
     /directions?model=avatars&start=7&along=glasses (normal):2.5,factor 1:-1&locked=beard
 
-A value that cannot be read keeps its default and is named, so that a link with a slip in it
-still opens.
+The class View is the table of all settings; links are written, read and documented from it. A value
+that cannot be read keeps its default and is named in a warning, so that a link with a typo opens.
 """
 
 import math
 import re
 from collections.abc import Callable, Collection, Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, fields
 from typing import Any, TypeVar
 from urllib.parse import quote, unquote
 
@@ -28,7 +28,7 @@ SPACES = ("pixels", "discriminator", "effnet")
 STEPS = (4, 8, 16, 30)
 SOURCES = ("seeds", "tray")
 LOOKS = ("attributes", "components", "factors", "saved")
-ASKED = ("sample", "path", "training", "upload")
+QUERIES = ("sample", "path", "training", "upload")
 NEIGHBOURS = (4, 8, 16)
 MAX_PSI = 1.5
 MIN_KEYS, MAX_KEYS = 2, 8
@@ -37,200 +37,17 @@ MAX_STRENGTH = 1.5
 MAX_WEIGHT = 3.0  # of a basket
 BASKETS = "abcde"
 MIN_BASKETS = 3
-# Of seeds; a page shows them with blanks between.
-LISTS = ("keys", "corners", *BASKETS)
 MAX_TRAY = 64
-MAX_COORDINATES = 1024  # that a link can tell
+MAX_COORDINATES = 1024  # in a link
 MAX_ALONG = 24  # directions with a slider, or locked attributes
-FARTHEST = 20.0  # that a slider goes along a direction
-NOTHING = "-"  # no direction at all, where an empty text means the usual ones
-KEPT = re.compile("~[0-9a-f]{12}")
+FARTHEST = 20.0  # weight of a direction, either way
+NOTHING = "-"  # no direction at all; an empty text means the default ones
+EXEMPLAR_NAME = re.compile("~[0-9a-f]{12}")
 
 T = TypeVar("T")
 Keyframe = tuple[int, float | None]  # seed and ψ; None where the page's ψ applies
 # The same, or the name of a latent in exemplars.py and None.
 Exemplar = tuple[int | str, float | None]
-
-
-@dataclass(frozen=True)
-class View:
-    """Everything a person has set. The defaults are what a first visit shows.
-
-    keys: the keyframes typed as seeds. picks: the tray's, as places in the link's tray from 1 on;
-    empty for the first ones. start, coords, frozen: the latent under the sliders, which is that of
-    the seed `start` with some coordinates moved. corners, x, y: the pad, and where its handle is.
-    along, locked, level, look: the directions added to that latent with their weights, the
-    attributes they leave alone, whether its length is kept, and which ones are looked at.
-    a to e: the exemplars of the baskets A to E; sum: the weight of each; strength: how much of
-    the sum is added to C; apart: whether the attributes that should stay are taken out of it.
-    ask: whose neighbours are shown; of, image: the seed, or the number of the training image;
-    by: the attribute that Browse tells and sorts by; empty for the discriminator's score.
-    picture: in place of that seed "12@0.7", or the name of a latent in exemplars.py; space: what
-    is compared; k: how many neighbours.
-    browser: whether the visitor's browser draws the live picture.
-    undo, redo: what the arithmetic's settings were before, as explorer.state.baskets keeps them.
-    No link
-    carries them; they stand here so that a change and the way back from it are stored as one.
-    """
-
-    model: str | None = None
-    weights: str = ""
-    seed: int = 0
-    psi: float = 1.0
-    n: int = 36
-    size: str = "medium"
-    sort: str = "seed"
-    by: str = ""
-    smooth: bool = False
-    source: str = "seeds"
-    keys: str = "0, 1, 2"
-    picks: str = ""
-    mode: str = "slerp"
-    closed: bool = False
-    step: int = 8
-    at: float = 0.0
-    way: str = "sliders"
-    start: int = 0
-    coords: str = ""
-    frozen: str = ""
-    corners: str = "0, 1, 2, 3"
-    x: float = 0.5
-    y: float = 0.5
-    along: str = ""
-    locked: str = ""
-    level: bool = False
-    look: str = "attributes"
-    a: str = ""
-    b: str = ""
-    c: str = ""
-    d: str = ""
-    e: str = ""
-    sum: str = "1,-1,1"
-    strength: float = 1.0
-    apart: bool = False
-    ask: str = "sample"
-    of: int = 0
-    picture: str = ""
-    image: int = 0
-    space: str = "pixels"
-    k: int = 8
-    run: str = ""
-    browser: bool = False
-    undo: tuple = ()
-    redo: tuple = ()
-
-
-# Which settings each page's link carries, besides model and tray.
-PAGES = {
-    "browse": ("seed", "psi", "n", "size", "sort", "by", "smooth"),
-    "interpolate": (
-        *("psi", "source", "keys", "picks", "mode", "closed", "step"),
-        *("at", "smooth", "browser"),
-    ),
-    "latents": (
-        *("psi", "way", "start", "coords", "frozen"),
-        *("corners", "x", "y", "mode", "smooth", "browser"),
-    ),
-    "directions": (
-        *("psi", "start", "coords", "along", "locked", "level"),
-        *("look", "smooth", "browser"),
-    ),
-    "arithmetic": (*BASKETS, "sum", "strength", "apart", "smooth", "browser"),
-    "neighbours": ("ask", "of", "picture", "image", "space", "k", "smooth"),
-    "memorisation": ("space", "smooth"),
-    "photo": ("smooth",),
-    "train": ("run",),
-    "card": (),
-    "import": (),
-    "about": (),
-}
-
-
-def names(view: View, page: str) -> tuple[str, ...]:
-    """The settings that a page's link carries."""
-    if page == "neighbours" and view.ask == "path":
-        return tuple(dict.fromkeys((*PAGES[page], *PAGES["interpolate"])))
-    return PAGES[page]
-
-
-def write(view: View, page: str, tray_items: Iterable[Item] = ()) -> dict[str, str]:
-    """A View as query parameters, str -> str; settings at their default are left out.
-
-    Model and seed always stand in the link, so that it says what it shows.
-    """
-    params = {"model": view.model or "", "weights": view.weights}
-    for name in names(view, page):
-        value = getattr(view, name)
-        if name == "keys":
-            params[name] = ",".join(sift(value)[0])
-        elif name in LISTS and value != getattr(View, name):
-            params[name] = ",".join(split_keys(value))
-        elif name == "seed" or value != getattr(View, name):
-            params[name] = write_value(value)
-    params["tray"] = write_tray(tray_items)
-    return {name: value for name, value in params.items() if value}
-
-
-def read(params: Mapping[str, str], page: str = "browse") -> tuple[View, list[str]]:
-    """Query parameters -> (View, [names of the parameters that could not be read]).
-
-    `seed` is what a picture starts from on any page, where its own `start` does not say otherwise.
-    """
-    readers: dict[str, Callable[[str], Any]] = {
-        "model": read_model,
-        "weights": read_weights,
-        "seed": lambda text: read_int(text, 0, MAX_SEED),
-        "psi": lambda text: read_float(text, 0.0, MAX_PSI),
-        "n": lambda text: read_choice(int(text), NUMBERS),
-        "size": lambda text: read_choice(text, SIZES),
-        "sort": lambda text: read_choice(text, SORTS),
-        "by": read_model,
-        "smooth": read_bool,
-        "source": lambda text: read_choice(text, SOURCES),
-        "keys": lambda text: write_keys(read_keys(",".join(sift(text)[0]))),
-        "picks": read_picks,
-        "mode": lambda text: read_choice(text, MODES),
-        "closed": read_bool,
-        "step": lambda text: read_choice(int(text), STEPS),
-        "at": lambda text: read_float(text, 0.0, MAX_KEYS),
-        "way": lambda text: read_choice(text, WAYS),
-        "start": lambda text: read_int(text, 0, MAX_SEED),
-        "coords": lambda text: write_coordinates(read_coordinates(text)),
-        "frozen": read_frozen,
-        "along": lambda text: write_along(read_along(text)),
-        "locked": lambda text: write_names(read_names(text)),
-        "level": read_bool,
-        "apart": read_bool,
-        "look": lambda text: read_choice(text, LOOKS),
-        "corners": lambda text: write_keys(read_corners(text)),
-        **dict.fromkeys(BASKETS, lambda text: write_keys(read_exemplars(text))),
-        "sum": lambda text: write_sum(read_sum(text)),
-        "strength": lambda text: read_float(text, 0.0, MAX_STRENGTH),
-        "ask": lambda text: read_choice(text, ASKED),
-        "image": lambda text: read_int(text, 0, MAX_SEED),
-        "of": lambda text: read_int(text, 0, MAX_SEED),
-        "picture": read_picture,
-        "k": lambda text: read_choice(int(text), NEIGHBOURS),
-        "space": lambda text: read_choice(text, SPACES),
-        "run": read_model,
-        "browser": read_bool,
-        "x": lambda text: read_float(text, 0.0, 1.0),
-        "y": lambda text: read_float(text, 0.0, 1.0),
-    }
-    values: dict[str, Any] = {}
-    unread = []
-    for name, reader in readers.items():
-        if name not in params:
-            continue
-        try:
-            values[name] = reader(params[name])
-        except ValueError:
-            unread.append(name)
-    if "start" in PAGES[page] and "start" not in params and "seed" in values:
-        values["start"] = values["seed"]
-    if "keys" in values and sift(params["keys"])[1]:
-        unread.append("keys")
-    return replace(View(), **values), unread
 
 
 def write_keys(keys: Iterable[Exemplar]) -> str:
@@ -250,7 +67,7 @@ def read_keys(text: str) -> list[Keyframe]:
 
 
 def sift(text: str) -> tuple[list[str], list[str]]:
-    """The parts of a list of keyframes that can be read, and the first letters of the others."""
+    """The parts of a list of keyframes that can be read, and the others, shortened."""
     readable: list[str] = []
     lost: list[str] = []
     for part in split_keys(text):
@@ -273,11 +90,11 @@ def read_corners(text: str) -> list[Keyframe]:
 def read_exemplars(text: str) -> list[Exemplar]:
     """ "3, 14@0.7" -> [(3, None), (14, 0.7)], at most 16, none twice; else ValueError.
 
-    A picture without a seed stands by its name in exemplars.py: "~0123456789ab", None.
+    A picture without a seed appears by its name in exemplars.py: "~0123456789ab", None.
     """
     parts = split_keys(text)
     exemplars: list[Exemplar] = [
-        (part, None) if KEPT.fullmatch(part) else read_exemplar(part) for part in parts
+        (part, None) if EXEMPLAR_NAME.fullmatch(part) else read_exemplar(part) for part in parts
     ]
     if len(exemplars) > MAX_EXEMPLARS or len(set(exemplars)) < len(exemplars):
         raise ValueError(f"{len(exemplars)} exemplars")
@@ -291,7 +108,7 @@ def read_picture(text: str) -> str:
 
 
 def read_exemplar(text: str) -> Keyframe:
-    """A seed and its ψ as they are written again: "3@1" is "3"."""
+    """A seed and its ψ in the form in which they are written: "3@1" is "3"."""
     seed, psi = read_seed(text)
     psi = None if psi is None else float(write_value(psi))
     return seed, None if psi == 1 else psi
@@ -311,7 +128,7 @@ def read_sum(text: str) -> list[float]:
 
 
 def write_coordinates(moved: Mapping[int, float]) -> str:
-    """{3: 1.25, 17: -0.8} -> "3:1.25,17:-0.8"; nine digits tell a float32 from any other."""
+    """{3: 1.25, 17: -0.8} -> "3:1.25,17:-0.8"; nine digits identify a float32."""
     return ",".join(f"{i}:{value:.9g}" for i, value in sorted(moved.items()))
 
 
@@ -345,7 +162,9 @@ def read_along(text: str) -> dict[str, float]:
     pairs = [part.rpartition(":") for part in parts]
     if len(pairs) > MAX_ALONG or not all(colon for _, colon, _ in pairs):
         raise ValueError(text[:20])
-    return {read_name(n): read_float(weight, -FARTHEST, FARTHEST) for n, _, weight in pairs}
+    return {
+        read_label(unquote(n)): read_float(weight, -FARTHEST, FARTHEST) for n, _, weight in pairs
+    }
 
 
 def write_names(names: Iterable[str]) -> str:
@@ -354,25 +173,31 @@ def write_names(names: Iterable[str]) -> str:
 
 
 def read_names(text: str) -> list[str]:
-    """ "beard,hat" -> ["beard", "hat"]; ValueError for too many or what cannot be a name."""
-    names = [read_name(part) for part in text.split(",") if part]
+    """ "beard,hat" -> ["beard", "hat"]; ValueError for too many or an impossible name."""
+    names = [read_label(unquote(part)) for part in text.split(",") if part]
     if len(names) > MAX_ALONG:
         raise ValueError(text[:20])
     return names
 
 
 def escape(name: str) -> str:
-    """A name without the comma that parts it from the next."""
+    """A name without commas, which separate names."""
     return name.replace("%", "%25").replace(",", "%2C")
 
 
-def read_name(text: str) -> str:
-    return read_model(unquote(text))
-
-
 def split_keys(text: str) -> list[str]:
-    """What stands between commas, semicolons or spaces."""
+    """The parts between commas, semicolons or spaces."""
     return text.replace(";", ",").replace(",", " ").split()
+
+
+def write_seeds(text: str) -> str:
+    """A list of seeds as a person typed it, without spaces."""
+    return ",".join(split_keys(text))
+
+
+def write_readable(text: str) -> str:
+    """The same, without the parts that are not keyframes."""
+    return ",".join(sift(text)[0])
 
 
 def read_seed(text: str) -> Keyframe:
@@ -392,21 +217,21 @@ def write_tray(items: Iterable[Item]) -> str:
 
 
 def read_tray(text: str) -> tuple[list[tuple[str, int, float]], int]:
-    """ "avatars:12,avatars:40@0.7" -> ([(model, seed, ψ)], number of parts left out)."""
+    """ "avatars:12,avatars:40@0.7" -> ([(model, seed, ψ)], number of unreadable parts)."""
     items, unread = [], 0
     parts = [part for part in text.split(",") if part]
     for part in parts[:MAX_TRAY]:
         model, _, rest = part.rpartition(":")
         try:
             seed, psi = read_seed(rest)
-            items.append((read_model(unquote(model)), seed, 1.0 if psi is None else psi))
+            items.append((read_label(unquote(model)), seed, 1.0 if psi is None else psi))
         except ValueError:
             unread += 1
     return items, unread + len(parts[MAX_TRAY:])
 
 
 def write_value(value: str | float) -> str:
-    """A setting as it stands in a link."""
+    """A setting as a link writes it."""
     if isinstance(value, bool):
         return str(int(value))
     return f"{value:g}" if isinstance(value, float) else str(value)
@@ -420,7 +245,8 @@ def read_picks(text: str) -> str:
     return ",".join(str(read_int(place, 1, MAX_TRAY)) for place in places)
 
 
-def read_model(text: str) -> str:
+def read_label(text: str) -> str:
+    """The name of a model, a run, an attribute or a direction."""
     if not text or len(text) > 200 or not text.isprintable():
         raise ValueError(text)
     return text
@@ -454,3 +280,160 @@ def read_float(text: str, low: float, high: float) -> float:
     if not (math.isfinite(value) and low <= value <= high):
         raise ValueError(text)
     return value
+
+
+# How a setting is read: text -> value, or ValueError.
+
+
+def integer(low: int, high: int) -> Callable[[str], int]:
+    return lambda text: read_int(text, low, high)
+
+
+def number(low: float, high: float) -> Callable[[str], float]:
+    return lambda text: read_float(text, low, high)
+
+
+def choice(choices: Collection[Any]) -> Callable[[str], Any]:
+    kind = type(next(iter(choices)))
+    return lambda text: read_choice(kind(text), choices)
+
+
+def normal(read: Callable[[str], T], write: Callable[[T], str]) -> Callable[[str], str]:
+    """For a setting that is a text: checked, and in its usual form."""
+    return lambda text: write(read(text))
+
+
+def setting(
+    default: Any,
+    read: Callable[[str], Any],
+    pages: str,
+    about: str,
+    write: Callable[[Any], str] = write_value,
+    always: bool = False,
+) -> Any:
+    """A row of the table: how a link says the setting, and the pages whose links do.
+
+    pages: names separated by spaces. always: whether links say it at its default, too.
+    """
+    row = {"read": read, "write": write, "pages": tuple(pages.split()), "always": always}
+    return field(default=default, metadata={**row, "about": about})
+
+
+LIVE = "interpolate latents directions arithmetic"
+MODEL = f"browse {LIVE} neighbours memorisation photo"
+ALL = f"{MODEL} train card import about"
+ANY_SEED = integer(0, MAX_SEED)
+READABLE = normal(lambda text: read_keys(",".join(sift(text)[0])), write_keys)
+EXEMPLARS = normal(read_exemplars, write_keys)
+UNIT = number(0, 1)
+
+
+@dataclass(frozen=True)
+class View:
+    """Everything a person has set, one row a setting. The defaults are what a first visit shows."""
+
+    model: str | None = setting(None, read_label, ALL, "the model")
+    weights: str = setting("", read_weights, ALL, "the first digits of the hash of its weights")
+    seed: int = setting(0, ANY_SEED, "browse", "the first seed", always=True)
+    psi: float = setting(
+        1.0, number(0, MAX_PSI), "browse interpolate latents directions", "truncation ψ"
+    )
+    n: int = setting(36, choice(NUMBERS), "browse", "the number of samples")
+    size: str = setting("medium", choice(SIZES), "browse", "the size of the pictures")
+    sort: str = setting("seed", choice(SORTS), "browse", "the order of the samples")
+    by: str = setting("", read_label, "browse", "the attribute to sort by, in place of D(x)")
+    smooth: bool = setting(False, read_bool, MODEL, "smooth scaling of pictures")
+    source: str = setting("seeds", choice(SOURCES), "interpolate", "where the keyframes come from")
+    keys: str = setting("0, 1, 2", READABLE, "interpolate", "keyframes", write_readable, True)
+    picks: str = setting("", read_picks, "interpolate", "keyframes: places on the link's tray")
+    mode: str = setting("slerp", choice(MODES), "interpolate latents", "the interpolation")
+    closed: bool = setting(False, read_bool, "interpolate", "whether the path is a loop")
+    step: int = setting(8, choice(STEPS), "interpolate", "frames per segment")
+    at: float = setting(0.0, number(0, MAX_KEYS), "interpolate", "the position on the path")
+    way: str = setting("sliders", choice(WAYS), "latents", "sliders or the pad")
+    start: int = setting(0, ANY_SEED, "latents directions", "the seed of the latent that is moved")
+    coords: str = setting(
+        *("", normal(read_coordinates, write_coordinates), "latents directions"),
+        "coordinates of that latent with another value",
+    )
+    frozen: str = setting("", read_frozen, "latents", "coordinates that resampling leaves alone")
+    corners: str = setting(
+        "0, 1, 2, 3", normal(read_corners, write_keys), "latents", "the pad's corners", write_seeds
+    )
+    x: float = setting(0.5, UNIT, "latents", "where the pad's handle is, from the left")
+    y: float = setting(0.5, UNIT, "latents", "where the pad's handle is, from the top")
+    along: str = setting(
+        "", normal(read_along, write_along), "directions", "directions with their weights"
+    )
+    locked: str = setting(
+        "", normal(read_names, write_names), "directions", "attributes that they leave alone"
+    )
+    level: bool = setting(False, read_bool, "directions", "whether the latent keeps its length")
+    look: str = setting("attributes", choice(LOOKS), "directions", "which directions are listed")
+    a: str = setting("", EXEMPLARS, "arithmetic", "the exemplars of basket A", write_seeds)
+    b: str = setting("", EXEMPLARS, "arithmetic", "the exemplars of basket B", write_seeds)
+    c: str = setting("", EXEMPLARS, "arithmetic", "the exemplars of basket C", write_seeds)
+    d: str = setting("", EXEMPLARS, "arithmetic", "the exemplars of basket D", write_seeds)
+    e: str = setting("", EXEMPLARS, "arithmetic", "the exemplars of basket E", write_seeds)
+    sum: str = setting("1,-1,1", normal(read_sum, write_sum), "arithmetic", "the baskets' weights")
+    strength: float = setting(
+        1.0, number(0, MAX_STRENGTH), "arithmetic", "how much of the sum is added to C"
+    )
+    apart: bool = setting(False, read_bool, "arithmetic", "whether other attributes are left alone")
+    ask: str = setting("sample", choice(QUERIES), "neighbours", "whose neighbours are shown")
+    of: int = setting(0, ANY_SEED, "neighbours", "the seed of the sample")
+    picture: str = setting("", read_picture, "neighbours", "a sample with its ψ, or without a seed")
+    image: int = setting(0, ANY_SEED, "neighbours", "the number of the training image")
+    space: str = setting(
+        "pixels", choice(SPACES), "neighbours memorisation", "what distances compare"
+    )
+    k: int = setting(8, choice(NEIGHBOURS), "neighbours", "the number of neighbours")
+    run: str = setting("", read_label, "train", "the run that is shown")
+    browser: bool = setting(False, read_bool, LIVE, "whether the browser draws the live picture")
+    # Earlier and later settings of Arithmetic (see explorer.state.baskets), in no link. They are
+    # here so that a change and what undoes it are stored in one step.
+    undo: tuple = ()
+    redo: tuple = ()
+
+
+SETTINGS = {row.name: row for row in fields(View) if row.metadata}
+PAGES = {
+    page: tuple(name for name, row in SETTINGS.items() if page in row.metadata["pages"])
+    for page in ALL.split()
+}
+
+
+def names(view: View, page: str) -> tuple[str, ...]:
+    """The settings that a page's link carries."""
+    path = page == "neighbours" and view.ask == "path"
+    return tuple(dict.fromkeys((*PAGES[page], *(PAGES["interpolate"] if path else ()))))
+
+
+def write(view: View, page: str, tray_items: Iterable[Item] = ()) -> dict[str, str]:
+    """A View as query parameters, str -> str; most settings are left out at their default."""
+    params = {}
+    for name in names(view, page):
+        row, value = SETTINGS[name], getattr(view, name)
+        if row.metadata["always"] or value != row.default:
+            params[name] = row.metadata["write"](value)
+    params["tray"] = write_tray(tray_items)
+    return {name: value for name, value in params.items() if value}
+
+
+def read(params: Mapping[str, str], page: str = "browse") -> tuple[View, list[str]]:
+    """Query parameters -> (View, [names of the parameters that could not be read]).
+
+    `seed` also sets the `start` of a page whose link does not say a start.
+    """
+    values: dict[str, Any] = {}
+    unread = []
+    for name in [name for name in SETTINGS if name in params]:
+        try:
+            values[name] = SETTINGS[name].metadata["read"](params[name])
+        except ValueError:
+            unread.append(name)
+    if "start" in PAGES[page] and "start" not in params and "seed" in values:
+        values["start"] = values["seed"]
+    if "keys" in values and sift(params["keys"])[1]:
+        unread.append("keys")
+    return View(**values), unread

@@ -14,12 +14,11 @@ from explorer.services import model_registry, quotas, renderer, stranger_text, t
 from explorer.state import session
 from explorer.widgets.uploader import uploader
 from gan_core import importers, latent
-from gan_core.data import media, training_set
+from gan_core.data import training_set
 from gan_core.util import valid_names
 from gan_core.util.errors import InputError
 
 SHOWN = 16  # samples in the preview
-SHEET = 768  # pixels a side of it
 VALUES = {"signed": "−1 to 1", "unit": "0 to 1", "byte": "0 to 255"}
 PRIORS = {"normal": "Normal", "uniform": "Uniform, −1 to 1"}
 NOT_KNOWN = "Not known"
@@ -263,14 +262,12 @@ def preview(found: importers.Found) -> None:
     """The first samples, large enough to judge."""
     try:
         with st.spinner("Drawing samples …", show_time=True):
-            images = found.draw(SHOWN)
+            sheet = renderer.preview(found, SHOWN)
     except InputError as error:
         st.error(stranger_text.sentence(error))
         return
-    sheet = media.sheet(images, 4)
-    factor = max(1, SHEET // sheet.shape[0])
     st.image(
-        renderer.png(media.enlarge(sheet, factor)),
+        sheet,
         width="stretch",
         caption=(
             f"Seeds 0 to {SHOWN - 1} at ψ = 1, unselected. If you see noise or wrong colours, the "

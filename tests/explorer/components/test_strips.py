@@ -163,6 +163,7 @@ ON_PAD = {"id": "b-1", "context": "pad", "axis": "pad", "n": 5, "values": [0.25,
 def canvases(monkeypatch):
     """Two canvases that can be asked for, and no others."""
     monkeypatch.setattr(strips, "_canvases", OrderedDict())
+    monkeypatch.setattr(server, "answer_strip", strips.answer)
     strips.remember("sliders", flat(), [Coordinates()], AXES)
     strips.remember("pad", flat(), [Pad(CORNERS, "lerp")], PAD)
 

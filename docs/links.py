@@ -1,0 +1,42 @@
+"""Write docs/links.md from the table of settings in explorer.state.url_state: python docs/links.py."""
+
+import sys
+from pathlib import Path
+
+DOCS = Path(__file__).resolve().parent
+sys.path.insert(0, str(DOCS.parent))
+from explorer.state import url_state  # noqa: E402
+
+TEXT = """# Links
+
+```
+python docs/links.py
+```
+
+The address bar is always a link to what a page shows. Each page's link carries the settings that the
+page uses, and leaves out those that have their default. `weights` lets the app say when a link was
+made with other weights than the current ones. `seed` also sets `start` on a page that has no `seed`
+of its own. Every link has the pictures of the tray that came from seeds, as
+`tray=avatars:12,avatars:40@0.7` (a seed, and its ψ when that is not 1). A value that cannot be read
+keeps its default, and a warning names it. The command above writes this page from the table in
+`explorer/state/url_state.py`.
+
+| setting | what it is | default | pages |
+|---|---|---|---|
+"""
+
+
+def page() -> str:
+    """The text of docs/links.md."""
+    return TEXT + "".join(map(line, url_state.SETTINGS.values()))
+
+
+def line(row) -> str:
+    pages, default = row.metadata["pages"], row.metadata["write"](row.default)
+    where = "all" if len(pages) == len(url_state.PAGES) else ", ".join(pages)
+    shown = f"`{default}`" if default and row.default is not None else ""
+    return f"| `{row.name}` | {row.metadata['about']} | {shown} | {where} |\n"
+
+
+if __name__ == "__main__":
+    (DOCS / "links.md").write_text(page(), "utf-8")
