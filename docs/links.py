@@ -1,4 +1,4 @@
-"""Write docs/links.md from the table of settings in explorer.state.url_state: python docs/links.py."""
+"""Write docs/links.md from the table in explorer.state.url_state: python docs/links.py."""
 
 import sys
 from pathlib import Path
@@ -13,13 +13,12 @@ TEXT = """# Links
 python docs/links.py
 ```
 
-The address bar is always a link to what a page shows. Each page's link carries the settings that the
-page uses, and leaves out those that have their default. `weights` lets the app say when a link was
-made with other weights than the current ones. `seed` also sets `start` on a page that has no `seed`
-of its own. Every link has the pictures of the tray that came from seeds, as
-`tray=avatars:12,avatars:40@0.7` (a seed, and its ψ when that is not 1). A value that cannot be read
-keeps its default, and a warning names it. The command above writes this page from the table in
-`explorer/state/url_state.py`.
+The address bar is always a link to what a page shows. Each page's link carries the settings that
+the page uses, except those that have their default. `weights` lets the app warn when a link was
+made with other weights than the current ones. On pages with a `start`, `seed` sets it too. Every
+link also carries the pictures of the tray that came from seeds, as `tray=avatars:12,avatars:40@0.7`
+(a seed, and its ψ if that is not 1). A value that cannot be read keeps its default, and a warning
+names it. The command above writes this page from the table in `explorer/state/url_state.py`.
 
 | setting | what it is | default | pages |
 |---|---|---|---|

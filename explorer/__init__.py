@@ -1,1 +1,1 @@
-"""What a person sees: Streamlit pages, one renderer, one component, and the tray."""
+"""The app: Streamlit pages, one renderer, live components, and the tray."""

@@ -1,1 +1,1 @@
-"""What pages ask of the machine: models, renderer, jobs, searches, runs."""
+"""What pages need from the machine: models, the renderer, jobs, searches, runs."""

@@ -1,9 +1,9 @@
-"""Which names the app answers to: no other site may drive the app through a visitor's browser.
+"""The host names the app answers to, so that no other site can use the app through a browser.
 
-A page of a stranger may give its own name the address 127.0.0.1 (DNS rebinding); the browser then
-takes the app for a part of that page. The name stays in the headers Host and Origin, and this layer
-refuses every name but the loopback's and those given at the start. Streamlit's own check looks at
-WebSockets only, and asks an outside service for the machine's address before it refuses an Origin.
+A malicious page may point its own name at 127.0.0.1 (DNS rebinding); the browser then treats the
+app as part of that page. The headers Host and Origin still hold the name, and this layer refuses
+every name except the loopback's and those given at the start. Streamlit's own check covers only
+WebSockets, and asks an outside service for the machine's address before it refuses an Origin.
 """
 
 import ipaddress
@@ -16,20 +16,20 @@ from starlette.responses import PlainTextResponse
 from starlette.types import ASGIApp, Receive, Scope, Send
 from streamlit import net_util
 
-VARIABLE = "LATENT_EXPLORER_HOSTS"  # names besides the loopback's, separated by commas
+VARIABLE = "LATENT_EXPLORER_HOSTS"  # names in addition to the loopback's, separated by commas
 LOOPBACK = "localhost"
 LONGEST = 80  # characters of a stranger's name that an answer repeats
-NO_HOST = "This request does not say which host it is for; a browser sends one header Host."
+NO_HOST = "This request does not say which host it is for; a browser sends exactly one Host header."
 PLAIN = {"Cache-Control": "no-store", "X-Content-Type-Options": "nosniff"}
 LABEL = r"[a-z0-9_]([a-z0-9_-]{0,61}[a-z0-9_])?"
 
 
 class AllowedHosts:
-    """ASGI middleware: requests and WebSockets of allowed names pass, all others are refused.
+    """ASGI middleware that refuses requests and WebSockets unless they use an allowed name.
 
     names: an iterable of host names and IP addresses (see `normalise`); None reads VARIABLE.
-    The loopback names and the IP address at which a connection came in are always allowed: no DNS
-    server decides what those mean.
+    The loopback names and the IP address on which a connection arrived are always allowed, because
+    no DNS server decides what they mean.
     """
 
     def __init__(self, app: ASGIApp, names: Iterable[str] | None = None) -> None:
@@ -45,31 +45,31 @@ class AllowedHosts:
             return await self.app(with_origin_of_host(scope), receive, send)
         status, sentence = refusal
         response = PlainTextResponse(sentence + "\n", status, PLAIN)
-        # A browser shows the sentence of a page; that of a WebSocket is for whoever looks closer.
+        # A browser shows this sentence for a page; for a WebSocket only the developer tools do.
         if scope["type"] == "http" or "websocket.http.response" in scope.get("extensions", {}):
             return await response(scope, receive, send)
         await send({"type": "websocket.close", "code": 1008})
 
     def refusal(self, scope: Scope) -> tuple[int, str] | None:
-        """(status, sentence) for what must not reach the app, None for what may."""
+        """(status, sentence) for a request that must not reach the app, None for any other."""
         hosts, origins = headers(scope, b"host"), headers(scope, b"origin")
         if len(hosts) != 1:
             return 400, NO_HOST
         host = hosts[0]
         name = host_name(host)
         if name is None:
-            return 400, f"The header Host, {short(host)}, is not the name of a host."
+            return 400, f"The Host header, {short(host)}, is not a host name."
         if not self.allows(name, scope):
             return 403, (
                 f"This app does not answer to the name {short(name)}; if the app should, start it "
                 f"with --allowed-host {short(name)}."
             )
-        if not origins:  # a link from elsewhere, or no browser
+        if not origins:  # a link on another page, or a client that is not a browser
             return None
         if len(origins) > 1 or not self.same_site(origins[0], host):
             return 403, (
-                f"This app does not answer to pages of other sites ({short(origins[0])}); if this "
-                "is its own address behind a proxy, start the app with --allowed-host and its name."
+                f"This app does not answer pages of other sites ({short(origins[0])}); if that is "
+                "the app's own address behind a proxy, start the app with --allowed-host NAME."
             )
         return None
 
@@ -82,21 +82,21 @@ class AllowedHosts:
         return address is not None and address == here
 
     def same_site(self, origin: str, host: str) -> bool:
-        """Whether the header Origin names the header Host, or a name given at the start."""
+        """Whether the Origin header names the same host as Host, or a name given at the start."""
         scheme, separator, rest = origin.partition("://")
         if not separator or scheme.lower() not in ("http", "https"):  # "null" among others
             return False
         name = host_name(rest)
         if name is None:
             return False
-        # A proxy may put another name into Host; then only the names given can be trusted.
+        # A proxy may replace the name in Host; then only the names given can be trusted.
         return name in self.names or (name, port(rest)) == (host_name(host), port(host))
 
 
 def normalise(name: str) -> str:
-    """A host name or an IP address as the headers of a browser have it, lower case.
+    """A host name or an IP address in lower case, as browsers write it in headers.
 
-    Raises InputError for what is no name, such as a URL or a name with a port.
+    Raises InputError for anything else, such as a URL or a name with a port.
     """
     address = as_address(name.strip().strip("[]"))
     if address is not None:
@@ -106,7 +106,7 @@ def normalise(name: str) -> str:
     except UnicodeError:
         ascii_name = ""
     if not is_name(ascii_name):
-        from gan_core.util.errors import InputError  # torch comes with it, which takes seconds
+        from gan_core.util.errors import InputError  # imports torch, which takes seconds
 
         raise InputError(
             f"--allowed-host takes a name such as class.example.org or an IP address, without "
@@ -116,7 +116,7 @@ def normalise(name: str) -> str:
 
 
 def host_name(header: str) -> str | None:
-    """The name in a header Host, without port, final dot and capitals; None when there is none."""
+    """The name in a Host header, lower case, without port and final dot; None if it is invalid."""
     match = re.fullmatch(r"(\[[0-9A-Fa-f:.]+\]|[^:\[\]]+)(:\d{1,5})?", header, re.ASCII)
     if not match or (match[2] and int(match[2][1:]) > 65535):
         return None
@@ -132,18 +132,18 @@ def host_name(header: str) -> str | None:
 
 
 def port(header: str) -> str:
-    """The port in a header Host or Origin, "" where none stands."""
+    """The port in a Host or Origin header, or ""."""
     match = re.search(r":(\d+)$", header)
     return match[1] if match else ""
 
 
 def is_name(name: str) -> bool:
-    """Whether a lower-case text is made like the name of a host."""
+    """Whether a lower-case text has the form of a host name."""
     return len(name) <= 253 and re.fullmatch(rf"{LABEL}(\.{LABEL})*", name, re.ASCII) is not None
 
 
 def as_address(text: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
-    """An IP address, of IPv4 where it is only wrapped in IPv6; None when the text is none."""
+    """The IP address in a text, or None. An IPv4 address wrapped in IPv6 is unwrapped."""
     try:
         address = ipaddress.ip_address(text)
     except ValueError:
@@ -152,15 +152,15 @@ def as_address(text: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | Non
 
 
 def headers(scope: Scope, name: bytes) -> list[str]:
-    """All values of a header, as text."""
+    """All values of one header, as text."""
     return [value.decode("latin-1").strip() for key, value in scope["headers"] if key == name]
 
 
 def with_origin_of_host(scope: Scope) -> Scope:
-    """A scope whose Origin names its Host, once both are allowed.
+    """A scope whose Origin is its Host, for a request in which both are allowed.
 
-    Streamlit compares the two by their letters, and where they differ (a proxy, a final dot) it
-    asks an outside service for the address of this machine, on the event loop.
+    Streamlit compares the two as text, and when they differ (a proxy, a final dot) it asks an
+    outside service for the address of this machine, blocking the event loop.
     """
     if not headers(scope, b"origin"):
         return scope
@@ -171,13 +171,13 @@ def with_origin_of_host(scope: Scope) -> Scope:
 
 
 def short(text: str) -> str:
-    """A stranger's text for a sentence: printable, and not long."""
+    """A stranger's text for use in a sentence: printable and short."""
     shown = "".join(c if c.isprintable() else "?" for c in text)
     return shown if len(shown) <= LONGEST else shown[:LONGEST] + "…"
 
 
 def not_of_a_refusal(record: logging.LogRecord) -> bool:
-    """A filter for uvicorn's log: it takes a WebSocket that is answered in words for an error."""
+    """A filter for uvicorn's log, which reports a refused WebSocket as an error."""
     return record.getMessage() != "ASGI callable returned without completing handshake."
 
 
@@ -185,5 +185,5 @@ logging.getLogger("uvicorn.error").addFilter(not_of_a_refusal)
 
 
 def never_ask_outside() -> None:
-    """Keep Streamlit from asking an outside service for the address of this machine."""
+    """Stop Streamlit from asking an outside service for the address of this machine."""
     net_util.get_external_ip = lambda: None

@@ -1,4 +1,4 @@
-"""What the attribute classifier beside a model sees."""
+"""What a model's attribute classifier recognises in pictures."""
 
 import html
 from collections.abc import Collection, Sequence
@@ -35,7 +35,7 @@ def _load(directory: str, stamp: int) -> Classifier:
 
 
 def classifier_of(model: Model) -> Classifier | None:
-    """The attribute classifier beside a model, or None."""
+    """The attribute classifier that comes with a model, or None."""
     path = model.directory / classifiers.FILES[False]
     try:
         return _load(str(model.directory), path.stat().st_mtime_ns)
@@ -44,9 +44,9 @@ def classifier_of(model: Model) -> Classifier | None:
 
 
 def check_labelled(model: Model, classifier: Classifier, n: int, seed: int = 0) -> None:
-    """Raise trust.Refused where n samples are to be labelled for a visitor who is not trusted.
+    """Raise trust.Refused when an untrusted visitor asks for n samples that are not labelled yet.
 
-    Those that have been labelled before, by whomever, are for everyone.
+    Samples that have been labelled before are available to everyone.
     """
     if not label_cache.is_cached(model, classifier, n, seed):
         trust.check()
@@ -59,7 +59,7 @@ def seen_in(classifier: Classifier, pictures: np.ndarray) -> np.ndarray:
 
 
 def in_words(model: Model, image: np.ndarray) -> str | None:
-    """What one picture shows, the surest first: "long hair 0.99, smiling 0.97".
+    """What one picture shows, most certain first: "long hair 0.99, smiling 0.97".
 
     None without a classifier.
     """
@@ -72,7 +72,7 @@ def in_words(model: Model, image: np.ndarray) -> str | None:
 
 
 def changed_by(classifier: Classifier, terms: Sequence[Term]) -> list[str]:
-    """The attributes that a sum should change, the strongest first; terms as for `table`."""
+    """The attributes that a sum should change, largest change first; terms as for `table`."""
     shown = np.array([seen_in(classifier, pictures) for _, _, pictures in terms])
     changed, _ = arithmetic.intended_changes(shown, [weight for _, weight, _ in terms])
     return [classifier.recognised[i] for i in changed]
@@ -84,10 +84,11 @@ def table(
     results: Sequence[tuple[str, np.ndarray]],
     controls: Sequence[tuple[str, np.ndarray]],
 ) -> tuple[list[list[str]], int]:
-    """What is seen, [heading, rows …] of text, and how many rows are of what should change.
+    """The table as text, [heading, rows …], and the number of rows that the sum should change.
 
-    terms: [(name, weight, pictures of the exemplars)], the start in place 2. results, controls:
-    [(name, pictures)], the mean of which is told. Returns ([], 0) when nothing is worth telling.
+    terms: [(name, weight, pictures of the exemplars)], with the start at index 2. results,
+    controls: [(name, pictures)]; the table shows means over the pictures. ([], 0) when there is
+    nothing to show.
     """
     shown = np.array([seen_in(classifier, pictures) for _, _, pictures in terms])
     changed, unchanged = arithmetic.intended_changes(shown, [weight for _, weight, _ in terms])

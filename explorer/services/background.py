@@ -1,4 +1,4 @@
-"""Long work in the background: one job at a time, shared by all sessions, progress in words."""
+"""Long work in the background: one job at a time, shared by all sessions, with progress."""
 
 import contextlib
 import hashlib
@@ -16,17 +16,17 @@ from explorer.services import quotas, shutdown, trust
 from gan_core.util import cache_dir, map_guard
 from gan_core.util.errors import NO_MEMORY, InputError, from_os_error, is_out_of_memory
 
-PATIENCE = 0.4  # seconds that a page waits before it shows how far the work is
-AGAIN = 1.0  # seconds between two looks at it
-KIND = 10  # how much the work stands back behind drawing, as in nice(1)
+PATIENCE = 0.4  # seconds that a page waits before it shows the progress
+REFRESH = 1.0  # seconds between updates of the progress
+NICENESS = 10  # of long work, as in nice(1), so that drawing goes first
 
-Tell = Callable[[str, float], None]  # what is being done, and the share done
+Tell = Callable[[str, float], None]  # what is being done, and the fraction done
 Work = Callable[[Tell], object]
 
 
 @dataclass
 class Job:
-    """A piece of work: what is being done, the share done, and how it ended."""
+    """A piece of work: what is being done, the fraction done, and how it ended."""
 
     words: str = "Waiting for other work"
     share: float = 0.0
@@ -34,9 +34,9 @@ class Job:
     ended: threading.Event = field(default_factory=threading.Event)
 
     def tell(self, words: str, share: float) -> None:
-        """What `gan_core.util.progress.along` calls."""
+        """Report progress; gan_core.util.progress.along calls this."""
         if shutdown.ending.is_set():
-            raise InputError("The app is ending.")
+            raise InputError("The app is shutting down.")
         map_guard.check()
         self.words, self.share = words, min(max(float(share), 0.0), 1.0)
 
@@ -45,25 +45,25 @@ _lock = threading.Lock()
 _jobs: dict[Hashable, Job] = {}
 
 
-def stand_back() -> None:
-    """Let other threads go first, where the system knows of such a thing."""
+def lower_priority() -> None:
+    """Let other threads go first, on systems where a thread has a priority."""
     with contextlib.suppress(AttributeError, OSError):
-        os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), KIND)
+        os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), NICENESS)
 
 
-# What somebody waits for, and what takes minutes and stands back.
+# Work that somebody is waiting for, and work that takes minutes and has a lower priority.
 _workers = {
     False: ThreadPoolExecutor(1, thread_name_prefix="jobs"),
-    True: ThreadPoolExecutor(1, thread_name_prefix="long jobs", initializer=stand_back),
+    True: ThreadPoolExecutor(1, thread_name_prefix="long jobs", initializer=lower_priority),
 }
 
 
 def start(key: Hashable, work: Work, long: bool = False, brief: bool = False) -> Job:
-    """The Job of a key. `work(tell)` begins when none is there, as soon as the others are done.
+    """The Job of a key. If there is none, `work(tell)` is queued behind the other jobs.
 
-    brief: it takes seconds, and what it makes is made once. Any other work is begun for visitors
-    who are trusted, and for others where it has been done before on this computer and its results
-    lie in the cache. Raises trust.Refused otherwise, and quotas.Full for too many at once.
+    brief: the work takes seconds and is done only once. All other work is started only for trusted
+    visitors, or when it has been done before on this computer, so that its results are cached.
+    Raises trust.Refused otherwise, and quotas.Full when there are too many jobs.
     """
     with _lock:
         if key not in _jobs:
@@ -76,37 +76,37 @@ def start(key: Hashable, work: Work, long: bool = False, brief: bool = False) ->
 
 
 def prepared(key: Hashable) -> bool:
-    """Whether the work of a key is under way or has been done, so that no visitor starts it."""
+    """Whether the work of a key is in progress or has been done, so that no visitor starts it."""
     return key in _jobs or marker(key).exists()
 
 
 def marker(key: Hashable) -> Path:
-    """An empty file in the cache that says that the work of a key has been done."""
+    """An empty file in the cache that marks the work of a key as done."""
     digest = hashlib.sha256(repr(key).encode()).hexdigest()
     return cache_dir.cache_directory() / "prepared" / digest[:32]
 
 
 def under_way(key: Hashable) -> bool:
-    """Whether the work of a key has begun, or waits, and has not ended."""
+    """Whether the work of a key is waiting or running."""
     job = _jobs.get(key)
     return job is not None and not job.ended.is_set()
 
 
 def succeeded(key: Hashable) -> bool:
-    """Whether the work of a key has been done."""
+    """Whether the work of a key has been done successfully."""
     job = _jobs.get(key)
     return job is not None and job.ended.is_set() and not job.error
 
 
 def forget(key: Hashable) -> None:
-    """Forget a finished job, so that the next request starts it again."""
+    """Forget a finished job, so that the next request starts the work again."""
     with _lock:
         if key in _jobs and _jobs[key].ended.is_set():
             del _jobs[key]
 
 
 def forget_all() -> None:
-    """Forget all finished jobs, whose results were deleted; the next request starts them again."""
+    """Forget all finished jobs after their results were deleted."""
     for key in list(_jobs):
         forget(key)
 
@@ -115,7 +115,7 @@ def run(key: Hashable, job: Job, work: Work, give_back: Callable[[], None]) -> N
     try:
         with map_guard.watching():
             work(job.tell)
-        with contextlib.suppress(OSError):  # no more than a convenience is lost
+        with contextlib.suppress(OSError):  # the marker is only a convenience
             marker(key).parent.mkdir(parents=True, exist_ok=True)
             marker(key).touch()
     except InputError as error:
@@ -133,11 +133,11 @@ def run(key: Hashable, job: Job, work: Work, give_back: Callable[[], None]) -> N
 
 
 def done(key: Hashable, work: Work, long: bool = False, brief: bool = False) -> bool:
-    """Whether the work of a key is done; until then this shows how far it is.
+    """Whether the work of a key is done; until then, shows its progress on the page.
 
-    long: it takes minutes, and lets other work and all drawing go first. brief: as for `start`.
-    The page is redrawn when the job ends. Raises InputError when it failed, and the
-    next request starts it again; trust.Refused as `start`.
+    long: the work takes minutes and has a lower priority. brief: as for `start`. The page is
+    redrawn when the job ends. Raises InputError when the job failed, after which the next request
+    starts it again; otherwise raises as `start`.
     """
     job = start(key, work, long, brief)
     if not job.ended.wait(PATIENCE):
@@ -149,10 +149,10 @@ def done(key: Hashable, work: Work, long: bool = False, brief: bool = False) -> 
     return True
 
 
-@st.fragment(run_every=AGAIN)
+@st.fragment(run_every=REFRESH)
 def watch(job: Job) -> None:
-    """A bar that follows a job."""
+    """A progress bar that follows a job."""
     if job.ended.is_set():
-        st.session_state.touched = True  # as in panels.redraw
+        st.session_state.touched = True  # as in fragments.redraw
         st.rerun()
     st.progress(job.share, f"{job.words} …")

@@ -1,4 +1,4 @@
-"""The directions of a model: found by a program, or named by a person and kept beside it."""
+"""The directions of a model: discovered by a program, or named by a person and saved with it."""
 
 import contextlib
 import tempfile
@@ -21,17 +21,17 @@ from gan_core.util.errors import InputError
 
 LOCK = ".directions.lock"  # a file in the checkpoint, which stays there
 PATIENCE = 60  # seconds to wait for another process
-MEASURED = discover_directions.QUICK["measured"]  # samples over which a new direction is measured
+MEASURED = discover_directions.QUICK["measured"]  # samples on which a new direction is measured
 
 _lock = threading.Lock()
 _found: dict[tuple[str, str], list[Direction]] = {}  # by weights and classifier
-# What a direction does, by weights, classifier, vector and number of samples.
+# The effects of a direction, by weights, classifier, vector and number of samples.
 _measured: dict[tuple[str, str, bytes, int], dict[str, Any]] = {}
 
 
 @dataclass(frozen=True)
 class Known:
-    """found, saved: lists of Direction. problem: why there are not more, in a sentence, or ""."""
+    """found, saved: lists of Direction. problem: why some are missing, one sentence, or ""."""
 
     found: list[Direction] = field(default_factory=list)
     saved: list[Direction] = field(default_factory=list)
@@ -46,12 +46,12 @@ class Known:
 
     @property
     def normals(self) -> dict[str, Direction]:
-        """attribute -> its classifier's normal, for every attribute that has a direction."""
+        """attribute -> the classifier's normal, for every attribute that has a direction."""
         return {d.about["attribute"]: d for d in self.kind("normal")}
 
     @property
     def attributes(self) -> list[str]:
-        """The same attributes, those that their direction moves most first."""
+        """The same attributes, those with the strongest direction first."""
 
         def own(name: str) -> float:
             return (self.normals[name].about.get("effects") or {}).get(name, 0.0)
@@ -60,7 +60,7 @@ class Known:
 
 
 def of(model: Model, classifier: Classifier | None) -> Known | None:
-    """The Known of a model; None while they are being found, which this shows the progress of."""
+    """The Known of a model; None while directions are being discovered, with progress shown."""
     problem = ""
     try:
         inside = directions.load(model)
@@ -89,9 +89,9 @@ def key_of(model: Model, classifier: Classifier | None) -> tuple[str, str]:
 def measured(
     model: Model, classifier: Classifier | None, vector: np.ndarray, n: int = MEASURED
 ) -> dict[str, Any]:
-    """What a direction does to n samples, as `directions.describe` tells; {} without a classifier.
+    """The effects of a direction on n samples, see `directions.describe`; {} without a classifier.
 
-    Beside one that is known its n must be asked for: on other samples the effect is another.
+    For a comparison with another direction use the same n, because effects depend on the samples.
     """
     if classifier is None:
         return {}
@@ -115,15 +115,15 @@ def change(model: Model, verb: Callable[[list[Direction]], Sequence[Direction]])
 
 
 class Taken(InputError):
-    """There is a direction of that name already."""
+    """There is already a direction of that name."""
 
 
 def add(model: Model, new: Direction) -> None:
-    """Put a Direction beside those that are saved. Raises as `change`; Taken for its name."""
+    """Save one more Direction. Raises as `change`, and Taken when its name is in use."""
 
     def added(saved: list[Direction]) -> list[Direction]:
         if new.name in [direction.name for direction in saved]:
-            raise Taken(f"There is a direction called {new.name} already; choose another name.")
+            raise Taken(f"There is already a direction called {new.name}; choose another name.")
         return [*saved, new]
 
     change(model, added)
@@ -153,7 +153,7 @@ def exclusive(directory: Path) -> Iterator[None]:
 
 
 def file(model: Model, saved: Sequence[Direction]) -> bytes:
-    """The bytes of a file with these directions, as a checkpoint holds it."""
+    """The bytes of a directions file of a checkpoint with these directions."""
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / directions.FILE
         directions.save(model, saved, path)
@@ -161,10 +161,10 @@ def file(model: Model, saved: Sequence[Direction]) -> bytes:
 
 
 def read_file(model: Model, content: bytes) -> list[Direction]:
-    """The directions by a person in the bytes of such a file, a list of Direction.
+    """The directions that a person saved in such a file, as a list of Direction.
 
-    Of what it tells about them only how they were made is taken, where that is well formed.
-    Raises InputError in one sentence when it is not a file of directions of these weights.
+    Their descriptions are reduced to how they were made, if that is well formed. Raises InputError
+    when the file does not hold directions of these weights.
     """
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / directions.FILE
@@ -182,7 +182,7 @@ def read_file(model: Model, content: bytes) -> list[Direction]:
 
 
 def how_made(about: dict[str, Any]) -> dict[str, Any]:
-    """What is kept of a stranger's description: parts by weight, what was locked, and words."""
+    """How a direction was made, from an untrusted description: its parts, locks and words."""
     made, locked, words = about.get("made_of"), about.get("locked"), about.get("made")
     good = isinstance(made, dict) and all(
         type(w) in (int, float) and np.isfinite(w) for w in made.values()

@@ -1,8 +1,8 @@
 """Where the app reads and writes.
 
-In a checkout of the repository everything lies beside the code: `checkpoints/`, `runs/`. Installed
-from a wheel, the default model lies in the package, which may be read-only, and what is trained or
-imported goes to a folder of the user's (`platformdirs.user_data_path`, for example
+In a checkout of the repository, `checkpoints/` and `runs/` are beside the code. When the app is
+installed from a wheel, the default model is in the package, which may be read-only, and new models
+and runs go to the user's data folder (`platformdirs.user_data_path`, for example
 `~/.local/share/latent-explorer` on Linux).
 """
 
@@ -19,13 +19,13 @@ NAME = "latent-explorer"
 
 
 def is_checkout() -> bool:
-    """Whether the code runs from the repository and not from an installed wheel."""
+    """Whether the code runs from the repository rather than an installed wheel."""
     return (CODE / "pyproject.toml").is_file() and (CODE / "checkpoints").is_dir()
 
 
 @functools.cache
 def home() -> Path:
-    """The folder of checkpoints and runs, in which commands shown on pages are to be typed."""
+    """The folder of checkpoints and runs, where commands shown on pages should be typed."""
     if is_checkout():
         return CODE
     folder = platformdirs.user_data_path(NAME, appauthor=False)
@@ -48,6 +48,6 @@ def runs() -> Path:
 
 
 def code_environment() -> dict[str, str]:
-    """Environment variables with which a child process imports this very copy of the code."""
+    """Environment variables that make a child process import this copy of the code."""
     paths = filter(None, [str(CODE), os.environ.get("PYTHONPATH")])
     return {"PYTHONPATH": os.pathsep.join(paths)}

@@ -1,4 +1,4 @@
-"""Making the reports of the page Memorisation, and the overfitted model to compare them with."""
+"""The reports of the page Memorisation, and the overfitted model that they are compared with."""
 
 from explorer.services import folders as where
 from explorer.services import model_registry
@@ -10,7 +10,7 @@ from gan_core.util.progress import Progress
 
 
 def control_model() -> Model | None:
-    """The Model of the generator that was overfitted on purpose, or None when it is not here."""
+    """The Model that was deliberately overfitted, or None when it is not available."""
     for folder in [*model_registry.folders(), *where.checkpoints()]:
         for card in sorted((folder / "controls").glob("overfitted-*/model.json")):
             entry = model_registry.look(card.parent)
@@ -20,12 +20,12 @@ def control_model() -> Model | None:
 
 
 def measure(model: Model, data: TrainingSet, n: int, tell: Progress) -> None:
-    """Make the reports of a Model, on n samples and on the control, and keep them in the cache."""
+    """Make a Model's reports, on n samples and on the control, and save them in the cache."""
     for control in memorisation_report.FILES:
         try:
-            found = memorisation_report.report(model, data, n=n, control=control, progress=tell)
+            report = memorisation_report.report(model, data, n=n, control=control, progress=tell)
         except InputError:
             if not control:
                 raise
             continue  # too few images are held out for the control
-        memorisation_report.save_report(model, found, cache=True)
+        memorisation_report.save_report(model, report, cache=True)

@@ -1,4 +1,4 @@
-"""The checkpoints at hand: listed at every run, each loaded once per process, shared read-only."""
+"""The available checkpoints: listed on every run, loaded once per process, shared read-only."""
 
 import gc
 import logging
@@ -19,12 +19,12 @@ from gan_core.checkpoint import Model
 from gan_core.util import atomic_files, cache_dir, environment
 
 ROOT = where.CODE
-# Folders of checkpoints, handed on by `python -m explorer`, separated as in PATH.
+# Folders of checkpoints, passed on by `python -m explorer`, separated as in PATH.
 VARIABLE = "LATENT_EXPLORER_CHECKPOINTS"
-DEFAULT = "avatars"  # what a first visit shows where it is: its training images are there too
-# Batches that a page asks for: one picture, a coarse strip or pad, and the most drawn at once.
+DEFAULT = "avatars"  # what a first visit shows, because its training images come with it
+# Batch sizes that pages ask for: one picture, a coarse strip or pad, and the largest batch.
 WARM = (1, 9, 25, checkpoint.BATCH)
-# Directories listed of each folder, cards read anew in one listing, and cards kept in memory.
+# Directories listed per folder, cards read in one listing, and cards kept in memory.
 MOST_LISTED, MOST_READ, MOST_KNOWN = 5000, 200, 20_000
 
 Stamp = tuple[int, int, int]  # time, size and inode of a card
@@ -44,22 +44,22 @@ class Entry:
 
 
 def folders() -> list[Path]:
-    """The folders that are looked through for checkpoints."""
+    """The folders that are searched for checkpoints."""
     given = environment.get(VARIABLE) or ""
     return [Path(folder) for folder in given.split(os.pathsep) if folder] or where.checkpoints()
 
 
 def clear_up() -> None:
-    """Remove what killed processes left half written among checkpoints and in the cache."""
+    """Remove what killed processes left half-written among the checkpoints and in the cache."""
     cache = cache_dir.cache_directory()
     for folder in (*folders(), cache, *cache.glob("*/")):
         atomic_files.clear_folders(folder)
 
 
 def entries() -> dict[str, Entry]:
-    """name -> Entry of every directory that holds a model.json, in order of the folders.
+    """name -> Entry of every directory that holds a model.json, in the order of the folders.
 
-    A folder given may be a checkpoint itself. A checkpoint is called by its directory; a second
+    A folder may itself be a checkpoint. A checkpoint has the name of its directory; a second one
     of the same name gets a number, so that links and trays can tell the two apart.
     """
     listed: dict[str, Entry] = {}
@@ -69,7 +69,7 @@ def entries() -> dict[str, Entry]:
         stamp = stamp_of(directory)
         if stamp is None:
             continue
-        # In a folder of thousands the cards are read bit by bit, at each listing some more of them.
+        # The cards of a folder of thousands are read a few at a time, some on each listing.
         if not known(directory, stamp) and reads < MOST_READ:
             remember(directory, stamp)
             reads += 1
@@ -80,9 +80,9 @@ def entries() -> dict[str, Entry]:
 
 
 def directories() -> Iterator[Path]:
-    """The folders and what lies in each, in order of the names; MOST_LISTED of each at most.
+    """The folders and at most MOST_LISTED directories in each, sorted by name.
 
-    What a killed import left half written is none of them.
+    What a killed import left half-written is skipped.
     """
     for folder in folders():
         try:
@@ -105,7 +105,7 @@ def look(directory: Path) -> Entry | None:
 
 
 def stamp_of(directory: Path) -> Stamp | None:
-    """What tells that a card has changed: (time, size, inode); None where there is no card."""
+    """(time, size, inode) of a card, by which a change is noticed; None where there is no card."""
     try:
         status = os.stat(directory / "model.json")
     except OSError:
@@ -116,25 +116,25 @@ def stamp_of(directory: Path) -> Stamp | None:
 
 
 def known(directory: Path, stamp: Stamp) -> bool:
-    """Whether the card of a directory has been read as it is now."""
+    """Whether the current card of a directory has been read."""
     return directory in _read and _read[directory][0] == stamp
 
 
 def remember(directory: Path, stamp: Stamp) -> None:
-    """Read a card and keep what it told."""
+    """Read a card and store its name and problem."""
     if len(_read) >= MOST_KNOWN:
         _read.clear()
     _read[directory] = stamp, *read(directory)
 
 
 def entry_of(directory: Path, stamp: Stamp) -> Entry:
-    """The Entry of a directory. A card that was not read yet has no problem until it is loaded."""
+    """The Entry of a directory. A card that has not been read has no problem until it is loaded."""
     _, name, problem = _read.get(directory, (None, directory.name, None))
     return Entry(name, directory, stamp[0], problem)
 
 
 def read(directory: Path) -> tuple[str, str | None]:
-    """(name, problem) of a directory; its card is read, its weights are not."""
+    """(name, problem) of a directory. Reads its card but not its weights."""
     try:
         checkpoint.read_card(directory)
         problem = None
@@ -146,7 +146,7 @@ def read(directory: Path) -> tuple[str, str | None]:
 
 
 def unused(name: str, taken: Container[str], numbers: dict[str, int] | None = None) -> str:
-    """The name, with a number when it is taken. numbers: name -> the last number given to it."""
+    """The name, with a number if it is taken. numbers: name -> the last number it was given."""
     new, numbers = name, {} if numbers is None else numbers
     while new in taken:
         numbers[name] = numbers.get(name, 1) + 1
@@ -163,10 +163,10 @@ def load(entry: Entry) -> Model:
 
 @st.cache_resource(max_entries=8, show_spinner=False)
 def _load(directory: str, stamp: int) -> Model:
-    # The stamp is part of the key, so that a model trained anew is picked up.
+    # The stamp is part of the key, so that a model that is trained again is loaded again.
     model = gan_core.load(directory)
-    # The first batch of a shape is several times slower than the next. A while after the load,
-    # the first picture has been drawn and nobody waits.
+    # The first batch of each shape is several times slower than the next. Soon after the load, the
+    # first picture has been drawn and nobody is waiting.
     timer = threading.Timer(2.0, settle_quietly, [model])
     timer.daemon = True
     timer.start()
@@ -174,9 +174,9 @@ def _load(directory: str, stamp: int) -> Model:
 
 
 def settle_quietly(model: Model) -> None:
-    """`settle` where nobody waits: whatever fails here fails again on the page that needs it.
+    """`settle` in the background, where an error is only logged: a page that needs it shows it.
 
-    The files of a model may have been replaced since it was loaded, and memory may be short.
+    The files of a model may have been replaced since it was loaded, or memory may be short.
     """
     try:
         settle(model)
@@ -185,12 +185,12 @@ def settle_quietly(model: Model) -> None:
 
 
 def settle(model: Model) -> None:
-    """Make what comes next quick: run the usual batch sizes once, and tame the collector."""
+    """Make later requests fast: run the usual batch sizes once, and tame the garbage collector."""
     for n in WARM:
         images = model.generate(np.zeros((n, model.prior.size), np.float32))
         if model.discriminator is not None:
             model.realness(images)
-    # Streamlit collects garbage after every run, which with torch loaded holds the interpreter
-    # for about 125 ms. Objects alive now stay for good: taking them out of the count ends that.
+    # Streamlit collects garbage after every run, which with torch loaded blocks the interpreter
+    # for about 125 ms. Objects alive now will stay, so they are excluded from the collection.
     gc.collect()
     gc.freeze()

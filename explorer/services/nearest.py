@@ -1,7 +1,7 @@
-"""What is nearest to a picture, among a model's training images or its samples.
+"""The nearest neighbours of a picture among a model's training images or its samples.
 
-A "space" is where distances are taken; "among" is a TrainingSet, whose images are a model's
-training images or its samples.
+A "space" is where distances are measured (see SPACES). "among" is the TrainingSet that is searched:
+a model's training images, or its samples.
 """
 
 import hashlib
@@ -24,17 +24,17 @@ SPACES = {
     "discriminator": "D’s features",
     "effnet": "EfficientNet’s",
 }
-Found = tuple[np.ndarray, np.ndarray, np.ndarray]  # distances, indices, mirrored
-Search = Callable[[np.ndarray, int, np.ndarray | None], Found]  # of images, k and exclude
-SAMPLES = 10_000  # searched for the nearest to a training image
+Matches = tuple[np.ndarray, np.ndarray, np.ndarray]  # distances, indices, mirrored
+Search = Callable[[np.ndarray, int, np.ndarray | None], Matches]  # of images, k and exclude
+SAMPLES = 10_000  # samples that are searched for the neighbours of a training image
 
 
 @dataclass(frozen=True)
 class Neighbours:
     """The k nearest images of one picture in one space, nearest first.
 
-    distances: float (k,); in pixels the root mean square difference in levels of 256, in features
-    the cosine distance. indices: int (k,). mirrored: bool (k,), the mirror image is what is near.
+    distances: float (k,), in pixels the root mean square difference in levels of 256, in features
+    the cosine distance. indices: int (k,). mirrored: bool (k,), whether the mirror image is nearer.
     """
 
     distances: np.ndarray
@@ -54,17 +54,17 @@ def search(
     space: str,
     k: int,
     exclude: np.ndarray | None = None,
-) -> Found:
+) -> Matches:
     """(distances, indices, mirrored), each (n, k), of images uint8 (n, H, W, C).
 
-    exclude: int (n,), the index of an image that each must not find. Raises InputError when the
-    images have changed on disk since they were indexed.
+    exclude: int (n,), for each image an index that must not be among its neighbours. Raises
+    InputError when the images have changed on disk since they were indexed.
     """
     return open_space(space, *identity(space, model, among), model, among)(images, k, exclude)
 
 
 def identity(space: str, model: Model, among: TrainingSet) -> tuple[str, str]:
-    """(weights, images): what a space depends on."""
+    """(weights, images): what the search in a space depends on."""
     weights = model.card["files"].get("discriminator.safetensors", "")
     return weights if space == "discriminator" else "", (
         f"{among.fingerprint} {exact.stamp(among.images)}"
@@ -80,14 +80,14 @@ def open_space(
     _among: TrainingSet,
     _tell: background.Tell | None = None,
 ) -> Search:
-    """How to search in a space: images, k, exclude -> (distances, indices, mirrored)."""
-    # Opening it also checks that these are the images that the set tells of.
+    """The search function of a space: images, k, exclude -> (distances, indices, mirrored)."""
+    # Opening the index also checks that the images are those that the set describes.
     if _tell and space == "pixels":
         _tell("Reading the images", 0)
     index = index_cache.open_index(_among, mirrored=True)
     if space == "pixels":
 
-        def in_pixels(images: np.ndarray, k: int, exclude: np.ndarray | None) -> Found:
+        def in_pixels(images: np.ndarray, k: int, exclude: np.ndarray | None) -> Matches:
             squared, indices, mirrored = index.query(images, k, exclude)
             return np.sqrt(squared / images[0].size), indices, mirrored
 
@@ -100,7 +100,7 @@ def open_space(
     watched = feature_index.with_progress(network, f"{len(_among.images):,} images", _tell)
     table = feature_index.FeatureIndex(feature_extractors.cached(watched, _among.images))
 
-    def in_features(images: np.ndarray, k: int, exclude: np.ndarray | None) -> Found:
+    def in_features(images: np.ndarray, k: int, exclude: np.ndarray | None) -> Matches:
         distances, indices = table.query(network.extract(images), k, exclude)
         return distances, indices, np.zeros(indices.shape, bool)
 
@@ -108,7 +108,7 @@ def open_space(
 
 
 def ready(space: str, model: Model, data: TrainingSet) -> bool:
-    """Whether training images can be searched; if not, that is prepared in the background."""
+    """Whether training images can be searched; if not, prepares the search in the background."""
 
     def work(tell: background.Tell) -> None:
         open_space(space, *identity(space, model, data), model, data, tell)
@@ -118,22 +118,22 @@ def ready(space: str, model: Model, data: TrainingSet) -> bool:
 
 
 def spaces(model: Model, data: TrainingSet, wanted: str) -> list[str]:
-    """The spaces whose neighbours are shown together, the quickest first.
+    """The spaces whose neighbours are shown together, fastest first.
 
-    EfficientNet's, which take minutes the first time, only where wanted or embedded already.
+    EfficientNet's, which takes minutes the first time, only if wanted or already computed.
     """
-    found = ["pixels"]
+    shown = ["pixels"]
     if model.discriminator is not None or wanted == "discriminator":
-        found.append("discriminator")
+        shown.append("discriminator")
     if wanted == "effnet" or background.succeeded(
         ("space", "effnet", *identity("effnet", model, data))
     ):
-        found.append("effnet")
-    return found
+        shown.append("effnet")
+    return shown
 
 
 def samples_ready(space: str, model: Model) -> bool:
-    """Whether a model's samples can be searched; if not, they are prepared."""
+    """Whether a model's samples can be searched; if not, prepares the search."""
 
     def work(tell: background.Tell) -> None:
         samples = samples_of(model, tell)
@@ -143,7 +143,7 @@ def samples_ready(space: str, model: Model) -> bool:
 
 
 def samples_of(model: Model, tell: background.Tell | None = None) -> TrainingSet:
-    """SAMPLES samples of a Model, seeds 0 and on, as a TrainingSet; drawn once, then cached."""
+    """The first SAMPLES seeds of a Model as a TrainingSet; drawn once, then cached."""
     return _samples(model.hash, SAMPLES, str(cache_dir.cache_directory()), model, tell)
 
 
@@ -155,14 +155,14 @@ def _samples(
 
 
 def own_nearest(model: Model, data: TrainingSet, index: int, space: str) -> Neighbours:
-    """The Neighbours of a training image among the other ones; empty where there is no other."""
+    """The nearest other training image of a training image; empty when there is no other."""
     image = np.asarray(data.images[index])[None]
     return Neighbours(
         *(part[0] for part in search(model, data, image, space, 1, np.array([index])))
     )
 
 
-def take(data: TrainingSet, found: Neighbours) -> np.ndarray:
+def take(data: TrainingSet, matches: Neighbours) -> np.ndarray:
     """The images of Neighbours, uint8 (k, H, W, C), mirrored where the mirror image is nearer.
 
     data: the TrainingSet that was searched.
@@ -170,7 +170,7 @@ def take(data: TrainingSet, found: Neighbours) -> np.ndarray:
     return np.stack(
         [
             np.asarray(data.images[i])[:, :: -1 if flip else 1]
-            for i, flip in zip(found.indices, found.mirrored, strict=True)
+            for i, flip in zip(matches.indices, matches.mirrored, strict=True)
         ]
     )
 
@@ -178,8 +178,8 @@ def take(data: TrainingSet, found: Neighbours) -> np.ndarray:
 class Beside:
     """Draws each sample with its nearest training image to the right, for the live canvas.
 
-    As a Model does: `hash` names all that a picture depends on, generate(z) gives uint8
-    (N, H, 2 W, C).
+    It has the interface of a Model: `hash` identifies everything that a picture depends on, and
+    generate(z) returns uint8 (N, H, 2 W, C).
     """
 
     def __init__(self, model: Model, data: TrainingSet, space: str) -> None:
@@ -189,7 +189,7 @@ class Beside:
 
     def generate(self, z: np.ndarray) -> np.ndarray:
         images = renderer.pictures(self.model, z)
-        found = Neighbours(
+        matches = Neighbours(
             *(part[:, 0] for part in search(self.model, self.data, images, self.space, 1))
         )
-        return np.concatenate([images, take(self.data, found)], axis=2)
+        return np.concatenate([images, take(self.data, matches)], axis=2)

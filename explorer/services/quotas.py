@@ -1,6 +1,6 @@
-"""How much of a thing a visitor, and all visitors together, may have at the same time.
+"""Limits on what one visitor, and all visitors together, may have at the same time.
 
-The numbers are those of explorer.config.LIMITS.
+The numbers are in explorer.config.LIMITS.
 """
 
 import contextlib
@@ -23,7 +23,7 @@ class Full(InputError):
 
 
 def check(kind: str, mine: float, total: float, more: float = 1) -> None:
-    """Raise Full when `more` are too many beside what a visitor, and all together, have."""
+    """Raise Full when `more` would exceed a limit. mine, total: what there is already."""
     limit = config.LIMITS[kind]
     if mine + more > limit.visitor:
         raise Full(
@@ -38,7 +38,7 @@ def check(kind: str, mine: float, total: float, more: float = 1) -> None:
 
 
 def take(kind: str, visitor: str | None = None) -> Callable[[], None]:
-    """Count one more of a kind; returns a function that counts it no longer. Raises Full."""
+    """Count one more of a kind; returns a function that takes it off again. Raises Full."""
     visitor = trust.visitor() if visitor is None else visitor
     with _lock:
         held = _held[kind]
@@ -60,7 +60,7 @@ def take(kind: str, visitor: str | None = None) -> Callable[[], None]:
 
 @contextlib.contextmanager
 def holding(kind: str) -> Iterator[None]:
-    """Count one more of a kind for as long as a block takes. Raises Full."""
+    """Count one more of a kind while a block runs. Raises Full."""
     give_back = take(kind)
     try:
         yield

@@ -1,4 +1,4 @@
-"""Distances of real images, which tell what the distance of another picture means."""
+"""Nearest-neighbour distances of real images, against which other distances are judged."""
 
 import contextlib
 import hashlib
@@ -16,15 +16,15 @@ from gan_core.util import atomic_files, cache_dir
 from gan_core.util.errors import InputError
 from gan_core.util.progress import Progress, along
 
-REFERENCES = 500  # real images of each kind that a distance is compared with
-PART = 50  # of them searched for at once
+REFERENCES = 500  # real images of each kind
+PART = 50  # images per search
 NEAR = memorisation_report.NEAR  # levels up to which two training images are near-duplicates
 
 
 def compared(
     space: str, model: Model, data: TrainingSet, samples: TrainingSet | None = None
 ) -> bool:
-    """Whether the distances of real images are known; if not, they are measured."""
+    """Whether the distances of real images are known; if not, measures them in the background."""
 
     def work(tell: background.Tell) -> None:
         real_distances(space, model, data, samples, tell)
@@ -42,10 +42,10 @@ def standing(
     space: str,
     samples: TrainingSet | None = None,
 ) -> dict[str, np.ndarray]:
-    """Where nearest distances, (n,), stand among those of real images: {kind: percentiles (n,)}.
+    """The percentiles of nearest distances, (n,), among those of real images: {kind: (n,)}.
 
-    A percentile: how many in 100 real images lie strictly nearer. kinds: as for `real_distances`. A
-    kind without images is left out.
+    A percentile is the percentage of real images that are strictly nearer. kinds: as for
+    `real_distances`; a kind without images is left out.
     """
     return {
         kind: memorisation_stats.percentiles(np.atleast_1d(distances), known)
@@ -63,9 +63,9 @@ def real_distances(
 ) -> dict[str, np.ndarray]:
     """Nearest distances of real images in a space: {"held-out", "training"}, float (m,) each.
 
-    "held-out": of images never trained on to their nearest training image, those left out that
-    equal one; "training": of training images to their nearest other one. With samples, a
-    TrainingSet, both to their nearest sample.
+    "held-out": from held-out images that equal no training image to their nearest training image.
+    "training": from training images to their nearest other one. With samples, a TrainingSet, both
+    are distances to the nearest sample.
     """
     weights, images = nearest.identity(space, model, data)
     drawn = "" if samples is None else samples.fingerprint
@@ -86,7 +86,7 @@ def _real_distances(
     text = f"unseen {REFERENCES} {space} {weights} {_data.fingerprint} {drawn}"
     key = hashlib.sha256(text.encode())
     path = cache_dir.cache_directory() / "references" / f"{key.hexdigest()[:32]}.json"
-    # Opening the index checks that the images are those of the fingerprint.
+    # Opening the index checks that the images match the fingerprint.
     among = _data if _samples is None else _samples
     nearest.open_space(space, *nearest.identity(space, _model, among), _model, among)
     with contextlib.suppress(InputError):
@@ -96,7 +96,7 @@ def _real_distances(
         "held-out": (_data.held_out, unseen(_data)),
         "training": (_data.images, np.arange(len(_data.images))),
     }
-    found = {}
+    measured = {}
     for kind, (pictures, numbers) in sides.items():
         some = draw.choice(numbers, min(REFERENCES, len(numbers)), replace=False)
         some.sort()
@@ -105,17 +105,17 @@ def _real_distances(
         for start in along(range(0, len(some), PART), words, _tell):
             part = some[start : start + PART]
             exclude = part if kind == "training" and _samples is None else None
-            # Of a set of one image there is no other, and nothing comes back.
+            # In a set of one image there is no other, so nothing is returned.
             own = np.asarray(pictures[part])
             parts.append(nearest.search(_model, among, own, space, 1, exclude)[0].ravel())
-        found[kind] = np.concatenate(parts)
+        measured[kind] = np.concatenate(parts)
     path.parent.mkdir(parents=True, exist_ok=True)
-    atomic_files.write_json(path, {kind: distances.tolist() for kind, distances in found.items()})
-    return found
+    atomic_files.write_json(path, {kind: values.tolist() for kind, values in measured.items()})
+    return measured
 
 
 def unseen(data: TrainingSet) -> np.ndarray:
-    """The numbers of the held-out images of a TrainingSet that equal no training image."""
+    """The indices of the held-out images of a TrainingSet that equal no training image."""
     return _unseen(data.fingerprint, exact.stamp(data.held_out), data)
 
 
@@ -125,6 +125,6 @@ def _unseen(fingerprint: str, stamp: list[int] | str | None, _data: TrainingSet)
 
 
 def left_out(data: TrainingSet) -> str:
-    """How many held-out images equal a training image, in words; empty where none does."""
+    """How many held-out images equal a training image, in words; "" when none does."""
     equal = len(data.held_out) - len(unseen(data))
     return memorisation_report.excluded(equal) if equal else ""

@@ -33,11 +33,11 @@ _effects: dict[str, np.ndarray] = {}  # weights -> the strength of each coordina
 
 
 class Drawer(Protocol):
-    """What draws pictures of latents: a Model, or what stands for one."""
+    """Something that draws pictures of latents: a Model, or an object with the same interface."""
 
     @property
     def hash(self) -> str:
-        """A name of all that the pictures depend on besides the latents."""
+        """Identifies everything that the pictures depend on besides the latents."""
         ...
 
     def generate(self, z: np.ndarray) -> np.ndarray:
@@ -52,13 +52,13 @@ def latents(model: Model, seeds: Iterable[int], psi: float = 1.0) -> np.ndarray:
 
 
 def pictures(model: Drawer, z: np.ndarray) -> np.ndarray:
-    """Latents (N, nz) -> uint8 (N, H, W, C). A picture drawn before is not drawn again."""
+    """Latents (N, nz) -> uint8 (N, H, W, C). Pictures are cached."""
     z = np.ascontiguousarray(z, np.float32)
     return _each_once("picture", model.hash, z, model.generate)
 
 
 def scores(model: Model, images: np.ndarray) -> np.ndarray | None:
-    """D(x) of images, float32 (N,), or None when the model has no discriminator."""
+    """D(x) of images, float32 (N,); None when the model has no discriminator."""
     if model.discriminator is None:
         return None
     weights = model.card["files"]["discriminator.safetensors"]
@@ -66,18 +66,19 @@ def scores(model: Model, images: np.ndarray) -> np.ndarray | None:
 
 
 def labels(classifier: Classifier, images: np.ndarray) -> np.ndarray:
-    """The probabilities of a classifier's attributes, float32 (N, A), kept as pictures are."""
+    """The probabilities of a classifier's attributes, float32 (N, A); cached like pictures."""
     return _each_once("labels", classifier.hash, images, classifier.predict)
 
 
 def photo_search(
     model: Model, image: np.ndarray
 ) -> tuple[Iterator[float | inversion.Progress], str]:
-    """The search for the latent of a photo, and a sentence where it lacks the encoder's guess.
+    """The search for the latent of a photo, and why the encoder is not used, if it should be.
 
-    image: uint8 (H, W, C), of the model's size. The search yields the share of its preparation,
-    0 to 1, then an `inversion.Progress` a step; it may be left at any time. The sentence is "" when
-    the encoder is used or the model has none. The search raises what `inversion.invert` does.
+    image: uint8 (H, W, C), of the model's size. The search yields the fraction of its preparation
+    that is done, 0 to 1, then an `inversion.Progress` for each step; it may be abandoned at any
+    time. It raises as `inversion.invert`. The sentence is "" when the encoder is used or the model
+    has none.
     """
     problem = ""
     try:
@@ -88,9 +89,9 @@ def photo_search(
 
 
 def effects(model: Model, wait: bool = True) -> np.ndarray | None:
-    """`sensitivity.effects` of a model, worked out once for its weights; float64 (nz,).
+    """`coordinate_effects.effects` of a model, computed once for its weights; float64 (nz,).
 
-    wait: when False, None is returned while they are not known.
+    wait: if False, returns None when they have not been computed yet.
     """
     if model.hash not in _effects and wait:
         _effects[model.hash] = coordinate_effects.effects(model)
@@ -100,7 +101,7 @@ def effects(model: Model, wait: bool = True) -> np.ndarray | None:
 def _each_once(
     kind: str, weights: str, rows: np.ndarray, function: Callable[[np.ndarray], np.ndarray]
 ) -> np.ndarray:
-    """function(rows), row by row out of the cache where it is there."""
+    """function(rows), with each row taken from the cache if it is there."""
     global _cached_bytes
     keys = [
         (kind, weights, hashlib.blake2b(row.tobytes(), digest_size=16).digest()) for row in rows
@@ -135,21 +136,21 @@ def preview(found: Found, n: int) -> bytes:
 
 
 def sheet(images: np.ndarray) -> dict[str, Any]:
-    """Images as one picture for the tile grid: {"src": data URL, "columns": …, "side": …}."""
+    """Images as one picture for the tile grid: {"src": data URL, "columns": int, "side": int}."""
     n = max(len(images), 1)
     columns = int(np.ceil(np.sqrt(n)))
-    # Full chroma: flat illustrations show the halved one as fringes.
+    # Full chroma resolution: with half of it, flat illustrations have coloured fringes.
     encoded = media.encode(media.sheet(images, columns), "JPEG", quality=92, subsampling=0)
     return {"src": data_url(encoded, "jpeg"), "columns": columns, "side": int(images.shape[1])}
 
 
 def pairs(above: np.ndarray, below: np.ndarray) -> dict[str, Any]:
-    """Two rows of images, uint8 (N, S, S, C) each, as a sheet of tiles of two pictures."""
+    """Two lists of images, uint8 (N, S, S, C) each, as a sheet whose tiles hold one of each."""
     return sheet(np.concatenate([above, below], axis=1)) | {"side": above.shape[2], "tall": 2}
 
 
 def alike(images: Iterable[np.ndarray], side: int) -> np.ndarray:
-    """Images of any sizes and channels as uint8 (N, side, side, 3), to stand in one sheet."""
+    """Images of any size and number of channels as uint8 (N, side, side, 3), for one sheet."""
     return np.stack(
         [
             np.asarray(media.picture(i).convert("RGB").resize((side, side), Image.Resampling.BOX))
@@ -159,24 +160,24 @@ def alike(images: Iterable[np.ndarray], side: int) -> np.ndarray:
 
 
 def large(image: np.ndarray, smooth: bool = False) -> bytes:
-    """One image as a PNG of about LARGE pixels a side."""
+    """One image as a PNG with sides of about LARGE pixels."""
     factor = max(1, LARGE // image.shape[0])
     return media.encode(media.enlarge(image, factor, smooth), "PNG")
 
 
 def strip(images: np.ndarray, smooth: bool = False) -> bytes:
-    """Images in one row as a PNG, enlarged so that a wide column shows their pixels."""
+    """Images in a row as a PNG, enlarged for a wide column."""
     factor = max(1, 128 // images.shape[2])
     return media.encode(media.enlarge(media.strip(images), factor, smooth), "PNG")
 
 
 def png(image: np.ndarray) -> bytes:
-    """One image as a PNG, pixel for pixel."""
+    """One image as a PNG, not enlarged."""
     return media.encode(image, "PNG")
 
 
 def film(images: np.ndarray, kind: str, smooth: bool = False, fps: int = 16) -> bytes:
-    """A path's pictures as one file: kind "png" (a strip), "gif" or "mp4"."""
+    """The pictures of a path as a file of kind "png" (a strip), "gif" or "mp4"."""
     if kind == "png":
         return media.encode(media.strip(images), "PNG")
     factor = max(1, MAX_EXPORT_SIDE // images.shape[1])
@@ -187,7 +188,7 @@ def film(images: np.ndarray, kind: str, smooth: bool = False, fps: int = 16) -> 
 def latent_json(
     model: Model, z: np.ndarray, seed: int | None = None, psi: float | None = None
 ) -> str:
-    """One latent as the text of a JSON file that says which weights it belongs to."""
+    """One latent as JSON text that also identifies its weights."""
     record = {"model": model.name, "model_hash": model.hash, "seed": seed, "psi": psi}
     return json.dumps({**record, "z": [float(str(value)) for value in np.asarray(z, np.float32)]})
 
@@ -198,5 +199,5 @@ def data_url(encoded: bytes, kind: str) -> str:
 
 
 def sheet_png(images: np.ndarray, columns: int | None = None) -> bytes:
-    """Images as one PNG, to be shown as a whole."""
+    """Images as one sheet, a PNG at twice their size."""
     return media.encode(media.enlarge(media.sheet(images, columns), 2), "PNG")

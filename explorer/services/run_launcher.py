@@ -26,10 +26,10 @@ _starters: dict[str, str] = {}  # name of a run -> the visitor who started it la
 
 
 def remove(run: Run) -> None:
-    """Take a run that never began out of the list, with what was uploaded for it."""
+    """Remove a run that never began, together with what was uploaded for it."""
     trust.check(training=True)
     if run_list.has_begun(run) or run_lock.held(run.directory):
-        raise InputError(f"{run.name} has been trained, so it is not removed here.")
+        raise InputError(f"{run.name} has been trained, so it cannot be removed here.")
     try:
         shutil.rmtree(run.directory)
     except OSError as error:
@@ -37,7 +37,7 @@ def remove(run: Run) -> None:
 
 
 def check_name(name: str) -> None:
-    """Raise InputError when a new run cannot be called so."""
+    """Raise InputError when a new run cannot have this name."""
     valid_names.check(name)
     runs = run_list.folder()
     begun = [run.name for run in runs.iterdir()] if runs.is_dir() else []
@@ -55,13 +55,13 @@ def check_name(name: str) -> None:
 
 
 def target() -> Path:
-    """The folder that new checkpoints go to: the first of the app's that is not itself one."""
+    """The folder for new checkpoints: the app's first folder that is not itself a checkpoint."""
     for path in model_registry.folders():
         if not (path / "model.json").exists():
             return path
     raise InputError(
-        "The app shows single checkpoints and no folder of them, so a new one has no place; start "
-        "it with --checkpoints FOLDER."
+        "The app was started with individual checkpoints, so there is no folder for a new one; "
+        "start it with `python -m explorer --checkpoints FOLDER`."
     )
 
 
@@ -74,7 +74,7 @@ def arguments(
     size: int | None = None,
     device: str = "",
 ) -> list[str]:
-    """What a person would type after `python -m gan_core`, a list of words."""
+    """The words that a person would type after `python -m gan_core`."""
     words = ["train", *([plain(data)] if data else [])]
     given = {
         "--images": images and plain(images),
@@ -90,7 +90,7 @@ def arguments(
 
 
 def plain(path: str | Path) -> str:
-    """A path as it is typed in the folder of checkpoints and runs."""
+    """A path as one would type it in the folder of checkpoints and runs."""
     path, home = Path(path), where.home()
     return str(path.relative_to(home) if path.is_relative_to(home) else path)
 
@@ -100,7 +100,7 @@ def command(words: Sequence[str]) -> str:
 
 
 def start(name: str, words: Sequence[str], cwd: str | Path | None = None) -> None:
-    """Start a process for a run. Raises InputError when it cannot be."""
+    """Start a process for a run. Raises InputError when that is not possible."""
     trust.check(training=True)
     with _starting:
         directory = run_list.folder() / name
@@ -114,7 +114,7 @@ def start(name: str, words: Sequence[str], cwd: str | Path | None = None) -> Non
             **os.environ,
             **where.code_environment(),
             "PYTHONUNBUFFERED": "1",
-            # A run's folder may come from elsewhere: what is imported does not lie in its cwd.
+            # A run's folder may come from somebody else: nothing is imported from its cwd.
             "PYTHONSAFEPATH": "1",
             "TQDM_MININTERVAL": "30",  # the bar goes to a file
         }
@@ -130,7 +130,7 @@ def start(name: str, words: Sequence[str], cwd: str | Path | None = None) -> Non
                     stdin=subprocess.DEVNULL,
                     stdout=output,
                     stderr=subprocess.STDOUT,
-                    start_new_session=True,  # Ctrl-C for the app is none for the run
+                    start_new_session=True,  # so that Ctrl-C in the app does not stop the run
                 )
             run_processes.children[child.pid] = child
             _starters[name] = trust.visitor()
@@ -144,7 +144,7 @@ def start(name: str, words: Sequence[str], cwd: str | Path | None = None) -> Non
 
 
 def stop(run: Run) -> None:
-    """Ask a run's process to end with a snapshot. Raises InputError when there is none to ask."""
+    """Ask a run's process to save a snapshot and end. Raises InputError when there is none."""
     trust.check(training=True)
     if not run_list.look(run.directory).running:
         raise InputError(f"{run.name} is no longer running.")
@@ -152,18 +152,18 @@ def stop(run: Run) -> None:
     started = run_list.read_json(run.directory / run_list.STARTED)
     record: dict[str, Any] = run_lock.read(run.directory) if held else started
     try:
-        if not held:  # it is about to begin, and may end before it can say that it was asked to
+        if not held:  # it is starting, and may end before it can record that it was stopped
             atomic_files.write_json(run.directory / run_list.STARTED, {**started, "to_stop": True})
         os.kill(record["pid"], signal.SIGTERM)
     except (KeyError, OSError, TypeError, OverflowError):
-        raise InputError(f"The process of {run.name} cannot be reached from here.") from None
+        raise InputError(f"The process of {run.name} cannot be stopped from here.") from None
 
 
 def resume(run: Run, kimg: float | None = None) -> None:
-    """Resume a run with its own command, or with a greater length."""
+    """Resume a run with its own command. kimg: a new, greater length."""
     if not run.arguments:
         raise InputError(
-            f"{run.name} was not started by a command that is known here; resume it where it was "
+            f"The command that started {run.name} is not known here; resume the run where it was "
             "started."
         )
     words = list(run.arguments)

@@ -1,7 +1,8 @@
-"""Training runs as they stand on the disk. Each run lives in a process of its own.
+"""Training runs, read from the disk. Each run has a process of its own.
 
-A run outlives the browser and the app. All that is known of a run lies in its folder: what gan_core
-writes (process.json, log.jsonl, samples, state.safetensors), and what the app writes:
+A run continues when the browser and the app are closed. Everything known about a run is in its
+folder: what gan_core writes (process.json, log.jsonl, samples, state.safetensors), and what the app
+writes:
 
     started.json    the arguments, the process and the time of the start
     output.log      the output of the process
@@ -28,20 +29,21 @@ from gan_core.util.errors import InputError
 
 VARIABLE = "LATENT_EXPLORER_RUNS"  # set by `python -m explorer`: the folder of runs
 STARTED, OUTPUT = "started.json", "output.log"
-BEGUN = ("state.safetensors", "training_set")  # in the folder of a run that has got somewhere
-TAIL = 2**16  # bytes of output that are looked at
-LATELY = 10  # lines of the log that the speed is told from
+BEGUN = ("state.safetensors", "training_set")  # files of a run that has begun
+TAIL = 2**16  # bytes of output that are read
+RECENT = 10  # lines of the log from which the speed is computed
+KILLED = "Its process ended without a message: it was killed, or the computer was switched off."
 
 
 @dataclass(frozen=True)
 class Run:
-    """A run as it stands on the disk at this moment.
+    """The present state of a run on the disk.
 
-    state: "running", "stopped", "finished" or "failed". doing: of a running one, in a word.
-    reason: why it failed, one sentence. shown, total: kimg; the second is None where nobody knows.
-    lines: of its log, each a dict of finite floats. arguments: of `python -m gan_core`, to go on
-    with it, or () when that is not known. at: when something last happened, seconds since 1970.
-    began: when it was last started.
+    state: "running", "stopped", "finished" or "failed". doing: what a running one is doing, one
+    word. reason: why it failed, one sentence. shown, total: kimg so far and in the end; total may
+    be unknown, None. lines: the lines of its log, each a dict of finite floats. arguments: those
+    of `python -m gan_core` that resume it; () when they are unknown. at: when something last
+    happened, in seconds since 1970. began: when it was last started, likewise.
     """
 
     name: str
@@ -64,26 +66,26 @@ class Run:
 
     @property
     def at_start(self) -> tuple[object, object, object]:
-        """What tells this stretch of the run from the next one."""
+        """What identifies the current process of the run."""
         about, started = run_lock.read(self.directory), read_json(self.directory / STARTED)
         return about.get("pid"), about.get("began"), started.get("at")
 
     @property
     def rate(self) -> float | None:
-        """Images a second over the last lines of the log, or None."""
+        """Images per second over the last lines of the log, or None."""
         rates = [line["images_per_second"] for line in self.lines if "images_per_second" in line]
-        rates = [rate for rate in rates[-LATELY:] if rate > 0]
+        rates = [rate for rate in rates[-RECENT:] if rate > 0]
         return len(rates) / sum(1 / rate for rate in rates) if rates else None
 
     @property
     def left(self) -> float | None:
-        """Seconds of training to come at that speed, or None."""
+        """Seconds of training that are left at that speed, or None."""
         if self.rate is None or self.total is None:
             return None
         return max(self.total - self.shown, 0) * 1000 / self.rate
 
 
-# Which runs there are.
+# The list of runs.
 
 
 def folder() -> Path:
@@ -91,24 +93,24 @@ def folder() -> Path:
 
 
 def entries() -> dict[str, Run]:
-    """name -> Run: those that run, the youngest first, then what was active last."""
+    """name -> Run: running ones first, newest first, then the most recently active."""
     try:
         inside = [path for path in folder().iterdir() if path.is_dir()]
     except OSError:
         return {}
     marks = (run_lock.RECORD, STARTED, "log.jsonl", "state.safetensors")
-    found = [look(path) for path in inside if any((path / mark).exists() for mark in marks)]
-    # By what stands still while it is looked at.
-    found.sort(key=lambda r: (not r.running, -(r.began if r.running else r.at), r.name))
-    return {run.name: run for run in found}
+    runs = [look(path) for path in inside if any((path / mark).exists() for mark in marks)]
+    # A running one is sorted by its start, so that the order does not change while it runs.
+    runs.sort(key=lambda r: (not r.running, -(r.began if r.running else r.at), r.name))
+    return {run.name: run for run in runs}
 
 
 def look(directory: Path) -> Run:
-    """The Run in a directory. Damaged files count as missing ones."""
+    """The Run in a directory. Damaged files are treated as missing."""
     about, started = run_lock.read(directory), read_json(directory / STARTED)
     lines = log(directory)
     position, total = saved(directory)
-    # What was asked for last counts before what the process before it was to do.
+    # The length that was requested last has precedence over that of the previous process.
     wanted = wanted_kimg(started) if later(started, about) else None
     totals = (wanted, number(about.get("kimg")), total, wanted_kimg(started))
     total = next((kimg for kimg in totals if kimg and kimg > 0), None)
@@ -140,7 +142,7 @@ def condition(
     """(state, doing, reason) of a run; see Run."""
     if run_lock.held(directory):
         return "running", str(about.get("doing", "starting"))[:20], ""
-    if later(started, about):  # the last start does not hold the run yet, or never will
+    if later(started, about):  # the process started last does not hold the run yet, or never will
         if run_processes.alive(started.get("pid"), number(started.get("at"))):
             return "running", "starting", ""
         if started.get("to_stop"):
@@ -153,16 +155,16 @@ def condition(
         return "failed", "", str(about.get("reason") or last_sentence(directory))[:1000]
     if about:
         word = final_message(output_lines(directory))
-        return "failed", "", word or "Its process ended without a word: killed, or switched off."
+        return "failed", "", word or KILLED
     done = total is not None and position >= total > 0
     return ("finished" if done else "stopped"), "", ""
 
 
 def later(started: dict, about: dict) -> bool:
-    """Whether a run was started from here after its last process began to hold it.
+    """Whether the app started the run again after its last recorded process began.
 
-    A start notes which process was the last before it: times do not tell, as a clock can be set
-    back. Those of older versions have their time alone.
+    A start records which process came before it, because a clock can be set back. Starts by older
+    versions recorded only the time.
     """
     if not started:
         return False
@@ -172,12 +174,12 @@ def later(started: dict, about: dict) -> bool:
 
 
 def holder(about: dict) -> list:
-    """What tells the process that wrote a record from every other one; [] where there is none."""
+    """What identifies the process that wrote a record; [] without a record."""
     return [about.get("pid"), about.get("began")] if about else []
 
 
 def how_to_resume(about: dict, started: dict) -> tuple[tuple[str, ...], str]:
-    """(arguments, cwd) of the last start, here or on a command line; ((), "") when unknown."""
+    """(arguments, cwd) of the last start, by the app or in a terminal; ((), "") when unknown."""
     if later(started, about):
         given = started.get("arguments")
         if not isinstance(given, list) or not all(isinstance(part, str) for part in given):
@@ -193,7 +195,7 @@ def how_to_resume(about: dict, started: dict) -> tuple[tuple[str, ...], str]:
 
 
 def is_folder(path: str | Path) -> bool:
-    """Whether there is a folder of a name, which may be one that no file can have."""
+    """Whether a path is a folder; False for a text that cannot be a path."""
     try:
         return Path(path).is_dir()
     except (OSError, ValueError):
@@ -209,24 +211,24 @@ def option(arguments: Sequence[str], name: str) -> float | None:
 
 
 def first_grid(run: Run) -> float | None:
-    """At how many kimg a run draws its first samples, or None."""
+    """The kimg at which a run draws its first samples, or None."""
     usual = from_folder.filmed({"kimg": run.total})["grid_kimg"] if run.total else None
     return option(run.arguments, "--grid-kimg") or usual
 
 
 def has_begun(run: Run) -> bool:
-    """Whether a run got so far that there is something to go on from."""
+    """Whether a run has got far enough to be resumed."""
     return run.shown > 0 or (run.directory / "state.safetensors").exists()
 
 
 def wanted_kimg(started: dict) -> float | None:
-    """The kimg among the arguments of a start, or None."""
+    """The kimg in the arguments of a start, or None."""
     given = started.get("arguments")
     return option(given, "--kimg") if isinstance(given, list) else None
 
 
 def log(directory: Path) -> tuple[dict[str, float], ...]:
-    """The lines of log.jsonl with what in them is a finite number, a tuple of dicts."""
+    """The lines of log.jsonl as dicts, with only the values that are finite numbers."""
     return _log(str(directory / "log.jsonl"), stamp(directory / "log.jsonl"))
 
 
@@ -246,7 +248,7 @@ def _log(path: str, stamp: float) -> tuple[dict[str, float], ...]:
 
 
 def saved(directory: Path) -> tuple[float, float | None]:
-    """(kimg, total kimg) of the last snapshot; (0.0, None) when there is none that can be read."""
+    """(kimg, total kimg) of the last snapshot; (0.0, None) when none can be read."""
     path = directory / "state.safetensors"
     return _saved(str(path), stamp(path))
 
@@ -257,18 +259,18 @@ def _saved(path: str, stamp: float) -> tuple[float, float | None]:
         regular_files.check(path, inside=Path(path).parent)
         notes = json.loads(json.loads(checked_safetensors.header(path))["__metadata__"]["state"])
         return number(notes["position"] / 1000) or 0.0, number(notes["settings"]["kimg"])
-    except Exception:  # missing, damaged, or written in some other way
+    except Exception:  # missing, damaged, or of another format
         return 0.0, None
 
 
 def grids(run: Run) -> list[tuple[int, Path, float]]:
-    """[(kimg, path, when it was written)] of a run's sample grids, in order."""
-    found = (path for path in (run.directory / "samples").glob("*.png") if path.stem.isdigit())
-    return sorted((int(path.stem), path, stamp(path)) for path in found if is_grid(path))
+    """[(kimg, path, time of writing)] of a run's sample grids, in order."""
+    files = (path for path in (run.directory / "samples").glob("*.png") if path.stem.isdigit())
+    return sorted((int(path.stem), path, stamp(path)) for path in files if is_grid(path))
 
 
 def is_grid(path: Path) -> bool:
-    """Whether a path is a regular file in its folder and not too large for a picture."""
+    """Whether a path is a regular file inside its folder and small enough for a picture."""
     try:
         regular_files.check(path, image_sources.MAX_BYTES, path.parent)
     except (OSError, InputError):
@@ -277,7 +279,7 @@ def is_grid(path: Path) -> bool:
 
 
 def model_of(run: Run) -> str | None:
-    """What the app calls the model that a run has made, or None while there is none."""
+    """The name in the app of the model that a run has made, or None while there is none."""
     for entry in model_registry.entries().values():
         same = str(entry.directory.resolve()) == run.checkpoint
         if same and not entry.problem:
@@ -286,7 +288,7 @@ def model_of(run: Run) -> str | None:
 
 
 def output_lines(directory: Path, most: int = 30) -> list[str]:
-    """The last lines that a run's process said, less its progress bars."""
+    """The last lines of a run's output, without progress bars."""
     try:
         with regular_files.open_regular(directory / OUTPUT, inside=directory) as file:
             file.seek(max(0, file.seek(0, os.SEEK_END) - TAIL))
@@ -298,14 +300,14 @@ def output_lines(directory: Path, most: int = 30) -> list[str]:
 
 
 def last_sentence(directory: Path) -> str:
-    """The sentence with which a run's last process ended."""
+    """The last message of a run's last process, one sentence."""
     lines = output_lines(directory)
     last = lines[-1][:300] if lines and not lines[-1].startswith("$ ") else ""
-    return final_message(lines) or last or "Its process ended without a word."
+    return final_message(lines) or last or "Its process ended without a message."
 
 
 def final_message(lines: list[str]) -> str:
-    """The sentence in which the process that was started last told how it ended, or ""."""
+    """The sentence in which the last process said how it ended, or ""."""
     starts = [place for place, line in enumerate(lines) if line.startswith("$ ")]
     lines = lines[starts[-1] + 1 :] if starts else lines
     last = [line for line in lines if line.startswith("gan_core: ")]
@@ -316,7 +318,7 @@ def number(value: Any) -> float | None:
     """A finite float, or None."""
     if type(value) not in (int, float):
         return None
-    return float(value) if abs(value) < 1e15 else None  # which no NaN is
+    return float(value) if abs(value) < 1e15 else None  # None for NaN, too
 
 
 def read_json(path: Path) -> dict:

@@ -6,19 +6,19 @@ import subprocess
 import time
 from pathlib import Path
 
-STARTING = 600  # seconds that a process may take until it holds its run, on a busy computer
-# pid -> process, so that none is left behind as a zombie
+STARTING = 600  # seconds that a process may take to hold its run, on a busy computer
+# pid -> process, so that none becomes a zombie
 children: dict[int, subprocess.Popen] = {}
 
 
 def alive(pid: object, at: float | None) -> bool:
-    """Whether the process of a start is still about to begin."""
+    """Whether a process that was started has not ended. at: when it was started."""
     if pid in children:
         return children[pid].poll() is None
-    # The clock can have been set back since.
+    # The clock may have been set back since then.
     if type(pid) is not int or pid <= 0 or at is None or abs(time.time() - at) >= STARTING:
         return False
-    if os.name == "nt":  # there a signal cannot ask
+    if os.name == "nt":  # where os.kill would end the process
         return True
     try:
         os.kill(pid, 0)
@@ -31,7 +31,7 @@ def alive(pid: object, at: float | None) -> bool:
 
 
 def reap() -> None:
-    """Take note of children that have ended."""
+    """Collect children that have ended."""
     for pid, child in list(children.items()):
         if child.poll() is not None:
             del children[pid]

@@ -1,12 +1,12 @@
-"""The app as a web server: Streamlit's own routes, and below /live what a browser needs to draw.
+"""The app's web server: Streamlit's own routes, and below /live what live pictures need.
 
-    live/worker.js                     draws, see there
+    live/worker.js                     draws pictures in the browser
     live/runtime/VERSION/NAME          onnxruntime-web, from components/runtime
     live/models/SHA.onnx               generators, from the cache of gan_core.export_onnx
     live/strips                        strips of pictures for a live canvas
 
-`python -m explorer` runs it. `streamlit run explorer/app.py` works too where the project is
-installed, without these routes.
+`python -m explorer` runs it. When the project is installed, `streamlit run explorer/app.py` works
+too, without these routes.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ COMPONENTS = PACKAGE / "components"
 RUNTIME = "1.30.0"  # version of onnxruntime-web
 MODULE, WASM = "ort.wasm.bundle.min.mjs", "ort-wasm-simd-threaded.wasm"
 KINDS = {MODULE: "text/javascript", WASM: "application/wasm"}
-# The address of a file names its version or its contents: it need never be asked for again.
+# The address of a file contains its version or its hash, so it never has to be fetched again.
 FOR_EVER = {"Cache-Control": "public, max-age=31536000, immutable"}
 STRIPS = "live/strips"
 MAX_QUESTION = 100_000  # bytes
@@ -47,30 +47,30 @@ PLAIN = {"X-Content-Type-Options": "nosniff"}
 
 allowed_hosts.never_ask_outside()
 
-# While an upload arrives, up to so many bytes of it are held in memory and more in a temporary file
-# without a name. Photos, of which the pages say that they touch no disk, are smaller than this.
+# An upload that arrives is held in memory up to this many bytes, and beyond that in an unnamed
+# temporary file. Photos, which pages promise to keep off the disk, are smaller than this.
 IN_MEMORY = 16 * 2**20
 MultiPartParser.spool_max_size = IN_MEMORY
 
-# One thread draws all strips: on few cores two drawings at once take longer than one by one.
+# One thread draws all strips: on few cores, two at once take longer than one after the other.
 drawer = concurrent.futures.ThreadPoolExecutor(1, thread_name_prefix="strips")
-started = threading.Event()  # once the app can answer
+started = threading.Event()  # set once the app can answer
 
 Answer = Callable[[Any], dict[str, Any] | None]
 answer_strip: Answer = lambda question: None  # noqa: E731, see serve_strips
 
 
 def available() -> bool:
-    """Whether this process serves the routes below /live, so that a page can use them."""
+    """Whether this process serves the routes below /live."""
     return started.is_set()
 
 
 def urls(model: Model) -> dict[str, Any]:
-    """What a page needs to draw a Model in the browser: {"worker", "runtime", "wasm", "model"}.
+    """The URLs for drawing a Model in the browser: {"worker", "runtime", "wasm", "model"}.
 
-    The URLs are relative to any page of the app (`new URL(url, document.baseURI)`), wherever
-    server.baseUrlPath or a proxy puts it. The first call for a model takes seconds: it is exported.
-    Raises InputError when it cannot be exported.
+    They are relative to the app's pages (`new URL(url, document.baseURI)`), wherever
+    server.baseUrlPath or a proxy puts those. The first call for a model takes seconds, because it
+    is exported. Raises InputError when it cannot be exported.
     """
     from gan_core import export_onnx
 
@@ -101,21 +101,19 @@ def send_model(request: Request) -> Response:
     name = re.fullmatch(r"([0-9a-f]{64})\.onnx", request.path_params["name"], re.ASCII)
     if not name:
         return missing(request)
-    from gan_core import (
-        export_onnx,  # seconds the first time, which the start of the server should not
-    )
+    from gan_core import export_onnx  # takes seconds, too long for the start of the server
 
     file = export_onnx.stored(name[1])
     if file is None:
         return missing(request)
-    # Weights hardly shrink; "identity" keeps Streamlit from compressing them at every request.
+    # Weights hardly compress; "identity" keeps Streamlit from trying at every request.
     headers = {**FOR_EVER, **PLAIN, "Content-Encoding": "identity"}
     return FileResponse(file, media_type="application/octet-stream", headers=headers)
 
 
 async def send_strip(request: Request) -> Response:
-    """A strip, past Streamlit's scripts: these and their redrawing of the page take much longer."""
-    # Other sites' pages cannot send this type without asking first, and are not answered.
+    """Send a strip without a run of Streamlit's script, which takes much longer."""
+    # Other sites' pages need permission to send this type (CORS), which they do not get.
     if request.headers.get("content-type") != "application/json":
         return missing(request)
     body = b""
@@ -130,14 +128,14 @@ async def send_strip(request: Request) -> Response:
 def serve_strips(answer: Answer) -> None:
     """Answer questions on live/strips with this function, components.strips.answer.
 
-    app.py calls it: services know no component. Until then there is no strip to ask for.
+    app.py calls this, because services do not know components. Before that there are no strips.
     """
     global answer_strip
     answer_strip = answer
 
 
 def draw_strip(body: bytes) -> str | None:
-    """The answer to a question of strips.js as JSON, or None."""
+    """The answer to a request of strips.js, as JSON, or None."""
     from gan_core.util import map_guard
 
     try:
@@ -152,13 +150,13 @@ def draw_strip(body: bytes) -> str | None:
 
 
 def missing(request: Request) -> Response:
-    """404: without it Streamlit would answer with its page."""
+    """404; otherwise Streamlit would answer with its page."""
     headers = {"Cache-Control": "no-store", **PLAIN}
     return PlainTextResponse("There is no such file.", 404, headers)
 
 
-# Streamlit's own routes move below server.baseUrlPath, which is not known yet; these answer there
-# too.
+# Streamlit's own routes move below server.baseUrlPath, which is not known yet, so these routes
+# answer below any path.
 ROUTES = [
     Route(before + path, send, methods=["POST"] if send is send_strip else None)
     for before in ("", "/{base:path}")

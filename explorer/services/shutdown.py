@@ -1,10 +1,10 @@
-"""The app ends when it is asked to, whatever its threads are still doing.
+"""Makes the app end when it is told to, whatever its threads are still doing.
 
-Python waits for its threads at exit, and work in the background takes minutes. So the first SIGINT
-or SIGTERM lets the server close its connections and stops the work at its next step; after GRACE
-seconds, or at the second signal, the process ends as it is. Files are written in one step each (see
-gan_core.util.atomic_files), so nothing is left half written under its own name. Training runs have
-processes and sessions of their own and go on.
+Python waits for its threads at exit, and background work takes minutes. So the first SIGINT or
+SIGTERM lets the server close its connections and stops background work at its next step; after
+GRACE seconds, or at the second signal, the process ends immediately. Files are written atomically
+(see gan_core.util.atomic_files), so none is left half-written. Training runs have processes and
+sessions of their own and continue.
 """
 
 import contextlib
@@ -20,21 +20,21 @@ from typing import Any
 GRACE = 3  # seconds
 SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
-ending = threading.Event()  # once the app has been asked to end
+ending = threading.Event()  # set once the app has been told to end
 
 
 def watch() -> None:
-    """Take note of signals before the handlers that are installed now get them."""
+    """Handle signals before the handlers that are installed now, which are called afterwards."""
     for number in SIGNALS:
-        signal.signal(number, functools.partial(_asked, signal.getsignal(number)))
+        signal.signal(number, functools.partial(_on_signal, signal.getsignal(number)))
 
 
-def _asked(before: Any, number: int, frame: FrameType | None) -> None:
+def _on_signal(before: Any, number: int, frame: FrameType | None) -> None:
     if ending.is_set():
         leave()
     ending.set()
     threading.Thread(target=_leave_late, name="shutdown", daemon=True).start()
-    if hasattr(signal, "alarm"):  # for when a thread holds the interpreter
+    if hasattr(signal, "alarm"):  # in case a thread holds the interpreter
         signal.signal(signal.SIGALRM, signal.SIG_DFL)
         signal.alarm(GRACE + 1)
     if callable(before):

@@ -1,15 +1,15 @@
-"""Text of strangers, made safe to show: what stands in a file, a link, a name, a widget's value.
+"""Makes untrusted text safe to show: text from files, links, names and widget values.
 
 Streamlit renders Markdown with extensions: pictures, links and bare addresses, formulas, icons and
-emoji by name, colours. In a stranger's text any of these could make the visitor's browser contact
-another computer, or pass for a part of the app. So every such text goes through one of these
+emoji by name, colours. In untrusted text any of these could make the visitor's browser contact
+another computer, or could imitate a part of the app. So every such text goes through one of these
 functions, depending on where it is shown:
 
-    plain       a name or a value within Markdown: shown letter by letter
-    sentence    a message that may repeat such text: as `plain`, but commands in backticks stay code
-    card        a README: headings, tables, lists, bold and code stay, nothing else
-    chart       within a Plotly figure, which knows some HTML
-    clean       where no markup is known: options of a menu, JSON for a component, a file's name
+    plain       a name or a value within Markdown: shown literally
+    sentence    a message that may quote such text: as `plain`, but commands in backticks stay code
+    card        a README: only headings, tables, lists, bold and code remain
+    chart       within a Plotly figure, which interprets some HTML
+    clean       where no markup is interpreted: menu options, JSON for a component, file names
 """
 
 import html
@@ -20,21 +20,21 @@ MOST = 200  # characters of a name or a value
 MOST_OF_SENTENCE = 2000
 MOST_OF_CARD = 200_000
 
-# A backslash takes away the meaning of each of these.
+# A backslash removes the special meaning of each of these.
 MARKUP = re.compile(r"[\\`*_\[\]<>$|~#&]")
-# Directives such as :red[...]; a colon before a blank or at the end is a colon.
+# Directives such as :red[...]; a colon before a space or at the end is harmless.
 COLON = re.compile(r":(?=[\w:])")
-# Icons and emoji are put in after backslashes are gone: an invisible joint parts the name.
+# Icons and emoji are inserted after backslashes are removed: an invisible joiner breaks the name.
 SHORTCODE = re.compile(r":(?=[\w+/-]+:)")
 JOINT = "\u2060"  # word joiner
-# Bare addresses become links also after backslashes are gone, but not in code.
+# Bare addresses become links even after backslashes are removed, but not in code.
 ADDRESS = re.compile(
     r"(?:(?:https?|ftp)://|www\.)[^\s`()\[\]<>\"]*[^\s`()\[\]<>\".,;:!?']"
     r"|[\w.+-]+@[\w.-]*\.[\w-]*[a-z]",
     re.IGNORECASE,
 )
-COMMAND = re.compile(r"(?<![`\\])`(?! )[\w ./=,:'-]+(?<! )`(?!`)")  # in which nothing can hide
-# What at the start of a line begins a list, a rule or a heading.
+COMMAND = re.compile(r"(?<![`\\])`(?! )[\w ./=,:'-]+(?<! )`(?!`)")  # no markup can hide in it
+# Starts of lines that begin a list, a rule or a heading.
 BLOCK = re.compile(r"^(?=[-+](?:\s|$)|-{3}|=+$|\d+[.)](?:\s|$))")
 
 PICTURE = re.compile(r"!\[[^\[\]]*\](?:\([^()]*\)|\[[^\[\]]*\])|<img\b[^<>]*>", re.IGNORECASE)
@@ -48,34 +48,34 @@ LINK = re.compile(r"\[([^\[\]]*)\]\(\s*<?([^\s()<>]+)>?[^()]*\)")
 
 
 def clean(value: object, most: int = MOST) -> str:
-    """The text on one line: printable characters alone, at most so many of them.
+    """The text on one line: at most `most` characters, all of them printable.
 
-    Blanks of all kinds become a space; half a surrogate pair, which no message can carry, and what
-    turns the direction of writing become "�".
+    White space of any kind becomes a space. Lone surrogates, which no message can carry, and
+    characters that change the direction of writing become "�".
     """
     text = " ".join(str(value)[: 4 * most].split())[:most]
     return "".join(c if c.isprintable() else "\ufffd" for c in text)
 
 
 def plain(value: object, most: int = MOST) -> str:
-    """Markdown that shows the text letter by letter."""
+    """Markdown that shows the text literally."""
     return BLOCK.sub(JOINT, literal(clean(value, most)))
 
 
 def sentence(value: object, most: int = MOST_OF_SENTENCE) -> str:
-    """Markdown of a message that may repeat what a stranger wrote; commands in it stay code."""
+    """Markdown of a message that may quote a stranger's text; commands in it stay code."""
     text = clean(value, most)
     return BLOCK.sub(JOINT, in_parts(text, COMMAND, str, literal))
 
 
 def card(text: str) -> str:
-    """Markdown of a README, less its pictures, HTML and front matter; links become their address.
+    """Markdown of a README without pictures, HTML and front matter; links become addresses.
 
-    What is not a heading, a list, a table, bold or code is shown letter by letter.
+    What is not a heading, a list, a table, bold or code is shown literally.
     """
     text = FRONT_MATTER.sub("", str(text)[:MOST_OF_CARD])
     before = None
-    while before != text:  # what stood around a picture may be another one without it
+    while before != text:  # removing one picture may make another of the text around it
         before, text = text, PICTURE.sub("", text)
     lines: list[str] = []
     fence = ""
@@ -101,7 +101,7 @@ def chart(value: object, most: int = MOST) -> str:
 
 
 def fenced(lines: Sequence[str]) -> list[str]:
-    """A block of code that nothing in the lines can end."""
+    """A code block that no line in it can end."""
     runs = [len(run) for run in re.findall("`+", "\n".join(lines))]
     fence = "`" * max(3, 1 + max(runs, default=0))
     return [fence, *lines, fence]
@@ -112,25 +112,25 @@ def printable(line: str) -> str:
 
 
 def row(line: str) -> str:
-    """A line of a card outside of code."""
+    """A line of a card outside a code block."""
     if RULE.match(line):
         return line
     parts = LINE.match(line)
     begin, rest = parts.groups() if parts else ("", line)  # every line matches
     if not rest.lstrip().startswith("|"):
         return begin + inline(rest)
-    # Only what parts the cells of a table stays as it is.
+    # The separators of a table's cells stay.
     return begin + "|".join(map(inline, re.split(r"(?<!\\)\|", rest)))
 
 
 def inline(text: str) -> str:
-    """A piece of a line of a card: code and bold stay."""
+    """Part of a line of a card: code and bold stay."""
     text = LINK.sub(lambda m: f"{m[1]} ({m[2]})", text)
     return in_parts(text, CODE, str, lambda part: in_parts(part, BOLD, str, literal))
 
 
 def literal(text: str) -> str:
-    """Letter by letter; addresses as code, so that they can be copied and lead nowhere."""
+    """The text shown literally, with addresses as code, so that they are not links."""
     return in_parts(text, ADDRESS, lambda part: f"`{part}`", escape)
 
 
@@ -142,13 +142,13 @@ def escape(text: str) -> str:
 def in_parts(
     text: str, pattern: re.Pattern[str], inside: Callable[[str], str], outside: Callable[[str], str]
 ) -> str:
-    """The text with one function over what a pattern matches, and another over the rest."""
+    """The text with one function applied to what a pattern matches and another to the rest."""
     parts, end = [], 0
     for match in pattern.finditer(text):
         parts += [outside(text[end : match.start()]), inside(match[0])]
         end = match.end()
     whole = ""
     for part in filter(None, [*parts, outside(text[end:])]):
-        # Two backticks beside each other would begin code of another kind.
+        # Two adjacent backticks would begin another kind of code.
         whole += JOINT + part if whole.endswith("`") and part.startswith("`") else part
     return whole

@@ -15,16 +15,16 @@ from gan_core.data.training_set import TrainingSet
 from gan_core.util import environment
 from gan_core.util.errors import InputError
 
-# Folders of packed training sets, handed on by `python -m explorer --data`, separated as in PATH.
+# Folders of packed training sets, passed on by `python -m explorer --data`, separated as in PATH.
 VARIABLE = "LATENT_EXPLORER_DATA"
 MAX_BYTES = 5 * 2**20  # of an upload
 
 
 def training_images(model: Model) -> TrainingSet:
-    """The TrainingSet of a Model: what travels with it or with another one that was trained on the
-    same images, or lies in a folder given at the start.
+    """The TrainingSet of a Model.
 
-    Raises InputError with how to get the images when they are nowhere.
+    It comes with the model, with another model that was trained on the same images, or from a
+    folder given at the start. Otherwise raises InputError that says how to get the images.
     """
     wanted = model.card["training_set"].get("fingerprint")
     own = model.directory / "training_set"
@@ -46,9 +46,9 @@ def training_images(model: Model) -> TrainingSet:
 
 
 def not_the_same_bytes(model: Model, data: TrainingSet) -> str:
-    """A warning where images only look like the training images; empty where they are the same.
+    """A warning when images only look like the training images; "" when they are the same.
 
-    data: TrainingSet, what `training_images` found.
+    data: the TrainingSet from `training_images`.
     """
     if data.fingerprint == model.card["training_set"].get("fingerprint"):
         return ""
@@ -59,27 +59,27 @@ def not_the_same_bytes(model: Model, data: TrainingSet) -> str:
 
 
 def arrays(folder: Path) -> Path:
-    """Where the arrays of a set lie: in its folder, or in the cache when it is embedded."""
+    """The folder of a set's arrays: its own, or one in the cache when the set is embedded."""
     if (folder / "images.npy").exists():
         return folder
     return training_set.unpacked(folder, training_set.read_card(folder))
 
 
 def travelling() -> list[Path]:
-    """The embedded sets of all checkpoints at hand."""
+    """The embedded sets of all available checkpoints."""
     folders = [entry.directory / "training_set" for entry in model_registry.entries().values()]
     return [folder for folder in folders if (folder / "set.json").is_file()]
 
 
 def given() -> list[Path]:
-    """The packed sets in the folders named at the start: each itself, or what lies in it."""
+    """The packed sets among the folders given at the start and the folders in them."""
     folders = [Path(part) for part in (environment.get(VARIABLE) or "").split(os.pathsep) if part]
     inside = [child for folder in folders if folder.is_dir() for child in sorted(folder.iterdir())]
     return [folder for folder in [*folders, *inside] if (folder / "set.json").is_file()]
 
 
 def how_to_get(model: Model) -> str:
-    """Why the training images are not available and what to do, in a few sentences."""
+    """Why the training images are not available and how to get them, in a few sentences."""
     about = model.card["training_set"]
     if "origin" in model.card and "fingerprint" not in about:
         return (
@@ -97,7 +97,7 @@ def how_to_get(model: Model) -> str:
 
 
 def pack_command(about: dict) -> str:
-    """The command that packed a training set, without the sentences that it was given."""
+    """The command that packed a training set, without its --licence and --how texts."""
     try:
         words = shlex.split(about.get("command") or "")
     except ValueError:  # a quote that never ends
@@ -126,7 +126,7 @@ def _fingerprint(folder: Path, *changed: int) -> str:
 
 
 def stamp(folder: Path) -> tuple[int, int, int] | None:
-    """A value that changes with the images in a folder; None where there are none yet."""
+    """A value that changes with the images in a folder; None when there are none yet."""
     try:
         state = (folder / "images.npy").stat()
     except OSError:
@@ -143,15 +143,15 @@ def _look_alike(
 
 @st.cache_resource(max_entries=6, show_spinner=False)
 def _load(_model: Model | None, folder: str, stamp: tuple[int, int, int] | None) -> TrainingSet:
-    # The model, no part of the key, checks that the images are those that it was trained on.
+    # The model, which is not part of the key, checks that it was trained on these images.
     return training_set.load(folder) if _model is None else _model.training_set()
 
 
 def read_picture(content: bytes, model: Model, data: TrainingSet) -> np.ndarray:
-    """The bytes of a picture file as a Model's images are: uint8 (H, W, C).
+    """A picture file in the form of a Model's images: uint8 (H, W, C).
 
-    The centre square, resized as the training images were. Of an animation the first picture.
-    Raises InputError with one sentence when the file is too large or no picture.
+    The central square, resized as the training images were; the first frame of an animation.
+    Raises InputError when the file is too large or not a picture.
     """
     photo_alignment.check_picture(content, MAX_BYTES, least=1)
     crop = data.card.get("framing", {}).get("crop", 1.0)

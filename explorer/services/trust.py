@@ -1,10 +1,10 @@
-"""Whether a visitor may do what writes files or keeps the computer busy for long.
+"""Whether a visitor may do things that write files or keep the computer busy for long.
 
-On an app that nothing but this computer can reach, everyone may. Where other computers can reach
-it, nobody may but with `--trust-visitors`, or after entering the password of `--password`. Pages
-ask `allowed` to show their controls as available or not; what does the work calls `check`, because
-a page may have been drawn while its visitor was trusted. (Streamlit discards what a forged message
-reports of a disabled widget, but that is not ours to rely on.)
+When only this computer can reach the app, everyone may. When other computers can reach it, visitors
+may only with `--trust-visitors`, or after entering the password of `--password`. Pages call
+`allowed` to enable or disable their controls; the functions that do the work call `check`, because
+a page may have been drawn while its visitor was trusted. (Streamlit discards values of disabled
+widgets from forged messages, but the app does not rely on that.)
 """
 
 import hashlib
@@ -25,8 +25,8 @@ from gan_core.util.errors import InputError
 # Set by `python -m explorer`: "1" when every visitor is trusted, "0" when none is.
 VARIABLE = "LATENT_EXPLORER_TRUST"
 TRAINING = "LATENT_EXPLORER_TRAINING"  # "1" when every visitor may start and stop training runs
-CLOSED = {  # keyed by whether a training run is meant
-    training: "Not available to visitors: other computers can reach this app, and it was started"
+CLOSED = {  # by whether the visitor wants to train
+    training: "Not available to visitors: other computers can reach this app, which was started"
     f" without {options}."
     for training, options in {
         False: "`--trust-visitors`",
@@ -34,7 +34,7 @@ CLOSED = {  # keyed by whether a training run is meant
     }.items()
 }
 LOCKED = "Not available before you have entered the password in the sidebar."
-LONGEST = 1000  # characters of a password that are looked at
+LONGEST = 1000  # characters of a password that are compared
 
 _lock = threading.Lock()
 _password: bytes | None = None  # a digest of it
@@ -47,16 +47,16 @@ class Refused(InputError):
 
 
 def visitor() -> str:
-    """The id of the session whose script runs in this thread; "" outside of scripts."""
+    """The id of the session whose script runs in this thread; "" outside a script."""
     context = get_script_run_ctx(suppress_warning=True)
     return "" if context is None else context.session_id
 
 
 def allowed(training: bool = False, session: str | None = None) -> bool:
-    """Whether a visitor may start what writes or runs long.
+    """Whether a visitor may write files and start long work.
 
-    training: whether a training run is meant. session: the id of the visitor's session; None for
-    that of this thread.
+    training: whether the question is about a training run. session: the id of the visitor's
+    session; None for that of this thread.
     """
     if _password is not None:
         return (visitor() if session is None else session) in _unlocked
@@ -69,14 +69,14 @@ def allowed(training: bool = False, session: str | None = None) -> bool:
 
 
 def reason(training: bool = False) -> str:
-    """Why `allowed` is False, one sentence to stand beside a control; "" when it is True."""
+    """Why `allowed` is False, one sentence for beside a control; "" when it is True."""
     if allowed(training):
         return ""
     return CLOSED[training] if _password is None else LOCKED
 
 
 def check(training: bool = False) -> None:
-    """Raise Refused with `reason` when this visitor may not."""
+    """Raise Refused with `reason` when this visitor is not allowed to."""
     if why := reason(training):
         raise Refused(why)
 
@@ -85,7 +85,7 @@ def check(training: bool = False) -> None:
 
 
 def set_password(password: str | None) -> None:
-    """Ask every visitor for a password from now on; None asks no one. Sessions are locked again."""
+    """Require a password of every visitor from now on, or none if None. Locks all sessions."""
     global _password
     with _lock:
         _password = None if password is None else digest(password)
@@ -101,8 +101,8 @@ def asks_password() -> bool:
 def unlock(password: str) -> None:
     """Trust this session from now on.
 
-    Raises InputError for a wrong password, and for any while too many wrong ones have been entered
-    lately, by whomever: who guesses can open a new session for every attempt.
+    Raises InputError for a wrong password, and for any password when too many wrong ones have been
+    entered recently by all visitors together: an attacker can open a new session for every guess.
     """
     with _lock:
         now = time.monotonic()
@@ -126,12 +126,12 @@ def unlocked() -> set[str]:
 
 
 def lock(session: str | None = None) -> None:
-    """Trust a session, or that of this thread, no longer."""
+    """Stop trusting a session, by default that of this thread."""
     with _lock:
         _unlocked.discard(visitor() if session is None else session)
 
 
 def digest(password: str) -> bytes:
-    """Bytes of one length for every password. Phones and computers write accents differently."""
+    """The hash of a password. Accents are normalised, because devices encode them differently."""
     text = unicodedata.normalize("NFC", password[:LONGEST])
     return hashlib.sha256(text.encode("utf-8", "surrogatepass")).digest()

@@ -1,8 +1,8 @@
-"""What visitors may upload, checked before a byte is kept, and removed once they have left.
+"""Limits on uploads, checked before anything is stored; uploads are removed when a visitor leaves.
 
-Streamlit keeps every upload in memory for as long as the session, and knows a limit for one file
-alone, the same for all. Those who call its address by themselves may send files that no page asked
-for, so the limits stand here, below all pages.
+Streamlit keeps every upload in memory for as long as the session lives, and has only one limit, on
+the size of a single file. Anyone can call its upload address directly and send files that no page
+asked for, so the limits are enforced here, below all pages.
 """
 
 import asyncio
@@ -31,27 +31,26 @@ from explorer.services import quotas, trust
 
 PATH = re.compile(r".*/_stcore/upload_file/([^/]+)/([^/]+)", re.DOTALL)
 MB = 2**20
-FRAME = MB // 4  # bytes that may stand around a file in a request
-# How the uploads of a session are counted against the limits, by kind.
+FRAME = MB // 4  # bytes that a request may have in addition to the file
+# How a session's uploads count towards each limit.
 MEASURES: dict[str, Callable[[list[int]], float]] = {
     "uploads": len,
     "upload_mb": lambda sizes: sum(sizes) / MB,
 }
-SWEEP = 15.0  # seconds between two looks for visitors who have left
-# Of a request with a file above 1 MB Starlette would make a file on disk, a temporary one; a photo
-# is to stay in memory.
+SWEEP = 15.0  # seconds between searches for visitors who have left
+# Starlette would write a file above 1 MB to a temporary file on disk; a photo must stay in memory.
 MultiPartParser.spool_max_size = config.UPLOAD_MB["photo"] * MB + FRAME
 
 _lock = threading.Lock()
 _coming: defaultdict[str, list[int]] = defaultdict(
     list
-)  # session -> bytes of each upload that is on its way
-_refused: dict[str, str] = {}  # session -> the sentence that it has not been told yet
-_left: dict[str, float] = {}  # session -> since when it is not connected, time.monotonic()
+)  # session -> bytes of each upload that is arriving
+_refused: dict[str, str] = {}  # session -> a sentence that has not been shown yet
+_left: dict[str, float] = {}  # session -> when its connection ended, time.monotonic()
 
 
 class UploadLimits:
-    """ASGI middleware: an upload that is within the limits passes, any other one is refused."""
+    """ASGI middleware that refuses uploads beyond the limits."""
 
     def __init__(self, app: ASGIApp) -> None:
         self.app = app
@@ -83,7 +82,7 @@ def largest(session: str) -> int:
 
 
 def announced(scope: Scope, session: str, most: int) -> int:
-    """Bytes that a request says it brings; `most` where it does not say. Raises Full for more."""
+    """The content length of a request; `most` when it has none. Raises Full when it is larger."""
     for name, value in scope["headers"]:
         if name == b"content-length" and value.isdigit():
             size = int(value[:20])
@@ -100,7 +99,7 @@ def too_large(session: str) -> str:
 
 
 def counted(receive: Receive, session: str, most: int) -> Receive:
-    """`receive` that ends when more comes than may: a request need not tell its length."""
+    """`receive` that stops at `most` bytes, because a request need not announce its length."""
     size = 0
 
     async def receive_some() -> Message:
@@ -117,7 +116,7 @@ def counted(receive: Receive, session: str, most: int) -> Receive:
 
 @contextlib.contextmanager
 def on_its_way(session: str, size: int) -> Iterator[None]:
-    """Count an upload from its first byte on. Raises Full when it is one, or too large, by then."""
+    """Count an upload from its first byte. Raises Full when it would exceed a limit."""
     with _lock:
         files = stored()
         for other, sizes in _coming.items():
@@ -137,16 +136,16 @@ def on_its_way(session: str, size: int) -> Iterator[None]:
 
 
 def manager(of: Runtime | ScriptRunContext) -> MemoryUploadedFileManager:
-    """What holds the uploads: in memory, as the app never chooses another one."""
+    """Streamlit's store of uploads, which is in memory because the app configures no other."""
     return cast(MemoryUploadedFileManager, of.uploaded_file_mgr)
 
 
 def stored() -> dict[str, list[int]]:
-    """session -> bytes of each upload that Streamlit keeps."""
+    """session -> sizes in bytes of the uploads that Streamlit holds."""
     files = manager(runtime.get_instance()).file_storage
     return {
-        session: [len(file.data) for file in list(kept.values())]
-        for session, kept in list(files.items())
+        session: [len(file.data) for file in list(uploads.values())]
+        for session, uploads in list(files.items())
     }
 
 
@@ -154,7 +153,7 @@ def stored() -> dict[str, list[int]]:
 
 
 def refuse(session: str, sentence: str) -> None:
-    """Tell a visitor why an upload was refused: the field of Streamlit shows a number alone."""
+    """Tell a visitor why an upload was refused; Streamlit's field shows only a status code."""
     _refused[session] = sentence
     page = runtime.get_instance().get_app_session(session)
     state = getattr(page, "_client_state", None)
@@ -163,21 +162,21 @@ def refuse(session: str, sentence: str) -> None:
 
 
 def refused() -> str:
-    """Why an upload of this visitor was refused since the last call, or ""."""
+    """Why an upload of this visitor was refused since the last call; "" if none was."""
     return _refused.pop(trust.visitor(), "")
 
 
-# Files whose field is gone.
+# Files whose field is no longer on the page.
 
 
 def shown(upload: UploadedFile | None) -> None:
-    """Say that a field on the page holds an UploadedFile, or None."""
+    """Record that a field on the page holds an UploadedFile, or None."""
     if upload is not None:
         st.session_state.setdefault("uploads_shown", set()).add(upload.file_id)
 
 
 def end_of_run() -> None:
-    """Remove files that the run before had on its page and this one has not; at its end."""
+    """At the end of a run: remove files that the previous run showed and this one did not."""
     now = st.session_state.pop("uploads_shown", set())
     context = get_script_run_ctx()
     for file_id in st.session_state.get("uploads_before", set()) - now:
@@ -186,23 +185,23 @@ def end_of_run() -> None:
     st.session_state.uploads_before = now
 
 
-# Those who have left.
+# Visitors who have left.
 
 
 async def sweep_for_ever() -> None:
-    """Remove what visitors have uploaded who have left; a task for as long as the app runs."""
+    """Remove the uploads of visitors who have left; a task that runs as long as the app."""
     while True:
         await asyncio.sleep(SWEEP)
         try:
             sweep(time.monotonic())
-        except Exception:  # the next time, perhaps
+        except Exception:  # retried at the next sweep
             logging.getLogger("explorer").exception("uploads could not be removed")
 
 
 def sweep(now: float) -> None:
     """Close the sessions that have been without a connection for config.UPLOADS_KEPT seconds.
 
-    Streamlit keeps those for a visitor who comes back, and forgets them when the next one does.
+    Streamlit keeps them for visitors who return, and drops them only when another one connects.
     """
     app = runtime.get_instance()
     with _lock:

@@ -18,7 +18,7 @@ PICTURES = {".png", ".jpg", ".jpeg", ".webp", ".bmp", ".gif", ".tif", ".tiff"}
 def save_upload(name: str, upload: BinaryIO) -> Path:
     """Write an uploaded zip into the run's folder; returns its path.
 
-    upload: a binary file. Raises InputError when it is no zip, not to be trusted, or empty.
+    Raises InputError when the upload is not a zip, is unsafe, or contains no pictures.
     """
     trust.check(training=True)
     path = run_list.folder() / name / UPLOAD
@@ -46,25 +46,25 @@ def save_upload(name: str, upload: BinaryIO) -> Path:
 
 
 def tidy(run: Run) -> None:
-    """An uploaded zip has served once its pictures are packed."""
+    """Delete an uploaded zip once its pictures are packed."""
     if (run.directory / "training_set" / "set.json").exists():
         with contextlib.suppress(OSError):
             (run.directory / UPLOAD).unlink(missing_ok=True)
 
 
 def image_folders() -> dict[str, Path]:
-    """Folders of pictures and zips in the folders given at the start, as {words: Path}."""
-    found = {}
+    """Folders of pictures and zips in the folders given at the start: {label: Path}."""
+    sources = {}
     for root in roots():
         inside = [root, *sorted(path for path in root.iterdir() if not path.name.startswith("."))]
         for path in inside:
             if confined(path) and holds_pictures(path):
-                found[str(path.relative_to(root.parent))] = path
-    return found
+                sources[str(path.relative_to(root.parent))] = path
+    return sources
 
 
 def packed_sets() -> dict[str, Path]:
-    """Packed training sets in the folders given at the start, as {words: Path}."""
+    """Packed training sets in the folders given at the start: {label: Path}."""
     return {path.name: path for path in training_data.given()}
 
 
@@ -74,14 +74,10 @@ def roots() -> list[Path]:
 
 
 def confined(path: str | Path) -> bool:
-    """Whether a path, all links followed, lies in a folder given at the start."""
+    """Whether a path, with all symlinks resolved, is inside a folder given at the start."""
     try:
         real = Path(path).resolve()
-    except (
-        OSError,
-        ValueError,
-        RuntimeError,
-    ):  # a name that no file can have, or a circle of links
+    except (OSError, ValueError, RuntimeError):  # an impossible name, or a cycle of symlinks
         return False
     return any(real == root or real.is_relative_to(root) for root in roots())
 

@@ -1,11 +1,12 @@
-"""Values of widgets as a browser sends them, checked before Streamlit reads them.
+"""Checks the widget values that a browser sends before Streamlit reads them.
 
-A browser reports every widget's value in a message that anybody can forge: of the wrong kind, too
-long, not JSON. Streamlit's readers raise on these, which replaces the page by an error and writes a
-traceback into the log. Here such a value is dropped instead, and the widget keeps the one before.
+A browser reports every widget's value in a message that anybody can forge: of the wrong type, too
+long, not JSON. Streamlit's deserializers raise on these, which replaces the page by an error and
+writes a traceback to the log. Here such a value is dropped instead, and the widget keeps its
+previous value.
 
-Streamlit has no place for this, so two methods of its SessionState are wrapped: the one that takes
-a message in, and the one that registers a widget, for a value that came before its widget.
+Streamlit has no hook for this, so two methods of its SessionState are wrapped: the one that
+receives a message, and the one that registers a widget, for values that arrive before their widget.
 """
 
 import functools
@@ -18,7 +19,7 @@ from streamlit.runtime.state.common import unpack_widget_state_value
 from streamlit.runtime.uploaded_file_manager import DeletedFile
 
 MOST = 1_000_000  # characters of a value
-DEEPEST = 16  # objects and lists within one another
+DEEPEST = 16  # levels of nested objects and lists
 # Streamlit calls whole numbers "double" when it declares a widget.
 ALIKE = {"int_value": "double_value"}
 JSON = ("json_value", "json_trigger_value")
@@ -54,14 +55,14 @@ def install() -> None:
 
 
 def drop_unless_good(values: Any, metadata: Any) -> None:
-    """Forget the value of a widget that its own reader could not read."""
+    """Drop a widget's value if its deserializer could not read it."""
     value = values.states.get(metadata.id)
     if isinstance(value, session_state.Serialized) and not good(value.value, metadata):
         del values.states[metadata.id]
 
 
 def good(proto: Any, metadata: Any) -> bool:
-    """Whether a widget's value, a protobuf WidgetState, is one that its widget can have sent."""
+    """Whether a protobuf WidgetState is a value that its widget can have sent."""
     kind = proto.WhichOneof("value")
     if kind is None:  # a field that was emptied
         return True
@@ -73,14 +74,14 @@ def good(proto: Any, metadata: Any) -> bool:
         if kind in JSON and not shallow(json.loads(getattr(proto, kind))):
             return False
         value = metadata.deserializer(unpack_widget_state_value(proto))
-    except Exception:  # of as many kinds as there are widgets
+    except Exception:  # each kind of widget raises its own
         return False
     files = value if isinstance(value, list) else [value]
-    return not any(isinstance(file, DeletedFile) for file in files)  # one that never came
+    return not any(isinstance(file, DeletedFile) for file in files)  # one that never arrived
 
 
 def shallow(value: Any) -> bool:
-    """Whether nothing in a JSON value lies deeper than DEEPEST."""
+    """Whether a JSON value is nested at most DEEPEST levels deep."""
     level = [value]
     for _ in range(DEEPEST):
         level = [
@@ -95,6 +96,6 @@ def shallow(value: Any) -> bool:
 
 
 def quietly(record: logging.LogRecord) -> bool:
-    """A message that is no message closes its connection; the log needs one line, no traceback."""
+    """Log a malformed message, which closes its connection, in one line without a traceback."""
     record.exc_info = None
     return True
