@@ -14,11 +14,11 @@ UPLOAD_MB = {
     "photo": 10,  # page Your photo; gan_core.data.photo_alignment.MAX_BYTES
     "picture": 5,  # page Neighbours
     "directions": 5,
-    "recipe": 5,  # page Arithmetic
+    "arithmetic": 5,  # page Arithmetic
     "tray": 5,
 }
 # Uploaders that neither write files nor start long work: available to untrusted visitors.
-OPEN_UPLOADS = ("picture", "recipe", "tray")
+OPEN_UPLOADS = ("picture", "arithmetic", "tray")
 
 
 @dataclass(frozen=True)

@@ -1,1 +1,1 @@
-"""Components that show pictures in the browser."""
+"""Live components: each a Python file with JavaScript and CSS."""

@@ -1,4 +1,4 @@
-"""How the live picture is drawn: crisp or smooth, by the server or in the visitor's own browser."""
+"""How the live picture is drawn: crisp or smooth, by the server or by the visitor's browser."""
 
 import os
 import subprocess
@@ -11,8 +11,8 @@ from explorer.services import background, folders, server, stranger_text, trust
 from explorer.state import fragments, session
 from gan_core.checkpoint import Model
 
-AGAIN = 1.0  # seconds between two looks at a model that is being prepared
-# Exporting holds the interpreter for seconds: a process of its own leaves this one to the strips.
+REFRESH = 1.0  # seconds between checks of a model that is being prepared
+# Exporting holds the interpreter for seconds, so it runs in a process of its own.
 PREPARE = "import sys, gan_core.export_onnx as e; e.cached(e.checkpoint.load(sys.argv[1]))"
 
 _addresses: dict[str, dict[str, Any]] = {}  # weights -> what server.urls returned
@@ -41,15 +41,15 @@ def refusal() -> str:
 
 
 def switch(name: str) -> None:
-    """Take the choice; a model that could not be prepared before is tried again."""
+    """Take the choice; a model that could not be prepared earlier is tried again."""
     session.take(name)
     background.forget(key_of(session.view().weights))
 
 
 def addresses(model: Model) -> dict[str, Any] | None:
-    """Where the browser finds what it needs to draw by itself, or None when it is not to.
+    """The URLs that the browser needs to draw by itself, or None when the server draws.
 
-    The model is prepared in the background; until it is there, None, and the server draws.
+    The model is prepared in the background; until it is ready, the server draws.
     """
     if not (server.available() and session.view().browser):
         return None
@@ -63,7 +63,7 @@ def addresses(model: Model) -> dict[str, Any] | None:
         _addresses[weights] = server.urls(model)
 
     job = background.start(key, work)
-    # What was prepared before needs no time worth a second drawing of the page.
+    # A model that was prepared earlier is ready at once, so the page need not be drawn twice.
     if not job.ended.wait(background.PATIENCE):
         return None
     if job.error:
@@ -73,7 +73,7 @@ def addresses(model: Model) -> dict[str, Any] | None:
 
 
 def prepare(model: Model) -> None:
-    """Put a Model's export into the cache. Where that fails, server.urls says why."""
+    """Put a Model's export into the cache. If that fails, server.urls says why."""
     from gan_core import export_onnx
 
     if export_onnx.stored(model.card["files"]["generator.safetensors"]) is None:
@@ -87,13 +87,13 @@ def key_of(weights: str) -> tuple[str, str]:
 
 
 def waiting() -> None:
-    """A line while the model is being prepared; the page is redrawn afterwards."""
+    """A line of text while the model is being prepared; the page is redrawn afterwards."""
     key = key_of(session.view().weights)
     if session.view().browser and background.under_way(key):
         watch(key)
 
 
-@st.fragment(run_every=AGAIN)
+@st.fragment(run_every=REFRESH)
 def watch(key: tuple[str, str]) -> None:
     if not background.under_way(key):
         fragments.redraw()

@@ -1,7 +1,7 @@
-// The live canvas: one picture and the sliders that move it. While a slider is dragged the picture
-// comes out of a strip drawn beforehand, or from the model in the browser; nothing is sent. When
-// it is let go, the values are reported once.
-// Streamlit calls the default export at every change of data, so all it does may be done again.
+// The live canvas: one picture and the sliders that move it. While a slider is dragged, the picture
+// comes from a strip drawn beforehand, or from the model in the browser; nothing is sent. When the
+// slider is released, the values are reported once.
+// Streamlit calls the default export on every change of data, so it must be idempotent.
 
 import { latentAt } from "./latents.js";
 import {
@@ -21,8 +21,8 @@ import { makeList, arrangeList } from "./list.js";
 import { makePad, showPad, paintMap } from "./pad.js";
 
 const states = new WeakMap();
-const DWELL = 60; // ms the pointer rests on one of many sliders before its strip is asked for
-const GAP = 2; // of the picture's own pixels, between two side by side
+const DWELL = 60; // ms that the pointer rests on one of many sliders before its strip is requested
+const GAP = 2; // pixels of the picture between two panes
 let canvases = 0;
 
 export default function ({ data: { json }, parentElement, setTriggerValue, setStateValue }) {
@@ -54,10 +54,10 @@ function begin(parent, data) {
     frozen: new Set(data.frozen),
     strips: makeStrips(),
     rows: [],
-    near: null, // the axis under the hand
+    near: null, // the axis under the pointer
     dragging: null, // the axis being dragged
     sent: data.heard, // number of the last report
-    exact: null, // the picture of the committed values, as PyTorch drew it
+    exact: null, // the picture of the committed values, drawn by PyTorch
     data,
   };
 }
@@ -66,13 +66,13 @@ function take(state, data) {
   const before = state.data;
   state.data = data;
   if (before.context !== data.context) forgetStrips(state.strips);
-  // Other sliders than before; never under a hand that holds one.
+  // Rebuild when the sliders have changed, but never while one is being dragged.
   const sliders = JSON.stringify([data.layout, data.axes]);
   if (state.sliders !== sliders && state.dragging === null) {
     state.sliders = sliders;
     build(state);
   }
-  // What the server says holds, unless it has not yet heard the last report or a hand is at it.
+  // The server's values apply, unless it has not received the last report or a drag is in progress.
   if (data.heard >= state.sent && state.dragging === null) {
     state.values = [...data.values];
     state.frozen = new Set(data.frozen);
@@ -95,7 +95,7 @@ function nameThePanes(root, { panes, layout }) {
   root.querySelector(".names").replaceChildren(...names);
 }
 
-// A strip has come: it is shown if a hand waits for it, and the next one asked for.
+// A strip has arrived: show it if it is being waited for, and request the next one.
 function hear(state, strip) {
   takeStrip(state, strip, () => {
     show(state);
@@ -127,13 +127,13 @@ function build(state) {
   });
 }
 
-// A slider's row, below the name of its group where that begins.
+// A slider's row, with its group's name above the first row of the group.
 function headed({ row, axis }, before) {
   const goes = axis.group === undefined || axis.group === before?.group;
   return goes ? [row] : [element("p", "group", axis.group), row];
 }
 
-// What a hand can do; rows.js and pad.js call these.
+// The actions of a person; rows.js and pad.js call these.
 function handOf(state) {
   let timer = 0;
   const want = (axis) => {
@@ -189,8 +189,8 @@ function showValues(state) {
   if (state.pad) showPad(state.pad, state.values);
 }
 
-// Paints what is best known of the picture at the values: the exact one, the browser's own, or
-// the nearest of a strip.
+// Paints the best available picture of the values: the exact one, the browser's own, or the nearest
+// one of a strip.
 function show(state) {
   const { exact, values, data } = state;
   if (state.dragging === null && exact && same(exact.values, values)) {
@@ -242,7 +242,7 @@ function drawsHere({ data }) {
   return engineFor(data.browser)?.status === "ready";
 }
 
-// All panes of the picture in the browser; the newest values win.
+// Draws all panes in the browser; the newest values win.
 function drawHere(state) {
   const { browser, panes } = state.data;
   const latents = browser.specs.map((spec) => latentAt(spec, state.values));
@@ -262,7 +262,7 @@ function drawHere(state) {
   });
 }
 
-// Says below the picture where it is drawn, when the browser was asked to.
+// Says below the picture who draws it, if the browser should.
 function listen(state) {
   const engine = engineFor(state.data.browser);
   const note = state.root.querySelector(".note");

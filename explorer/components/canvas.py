@@ -1,7 +1,7 @@
 """The live canvas: a picture that follows the sliders beside it while they are dragged.
 
-The browser asks for strips of pictures when a hand comes near a slider, swaps them on its own
-while the slider is dragged, and reports the values once when it is let go.
+The browser requests strips of pictures when the pointer comes near a slider, shows pictures from
+them while the slider is dragged, and reports the values once when it is released.
 """
 
 import hashlib
@@ -46,8 +46,10 @@ _component = component(
 
 
 def axis(label: str, low: float, high: float, step: float = 0.01, **more: Any) -> dict[str, Any]:
-    """One slider, as the browser is told. more: unit, ticks, effect (0 to 1), effectLabel, group
-    (a heading above the first of them)."""
+    """One slider, as sent to the browser.
+
+    more: unit, ticks, effect (0 to 1), effectLabel, group (a heading above its first slider).
+    """
     return {"label": label, "min": float(low), "max": float(high), "step": step, **more}
 
 
@@ -70,14 +72,13 @@ def canvas(
 ) -> tuple[np.ndarray, np.ndarray]:
     """Show the picture at `values` and its sliders.
 
-    motions: one from motions.py for each pane, all moved by the same sliders. axes: as `axis`
-    makes them. values: floats, one a slider. on_release(values, frozen): called once after a drag,
-    with lists of float and int. label: the picture's alternative text. layout: "rows", "list"
-    (many sliders; `home` are their values for "Reset", `frozen` the numbers of those that rest),
-    "beside" (some sliders beside the picture) or "pad" (two sliders and a plane). browser: the
-    addresses by which the browser can draw by itself, or None. A pane more than there are motions
-    is a name more, for a model whose pictures hold several side by side. panel: the panel that is
-    redrawn after a drag.
+    motions: one from motions.py per pane, all moved by the same sliders. axes: from `axis`. values:
+    floats, one per slider. on_release(values, frozen): called once after a drag, with lists of
+    float and int. label: the picture's alternative text. layout: "rows", "list" (many sliders;
+    `home` holds their values for "Reset", `frozen` the indices of frozen ones), "beside" (some
+    sliders beside the picture) or "pad" (two sliders and a plane). panes: names of the panes; there
+    are more than motions for a model whose pictures hold several side by side. browser: the URLs
+    for drawing in the browser, or None. panel: the panel that is redrawn after a drag.
     Returns (float32 (panes, nz), uint8 (panes, H, W, C)) at `values`.
     """
     values = [float(v) for v in values]
@@ -112,8 +113,8 @@ def canvas(
             on_release(*report)
             st.rerun([panel])
 
-    # A fragment of its own: a strip that is asked for comes without the rest of the panel. (It is
-    # asked for here only when the server of server.py, which is quicker, does not run.)
+    # A fragment of its own, so that a request for a strip does not rerun the rest of the panel.
+    # (Strips are requested here only when the faster server of server.py does not run.)
     @st.fragment
     def mounted() -> None:
         wanted = component_values.record(key, "want")
@@ -126,20 +127,20 @@ def canvas(
 
 
 def digest(model: renderer.Drawer, motions: Iterable[Motion]) -> str:
-    """A name for everything a picture depends on besides the sliders' values."""
+    """An identifier of everything that a picture depends on besides the sliders' values."""
     text = json.dumps([model.hash, [motion.spec() for motion in motions]])
     return hashlib.blake2b(text.encode(), digest_size=8).hexdigest()
 
 
 def last_count(key: str) -> int:
-    """The number of the last report, echoed so that the browser knows what has been heard."""
+    """The number of the last report, echoed so that the browser knows what has arrived."""
     return component_values.integer(component_values.record(key, "values").get("count")) or 0
 
 
 def read_report(key: str) -> tuple[list[float], list[int]] | None:
-    """The values and frozen sliders of a report, made to fit the axes; None when it cannot be used.
+    """The values and frozen sliders of a report, clipped to the axes; None when it is invalid.
 
-    It comes from outside, so nothing about it is taken for granted.
+    It comes from outside, so all of it is checked.
     """
     report = component_values.record(key, "values")
     context, axes = st.session_state.get(f"{key}-drawn", (None, []))

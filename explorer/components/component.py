@@ -1,4 +1,4 @@
-"""How a component of this folder is made, and its data sent."""
+"""Makes the components of this folder and sends them data."""
 
 import json
 import re
@@ -14,12 +14,12 @@ EXPORT = re.compile(r"^export (?!default\b)", re.MULTILINE)
 
 
 def joined(*names: str) -> str:
-    """One program out of several ES modules of this folder, each after those that it imports.
+    """One program made of several ES modules of this folder, each after those that it imports.
 
-    The files are modules so that an editor, a linter and a test can follow their imports. Streamlit
-    takes a component's program as one text; its `asset_dir`, which would serve them as files, needs
-    an installed distribution with a pyproject.toml inside a package of the distribution's own name,
-    so nothing would show in a checkout or an editable install. All names must differ.
+    The files are modules so that editors, linters and tests can follow their imports. Streamlit
+    takes a component's program as one text; its `asset_dir`, which would serve the files, needs an
+    installed distribution with a pyproject.toml inside a package of the distribution's own name, so
+    components would not work in a checkout or an editable install. All names must be different.
     """
     texts = [(HERE / f"{name}.js").read_text(encoding="utf-8") for name in names]
     return EXPORT.sub("", IMPORT.sub("", "\n".join(texts)))
@@ -28,8 +28,9 @@ def joined(*names: str) -> str:
 def component(name: str, *, html: str, css: str, js: str) -> Callable[..., Any]:
     """A Streamlit component: a function (key, data, on_…_change) that shows it.
 
-    data: what JSON can hold. It goes as one text, data.json in the browser: in a dictionary
-    Streamlit would look for tables, and import pandas for it, half a second of the first picture.
+    data: anything JSON can hold. It is sent as one text, data.json in the browser. In a dictionary
+    Streamlit would look for tables and import pandas for that, which delays the first picture by
+    half a second.
     """
     mount = st.components.v2.component(name, html=html, css=css, js=js)
 

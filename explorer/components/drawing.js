@@ -1,4 +1,4 @@
-// Drawing in the browser: one Web Worker for each model, shared by all canvases of the page.
+// Drawing in the browser: one Web Worker per model, shared by all canvases of the page.
 
 const engines = new Map(); // URL of the model -> engine
 
@@ -43,8 +43,8 @@ function startEngine({ worker, runtime, wasm, model }) {
   return engine;
 }
 
-// Draws n latents, one after the other in z. While one drawing is under way only the newest of
-// those that come is kept.
+// Draws n latents, concatenated in z. While a drawing is in progress, only the newest request
+// waits; older ones are dropped.
 export function drawLatents(engine, z, n, then) {
   const order = { z, n, then };
   if (engine.busy) engine.next = order;

@@ -1,7 +1,7 @@
-// A film: frames under a slider. It holds them all, so that nothing is asked of the server.
+// A film: frames with a slider. The browser holds them all, so moving through them sends nothing.
 
 const states = new WeakMap();
-const STEP = 140; // ms a frame while it plays
+const STEP = 140; // ms per frame
 
 export default function ({ data: { json }, parentElement }) {
   const data = JSON.parse(json);
@@ -26,7 +26,7 @@ export default function ({ data: { json }, parentElement }) {
     pause(state);
   }
   const last = state.frames ? state.frames.length - 1 : -1;
-  // Who looks at the newest picture goes on looking at the newest.
+  // If the newest frame is shown, keep showing the newest.
   const newest = state.name !== data.name || state.at === last;
   state.frames = data.frames;
   state.name = data.name;
@@ -36,7 +36,7 @@ export default function ({ data: { json }, parentElement }) {
   state.range.disabled = state.play.disabled = data.frames.length < 2;
   show(state, newest && !state.timer ? data.frames.length - 1 : state.at);
   return () => {
-    // Taken off the page: the timer must not outlive it.
+    // Stop the timer when the film is removed from the page.
     if (!parentElement.isConnected) pause(state);
   };
 }

@@ -1,4 +1,4 @@
-"""A film: pictures under a slider, all in the browser. Moving through them sends nothing."""
+"""A film: pictures with a slider, all in the browser; moving through them sends nothing."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -25,9 +25,9 @@ _component = component(
 
 
 def film(key: str, frames: Sequence[dict[str, str]], *, name: str, label: str) -> None:
-    """Show frames under a slider with a button to play them; it begins with the last one.
+    """Show frames with a slider and a button to play them, beginning at the last frame.
 
-    frames: dicts with "src", a data URL, and "words", what the slider says of it. name: which film
-    this is; another name begins at its end again. label: the pictures' alternative text.
+    frames: dicts with "src", a data URL, and "words", its text beside the slider. name: identifies
+    the film; a new name starts at the last frame again. label: the pictures' alternative text.
     """
     _component(key=key, data={"frames": frames, "name": name, "label": label})

@@ -1,5 +1,5 @@
-// The framer: a photo, a square on it, and a handle at each place where an eye is to be.
-// Streamlit calls the default export at every change of data, so all it does may be done again.
+// The framer: a photo, a square on it, and a handle for each eye.
+// Streamlit calls the default export on every change of data, so it must be idempotent.
 
 const TALLEST = 460; // CSS pixels
 const states = new WeakMap();
@@ -12,7 +12,7 @@ export default function ({ data: { json }, parentElement, setTriggerValue }) {
     states.set(parentElement, state);
   }
   state.send = setTriggerValue;
-  if (state.held) return; // what the hand does now is newer
+  if (state.held) return; // the current drag is newer
   state.data = data;
   state.frame = { ...data.frame };
   const [width, height] = data.size;
@@ -65,7 +65,7 @@ function make(root) {
   return state;
 }
 
-// A pointer that drags something: move(at, from) in pixels of the photo.
+// Lets the pointer drag an element: move(at, from) in pixels of the photo.
 function hold(state, element, move) {
   const at = (event) => {
     const box = state.photo.getBoundingClientRect();
@@ -111,8 +111,8 @@ function onKey(state, i, event) {
   state.timer = setTimeout(() => report(state), 300);
 }
 
-// The frame whose eyes are at two points, as gan_core.data.photo_alignment.frame_of_eyes. A ring that is drawn
-// past the other one becomes the other one: the face does not turn upside down.
+// The frame whose eyes are at two points, as gan_core.data.photo_alignment.frame_of_eyes. A handle
+// that is dragged past the other one changes places with it, so that the face stays upright.
 function through(state, [left, right], turn) {
   const [width, height] = state.data.size;
   const [a, b] = state.data.eyes;
@@ -132,7 +132,7 @@ function through(state, [left, right], turn) {
   state.frame = { x, y, side, turn: found };
 }
 
-// A place in the frame, as parts of its side, in pixels of the photo.
+// A place in the frame, given as fractions of its side, in pixels of the photo.
 function inPhoto({ data, frame }, [u, v]) {
   const [width, height] = data.size;
   const side = frame.side * Math.min(width, height);

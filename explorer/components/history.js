@@ -1,15 +1,15 @@
-// One press of Back leads one view back. Streamlit writes the address of a page in two steps, first
-// its path and then what it shows; here the second takes the place of the first. An address is
-// whole once it names the weights that are shown.
-if (!history.whole) {
-  history.whole = true;
+// Makes one press of Back go back one view. Streamlit writes a page's address in two steps, first
+// its path and then its settings; here the second entry replaces the first. An address is complete
+// once it contains the weights.
+if (!history.patched) {
+  history.patched = true;
   const push = history.pushState.bind(history);
   const home = new URL(".", document.baseURI).pathname;
   history.pushState = (state, title, url) => {
     const to = new URL(url ?? location.href, location.href);
-    const begun = !new URLSearchParams(location.search).has("weights");
+    const incomplete = !new URLSearchParams(location.search).has("weights");
     const same = to.pathname === location.pathname || location.pathname === home;
-    if (begun && same) history.replaceState(state, title, url);
+    if (incomplete && same) history.replaceState(state, title, url);
     else push(state, title, url);
   };
 }

@@ -1,4 +1,4 @@
-// Slider positions -> latent, as motions.py does it, in the numbers of JavaScript (float64).
+// Slider positions -> latent, like motions.py but in float64.
 
 export function latentAt(spec, values) {
   if (spec.kind === "coordinates") return Float32Array.from(values);
@@ -11,7 +11,7 @@ export function latentAt(spec, values) {
   if (spec.kind === "pad") {
     const [a, b, c, d] = spec.corners;
     const [x, y] = values;
-    // Python rounds the two ends to float32 before it goes from one to the other.
+    // Python rounds the two ends to float32 before it interpolates between them.
     const upper = Float32Array.from(between(spec.mode, a, b, x));
     const lower = Float32Array.from(between(spec.mode, c, d, x));
     return Float32Array.from(between(spec.mode, upper, lower, y));

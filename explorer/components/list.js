@@ -1,11 +1,11 @@
-// The list: many sliders, searched, sorted and grouped by tens.
+// The list: many sliders with search and sorting, in groups of ten.
 
 import { element } from "./rows.js";
 
 const TENS = 10;
 
 export function makeList(state, box) {
-  // Names besides the numbers take more room.
+  // Names need more room than numbers.
   box.classList.toggle("named", state.data.axes.some((axis) => axis.label.includes(" ")));
   const tools = element("div", "tools");
   const search = element("input", "search");
@@ -32,7 +32,7 @@ export function makeList(state, box) {
   return list;
 }
 
-// Puts the rows in their order; a row is moved, not made anew, so that focus stays.
+// Sorts the rows; rows are moved, not made again, so that the focus stays.
 export function arrangeList(state, list) {
   const { rows, data, values } = state;
   const wanted = rows.map((_, i) => i).filter((i) => matches(list.search.value, i, rows[i].axis.label));
@@ -48,7 +48,7 @@ export function arrangeList(state, list) {
     details.querySelector(".rows").replaceChildren(...members.map((i) => rows[i].row));
     parts.push(details);
   };
-  // What has a name is what people look for.
+  // Named coordinates come first, because people look for them.
   const named = by === "effect" ? wanted.filter((i) => rows[i].axis.label.includes(" ")) : [];
   if (named.length) add("With a name", named);
   const others = wanted.filter((i) => !named.includes(i));
@@ -76,7 +76,7 @@ function groupName(by, first, members, afterNamed) {
   return `${what} ${first + 1} to ${last}`;
 }
 
-// "17", "z17", "17, 20-29", "29-20", a part of the name of a coordinate that has one, or nothing.
+// The search takes "17", "z17", "17, 20-29", "29-20", part of a coordinate's name, or nothing.
 function matches(text, i, label) {
   const name = label.replace(/^z\d+/, "").toLowerCase();
   const parts = text.split(/[\s,;]+/).filter(Boolean);

@@ -1,6 +1,6 @@
-"""Motions: how the positions of sliders become latents, here and in the browser.
+"""Motions: how slider positions become latents, here and in the browser.
 
-Each motion is a few arrays. `latents(values)` takes float (n, number of sliders) and returns
+A motion consists of a few arrays. `latents(values)` takes float (n, number of sliders) and returns
 float32 (n, nz); `spec()` is the same motion as JSON, which latents.js evaluates in the browser.
 """
 
@@ -14,7 +14,7 @@ from gan_core import latent
 
 
 class Motion(Protocol):
-    """What all motions of this file can do."""
+    """The interface of all motions."""
 
     def latents(self, values: ArrayLike) -> np.ndarray: ...
 
@@ -67,7 +67,7 @@ class Pad:
 class Sum:
     """A slider for every vector, float32 (k, nz): origin + Σ value · vector; `latent.combine`.
 
-    norm: the length every latent is brought to, or None to leave it.
+    norm: the length to which every latent is rescaled, or None.
     """
 
     origin: np.ndarray

@@ -1,4 +1,4 @@
-// The pad: a map of pictures between four corners, with a handle that is dragged over it.
+// The pad: a map of pictures between four corners, with a handle to drag over it.
 
 import { PAD, bitmapOf } from "./strips.js";
 import { element } from "./rows.js";
@@ -41,7 +41,7 @@ export function showPad({ pad }, [x, y]) {
   pad.style.setProperty("--y", y);
 }
 
-// Paints the coarse grid as the map.
+// Paints the coarse grid of pictures as the map.
 export async function paintMap(view, sheet) {
   if (!sheet || view.drawn === sheet.src) return;
   view.drawn = sheet.src;

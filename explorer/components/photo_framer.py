@@ -1,4 +1,4 @@
-"""The framer: a photo under a square that can be moved, and turned and sized by its two eyes."""
+"""The framer: a square on a photo, moved by dragging, turned and resized by two eye handles."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -28,12 +28,11 @@ def framer(
     *,
     label: str,
 ) -> None:
-    """Show a photo and the frame on it; on_frame(dict of x, y, side, turn) when it is let go.
+    """Show a photo with the frame on it; on_frame(dict of x, y, side, turn) when it is released.
 
-    src: the photo as a URL. size: its (width, height). frame: {"x", "y", "side", "turn"} as
-    gan_core.data.photo_alignment.Frame has them. eyes: where the eyes are in the frame, ((x, y),
-    (x, y)).
-    limits: the least and the largest side. label: what the photo is, in words.
+    src: the photo as a URL. size: its (width, height). frame: {"x", "y", "side", "turn"} as in
+    gan_core.data.photo_alignment.Frame. eyes: the places of the eyes in the frame, ((x, y),
+    (x, y)). limits: the smallest and the largest side. label: the photo's alternative text.
     """
 
     def framed() -> None:

@@ -1,9 +1,9 @@
-// Rows: the sliders beside or below the picture. They tell `hand` what is done to them.
-//   hand.near(axis)         the pointer or the focus has come to it, its strip may be wanted
-//   hand.grab(axis)         it is pressed, its strip is wanted now
-//   hand.move(axis, value)  it has moved
-//   hand.release()          it was let go
-//   hand.freeze(axis)       its freezing was switched
+// Rows: the sliders beside or below the picture. They report what is done to a slider to `hand`.
+//   hand.near(axis)         the pointer or the focus has reached it, so its strip may be needed
+//   hand.grab(axis)         it was pressed, so its strip is needed now
+//   hand.move(axis, value)  it was moved
+//   hand.release()          it was released
+//   hand.freeze(axis)       it was frozen or thawed
 
 export function makeRow(state, axis, i, hand) {
   const row = element("div", "row");
@@ -45,7 +45,7 @@ export function makeRow(state, axis, i, hand) {
   for (const end of ["change", "pointerup", "blur"]) {
     range.addEventListener(end, () => hand.release());
   }
-  // A finger that came to scroll the page: what it moved by the way goes back.
+  // A finger that scrolls the page must not move the slider: undo its movement.
   range.addEventListener("pointercancel", () => {
     if (held !== null) hand.move(i, held);
     hand.release();
@@ -61,20 +61,21 @@ export function makeRow(state, axis, i, hand) {
   return { row, name, range, output, axis };
 }
 
-// The keys that do what a row's buttons do: F freezes, Delete resets. Whether it was one of them.
+// Shortcuts for a row's buttons: F freezes, Delete resets. Returns whether the key was one.
 function shortcut(event, row, reset) {
   if (event.ctrlKey || event.metaKey || event.altKey || event.repeat) return false;
   const freeze = row.querySelector(".freeze");
   if (event.key.toLowerCase() === "f") {
     freeze.click();
-    freeze.focus(); // a frozen slider cannot hold it
+    freeze.focus(); // a frozen slider cannot have the focus
   } else if (event.key === "Delete" || event.key === "Backspace") reset();
   else return false;
   event.preventDefault();
   return true;
 }
 
-// Where a key leads: arrows one step, page keys and Shift ten, Home and End to the ends.
+// The value that a key leads to: arrows move one step, page keys or Shift ten, Home and End to the
+// ends.
 function keyTarget(event, { min, max, step }, value) {
   if (event.ctrlKey || event.metaKey || event.altKey) return null;
   const arrow = event.shiftKey ? 10 * step : step;
@@ -105,7 +106,7 @@ export function showRow({ range, output, axis, row }, value, frozen) {
   row.classList.toggle("frozen", frozen);
   const freeze = row.querySelector(".freeze");
   if (freeze) {
-    // One stop of the Tab key for each row: the slider, or what thaws it.
+    // The Tab key stops once in each row: at the slider, or at the button that thaws it.
     freeze.tabIndex = frozen ? 0 : -1;
     row.querySelector(".reset").tabIndex = -1;
     freeze.setAttribute("aria-pressed", String(frozen));

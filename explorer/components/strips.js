@@ -1,12 +1,12 @@
 // Strips: pictures along one slider's axis (or over the whole pad), drawn by the server before the
-// hand moves. A strip belongs to the values of the other sliders; when these change it is worthless.
+// slider moves. A strip holds for fixed values of the other sliders; when these change, it is useless.
 
-const COARSE = 9; // pictures of the first strip, which is there at once
-const FINE = 64; // and of the second
+const COARSE = 9; // pictures of the first strip, which arrives quickly
+const FINE = 64; // pictures of the second strip
 export const PAD = "pad"; // the axis of a grid over both sliders of a pad
-const COARSE_PAD = 5; // pictures a side
+const COARSE_PAD = 5; // pictures per side
 const FINE_PAD = 16;
-const PATIENCE = 4000; // ms after which an answer is no longer waited for
+const PATIENCE = 4000; // ms to wait for an answer
 
 export function makeStrips() {
   return { kept: new Map(), pending: null, wish: null, asked: 0 };
@@ -17,8 +17,8 @@ export function forgetStrips(strips) {
   strips.kept.clear();
 }
 
-// Asks for the next strip of an axis, unless it is there. One question at a time: of the wishes
-// that come meanwhile only the last is kept, so that no queue builds up behind a fast hand.
+// Requests the next strip of an axis, unless it is there. One request at a time: of the wishes that
+// come meanwhile only the last is remembered, so that no queue builds up during fast movements.
 export function wantStrip(state, axis) {
   const { strips, data } = state;
   const have = stripFor(state, axis)?.n ?? 0;
@@ -42,7 +42,7 @@ export function wantStrip(state, axis) {
   state.ask(question);
 }
 
-// The finest strip of an axis that fits the other sliders as they stand, or undefined.
+// The finest strip of an axis that fits the current values of the other sliders, or undefined.
 export function stripFor(state, axis) {
   const strip = state.strips.kept.get(axis);
   return strip && fits(strip, state) ? strip : undefined;
@@ -53,7 +53,7 @@ function fits(strip, state) {
   return strip.axis === PAD || strip.values.every((v, i) => i === strip.axis || v === state.values[i]);
 }
 
-// Takes an answer in; calls then() once its pictures can be drawn.
+// Stores an answer; calls then() once its pictures can be drawn.
 export async function takeStrip(state, answer, then) {
   const { strips } = state;
   if (!answer || answer.id === strips.heard) return;
@@ -63,7 +63,7 @@ export async function takeStrip(state, answer, then) {
   const strip = { ...answer, bitmap };
   const before = stripFor(state, strip.axis);
   if (!fits(strip, state) || (before && before.n > strip.n)) {
-    bitmap.close(); // it came late, for a state that is gone
+    bitmap.close(); // it arrived too late, for values that have changed
   } else {
     strips.kept.get(strip.axis)?.bitmap.close();
     strips.kept.set(strip.axis, strip);
@@ -71,7 +71,7 @@ export async function takeStrip(state, answer, then) {
   then();
 }
 
-// Which picture of a strip stands for the values.
+// The index of the picture of a strip that is nearest to the values.
 export function frameOf(strip, values) {
   const place = ([from, to], value) => {
     const n = strip.n - 1;
@@ -81,7 +81,8 @@ export function frameOf(strip, values) {
   return place([0, 1], values[0]) + strip.n * place([0, 1], values[1]);
 }
 
-// Asks the server past Streamlit's scripts, which take longer; through them where that fails.
+// Fetches a strip directly, which is faster than a run of Streamlit's script; `otherwise` does that
+// when fetching fails.
 export async function fetchStrip(state, question, address, otherwise) {
   try {
     const headers = { "Content-Type": "application/json" };
@@ -95,12 +96,12 @@ export async function fetchStrip(state, question, address, otherwise) {
   }
 }
 
-// A data URL as a bitmap, decoded aside from the page.
+// A data URL as a bitmap, decoded off the main thread.
 export async function bitmapOf(src) {
   const [head, content] = src.split(",");
   const text = atob(content);
   const bytes = new Uint8Array(text.length);
-  // A loop: Uint8Array.from with a function takes ten times as long, while the hand is moving.
+  // A loop, because Uint8Array.from with a function takes ten times as long, during a drag.
   for (let i = 0; i < text.length; i += 1) bytes[i] = text.charCodeAt(i);
   return createImageBitmap(new Blob([bytes], { type: head.slice(5, head.indexOf(";")) }));
 }

@@ -1,4 +1,4 @@
-"""Strips: pictures along one slider's axis, or over a whole pad, drawn before the hand moves."""
+"""Strips: pictures along one slider's axis, or over a whole pad, drawn before the slider moves."""
 
 import threading
 from collections import OrderedDict
@@ -11,10 +11,10 @@ from explorer.components import component_values
 from explorer.components.motions import Motion
 from explorer.services import renderer
 
-COUNTS = (9, 64)  # pictures of a coarse and of a fine strip, as strips.js asks for them
+COUNTS = (9, 64)  # pictures in a coarse and in a fine strip, as in strips.js
 PAD = "pad"  # the axis of a grid over both sliders of a pad
-PAD_SIDES = (5, 16)  # pictures a side of a coarse and of a fine grid
-KEPT = 256  # canvases that can still be asked for
+PAD_SIDES = (5, 16)  # pictures per side of a coarse and of a fine grid
+MAX_CANVASES = 256  # canvases that are remembered
 
 _lock = threading.Lock()
 # context -> (model, motions, axes)
@@ -26,19 +26,19 @@ _canvases: OrderedDict[str, tuple[renderer.Drawer, Sequence[Motion], Sequence[di
 def remember(
     context: str, model: renderer.Drawer, motions: Sequence[Motion], axes: Sequence[dict[str, Any]]
 ) -> None:
-    """Let strips be asked for by this context, a name of all that its pictures depend on."""
+    """Allow strips to be requested by this context, see canvas.digest."""
     with _lock:
         _canvases[context] = (model, motions, axes)
         _canvases.move_to_end(context)
-        while len(_canvases) > KEPT:
+        while len(_canvases) > MAX_CANVASES:
             _canvases.popitem(last=False)
 
 
 def answer(question: Any) -> dict[str, Any] | None:
-    """The strip that a browser asks for, as JSON; None when it cannot be had.
+    """The strip that a browser requests, ready for JSON; None for an invalid request.
 
-    question: {"id", "context", "axis", "n", "values"}. It comes from outside, so nothing about it
-    is taken for granted.
+    question: {"id", "context", "axis", "n", "values"}. It comes from outside, so all of it is
+    checked.
     """
     if not isinstance(question, dict):
         return None
@@ -69,7 +69,7 @@ def answer(question: Any) -> dict[str, Any] | None:
 
 
 def fit(values: Any, axes: Sequence[dict[str, Any]]) -> list[float] | None:
-    """The values clipped to the axes, or None when they are not one finite number for each."""
+    """The values clipped to the axes; None unless they are one finite number per axis."""
     values = component_values.numbers(values, len(axes))
     if values is None:
         return None
@@ -83,7 +83,7 @@ def grid(model: renderer.Drawer, motions: Sequence[Motion], side: int) -> dict[s
 
 
 def sheet(model: renderer.Drawer, motions: Sequence[Motion], values: np.ndarray) -> dict[str, Any]:
-    """The pictures at several values, the panes of each beside one another, as one sheet."""
+    """The pictures at several values as one sheet, with the panes of each side by side."""
     n = len(values)
     z = np.concatenate([motion.latents(values) for motion in motions])
     images = renderer.pictures(model, z)

@@ -1,5 +1,5 @@
-// The tile grid: one sheet of pictures, shown as a button for each.
-// Streamlit calls the default export at every change of data, so all it does may be done again.
+// The tile grid: one sheet of pictures, each shown as a button.
+// Streamlit calls the default export on every change of data, so it must be idempotent.
 
 const states = new WeakMap();
 
@@ -14,8 +14,8 @@ export default function ({ data: { json }, parentElement, setTriggerValue }) {
     root.addEventListener("click", (event) => {
       const index = indexOf(state, event.target);
       if (index < 0) return;
-      // The id, not the place: the grid may have changed on the server since it was drawn. The
-      // count makes a second click on the same picture another value.
+      // The id, not the index: the grid may have changed on the server since it was drawn. The
+      // count makes a second click on the same picture a different value.
       state.picks += 1;
       state.send("pick", { id: state.data.tiles[index].id, count: state.picks });
     });
@@ -62,11 +62,11 @@ function arrange({ root, buttons, data, focus }) {
   if (data.row) reveal(root, buttons[data.tiles.findIndex((tile) => tile.current)]);
 }
 
-const NARROWEST = 0.75; // of the width asked for
+const NARROWEST = 0.75; // as a fraction of the requested width
 const WIDEST = 1.8;
 
-// Columns that leave no gap in the last row, the number nearest to that of tiles as wide as asked
-// for; where none is near, as many as fit.
+// Chooses a number of columns that leaves no gap in the last row, with tiles as near as possible to
+// the requested width; if no such number is near enough, as many columns as fit.
 function fill({ root, data }) {
   const [n, gap, room] = [data.tiles.length, 6, root.clientWidth - 6];
   const width = (columns) => (room + gap) / columns - gap;
@@ -80,7 +80,7 @@ function fill({ root, data }) {
   root.style.gridTemplateColumns = whole.length ? `repeat(${whole[0]}, minmax(0, 1fr))` : "";
 }
 
-// A tile with "drag" can be carried to a grid that takes drops; its text is all that travels.
+// A tile with "drag" can be dragged to a grid that accepts drops; only its text is transferred.
 const CARRIED = "application/x-gan-exemplar";
 
 function letDrag(state) {
@@ -130,7 +130,7 @@ function makeTile() {
   return button;
 }
 
-// A canvas for each picture: scaling one large background would blend neighbours at the seams.
+// One canvas per picture: scaling one large background would blend neighbours at the seams.
 function paint(state) {
   if (!state.data.tiles.length) return;
   const { src, columns, side, tall = 1 } = state.data.sheet;
@@ -141,7 +141,7 @@ function paint(state) {
   image.src = src;
   image.decode().then(
     () => {
-      if (state.drawn !== src) return; // a newer sheet has come
+      if (state.drawn !== src) return; // a newer sheet has arrived
       state.buttons.forEach((button, i) => {
         const canvas = button.querySelector("canvas");
         canvas.width = side;
@@ -160,7 +160,7 @@ function paint(state) {
   );
 }
 
-// A tile may hold several pictures, one above the other, a little apart.
+// A tile may hold several pictures, one above the other with a small gap.
 function heightOf(side, tall) {
   return side * tall + gapOf(side) * (tall - 1);
 }

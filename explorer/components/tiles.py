@@ -1,4 +1,4 @@
-"""The tile grid: pictures as real buttons, painted from one sheet. It knows no latents."""
+"""The tile grid: pictures as real buttons, painted from one sheet."""
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -8,7 +8,7 @@ from explorer.components import component_values
 from explorer.components.component import component
 
 HERE = Path(__file__).parent
-WIDTHS = {"small": 64, "medium": 108, "large": 176}  # least width of a tile, CSS pixels
+WIDTHS = {"small": 64, "medium": 108, "large": 176}  # minimum width of a tile, CSS pixels
 
 _component = component(
     "gan_explorer_tiles",
@@ -34,12 +34,12 @@ def tiles(
 ) -> None:
     """Show a sheet of pictures as buttons; `on_pick(id)` is called when one is clicked.
 
-    sheet: {"src", "columns", "side"} as `renderer.sheet` makes it, or `renderer.pairs`.
-    tiles: one dict a picture, with "id" and "label" (its alternative text), and if wanted
-    "caption", "marked" (a check mark), "current", "dim", "key" (a bar below), "big" (two places
-    wide and high), "drag" (the text that it carries when dragged). label: what the group is.
-    row: one scrolling row. full: as many columns as leave no gap in the last row. on_drop(text):
-    called when such a tile is dropped here. hint: what stands here while there are no tiles.
+    sheet: {"src", "columns", "side"} from `renderer.sheet` or `renderer.pairs`. tiles: one dict per
+    picture, with "id" and "label" (its alternative text), and optionally "caption", "marked" (a
+    check mark), "current", "dim", "key" (a bar below), "big" (two places wide and high), "drag"
+    (the text that it carries when dragged). label: what the group is. row: one scrolling row.
+    full: a number of columns that leaves no gap in the last row. on_drop(text): called when a tile
+    with "drag" is dropped here. hint: a text to show when there are no tiles.
     """
 
     def picked() -> None:

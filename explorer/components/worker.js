@@ -1,18 +1,18 @@
-// Draws a model's pictures in the browser: one runtime, one model, one thread, no page needed.
+// Draws a model's pictures in the browser: one runtime, one model, one thread.
 //
 // In:   {kind: "load", runtime, wasm, model}   URLs of the module, of its WebAssembly, of the model
-//       {kind: "draw", token, z, n}            z: Float32Array of n latents, one after the other
+//       {kind: "draw", token, z, n}            z: Float32Array of n latents, concatenated
 // Out:  {kind: "ready", ms, bytes}             time to load, size of the model
-//       {kind: "failed", reason, token}        one sentence; the token where a draw failed
+//       {kind: "failed", reason, token}        one sentence; the token if a draw failed
 //       {kind: "drawn", token, n, side, pixels}  pixels: Uint8ClampedArray, n pictures as RGBA
 
-const SHELF = "gan-models"; // where the browser keeps models between visits
-const KEPT = 8; // models there at most
+const SHELF = "gan-models"; // the browser's cache of models between visits
+const MAX_MODELS = 8; // in the cache
 
 let ort, session;
 let turn = Promise.resolve();
 
-// One after the other: a session cannot run twice at a time.
+// Messages are handled one after the other, because a session cannot run twice at the same time.
 self.onmessage = ({ data }) => {
   turn = turn.then(() => answer(data));
 };
@@ -22,29 +22,29 @@ async function answer(message) {
     if (message.kind === "load") await load(message);
     else if (message.kind === "draw") await draw(message);
   } catch (error) {
-    const told = String(error?.message ?? error).split("\n")[0];
+    const message = String(error?.message ?? error).split("\n")[0];
     const reason =
-      error instanceof Trouble ? told : `The model cannot draw in this browser (${told}).`;
+      error instanceof Trouble ? message : `The model cannot draw in this browser (${message}).`;
     self.postMessage({ kind: "failed", reason, token: message?.token });
   }
 }
 
-// What went wrong, as a sentence of our own.
+// An error whose message is a complete sentence.
 class Trouble extends Error {}
 
 async function load({ runtime, wasm, model }) {
   const start = performance.now();
   await session?.release();
   session = undefined;
-  // The model on its way while the runtime starts.
+  // The model is fetched while the runtime starts.
   const coming = read(model);
-  coming.catch(() => {}); // it is awaited below; until then nothing may count it as unheard
+  coming.catch(() => {}); // it is awaited below; until then it must not count as unhandled
   if (!ort) await begin(runtime, wasm);
   let bytes = await coming;
   try {
     session = await open(bytes);
   } catch (error) {
-    // What the browser kept may be damaged: it is fetched once more.
+    // The cached model may be damaged: fetch it once more.
     const shelf = await openShelf();
     if (!(await shelf?.delete(model))) throw error;
     bytes = await read(model);
@@ -55,23 +55,23 @@ async function load({ runtime, wasm, model }) {
 }
 
 async function begin(runtime, wasm) {
-  const binary = get(wasm, "drawing program").then((found) => found.arrayBuffer());
+  const binary = get(wasm, "drawing program").then((response) => response.arrayBuffer());
   binary.catch(() => {});
-  const found = await import(runtime).catch(() => {
+  const module = await import(runtime).catch(() => {
     throw new Trouble("The drawing program could not be fetched.");
   });
-  found.env.wasm.numThreads = 1;
-  found.env.wasm.proxy = false;
-  found.env.wasm.wasmBinary = await binary;
-  found.env.logLevel = "error";
-  ort = found;
+  module.env.wasm.numThreads = 1;
+  module.env.wasm.proxy = false;
+  module.env.wasm.wasmBinary = await binary;
+  module.env.logLevel = "error";
+  ort = module;
 }
 
 function open(bytes) {
   return ort.InferenceSession.create(new Uint8Array(bytes), { executionProviders: ["wasm"] });
 }
 
-// How many numbers a latent of the model has.
+// The number of coordinates of the model's latents.
 function size() {
   return session.inputMetadata[0].shape[1];
 }
@@ -84,9 +84,9 @@ async function run(z, n) {
 }
 
 async function draw({ token, z, n }) {
-  if (!session) throw new Trouble("There is no model yet to draw with.");
+  if (!session) throw new Trouble("No model has been loaded yet.");
   if (!(n >= 1) || z.length !== n * size()) {
-    throw new Trouble(`A latent of this model has ${size()} numbers; these are others.`);
+    throw new Trouble(`A latent of this model has ${size()} numbers; these do not fit.`);
   }
   const images = await run(z, n);
   const [, channels, side] = images.dims;
@@ -95,8 +95,8 @@ async function draw({ token, z, n }) {
   self.postMessage({ kind: "drawn", token, n, side, pixels }, [pixels.buffer]);
 }
 
-// float32 (n, channels, side, side) in [−1, 1] -> RGBA, one picture after the other. float32 all
-// the way, and a clamped array rounds ties to even, as numpy does: the same levels as to_uint8.
+// float32 (n, channels, side, side) in [−1, 1] -> RGBA, one picture after the other. All arithmetic
+// is float32, and a clamped array rounds ties to even like numpy, so the levels equal to_uint8's.
 function paint(values, n, channels, side) {
   const area = side * side;
   const pixels = new Uint8ClampedArray(n * area * 4).fill(255);
@@ -113,28 +113,28 @@ function paint(values, n, channels, side) {
 }
 
 async function get(url, what) {
-  const found = await fetch(url).catch(() => undefined);
-  if (!found?.ok) {
-    const why = found ? `the server says ${found.status}` : "the server does not answer";
+  const response = await fetch(url).catch(() => undefined);
+  if (!response?.ok) {
+    const why = response ? `the server says ${response.status}` : "the server does not answer";
     throw new Trouble(`The ${what} could not be fetched: ${why}.`);
   }
-  return found;
+  return response;
 }
 
-// The bytes of a model, from the browser's shelf if they are there. The URL holds a hash of the
-// weights, so what is kept under it never goes stale.
+// The bytes of a model, from the browser's cache if they are there. The URL contains a hash of the
+// weights, so the cached bytes never go stale.
 async function read(url) {
   const shelf = await openShelf();
-  const kept = await shelf?.match(url).catch(() => undefined);
-  if (kept) return kept.arrayBuffer();
-  const found = await get(url, "model");
-  const copy = found.clone();
-  const bytes = await found.arrayBuffer();
+  const cached = await shelf?.match(url).catch(() => undefined);
+  if (cached) return cached.arrayBuffer();
+  const response = await get(url, "model");
+  const copy = response.clone();
+  const bytes = await response.arrayBuffer();
   await put(shelf, url, copy);
   return bytes;
 }
 
-// null where the browser has none: in an address that is neither https nor this computer, say.
+// null if the browser has no cache, for example at an address that is neither https nor localhost.
 async function openShelf() {
   try {
     return await self.caches.open(SHELF);
@@ -146,8 +146,8 @@ async function openShelf() {
 async function put(shelf, url, response) {
   try {
     await shelf?.put(url, response);
-    const kept = (await shelf?.keys()) ?? [];
-    for (const old of kept.slice(0, -KEPT)) await shelf.delete(old); // the oldest come first
+    const cached = (await shelf?.keys()) ?? [];
+    for (const old of cached.slice(0, -MAX_MODELS)) await shelf.delete(old); // oldest first
   } catch {
     // A full disk: the model is fetched again next time.
   }

@@ -1,4 +1,4 @@
-"""Recipes: an arithmetic as one JSON file, with everything that it takes to draw it again.
+"""Arithmetic files: everything that is needed to draw a page Arithmetic again, as JSON.
 
     {"format": "gan-arithmetic", "version": 1, "model": "avatars", "model_hash": …,
      "baskets": [{"name": "A", "weight": 1, "exemplars": [{"seed": 3, "psi": 0.7}, …]}, …],
@@ -32,7 +32,7 @@ def write(
     weights: Sequence[float],
     results: Iterable[np.ndarray] = (),
 ) -> str:
-    """What the page shows as the text of a recipe. results: the two sums, float32 (2, nz)."""
+    """The text of an arithmetic file. results: the two sums, float32 (2, nz)."""
     record = {
         "format": FORMAT,
         "version": VERSION,
@@ -60,7 +60,7 @@ def texts(view: url_state.View, weights: Sequence[float]) -> list[str]:
 
 
 def write_one(seed: int | str, psi: float | None) -> dict[str, Any]:
-    if exemplars.is_kept(seed):
+    if exemplars.is_name(seed):
         one = exemplars.find(seed)
         if one is None:
             raise InputError("An exemplar without a seed is unknown here; remove it first.")
@@ -74,13 +74,15 @@ def numbers(z: np.ndarray) -> list[float]:
 
 
 def read(content: str | bytes, name: str, model: Model) -> dict[str, Any]:
-    """A recipe, bytes or str, as settings of the view: a to e, sum, strength and apart.
+    """An arithmetic file as settings of the view: a to e, sum, strength and apart.
 
-    Raises InputError with one sentence when anything about it is not as `write` writes it, or when
-    it belongs to another model or to other weights.
+    Raises InputError with one sentence when the file is not as `write` writes it, or belongs to
+    another model or other weights.
     """
     if len(content) > MAX_BYTES:
-        raise InputError(f"This file is too large for a recipe: over {MAX_BYTES // 10**6} MB.")
+        raise InputError(
+            f"This file is too large for an arithmetic file: over {MAX_BYTES // 10**6} MB."
+        )
     try:
         record = json.loads(content)
     except (ValueError, RecursionError):
@@ -88,21 +90,23 @@ def read(content: str | bytes, name: str, model: Model) -> dict[str, Any]:
     if not isinstance(record, dict) or record.get("format") != FORMAT:
         raise InputError(f"{NOT_ONE}.")
     if record.get("version") != VERSION:
-        raise InputError(f"This recipe is not version {VERSION}, the one this app reads.")
+        raise InputError(
+            f"This arithmetic file is not version {VERSION}, the only one that this app reads."
+        )
     check_model(record, name, model)
     baskets, most = record.get("baskets"), len(url_state.BASKETS)
     if not isinstance(baskets, list) or not url_state.MIN_BASKETS <= len(baskets) <= most:
-        raise InputError(f"A recipe must have {url_state.MIN_BASKETS} to {most} baskets.")
+        raise InputError(f"An arithmetic file must have {url_state.MIN_BASKETS} to {most} baskets.")
     read_baskets = [
         read_basket(letter.upper(), basket, name, model)
         for letter, basket in zip(url_state.BASKETS, baskets, strict=False)
     ]
     strength = record.get("strength")
     if not is_finite(strength) or not 0 <= strength <= url_state.MAX_STRENGTH:
-        raise InputError(f"The recipe’s strength must be from 0 to {url_state.MAX_STRENGTH}.")
-    apart = record.get("apart", False)  # older ones do not tell
+        raise InputError(f"The file’s strength must be from 0 to {url_state.MAX_STRENGTH}.")
+    apart = record.get("apart", False)  # missing in older files
     if not isinstance(apart, bool):
-        raise InputError("The recipe’s setting “apart” must be true or false.")
+        raise InputError("The file’s setting “apart” must be true or false.")
     held = dict.fromkeys(url_state.BASKETS, "")
     held |= {b: text for b, (_, text) in zip(url_state.BASKETS, read_baskets, strict=False)}
     weights = url_state.write_sum([weight for weight, _ in read_baskets])
@@ -112,59 +116,58 @@ def read(content: str | bytes, name: str, model: Model) -> dict[str, Any]:
 def check_model(record: dict[str, Any], name: str, model: Model) -> None:
     other, weights = record.get("model"), record.get("model_hash")
     if not isinstance(other, str) or not isinstance(weights, str) or not other.isprintable():
-        raise InputError("This recipe lacks its model or model_hash.")
+        raise InputError("This arithmetic file lacks its model or model_hash.")
     if weights == model.hash:
         return
     if other == name:
         raise InputError(
-            f"This recipe was made with different weights of {name} ({weights[:12]}; the "
+            f"This arithmetic file was made with different weights of {name} ({weights[:12]}; the "
             f"current ones are {model.hash}), so its latents mean something else."
         )
     raise InputError(
-        f"This recipe is of the model {clean(other)[:200]}; choose that model first, then load it."
+        f"This arithmetic file belongs to the model {clean(other)[:200]}; choose that model first, "
+        "then load the file."
     )
 
 
 def read_basket(letter: str, basket: Any, name: str, model: Model) -> tuple[float, str]:
     """(weight, exemplars as a link writes them) of one record."""
     if not isinstance(basket, dict):
-        raise InputError(f"Basket {letter} of this recipe is not a record.")
+        raise InputError(f"Basket {letter} of this file is not a record.")
     weight, held = basket.get("weight"), basket.get("exemplars")
     if not is_finite(weight) or abs(weight) > url_state.MAX_WEIGHT:
         most = f"{url_state.MAX_WEIGHT:g}"
         raise InputError(f"The weight of basket {letter} must be from −{most} to {most}.")
     if not isinstance(held, list) or len(held) > url_state.MAX_EXEMPLARS:
         raise InputError(
-            f"Basket {letter} of this recipe must be a list of {url_state.MAX_EXEMPLARS} exemplars"
-            " at most."
+            f"Basket {letter} of this file must be a list of at most {url_state.MAX_EXEMPLARS} "
+            "exemplars."
         )
     parsed = [read_one(f"{letter}{i}", one, name, model) for i, one in enumerate(held, 1)]
     return round(float(weight), 2), url_state.write_keys(dict.fromkeys(parsed))
 
 
 def read_one(place: str, record: Any, name: str, model: Model) -> Exemplar:
-    """An exemplar's record as links.read_exemplars gives it."""
+    """An exemplar's record in the form of url_state.read_exemplars."""
     record = record if isinstance(record, dict) else {}
     seed, psi = record.get("seed"), record.get("psi")
     if "z" in record:
         z, size = record["z"], model.prior.size
         if not isinstance(z, list) or len(z) > MAX_LATENT or not all(map(is_finite, z)):
             raise InputError(
-                f"Exemplar {place} of this recipe has a latent with values that are not finite "
+                f"Exemplar {place} of this file has a latent with values that are not finite "
                 "numbers."
             )
         if len(z) != size:
             raise InputError(
-                f"Exemplar {place} of this recipe has {len(z)} numbers; {name} takes {size}."
+                f"Exemplar {place} of this file has {len(z)} numbers; {name} takes {size}."
             )
         title = record.get("title")
         title = clean(title)[:MAX_NAME] if isinstance(title, str) else ""
-        return exemplars.keep(title or f"Exemplar {place}", name, model.hash, z), None
+        return exemplars.store(title or f"Exemplar {place}", name, model.hash, z), None
     # JSON's true is Python's True, which is an int.
     if type(seed) is not int or not 0 <= seed <= url_state.MAX_SEED or not is_finite(psi):
-        raise InputError(f"Exemplar {place} of this recipe has neither a seed and ψ nor a latent.")
+        raise InputError(f"Exemplar {place} of this file has neither a seed and ψ nor a latent.")
     if not 0 <= psi <= url_state.MAX_PSI:
-        raise InputError(
-            f"Exemplar {place} of this recipe has a ψ outside 0 to {url_state.MAX_PSI}."
-        )
+        raise InputError(f"Exemplar {place} of this file has a ψ outside 0 to {url_state.MAX_PSI}.")
     return seed, None if psi == 1 else float(f"{psi:g}")

@@ -1,6 +1,6 @@
-"""The baskets of A − B + C: what they hold and weigh, and every change of it, to be undone.
+"""The baskets of A − B + C: their contents and weights, and changes to them, with undo.
 
-All of it stands in the view, as it stands in the link; so a step back is an older view.
+Everything is in the view, and so in the link; undoing goes back to an older view.
 """
 
 from collections.abc import Sequence
@@ -18,20 +18,20 @@ FIELDS = (*url_state.BASKETS, "sum", "strength", "apart")
 
 
 def weights() -> list[float]:
-    """The weight of each basket that is there, three to five floats."""
+    """The weight of each basket, three to five floats."""
     given = url_state.read_sum(session.view().sum)
-    # A link may fill D without a word about its weight.
+    # A link may fill basket D without giving its weight.
     filled = [i for i, basket in enumerate(url_state.BASKETS, 1) if getattr(session.view(), basket)]
     return given + [1.0] * (max(filled, default=0) - len(given))
 
 
 def names() -> str:
-    """The baskets that are there: "a", "b", "c" and perhaps "d" and "e"."""
+    """The baskets in use: "abc", "abcd" or "abcde"."""
     return url_state.BASKETS[: len(weights())]
 
 
 def text(basket: str) -> str:
-    """What a basket holds, as links write it."""
+    """The exemplars of a basket, as links write them."""
     return getattr(session.view(), basket)
 
 
@@ -41,7 +41,7 @@ def held(basket: str) -> list[str]:
 
 
 def contents() -> dict[str, Any]:
-    """What is in the baskets, their weights and the rest of FIELDS, by name."""
+    """The present values of FIELDS, by name."""
     return as_fields(content(session.view()))
 
 
@@ -50,17 +50,17 @@ def content(view: View) -> tuple:
 
 
 def history() -> tuple[tuple, tuple]:
-    """The steps that can be undone and those that can be done again, each as `content` tells it."""
+    """The steps that can be undone and those that can be redone, each a tuple from `content`."""
     view = session.view()
     return view.undo, view.redo
 
 
-# Pure, because a click that comes during a callback ends it at any use of the session state: the
-# view and its history are made first and stored as one.
+# Pure functions, because a click during a callback aborts it at any access to the session state:
+# the new view and its history are computed first and then stored in one step.
 
 
 def changed(view: View, **new: Any) -> View:
-    """A View with other FIELDS, one step further."""
+    """A View with other values of FIELDS, one step later in its history."""
     after = replace(view, **new)
     if content(after) == content(view):
         return view
@@ -68,7 +68,7 @@ def changed(view: View, **new: Any) -> View:
 
 
 def stepped(view: View, way: int) -> View:
-    """A View one step back (−1) or forward again (1), where there is one."""
+    """A View after undoing (−1) or redoing (1) one step, if there is one."""
     undo, redo, now = view.undo, view.redo, content(view)
     if way < 0 and undo:
         return replace(view, **as_fields(undo[-1]), undo=undo[:-1], redo=(*redo, now))
@@ -85,24 +85,24 @@ def as_fields(values: Sequence[Any]) -> dict[str, Any]:
 
 
 def change(**new: Any) -> None:
-    """Change what is in the baskets, or their weights or the strength, one step further."""
-    session.keep(changed(session.view(), **new))
+    """Change FIELDS, as one step that can be undone."""
+    session.store(changed(session.view(), **new))
 
 
 def step(way: int) -> None:
     """Undo (−1) or redo (1)."""
-    session.keep(stepped(session.view(), way))
+    session.store(stepped(session.view(), way))
 
 
 def add() -> None:
-    """One basket more, empty, with weight 1."""
+    """Add an empty basket with weight 1."""
     now = weights()
     if len(now) < len(url_state.BASKETS):
         change(sum=url_state.write_sum([*now, 1.0]))
 
 
 def remove(basket: str) -> None:
-    """Take a basket away; those behind it move up."""
+    """Remove a basket; later ones move up."""
     place = url_state.BASKETS.index(basket)
     left = [text(other) for other in url_state.BASKETS if other != basket]
     now = weights()
@@ -114,25 +114,25 @@ def without(now: Sequence[float], place: int) -> str:
 
 
 def weigh(basket: str, weight: float) -> None:
-    """Give a basket another weight."""
+    """Set the weight of a basket."""
     now = weights()
     now[url_state.BASKETS.index(basket)] = round(float(weight), 2)
     change(sum=url_state.write_sum(now))
 
 
 def turn(basket: str) -> None:
-    """Give a basket the other sign."""
+    """Change the sign of a basket."""
     weigh(basket, -weights()[url_state.BASKETS.index(basket)])
 
 
 def swap() -> None:
-    """What A holds into B, and the other way round."""
+    """Exchange the contents of A and B."""
     view = session.view()
-    session.keep(changed(view, a=view.b, b=view.a))
+    session.store(changed(view, a=view.b, b=view.a))
 
 
 def put(basket: str, exemplar: str) -> None:
-    """Put an exemplar into a basket; one that is there already stays."""
+    """Put an exemplar into a basket, unless it is already there."""
     now = held(basket)
     if exemplar in now:
         return
@@ -143,17 +143,17 @@ def put(basket: str, exemplar: str) -> None:
 
 
 def take_out(basket: str, exemplar: str) -> None:
-    """Take an exemplar out of a basket; what is not one, such as the mean, is let be."""
+    """Take an exemplar out of a basket; anything else, such as the mean, is ignored."""
     change(**{basket: ", ".join(one for one in held(basket) if one != exemplar)})
 
 
 def toggle(basket: str, exemplar: str) -> None:
-    """Put an exemplar into a basket, or take it out."""
+    """Put an exemplar into a basket, or take it out if it is there."""
     (take_out if exemplar in held(basket) else put)(basket, exemplar)
 
 
 def drop(basket: str, name: str, model: Model, what: str) -> None:
-    """Take in what was dropped: an exemplar of this page, or the id of a picture on the tray."""
+    """Handle a drop: `what` is an exemplar of this page, or the id of a picture on the tray."""
     item = session.picked().find(what)
     try:
         exemplar = exemplars.of_item(item, name, model) if item else what

@@ -1,4 +1,4 @@
-"""Which directions the view goes along and how far, as the page Directions and its link say it."""
+"""The directions with a slider and their weights, as the page Directions and its link hold them."""
 
 from collections.abc import Collection, Mapping, Sequence
 
@@ -25,7 +25,7 @@ Row = tuple[Direction, np.ndarray, float]  # a direction, its vector and its wei
 
 
 def weights(known: Known) -> dict[str, float]:
-    """{name: weight} of the directions with a slider that a Known has; a few where it has none."""
+    """{name: weight} of the known directions with a slider; by default the strongest few."""
     text = session.view().along
     there = url_state.read_along(text or url_state.NOTHING)
     there = {name: weight for name, weight in there.items() if name in known.by_name}
@@ -36,8 +36,8 @@ def weights(known: Known) -> dict[str, float]:
     return dict.fromkeys(names, 0.0)
 
 
-def keep(new: Mapping[str, float]) -> None:
-    """Directions and weights into the view; at most as many as a link tells. For callbacks."""
+def set_weights(new: Mapping[str, float]) -> None:
+    """Put directions and weights into the view, at most as many as fit a link. For callbacks."""
     if len(new) > url_state.MAX_ALONG:
         session.warn(
             f"At most {url_state.MAX_ALONG} directions can have a slider; remove one first."
@@ -47,10 +47,10 @@ def keep(new: Mapping[str, float]) -> None:
 
 
 def take(names: Collection[str], on: Collection[str], known: Known) -> None:
-    """A slider for those of `names` that are in `on`, and none for the others; for callbacks."""
+    """Show a slider for those of `names` that are in `on` and none for the rest. For callbacks."""
     before = weights(known)
     others = {n: w for n, w in before.items() if n not in names or n in on}
-    keep(others | {n: before.get(n, 0.0) for n in on})
+    set_weights(others | {n: before.get(n, 0.0) for n in on})
 
 
 def switch(name: str, known: Known) -> None:
@@ -58,11 +58,11 @@ def switch(name: str, known: Known) -> None:
 
 
 def reset(known: Known) -> None:
-    keep(dict.fromkeys(weights(known), 0.0))
+    set_weights(dict.fromkeys(weights(known), 0.0))
 
 
 def rename(old: str, new: str | None) -> None:
-    """Call a direction by another name, or leave it out when that is None. For callbacks."""
+    """Follow a direction's new name, or its removal if that is None. For callbacks."""
     view = session.view()
     if view.along:
         pairs = url_state.read_along(view.along).items()
@@ -80,7 +80,7 @@ def take_locked() -> None:
 
 
 def unknown(known: Known) -> list[str]:
-    """What the view names that a Known has not."""
+    """The directions and attributes in the view that the model does not have."""
     view = session.view()
     names = [
         n for n in url_state.read_along(view.along or url_state.NOTHING) if n not in known.by_name
@@ -89,9 +89,9 @@ def unknown(known: Known) -> list[str]:
 
 
 def held(direction: Direction, known: Known) -> np.ndarray:
-    """A direction's vector at right angles to what is locked, but for its own attribute.
+    """A direction's vector, orthogonal to all locked attributes except its own; float32 (nz,).
 
-    float32 (nz,). Raises InputError when nothing of it is left.
+    Raises InputError when nothing of it is left.
     """
     own = direction.about.get("attribute")
     others = [known.normals[name].vector for name in locked(known) if name != own]
@@ -99,7 +99,7 @@ def held(direction: Direction, known: Known) -> np.ndarray:
 
 
 def chosen(known: Known) -> tuple[list[Row], list[Direction]]:
-    """[(Direction, its vector, weight)] in the order of the groups, and what a lock cancels."""
+    """[(Direction, its vector, weight)] ordered by group, and directions that a lock cancels."""
     rows: list[Row] = []
     cancelled = []
     for name, weight in weights(known).items():
@@ -113,16 +113,16 @@ def chosen(known: Known) -> tuple[list[Row], list[Direction]]:
 
 
 def step(rows: Sequence[Row]) -> np.ndarray:
-    """The sum of the directions at their weights, float64 (nz,); rows as `chosen` gives them."""
+    """The weighted sum of the directions, float64 (nz,); rows as from `chosen`."""
     parts = (weight * np.asarray(vector, np.float64) for _, vector, weight in rows)
     return sum(parts, np.zeros((), np.float64))
 
 
-# How they are called.
+# Labels.
 
 
 def label(direction: Direction) -> str:
-    """What a direction is called under its slider."""
+    """The label of a direction's slider."""
     if direction.kind == "normal":
         return readable_name(str(direction.about["attribute"]))
     if direction.kind == "difference":
@@ -131,7 +131,7 @@ def label(direction: Direction) -> str:
 
 
 def short(direction: Direction) -> str:
-    """The same where the group stands beside it."""
+    """The same, shorter, for beside the name of its group."""
     if direction.kind in ("normal", "difference"):
         return readable_name(str(direction.about["attribute"]))
     return (

@@ -1,4 +1,4 @@
-"""Panels: parts of a page that run again by themselves, and never show a traceback."""
+"""Panels: parts of a page that rerun on their own and never show a traceback."""
 
 import functools
 import logging
@@ -15,7 +15,7 @@ from gan_core.util.errors import NO_MEMORY, InputError, from_os_error, is_out_of
 
 
 def guarded(draw: Callable[[], object]) -> None:
-    """Draw a part of the page; whatever goes wrong is a sentence, never a traceback."""
+    """Draw a part of the page; an error becomes a sentence, never a traceback."""
     try:
         with map_guard.watching():
             draw()
@@ -35,10 +35,10 @@ def guarded(draw: Callable[[], object]) -> None:
 
 
 def panel(key: str) -> Callable[[Callable[..., object]], Callable[..., None]]:
-    """Make a function a panel: what happens inside draws it anew and leaves the page alone.
+    """Make a function a panel: a change inside redraws only the panel, not the page.
 
-    The address bar follows what a panel changes, as it does after a run of the whole page. The
-    key is what `redraw` calls the panel by.
+    The address bar follows changes in a panel as it does after a run of the whole page. `redraw`
+    takes the key.
     """
 
     def decorate(draw: Callable[..., object]) -> Callable[..., None]:
@@ -56,16 +56,16 @@ def panel(key: str) -> Callable[[Callable[..., object]], Callable[..., None]]:
 
 
 def outdated(args: Sequence[Any]) -> bool:
-    """Whether a panel was made with (name, Model, …) of another model than is chosen by now.
+    """Whether a panel's arguments, (name, Model, …), are of a model that is no longer chosen.
 
-    A choice made while a slider is held can reach the server as a run of the slider's panel alone.
+    A choice made while a slider is held can reach the server as a run of the slider's panel only.
     """
     named = len(args) > 1 and isinstance(args[1], Model)
     return named and args[0] != session.view().model
 
 
 def redraw(*keys: str) -> NoReturn:
-    """Draw these panels anew, or the whole page when none is named; the last line of a callback."""
-    # The address may be a moment old by now: it is no step back in the browser's history.
+    """Redraw these panels, or the whole page if none is named; the last call of a callback."""
+    # The browser's address may be slightly out of date, which is not a step back in its history.
     st.session_state.touched = True
     st.rerun(list(keys) if keys else "app")

@@ -1,7 +1,7 @@
-"""What one person has set and picked, kept for as long as the browser tab is open.
+"""What one person has set and picked, for as long as the browser tab is open.
 
-`view` (a links.View) is the one truth about every setting. Widgets come and go with their pages,
-so each is filled from the view and writes back into it.
+`view` (a url_state.View) is the single source of every setting. Widgets come and go with their
+pages, so each is filled from the view and writes back to it.
 """
 
 from collections.abc import Callable, Collection, Iterable
@@ -19,9 +19,9 @@ from gan_core.util.errors import InputError
 
 
 def begin(page: str) -> None:
-    """At the start of a run: read the link when there is one that the app did not write.
+    """At the start of a run: read the link unless the app wrote it itself.
 
-    A step back in the browser's history changes what that page's link tells, and nothing else.
+    A step back in the browser's history changes only the settings that the page's link carries.
     """
     state = st.session_state
     state.arrived = state.get("page") != page
@@ -29,8 +29,8 @@ def begin(page: str) -> None:
     first = "view" not in state
     if first:
         state.view, state.tray, state.notes = url_state.View(), tray.Tray(), []
-    # A run without a touched widget whose address is not the one last written is a step back in
-    # the browser's history. (A touched widget may send an address that is a moment old.)
+    # A run without a changed widget, whose address is not the one written last, is a step back in
+    # the browser's history. (A changed widget may send an address that is slightly out of date.)
     elif state.pop("touched", False) or not params or params == state.get("link"):
         return
     linked, unread = url_state.read(params, page)
@@ -44,7 +44,7 @@ def begin(page: str) -> None:
     if first and "tray" in params:
         unread += read_tray(params["tray"])
     if unread:
-        # Keyframes that could be read are kept; the others are named.
+        # Keyframes that could be read are used; the others are named.
         readable, lost = url_state.sift(params.get("keys", ""))
         if "keys" in unread and len(readable) >= url_state.MIN_KEYS:
             unread[unread.index("keys")] = f"keys ({', '.join(lost)})"
@@ -57,20 +57,20 @@ def begin(page: str) -> None:
 
 
 def leave_coordinates() -> None:
-    """Forget what was moved: it belongs to the latents of one model. For another model."""
+    """Forget the moved coordinates, which belong to the latents of one model."""
     st.session_state.view = replace(view(), coords="", frozen="")
 
 
 def end(page: str) -> None:
-    """At the end of a run: put what is shown into the address bar."""
+    """At the end of a run: write what is shown into the address bar."""
     st.session_state.page, st.session_state.arrived = page, False
     write_link()
-    # What the page itself has set stands in the link now.
+    # The link now contains what the page itself has set.
     st.session_state.pop("touched", None)
 
 
 def follow() -> None:
-    """At the end of a panel: the same, when it ran by itself. (Before the first end, no page.)"""
+    """At the end of a panel that ran on its own: the same. (There is no page before `end`.)"""
     if "page" in st.session_state and st.session_state.pop("touched", False):
         write_link()
 
@@ -88,13 +88,13 @@ def view() -> View:
 
 def set_view(**settings: Any) -> None:
     """Change settings; for callbacks."""
-    keep(replace(view(), **settings))
+    store(replace(view(), **settings))
 
 
-def keep(new: View) -> None:
-    """Make a View the one that counts; for callbacks, as the last thing they do."""
-    # A click that comes during a callback ends it at any use of the session state. So this is
-    # stored in one step, after which nothing is left to do.
+def store(new: View) -> None:
+    """Replace the view; for callbacks, as the last thing they do."""
+    # A click during a callback aborts it at any access to the session state. So this is stored in
+    # one step, after which nothing is left to do.
     st.session_state.touched = True
     st.session_state.view = new
 
@@ -107,8 +107,8 @@ def widget(
 ) -> dict[str, Any]:
     """Arguments that tie a Streamlit widget to a setting: st.slider(…, **widget("psi")).
 
-    on_change(name) takes the widget's value into the view, where `take` would not do. closed: the
-    widget lies in a popover, see `fill`.
+    on_change(name): puts the widget's value into the view; default `take`. closed: the widget is in
+    a popover, see `fill`.
     """
     value = getattr(view(), name)
     if choices is not None and value not in choices:
@@ -124,31 +124,31 @@ def fill(
     """Fill a widget from the session; returns its arguments {"key", "on_change", "args"}.
 
     name: the widget's name, unique in the app; `value_of(name)` reads its value. act(*args) is
-    called when a person changes the value. closed: the widget lies in a popover, whose widgets
-    begin to exist when it is first opened, with the value that the run before it sent; one that was
-    sent by an earlier run only is lost.
+    called when a person changes the value. closed: the widget is in a popover. Its widgets come
+    into being when it is first opened, with the value that the latest run sent; a value that only
+    an earlier run sent is lost.
 
     A browser sends the values of all widgets with every click, and a click may come before the
-    browser has heard of a value that was just filled in. So that the old value is not taken for a
-    person's choice, a value that the program fills in belongs to a widget of a new generation,
-    with a key of its own, and what the browser still says of the old one is ignored. A person's own
-    change keeps the generation, also where it is brought into form ("3 1" becomes "3, 1"), so that
-    the widget keeps the focus.
+    browser has received a value that was just filled in. So that the old value is not mistaken for
+    a person's choice, a value that the program fills in belongs to a widget of a new generation,
+    with its own key, and what the browser still sends for the old one is ignored. A person's own
+    change keeps the generation, even if it is reformatted ("3 1" becomes "3, 1"), so that the
+    widget keeps the focus.
     """
     state, key = st.session_state, key_of(name)
     if key in state and state[key] != value and not of_person(name):
         generations = state.setdefault("generations", {})
         generations[name] = generations.get(name, 0) + 1
         key = key_of(name)
-    # Written only when it differs, so that a run that comes late does not push back a slider. But
-    # on another page than before the widget is a new one, though the key has its value still.
+    # Written only when it differs, so that a late run does not push a slider back. But after a
+    # change of page the widget is new, although its key still has a value.
     if closed or state.get("arrived") or key not in state or state[key] != value:
         state[key] = value
     return {"key": key, "on_change": changed, "args": (name, key, act, *args)}
 
 
 def key_of(name: str) -> str:
-    """The key of a widget's present generation."""
+    """The key of a widget's current generation."""
     generation = st.session_state.get("generations", {}).get(name, 0)
     return f"{name}~{generation}" if generation else name
 
@@ -159,9 +159,9 @@ def value_of(name: str) -> Any:
 
 
 def changed(name: str, key: str, act: Callable[..., object], *args: Any) -> None:
-    """Act on a person's change of a widget, and remember what came of it; for callbacks.
+    """Act on a person's change of a widget, and remember the result; for callbacks.
 
-    A change of a generation that is gone is none: it is what a browser knew before.
+    A change of an old generation is ignored: it is what the browser knew before.
     """
     if key != key_of(name):
         return
@@ -171,7 +171,7 @@ def changed(name: str, key: str, act: Callable[..., object], *args: Any) -> None
 
 
 def of_person(name: str) -> bool:
-    """Whether the settings and the tray are what a person's change of this widget made them."""
+    """Whether the settings and the tray are still as a person's change of this widget left them."""
     changes, state = st.session_state.get("changes", {}), st.session_state
     if name in changes and changes[name][0] == state.view and changes[name][1] is state.tray:
         return True
@@ -180,7 +180,7 @@ def of_person(name: str) -> bool:
 
 
 def take(name: str) -> None:
-    """A widget's new value into the view. A segmented control can be emptied: then nothing."""
+    """Put a widget's new value into the view, unless a segmented control was emptied."""
     value = value_of(f"set-{name}")
     if value is not None:
         set_view(**{name: value})
@@ -192,7 +192,7 @@ def picked() -> Tray:
 
 
 def change_tray(verb: Callable[..., Tray], *args: Any) -> bool:
-    """Do something to the tray, as `change_tray(tray.remove, id)`; a refusal becomes a note."""
+    """Change the tray, as in `change_tray(tray.remove, id)`; an InputError becomes a warning."""
     st.session_state.touched = True
     try:
         st.session_state.tray = verb(st.session_state.tray, *args)
@@ -203,14 +203,14 @@ def change_tray(verb: Callable[..., Tray], *args: Any) -> bool:
 
 
 def picks() -> list[str]:
-    """The ids of the tray items that the link names by their places, in that order."""
+    """The ids of the tray items that the setting `picks` names by their places, in that order."""
     places = [int(place) for place in view().picks.split(",") if place]
     items = [item for item in picked().items if item.seed is not None]
     return [items[place - 1].id for place in places if place <= len(items)]
 
 
 def note_picks(ids: Iterable[str]) -> None:
-    """Let the link name these tray items by their places among those that it can hold."""
+    """Set `picks` to the places of these items among the tray items that a link can hold."""
     items = [item.id for item in picked().items if item.seed is not None]
     places = [str(items.index(i) + 1) for i in ids if i in items]
     st.session_state.view = replace(view(), picks=",".join(places))
@@ -239,7 +239,7 @@ def item(name: str, model: Model, seed: int, psi: float) -> Item:
 
 
 def say(text: str) -> None:
-    """A short message that the next run shows for a moment; a callback itself may show nothing."""
+    """Show a short message in the next run, because a callback cannot show anything."""
     st.session_state.setdefault("messages", []).append(text)
 
 
@@ -249,11 +249,11 @@ def show_messages() -> None:
 
 
 def warn(text: str) -> None:
-    """A sentence that the next page shows as a warning."""
+    """Show a sentence as a warning on the next page."""
     st.session_state.notes.append(text)
 
 
 def notes() -> list[str]:
-    """The sentences waiting to be shown, each once."""
+    """The warnings that have not been shown yet, each once."""
     waiting, st.session_state.notes = st.session_state.notes, []
     return list(dict.fromkeys(waiting))

@@ -1,7 +1,7 @@
 """The tray: named, ordered latents that a person has picked. Pure data, no Streamlit.
 
-A tray never changes: every verb returns a new one that remembers the ones before it, so that
-undo is a step back and nothing is ever lost.
+A tray is immutable: every function returns a new one that holds the previous ones for undo, so
+nothing is ever lost.
 """
 
 import itertools
@@ -23,7 +23,7 @@ MAX_BYTES = 2_000_000
 MAX_NAME = 60
 MAX_LATENT = 65536
 MAX_STEPS = 100  # of undo
-# A latent beyond this is not one a person picked, and its square would leave float32.
+# No latent that a person picks has larger numbers, and their squares must fit into float32.
 MAX_VALUE = 1e6
 
 _numbers = itertools.count(1)
@@ -33,9 +33,9 @@ _numbers = itertools.count(1)
 class Item:
     """One picked latent.
 
-    model, model_hash: which checkpoint it belongs to and which weights it was picked under.
-    seed: where it came from, or None when it was made along the way. psi: the truncation it was
-    picked at. z: float32 (nz,), already truncated, so that it alone draws the picture.
+    model, model_hash: its checkpoint, and the weights with which it was picked. seed: the seed it
+    came from, or None when it came from a path, sliders or a file. psi: the truncation with which
+    it was picked. z: float32 (nz,), already truncated, so that G(z) is the picture.
     """
 
     name: str
@@ -53,7 +53,7 @@ class Item:
 
 @dataclass(frozen=True, eq=False)
 class Tray:
-    """Items in order, with the trays before (undo) and after (redo)."""
+    """Items in order, with earlier (undo) and later (redo) lists of items."""
 
     items: tuple[Item, ...] = ()
     before: tuple[tuple[Item, ...], ...] = ()
@@ -65,18 +65,18 @@ class Tray:
 
 
 def copy(item: Item) -> Item:
-    """The same item under an id of its own."""
+    """The same item with a new id."""
     return replace(item, id=f"item{next(_numbers)}")
 
 
 def change(tray: Tray, items: Iterable[Item]) -> Tray:
-    """The tray with other items, one step further.
+    """The tray with other items, as one step that can be undone.
 
-    Raises InputError when they are more than a tray holds.
+    Raises InputError when there are more items than a tray holds.
     """
     items = tuple(items)
     if len(items) > MAX_ITEMS:
-        raise InputError(f"A tray holds {MAX_ITEMS} pictures; these are {len(items)}.")
+        raise InputError(f"A tray holds at most {MAX_ITEMS} pictures; these are {len(items)}.")
     return Tray(items, (*tray.before, tray.items)[-MAX_STEPS:])
 
 
@@ -91,7 +91,7 @@ def remove(tray: Tray, item_id: str) -> Tray:
 
 
 def rename(tray: Tray, item_id: str, name: str) -> Tray:
-    """Give an item another name; an empty name leaves the old one."""
+    """Rename an item; an empty name leaves the old one."""
     name = clean(name)
     return change(
         tray,
@@ -100,7 +100,7 @@ def rename(tray: Tray, item_id: str, name: str) -> Tray:
 
 
 def move(tray: Tray, item_id: str, by: int) -> Tray:
-    """Move an item `by` places later (earlier when negative), as far as the ends."""
+    """Move an item `by` places later (earlier if negative), but not beyond the ends."""
     items = list(tray.items)
     old = next((i for i, item in enumerate(items) if item.id == item_id), None)
     if old is None:
@@ -116,21 +116,21 @@ def empty(tray: Tray) -> Tray:
 
 
 def undo(tray: Tray) -> Tray:
-    """One step back; the same tray at the beginning."""
+    """Undo one step; returns the same tray if there is none."""
     if not tray.before:
         return tray
     return Tray(tray.before[-1], tray.before[:-1], (tray.items, *tray.after))
 
 
 def redo(tray: Tray) -> Tray:
-    """Undo the undo."""
+    """Redo one step; returns the same tray if there is none."""
     if not tray.after:
         return tray
     return Tray(tray.after[0], (*tray.before, tray.items), tray.after[1:])
 
 
 def clean(name: str) -> str:
-    """A name as the tray keeps it: one line of printable characters, not too long."""
+    """A name as the tray stores it: one line of at most MAX_NAME printable characters."""
     return " ".join("".join(c if c.isprintable() else " " for c in name).split())[:MAX_NAME].strip()
 
 
@@ -158,7 +158,7 @@ def to_json(items: Iterable[Item]) -> str:
 def from_json(text: str | bytes) -> tuple[Item, ...]:
     """The items in a tray file, given as bytes or str.
 
-    Raises InputError with one sentence when anything about it is not as `to_json` writes it.
+    Raises InputError with one sentence when the file is not as `to_json` writes it.
     """
     if len(text) > MAX_BYTES:
         raise InputError(f"This file is too large for a tray: over {MAX_BYTES // 10**6} MB.")
@@ -167,14 +167,14 @@ def from_json(text: str | bytes) -> tuple[Item, ...]:
     except (ValueError, RecursionError):
         raise InputError("This file is not a tray: it is not JSON.") from None
     if not isinstance(record, dict) or record.get("format") != FORMAT:
-        raise InputError("This file is not a tray that was saved here.")
+        raise InputError("This file is not a tray saved by this app.")
     if record.get("version") != VERSION:
-        raise InputError(f"This tray is not version {VERSION}, the one this app reads.")
+        raise InputError(f"This tray is not version {VERSION}, the only one that this app reads.")
     items = record.get("items")
     if not isinstance(items, list):
-        raise InputError("This tray holds no list of items.")
+        raise InputError("This tray has no list of items.")
     if len(items) > MAX_ITEMS:
-        raise InputError(f"This tray has {len(items)} pictures; the most is {MAX_ITEMS}.")
+        raise InputError(f"This tray has {len(items)} pictures; the maximum is {MAX_ITEMS}.")
     return tuple(read_item(i, item) for i, item in enumerate(items, 1))
 
 
@@ -185,7 +185,7 @@ def read_item(number: int, record: Any) -> Item:
     name, model, model_hash = (record.get(key) for key in ("name", "model", "model_hash"))
     if not isinstance(name, str) or not isinstance(model, str) or not isinstance(model_hash, str):
         raise InputError(f"Picture {number} of this tray lacks its name, model or model_hash.")
-    # Printable also means that it can be encoded, as the link and the saved file need.
+    # Printable text can also be encoded, as links and saved files require.
     printable = (model + model_hash).isprintable()
     if not model or not printable or len(model) > 200 or len(model_hash) > 64:
         raise InputError(f"Picture {number} of this tray has an invalid model name.")
@@ -206,7 +206,7 @@ def read_item(number: int, record: Any) -> Item:
 
 
 def is_finite(value: Any) -> TypeGuard[float]:
-    """Whether a JSON value is a number that a latent or ψ can hold."""
+    """Whether a JSON value is a possible number of a latent, or a ψ."""
     if type(value) not in (int, float) or abs(value) > MAX_VALUE:
         return False
     return math.isfinite(value)

@@ -75,13 +75,13 @@ def bar(name: str, model: Model) -> None:
             )
         full = len(baskets.names()) == len(url_state.BASKETS)
         st.button("Add basket", icon=":material/add:", on_click=baskets.add, disabled=full)
-        with st.popover("Load recipe", icon=":material/upload:"):
+        with st.popover("Load file", icon=":material/upload:"):
             uploader(
                 "Load an arithmetic file",
-                "recipe",
+                "arithmetic",
                 type="json",
-                key="recipe-upload",
-                on_change=take_recipe,
+                key="arithmetic-upload",
+                on_change=take_file,
                 args=(name, model),
             )
         with st.popover("View", icon=":material/tune:"):
@@ -106,9 +106,9 @@ def step(way: int) -> None:
     fragments.redraw()
 
 
-def take_recipe(name: str, model: Model) -> None:
-    """Fill the page from an uploaded recipe; it can be undone."""
-    upload = st.session_state.get("recipe-upload")
+def take_file(name: str, model: Model) -> None:
+    """Fill the page from an uploaded arithmetic file; the change can be undone."""
+    upload = st.session_state.get("arithmetic-upload")
     if upload is None:
         return
     try:
@@ -431,7 +431,7 @@ def keep(
     z: np.ndarray,
     figure: Callable[[], bytes],
 ) -> None:
-    """Tray, direction, sheet and recipe."""
+    """Buttons for the tray, a direction, the sheet and the arithmetic file."""
     title = formula(letters, session.view().strength, locked)
     with st.container(horizontal=True, gap="small"):
         for place, words in enumerate(("as summed", "on the shell")):
@@ -456,7 +456,7 @@ def keep(
             on_click="ignore",
         )
         st.download_button(
-            "Recipe, JSON",
+            "Arithmetic file, JSON",
             arithmetic_file.write(name, model, session.view(), baskets.weights(), z),
             f"{name}-arithmetic.json",
             "application/json",

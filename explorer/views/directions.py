@@ -230,7 +230,7 @@ def moved_to(values: Sequence[float], known: Known) -> None:
     """After a drag: the sliders' values into the view."""
     rows, _ = direction_state.chosen(known)
     moved = {d.name: round(value, 4) for (d, _, _), value in zip(rows, values, strict=True)}
-    direction_state.keep(direction_state.weights(known) | moved)
+    direction_state.set_weights(direction_state.weights(known) | moved)
 
 
 def notes(

@@ -48,7 +48,7 @@ def one(name: str, model: Model, basket: str) -> np.ndarray | None:
             "Remove exemplars that do not belong here",
             key=f"clear-{basket}",
             on_click=lambda: baskets.change(
-                **{basket: exemplars.without_strangers(model, baskets.text(basket))}
+                **{basket: exemplars.usable(model, baskets.text(basket))}
             ),
         )
     else:
@@ -118,7 +118,7 @@ def pictures(
         lengths = f"{many}, |mean| {np.linalg.norm(mean):.2f}"
     for seed, psi in parsed:
         which, caption = url_state.write_keys([(seed, psi)]), exemplars.caption(seed, psi)
-        words = f"Take {'' if exemplars.is_kept(seed) else 'seed '}{caption} out of {title}"
+        words = f"Take {'' if exemplars.is_name(seed) else 'seed '}{caption} out of {title}"
         shown.append({"id": which, "label": words, "caption": caption, "drag": which})
     tiles(
         f"basket-{basket}",

@@ -16,7 +16,7 @@ def about(item: Item) -> None:
     elif item.seed is not None:
         session.set_view(ask="sample", of=item.seed, picture=f"{item.seed}@{item.psi:g}")
     else:
-        picture = exemplars.keep(item.name, item.model, item.model_hash, item.z)
+        picture = exemplars.store(item.name, item.model, item.model_hash, item.z)
         session.set_view(ask="sample", picture=picture)
 
 

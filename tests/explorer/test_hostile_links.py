@@ -1,4 +1,4 @@
-"""What strangers can hand to the app: links, trays, recipes, pictures, questions for strips, paths.
+"""What strangers can hand to the app: links, trays, arithmetic files, pictures, questions for strips, paths.
 
 See tests/hostile.py for how a reader is held to what it may do.
 """
@@ -28,7 +28,7 @@ from explorer.views import import_weights, train  # noqa: E402
 from gan_core import importers, latent  # noqa: E402
 from gan_core.util.errors import InputError  # noqa: E402
 
-KINDS = ("tray", "recipe", "link", "strip", "upload")
+KINDS = ("tray", "arithmetic", "link", "strip", "upload")
 ITEM = {"name": "a", "model": "avatars", "model_hash": "0123456789ab", "seed": 3, "psi": 0.7}
 TRAY = {"format": "gan-tray", "version": 1, "items": [{**ITEM, "z": [0.5, -1.0, 2.0, 0.0]}]}
 BASKETS = [
@@ -40,12 +40,12 @@ BASKETS = [
     {"name": "B", "weight": -1, "exemplars": [{"seed": 4, "psi": 1}]},
     {"name": "C", "weight": 1, "exemplars": []},
 ]
-RECIPE = {"format": "gan-arithmetic", "version": 1, "model": "m", "model_hash": "0123456789ab"}
-RECIPE |= {"baskets": BASKETS, "strength": 1}
+ARITHMETIC = {"format": "gan-arithmetic", "version": 1, "model": "m", "model_hash": "0123456789ab"}
+ARITHMETIC |= {"baskets": BASKETS, "strength": 1}
 
 
 class Toy:
-    """What a recipe and an upload ask of a Model."""
+    """What reading an arithmetic file and an upload needs of a Model."""
 
     name, hash, size = "m", "0123456789ab", 16
     prior = latent.Prior("normal", 4)
@@ -103,7 +103,7 @@ def readers(folder):
     question = {"id": "1", "context": "c", "axis": 0, "n": 9, "values": [0.5]}
     return {
         "tray": (text(TRAY), lambda data, folder: tray.from_json(data)),
-        "recipe": (text(RECIPE), lambda data, folder: arithmetic_file.read(data, "m", Toy)),
+        "arithmetic": (text(ARITHMETIC), lambda data, folder: arithmetic_file.read(data, "m", Toy)),
         "link": (hostile.damaged(shown), read_link),
         "strip": (text(question), read_strip),
         "upload": (
@@ -143,11 +143,11 @@ WORST = {
 
 
 @pytest.mark.parametrize("content", WORST.values(), ids=WORST)
-def test_the_worst_trays_and_recipes_are_refused_in_a_sentence(tmp_path, content):
+def test_the_worst_trays_and_arithmetic_files_are_refused_in_a_sentence(tmp_path, content):
     assert hostile.outcome(lambda data, _: tray.from_json(data), content, tmp_path) == "refused"
-    recipe = content.replace(b"gan-tray", b"gan-arithmetic")
+    arithmetic = content.replace(b"gan-tray", b"gan-arithmetic")
     assert (
-        hostile.outcome(lambda data, _: arithmetic_file.read(data, "m", Toy), recipe, tmp_path)
+        hostile.outcome(lambda data, _: arithmetic_file.read(data, "m", Toy), arithmetic, tmp_path)
         == "refused"
     )
 

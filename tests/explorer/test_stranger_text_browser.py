@@ -170,7 +170,7 @@ def test_markup_in_any_file_is_shown_as_letters(evil_free, page, model):
         assert "evil" in found.inner_text(".stMain")
 
 
-def test_markup_in_a_tray_and_in_a_recipe_is_shown_as_letters(evil_free, app, tmp_path):
+def test_markup_in_a_tray_and_in_an_arithmetic_file_is_shown_as_letters(evil_free, app, tmp_path):
     page = evil_free("arithmetic?model=alpha&a=0,1&b=2&c=3")
     items = [{"name": mark, "model": "alpha", "model_hash": "0" * 12} for mark in MARKS]
     items += [{"name": "x", "model": mark, "model_hash": "0" * 12} for mark in MARKS]
@@ -187,12 +187,12 @@ def test_markup_in_a_tray_and_in_a_recipe_is_shown_as_letters(evil_free, app, tm
     card = checkpoint.read_card(app.place / "models" / "alpha")
     weights = card["files"]["generator.safetensors"][:12]
     exemplars = [{"title": mark, "z": [0.1 + i] * everything.NZ} for i, mark in enumerate(MARKS)]
-    recipe = {"format": arithmetic_file.FORMAT, "version": arithmetic_file.VERSION}
-    recipe |= {"model": "alpha", "model_hash": weights, "strength": 1}
-    recipe["baskets"] = [{"name": "A", "weight": 1, "exemplars": exemplars}] * 3
-    file = tmp_path / "recipe.json"
-    file.write_text(json.dumps(recipe))
-    page.get_by_role("button", name="Load recipe").click()
+    record = {"format": arithmetic_file.FORMAT, "version": arithmetic_file.VERSION}
+    record |= {"model": "alpha", "model_hash": weights, "strength": 1}
+    record["baskets"] = [{"name": "A", "weight": 1, "exemplars": exemplars}] * 3
+    file = tmp_path / "arithmetic.json"
+    file.write_text(json.dumps(record))
+    page.get_by_role("button", name="Load file").click()
     page.locator("input[type=file]").last.set_input_files(str(file))
     page.get_by_text("10 exemplars").first.wait_for()
     settle(page)

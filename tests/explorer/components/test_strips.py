@@ -252,14 +252,14 @@ def test_a_context_is_forgotten_once_many_came_after_it(canvases):
     strips.remember("old", flat(), [Coordinates()], AXES)
     strips.remember("older but seen again", flat(), [Coordinates()], AXES)
     strips.remember("old", flat(), [Coordinates()], AXES)
-    for i in range(strips.KEPT - 1):
+    for i in range(strips.MAX_CANVASES - 1):
         strips.remember(f"new {i}", flat(), [Coordinates()], AXES)
     assert strips.answer(QUESTION | {"context": "old"})
     assert strips.answer(QUESTION | {"context": "older but seen again"}) is None
     strips.remember("one more", flat(), [Coordinates()], AXES)
     assert strips.answer(QUESTION | {"context": "old"}) is None
     assert strips.answer(QUESTION | {"context": "new 0"})
-    assert len(strips._canvases) == strips.KEPT
+    assert len(strips._canvases) == strips.MAX_CANVASES
 
 
 def test_each_context_draws_with_its_own_model_and_motion(canvases):

@@ -112,7 +112,7 @@ def test_quick_clicks_leave_a_history_that_leads_to_both_ends(visit):
     assert page.locator("[data-testid=stException]").count() == 0
 
 
-def test_the_sheet_and_the_recipe_are_taken_away_and_the_recipe_is_loaded(visit, avatars, tmp_path):
+def test_the_sheet_and_the_arithmetic_file_are_downloaded_and_loaded(visit, avatars, tmp_path):
     page = visit(LINK)
     settled(page)
     name, content = download(page, "Sheet, PNG")
@@ -122,16 +122,16 @@ def test_the_sheet_and_the_recipe_are_taken_away_and_the_recipe_is_loaded(visit,
     # The last of the equation's pictures, up to the margin, is the sum on the shell.
     right = sheet.crop((1920 - 64 - 330, 150, 1920 - 64, 480)).resize((64, 64), Image.BOX)
     assert apart(np.asarray(right), drawn(avatars)[:, 64:]) < 12
-    _, content = download(page, "Recipe, JSON")
+    _, content = download(page, "Arithmetic file, JSON")
     settings = arithmetic_file.read(content, "avatars", avatars)
     assert (settings["a"], settings["b"], settings["c"]) == ("1, 2", "3", "4")
 
     record = json.loads(content)
     record["baskets"][1]["weight"] = -0.5
     record["baskets"].append({"name": "D", "weight": 2, "exemplars": [{"seed": 8, "psi": 0.5}]})
-    file = tmp_path / "recipe.json"
+    file = tmp_path / "arithmetic.json"
     file.write_text(json.dumps(record))
-    page.get_by_role("button", name="Load recipe").click()
+    page.get_by_role("button", name="Load file").click()
     page.locator("[data-testid=stPopoverBody] input[type=file]").set_input_files(file)
     address_has(page, "sum=1,-0.5,1,2")
     page.keyboard.press("Escape")

@@ -210,7 +210,7 @@ def test_another_model_keeps_the_seeds(opened):
 
 def test_another_model_refuses_pictures_without_a_seed_and_lets_them_be_taken_out(opened):
     model, app = opened(a="1", b="2", c="3")
-    kept = exemplars.keep("Mine", "alpha", model.hash, np.ones(8))
+    kept = exemplars.store("Mine", "alpha", model.hash, np.ones(8))
     app = field(app, "basket-text-a").set_value(f"1, {kept}").run()
     assert sentences(app) == []
     app = field(app, "set-model").set_value("beta").run()
@@ -399,7 +399,7 @@ def test_what_is_dropped_into_a_basket_is_put_there(opened):
     assert ids(app, "b") == ["2", "7@0.5", "8"]
 
 
-def test_a_recipe_fills_the_page_and_can_be_undone(opened):
+def test_an_arithmetic_file_fills_the_page_and_can_be_undone(opened):
     model, app = opened(a="1", b="2", c="3")
     view = url_state.View(a="5, 6@0.5", b="7", c="8", d="9", strength=0.75)
     content = arithmetic_file.write("alpha", model, view, [1, -0.5, 1, 2]).encode()
@@ -417,7 +417,9 @@ def test_a_recipe_fills_the_page_and_can_be_undone(opened):
 
 def upload(app, content):
     return (
-        app.file_uploader(key="recipe-upload").upload("r.json", content, "application/json").run()
+        app.file_uploader(key="arithmetic-upload")
+        .upload("r.json", content, "application/json")
+        .run()
     )
 
 
