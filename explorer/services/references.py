@@ -35,7 +35,7 @@ def compared(
     )
 
 
-def standing(
+def percentiles(
     model: Model,
     data: TrainingSet,
     distances: np.ndarray | float,

@@ -1,1 +1,1 @@
-"""One file a page. The folder is not called pages: Streamlit would take it for its own."""
+"""One file per page. (Streamlit treats a folder called `pages` specially.)"""

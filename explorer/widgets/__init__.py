@@ -1,1 +1,1 @@
-"""Pieces of a page that several pages share."""
+"""Parts of pages that several pages share."""

@@ -1,4 +1,4 @@
-"""Putting a picture on the tray, the same from every page."""
+"""Puts a picture on the tray, from any page."""
 
 import streamlit as st
 
@@ -9,23 +9,23 @@ from gan_core.checkpoint import Model
 def add(item: tray.Item, message: str = "", panels: tuple[str, ...] = ()) -> None:
     """Put an item on the tray and say so; for callbacks.
 
-    message: in place of "… is on the tray." panels: what to draw again in place of the whole page,
-    where there was room.
+    message: replaces "… is on the tray." panels: what to redraw instead of the whole page if there
+    was room on the tray.
     """
     added = session.change_tray(tray.add, item)
     if added:
         session.say(message or f"{item.name} is on the tray.")
-    # A refusal stands above the page, which is drawn again for it.
+    # A warning appears above the page, so then the whole page is redrawn.
     fragments.redraw(*(panels if added else ()))
 
 
 def add_seed(name: str, model: Model, seed: int, psi: float = 1.0) -> None:
-    """Put the sample of a seed on the tray; for callbacks. name: the model's in the menu."""
+    """Put the sample of a seed on the tray; for callbacks. name: the model's name in the menu."""
     add(session.item(name, model, seed, psi))
 
 
 def button(item: tray.Item, key: str) -> None:
-    """The button that puts a picture on the tray. The item is copied: a page may add it again."""
+    """A button that puts a picture on the tray. The item is copied, so it can be added twice."""
     st.button(
         "Add to tray",
         key=key,

@@ -1,4 +1,4 @@
-"""The baskets as they stand on the page Arithmetic, and the samples that fill them."""
+"""The baskets on the page Arithmetic, and the samples to fill them with."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -16,14 +16,14 @@ from gan_core.latent_space import arithmetic
 from gan_core.util.errors import InputError
 
 GRID = 24  # samples to pick from
-POOL = 2048  # seeds that a search looks through
+POOL = 2048  # samples that a search covers
 ROW = 3  # baskets side by side
 
 
 def show(name: str, model: Model) -> list[np.ndarray | None]:
-    """All baskets, three in a row. Returns their exemplars, [float32 (m, nz) or None] each.
+    """All baskets, three in a row. Returns the exemplars of each, [float32 (m, nz) or None].
 
-    None stands for a basket whose exemplars cannot be used; a sentence in it says why.
+    None means that exemplars of the basket cannot be used; the basket shows why.
     """
     latents, names = [], baskets.names()
     for first in range(0, len(names), ROW):
@@ -35,7 +35,7 @@ def show(name: str, model: Model) -> list[np.ndarray | None]:
 
 
 def one(name: str, model: Model, basket: str) -> np.ndarray | None:
-    """A basket: sign and weight, its mean face, its exemplars, and their seeds to be typed."""
+    """A basket: sign and weight, its mean face, its exemplars, and a field with their seeds."""
     title, parsed = basket.upper(), url_state.read_exemplars(baskets.text(basket))
     head(basket, title)
     try:
@@ -58,7 +58,7 @@ def one(name: str, model: Model, basket: str) -> np.ndarray | None:
 
 
 def head(basket: str, title: str) -> None:
-    """The sign, the weight, and the cross that takes away a fourth or fifth basket."""
+    """The sign, the weight, and a button that removes a fourth or fifth basket."""
     place = url_state.BASKETS.index(basket)
     weight = baskets.weights()[place]
     with st.container(horizontal=True, vertical_alignment="center", gap="small"):
@@ -90,7 +90,7 @@ def head(basket: str, title: str) -> None:
 
 
 def weighed(basket: str) -> None:
-    """A weight from its field; the sign stays."""
+    """Take a basket's weight from its field; the sign stays."""
     value, now = session.value_of(f"weight-{basket}"), baskets.weights()
     negative = arithmetic.is_subtracted(now[url_state.BASKETS.index(basket)])
     if value is not None:
@@ -100,15 +100,15 @@ def weighed(basket: str) -> None:
 def pictures(
     name: str, model: Model, basket: str, title: str, parsed: Sequence[Exemplar], z: np.ndarray
 ) -> None:
-    """The mean face, as it is and on the shell, and the exemplars.
+    """The mean face, unchanged and on the shell, and the exemplars.
 
-    A click takes an exemplar out, a drop puts one in.
+    A click removes an exemplar, a drop adds one.
     """
     shown: list[dict[str, Any]] = []
-    sheet, lengths = nothing(), ""
+    sheet, lengths = empty_sheet(), ""
     if len(z):
         mean = arithmetic.concept(z)
-        # The mean of many lies so near to zero that a generator may draw a blur of it.
+        # The mean of many exemplars is so close to zero that its picture may be a blur.
         on_shell = arithmetic.calculate([mean], [1], arithmetic.shell(model.prior))
         for which, caption in {"mean": "mean", "mean-shell": "mean, on the shell"}.items():
             words = f"Exemplars of {title}: {caption}"
@@ -135,13 +135,13 @@ def pictures(
         st.caption(lengths)
 
 
-def nothing() -> dict[str, Any]:
-    """The sheet of no pictures."""
+def empty_sheet() -> dict[str, Any]:
+    """A sheet without pictures."""
     return {"src": "", "columns": 1, "side": 1}
 
 
 def typing(basket: str, title: str) -> None:
-    """The seeds as text, to be typed or copied."""
+    """A field with the seeds, to type or copy them."""
     st.text_input(
         f"Seeds of {title}",
         max_chars=400,
@@ -159,16 +159,16 @@ def typed(basket: str) -> None:
     except ValueError:
         session.warn(
             f"A basket takes up to {url_state.MAX_EXEMPLARS} seeds separated by commas, such as "
-            "3, 14, 15@0.7; the basket was not changed."
+            "3, 14, 15@0.7. The basket was not changed."
         )
 
 
-# Where exemplars come from.
+# The samples that can be put into a basket.
 
 
 def fill(name: str, model: Model) -> None:
-    """Samples to click into a basket: the next seeds, what a search finds, or the tray."""
-    # It stays open while a person fills the baskets, also when none is empty any more.
+    """Samples to click into a basket: the next seeds, the results of a search, or the tray."""
+    # It stays open while a person fills the baskets, even when none is empty any more.
     state = st.session_state
     if not all(map(baskets.text, baskets.names())):
         state.filling = True
@@ -195,7 +195,7 @@ def fill(name: str, model: Model) -> None:
         if into is None or not offered:
             st.caption("Nothing to show: choose a basket, or change the search.")
             return
-        parsed = url_state.read_exemplars  # one by one: a grid may hold more than a basket
+        parsed = url_state.read_exemplars  # one by one, because a grid may exceed a basket
         z = np.concatenate([exemplars.latents("the grid", model, one) for one in offered])
         held = baskets.held(into)
         tiles(
@@ -219,14 +219,14 @@ def fill(name: str, model: Model) -> None:
 
 
 def chosen_basket() -> dict[str, Any]:
-    """The basket that clicks go into; one that was removed, or none at all, gives way to A."""
+    """The key of the basket that clicks go into; A if it was removed or deselected."""
     if st.session_state.get("fill-into") not in tuple(baskets.names()):
         st.session_state["fill-into"] = "a"
     return {"key": "fill-into"}
 
 
 def choose_wanted(classifier: Classifier) -> dict[str, bool]:
-    """{attribute: wanted or not} from two fields."""
+    """{attribute: whether it is wanted} from two fields."""
     names, show = classifier.recognised, readable_name
     having = st.multiselect("With", names, key="fill-with", width=210, format_func=show)
     lacking = st.multiselect(
@@ -242,7 +242,7 @@ def choose_wanted(classifier: Classifier) -> dict[str, bool]:
 def samples(
     model: Model, classifier: Classifier | None, wanted: Mapping[str, bool], first: int | None
 ) -> list[str]:
-    """Seeds to show: the next ones, or the surest of those that show what is wanted."""
+    """Seeds to show: the next ones, or the search results, most certain first."""
     first = int(first or 0)
     if not wanted or classifier is None:
         return [str(seed) for seed in range(first, first + GRID)]
@@ -250,9 +250,9 @@ def samples(
     try:
         attribute_labels.check_labelled(model, classifier, last, first)
     except trust.Refused as error:
-        st.info(f"A search through {POOL} samples: {error}")
+        st.info(f"Searching {POOL} samples: {error}")
         return []
-    with st.spinner(f"Looking through {POOL} samples …", show_time=True):
+    with st.spinner(f"Searching {POOL} samples …", show_time=True):
         seeds, _ = arithmetic.search(model, classifier, wanted, last, first)
     return [str(seed) for seed in seeds[:GRID]]
 
@@ -260,16 +260,16 @@ def samples(
 def from_tray(name: str, model: Model) -> list[str]:
     """The tray's pictures as exemplars; says how many belong to another model."""
     own: list[str] = []
-    strangers = 0
+    others = 0
     for item in session.picked().items:
         try:
             own.append(exemplars.of_item(item, name, model))
         except InputError:
-            strangers += 1
-    if strangers:
+            others += 1
+    if others:
         st.caption(
-            f"{'One picture' if strangers == 1 else f'{strangers} pictures'} on the tray "
-            f"{'was' if strangers == 1 else 'were'} made with another model, so the latents "
-            f"mean something else to {stranger_text.plain(name)}."
+            f"{'One picture' if others == 1 else f'{others} pictures'} on the tray "
+            f"{'was' if others == 1 else 'were'} made with another model and cannot be used with "
+            f"{stranger_text.plain(name)}."
         )
     return list(dict.fromkeys(own))

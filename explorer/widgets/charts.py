@@ -1,7 +1,7 @@
 """Every chart of the app, drawn from plain numbers.
 
-Colours are readable on light and on dark. Text from files must go through `stranger_text.chart`,
-which the callers do: Plotly reads a small HTML.
+The colours are readable on light and on dark backgrounds. Plotly interprets some HTML, so callers
+must pass text from files through `stranger_text.chart`.
 """
 
 from collections.abc import Iterable, Sequence
@@ -12,13 +12,13 @@ import streamlit as st
 
 SAMPLES, HELD_OUT, TRAINING = "#4a86e8", "#2a9d8f", "#9aa3b2"
 FIRST, SECOND = SAMPLES, "#d1495b"  # two curves in one chart
-MUTED_HELD_OUT = "#6d7f79"  # held-out images where HELD_OUT is taken
+MUTED_HELD_OUT = "#6d7f79"  # held-out images where HELD_OUT has another meaning
 LEGEND_ABOVE = {"orientation": "h", "y": 1.0, "yanchor": "bottom", "x": 0, "font": {"size": 11}}
-POINTS = 600  # of a curve; more could not be told apart
+POINTS = 600  # of a curve; more could not be distinguished
 
 
 def show(figure: go.Figure, key: str) -> None:
-    """A figure without Plotly's tool bar, as wide as its place."""
+    """Show a figure at full width, without Plotly's tool bar."""
     st.plotly_chart(figure, key=key, config={"displayModeBar": False})
 
 
@@ -30,10 +30,10 @@ def along_path(
     height: int,
     band: tuple[float, float, float] | None = None,
 ) -> go.Figure:
-    """Values at the frames of a path, with a line at the place shown.
+    """Values at the frames of a path, with a line at the current position.
 
-    series: (label, values (n,), colour). times: (n,), in segments. band: lowest, middle and highest
-    value of held-out images, drawn behind.
+    series: (label, values (n,), colour). times: (n,), in segments. band: a low, a middle and a high
+    value of held-out images, drawn in the background.
     """
     figure, series = go.Figure(), list(series)
     if band:
@@ -105,9 +105,9 @@ def intervals(
     ends: tuple[float, float],
     marks: Iterable[float] = (),
 ) -> go.Figure:
-    """A point with its interval for each row, one below the other.
+    """A point with an interval in each row.
 
-    rows: (title, colour, value, low, high). ends: of the axis. marks: where dotted lines stand.
+    rows: (title, colour, value, low, high). ends: of the axis. marks: positions of dotted lines.
     """
     figure = go.Figure()
     labels = []
@@ -148,9 +148,9 @@ def intervals(
 
 
 def dots(rows: Iterable[tuple[str, Sequence[float]]], mark: float | None, words: str) -> go.Figure:
-    """A dot for every value, a row for each kind, and a line at the mark.
+    """A row of dots for each kind of value, and a line at the mark.
 
-    rows: (label, values in levels of 256). words: what the mark is.
+    rows: (label, values in levels of 256). words: the label of the mark.
     """
     figure = go.Figure()
     for label, values in rows:
@@ -174,9 +174,9 @@ def dots(rows: Iterable[tuple[str, Sequence[float]]], mark: float | None, words:
 
 
 def run_curves(lines: Sequence[dict], series: dict[str, tuple[str, str]]) -> go.Figure | None:
-    """Some values of a run's log over kimg, or None where the log has none of them.
+    """Some values of a run's log over kimg; None if the log has none of them.
 
-    lines: of the log, each with "kimg". series: {key in a line: (label, colour)}.
+    lines: those of the log, each with "kimg". series: {key in a line: (label, colour)}.
     """
     figure = go.Figure()
     for key, (label, colour) in series.items():
@@ -204,16 +204,16 @@ def run_curves(lines: Sequence[dict], series: dict[str, tuple[str, str]]) -> go.
 
 
 def thin(items: Sequence, most: int) -> list:
-    """At most so many of a list, spread over it, with its first and last."""
+    """At most `most` items, evenly spread over a list, with its first and last."""
     if len(items) <= most:
         return list(items)
     return [items[round(i * (len(items) - 1) / (most - 1))] for i in range(most)]
 
 
 def bars(names: Sequence[str], rows: Sequence[tuple[str, Sequence[float], str]]) -> go.Figure:
-    """Horizontal bars in per cent, a group for each name.
+    """Horizontal bars in per cent, grouped by name.
 
-    rows: (title, shares (len(names),) from −1 to 1, colour), a bar of each group.
+    rows: (title, shares (len(names),) from −1 to 1, colour); each gives one bar of every group.
     """
     figure = go.Figure(
         [

@@ -10,9 +10,9 @@ from gan_core.data.training_set import TrainingSet
 
 
 def show_evidence(
-    model: Model, data: TrainingSet, found: Neighbours, space: str, noun: str
+    model: Model, data: TrainingSet, matches: Neighbours, space: str, noun: str
 ) -> bool:
-    """Say what the nearest distance means: several kinds of evidence, none of them conclusive.
+    """Show what the nearest distance means: several kinds of evidence, none of them conclusive.
 
     Returns False while the distances of real images are being measured.
     """
@@ -22,30 +22,30 @@ def show_evidence(
     except trust.Refused as error:
         st.caption(f"The distances of real images have not been measured. {error}")
         return False
-    distance = found.distances[0]
-    standing = references.standing(model, data, distance, space)
+    distance = matches.distances[0]
+    percentiles = references.percentiles(model, data, distance, space)
     kinds = {
         "held-out": f"of held-out images are closer to a training image than this {noun} is",
         "training": f"of training images are closer to another one than this {noun} is",
     }
     lines = [
         f"**{distance_space.percent_text(shares[0])}** {kinds[kind]}."
-        for kind, shares in standing.items()
+        for kind, shares in percentiles.items()
     ]
     if distance == 0:
-        lines.insert(0, exact_copy_text(int(found.indices[0]), space))
-    own = nearest.own_nearest(model, data, int(found.indices[0]), space)
+        lines.insert(0, exact_copy_text(int(matches.indices[0]), space))
+    own = nearest.own_nearest(model, data, int(matches.indices[0]), space)
     if len(own.distances):
         lines += [
             authenticity_text(distance, own, space),
-            *duplicate_texts(model, data, int(found.indices[0])),
+            *duplicate_texts(model, data, int(matches.indices[0])),
         ]
     st.markdown("\n\n".join(lines))
     return True
 
 
 def show_caution(data: TrainingSet) -> None:
-    """Say what none of these numbers can show."""
+    """Show what these numbers cannot prove."""
     st.caption(
         "A sample unusually close to the training data may be a copy; a larger distance does not"
         " rule one out, since a copy can be shifted or recoloured. A blurred picture is close to"
@@ -56,7 +56,7 @@ def show_caution(data: TrainingSet) -> None:
 
 
 def exact_copy_text(index: int, space: str) -> str:
-    """What a distance of 0 means."""
+    """What a distance of 0 means, in a sentence."""
     if space == "pixels":
         return f"**An exact copy** of training image {index}: the distance is 0."
     return (
@@ -68,7 +68,8 @@ def exact_copy_text(index: int, space: str) -> str:
 def authenticity_text(distance: float, own: Neighbours, space: str) -> str:
     """Whether a picture is authentic, in one sentence.
 
-    It is where its nearest training image is farther than that image's own nearest neighbour.
+    A picture is authentic if it is farther from its nearest training image than that image is from
+    its own nearest neighbour.
     """
     authentic = distance > own.distances[0]
     return (
@@ -79,7 +80,7 @@ def authenticity_text(distance: float, own: Neighbours, space: str) -> str:
 
 
 def duplicate_texts(model: Model, data: TrainingSet, index: int) -> list[str]:
-    """A warning where a training image has a near-duplicate; always measured in pixels."""
+    """A warning if a training image has a near-duplicate, always measured in pixels."""
     own = nearest.own_nearest(model, data, index, "pixels")
     if not len(own.distances) or own.distances[0] > references.NEAR:
         return []

@@ -1,4 +1,4 @@
-"""What directions do: strips over several seeds, and their measured effects as a chart."""
+"""The effects of directions: strips over several seeds, and a chart of measurements."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -21,13 +21,13 @@ LOOKS = {
     "factors": "Factors",
     "saved": "Saved",
 }
-SEEDS = (0, 1, 2)  # the rows of a strip
-STEPS = 7  # its columns
-BLUE, GREY, GREEN = "#4a8df0", "#9aa3ae", "#2fa37c"  # told apart on white and on black
+SEEDS = (0, 1, 2)  # rows of a strip
+STEPS = 7  # columns of a strip
+BLUE, GREY, GREEN = "#4a8df0", "#9aa3ae", "#2fa37c"  # distinct on white and on black
 
 
 def panel(model: Model, classifier: Classifier | None, known: Known, reach: float) -> None:
-    """All that is known of one kind of directions. reach: how far a strip goes on either side."""
+    """Everything about one kind of direction. reach: how far strips go on either side."""
     members: dict[str, Sequence[Any]] = {
         "attributes": known.attributes,
         "components": known.kind("component"),
@@ -64,7 +64,7 @@ def panel(model: Model, classifier: Classifier | None, known: Known, reach: floa
 
 
 def one_attribute(model: Model, classifier: Classifier | None, known: Known, reach: float) -> None:
-    """Both directions of one attribute, and the one that leaves alone what is locked."""
+    """Both directions of one attribute, and the one that leaves locked attributes alone."""
     names = known.attributes
     moved = [known.by_name[name].about.get("attribute") for name in direction_state.weights(known)]
     first = next((names.index(name) for name in moved if name in names), 0)
@@ -123,7 +123,7 @@ def how_measured(about: Mapping[str, Any], attribute: str) -> str:
 def several(
     model: Model, known: Known, members: Sequence[Direction], look: str, reach: float
 ) -> None:
-    """A strip for each direction, two side by side where there is room."""
+    """A strip for each direction, in two columns."""
     on = direction_state.weights(known)
     images = strips(model, [d.vector for d in members], reach)
     for start in range(0, len(members), 2):
@@ -136,7 +136,7 @@ def several(
 
 
 def one_of_several(known: Known, direction: Direction, image: bytes, on: bool) -> None:
-    """A strip with the direction's name, what it moves most, and a slider for it."""
+    """A strip with the direction's name, its largest effect, and a button for its slider."""
     with st.container(horizontal=True, vertical_alignment="center", gap="small"):
         name = stranger_text.plain(direction.name)
         moves = direction.about.get("moves")
@@ -155,7 +155,7 @@ def one_of_several(known: Known, direction: Direction, image: bytes, on: bool) -
 
 
 def most(effects: Mapping[str, float], attribute: str) -> str:
-    """The attribute a direction moves most, in words."""
+    """The attribute that a direction changes most, in words."""
     return f"{stranger_text.plain(readable_name(attribute))} {percent(effects[attribute])}"
 
 
@@ -163,7 +163,7 @@ def in_words(effects: Mapping[str, float] | None, attribute: str) -> str:
     """A measured effect and the largest leakage, in words."""
     if not effects:
         return "not measured"
-    own = f"{percent(effects.get(attribute, 0.0))} a step"
+    own = f"{percent(effects.get(attribute, 0.0))} per step"
     others = {name: value for name, value in effects.items() if name != attribute}
     if not others:
         return own
@@ -177,7 +177,7 @@ def percent(change: float) -> str:
 
 
 def strips(model: Model, vectors: Sequence[np.ndarray], reach: float) -> list[bytes]:
-    """For each vector a picture: a row for each of SEEDS, from −reach on the left to +reach."""
+    """A picture per vector, with a row for each of SEEDS, from −reach on the left to +reach."""
     start = renderer.latents(model, SEEDS)[:, None]
     steps = np.linspace(-reach, reach, STEPS, dtype=np.float32)[None, :, None]
     z = np.concatenate([start + steps * vector for vector in vectors])
@@ -186,7 +186,7 @@ def strips(model: Model, vectors: Sequence[np.ndarray], reach: float) -> list[by
 
 
 def chart(rows: Sequence[tuple[str, Mapping[str, float], str]], attribute: str) -> None:
-    """What directions do to every attribute, as bars: the attribute meant first, then leakage.
+    """The effects of directions on every attribute, as bars: first the intended one, then leakage.
 
     rows: (title, {attribute: effect}, colour) of each direction.
     """

@@ -1,4 +1,4 @@
-"""Naming directions, and keeping them in the checkpoint or in a file."""
+"""Naming directions, and saving them in the checkpoint or in a file."""
 
 import dataclasses
 from collections.abc import Callable, Sequence
@@ -16,11 +16,11 @@ from gan_core.latent_space import directions
 from gan_core.latent_space.directions import Direction
 from gan_core.util.errors import InputError
 
-ALL = ""  # of the sliders; no direction has an empty name
+ALL = ""  # all sliders together; no direction has an empty name
 
 
 def form(model: Model, classifier: Classifier | None, known: Known, rows: Sequence[Row]) -> None:
-    """A name for what the sliders do; rows as `along.chosen` gives them."""
+    """Save the sliders' position as a direction; rows as from `direction_state.chosen`."""
     titles = {ALL: "All sliders together", **{d.name: direction_state.label(d) for d, _, _ in rows}}
     with st.popover("Save as a direction", icon=":material/bookmark_add:"):
         which = st.selectbox(
@@ -50,7 +50,7 @@ def form(model: Model, classifier: Classifier | None, known: Known, rows: Sequen
                 disabled=not made.name or made.name in known.by_name,
                 on_click="ignore",
                 help=(
-                    "All directions of this model including the new one; put the file into the "
+                    "All directions of this model, including the new one; put the file into the "
                     "checkpoint’s folder."
                 ),
             )
@@ -58,13 +58,13 @@ def form(model: Model, classifier: Classifier | None, known: Known, rows: Sequen
 
 
 def not_available() -> None:
-    """Why nothing can be saved into the checkpoint, where that is so."""
+    """Say why nothing can be saved in the checkpoint, if so."""
     if why := trust.reason():
         st.caption(why)
 
 
 def loading(model: Model, classifier: Classifier | None, known: Known) -> None:
-    """Take directions out of a file that was saved here, or on another computer."""
+    """Load directions from a file that was saved here or on another computer."""
     with st.popover("Load", icon=":material/upload:"):
         upload = uploader(
             "A file of directions", "directions", type="safetensors", key="load-directions"
@@ -80,7 +80,7 @@ def loading(model: Model, classifier: Classifier | None, known: Known) -> None:
         named = [dataclasses.replace(d, name=tray.clean(d.name)) for d in inside]
         new = {d.name: d for d in named if d.name and d.name not in known.by_name}
         if not new:
-            st.caption("All directions in this file are here already.")
+            st.caption("All directions in this file are already here.")
             return
         st.caption(stranger_text.plain(", ".join(new)))
         st.button(
@@ -94,19 +94,20 @@ def loading(model: Model, classifier: Classifier | None, known: Known) -> None:
 
 
 def take(model: Model, classifier: Classifier | None, new: Sequence[Direction]) -> None:
-    """Put the directions of a file beside those that are saved."""
-    if why := trust.reason():  # before they are measured
+    """Add the directions of a file to the saved ones."""
+    if why := trust.reason():  # checked before the measurement
         session.warn(why)
         return
     new = [measured(model, classifier, direction) for direction in new]
     if change(model, lambda saved: [*saved, *new]):
-        session.say(f"{len(new)} from the file {'is' if len(new) == 1 else 'are'} saved.")
+        many = "1 direction" if len(new) == 1 else f"{len(new)} directions"
+        session.say(f"{many} from the file saved.")
         session.set_view(look="saved")
     fragments.redraw()
 
 
 def compose(known: Known, rows: Sequence[Row], which: str, name: str) -> Direction | None:
-    """The Direction of one slider, or of all at their weights; None where all are at 0."""
+    """The Direction of one slider, or of all at their weights; None if all are at 0."""
     rows = [(d, v, w if which == ALL else 1.0) for d, v, w in rows if which in (ALL, d.name)]
     try:
         vector = directions.unit(direction_state.step(rows))
@@ -120,7 +121,7 @@ def compose(known: Known, rows: Sequence[Row], which: str, name: str) -> Directi
 
 
 def measured(model: Model, classifier: Classifier | None, made: Direction) -> Direction:
-    """The same with what it does."""
+    """The same Direction with its measured effects."""
     about = made.about | direction_store.measured(model, classifier, made.vector)
     return directions.Direction(made.name, made.vector, made.kind, about)
 
@@ -128,7 +129,7 @@ def measured(model: Model, classifier: Classifier | None, made: Direction) -> Di
 def save(model: Model, classifier: Classifier | None, made: Direction) -> None:
     """Put a direction into the checkpoint."""
     try:
-        trust.check()  # before it is measured
+        trust.check()  # before the measurement
         made = measured(model, classifier, made)
         direction_store.add(model, made)
     except (direction_store.Taken, trust.Refused) as error:
@@ -136,7 +137,7 @@ def save(model: Model, classifier: Classifier | None, made: Direction) -> None:
     except (InputError, OSError) as error:
         session.warn(f"{error} The direction is not lost: save it as a file instead.")
     else:
-        session.say(f"{made.name} is in the checkpoint.")
+        session.say(f"{made.name} has been saved in the checkpoint.")
         session.set_view(look="saved")
     fragments.redraw()
 
@@ -147,7 +148,7 @@ def in_a_file(model: Model, classifier: Classifier | None, known: Known, made: D
 
 
 def rename(model: Model, name: str, key: str) -> None:
-    """Another name for a saved direction, wherever it stands."""
+    """Rename a saved direction, also in the view."""
     new = tray.clean(st.session_state[key])
 
     def renamed(saved: Sequence[Direction]) -> list[Direction]:
@@ -159,17 +160,17 @@ def rename(model: Model, name: str, key: str) -> None:
     if new and new != name and change(model, renamed):
         direction_state.rename(name, new)
     else:
-        st.session_state[key] = name  # what counts still
+        st.session_state[key] = name  # the old name still applies
 
 
 def remove(model: Model, name: str) -> None:
     if change(model, lambda saved: [d for d in saved if d.name != name]):
-        session.say(f"{name} is no longer in the checkpoint.")
+        session.say(f"{name} has been removed from the checkpoint.")
         direction_state.rename(name, None)
 
 
 def change(model: Model, verb: Callable[[list[Direction]], Sequence[Direction]]) -> bool:
-    """Whether what is saved could be changed; a refusal becomes a sentence."""
+    """Change the saved directions; False, with a warning, when that is not possible."""
     try:
         direction_store.change(model, verb)
     except (InputError, OSError) as error:
@@ -179,7 +180,7 @@ def change(model: Model, verb: Callable[[list[Direction]], Sequence[Direction]])
 
 
 def tools(model: Model, direction: Direction) -> None:
-    """What can be done with a saved direction, and how it was made."""
+    """The controls of a saved direction, and how it was made."""
     with st.container(horizontal=True, vertical_alignment="center", gap="small"):
         key = f"rename-{direction.name}"
         st.text_input(

@@ -1,4 +1,4 @@
-"""The space in which distances are measured; distances and percentages in words."""
+"""The control for the space of distances; distances and percentages in words."""
 
 import streamlit as st
 
@@ -31,12 +31,12 @@ def distance_text(distance: float, space: str) -> str:
 
 
 def percent_text(share: float) -> str:
-    """A percentage in words; 0 and 100 mean exactly none and all."""
+    """A percentage in words; 0 and 100 mean exactly none and exactly all."""
     if 0 < share < 0.5:
         return "Less than 1 %"
     return "More than 99 %" if 99.5 <= share < 100 else f"{share:.0f} %"
 
 
 def short_percent_text(share: float) -> str:
-    """A percentage as short as a caption under a picture needs it."""
+    """A percentage for a caption under a picture."""
     return percent_text(share).replace("Less than", "<").replace("More than", ">")

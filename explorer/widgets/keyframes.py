@@ -1,4 +1,4 @@
-"""The keyframes of a path: seeds that are typed, or pictures of the tray; and how it runs."""
+"""The keyframes of a path: typed seeds, or pictures of the tray."""
 
 from collections.abc import Sequence
 
@@ -16,7 +16,7 @@ FIELD = "choose-keyframes"
 
 
 def choose_keyframes(name: str, model: Model) -> np.ndarray | None:
-    """The controls for keyframes. Returns float32 (m, nz), or None until there are enough."""
+    """The controls for keyframes. Returns float32 (m, nz), or None if there are too few."""
     left, right = st.columns([1, 3], vertical_alignment="top")
     left.segmented_control(
         "Keyframes from",
@@ -31,7 +31,7 @@ def choose_keyframes(name: str, model: Model) -> np.ndarray | None:
 
 
 def keyframes_from_seeds(model: Model) -> np.ndarray | None:
-    """Two to eight seeds, typed."""
+    """Two to eight typed seeds."""
     st.text_input(
         "Seeds",
         help="Two to eight seeds, separated by commas; 15@0.7 is seed 15 at ψ = 0.7.",
@@ -84,9 +84,9 @@ def keyframes_from_tray(name: str, model: Model) -> np.ndarray | None:
 
 
 def chosen_before(name: str, mine: list[str]) -> list[str]:
-    """The ids chosen as keyframes, and behind them any that came onto the tray since then.
+    """The ids chosen as keyframes, followed by pictures that have been added to the tray since.
 
-    Kept apart from the widget, whose own memory ends when another page is opened.
+    They are stored apart from the widget, which forgets them when another page is opened.
     """
     by_model = st.session_state.setdefault("keyframes", {})
     if name in by_model:
@@ -99,12 +99,12 @@ def chosen_before(name: str, mine: list[str]) -> list[str]:
 
 
 def choose(name: str, mine: list[str], chosen: Sequence[str], touched: bool = True) -> None:
-    """Remember which of the pictures there are now are keyframes."""
+    """Remember which of the current pictures are keyframes."""
     st.session_state.keyframes[name] = (mine, list(chosen))
     if touched:
         session.set_view()
 
 
 def frame_count(segments: int, view: View) -> int:
-    """Frames in all, such that every keyframe is one of them."""
+    """The number of frames, such that every keyframe is one of them."""
     return segments * view.step + (0 if view.closed else 1)

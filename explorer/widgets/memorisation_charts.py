@@ -1,4 +1,4 @@
-"""The charts of a memorisation report: distributions of distances, and measures with intervals."""
+"""Charts of a memorisation report: distributions of distances, and measures with intervals."""
 
 from collections.abc import Sequence
 
@@ -45,7 +45,7 @@ def distance_histogram(result: dict, colour: str, words: str) -> dict:
 
 
 def show_measures(cases: Sequence[Case], space: str) -> None:
-    """Show each measure of each report with its 95 % interval, and what it means."""
+    """Show each measure of each report with its 95 % interval and its meaning."""
     st.subheader("Measures", anchor=False)
     for measure_name, words in MEASURES.items():
         rows = [
@@ -65,7 +65,7 @@ def show_measures(cases: Sequence[Case], space: str) -> None:
 
 
 def interval(result: dict, name: str) -> Sequence[float | None]:
-    """(value, low, high) of a measure in one space of a report; all None where it is missing."""
+    """(value, low, high) of a measure in one space of a report; all None if it is missing."""
     none = (None, None, None)
     if name == "AuthPct":
         return result["auth_pct"].get("samples", none)

@@ -18,15 +18,15 @@ from gan_core.checkpoint import Model
 from gan_core.data.training_set import TrainingSet
 from gan_core.metrics import memorisation_report
 
-GUILTY = charts.SECOND  # the overfitted control, on light and on dark
+GUILTY = charts.SECOND  # colour of the overfitted control
 
 
 @dataclass(frozen=True)
 class Case:
     """One of the reports that are shown side by side.
 
-    title: its heading. colour: of its charts. result: the report. model, data: the Model and its
-    TrainingSet, which is None where the images are not available.
+    title: its heading. colour: the colour of its charts. result: the report. model, data: the Model
+    and its TrainingSet, which is None if the images are not available.
     """
 
     title: str
@@ -36,12 +36,12 @@ class Case:
     data: TrainingSet | None
 
     def space(self, name: str) -> dict | None:
-        """The part of the report on a space, or None."""
+        """The part of the report about a space, or None."""
         return self.result["spaces"].get(name)
 
 
 def path_text(directory: Path) -> Path:
-    """A checkpoint's directory as it is typed in the project's folder."""
+    """A checkpoint's directory as one would type it in the project's folder."""
     inside = directory.is_relative_to(where.home())
     return directory.relative_to(where.home()) if inside else directory
 
@@ -57,7 +57,7 @@ def how_to_measure(case: Case, space: str) -> str:
 
 
 def inconclusive_text(cases: Sequence[Case], space: str) -> str:
-    """A warning where the two controls look alike in a space; empty where they do not."""
+    """A warning if the two controls look alike in a space, else ""."""
     results = {case.title.partition(":")[0]: case.space(space) for case in cases}
     guilty, innocent = results.get("Guilty"), results.get("Innocent")
     if not guilty or not innocent or memorisation_report.separates(guilty, innocent):
@@ -69,13 +69,13 @@ def inconclusive_text(cases: Sequence[Case], space: str) -> str:
 
 
 def excluded_text(result: dict) -> str:
-    """How many held-out images were excluded, in words; empty where none was."""
+    """How many held-out images were excluded, in words; "" if none was."""
     equal = result.get("held_out_equal")  # missing in older reports
     return f" ({equal:,} more excluded as equal to a training image)" if equal else ""
 
 
 def load(case: Case) -> list[Case]:
-    """The innocent and the guilty control, as far as their reports exist."""
+    """The innocent and the guilty control, if their reports exist."""
     cases = []
     space = session.view().space
     innocent = memorisation_report.load_report(case.model, "held-out", space)
@@ -96,7 +96,7 @@ def load(case: Case) -> list[Case]:
 
 
 def missing_text(cases: Sequence[Case], space: str) -> str:
-    """Which controls are missing, altogether or in one space."""
+    """Which controls are missing, entirely or in one space."""
     titles = " ".join(case.title for case in cases)
     words = []
     if "Innocent" not in titles:
@@ -113,7 +113,7 @@ def missing_text(cases: Sequence[Case], space: str) -> str:
 
 
 def missing_commands(cases: Sequence[Case], space: str) -> list[str]:
-    """The commands that make the controls that `missing_text` names, typed in the project's folder.
+    """The commands, typed in the project's folder, that make the controls `missing_text` names.
 
     cases: as for `missing_text`, the model's own first.
     """

@@ -19,15 +19,15 @@ COUNTS = (1_000, 10_000)  # numbers of samples that a button measures
 
 
 def show_offer(model: Model, data: TrainingSet | None, missing: str, key: tuple) -> None:
-    """Offer to measure a model in the background; show the progress once it has begun."""
+    """Offer to measure a model in the background, then show the progress."""
     if data is None:
-        words = f"There is no memorisation report on {model.name} yet. {missing}"
+        words = f"There is no memorisation report for {model.name} yet. {missing}"
         st.info(stranger_text.sentence(words))
         return
     if key not in st.session_state.setdefault("measured", {}) and not background.under_way(key):
         directory = memorisation_controls.path_text(model.directory)
         words = (
-            f"There is no memorisation report on these weights of {model.name} yet. Measure them"
+            f"There is no memorisation report for these weights of {model.name} yet. Measure them"
             f" here, in the background, or run `python -m gan_core memorisation {directory}`."
         )
         st.info(stranger_text.sentence(words))
@@ -48,11 +48,11 @@ def show_offer(model: Model, data: TrainingSet | None, missing: str, key: tuple)
         if memorisation_report.load_report(model) is not None:
             st.rerun()
     else:
-        st.caption("The app stays usable meanwhile, for other people too.")
+        st.caption("You and others can go on using the app meanwhile.")
 
 
 def show_again(key: tuple) -> None:
-    """Buttons that measure again, for instance with more samples."""
+    """Buttons to measure again, for instance with more samples."""
     st.caption("Measure again")
     with st.container(horizontal=True):
         buttons(key)
@@ -74,7 +74,7 @@ def buttons(key: tuple) -> None:
 
 
 def measure(key: tuple, n: int) -> None:
-    """Let the next run of the page measure n samples; for callbacks."""
+    """Make the next run of the page measure n samples; for callbacks."""
     if why := trust.reason():
         session.warn(why)
         return

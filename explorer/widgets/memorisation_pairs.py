@@ -1,4 +1,4 @@
-"""Samples of a memorisation report with their nearest training images, as pictures."""
+"""Pictures of samples in a memorisation report and their nearest training images."""
 
 import numpy as np
 import streamlit as st
@@ -16,7 +16,7 @@ PAIR = 48  # width of each, in pixels
 
 
 def distinct(rows: list[dict]) -> list[dict]:
-    """The first row of each nearest training image, so that one copied often appears once."""
+    """The first row for each nearest training image, so that one copied often appears once."""
     first: dict[int, dict] = {}
     for row in rows:
         first.setdefault(row["neighbours"][0]["index"], row)
@@ -39,7 +39,7 @@ def show_distances(case: Case, space: str) -> None:
     pairs = pictures(case, rows)
     if pairs is None:
         return
-    # An image and not tiles: a click does nothing here.
+    # An image rather than tiles, because a click does nothing here.
     st.image(
         renderer.strip(np.concatenate(pairs, axis=1), session.view().smooth),
         width=PAIR * len(rows),
@@ -53,7 +53,7 @@ def short_distance_text(distance: float, space: str) -> str:
 
 
 def pictures(case: Case, rows: list[dict]) -> tuple[np.ndarray, np.ndarray] | None:
-    """The pictures of suspicious rows and of their nearest training images, or None.
+    """The pictures of suspicious rows and their nearest training images.
 
     Two arrays uint8 (N, H, W, C); None when the images are not available.
     """

@@ -1,4 +1,4 @@
-"""The model picker that opens every page, with the model's card one click away."""
+"""The model picker at the top of every page, with a link to the model's card."""
 
 from dataclasses import replace
 
@@ -14,15 +14,15 @@ from gan_core.util.errors import InputError
 def choose(title: str, card_page: StreamlitPage | None = None) -> tuple[str, Model]:
     """Draw the page's title and the picker. Returns (name, Model).
 
-    card_page: the st.Page of the card, linked to beside the picker, or None on the card itself.
+    card_page: the st.Page of the card, to link to; None on the card itself.
     Raises InputError when there is no model to show.
     """
     entries = model_registry.entries()
     if not entries:
         st.header(title, anchor=False)
         raise InputError(
-            "There is no model here yet. Put a checkpoint into the folder `checkpoints`, or start"
-            " with `python -m explorer --checkpoints FOLDER`."
+            "There is no model yet. Put a checkpoint into the folder `checkpoints`, or start the"
+            " app with `python -m explorer --checkpoints FOLDER`."
         )
     wanted = session.view().model
     if wanted and wanted not in entries:
@@ -52,13 +52,13 @@ def choose(title: str, card_page: StreamlitPage | None = None) -> tuple[str, Mod
 
 
 def another(name: str) -> None:
-    """Take another model, and leave behind what was moved of the latents of the one before."""
+    """Switch to another model, and forget the coordinates moved for the previous one."""
     session.take(name)
     session.leave_coordinates()
 
 
 def compare_weights(name: str, model: Model) -> None:
-    """Say once when a link was made with other weights than these."""
+    """Warn once when a link was made with other weights than the current ones."""
     weights = model.hash[:6]
     before = session.view().weights
     if before and before != weights and st.session_state.get("shown_model", name) == name:

@@ -16,13 +16,13 @@ TWINS = 24  # near-duplicate pairs shown
 
 
 def choose(key: str, place: int) -> None:
-    """Show a pair large, or no longer; for callbacks."""
+    """Enlarge a pair, or stop enlarging it; for callbacks."""
     before = st.session_state.get("twins-shown", {}).get(key)
     st.session_state["twins-shown"] = {} if before == place else {key: place}
 
 
 def show(case: Case) -> None:
-    """Show near-duplicates among the training images, which distort all other measures."""
+    """Show near-duplicates in the training set, which distort all other measures."""
     summary = case.result["spaces"].get("pixels", {}).get("near_duplicates")
     if not summary:
         return

@@ -1,4 +1,4 @@
-"""The neighbours of a picture as tiles; the chosen one is shown large."""
+"""The neighbours of a picture as tiles; the chosen one is enlarged."""
 
 import numpy as np
 import streamlit as st
@@ -11,33 +11,33 @@ from explorer.state.url_state import View
 from explorer.widgets import distance_space
 
 
-def chosen(key: str, found: Neighbours) -> int:
-    """The place of the neighbour that is shown large."""
+def chosen(key: str, matches: Neighbours) -> int:
+    """The place of the neighbour that is enlarged."""
     place = st.session_state.get("neighbour", {}).get(key, 0)
-    return min(place, len(found.indices) - 1)
+    return min(place, len(matches.indices) - 1)
 
 
 def choose(key: str, place: int, space: str) -> None:
-    """Show a neighbour large; for callbacks."""
+    """Enlarge a neighbour; for callbacks."""
     st.session_state.neighbour = {key: place}
     if space != session.view().space:
         session.set_view(space=space)
-        fragments.redraw()  # the control of the space is above the panel
+        fragments.redraw()  # the control for the space is outside the panel
 
 
 def show(
     name: str,
     key: str,
     near: np.ndarray,
-    found: Neighbours,
+    matches: Neighbours,
     chosen: int | None,
     noun: str,
     labels: list[str],
     space: str,
     view: View,
 ) -> None:
-    """The neighbours as tiles; a click shows one beside the picture."""
-    distances = [distance_space.distance_text(each, space) for each in found.distances]
+    """Show the neighbours as tiles; a click shows one beside the picture."""
+    distances = [distance_space.distance_text(each, space) for each in matches.distances]
     tiles(
         name,
         renderer.sheet(near),
@@ -50,7 +50,7 @@ def show(
                 "current": place == chosen,
             }
             for place, (distance, label, flip) in enumerate(
-                zip(distances, labels, found.mirrored, strict=True)
+                zip(distances, labels, matches.mirrored, strict=True)
             )
         ],
         lambda place: choose(key, int(place), space),

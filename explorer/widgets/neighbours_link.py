@@ -1,4 +1,4 @@
-"""The way from a picture to the page Neighbours."""
+"""The button that leads from a picture to the page Neighbours."""
 
 import streamlit as st
 
@@ -7,7 +7,7 @@ from explorer.state.tray import Item
 
 
 def about(item: Item) -> None:
-    """Let the page Neighbours show that of a tray.Item, by its seed and ψ or by its latent."""
+    """Make the page Neighbours show a tray.Item, by its seed and ψ or by its latent."""
     if item.model != session.view().model:
         session.leave_coordinates()
         session.set_view(model=item.model, weights="")
@@ -24,7 +24,7 @@ def button(item: Item, key: str) -> None:
     """A button that opens the page Neighbours for a tray.Item."""
     if st.button("Neighbours", icon=":material/search:", key=key):
         about(item)
-        # Streamlit knows a page by its path.
+        # Streamlit identifies a page by its path.
         st.switch_page(st.Page(_nothing, title="Neighbours", url_path="neighbours"))
 
 

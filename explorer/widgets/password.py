@@ -1,4 +1,4 @@
-"""The password of an app that other computers can reach: a form in the sidebar."""
+"""The password form in the sidebar of an app that other computers can reach."""
 
 import streamlit as st
 
@@ -9,7 +9,7 @@ KEY = "visitor-password"
 
 
 def panel() -> None:
-    """Asks for the password where one was set at the start, or offers to lock again."""
+    """Ask for the password if the app has one, or offer to lock again."""
     if not trust.asks_password():
         return
     if trust.allowed():
@@ -21,7 +21,7 @@ def panel() -> None:
             type="password",
             key=KEY,
             max_chars=trust.LONGEST,
-            help="Opens what writes files or takes long: importing, saving, measuring, training.",
+            help="Unlocks importing, saving, measuring and training.",
         )
         st.form_submit_button("Unlock", icon=":material/lock_open:", on_click=unlock)
     problem = st.session_state.pop("password_problem", "")

@@ -16,7 +16,9 @@ from gan_core.data.training_set import TrainingSet
 
 # While the slider is dragged, the text is still about the position where the drag began.
 GREY_WHILE_DRAGGED = """<style>
-.stMain:has(.st-key-path-canvas:active) :is(.st-key-path-told, .st-key-path-facts) { opacity: 0.4; }
+.stMain:has(.st-key-path-canvas:active) :is(.st-key-path-evidence, .st-key-path-facts) {
+  opacity: 0.4;
+}
 </style>"""
 
 
@@ -33,7 +35,7 @@ def show(name: str, model: Model, data: TrainingSet, keyframes: np.ndarray) -> N
     times = np.arange(frame_count(segments, view)) / view.step
     images = renderer.pictures(model, path.latents(times[:, None]))
     parts = nearest.search(model, data, images, view.space, 1)
-    found = nearest.Neighbours(*(part[:, 0] for part in parts))
+    matches = nearest.Neighbours(*(part[:, 0] for part in parts))
     st.html(GREY_WHILE_DRAGGED)
     left, right = st.columns([3, 2], gap="large")
     with left, st.container(key="path-canvas"):
@@ -52,17 +54,19 @@ def show(name: str, model: Model, data: TrainingSet, keyframes: np.ndarray) -> N
         )
     here = renderer.pictures(model, z)
     closest = nearest.find(model, data, here[0], view.space, 1)
-    with right, st.container(key="path-told"):
+    with right, st.container(key="path-evidence"):
         judged = copy_evidence.show_evidence(model, data, closest, view.space, "sample")
         copy_evidence.show_caution(data)
-    standing = references.standing(model, data, found.distances, view.space) if judged else {}
+    percentiles = (
+        references.percentiles(model, data, matches.distances, view.space) if judged else {}
+    )
     with st.container(key="path-facts"):
         training_image_facts.show_with_distance(data, closest, 0, view.space)
     place = int(np.argmin(np.abs(times - view.at)))
-    kind, shares = next(iter(standing.items()), ("", [None] * len(times)))
+    kind, shares = next(iter(percentiles.items()), ("", [None] * len(times)))
     tiles(
         "pair-tiles",
-        renderer.pairs(images, nearest.take(data, found)),
+        renderer.pairs(images, nearest.take(data, matches)),
         [
             {
                 "id": f"{time:.4f}",
@@ -75,7 +79,7 @@ def show(name: str, model: Model, data: TrainingSet, keyframes: np.ndarray) -> N
                 "key": i % view.step == 0,
             }
             for i, (time, index, distance, share) in enumerate(
-                zip(times, found.indices, found.distances, shares, strict=True)
+                zip(times, matches.indices, matches.distances, shares, strict=True)
             )
         ],
         lambda time: session.set_view(at=round(float(time), 2)),
@@ -84,19 +88,19 @@ def show(name: str, model: Model, data: TrainingSet, keyframes: np.ndarray) -> N
         row=True,
         smooth=view.smooth,
     )
-    if not standing:
+    if not percentiles:
         return
     st.caption(
-        "Each sample is above its nearest training image. The percentage is the share of"
-        f" {kind} images that are closer to a training image than the sample is."
+        "Each sample is above its nearest training image. The percentage says how many"
+        f" {kind} images are closer to a training image than the sample is."
     )
-    chart_along_path(model, data, times, found.distances, view)
+    chart_along_path(model, data, times, matches.distances, view)
 
 
 def chart_along_path(
     model: Model, data: TrainingSet, times: np.ndarray, distances: np.ndarray, view: View
 ) -> None:
-    """The distance along the path, over the band of the distances of held-out images."""
+    """A chart of the distance along the path, with a band of the distances of held-out images."""
     real = references.real_distances(view.space, model, data)
     distances_of_real = real["held-out"] if len(real["held-out"]) else real["training"]
     low, middle, high = np.quantile(distances_of_real, [0.05, 0.5, 0.95])

@@ -1,4 +1,4 @@
-"""One picture of the tray, enlarged, with what is known about it."""
+"""A dialog with one picture of the tray, enlarged, and everything known about it."""
 
 import numpy as np
 import streamlit as st
@@ -12,24 +12,24 @@ from gan_core.util.errors import InputError
 
 
 def open_later(item_id: str) -> None:
-    """Ask for the enlarged picture; for callbacks."""
+    """Open the dialog in the next run; for callbacks."""
     st.session_state.enlarged = item_id
     st.session_state.touched = True
 
 
 def show() -> None:
-    """Open the enlarged picture that was asked for, if any."""
+    """Open the dialog if `open_later` was called."""
     item = session.picked().find(st.session_state.pop("enlarged", None))
     if item is not None:
         st.dialog(stranger_text.plain(item.name), width="large")(body)(item)
 
 
 def body(item: Item) -> None:
-    """What the dialog holds."""
+    """The contents of the dialog."""
     model = find_model(item)
     if model is None:
-        gone = f"The model {item.model} is missing, so this picture cannot be drawn."
-        st.error(stranger_text.sentence(gone))
+        missing = f"The model {item.model} is missing, so this picture cannot be drawn."
+        st.error(stranger_text.sentence(missing))
     else:
         image = renderer.pictures(model, item.z[None])[0]
         smooth = session.view().smooth
@@ -47,7 +47,7 @@ def body(item: Item) -> None:
 
 
 def remove(item: Item) -> None:
-    """The button that takes it off the tray."""
+    """A button that removes the picture from the tray."""
     if st.button("Remove from tray", icon=":material/delete:"):
         session.change_tray(tray.remove, item.id)
         st.rerun()
@@ -89,7 +89,9 @@ def facts(item: Item, model: Model, image: np.ndarray) -> None:
     if (seen := attribute_labels.in_words(model, image)) is not None:
         st.caption(f"The attribute classifier sees: {stranger_text.plain(seen)}.")
     if item.model_hash != model.hash:
-        st.caption("It was added with different weights of this model and looks different now.")
+        st.caption(
+            "This picture was added with different weights of this model and looks different now."
+        )
 
 
 def downloads(item: Item, model: Model, image: np.ndarray, smooth: bool) -> None:

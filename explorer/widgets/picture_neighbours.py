@@ -1,4 +1,4 @@
-"""A picture and its nearest training images, in every space."""
+"""A picture and its nearest training images in every space."""
 
 import hashlib
 
@@ -19,11 +19,11 @@ from gan_core.data.training_set import TrainingSet
 
 
 def show(model: Model, data: TrainingSet, words: str, image: np.ndarray, noun: str) -> None:
-    """Show the nearest training images of a picture in every space, and one of them beside it."""
+    """Show a picture's nearest training images in every space, one of them beside the picture."""
     view = session.view()
     place = st.container()
     st.subheader(f"Nearest of {len(data.images):,} training images", anchor=False)
-    # The quickest space comes first, so that it is visible while the others are prepared.
+    # The fastest space comes first, so that it is visible while the others are prepared.
     for space in nearest.spaces(model, data, view.space):
         st.markdown(
             f"**In {distance_space.SPACE_NAMES[space]}**"
@@ -35,18 +35,19 @@ def show(model: Model, data: TrainingSet, words: str, image: np.ndarray, noun: s
         except trust.Refused as error:
             st.caption(str(error))
             continue
-        found = nearest.find(model, data, image, space, view.k)
-        near = nearest.take(data, found)
+        matches = nearest.find(model, data, image, space, view.k)
+        near = nearest.take(data, matches)
         key = f"{model.hash}-{hashlib.sha256(image.tobytes()).hexdigest()[:16]}-{space}"
-        chosen = neighbour_tiles.chosen(key, found)
+        chosen = neighbour_tiles.chosen(key, matches)
         if space == view.space:
             with place:
                 pictures_side_by_side.show((image, near[chosen]), (words, "Training image"), view)
-                training_image_facts.show_with_distance(data, found, chosen, space)
-        labels = [stranger_text.clean(data.files[i]) for i in found.indices]
+                training_image_facts.show_with_distance(data, matches, chosen, space)
+        labels = [stranger_text.clean(data.files[i]) for i in matches.indices]
         current = chosen if space == view.space else None
         neighbour_tiles.show(
-            f"neighbour-tiles-{space}", key, near, found, current, "Neighbour", labels, space, view
+            *(f"neighbour-tiles-{space}", key, near, matches, current, "Neighbour"),
+            *(labels, space, view),
         )
-        copy_evidence.show_evidence(model, data, found, space, noun)
+        copy_evidence.show_evidence(model, data, matches, space, noun)
     copy_evidence.show_caution(data)

@@ -25,31 +25,32 @@ def show(name: str, model: Model, data: TrainingSet, number: int) -> None:
         return
     samples = nearest.samples_of(model)
     image = np.asarray(data.images[number])
-    found = nearest.find(model, samples, image, view.space, view.k)
-    near = nearest.take(samples, found)
+    matches = nearest.find(model, samples, image, view.space, view.k)
+    near = nearest.take(samples, matches)
     key = f"{model.hash}-training-{number}-{view.space}"
-    chosen = neighbour_tiles.chosen(key, found)
-    seed = int(found.indices[chosen])
+    chosen = neighbour_tiles.chosen(key, matches)
+    seed = int(matches.indices[chosen])
     pictures_side_by_side.show(
         (image, near[chosen]), (f"Training image {number}", f"Seed {seed}"), view
     )
     with st.container(horizontal=True, vertical_alignment="center"):
-        words = [f"Seed {seed}", distance_space.distance_text(found.distances[chosen], view.space)]
-        words += ["mirrored"] if found.mirrored[chosen] else []
+        distance = distance_space.distance_text(matches.distances[chosen], view.space)
+        words = [f"Seed {seed}", distance]
+        words += ["mirrored"] if matches.mirrored[chosen] else []
         st.caption(" · ".join(words), width="content")
         add_to_tray.button(session.item(name, model, seed, 1.0), "add-sample")
     training_image_facts.show(data, number)
     st.subheader(f"Nearest of {len(samples.images):,} samples", anchor=False)
-    labels = [f"seed {i}" for i in found.indices]
+    labels = [f"seed {i}" for i in matches.indices]
     neighbour_tiles.show(
-        "neighbour-tiles", key, near, found, chosen, "Sample", labels, view.space, view
+        "neighbour-tiles", key, near, matches, chosen, "Sample", labels, view.space, view
     )
     if not references.compared(view.space, model, data, samples):
         return
-    standing = references.standing(model, data, found.distances[0], view.space, samples)
-    if "held-out" in standing:
+    percentiles = references.percentiles(model, data, matches.distances[0], view.space, samples)
+    if "held-out" in percentiles:
         st.markdown(
-            f"**{distance_space.percent_text(standing['held-out'][0])}** of held-out images are"
+            f"**{distance_space.percent_text(percentiles['held-out'][0])}** of held-out images are"
             " closer to a sample than this training image is."
         )
     st.caption(

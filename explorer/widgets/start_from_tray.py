@@ -1,4 +1,4 @@
-"""The popover that lets the sliders of Latents and Directions start from a picture of the tray."""
+"""A popover to start the sliders of Latents and Directions from a picture of the tray."""
 
 import numpy as np
 import streamlit as st
@@ -10,9 +10,9 @@ from gan_core.checkpoint import Model
 
 
 def popover(name: str, model: Model) -> None:
-    """The pictures of a model on the tray; nothing where there are none.
+    """A popover with a model's pictures on the tray, if there are any.
 
-    name: the model's in the menu.
+    name: the model's name in the menu.
     """
     mine = [i for i in session.picked().items if i.model == name and len(i.z) == model.prior.size]
     if not mine:
@@ -30,7 +30,7 @@ def popover(name: str, model: Model) -> None:
 
 
 def start_from(item_id: str) -> None:
-    """The sliders at a picture of the tray."""
+    """Move the sliders to a picture of the tray."""
     item = session.picked().find(item_id)
     if item is None:
         return

@@ -1,4 +1,4 @@
-"""The most suspicious samples of a memorisation report, one of them large."""
+"""The most suspicious samples of a memorisation report, one of them enlarged."""
 
 from collections.abc import Sequence
 
@@ -23,7 +23,7 @@ from explorer.widgets.memorisation_controls import Case
 
 
 def show(name: str, case: Case, space: str, neighbours_page: StreamlitPage | None) -> None:
-    """Show the samples closest relative to their local density, above their neighbours."""
+    """Show the samples that are closest relative to the local density, above their neighbours."""
     result = case.space(space)
     if result is None:
         return
@@ -67,13 +67,13 @@ def show(name: str, case: Case, space: str, neighbours_page: StreamlitPage | Non
 
 
 def ratio_text(row: dict) -> str:
-    """The ratio that a row is ranked by."""
-    # Older reports have no ratio next to a duplicate.
+    """The ratio by which a row is ranked."""
+    # Older reports give no ratio for a training image that has a duplicate.
     return "duplicate" if row["ratio"] is None else f"× {row['ratio']:.2f}"
 
 
 def choose(key: str, place: int) -> None:
-    """Show a sample large, or no longer; for callbacks."""
+    """Enlarge a sample, or stop enlarging it; for callbacks."""
     before = st.session_state.get("suspect", {}).get(key)
     st.session_state.suspect = {} if before == place else {key: place}
 
@@ -86,7 +86,7 @@ def show_large(
     space: str,
     neighbours_page: StreamlitPage | None,
 ) -> None:
-    """Show one sample large, with its numbers and buttons."""
+    """Show one sample enlarged, with its numbers and buttons."""
     seed, nearest = row["id"], row["neighbours"][0]
     if pair:
         captions = (f"Seed {seed}", f"Training image {nearest['index']}")

@@ -1,4 +1,4 @@
-"""What is known about one training image: number, file and attributes."""
+"""Facts about one training image: number, file and attributes."""
 
 import numpy as np
 import streamlit as st
@@ -10,15 +10,15 @@ from gan_core.attributes.classifier import readable_name
 from gan_core.data.training_set import TrainingSet
 
 
-def show_with_distance(data: TrainingSet, found: Neighbours, place: int, space: str) -> None:
+def show_with_distance(data: TrainingSet, matches: Neighbours, place: int, space: str) -> None:
     """Number, file, distance and attributes of one of the neighbours."""
-    index = int(found.indices[place])
+    index = int(matches.indices[place])
     words = [
         f"Number {index}",
         stranger_text.plain(data.files[index]),
-        distance_space.distance_text(found.distances[place], space),
+        distance_space.distance_text(matches.distances[place], space),
     ]
-    if found.mirrored[place]:
+    if matches.mirrored[place]:
         words.append("mirrored")
     st.caption(" · ".join(words))
     show_attributes(data, index)

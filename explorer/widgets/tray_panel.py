@@ -1,4 +1,4 @@
-"""The tray as it stands beside every page."""
+"""The tray beside every page."""
 
 import hashlib
 from collections.abc import Callable, Sequence
@@ -15,9 +15,9 @@ from explorer.widgets import picture_dialog
 from explorer.widgets.uploader import uploader
 from gan_core.util.errors import InputError
 
-SIDE = 64  # pixels a side of a thumbnail in the sheet
-MANY = 15  # pictures beyond which they scroll by themselves, so that the buttons stay in sight
-TALL = 400  # pixels that they then have
+SIDE = 64  # pixels per side of a thumbnail
+MANY = 15  # more pictures than this scroll, so that the buttons stay visible
+TALL = 400  # height of the scrolling area, in pixels
 
 
 @fragments.panel("tray")
@@ -63,7 +63,7 @@ def grid(items: Sequence[Item]) -> None:
 
 
 def thumbnails(items: Sequence[Item]) -> np.ndarray:
-    """uint8 (N, SIDE, SIDE, 3); grey where the model is not here."""
+    """uint8 (N, SIDE, SIDE, 3); grey if the model is missing."""
     sheet = np.full((len(items), SIDE, SIDE, 3), 128, np.uint8)
     for name in dict.fromkeys(item.model for item in items):
         rows = [i for i, item in enumerate(items) if item.model == name]
@@ -78,19 +78,19 @@ def thumbnails(items: Sequence[Item]) -> np.ndarray:
 
 
 def select(item_id: str) -> None:
-    """Select a picture; selecting it again lets it go."""
+    """Select a picture, or deselect it if it is selected."""
     again = st.session_state.get("tray_selected") == item_id
     st.session_state.tray_selected = None if again else item_id
     st.session_state.touched = True
 
 
 def selected(items: Sequence[Item]) -> None:
-    """What can be done to the selected picture."""
+    """The controls for the selected picture."""
     item = session.picked().find(st.session_state.get("tray_selected"))
     if item is None:
         st.caption("Select a picture to enlarge, rename, move or remove it.")
         return
-    # No max_chars: the field would drop a longer name whole. `rename` cuts it.
+    # No max_chars, with which the field would reject a longer name; `rename` shortens it.
     st.text_input("Name", **session.fill(f"name-{item.id}", item.name, rename, item.id))
     place = [i.id for i in items].index(item.id)
     change = session.change_tray
@@ -105,7 +105,7 @@ def selected(items: Sequence[Item]) -> None:
 def button(
     label: str, icon: str, act: Callable[..., object], *args: Any, disabled: bool = False
 ) -> None:
-    """A quiet button of the panel; what it does can show on any part of the page."""
+    """A button of the panel. It redraws the whole page, which may show its effect anywhere."""
 
     def clicked() -> None:
         act(*args)
@@ -139,7 +139,7 @@ def history() -> None:
 
 
 def files(items: Sequence[Item]) -> None:
-    """Save the tray to one file, and load one."""
+    """Save the tray to a file, and load one."""
     with st.expander("Save and load"):
         if items:
             st.download_button(
@@ -161,7 +161,7 @@ def files(items: Sequence[Item]) -> None:
 
 
 def offer(content: bytes) -> None:
-    """Check an uploaded tray and offer to take it in."""
+    """Check an uploaded tray and offer to add it."""
     try:
         items = tray.from_json(content)
         check_sizes(items)
@@ -176,7 +176,7 @@ def offer(content: bytes) -> None:
 
 
 def check_sizes(items: Sequence[Item]) -> None:
-    """Refuse latents that do not fit the model they name, when that model is here."""
+    """Raise InputError for latents that do not fit their model, if that model is available."""
     for item in items:
         model = picture_dialog.find_model(item)
         if model is not None and len(item.z) != model.prior.size:
@@ -187,11 +187,11 @@ def check_sizes(items: Sequence[Item]) -> None:
 
 
 def take(verb: Callable[..., Tray], items: Sequence[Item]) -> None:
-    """Put loaded items on the tray; each gets an id of its own, so that it can be added twice."""
+    """Put loaded items on the tray; each gets a new id, so that it can be added twice."""
     session.change_tray(verb, *(tray.copy(item) for item in items))
     fragments.redraw()
 
 
 def replace_all(now: Tray, *items: Item) -> Tray:
-    """A tray of these items alone."""
+    """A tray of only these items."""
     return tray.change(now, items)

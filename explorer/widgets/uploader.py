@@ -1,4 +1,4 @@
-"""Fields for files: each tells before the upload what the server accepts after it."""
+"""Upload fields, each of which says beforehand what the server will accept."""
 
 from typing import Any
 
@@ -11,7 +11,7 @@ from explorer.services import stranger_text, trust, upload_limits
 
 
 def most(kind: str) -> int:
-    """MB of the largest file of a kind, one of config.UPLOAD_MB, that is accepted."""
+    """MB of the largest accepted file of a kind in config.UPLOAD_MB."""
     return min(config.UPLOAD_MB[kind], int(st.get_option("server.maxUploadSize")))
 
 
@@ -23,10 +23,10 @@ def available(kind: str) -> bool:
 def uploader(
     label: str, kind: str, place: DeltaGenerator | None = None, **options: Any
 ) -> UploadedFile | None:
-    """st.file_uploader for a kind of config.UPLOAD_MB, in a container or on the page.
+    """st.file_uploader for a kind in config.UPLOAD_MB, in a container or on the page.
 
-    Returns the uploaded file or None; None, under an error, for a file that is larger than the
-    field takes, and for a visitor for whom the field is not available.
+    Returns the uploaded file or None. A file that is too large gives an error and None, and so does
+    a field that is not available to the visitor.
     """
     may = available(kind)
     upload = (place or st).file_uploader(
@@ -35,7 +35,7 @@ def uploader(
     upload_limits.shown(upload)
     if upload is None or not may:
         return None
-    if upload.size > most(kind) * 2**20:  # the field of a browser refuses it by itself
+    if upload.size > most(kind) * 2**20:  # a browser's field refuses it already
         name = stranger_text.plain(upload.name)
         (place or st).error(f"{name} is larger than {most(kind)} MB, the most that is accepted.")
         return None

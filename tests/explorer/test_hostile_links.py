@@ -1,4 +1,4 @@
-"""What strangers can hand to the app: links, trays, arithmetic files, pictures, questions for strips, paths.
+"""What strangers can send: links, trays, arithmetic files, pictures, strip requests, paths.
 
 See tests/hostile.py for how a reader is held to what it may do.
 """

@@ -179,7 +179,7 @@ def test_a_report_of_other_weights_is_not_shown(alpha, open_app):
     path = model.directory / "memorisation.json"
     path.write_text(json.dumps(found | {"model": "0" * 12}), "utf-8")
     (sentence,) = sentences(open_app("memorisation", model="alpha"))
-    assert "no memorisation report on these weights" in sentence
+    assert "no memorisation report for these weights" in sentence
 
 
 @pytest.mark.parametrize("content", ["", "[]", '{"format": 9, "spaces": {}}', '{"format": 1}'])
@@ -204,7 +204,7 @@ def test_without_the_images_the_numbers_still_show(alpha, open_app, monkeypatch)
 def test_without_report_and_images_it_says_both(alpha, open_app, monkeypatch):
     monkeypatch.delenv(training_data.VARIABLE)
     (sentence,) = sentences(open_app("memorisation", model="alpha"))
-    assert "There is no memorisation report on" in sentence
+    assert "There is no memorisation report for" in sentence
     assert "--data" in sentence
 
 

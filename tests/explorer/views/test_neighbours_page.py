@@ -111,11 +111,11 @@ def test_a_training_image_is_its_own_neighbour_at_distance_0(alpha):
 
 def test_where_a_distance_stands_among_real_ones(alpha):
     model, data = alpha
-    assert references.standing(model, data, 0.0, "pixels") == {"held-out": 0, "training": 0}
-    assert references.standing(model, data, 1e6, "pixels") == {"held-out": 100, "training": 100}
+    assert references.percentiles(model, data, 0.0, "pixels") == {"held-out": 0, "training": 0}
+    assert references.percentiles(model, data, 1e6, "pixels") == {"held-out": 100, "training": 100}
     middle = references.real_distances("pixels", model, data)["held-out"]
     assert len(middle) == 12
-    assert 25 < references.standing(model, data, np.median(middle), "pixels")["held-out"] < 75
+    assert 25 < references.percentiles(model, data, np.median(middle), "pixels")["held-out"] < 75
 
 
 @pytest.mark.parametrize("space", ["pixels", "discriminator"])
@@ -332,7 +332,7 @@ def test_neighbours_follow_a_path(alpha, open_app):
         distances = expected(model, data, seed)
         assert f"training image {distances.argmin()} below" in tile["label"]
         assert f"{distances.min():.1f} levels" in tile["label"]
-        standing = references.standing(model, data, distances.min(), "pixels")["held-out"]
+        percentile = references.percentiles(model, data, distances.min(), "pixels")["held-out"]
         assert tile["caption"] == distance_space.short_percent_text(standing[0])
     app = app.button(key="pair-tiles-1.0000").click().run()
     assert state(app, "link") | {"at": "1"} == state(app, "link")

@@ -470,7 +470,7 @@ def test_a_run_stopped_before_it_began_is_stopped_and_not_failed(place, packed):
     start("x", packed, "--kimg", 400)
     os.kill(json.loads((run / run_list.STARTED).read_text())["pid"], signal.SIGKILL)
     killed = wait("x", lambda run: not run.running)
-    assert (killed.state, killed.reason) == ("failed", "Its process ended without a word.")
+    assert (killed.state, killed.reason) == ("failed", run_list.KILLED)
 
 
 def test_stop_can_be_asked_for_again_after_it_was_resumed(place, open_app, monkeypatch):
