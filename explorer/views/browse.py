@@ -1,4 +1,4 @@
-"""Browse: a grid of samples, one seed each."""
+"""Browse: a grid of samples, one per seed."""
 
 from collections.abc import Sequence
 
@@ -15,7 +15,7 @@ from gan_core.attributes.classifier import Classifier, readable_name
 from gan_core.checkpoint import Model
 from gan_core.latent import MAX_SEED
 
-REAL = ""  # the discriminator's score, where an attribute could stand
+REAL = ""  # the discriminator's score, in place of an attribute's name
 SORTS = {"seed": "Seed", "real": "Most real", "fake": "Least real"}
 BY_ATTRIBUTE = SORTS | {"real": "Most", "fake": "Least"}
 
@@ -83,7 +83,7 @@ def settings(model: Model, classifier: Classifier | None) -> None:
 
 
 def judge(model: Model, classifier: Classifier | None, images: np.ndarray) -> np.ndarray | None:
-    """The score wanted of each picture, float32 (N,) in [0, 1], or None when nothing can tell."""
+    """The chosen score of each picture, float32 (N,) in [0, 1], or None if there is none."""
     by = session.view().by
     if classifier and by in classifier.recognised:
         return renderer.labels(classifier, images)[:, classifier.column(by)]
@@ -91,7 +91,7 @@ def judge(model: Model, classifier: Classifier | None, images: np.ndarray) -> np
 
 
 def sort(scores: np.ndarray | None, order: str, n: int) -> np.ndarray:
-    """The places of the pictures in the order wanted."""
+    """The indices of the pictures in the chosen order."""
     if scores is None or order == "seed":
         return np.arange(n)
     return np.argsort(scores if order == "fake" else -scores, kind="stable")
@@ -102,7 +102,7 @@ def pick(scores: np.ndarray | None, order: np.ndarray) -> np.ndarray | None:
 
 
 def turn(view: View) -> None:
-    """Page to earlier and later seeds; beside it, how the grid looks."""
+    """Buttons for earlier and later seeds, and the settings of the grid."""
     with st.container(horizontal=True, vertical_alignment="center"):
         first, last = turned(view, -1) == view.seed, turned(view, 1) == view.seed
         for label, icon, way, end in (
@@ -131,12 +131,12 @@ def turned(view: View, way: int) -> int:
 
 
 def turn_page(way: int) -> None:
-    # From where one is by now: of two quick clicks the second goes a page further.
+    # Relative to the current view, so that the second of two quick clicks goes one page further.
     session.set_view(seed=turned(session.view(), way))
 
 
 def random_seed() -> None:
-    # Six digits can be told to a friend.
+    # Six digits are easy to pass on.
     session.set_view(seed=int(np.random.default_rng().integers(1_000_000)))
 
 
@@ -144,7 +144,7 @@ def random_seed() -> None:
 def grid(
     name: str, model: Model, seeds: Sequence[int], images: np.ndarray, scores: np.ndarray | None
 ) -> None:
-    """The pictures. A first click puts one on the tray, the next enlarges it."""
+    """The pictures. A first click puts a picture on the tray, the next one enlarges it."""
     view = session.view()
     measure = f"{readable_name(view.by)} " if view.by else "D(x) "
     on_tray = {
@@ -190,7 +190,7 @@ def add(name: str, model: Model, seed: int, psi: float) -> None:
 
 
 def note(model: Model, classifier: Classifier | None, scores: np.ndarray | None) -> None:
-    """What the numbers under the pictures are."""
+    """What the numbers under the pictures mean."""
     by = session.view().by
     if scores is None:
         st.caption(

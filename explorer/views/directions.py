@@ -1,4 +1,4 @@
-"""Directions: what a step in the latent space changes, with sliders for several at once."""
+"""Directions: what a step in the latent space changes, with a slider for each direction."""
 
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from typing import Any
@@ -26,7 +26,7 @@ from gan_core.checkpoint import Model
 from gan_core.latent import MAX_SEED
 from gan_core.latent_space.directions import Direction
 
-REACH = {"normal": 4.0, "uniform": 2.5}  # how far a slider goes: some deviations of the prior
+REACH = {"normal": 4.0, "uniform": 2.5}  # how far a slider goes, in units of the latent
 
 
 def page(card_page: StreamlitPage | None = None) -> None:
@@ -55,7 +55,7 @@ def page(card_page: StreamlitPage | None = None) -> None:
 
 
 def bar(name: str, model: Model, known: Known) -> None:
-    """Where to start, which sliders there are, and what they leave alone."""
+    """Controls for the start, the sliders and the locked attributes."""
     with st.container(horizontal=True, vertical_alignment="bottom", gap="small"):
         choose_start(name, model)
         with st.popover("Directions", icon=":material/tune:"):
@@ -81,7 +81,7 @@ def bar(name: str, model: Model, known: Known) -> None:
                 "Keep |z|",
                 **session.widget("level", closed=True),
                 help=(
-                    "Rescale the latent to the length it started with, where the generator was "
+                    "Rescale the latent to its length at the start, for which the generator was "
                     "trained."
                 ),
             )
@@ -89,7 +89,7 @@ def bar(name: str, model: Model, known: Known) -> None:
 
 
 def choose_start(name: str, model: Model) -> None:
-    """The seed, or a picture of the tray, that the directions are added to."""
+    """Controls for the latent that the directions are added to: a seed or a picture of the tray."""
     st.number_input(
         "Start",
         0,
@@ -115,7 +115,7 @@ def random_start() -> None:
 
 
 def choose_directions(known: Known) -> None:
-    """Which directions have a slider, by their kind."""
+    """A choice of the directions with a slider, grouped by kind."""
     groups: dict[str, list[Direction]] = {title: [] for title in direction_state.GROUPS.values()}
     for direction in known.by_name.values():
         groups[direction_state.GROUPS[direction.kind]].append(direction)
@@ -134,7 +134,7 @@ def choose_directions(known: Known) -> None:
 
 
 def choose_locked(known: Known) -> None:
-    """The attributes that every slider is to leave alone."""
+    """A choice of the attributes that every slider should leave alone."""
     locked = direction_state.locked(known)
     with st.popover(
         f"Lock ({len(locked)})" if locked else "Lock",
@@ -159,7 +159,7 @@ def pills(
     title: str,
     names: Sequence[str],
     on: Collection[str],
-    called: Callable[[str], str],
+    label: Callable[[str], str],
     take: Callable[..., object],
 ) -> None:
     """A group of names to switch on and off, in a popover."""
@@ -169,14 +169,14 @@ def pills(
         title,
         names,
         selection_mode="multi",
-        format_func=lambda name: stranger_text.plain(called(name)),
+        format_func=lambda name: stranger_text.plain(label(name)),
         **session.fill(key, value, take, key, names, closed=True),
     )
 
 
 @fragments.panel("canvas")
 def picture(name: str, model: Model, classifier: Classifier | None, known: Known) -> None:
-    """The picture, a slider for every direction, and ways to keep what they make."""
+    """The picture, a slider for every direction, and buttons to save the result."""
     view = session.view()
     home = renderer.latents(model, [view.start], view.psi)[0]
     coords = {i: v for i, v in url_state.read_coordinates(view.coords).items() if i < len(home)}
@@ -204,9 +204,9 @@ def picture(name: str, model: Model, classifier: Classifier | None, known: Known
 
 
 def motion(home: np.ndarray, rows: Sequence[Row], level: bool) -> Sum:
-    """The start and the step along all directions; level: with the length of the start."""
+    """The start plus steps along all directions. level: rescaled to the length of the start."""
     vectors = np.stack([vector for _, vector, _ in rows]) if rows else np.empty((0, len(home)))
-    length = float(np.linalg.norm(home))  # of 0 nothing could be brought to it
+    length = float(np.linalg.norm(home))  # if 0, nothing can be rescaled to it
     return Sum(home, vectors, length if level and length else None)
 
 
@@ -227,7 +227,7 @@ def axes(model: Model, rows: Sequence[Row]) -> list[dict[str, Any]]:
 
 
 def moved_to(values: Sequence[float], known: Known) -> None:
-    """After a drag: the sliders' values into the view."""
+    """After a drag: put the sliders' values into the view."""
     rows, _ = direction_state.chosen(known)
     moved = {d.name: round(value, 4) for (d, _, _), value in zip(rows, values, strict=True)}
     direction_state.set_weights(direction_state.weights(known) | moved)
@@ -236,7 +236,7 @@ def moved_to(values: Sequence[float], known: Known) -> None:
 def notes(
     name: str, known: Known, coords: Mapping[int, float], cancelled: Sequence[Direction]
 ) -> None:
-    """What is to be known about the start and the sliders, in a line each."""
+    """Notes on the start and the sliders, one line each."""
     locked, unknown = direction_state.locked(known), direction_state.unknown(known)
     lines: dict[str, Iterable[str]] = {
         f"Unknown to {name} and ignored: {{}}.": unknown,
@@ -264,7 +264,7 @@ def readout(
     z: np.ndarray,
     image: np.ndarray,
 ) -> None:
-    """What is known about the picture, and the way to the tray."""
+    """Facts about the picture, and a button that puts it on the tray."""
     view = session.view()
     moved = [f", {direction_state.label(d)} {weight:+.2g}" for d, _, weight in rows if weight]
     words = [f"|z| {np.linalg.norm(z):.2f}"]

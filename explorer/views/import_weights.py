@@ -1,4 +1,4 @@
-"""Import: weights that were trained elsewhere become a model in the menu."""
+"""Import: turns weights that were trained elsewhere into a model in the menu."""
 
 import os
 import re
@@ -28,9 +28,9 @@ def page(browse_page: StreamlitPage | None = None) -> None:
     """The page, top to bottom."""
     st.header("Import", anchor=False)
     st.markdown(
-        "A generator that was trained elsewhere: weights in the layout of PyTorch’s DCGAN "
+        "Import a generator that was trained elsewhere: weights in the layout of PyTorch’s DCGAN "
         "tutorial, PyTorch-GAN or pytorch_GAN_zoo, as a state dict or safetensors file, or any "
-        "ONNX file that turns a latent into an image. Python code inside a file is never run."
+        "ONNX file that turns a latent into an image. Python code in a file is never run."
     )
     first, second = st.columns(2, gap="medium")
     upload = uploader("Weights of the generator", "weights", first)
@@ -49,7 +49,7 @@ def page(browse_page: StreamlitPage | None = None) -> None:
     done(browse_page)
     if found is None:
         return
-    # On a phone the pictures come first: nobody should import what they have not looked at.
+    # On a phone the pictures come first, so that nobody imports weights without seeing them.
     left, right = st.columns([3, 2], gap="large")
     with right:
         facts(found)
@@ -60,11 +60,11 @@ def page(browse_page: StreamlitPage | None = None) -> None:
 
 
 def recognise(upload: UploadedFile, judge: UploadedFile | None) -> importers.Found | None:
-    """The Found of an upload with the chosen range of values; None when it was refused."""
+    """The Found of an upload with the chosen range of values; None if it was refused."""
     key = (upload.file_id, judge and judge.file_id, st.session_state.get("import-values"))
     before = st.session_state.get("import_found")
     if before is None or before[0][0] != upload.file_id:
-        key = (*key[:2], None)  # what was chosen for another file does not hold for this one
+        key = (*key[:2], None)  # a choice made for another file does not apply to this one
         st.session_state["import-values"] = None
         st.session_state.import_named = unused(upload.name)
         st.session_state.pop("import_done", None)
@@ -92,7 +92,7 @@ def recognise(upload: UploadedFile, judge: UploadedFile | None) -> importers.Fou
 def read(
     upload: UploadedFile, judge: UploadedFile | None, values: str | None
 ) -> importers.Found | InputError:
-    """What `foreign.read` makes of an upload, or the InputError that it raised."""
+    """What `importers.read` returns for an upload, or the InputError that it raised."""
     trust.check()
     with quotas.holding("probes"), tempfile.TemporaryDirectory() as folder:
         path = put(upload, Path(folder) / "generator")
@@ -104,7 +104,7 @@ def read(
 
 
 def put(upload: UploadedFile, folder: Path) -> Path:
-    """Write an upload into a new folder under its own name, which messages tell."""
+    """Write an upload into a new folder under its own name, which messages mention."""
     folder.mkdir()
     path = folder / safe(upload.name)
     path.write_bytes(upload.getbuffer())
@@ -112,12 +112,12 @@ def put(upload: UploadedFile, folder: Path) -> Path:
 
 
 def safe(name: str) -> str:
-    """A file's name without anything that a folder could read into it."""
+    """A file's name without characters that have a meaning in a path."""
     return re.sub(r"[^\w .+-]", "_", Path(name).name)[:100].lstrip(".") or "file"
 
 
 def facts(found: importers.Found) -> None:
-    """What was recognised, and what was assumed."""
+    """What was recognised and what was assumed."""
     sizes = found.architecture
     judged = "none, so no D(x)" if found.discriminator is None else "recognised too"
     rows = {
@@ -137,7 +137,7 @@ def facts(found: importers.Found) -> None:
 
 
 def settle(found: importers.Found) -> importers.Found:
-    """What the file does not tell, chosen here. Returns the Found as chosen."""
+    """Controls for what the file does not say. Returns the Found with these choices."""
     if found.values is not None:
         if st.session_state.get("import-values") not in VALUES:
             st.session_state["import-values"] = found.values
@@ -163,7 +163,7 @@ def settle(found: importers.Found) -> importers.Found:
 
 
 def keep(found: importers.Found) -> None:
-    """The name, the training set where one fits, and the button."""
+    """The name, the training set if one fits, and the button."""
     sets = matching_sets(found)
     data: str | Path = ""
     if sets:
@@ -173,11 +173,11 @@ def keep(found: importers.Found) -> None:
             help="With its training images, the page Neighbours can look for copies.",
         )
         data = sets.get(chosen, "")
-    # Streamlit forgets a field that a refused file has kept off the page for a while.
+    # Streamlit forgets a field that was not on the page because a file was refused.
     st.session_state["import-name"] = st.session_state.import_named
     st.text_input("Name", key="import-name", max_chars=64, on_change=named)
     problem = st.session_state.pop("import_problem", "")
-    if problem:  # above the button, where the eye is
+    if problem:  # above the button, where people look
         st.error(stranger_text.sentence(problem))
     st.button(
         "Import",
@@ -193,7 +193,7 @@ def named() -> None:
 
 
 def write(found: importers.Found, data: str | Path) -> None:
-    """Make the checkpoint, and show it from now on."""
+    """Write the checkpoint and switch to it."""
     name = st.session_state["import-name"].strip()
     st.session_state.pop("import_done", None)
     try:
@@ -201,10 +201,10 @@ def write(found: importers.Found, data: str | Path) -> None:
         valid_names.check(name)
         taken = valid_names.find_same(name, model_registry.entries())
         if taken:
-            raise InputError(f"There is a model called {taken} already; choose another name.")
+            raise InputError(f"There is already a model called {taken}; choose another name.")
         place = folder() / name
-        # Before it is written: who leaves for another page meanwhile ends this at its next word
-        # to the session, and should be told on coming back.
+        # Set before writing: if the visitor opens another page meanwhile, this callback is aborted
+        # at its next access to the session, and the message is still shown when they come back.
         st.session_state.import_done = name
         with quotas.holding("probes"):
             importers.save(found, place, name, data=data)
@@ -216,17 +216,17 @@ def write(found: importers.Found, data: str | Path) -> None:
 
 
 def done(browse_page: StreamlitPage | None) -> None:
-    """That the last import is in the menu, and the way there."""
+    """A message that the last import is in the menu, with a link."""
     name = st.session_state.get("import_done")
     if name and name in model_registry.entries():
         words = stranger_text.plain(name)
-        st.success(f"{words} is in the model menu of every page now.")
+        st.success(f"{words} is now in the model menu of every page.")
         if browse_page is not None:
             st.page_link(browse_page, label=f"Browse {words}", icon=":material/grid_view:")
 
 
 def folder() -> Path:
-    """The folder that new checkpoints go to. Raises InputError when there is none to write to."""
+    """The folder for new checkpoints. Raises InputError when there is none or it is read-only."""
     folders = [path for path in model_registry.folders() if not (path / "model.json").exists()]
     if not folders:
         raise InputError(
@@ -234,18 +234,18 @@ def folder() -> Path:
             "one; start it with `python -m explorer --checkpoints FOLDER`."
         )
     if not os.access(folders[0], os.W_OK):
-        raise InputError(f"The folder {folders[0].name} of the checkpoints cannot be written to.")
+        raise InputError(f"The checkpoint folder {folders[0].name} cannot be written to.")
     return folders[0]
 
 
 def unused(file: str) -> str:
-    """A name for a model out of a file's name, one that is not taken."""
+    """A name for a model, made from a file's name, that is not taken."""
     stem = re.sub(r"[^A-Za-z0-9._-]+", "-", Path(file).stem).lstrip("._-")[:56] or "model"
     return model_registry.unused(stem, model_registry.entries()).replace(" (", "-").rstrip(")")
 
 
 def matching_sets(found: importers.Found) -> dict[str, Path]:
-    """name -> folder of the packed training sets at hand whose images are of the same size."""
+    """name -> folder of the available packed training sets with images of the same size."""
     size, channels = found.architecture["size"], found.architecture["channels"]
     sets = {}
     for place in training_data.given():
@@ -259,7 +259,7 @@ def matching_sets(found: importers.Found) -> dict[str, Path]:
 
 
 def preview(found: importers.Found) -> None:
-    """The first samples, large enough to judge."""
+    """The first samples, large enough to judge them."""
     try:
         with st.spinner("Drawing samples …", show_time=True):
             sheet = renderer.preview(found, SHOWN)

@@ -20,7 +20,7 @@ from gan_core import latent
 from gan_core.checkpoint import Model
 from gan_core.metrics import path_length
 
-COLOURS = (charts.FIRST, charts.SECOND)  # of the first path and of the second
+COLOURS = (charts.FIRST, charts.SECOND)  # of the first and the second path
 FILMS = {
     "png": ("Strip, PNG", "image/png"),
     "gif": ("GIF", "image/gif"),
@@ -44,12 +44,12 @@ def page(card_page: StreamlitPage | None = None) -> None:
 
 @fragments.panel("canvas")
 def explore(name: str, model: Model, keyframes: np.ndarray) -> None:
-    """The picture on the path, the frames that lead along it, and the path as files."""
+    """The picture on the path, the frames of the path, and the path as files."""
     view = session.view()
     modes = ("slerp", "lerp") if view.mode == "both" else (view.mode,)
     segments = len(keyframes) if view.closed else len(keyframes) - 1
     at = view.at
-    # One path stands beside its picture, two below theirs.
+    # A single path is beside its picture; two paths are below theirs.
     left, right = st.columns(2, gap="large") if len(modes) == 1 else (st.container(),) * 2
     with left:
         z, images = canvas(
@@ -78,7 +78,7 @@ def explore(name: str, model: Model, keyframes: np.ndarray) -> None:
 
 
 def along(model: Model, paths: Mapping[str, np.ndarray], view: View, at: float) -> None:
-    """D(x) at every frame of each path, and how even the way was measured to be on this model."""
+    """D(x) at every frame of each path, and the measured path lengths of this model."""
     if model.discriminator is not None:
         series = [
             (MODES[mode], scores, colour)
@@ -97,7 +97,7 @@ def along(model: Model, paths: Mapping[str, np.ndarray], view: View, at: float) 
 
 
 def settings() -> None:
-    """How the path runs."""
+    """Settings of the path."""
     with st.container(horizontal=True, vertical_alignment="bottom", gap="medium"):
         st.segmented_control(
             "Interpolation",
@@ -128,7 +128,7 @@ def settings() -> None:
 def readout(
     name: str, model: Model, z: np.ndarray, image: np.ndarray, mode: str, at: float
 ) -> None:
-    """What is known about the picture on one path."""
+    """Facts about the picture on one path."""
     score = renderer.scores(model, image[None])
     words = [MODES[mode], f"Position {at:.2f}", f"|z| {np.linalg.norm(z):.2f}"]
     if score is not None:
@@ -140,12 +140,12 @@ def readout(
 
 
 def of_path(name: str, model: Model, z: np.ndarray, mode: str, at: float) -> tray.Item:
-    """A picture of the path as a tray.Item; it has no seed, so its latent is kept."""
+    """A picture of the path as a tray.Item, without a seed."""
     return tray.Item(f"{MODES[mode]} {at:.2f}", name, model.hash, None, 1.0, z)
 
 
 def filmstrip(mode: str, images: np.ndarray, view: View, at: float, row: bool) -> None:
-    """The frames of a path; a click goes there."""
+    """The frames of a path; a click on one moves the slider there."""
     times = np.arange(len(images)) / view.step
     nearest = int(np.argmin(np.abs(times - at)))
     tiles(
@@ -169,7 +169,7 @@ def filmstrip(mode: str, images: np.ndarray, view: View, at: float, row: bool) -
 
 
 def downloads(name: str, paths: Mapping[str, np.ndarray], view: View) -> None:
-    """The path as files, made when asked for. Slerp and lerp stand beside each other in one."""
+    """The path as files, made on request. Slerp and lerp are side by side in one file."""
     beside = np.concatenate(list(paths.values()), axis=2)
     with st.container(horizontal=True):
         for kind, (label, mime) in FILMS.items():

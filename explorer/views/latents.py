@@ -1,4 +1,4 @@
-"""Latents: every coordinate of z under a slider, or a pad between four samples."""
+"""Latents: a slider for every coordinate of z, or a pad between four samples."""
 
 from collections.abc import Iterable, Sequence
 from typing import Any
@@ -51,7 +51,7 @@ def page(card_page: StreamlitPage | None = None) -> None:
 
 
 def options() -> None:
-    """What is seldom changed."""
+    """Rarely changed settings."""
     with st.popover("View", icon=":material/tune:"):
         st.slider(
             "Truncation ψ", 0.0, url_state.MAX_PSI, step=0.05, **session.widget("psi", closed=True)
@@ -70,7 +70,7 @@ def options() -> None:
 
 
 def choose_start(name: str, model: Model) -> None:
-    """Which seed the sliders start from, and what changes many of them at once."""
+    """Controls for the seed that the sliders start from, and for many sliders at once."""
     st.number_input(
         "Seed",
         0,
@@ -78,8 +78,8 @@ def choose_start(name: str, model: Model) -> None:
         step=1,
         width=150,
         help=(
-            "The sample that the sliders start from. A new seed discards what you moved and keeps "
-            "what you froze."
+            "The sample that the sliders start from. A new seed resets all coordinates except "
+            "frozen ones."
         ),
         **session.widget("start", on_change=restart),
     )
@@ -147,7 +147,7 @@ def sliders(name: str, model: Model) -> None:
 
 
 def axes(model: Model, values: np.ndarray) -> list[dict[str, Any]]:
-    """A slider for each coordinate, with how much it moves the picture."""
+    """A slider for each coordinate, with a measure of how much it changes the picture."""
     effects = renderer.effects(model, wait=False)
     names = attribute_codes.names_of(model)
     reach = REACH[model.prior.kind]
@@ -163,14 +163,14 @@ def axes(model: Model, values: np.ndarray) -> list[dict[str, Any]]:
 
 
 def strength(effect: float, largest: float) -> dict[str, Any]:
-    """How much a slider moves the picture, as the browser is told."""
+    """How much a slider changes the picture, in the form that the browser needs."""
     share = float(effect / largest) if largest > 0 else 0.0
     words = f"A step of 1 changes the picture by {effect:.1f} of 256 levels"
     return {"effect": round(share, 3), "effectLabel": words}
 
 
 def learn_strengths(model: Model) -> None:
-    """Find out which sliders do most, while the first picture is there already."""
+    """Measure which sliders change the picture most, after the first picture has been shown."""
     if renderer.effects(model, wait=False) is None:
         with st.spinner("Measuring which coordinates change the picture most …"):
             renderer.effects(model)
@@ -178,7 +178,7 @@ def learn_strengths(model: Model) -> None:
 
 
 def moved_to(values: Sequence[float], home: np.ndarray, frozen: Iterable[int]) -> None:
-    """After a drag: remember what differs from the seed, and all that is frozen."""
+    """After a drag: remember coordinates that differ from the seed, and all frozen ones."""
     frozen = list(frozen)
     moved = {i: v for i, v in enumerate(values) if v != home[i] or i in frozen}
     session.set_view(coords=url_state.write_coordinates(moved), frozen=",".join(map(str, frozen)))
@@ -192,7 +192,7 @@ def split(text: str) -> list[int]:
 
 
 def choose_corners(model: Model) -> np.ndarray | None:
-    """Four seeds. Returns float32 (4, nz), or None until there are four."""
+    """A field for four seeds. Returns float32 (4, nz), or None unless there are four."""
     st.text_input(
         "Corners",
         width=260,
@@ -214,7 +214,7 @@ def choose_corners(model: Model) -> np.ndarray | None:
 
 @fragments.panel("canvas")
 def pad(name: str, model: Model, corners: np.ndarray) -> None:
-    """The picture, and the plane on which it lies."""
+    """The picture, and the pad."""
     view = session.view()
     z, images = canvas(
         "pad-canvas",
@@ -233,11 +233,11 @@ def pad(name: str, model: Model, corners: np.ndarray) -> None:
     readout(model, images[0], words, tray.Item(label, name, model.hash, None, view.psi, z[0]))
 
 
-# Below both.
+# Below the sliders and the pad.
 
 
 def readout(model: Model, image: np.ndarray, words: Sequence[str], item: tray.Item) -> None:
-    """What is known about the picture, and the way to keep it."""
+    """Facts about the picture, and buttons for the tray and the page Neighbours."""
     score = renderer.scores(model, image[None])
     words = [*words, f"|z| {np.linalg.norm(item.z):.2f}"]
     if score is not None:

@@ -1,4 +1,4 @@
-"""Memorisation: thousands of samples at once, beside a guilty and an innocent control."""
+"""Memorisation: thousands of samples, compared with a guilty and an innocent control."""
 
 import streamlit as st
 from streamlit.navigation.page import StreamlitPage
@@ -33,7 +33,7 @@ def page(
     st.markdown(
         "Has this GAN copied its training images? This page compares thousands of samples with two"
         " controls for which the answer is known: real images that the GAN has never seen, and a"
-        " generator that was overfitted on purpose."
+        " generator that was deliberately overfitted."
     )
     try:
         data, missing = training_data.training_images(model), ""
@@ -63,7 +63,7 @@ def page(
 
 @fragments.panel("report")
 def show(name: str, case: Case, missing: str, neighbours_page: StreamlitPage | None) -> None:
-    """Show the report in one space, beside the controls."""
+    """Show the report for one space, beside the controls."""
     space = session.view().space
     if case.space(space) is None:
         words = case.result["missing"].get(space) or memorisation_controls.how_to_measure(
@@ -96,7 +96,7 @@ def show(name: str, case: Case, missing: str, neighbours_page: StreamlitPage | N
         st.info(words)
     if len(cases) < 3 and (words := memorisation_controls.missing_text(known, space)):
         st.caption(words)
-        # Streamlit lets the code be copied.
+        # st.code has a button for copying.
         for command in memorisation_controls.missing_commands(known, space):
             st.code(command, language=None)
     memorisation_charts.show_measures(cases, space)

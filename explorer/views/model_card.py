@@ -1,4 +1,4 @@
-"""Card: what a model was trained on, how, and what it must not be used for."""
+"""Model card: what a model was trained on, how, and what it must not be used for."""
 
 import re
 from collections.abc import Collection
@@ -27,11 +27,11 @@ def page() -> None:
             st.info(f"{name} has no README.md, so only the contents of model.json are shown.")
     with right:
         samples(model)
-        facts(model, told(text))
+        facts(model, labels_in(text))
 
 
 def read(path: Path) -> str:
-    """The text of the card, or nothing when there is none that can be read."""
+    """The text of the card, or "" when it cannot be read."""
     try:
         with regular_files.open_regular(path, inside=path.parent) as file:
             content = file.read(4 * stranger_text.MOST_OF_CARD)
@@ -41,7 +41,7 @@ def read(path: Path) -> str:
 
 
 def samples(model: Model) -> None:
-    """The first 64 seeds, unselected: what the model draws by itself."""
+    """The samples of the first 64 seeds, unselected."""
     images = renderer.pictures(model, renderer.latents(model, range(64)))
     st.image(
         renderer.sheet_png(images),
@@ -50,13 +50,13 @@ def samples(model: Model) -> None:
     )
 
 
-def told(text: str) -> set[str]:
+def labels_in(text: str) -> set[str]:
     """The labels of the rows of the card's tables."""
     return set(re.findall(r"^\| *([^|]+?) *\|", text, re.MULTILINE))
 
 
-def facts(model: Model, told: Collection[str]) -> None:
-    """What model.json tells, as a small table, less what the card's own tables tell already."""
+def facts(model: Model, shown: Collection[str]) -> None:
+    """A small table from model.json, without the rows that the card's own tables show."""
     card, training = model.card, model.card["training"]
     shape = card["training_set"].get("shape") or ["–"]
     time = [with_unit(training.get("hours"), "hours"), training.get("hardware")]
@@ -73,7 +73,7 @@ def facts(model: Model, told: Collection[str]) -> None:
     }
     rows |= fidelity_report.headline(card)
     rows = {label: stranger_text.plain(value) for label, value in rows.items() if value}
-    rows = {stranger_text.plain(k): v for k, v in rows.items() if k not in told}
+    rows = {stranger_text.plain(k): v for k, v in rows.items() if k not in shown}
     st.table(rows, border="horizontal")
 
 

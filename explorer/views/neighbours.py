@@ -121,16 +121,16 @@ def take_item(item_id: str) -> None:
 
 
 def chosen_picture(model: Model) -> tuple[str, np.ndarray]:
-    """(title, float32 (1, nz)) of the picture taken from elsewhere, or else of the seed."""
+    """(title, float32 (1, nz)) of the picture from another page, or else of the seed."""
     view = session.view()
     seed, psi = url_state.read_exemplars(view.picture)[0] if view.picture else (view.of, None)
-    kept = exemplars.find(seed) if isinstance(seed, str) else None
-    if kept is not None and kept.model_hash == model.hash:
-        return kept.title, kept.z[None]
+    stored = exemplars.find(seed) if isinstance(seed, str) else None
+    if stored is not None and stored.model_hash == model.hash:
+        return stored.title, stored.z[None]
     if isinstance(seed, str):
         st.info(
             f"That picture was made by another model, so seed {view.of} is shown instead."
-            if kept
+            if stored
             else "That picture has no seed, so it cannot be part of a link; choose it from the"
             f" tray, or save the tray to a file next time. Seed {view.of} is shown instead."
         )
@@ -189,7 +189,7 @@ def choose_training_image(name: str, model: Model, data: TrainingSet | None) -> 
 
 
 def choose_upload(name: str, model: Model, data: TrainingSet | None) -> Draw | None:
-    """Controls for an uploaded picture, which survives a change of page or model."""
+    """Controls for an uploaded picture, which outlives a change of page or model."""
     if data is None:
         return None
     with st.container(horizontal=True, vertical_alignment="bottom", gap="medium"):
@@ -208,7 +208,7 @@ def choose_upload(name: str, model: Model, data: TrainingSet | None) -> Draw | N
     try:
         image = decoded(hashlib.sha256(content).hexdigest(), model.hash, content, model, data)
     except InputError as error:
-        # The field itself reports a file that the browser has refused; this is another file.
+        # The name is needed: the field may show an error about another file at the same time.
         raise InputError(f"{words}: {error}") from None
     st.caption(
         f"The centre square, resized to {model.size} × {model.size} pixels like the training"
@@ -233,7 +233,7 @@ CONTROLS = {
 
 
 def space_and_view(steps: bool = False, many: bool = False) -> None:
-    """The space, the number of neighbours, and settings that are seldom changed."""
+    """The space, the number of neighbours, and rarely changed settings."""
     distance_space.control()
     if many:
         st.segmented_control(

@@ -1,4 +1,4 @@
-"""Train: start a run on one's own pictures, watch it, stop it and go on with it."""
+"""Train: start a run on your own pictures, watch it, stop it and resume it."""
 
 import datetime
 from collections.abc import Collection, Iterable
@@ -31,10 +31,10 @@ from gan_core.training import dry_run, from_folder, presets
 from gan_core.training.config import OPTIONS
 from gan_core.util.errors import InputError
 
-EVERY = 2.0  # seconds between two looks at a run that goes on
-MANY = 6  # runs that are listed before the rest is folded away
-FRAMES = 40  # of a film, the first and the last among them
-SIDE = 512  # pixels a side of a frame at most
+EVERY = 2.0  # seconds between updates while a run is in progress
+MANY = 6  # runs that are listed; older ones are folded away
+FRAMES = 40  # in a film, including the first and the last
+SIDE = 512  # maximum side of a frame, in pixels
 SIZES = (32, 64, 128)
 COLOURS: dict[str, Literal["blue", "green", "grey", "red"]] = {
     "running": "blue",
@@ -49,30 +49,30 @@ DOING = {
     "measuring": "Measuring the finished model",
 }
 WAYS = {"upload": "Upload a zip", "folder": "Pictures on this computer", "packed": "Packed set"}
-# Parts that are redrawn every moment should not fade each time.
+# Parts that are redrawn all the time should not fade each time.
 STEADY = "<style>.stMain [data-stale=true] { opacity: 1 !important; }</style>"
-FEW = 100  # pictures, of which a GAN can learn nothing but these
-KEPT = "It continues when this page is closed, and when the app ends."
+FEW = 100  # with fewer pictures, a GAN can only memorise them
+CONTINUES = "The run continues when this page is closed, and when the app ends."
 
 
 def page(browse_page: StreamlitPage | None = None) -> None:
     """The page, top to bottom."""
-    found = run_list.entries()
+    runs = run_list.entries()
     may = trust.allowed(training=True)
     st.html(STEADY)
     with st.container(horizontal=True, vertical_alignment="center"):
         st.header("Train", anchor=False, width="content")
-        if found:
+        if runs:
             st.toggle("New run", key="new-run", disabled=not may)
     if not may:
         st.info(trust.reason(training=True))
-    if not found or (may and st.session_state.get("new-run")):
+    if not runs or (may and st.session_state.get("new-run")):
         fragments.guarded(new_run)
-    if not found:
+    if not runs:
         if not may:
             st.caption("There is no run yet.")
         return
-    live = any(run.running for run in found.values())
+    live = any(run.running for run in runs.values())
     watch = partial(fragments.guarded, partial(watched, browse_page))
     st.fragment(watch, run_every=EVERY if live else None, key="train")()
 
@@ -81,7 +81,7 @@ def page(browse_page: StreamlitPage | None = None) -> None:
 
 
 def new_run() -> None:
-    """The form, and the command that it stands for."""
+    """The form, and the equivalent command."""
     with st.container(border=True):
         ways = dict(WAYS)
         folders, packed = uploads.image_folders(), uploads.packed_sets()
@@ -107,9 +107,9 @@ def new_run() -> None:
                 type="zip",
                 key=f"new-upload-{st.session_state.get('uploads', 0)}",
             )
-        name, recipe, size, kimg = settings(way, images, data)
+        name, preset, size, kimg = settings(way, images, data)
         shown = images or (upload.name if upload is not None else "pictures.zip")
-        given: dict[str, Any] = {"data": data, "recipe": recipe, "kimg": kimg, "size": size}
+        given: dict[str, Any] = {"data": data, "preset": preset, "kimg": kimg, "size": size}
         words = run_launcher.arguments(name or "NAME", "" if data else shown, **given)
         st.code(run_launcher.command(words), language="bash", wrap_lines=True)
         with st.container(horizontal=True, vertical_alignment="center"):
@@ -124,24 +124,25 @@ def new_run() -> None:
                 args=(name, images, upload, given),
             )
             st.caption(
-                f"Equivalent to this command, run in the project’s folder. {KEPT}", width="stretch"
+                f"Equivalent to this command, run in the project’s folder. {CONTINUES}",
+                width="stretch",
             )
 
 
 def settings(
     way: str | None, images: str | Path, data: str | Path
 ) -> tuple[str, str, int | None, float | None]:
-    """(name, recipe, size, kimg) as the person has them."""
+    """(name, preset, size, kimg) from the form."""
     first, second, third, fourth = st.columns([2.2, 2.2, 1.6, 1.6], vertical_alignment="bottom")
     name = first.text_input(
         "Name", key="new-name", max_chars=64, placeholder="a name for the model"
     ).strip()
-    recipe = second.selectbox(
-        "Recipe",
-        ["", *(name for name in presets.RECIPES if name != from_folder.RECIPE)],
-        format_func=lambda name: name or "By the number of pictures",
-        key="new-recipe",
-        help="Widths, augmentation and length that are known to work.",
+    preset = second.selectbox(
+        "Preset",
+        ["", *(name for name in presets.PRESETS if name != from_folder.PRESET)],
+        format_func=lambda name: name or "By number of pictures",
+        key="new-preset",
+        help="Network widths, augmentation and length that are known to work.",
     )
     size = None
     if way == "packed":
@@ -153,9 +154,9 @@ def settings(
             "Size in pixels",
             SIZES,
             key="new-size",
-            help="Twice the size takes four times as long.",
+            help="Training at twice the size takes four times as long.",
         )
-    usual = usual_length(str(images), str(data), recipe, size or 64)
+    usual = usual_length(str(images), str(data), preset, size or 64)
     length = OPTIONS["kimg"]
     kimg = fourth.number_input(
         f"Length in {length.unit}",
@@ -164,10 +165,10 @@ def settings(
         step=50.0,
         format="%g",
         key="new-kimg",
-        placeholder=f"{usual:g}, the recipe’s" if usual else "the recipe’s",
+        placeholder=f"{usual:g}, from the preset" if usual else "from the preset",
         help=f"{length.sentence} A finished run can be extended.",
     )
-    return name, recipe, size, kimg
+    return name, preset, size, kimg
 
 
 def choose_again(key: str, options: Collection, usual: str | int) -> None:
@@ -177,8 +178,8 @@ def choose_again(key: str, options: Collection, usual: str | int) -> None:
 
 
 @st.cache_data(ttl=60, max_entries=32, show_spinner=False)
-def usual_length(images: str, data: str, recipe: str, size: int) -> float | None:
-    """The kimg that a recipe chooses, or None while the pictures are not known."""
+def usual_length(images: str, data: str, preset: str, size: int) -> float | None:
+    """The kimg that a preset chooses, or None while the pictures are unknown."""
     try:
         if data:
             count, size, _, channels = training_set.read_card(data)["shape"]
@@ -186,7 +187,7 @@ def usual_length(images: str, data: str, recipe: str, size: int) -> float | None
             count, channels = image_sources.count(images), 3
         else:
             return None
-        return presets.choose(recipe or from_folder.RECIPE, count, size, channels)["kimg"]
+        return presets.choose(preset or from_folder.PRESET, count, size, channels)["kimg"]
     except InputError:
         return None
 
@@ -211,8 +212,8 @@ def begin(
         return
     session.set_view(run=name)
     st.session_state["new-run"] = False
-    st.session_state.uploads = st.session_state.get("uploads", 0) + 1  # an empty one
-    session.say(f"{name} has begun.")
+    st.session_state.uploads = st.session_state.get("uploads", 0) + 1  # an empty upload field
+    session.say(f"{name} has started.")
     count = image_sources.count(images) if images else FEW
     if count < FEW:
         session.warn(
@@ -221,27 +222,27 @@ def begin(
         )
 
 
-# The runs there are.
+# The existing runs.
 
 
 def watched(browse_page: StreamlitPage | None) -> None:
     """All runs in a list, and one of them in full; redrawn while a run is in progress."""
     run_processes.reap()
-    found = run_list.entries()
-    states = {name: run.state for name, run in found.items()}
+    runs = run_list.entries()
+    states = {name: run.state for name, run in runs.items()}
     before = st.session_state.get("run_states")
     st.session_state.run_states = states
     if before is not None and before != states:
-        st.rerun()  # for the menus of the other parts, and for the pace of this one
-    if not found:
+        st.rerun()  # updates the menus elsewhere, and how often this part is redrawn
+    if not runs:
         return
-    for each in found.values():
+    for each in runs.values():
         uploads.tidy(each)
     chosen = session.view().run
-    if chosen and chosen not in found:
+    if chosen and chosen not in runs:
         st.info(f"There is no run called {stranger_text.plain(chosen)}; another one is shown.")
-    run = found.get(chosen) or next(iter(found.values()))
-    listed = list(found.values())
+    run = runs.get(chosen) or next(iter(runs.values()))
+    listed = list(runs.values())
     rows(listed[:MANY], run)
     if listed[MANY:]:
         with st.expander(f"{len(listed) - MANY} older runs", expanded=run in listed[MANY:]):
@@ -260,7 +261,7 @@ def rows(listed: Iterable[Run], chosen: Run) -> None:
 
 def row(run: Run, chosen: bool) -> None:
     """One run in a line."""
-    # Closer within than between: on a phone the last part stands on a line of its own.
+    # Smaller gaps within a row than between rows, because on a phone a row takes two lines.
     with st.container(horizontal=True, vertical_alignment="center", gap="xsmall"):
         st.button(
             stranger_text.plain(run.name),
@@ -275,19 +276,19 @@ def row(run: Run, chosen: bool) -> None:
 
 
 def facts(run: Run) -> list[str]:
-    """How far a run is, in a few words each."""
-    told = [f"{run.shown:,.4g} of {run.total:,g} kimg" if run.total else f"{run.shown:,.4g} kimg"]
+    """The progress of a run, in a few words each."""
+    words = [f"{run.shown:,.4g} of {run.total:,g} kimg" if run.total else f"{run.shown:,.4g} kimg"]
     if run.running:
-        told += [DOING[run.doing]] if run.doing in DOING else []
+        words += [DOING[run.doing]] if run.doing in DOING else []
         if run.left is not None and run.doing == "training":
-            told.append(f"{dry_run.duration(run.left)} left")
+            words.append(f"{dry_run.duration(run.left)} left")
     elif run.at:
-        told.append(ago(run.at))
-    return told
+        words.append(ago(run.at))
+    return words
 
 
 def ago(at: float) -> str:
-    """When something was, in words that a person would use."""
+    """A time in everyday words."""
     then = datetime.datetime.fromtimestamp(at)
     today = datetime.datetime.now().date()
     day = "today" if then.date() == today else f"{then.day} {then:%B}"
@@ -312,11 +313,11 @@ def detail(run: Run, browse_page: StreamlitPage | None) -> None:
     if run.arguments:
         with st.expander("The command"):
             st.code(run_launcher.command(run.arguments), language="bash", wrap_lines=True)
-            st.caption("The same command continues from the last snapshot.")
-    said = run_list.output_lines(run.directory)
-    if said:
+            st.caption("The same command resumes from the last snapshot.")
+    output = run_list.output_lines(run.directory)
+    if output:
         with st.expander("Output"):
-            st.code("\n".join(said), language=None, wrap_lines=True)
+            st.code("\n".join(output), language=None, wrap_lines=True)
 
 
 def progress_words(run: Run) -> str:
@@ -328,13 +329,13 @@ def progress_words(run: Run) -> str:
 
 
 def head(run: Run, browse_page: StreamlitPage | None) -> None:
-    """Its name and what can be done to it."""
+    """The name and the buttons of a run."""
     may = trust.allowed(training=True)
     with st.container(horizontal=True, vertical_alignment="center"):
         st.subheader(stranger_text.plain(run.name), anchor=False, width="content")
         if run.running:
-            asked = st.session_state.setdefault("stopping", {})
-            waiting = asked.get(run.name) == run.at_start
+            stopping = st.session_state.setdefault("stopping", {})
+            waiting = stopping.get(run.name) == run.at_start
             st.button(
                 "Stopping …" if waiting else "Stop",
                 icon=":material/stop:",
@@ -342,7 +343,7 @@ def head(run: Run, browse_page: StreamlitPage | None) -> None:
                 disabled=waiting or not may,
                 on_click=stop,
                 args=(run,),
-                help="Stops after this step and saves a snapshot.",
+                help="Stops after the current step and saves a snapshot.",
             )
         elif run.arguments and run.state != "finished":
             begun = run_list.has_begun(run)
@@ -353,9 +354,7 @@ def head(run: Run, browse_page: StreamlitPage | None) -> None:
                 on_click=resume,
                 args=(run,),
                 disabled=not may,
-                help="Continues from the last snapshot."
-                if begun
-                else "Runs the same command again.",
+                help="Resumes from the last snapshot." if begun else "Runs the same command again.",
             )
             if not begun:
                 st.button(
@@ -377,7 +376,7 @@ def head(run: Run, browse_page: StreamlitPage | None) -> None:
                     key=f"longer-{run.name}",
                 )
                 st.button(
-                    "Go on",
+                    "Continue",
                     key="longer",
                     disabled=kimg <= run.total or not may,
                     on_click=resume,
@@ -414,35 +413,35 @@ def remove(run: Run) -> None:
     try:
         run_launcher.remove(run)
         session.set_view(run="")
-        session.say(f"{run.name} is removed.")
+        session.say(f"{run.name} has been removed.")
     except InputError as error:
         session.warn(str(error))
     fragments.redraw()
 
 
 def numbers(run: Run) -> None:
-    """What a person asks for first, in one line."""
+    """The most important numbers, in one line."""
     when = "" if run.running else " at the end"
-    told = [f"{run.rate:,.3g} images/s{when}"] if run.rate else []
+    words = [f"{run.rate:,.3g} images/s{when}"] if run.rate else []
     measured = [line for line in run.lines if DISTANCE in line]
     if measured:
         best = min(measured, key=lambda line: line[DISTANCE])
-        told.append(f"{DISTANCE} {best[DISTANCE]:.1f} at best, at {best['kimg']:,g} kimg")
+        words.append(f"best {DISTANCE} {best[DISTANCE]:.1f}, at {best['kimg']:,g} kimg")
     spread = [line["diversity"] for line in run.lines if "diversity" in line]
     if spread:
-        told.append(f"diversity {spread[-1]:.0%} of that of training images")
-    if told:
-        st.caption(" · ".join(told))
+        words.append(f"diversity {spread[-1]:.0%} of that of the training images")
+    if words:
+        st.caption(" · ".join(words))
 
 
 DISTANCE = "FD-EffNetLite0"
 
 
-# What it draws, and how it goes.
+# Samples and curves.
 
 
 def grids(run: Run) -> None:
-    """The same 64 latents at every sample grid, as a film."""
+    """The sample grids, which all show the same 64 latents, as a film."""
     frames = [
         {"src": src, "words": f"{kimg:,} kimg"}
         for kimg, path, at in charts.thin(run_list.grids(run), FRAMES)
@@ -454,7 +453,7 @@ def grids(run: Run) -> None:
         st.caption(
             f"The first samples appear{when}: the same 64 latents at every stage."
             if run.running
-            else f"It ended before its first samples{when if first else ''}."
+            else f"The run ended before its first samples{when if first else ''}."
         )
         return
     film("film", frames, name=run.name, label=f"Samples of {run.name}")
@@ -475,7 +474,7 @@ def frame(path: str, at: float) -> str | None:
 
 
 def curves(run: Run) -> None:
-    """The losses, what D makes of real and generated pictures, and the distance."""
+    """The losses, D's scores of real and generated pictures, and the distance."""
     shown = {
         "Losses": {
             "d_loss": ("discriminator", charts.FIRST),

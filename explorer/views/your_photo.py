@@ -1,4 +1,4 @@
-"""Your photo: which latent comes nearest to a picture of one's own?"""
+"""Your photo: which latent's picture is closest to a photo of yours?"""
 
 import hashlib
 import io
@@ -23,11 +23,11 @@ from gan_core.latent_space import inversion
 from gan_core.util.errors import InputError
 
 FROM = {"file": "File", "camera": "Camera"}
-CHUNK = 0.4  # seconds of search between two looks at the page
-AGAIN = 0.5  # seconds from one stretch to the next
-SHARP = 128  # pixels a side of the small pictures
-LOOKING = 0.2  # of the progress bar, for what comes before the first step
-# What was found for another frame or photo.
+CHUNK = 0.4  # seconds of search per run of the fragment
+REFRESH = 0.5  # seconds between these runs
+SHARP = 128  # side of the small picture, in pixels
+LOOKING = 0.2  # fraction of the progress bar for the preparation
+# The result for a previous frame or photo.
 FADED = "<style>.st-key-photo-before { opacity: 0.4; }</style>"
 KINDS = {
     "samples": "the generator’s own samples",
@@ -42,7 +42,7 @@ PRIVATE = (
 
 @dataclass(frozen=True)
 class Photo:
-    """A photo as one session keeps it: the image, the same as a URL, and the frame on it."""
+    """A photo in a session: the image, its URL, and the frame on it."""
 
     image: Image.Image
     src: str
@@ -51,9 +51,10 @@ class Photo:
 
 @dataclass
 class Search:
-    """A search under way or ended.
+    """A search that is running or has ended.
 
-    target names what is sought; steps yields the share of the preparation, then the steps.
+    target identifies the weights and the picture; steps yields the fraction of the preparation that
+    is done, then the steps.
     """
 
     target: str
@@ -79,7 +80,7 @@ def page(card_page: StreamlitPage | None = None) -> None:
             "and the app searches step by step for the latent whose picture is closest to it."
         )
         with st.container(width=560):
-            ask(model)
+            choose_photo(model)
             st.caption(PRIVATE)
         return
     left, right = st.columns([5, 6], gap="large")
@@ -87,7 +88,7 @@ def page(card_page: StreamlitPage | None = None) -> None:
         frame(name, model)
         with st.container(horizontal=True, gap="small"):
             with st.popover("Another photo", icon=":material/add_a_photo:"):
-                ask(model)
+                choose_photo(model)
             with st.popover("View", icon=":material/tune:"):
                 st.toggle("Smooth scaling", **session.widget("smooth", closed=True))
         st.caption(PRIVATE)
@@ -98,8 +99,8 @@ def page(card_page: StreamlitPage | None = None) -> None:
 # The photo.
 
 
-def ask(model: Model) -> None:
-    """A file or the camera."""
+def choose_photo(model: Model) -> None:
+    """Fields for a file or the camera."""
     source = st.segmented_control(
         "From",
         FROM,
@@ -111,7 +112,7 @@ def ask(model: Model) -> None:
         st.camera_input(
             "Take a photo",
             key="photo-camera",
-            on_change=taken,
+            on_change=use_photo,
             args=("camera", model),
             disabled=not available("photo"),
         )
@@ -121,7 +122,7 @@ def ask(model: Model) -> None:
             f"A photo, PNG, JPEG or WebP up to {most('photo')} MB",
             "photo",
             key="photo-file",
-            on_change=taken,
+            on_change=use_photo,
             args=("file", model),
         )
     if why := trust.reason():
@@ -131,8 +132,8 @@ def ask(model: Model) -> None:
         st.error(stranger_text.sentence(problem))
 
 
-def taken(source: str, model: Model) -> None:
-    """A new photo from a widget. What cannot be read leaves the photo before it alone."""
+def use_photo(source: str, model: Model) -> None:
+    """Use the photo from a field; one that cannot be read leaves the previous photo in place."""
     given = st.session_state.get(f"photo-{source}")
     if given is None or not available("photo"):
         return
@@ -144,7 +145,7 @@ def taken(source: str, model: Model) -> None:
 
 
 def read(content: bytes, model: Model) -> Photo:
-    """The Photo in the bytes of a file, framed by its eyes where they can be found."""
+    """The Photo in the bytes of a file, framed by its eyes if they are detected."""
     image = photo_alignment.read_photo(content)
     shown = io.BytesIO()
     image.save(shown, "JPEG", quality=90)
@@ -156,13 +157,13 @@ def read(content: bytes, model: Model) -> Photo:
 
 
 def centred(model: Model) -> Frame:
-    """The centre square, as large as that of the training images."""
+    """The central square, of the same size as in the training images."""
     crop = (model.card["training_set"].get("framing") or {}).get("crop", 1.0)
     return photo_alignment.Frame(side=crop if isinstance(crop, float) and 0.1 <= crop <= 1 else 1.0)
 
 
 def by_detector(image: Image.Image, model: Model) -> Frame | None:
-    """The Frame that a detector finds, or None."""
+    """The Frame of the detected eyes, or None."""
     try:
         eyes = photo_alignment.find_eyes(image)
         return photo_alignment.frame_of_eyes(image.size, *eyes, eyes_of(model)) if eyes else None
@@ -171,7 +172,7 @@ def by_detector(image: Image.Image, model: Model) -> Frame | None:
 
 
 def eyes_of(model: Model) -> Eyes:
-    """Where the eyes are in a model's pictures."""
+    """The places of the eyes in a model's pictures."""
     measured = inversion.load_metrics(model) or {}
     return measured.get("eyes") or photo_alignment.EYES
 
@@ -181,7 +182,7 @@ def eyes_of(model: Model) -> Eyes:
 
 @fragments.panel("frame")
 def frame(name: str, model: Model) -> None:
-    """The photo with the frame on it, and what the generator is asked to draw."""
+    """The photo with the frame on it, and the target for the generator."""
     photo = st.session_state.photo
     framer(
         "photo-framer",
@@ -209,14 +210,14 @@ def frame(name: str, model: Model) -> None:
 
 
 def cut(photo: Photo, model: Model) -> np.ndarray:
-    """What the frame holds, as an image of the model: uint8 (H, W, C)."""
+    """The contents of the frame as an image of the model's size: uint8 (H, W, C)."""
     return photo_alignment.cut(
         photo.image, photo.frame, model.size, model.card["architecture"]["channels"]
     )
 
 
 def numbers(photo: Photo, model: Model) -> None:
-    """The same by hand."""
+    """The frame by numbers."""
     with st.popover("Place by numbers", icon=":material/straighten:"):
         where = photo.frame
         shown = {
@@ -235,9 +236,9 @@ def numbers(photo: Photo, model: Model) -> None:
 
 
 def by_eyes(photo: Photo, model: Model) -> None:
-    """The places of both eyes, taken together: one alone seldom makes a frame."""
+    """Fields for both eyes, submitted together: one eye alone rarely gives a valid frame."""
     places = photo_alignment.eyes_of_frame(photo.image.size, photo.frame, eyes_of(model))
-    # What was refused stays in the fields, to be put right.
+    # Refused values stay in the fields, to be corrected.
     places, problem = st.session_state.pop("photo_refused", (places, ""))
     with st.form("photo-eyes", border=False):
         for side, place in zip(("left", "right"), places, strict=True):
@@ -247,7 +248,7 @@ def by_eyes(photo: Photo, model: Model) -> None:
                 st.session_state[field_key] = round(100 * value, 1)
                 column.number_input(
                     f"Eye on the {side}, {axis}, %",
-                    value=None,  # else an emptied field would count as 0
+                    value=None,  # otherwise an emptied field would count as 0
                     step=0.5,
                     key=field_key,
                 )
@@ -262,7 +263,7 @@ def slid(key: str) -> None:
 
 
 def typed(model: Model) -> None:
-    """The frame from the four numbers of the eyes."""
+    """Take the frame from the four numbers of the eyes."""
     values = [
         [st.session_state[f"photo-{side}-{axis}"] for axis in ("across", "down")]
         for side in ("left", "right")
@@ -282,15 +283,15 @@ def typed(model: Model) -> None:
 
 
 def find(model: Model) -> None:
-    found = by_detector(st.session_state.photo.image, model)
-    if found is None:
+    detected = by_detector(st.session_state.photo.image, model)
+    if detected is None:
         session.say("No face was detected; place the rings by hand.")
     else:
-        reframe(**asdict(found))
+        reframe(**asdict(detected))
 
 
 def reframe(**changes: float) -> None:
-    """Another frame. What it cannot be, a place outside of the photo say, is brought back."""
+    """Change the frame, within its limits; a place outside the photo is moved to its edge."""
     photo = st.session_state.photo
     wanted = {**asdict(photo.frame), **changes}
     if not np.isfinite(list(wanted.values())).all():
@@ -308,17 +309,17 @@ def reframe(**changes: float) -> None:
 
 @fragments.panel("search")
 def search(name: str, model: Model) -> None:
-    """The buttons, the picture that the generator comes to, and what its error means."""
+    """The buttons, the generator's picture, and what its error means."""
     photo = st.session_state.photo
     wanted = cut(photo, model)
     target = target_of(model, wanted)
-    found = st.session_state.get("search")
-    if found is not None and found.target != target:
-        found.running = False
-    running = found is not None and found.running
+    current = st.session_state.get("search")
+    if current is not None and current.target != target:
+        current.running = False
+    running = current is not None and current.running
     with st.container(horizontal=True, gap="small"):
         st.button(
-            "Start" if found is None or found.target != target else "Start again",
+            "Start" if current is None or current.target != target else "Start again",
             type="primary",
             icon=":material/play_arrow:",
             key="photo-start",  # one button under both labels
@@ -330,37 +331,39 @@ def search(name: str, model: Model) -> None:
         st.button(
             "Add to tray",
             icon=":material/add:",
-            disabled=found is None or found.now is None or not found.target.startswith(model.hash),
+            disabled=current is None
+            or current.now is None
+            or not current.target.startswith(model.hash),
             on_click=add,
             args=(name, model),
         )
     if why := trust.reason():
         st.caption(why)
-    if found is not None and found.problem:
-        st.warning(stranger_text.plain(found.problem))
+    if current is not None and current.problem:
+        st.warning(stranger_text.plain(current.problem))
     if running:
         follow(model)
-    elif found is None or found.now is None or not found.target.startswith(model.hash):
+    elif current is None or current.now is None or not current.target.startswith(model.hash):
         st.progress(0.0)
         empty(model)
         st.caption("Press Start, and the generator’s closest picture appears here.")
-    elif found.target == target:
-        shown(model, found)
+    elif current.target == target:
+        shown(model, current)
     else:
         st.html(FADED)
         st.caption("The frame or the photo has changed since; this result is for the previous one.")
         with st.container(key="photo-before"):
-            shown(model, found)
-    meaning(model, found)
+            shown(model, current)
+    meaning(model, current)
 
 
 def target_of(model: Model, wanted: np.ndarray) -> str:
-    """What tells one search from another: the weights, and the picture that is sought."""
+    """What identifies a search: the weights and the target picture."""
     return f"{model.hash} {hashlib.sha256(wanted.tobytes()).hexdigest()}"
 
 
 def start(model: Model) -> None:
-    """Begin a search for what the frame holds by now; the steps are done by `follow`."""
+    """Begin a search for the current contents of the frame; `follow` does the steps."""
     if why := trust.reason():
         session.warn(why)
         fragments.redraw()
@@ -374,45 +377,45 @@ def start(model: Model) -> None:
 
 
 def stop() -> None:
-    """End the search; the best so far stays."""
-    found = st.session_state.get("search")
-    if found is not None:
-        found.running = False
-        found.steps.close()
+    """End the search; the best result so far stays."""
+    current = st.session_state.get("search")
+    if current is not None:
+        current.running = False
+        current.steps.close()
     fragments.redraw("search")
 
 
-@st.fragment(run_every=AGAIN)
+@st.fragment(run_every=REFRESH)
 def follow(model: Model) -> None:
-    """A stretch of the search, and where it is now. The steps wait while nobody looks."""
-    found = st.session_state.get("search")
-    if found is None or not found.running:
+    """Do some steps of the search and show its progress. It pauses while nobody is looking."""
+    current = st.session_state.get("search")
+    if current is None or not current.running:
         st.rerun()
     try:
         until = time.monotonic() + CHUNK
-        while found.now is None or time.monotonic() < until:
-            now = next(found.steps)
+        while current.now is None or time.monotonic() < until:
+            now = next(current.steps)
             if isinstance(now, inversion.Progress):
-                found.now = now
+                current.now = now
             elif time.monotonic() >= until:
-                st.progress(now * LOOKING, "Looking for places to start from …")
+                st.progress(now * LOOKING, "Looking for starting points …")
                 empty(model)
                 return
     except StopIteration:
-        found.running = False
+        current.running = False
     except InputError as error:
-        found.running, found.problem = False, str(error)
-    if not found.running:
+        current.running, current.problem = False, str(error)
+    if not current.running:
         st.rerun()
-    shown(model, found)
+    shown(model, current)
 
 
-def shown(model: Model, found: Search) -> None:
-    """The bar, and the best picture so far, large."""
-    now = found.now
+def shown(model: Model, current: Search) -> None:
+    """The progress bar, and the best picture so far, enlarged."""
+    now = current.now
     if now is None:
         return
-    ended = "" if found.running else (" · done" if now.step == now.steps else " · stopped")
+    ended = "" if current.running else (" · done" if now.step == now.steps else " · stopped")
     share = LOOKING + (1 - LOOKING) * now.step / now.steps
     st.progress(share, f"Step {now.step} of {now.steps}{ended}")
     st.container(width=renderer.LARGE).image(
@@ -423,7 +426,7 @@ def shown(model: Model, found: Search) -> None:
 
 
 def empty(model: Model) -> None:
-    """Where the picture will be."""
+    """A placeholder for the picture."""
     grey = np.full((model.size, model.size, 3), 128, np.uint8)
     ghost = np.dstack([grey, np.full((model.size, model.size), 28, np.uint8)])
     encoded = io.BytesIO()
@@ -434,20 +437,20 @@ def empty(model: Model) -> None:
 
 
 def add(name: str, model: Model) -> None:
-    """The latent onto the tray, from where every other page takes it."""
+    """Put the latent on the tray, from which other pages can use it."""
     now = st.session_state.search.now
     item = tray.Item("Photo", name, model.hash, None, 1.0, now.z)
     message = "Photo is on the tray: Interpolate, Arithmetic and Neighbours can use it from there."
     add_to_tray.add(item, message)
 
 
-# What it means.
+# The meaning of the error.
 
 
-def meaning(model: Model, found: Search | None) -> None:
-    """The error beside those of pictures whose answer is known or unknown."""
+def meaning(model: Model, current: Search | None) -> None:
+    """The error, compared with those of other pictures."""
     measured = inversion.load_metrics(model)
-    own = found if found is not None and found.target.startswith(model.hash) else None
+    own = current if current is not None and current.target.startswith(model.hash) else None
     now = None if own is None else own.now
     error = now.error if own is not None and now is not None and not own.running else None
     if error is not None:
@@ -469,13 +472,13 @@ def meaning(model: Model, found: Search | None) -> None:
     ]
     st.caption(
         f"For comparison, the same search leaves: {'; '.join(words)}. Samples can be matched "
-        "exactly, so their error is that of the search; whatever a photograph has beyond that, "
-        "the generator cannot draw."
+        "exactly, so their error is due to the search; what a photo's error exceeds that by, the "
+        "generator cannot draw."
     )
 
 
 def chart(errors: Mapping[str, Sequence[float]], error: float | None) -> None:
-    """A dot for every picture measured, and a line for the photo."""
+    """A dot for every measured picture, and a line for the photo."""
     rows = [
         (KINDS[kind].replace("the generator’s own ", "").capitalize(), values)
         for kind, values in errors.items()

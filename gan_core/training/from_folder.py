@@ -14,23 +14,23 @@ from gan_core.training import config_checks, presets
 from gan_core.training.config import DEFAULTS, TrainingConfig
 from gan_core.util.errors import InputError
 
-RECIPE = "folder"
-HELD_OUT = 0.1  # share of the pictures that is held out, but no more than MOST pictures
+PRESET = "folder"
+HELD_OUT = 0.1  # fraction of the pictures that is held out, but at most MOST pictures
 MOST = 1000
 FEW = 20  # with fewer pictures none is held out
-MEASURED = 10_000  # samples at most that a new model is measured on
-FRAMES = 40  # sample grids that make a film; between two there is at least 1 kimg
+MEASURED = 10_000  # maximum number of samples on which a new model is measured
+FRAMES = 40  # sample grids in a film, at least 1 kimg apart
 
 
-def check(images: Path | str, size: int, recipe: str, given: dict[str, Any]) -> None:
-    """Raise InputError now for what would be refused after minutes of packing.
+def check(images: Path | str, size: int, preset: str, given: dict[str, Any]) -> None:
+    """Raise InputError now for options that would be refused after minutes of packing.
 
-    given: options of the run by name, which win over the recipe's.
+    given: options of the run by name, which override the preset's.
     """
     count = image_sources.count(images)
     if not count:
-        raise InputError(f"There is no picture in {images}.")
-    chosen = presets.choose(recipe or RECIPE, count, size, 3) | given
+        raise InputError(f"There are no pictures in {images}.")
+    chosen = presets.choose(preset or PRESET, count, size, 3) | given
     config_checks.check_options(TrainingConfig(**chosen), size, channels=3)
 
 
@@ -85,19 +85,19 @@ def _source(images: Path | str) -> str:
 
 
 def share(count: int) -> str:
-    """What `image_sources.pack` holds out of so many pictures: "10%", a smaller share, or ""."""
+    """The part of `count` pictures to hold out, as for `image_sources.pack`: up to "10%", or ""."""
     if count < FEW:
         return ""
     return f"{100 * min(HELD_OUT, MOST / count):.4g}%"
 
 
-def options(recipe: str, data: Path | str, given: dict[str, Any]) -> dict[str, Any]:
-    """The run's options by name: the given ones over the recipe's, with grids for a film."""
-    return filmed(presets.options(recipe or RECIPE, data) | given)
+def options(preset: str, data: Path | str, given: dict[str, Any]) -> dict[str, Any]:
+    """The options of the run by name: the preset's, overridden by the given ones, with a film."""
+    return filmed(presets.options(preset or PRESET, data) | given)
 
 
 def filmed(options: dict[str, Any]) -> dict[str, Any]:
-    """The options with sample grids often enough for a film, even of a short run."""
+    """The options with sample grids at intervals for a film, even in a short run."""
     kimg = (DEFAULTS | options)["kimg"]
     return {"grid_kimg": min(25.0, max(kimg / FRAMES, 1.0)), **options}
 
@@ -106,7 +106,7 @@ def link_training_set(data: Path | str, model: Path | str) -> None:
     """Give a checkpoint its training set: a link, or a copy where links are not possible."""
     data, link = Path(data), Path(model) / "training_set"
     if link.is_symlink() and not link.exists():
-        link.unlink()  # to a run that is gone
+        link.unlink()  # it leads to a run that has been removed
     if link.exists():
         return
     try:
@@ -116,12 +116,12 @@ def link_training_set(data: Path | str, model: Path | str) -> None:
 
 
 def measure(model: Path | str) -> None:
-    """Measure a new model against its images and save the numbers; prints why when it cannot.
+    """Measure a new model against its images and save the numbers, or print why that is impossible.
 
-    As many samples as there are training images, 10,000 at most.
+    Uses as many samples as there are training images, at most 10,000.
     """
     if fidelity_report.load_metrics(checkpoint.read_card(model)):
-        return  # these weights were measured when the run finished before
+        return  # these weights were measured when the run finished earlier
     shape = training_set.read_card(Path(model) / "training_set")["shape"]
     try:
         fidelity_report.evaluate(str(model), n=min(MEASURED, shape[0]))

@@ -32,7 +32,8 @@ def train(
     size: int = 64,  # with --images: side of the packed images, pixels
     runs: str = "runs",  # folder of the runs
     checkpoints: str = "checkpoints",  # folder of the checkpoints
-    recipe: str = "",  # options known to work: faces, avatars, mnist, cifar10, or folder (your own)
+    preset: str = "",  # options known to work: faces, avatars, mnist, cifar10, or folder (your own)
+    recipe: str = "",  # the former name of --preset
     dry_run: bool = False,  # only print networks, parameters, memory and expected time
     licence: str = "As its training images.",  # permitted use of the weights, one sentence
     use: str = "",  # intended use of the model and what it must not be used for, for the card
@@ -41,9 +42,10 @@ def train(
 ) -> None:
     """Train a GAN, or resume a run; then write its checkpoint and card.
 
-    options: of `TrainingConfig`, by name; they win over the recipe's. Raises InputError for options
+    options: of `TrainingConfig`, by name; they override the preset's. Raises InputError for options
     that cannot work, and KeyboardInterrupt when the run was interrupted, after a snapshot.
     """
+    preset = preset or recipe
     valid_names.check(name)
     if bool(data) == bool(images):
         raise InputError("Name either a packed training set, or --images and a folder or a zip.")
@@ -52,15 +54,15 @@ def train(
         raise InputError(f"{word} is for one process; start it without torchrun.")
     run, out = Path(runs) / name, Path(checkpoints) / name
     if images and not (run / "training_set" / "set.json").exists():
-        from_folder.check(images, size, recipe, options)
+        from_folder.check(images, size, preset, options)
     if dry_run:
         with tempfile.TemporaryDirectory() as folder:
             data = data or from_folder.prepare(images, run, size=size, new=Path(folder) / name)
-            recipe = from_folder.RECIPE if images and not recipe else recipe
-            print(dry.describe(data, TrainingConfig(**presets.options(recipe, data) | options)))
+            preset = from_folder.PRESET if images and not preset else preset
+            print(dry.describe(data, TrainingConfig(**presets.options(preset, data) | options)))
         return
     if not images:
-        options = from_folder.filmed(presets.options(recipe, data) | options)
+        options = from_folder.filmed(presets.options(preset, data) | options)
         check_same_images(data, out)
     if (out / "model.json").exists() and not (run / "state.safetensors").exists():
         raise InputError(
@@ -79,7 +81,7 @@ def train(
         if images:
             update(doing="packing")
             data = from_folder.prepare(images, run, size=size)
-            options = from_folder.options(recipe, data, options)
+            options = from_folder.options(preset, data, options)
             check_same_images(data, out)
         config = TrainingConfig(**options)
         update(doing="training", kimg=config.kimg)
@@ -107,12 +109,12 @@ def train(
 
 @contextlib.contextmanager
 def without_lock(run: Path, **about: Any) -> Iterator[Callable[..., None]]:
-    """What `run_lock.holding` is in the processes that do not lead: nothing."""
+    """Replaces `run_lock.holding` in the processes that do not lead."""
     yield lambda **more: None
 
 
 def check_same_images(data: Path | str, out: Path) -> None:
-    """Raise InputError when a checkpoint was trained on other images than a packed set holds."""
+    """Raise InputError when a checkpoint was trained on other images than those of a packed set."""
     if (out / "model.json").exists():
         before = checkpoint.read_card(out)["training_set"].get("fingerprint")
         if before != training_set.read_card(data)["fingerprint"]:
@@ -120,7 +122,7 @@ def check_same_images(data: Path | str, out: Path) -> None:
 
 
 def check_writable(folder: Path | str) -> None:
-    """Raise InputError now, not after hours, when nothing can be written to a folder."""
+    """Raise InputError now rather than after hours when a folder cannot be written to."""
     parent = Path(folder).absolute()
     while not parent.exists():
         parent = parent.parent

@@ -108,7 +108,7 @@ def test_a_page_without_a_model_opens(tmp_path, folders, open_app, page):
 @pytest.mark.parametrize("page", PAGES)
 def test_no_checkpoint_at_all(tmp_path, folders, open_app, page):
     folders(tmp_path)
-    one_sentence(open_app(page), "no model here yet", "--checkpoints")
+    one_sentence(open_app(page), "no model yet", "--checkpoints")
 
 
 @pytest.mark.parametrize("page", PAGES)

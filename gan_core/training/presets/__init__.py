@@ -1,7 +1,7 @@
-"""Recipes: options of `TrainingConfig` that are known to work, one short file each.
+"""Presets: options of `TrainingConfig` that are known to work, one short file each.
 
-A recipe's module has `options(count, size, channels)`: count is the number of training images, size
-their side in pixels, channels 1 or 3. Options on the command line win over the recipe's.
+A preset's module has `options(count, size, channels)`: count is the number of training images, size
+their side in pixels, channels 1 or 3. Options on the command line override the preset's.
 """
 
 from pathlib import Path
@@ -11,7 +11,7 @@ from gan_core.data import training_set
 from gan_core.training.presets import avatars, cifar10, faces, folder, mnist
 from gan_core.util.errors import InputError
 
-RECIPES = {
+PRESETS = {
     "faces": faces,
     "avatars": avatars,
     "mnist": mnist,
@@ -21,7 +21,7 @@ RECIPES = {
 
 
 def options(name: str, data: Path | str) -> dict[str, Any]:
-    """The options of a recipe for the packed training set in a directory; {} for no name.
+    """The options of a preset for the packed training set in a directory; {} if name is "".
 
     Raises InputError for an unknown name.
     """
@@ -32,7 +32,7 @@ def options(name: str, data: Path | str) -> dict[str, Any]:
 
 
 def choose(name: str, count: int, size: int, channels: int) -> dict[str, Any]:
-    """The options of a recipe for so many images of a size; raises InputError as `options` does."""
-    if name not in RECIPES:
-        raise InputError(f"There is no recipe {name!r}; choose from {', '.join(RECIPES)}.")
-    return RECIPES[name].options(count, size, channels)
+    """The options of a preset for images of a number and size; raises InputError as `options`."""
+    if name not in PRESETS:
+        raise InputError(f"There is no preset {name!r}; choose from {', '.join(PRESETS)}.")
+    return PRESETS[name].options(count, size, channels)

@@ -1,8 +1,8 @@
-"""Flat drawings of faces: the recipe of the shipped avatars.
+"""Flat drawings of faces: the preset of the included model avatars.
 
-Enlarging and then convolving keeps flat areas flat and edges sharp. D has no batch norm and is kept
-in bounds by R1, on every eighth step; this allows step sizes five times DCGAN's, without Adam's
-first moment. Images are not mirrored: partings and winks have a side.
+Upsampling followed by convolution keeps flat areas flat and edges sharp. D has no batch norm and is
+regularised by R1 on every eighth step. This allows learning rates five times DCGAN's, without
+Adam's first moment. Images are not mirrored, because partings and winks are on one side.
 """
 
 from typing import Any

@@ -1,8 +1,8 @@
-"""Photographs of faces: the recipe of the shipped faces, the best so far.
+"""Photographs of faces: the preset of the included model faces, the best so far.
 
-D has no batch norm, so that it cannot tell real batches from generated ones by their statistics,
-and is kept in bounds by R1, on every eighth step; this allows step sizes five times DCGAN's,
-without Adam's first moment. Steps that shrink to 0 at the end lower the distance further.
+D has no batch norm, so that it cannot distinguish real from generated batches by their statistics,
+and is regularised by R1 on every eighth step. This allows learning rates five times DCGAN's,
+without Adam's first moment. Learning rates that decay to 0 at the end lower the distance further.
 """
 
 from typing import Any

@@ -2,9 +2,9 @@
 
 D memorises a small training set; in DiffAugment's measurements (Zhao et al. 2020, figure 1) colour
 and cutout begin to help below some thousands of pictures. The length follows from how often each
-picture is shown: beyond some hundred times, training only memorises. From 3,000 pictures on, D is
-that of the recipe for faces, without batch norm and kept in bounds by a weak R1, which was better
-than batch norm on 9,500 photographs.
+picture is shown: beyond a few hundred times, training only memorises. From 3,000 pictures on, D is
+as in the preset for faces, without batch norm and regularised by a weak R1, which was better than
+batch norm on 9,500 photographs.
 """
 
 from typing import Any

@@ -270,7 +270,7 @@ def test_what_should_stay_can_be_taken_out_of_the_difference(opened, monkeypatch
     monkeypatch.setattr(attribute_labels, "changed_by", lambda *_: [])
     _, app = opened(a="3,4", b="5", c="6,7", apart="1")
     assert is_shown(app, model, mean(model, 6, 7) + mean(model, 3, 4) - mean(model, 5))
-    assert any("nothing is left out" in c.value for c in app.caption)
+    assert any("nothing is removed" in c.value for c in app.caption)
 
 
 def test_the_attributes_that_a_sum_changes_are_told_by_the_classifier(opened):
@@ -436,7 +436,9 @@ def test_the_difference_is_saved_as_a_direction(opened, two_models):
     assert not app.warning
     app = app.text_input(key="direction-name").set_value("my smile").run().run()
     app = app.button(key="direction-save").click().run()
-    assert ["called my smile already" in sentence for sentence in sentences(app)] == [True]
+    assert ["already a direction called my smile" in sentence for sentence in sentences(app)] == [
+        True
+    ]
     app = app.text_input(key="direction-name").set_value(" ").run()
     app = app.button(key="direction-save").click().run()
     assert ["Type a name" in sentence for sentence in sentences(app)] == [True]

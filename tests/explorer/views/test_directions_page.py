@@ -342,7 +342,7 @@ def test_two_of_one_name_are_refused(opened):
     app = named(opened(along=f"{BRIGHT}:1"), "factor 2")
     app = app.button(key="save-direction").click().run()
     (sentence,) = sentences(app)
-    assert "called factor 2 already" in sentence
+    assert "already a direction called factor 2" in sentence
     assert "as a file" not in sentence  # which would not be taken back
     assert len(directions.load(opened.model)) == len(opened.vectors)
 

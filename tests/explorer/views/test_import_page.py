@@ -29,7 +29,7 @@ def give(app, name, data, place=0):
     return app.run()
 
 
-def told(app):
+def facts_of(app):
     return {row: cells.iloc[0] for row, cells in app.main.table[0].value.iterrows()}
 
 
@@ -50,14 +50,14 @@ def test_weights_become_a_model_in_the_menu(two_models, open_app, file_of):
     assert not [b for b in app.main.button if b.label == "Import"]
     give(app, "my netG (3).pth", file_of(network))
     healthy(app)
-    facts = told(app)
+    facts = facts_of(app)
     assert facts["Images"] == "64 × 64 × 3"
     assert facts["Recognised as"].startswith("DCGAN as in PyTorch")
     assert facts["Discriminator"].startswith("none")
     assert app.text_input(key="import-name").value == "my-netG-3-"
     press(app)
     healthy(app)
-    assert "my-netG-3- is in the model menu" in app.main.success[0].value
+    assert "my-netG-3- is now in the model menu" in app.main.success[0].value
     assert app.session_state["view"].model == "my-netG-3-"
     kept = checkpoint.read_card(two_models / "my-netG-3-")
     assert kept["origin"]["file"] == "my netG _3_.pth"
@@ -75,7 +75,7 @@ def test_a_discriminator_comes_along(two_models, open_app, file_of):
     give(app, "g.pth", file_of(trained(Tutorial())))
     give(app, "d.pth", file_of(trained(TutorialD())), 1)
     healthy(app)
-    assert told(app)["Discriminator"] == "recognised too"
+    assert facts_of(app)["Discriminator"] == "recognised too"
     press(app)
     assert checkpoint.load(two_models / "g").discriminator is not None
     assert checkpoint.read_card(two_models / "g")["origin"]["discriminator"] == "d.pth"
@@ -114,7 +114,7 @@ def test_what_is_not_recognised_is_listed(two_models, open_app, file_of):
     assert not [b for b in app.main.button if b.label == "Import"]
     give(app, "good.pth", file_of(trained(Linear())))
     healthy(app)
-    assert told(app)["Images"] == "32 × 32 × 1"
+    assert facts_of(app)["Images"] == "32 × 32 × 1"
 
 
 def test_a_name_outlives_a_discriminator_that_is_refused(two_models, open_app, file_of):
@@ -140,7 +140,7 @@ def test_names_that_are_taken_or_lead_elsewhere_are_refused(two_models, open_app
     press(app)
     assert not app.exception
     assert len(app.error) == 1
-    words = "called alpha already" if name.lower() == "alpha" else "a name consists of"
+    words = "already a model called alpha" if name.lower() == "alpha" else "a name consists of"
     assert words in app.error[0].value
     assert sorted(two_models.rglob("*")) == before
 
@@ -186,5 +186,5 @@ def test_who_leaves_while_it_is_written_is_told_on_coming_back(
     app.run()  # what the exception asked for
     assert not app.exception
     assert [success.value for success in app.success] == [
-        "late is in the model menu of every page now."
+        "late is now in the model menu of every page."
     ]

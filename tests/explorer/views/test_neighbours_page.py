@@ -332,8 +332,8 @@ def test_neighbours_follow_a_path(alpha, open_app):
         distances = expected(model, data, seed)
         assert f"training image {distances.argmin()} below" in tile["label"]
         assert f"{distances.min():.1f} levels" in tile["label"]
-        percentile = references.percentiles(model, data, distances.min(), "pixels")["held-out"]
-        assert tile["caption"] == distance_space.short_percent_text(standing[0])
+        shares = references.percentiles(model, data, distances.min(), "pixels")["held-out"]
+        assert tile["caption"] == distance_space.short_percent_text(shares[0])
     app = app.button(key="pair-tiles-1.0000").click().run()
     assert state(app, "link") | {"at": "1"} == state(app, "link")
     assert state(app, "link")["keys"] == "3,4"

@@ -159,7 +159,7 @@ def test_the_error_stands_beside_those_of_other_pictures(open_photo, two_models)
 
 
 def other_than(page, before):
-    """The address of what the generator is asked to draw, once it is another one than before."""
+    """The address of the target for the generator, once it has changed."""
     image = page.get_by_alt_text("The target for the generator")
     for _ in range(PATIENCE // 50):
         if (address := image.get_attribute("src")) != before:
@@ -241,7 +241,7 @@ def test_what_comes_before_the_search_is_seen_and_can_be_stopped(open_photo, mon
     app = button(open_photo(encoded()), "Start").click().run()
     search = app.session_state.search
     assert (search.running, search.now) == (True, None)
-    assert [bar.proto.text for bar in app.get("progress")] == ["Looking for places to start from …"]
+    assert [bar.proto.text for bar in app.get("progress")] == ["Looking for starting points …"]
     first = app.get("progress")[0].proto.value
     assert app.run().get("progress")[0].proto.value > first
     app = button(app, "Stop").click().run()

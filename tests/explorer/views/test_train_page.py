@@ -84,7 +84,7 @@ def start(name, data, *more):
     run_launcher.start(name, [*run_launcher.arguments(name, data=data), *TINY, *map(str, more)])
 
 
-def told(app):
+def texts(app):
     assert not app.exception
     kinds = [*app.error, *app.warning, *app.info, *app.caption, *app.markdown]
     return "\n".join(str(element.value) for element in kinds)
@@ -95,7 +95,7 @@ def told(app):
 
 def test_without_runs_the_form_is_there(place, open_app):
     app = open_app("train")
-    assert told(app).count("It continues when this page is closed") == 1
+    assert texts(app).count("The run continues when this page is closed") == 1
     assert app.text_input(key="new-name").value == ""
     assert [button.disabled for button in app.button if button.label == "Start"] == [True]
 
@@ -116,7 +116,7 @@ def test_runs_are_listed_with_their_states(place, open_app):
     assert [error.value for error in app.error] == ["The disk is full."]
     buttons = {button.label for button in app.button}
     assert set(expected) <= buttons
-    assert "2 of 10 kimg" in told(app)
+    assert "2 of 10 kimg" in texts(app)
     # One that is not there any more is said, and another one is shown.
     assert "There is no run called gone" in told(open_app("train", run="gone"))
 
@@ -135,8 +135,8 @@ def test_speed_time_left_and_curves_come_from_the_log(place, open_app):
     assert run.rate == pytest.approx(50)
     assert run.left == pytest.approx(12_000 / 50)
     app = open_app("train", run="x")
-    assert "50 images/s" in told(app)
-    assert "82.0 at best, at 8 kimg" in told(app)
+    assert "50 images/s" in texts(app)
+    assert "82.0 at best, at 8 kimg" in texts(app)
     figures = [json.loads(chart.proto.spec) for chart in app.get("plotly_chart")]
     names = [[trace["name"] for trace in figure["data"]] for figure in figures]
     assert names[:2] == [["discriminator", "generator"], ["training images", "samples"]]
@@ -227,14 +227,14 @@ def test_what_never_began_is_tried_again_or_removed(place, open_app):
     run = make_run(place, "bad", **about)
     make_run(place, "good", [line(4.0)], ended="stopped", kimg=200.0)
     app = open_app("train", run="good")
-    assert "It ended before its first samples at 5 kimg." in told(app)
+    assert "The run ended before its first samples at 5 kimg." in texts(app)
     assert "Remove" not in {button.label for button in app.button}
     app = open_app("train", run="bad")
     assert {"Try again", "Remove"} <= {button.label for button in app.button}
     next(button for button in app.button if button.label == "Remove").click().run()
     assert not app.exception
     assert not run.exists()
-    assert "bad is removed." in [toast.value for toast in app.toast]
+    assert "bad has been removed." in [toast.value for toast in app.toast]
     with pytest.raises(InputError, match="good has been trained"):
         run_launcher.remove(run_list.look(place / "runs" / "good"))
 
@@ -336,7 +336,7 @@ def test_from_the_form_to_a_model_in_the_menu(place, packed, open_app, monkeypat
     app = app.number_input(key="new-kimg").set_value(0.1).run()
     (shown,) = [code.value for code in app.code]
     assert shown.startswith("python -m gan_core train ")
-    assert "--name mine --recipe folder --kimg 0.1" in shown
+    assert "--name mine --preset folder --kimg 0.1" in shown
     (button,) = [button for button in app.button if button.label == "Start"]
     app = button.click().run()
     assert not [*app.error, *app.warning]
@@ -346,7 +346,7 @@ def test_from_the_form_to_a_model_in_the_menu(place, packed, open_app, monkeypat
     assert (done.state, done.reason) == ("finished", "")
     assert (done.shown, done.total) == (0.1, 0.1)
     app = app.run()
-    assert "finished" in told(app)
+    assert "finished" in texts(app)
     assert run_list.model_of(done) == "mine"
     menu = field(open_app("browse", model="mine"), "set-model")
     assert (menu.options, menu.value) == (["mine"], "mine")
@@ -487,7 +487,7 @@ def test_stop_can_be_asked_for_again_after_it_was_resumed(place, open_app, monke
 
     begin(time.time())
     app = open_app("train", run="x")
-    assert "1 of 90 kimg · Starting" in told(app)
+    assert "1 of 90 kimg · Starting" in texts(app)
     stop_button().click().run()
     app.run()
     assert stop_button().label == "Stopping …"

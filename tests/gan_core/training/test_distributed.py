@@ -30,7 +30,7 @@ from test_loop import losses, state, train
 
 HERE = Path(__file__).resolve().parent
 
-RECIPES = {
+VARIANTS = {
     "batch norm": {"k": 2},
     "residual": {"architecture": "residual", "objective": "relativistic", "r1": 1.0, "r2": 1.0},
     "wgan-gp": {"objective": "wgan-gp", "norm": "none"},
@@ -82,7 +82,7 @@ def watch(folder):
 def train_all(data, folder):
     if os.environ.get("RANK") == "1":
         watch(folder)
-    for name, options in RECIPES.items():
+    for name, options in VARIANTS.items():
         train(data, folder / name, **EVERY, **options)
     train(data, folder / "first half", kimg=0.032, **EVERY)
     train(data, folder / "bf16", kimg=0.024, precision="bf16")
@@ -224,7 +224,7 @@ def same_run(first, second):
             torch.testing.assert_close(one[key], two[key], rtol=1e-3, atol=1e-4)
 
 
-@pytest.mark.parametrize("name", RECIPES)
+@pytest.mark.parametrize("name", VARIANTS)
 def test_two_processes_train_as_one_does(pair, name):
     folder, *_ = pair
     same_run(folder / "one" / name, folder / "two" / name)
@@ -248,7 +248,7 @@ def test_two_processes_leave_the_files_of_one(pair):
         for name in ("one", "two")
     )
     assert one == two
-    for name in RECIPES:
+    for name in VARIANTS:
         kimg = [[line[0] for line in losses(pair[0] / n / name)] for n in ("one", "two")]
         assert kimg == [[0.016, 0.032, 0.048, 0.064]] * 2
 

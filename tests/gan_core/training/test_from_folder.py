@@ -80,7 +80,7 @@ def test_from_a_folder_to_a_measured_model(folder, train, tmp_path, capsys):
     assert data.images.shape[1:] == (32, 32, 3)
     told = capsys.readouterr()
     assert "skipped notes.png" in told.err
-    # Measured, told of in the card, and with the recipe for few pictures.
+    # Measured, told of in the card, and with the preset for few pictures.
     numbers = fidelity_report.load_metrics(model.card)["metrics"]["EffNetLite0"]["numbers"]
     assert (numbers[0]["n_of"], numbers[0]["n_to"]) == (36, 36)
     assert "36 samples" in (tmp_path / "models" / "x" / "README.md").read_text("utf-8")
@@ -131,7 +131,7 @@ def test_other_pictures_or_another_size_need_another_name(
 
 
 def test_bad_settings_are_told_before_anything_is_packed(folder, train, tmp_path, capsys):
-    for more in (["--objective", "hope"], ["--size", 48], ["--r1", 1], ["--recipe", "none"]):
+    for more in (["--objective", "hope"], ["--size", 48], ["--r1", 1], ["--preset", "none"]):
         assert train(folder, *more) == 2
         assert capsys.readouterr().err.count("\n") == 1
     assert train(tmp_path / "nowhere") == 2

@@ -180,7 +180,7 @@ def test_noise_is_fresh_in_every_step_of_d_and_g_learns_on_the_last_of_it(
     ],
     ids=str,
 )
-def test_other_recipes_run_and_differ(data, tmp_path, options):
+def test_other_options_run_and_differ(data, tmp_path, options):
     train(data, tmp_path / "usual", kimg=0.024)
     train(data, tmp_path / "other", kimg=0.024, **options)
     usual, other = state(tmp_path / "usual")[0], state(tmp_path / "other")[0]
@@ -227,7 +227,7 @@ def test_the_smallest_size_in_grey(make_set, tmp_path):
 
 # --- Stopping and going on. ---
 
-RECIPES = {
+VARIANTS = {
     "non-saturating": {"k": 2, "augment": "mirror,translation,cutout,colour"},
     "wgan-gp": {"objective": "wgan-gp", "norm": "none", "k": 2},
     "relativistic": {
@@ -253,10 +253,10 @@ RECIPES = {
 }
 
 
-@pytest.mark.parametrize("recipe", RECIPES)
-def test_a_resumed_run_is_the_uninterrupted_run_bit_for_bit(data, tmp_path, monkeypatch, recipe):
+@pytest.mark.parametrize("variant", VARIANTS)
+def test_a_resumed_run_is_the_uninterrupted_run_bit_for_bit(data, tmp_path, monkeypatch, variant):
     whole, parts = tmp_path / "whole", tmp_path / "parts"
-    options = RECIPES[recipe] | {"log_kimg": 0.016, "kimg": 0.096}  # the epoch ends at 0.064
+    options = VARIANTS[variant] | {"log_kimg": 0.016, "kimg": 0.096}  # the epoch ends at 0.064
     train(data, whole, **options)
     update, calls = ema.update_ema, []
 

@@ -1,4 +1,4 @@
-"""Recipes: they are options that training takes, and a person's own options win."""
+"""Presets: they are options that training takes, and a person's own options win."""
 
 import pytest
 
@@ -8,21 +8,21 @@ from gan_core.training.config import DEFAULTS, TrainingConfig
 from gan_core.util.errors import InputError
 
 
-@pytest.mark.parametrize("name", presets.RECIPES)
+@pytest.mark.parametrize("name", presets.PRESETS)
 @pytest.mark.parametrize(("size", "channels"), [(28, 1), (64, 3)])
-def test_every_recipe_is_accepted(name, size, channels, make_set):
+def test_every_preset_is_accepted(name, size, channels, make_set):
     data = make_set(size=size, channels=channels)
     chosen = presets.options(name, data)
     assert set(chosen) <= set(DEFAULTS)
     config_checks.check(data, TrainingConfig(**chosen))
 
 
-def test_no_name_is_no_recipe(make_set):
+def test_no_name_is_no_preset(make_set):
     assert presets.options("", make_set()) == {}
 
 
 def test_an_unknown_name_is_one_sentence(make_set):
-    with pytest.raises(InputError, match=r"no recipe 'cats'; choose from faces, avatars"):
+    with pytest.raises(InputError, match=r"no preset 'cats'; choose from faces, avatars"):
         presets.options("cats", make_set())
 
 
@@ -43,10 +43,11 @@ def test_digits_are_not_mirrored():
     assert "mirror" not in presets.mnist.options(60_000, 28, 1)["augment"]
 
 
-def test_the_command_line_wins_over_the_recipe(make_set, tmp_path):
+@pytest.mark.parametrize("option", ["--preset", "--recipe"])  # the second is its former name
+def test_the_command_line_wins_over_the_preset(make_set, tmp_path, option):
     data = make_set(size=28, channels=1)
     runs, out = tmp_path / "runs", tmp_path / "checkpoints"
-    words = f"train {data} --name m --recipe mnist --runs {runs} --checkpoints {out} --ndf 4"
+    words = f"train {data} --name m {option} mnist --runs {runs} --checkpoints {out} --ndf 4"
     words += " --ngf 4 --kimg 0.032 --batch 16 --precision fp32"
     assert cli.main(words.split()) == 0
     used = snapshot.read(runs / "m" / "state.safetensors")[1]["settings"]

@@ -101,7 +101,7 @@ def test_the_card_tells_the_schedules(make_set, tmp_path, options, words):
 @pytest.mark.parametrize(
     "family", [{}, {"architecture": "residual", "objective": "wgan-gp"}, {"architecture": "style"}]
 )
-def test_the_card_tells_the_recipe(make_set, tmp_path, family):
+def test_the_card_lists_the_options(make_set, tmp_path, family):
     data = make_set()
     train(data, tmp_path / "run", kimg=0.008, **family)
     publish.publish(tmp_path / "run", tmp_path / "model", name="tiny", data=data, **ABOUT)

@@ -1,6 +1,6 @@
 """A small sweep: which way of training gets nearest to the faces in the same number of images.
 
-    python benchmarks/recipes.py data/faces [--kimg 40] [--only base,quick-weak-r1] [--json]
+    python benchmarks/training_sweep.py data/faces [--kimg 40] [--only base,quick-weak-r1] [--json]
 
 Each row trains DCGAN (ngf 32, ndf 24, batch 32, non-saturating but where it says otherwise, mirror
 and translation as augmentation) from the same seed, and is measured as benchmarks/objectives.py
