@@ -101,7 +101,7 @@ def take(model: Model, classifier: Classifier | None, new: Sequence[Direction]) 
     new = [measured(model, classifier, direction) for direction in new]
     if change(model, lambda saved: [*saved, *new]):
         many = "1 direction" if len(new) == 1 else f"{len(new)} directions"
-        session.say(f"{many} from the file saved.")
+        session.say(f"Saved {many} from the file.")
         session.set_view(look="saved")
     fragments.redraw()
 

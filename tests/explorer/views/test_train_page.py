@@ -118,7 +118,7 @@ def test_runs_are_listed_with_their_states(place, open_app):
     assert set(expected) <= buttons
     assert "2 of 10 kimg" in texts(app)
     # One that is not there any more is said, and another one is shown.
-    assert "There is no run called gone" in told(open_app("train", run="gone"))
+    assert "There is no run called gone" in texts(open_app("train", run="gone"))
 
 
 def test_times_are_told_in_words_on_any_system():
@@ -170,7 +170,7 @@ def test_damaged_files_are_as_good_as_missing(place, open_app, content):
     assert found.state in ("stopped", "failed")
     assert not found.running
     assert all(value == value for each in found.lines for value in each.values())
-    assert told(open_app("train", run="x"))
+    assert texts(open_app("train", run="x"))
 
 
 def test_sample_grids_are_a_film_in_their_order(place, monkeypatch, open_app):
@@ -498,7 +498,7 @@ def test_stop_can_be_asked_for_again_after_it_was_resumed(place, open_app, monke
 
 def test_a_run_that_drew_nothing_promises_nothing(place, open_app):
     make_run(place, "x", ended="failed", reason="There is no usable training image.")
-    words = told(open_app("train", run="x"))
+    words = texts(open_app("train", run="x"))
     assert "There is no usable training image." in words
     assert "comes later" not in words
     assert "The curves start" not in words
