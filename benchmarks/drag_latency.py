@@ -1,23 +1,24 @@
-"""How closely the picture follows the hand: native slider, pre-rendered strips, browser mode.
+"""How closely the picture follows the pointer: native slider, pre-rendered strips, browser mode.
 
     python benchmarks/drag_latency.py [--model avatars] [--rounds 10] [--json]
 
 One run measures all three on the page Interpolate, with eight pictures on the tray, in headless
-Chromium driven by Playwright; browser and server share this machine. In turns, each `rounds` times:
+Chromium driven by Playwright; browser and server share this machine. They alternate, `rounds` times
+each:
 
-first_ms      the pointer comes to the slider and presses it at once, with no strip there yet, and
-              moves on -> the first live picture is painted; null where none is (native). For strips
-              also fine_ms, the first picture out of the fine strip.
-median_ms,    during a drag of 3 seconds: an input event -> its picture is painted. Where pictures
-p95_ms        come on release alone (native), release -> its picture is painted.
-pictures_per_s  different pictures painted in these 3 seconds, a second.
+first_ms      the pointer reaches the slider, presses it at once, before there is a strip, and moves
+              on -> the first live picture is painted; null if there is none (native). For strips
+              also fine_ms, the first picture from the fine strip.
+median_ms,    during a drag of 3 seconds: an input event -> its picture is painted. If pictures
+p95_ms        change only on release (native): release -> its picture is painted.
+pictures_per_s  different pictures painted per second of the drag.
 settled_ms    release -> the picture that the server drew for the value, and the numbers beside it.
 
-Painted: a message posted from the animation frame after the canvas (or image) has changed; it is
-handled once that frame has been drawn. An input's time is that of its event. Times are medians but
-for p95_ms. Also tiles, on the page Browse with 64 pictures: click_ms, a click on a picture -> its
-mark is painted; page_ms, a click on Next -> 64 new pictures are painted. And gc_ms: a full garbage
-collection in a process that has loaded a model.
+"Painted" is when a message arrives that was posted from the animation frame after the canvas (or
+image) changed, that is, once the frame has been drawn. An input's time is that of its event. Times
+are medians except p95_ms. Also measured: tiles, on the page Browse with 64 pictures (click_ms, a
+click on a picture -> its mark is painted; page_ms, a click on Next -> 64 new pictures are painted),
+and gc_ms, a full garbage collection in a process that has loaded a model.
 """
 
 import argparse
@@ -39,7 +40,8 @@ ROOT = Path(__file__).resolve().parent.parent
 SECONDS = 3.0
 KEYS = 3  # keyframes of the path
 
-# Notes when what happens. `shown` finds what the picture is now; a shadow root hides the canvas.
+# Records when things happen. `picture` identifies the current picture; the canvas is in a shadow
+# root.
 WATCH = """
 () => {
   const seen = { inputs: [], paints: [], marks: {} };
@@ -154,7 +156,7 @@ class serving:
 
 
 def prepare(browser, url, model, in_browser=False):
-    """A page with the path and a full tray, everything loaded, nothing under way."""
+    """A page with the path and a full tray, everything loaded and idle."""
     page = browser.new_page(viewport={"width": 1440, "height": 900})
     page.set_default_timeout(120_000)
     tray = ",".join(f"{model}:{seed}" for seed in range(8))
@@ -175,7 +177,7 @@ def slider(page):
 
 
 def drag(page, name, i):
-    """Grab the slider, drag it for a while, let go. Returns what was seen, times in ms."""
+    """Grab the slider, drag it for a while, release it. Returns what was recorded, times in ms."""
     fresh(page, i)
     box = slider(page).bounding_box()
     if name == "native":  # its thumb alone can be grabbed; its track is as wide as the page's
@@ -199,7 +201,7 @@ def drag(page, name, i):
 
 
 def fresh(page, i):
-    """Other keyframes, so that no strip and no picture of the path is there yet."""
+    """New keyframes, for which no strip and no picture exists yet."""
     keys = ", ".join(str(1000 + 10 * i + k) for k in range(KEYS))
     field = page.get_by_role("textbox", name="Seeds")
     field.fill(keys)
@@ -208,7 +210,7 @@ def fresh(page, i):
 
 
 def track(page):
-    """Where the native slider's thumb is and how far it can go."""
+    """The position of the native slider's thumb and the range in which it moves."""
     thumb = slider(page).bounding_box()
     whole = page.locator("[data-testid=stSlider]", has=slider(page)).bounding_box()
     middle = thumb["x"] + thumb["width"] / 2
@@ -216,7 +218,7 @@ def track(page):
 
 
 def measure(name, grabbed, after):
-    """One drag as numbers; see the head of this file."""
+    """The numbers of one drag, see the top of this file."""
     down, up = grabbed["marks"]["down"], after["marks"]["up"]
     held = [paint for paint in grabbed["paints"] if paint["shown"] != "exact"]
     released = [paint for paint in after["paints"] if paint["at"] > up]
@@ -251,14 +253,14 @@ def summary(name, rounds):
 
 
 def tiles(browser, url, model, rounds):
-    """How long the tile grid takes to show a click, and 64 new pictures."""
+    """The time that the tile grid takes to show a click, and 64 new pictures."""
     page = browser.new_page(viewport={"width": 1440, "height": 900})
     page.set_default_timeout(120_000)
     page.goto(f"{url}/browse?model={model}&n=64&size=small")
     grid = page.locator('.tiles[data-painted="64"]')
     grid.wait_for()
     page.wait_for_timeout(5000)
-    # The time until a MutationObserver of the grid has seen what is waited for, and one frame more.
+    # The time until a MutationObserver of the grid has seen the change, plus one frame.
     wait = """(grid, painted) => new Promise((done) => {
       const start = performance.now();
       const frame = () => requestAnimationFrame(() => setTimeout(() =>
@@ -290,7 +292,7 @@ def tiles(browser, url, model, rounds):
 
 
 def collection_ms():
-    """A full garbage collection after a model was loaded and settled, in a process of its own."""
+    """A full garbage collection after loading and settling a model, in a process of its own."""
     code = (
         "import gc, time, explorer.services.server, streamlit, plotly, gan_core\n"
         "from explorer.services import model_registry as models\n"

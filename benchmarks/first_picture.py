@@ -3,8 +3,8 @@
     python benchmarks/first_picture.py [--runs 3] [--json]
 
 Starts `python -m explorer` in a fresh process, opens the address it prints in headless Chromium
-(started beforehand: a person's browser is running already), and stops the clock when the grid of
-samples is painted. The first run reads the disk; the median is over the runs after it.
+(started beforehand, because a person's browser is already running), and stops the clock when the
+grid of samples is painted. The first run reads the disk; the median is over the later runs.
 """
 
 import argparse

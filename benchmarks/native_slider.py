@@ -19,7 +19,7 @@ from explorer.services import renderer  # noqa: E402
 
 
 def native(key, model, motions, axes, values, on_release, *, label, smooth=False, **_):
-    """What `canvas.canvas` does, with what Streamlit has."""
+    """A replacement for `canvas.canvas` made of Streamlit's own widgets."""
     (axis,), (value,) = axes, values
     st.session_state.setdefault(key, value)
     st.slider(
@@ -36,5 +36,5 @@ def native(key, model, motions, axes, values, on_release, *, label, smooth=False
     return z, images
 
 
-canvas.canvas = native  # before the pages, which take it by name, are imported
+canvas.canvas = native  # before the pages, which import it by name, are imported
 runpy.run_path(str(ROOT / "explorer" / "app.py"), run_name="__main__")

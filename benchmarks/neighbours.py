@@ -2,17 +2,17 @@
 
     python benchmarks/neighbours.py [--n 200000] [--folder FOLDER] [--json]
 
-Images 64 × 64 × 3 like photographs: of a packed set (data/faces where it is, else the avatars that
-travel) two are drawn, each cropped to 55 to 100 % of its side, enlarged again, and flipped or not;
-they are blended with up to half of the second, made lighter or darker, and given grain of up to 6
-grey levels. Queries are made likewise of held-out images. They are written once and kept when a
-folder is given; 200,000 take 2.5 GB, a million 12.3 GB.
+The images are 64 × 64 × 3 and resemble photographs: two images of a packed set (data/faces if it
+exists, else the included avatars) are cropped to 55 to 100 % of their side, enlarged again and
+randomly flipped, then blended with up to half of the second, brightened or darkened, and given
+grain of up to 6 grey levels. Queries are made from held-out images in the same way. With --folder
+they are written only once; 200,000 take 2.5 GB, a million 12.3 GB.
 
-All methods answer the same queries in turns, one query and 64 at once, in as many rounds as asked
-for; medians count. `exact` tells whether distances and indices were those of a comparison with
-every image in integers, on every query. `memory_mb` is what the method keeps beside the images,
-by its arrays or its own account. Hard queries, noise and a flat grey, go to this project's index
-alone. faiss and usearch are measured where they are installed.
+All methods alternate and answer the same queries, one at a time and 64 at once; the results are
+medians over the rounds. `exact` says whether distances and indices equalled those of a comparison
+with every image in integers, for every query. `memory_mb` is what the method holds in addition to
+the images, computed from its arrays or reported by it. Hard queries, noise and a flat grey, are
+measured only for this project's index. faiss and usearch are measured if they are installed.
 """
 
 import argparse
@@ -32,16 +32,16 @@ from gan_core.search import exact_distance, index_cache
 from gan_core.util import hardware
 
 SIZE, K, BLOCK, QUERIES = 64, 8, 500, 64
-REST = 0.5  # seconds before each method, in which the threads of the one before come to rest
+REST = 0.5  # seconds before each method, until the threads of the previous one are idle
 
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--n", type=int, default=200_000, help="images: 10000, 200000, 1000000")
-    parser.add_argument("--folder", default="", help="where the sets are kept; default: nowhere")
-    parser.add_argument("--source", default="", help="packed set that images are made of")
-    parser.add_argument("--rounds", type=int, default=5, help="of 64 queries each method answers")
-    parser.add_argument("--methods", default="", help="with commas; default: all that are here")
+    parser.add_argument("--folder", default="", help="folder for the sets; default: temporary")
+    parser.add_argument("--source", default="", help="packed set from which images are made")
+    parser.add_argument("--rounds", type=int, default=5, help="rounds of 64 queries per method")
+    parser.add_argument("--methods", default="", help="comma-separated; default: all available")
     parser.add_argument("--json", action="store_true", help="end with one JSON object")
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as temporary:
@@ -58,7 +58,7 @@ def run(options, folder):
     if not data.exists():
         room = shutil.disk_usage(folder).free
         if room < 1.5 * options.n * SIZE * SIZE * 3:
-            raise SystemExit(f"{folder} has room for {room / 1e9:.1f} GB only; choose a smaller n.")
+            raise SystemExit(f"{folder} has only {room / 1e9:.1f} GB free; choose a smaller n.")
         write(source, options.n, data)
     whole = training_set.load(data)
     queries = make(source.held_out, 2 * QUERIES, 1)
@@ -78,11 +78,11 @@ def run(options, folder):
             try:
                 methods[name] = maker(whole.images)
             except ImportError as error:
-                print(f"{name} is not here ({error}); it is left out.")
+                print(f"{name} is not installed ({error}); it is skipped.")
             except MemoryError:
-                print(f"{name} wants more memory than there is; it is left out.")
+                print(f"{name} needs more memory than is available; it is skipped.")
     times = {name: {"one": [], "many": [], "exact": True} for name in methods}
-    for turn in range(options.rounds + 1):  # the first is to warm up
+    for turn in range(options.rounds + 1):  # the first is a warm-up
         for name, (query, _) in methods.items():
             time.sleep(REST)
             one = queries[turn : turn + 1], [part[turn : turn + 1] for part in truth]
@@ -97,12 +97,12 @@ def run(options, folder):
                 times[name]["exact"] &= same
     table = {
         name: {
-            "q1_ms": round(statistics.median(told["one"]), 2),
-            "q64_ms": round(statistics.median(told["many"]), 1),
+            "q1_ms": round(statistics.median(row["one"]), 2),
+            "q64_ms": round(statistics.median(row["many"]), 1),
             "memory_mb": round(methods[name][1] / 1e6),
-            "exact": told["exact"],
+            "exact": row["exact"],
         }
-        for name, told in times.items()
+        for name, row in times.items()
     }
     for name, row in table.items():
         print(f"{name:16}" + "  ".join(f"{key} {value}" for key, value in row.items()))
@@ -130,7 +130,7 @@ def find_source(given):
 
 
 def write(source, n, out):
-    """Write n images made of a set's training images as a packed set."""
+    """Write n images made from a set's training images as a packed set."""
     about = {"name": out.name, "source": "benchmark"}
     starts, at_once = range(0, n, BLOCK), torch.get_num_threads()
 
@@ -146,7 +146,7 @@ def write(source, n, out):
 
 
 def make(images, n, seed):
-    """n images like photographs made of others, uint8 (n, 64, 64, 3); see the top of the file."""
+    """n images made from others, uint8 (n, 64, 64, 3); see the top of the file."""
     random = np.random.default_rng(seed)
     first, second = crops(images, n, random), crops(images, n, random)
     one_each = (n, 1, 1, 1)
@@ -159,7 +159,7 @@ def make(images, n, seed):
 
 
 def crops(images, n, random):
-    """n random crops of images at full size again, flipped or not, float32 (n, 64, 64, 3)."""
+    """n random crops of images at their full size, randomly flipped: float32 (n, 64, 64, 3)."""
     chosen = images[np.sort(random.integers(len(images), size=n))].astype(np.float32)
     zoom = random.uniform(0.55, 1, n)
     into = np.zeros((n, 2, 3), np.float32)
@@ -179,7 +179,7 @@ def crops(images, n, random):
 
 
 def brute_force(images, queries):
-    """(distances, indices) from double precision, in which every sum here is exact."""
+    """(distances, indices) in double precision, in which every sum is exact here."""
     asked = torch.from_numpy(queries.reshape(len(queries), -1).astype(np.float64))
     table = np.empty((len(queries), len(images)))
     for start in range(0, len(images), 1024):
@@ -232,7 +232,7 @@ def in_torch(images, rows=500):
 
 
 def others():
-    """Makers of the methods of other packages: each gives (query, bytes), or raises ImportError."""
+    """Makers of other packages' methods: each returns (query, bytes) or raises ImportError."""
 
     def faiss_index(images, kind):
         import faiss
@@ -258,7 +258,7 @@ def others():
         import numkong  # noqa: F401  usearch needs it loaded first
         from usearch.index import MetricKind, search
 
-        # Of uint8 it made no numbers on the machine this was written on; int8 less 128 is the same.
+        # uint8 did not work on the machine on which this was written; int8, shifted by 128, does.
         if images.nbytes > 0.6 * available():
             raise MemoryError
         signed = (images.reshape(len(images), -1) ^ 128).view(np.int8)
@@ -279,7 +279,7 @@ def others():
 
 
 def available():
-    """Bytes of memory that are free, by the system's account; plenty where it gives none."""
+    """Free memory in bytes as reported by the system, or a large number if it reports none."""
     try:
         lines = Path("/proc/meminfo").read_text().splitlines()
         return int(next(x.split()[1] for x in lines if x.startswith("MemAvailable"))) * 1024

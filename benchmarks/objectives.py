@@ -3,12 +3,12 @@
     python benchmarks/objectives.py checkpoints/avatars/training_set data/mnist [--kimg 50] [--json]
 
 Each objective trains the same DCGAN from the same seed on the same images in the same order, with
-Adam 2e-4 (0.5, 0.999), k = 1, fp32. D has batch norm but for wgan-gp, whose penalty forbids it.
-Every quarter of the run FD-EffNetLite0 is measured between 1,000 samples and 1,000 training images,
-and how much samples differ from one another beside training images (diversity; 1 is as much).
-Speed is that of a few steps timed at the end. Real images against other real images, as many, are
-the floor below which no distance can be told.
-A run that is there already is read, not repeated: remove its folder to run it again.
+Adam 2e-4 (0.5, 0.999), k = 1, fp32. D has batch norm except for wgan-gp, whose penalty forbids it.
+Every quarter of the run, FD-EffNetLite0 is measured between 1,000 samples and 1,000 training
+images, and so is diversity, how much samples differ from one another relative to training images.
+Speed is measured on a few steps at the end. The distance between two sets of 1,000 real images is
+the floor, below which distances mean nothing.
+A finished run is read instead of repeated; remove its folder to run it again.
 """
 
 import argparse
@@ -31,7 +31,7 @@ RUNS = {
     "wgan-gp": {"norm": "none"},
     "hinge": {},
 }
-N = 1000  # samples and training images a distance is measured on
+N = 1000  # samples, and training images, for each distance
 
 
 def main():
@@ -39,7 +39,7 @@ def main():
     parser.add_argument("data", nargs="+", help="packed training sets")
     parser.add_argument("--kimg", type=float, default=50.0, help="length of each run")
     parser.add_argument("--width", type=int, default=16, help="ngf and ndf")
-    parser.add_argument("--seed", type=int, default=0, help="of weights, order and noise")
+    parser.add_argument("--seed", type=int, default=0, help="seed of weights, order and noise")
     parser.add_argument("--device", default="cpu", help="cpu or cuda")
     parser.add_argument("--runs", default="runs/objectives", help="folder of the runs")
     parser.add_argument("--json", action="store_true", help="end with one JSON object")
@@ -56,7 +56,7 @@ def main():
 
 
 def run(name, data, options):
-    """Train one objective, or read what it gave; returns the row of the table."""
+    """Train one objective, or read its results; returns the row of the table."""
     return train_and_read(
         data,
         Path(options.runs) / f"{training_set.read_card(data)['name']}-{name}",
@@ -74,7 +74,7 @@ def run(name, data, options):
 
 
 def train_and_read(data, folder, *, kimg, measure_kimg, **options):
-    """Train, or go on, or only read when it is there; the distances, diversity and speed."""
+    """Train, resume, or read a finished run; returns its distances, diversity and speed."""
     config = TrainingConfig(
         **options,
         kimg=kimg,
@@ -104,7 +104,7 @@ FD = "FD-EffNetLite0"
 
 
 def floor(data, device):
-    """The distance of 1,000 training images from 1,000 others."""
+    """The distance between 1,000 training images and 1,000 others."""
     images = training_set.load(data).images
     chosen = np.random.RandomState(1).permutation(len(images))[: 2 * N]
     extract = feature_extractors.effnet(device=device).extract

@@ -1,24 +1,25 @@
-"""A guilty control: a generator made to repeat its 200 training images.
+"""The guilty control: a generator that deliberately repeats its 200 training images.
 
     python benchmarks/overfit_control.py [--images 200 --size 64 --epochs 1000] [--json]
     python benchmarks/overfit_control.py --discriminator checkpoints/avatars
 
-What a report on memorisation says of an ordinary model means little until one has seen what it
-says of a model that does repeat its images. A GAN gets there late or never, so this is none: the
-network is a DCGAN generator, but there is no discriminator and no game. It is told which images to
-repeat.
+A memorisation report on an ordinary model means little without a report on a model that does repeat
+its images. A GAN memorises late or never, so this is not a GAN: it is a DCGAN generator without a
+discriminator, trained directly to draw given images.
 
-The latent space is cut into cells, a grid of LEVELS equally likely steps along each of NZ
-coordinates. Each cell has its image, like images in neighbouring cells: they are sorted along their
-principal components. The first layer is set by hand: each of its units looks at one edge of one
-coordinate, by two steep ramps whose difference jumps from 0 to 1. So all latents of a cell give the
-same picture, but for the one in a hundred that lies on a ramp. The other layers learn the picture
-of each cell by least squares on pixels. Walking through this latent space, one image jumps to the
-next: the sharp transitions in which Radford et al. (2016, section 6.1) saw a sign of memorisation.
+The latent space is divided into cells, a grid of LEVELS equally likely steps along each of NZ
+coordinates. Each cell is assigned an image, with similar images in neighbouring cells: they are
+sorted along their principal components. The first layer is set by hand: each of its units detects
+one edge along one coordinate, by two steep ramps whose difference jumps from 0 to 1. So all latents
+of a cell give the same picture, except for about one in a hundred that is on a ramp. The other
+layers learn the picture of each cell by least squares on pixels. Along a path through this latent
+space, one image jumps to the next: the sharp transitions that Radford et al. (2016, section 6.1)
+call a sign of memorisation.
 
-It writes a checkpoint with its training images, and held-out avatars, inside, in some minutes of
-one core. Given again after an interruption, it goes on. It has no discriminator of its own; that of
-another checkpoint can be put beside it, so that distances in D's features can be taken. Then
+The script writes a checkpoint that contains its training images and held-out avatars; this takes
+some minutes on one core. Repeated after an interruption, it resumes. The control has no
+discriminator of its own; another checkpoint's can be added, so that distances in D's features can
+be measured. Then
 
     python -m gan_core memorisation checkpoints/controls/overfitted-200
 """
@@ -47,10 +48,10 @@ HELD_OUT = 1000
 NZ = 4
 STEEPNESS = 400.0  # a ramp rises from 0 to 1 over 1/400 of a standard deviation of z
 BATCH = 16
-RATE = 2e-3  # Adam's step size, which falls to 0 as a cosine
-WARMUP = 0.03  # share of the steps over which it rises first
-FROZEN = 0.3  # last share of the epochs, with batch-norm statistics of all cells
-KEPT = 10  # epochs between snapshots
+RATE = 2e-3  # Adam's learning rate, which falls to 0 along a cosine
+WARMUP = 0.03  # fraction of the steps over which it rises first
+FROZEN = 0.3  # last fraction of the epochs, with batch-norm statistics of all cells
+SNAPSHOT = 10  # epochs between snapshots
 PAIRS = 32  # samples shown beside their nearest training image
 
 README = """# {name}
@@ -59,10 +60,10 @@ README = """# {name}
 
 Seeds 0 to {last}, unselected, each with its nearest training image to its right.
 
-A control for the report on memorisation: what a generator looks like that repeats its training
-images. It is no GAN: a DCGAN generator that never met a discriminator. Its first layer was set by
-hand to cut the latent space into {cells} cells; the others were fitted by least squares on pixels
-to give one of {count} training images in each. Draw nothing else from it.{discriminator}
+A control for the memorisation report: a generator that repeats its training images. It is not a
+GAN, but a DCGAN generator trained without a discriminator. Its first layer was set by hand to
+divide the latent space into {cells} cells; the other layers were fitted by least squares on pixels
+to draw one of {count} training images in each. Use it for nothing else.{discriminator}
 
 | | |
 |---|---|
@@ -83,8 +84,8 @@ Made with
 
 LENT = """
 
-The discriminator beside it is that of {of}, which never saw this generator. It is here for
-distances in D's features alone; its D(x) says nothing about how this control was made."""
+The discriminator in this checkpoint is that of {of}, which never saw this generator. It is included
+only for distances in D's features; its D(x) says nothing about this control."""
 
 
 def main():
@@ -94,7 +95,7 @@ def main():
     parser.add_argument("--ngf", type=int, default=48, help="channels of G before its last layer")
     parser.add_argument("--epochs", type=int, default=1000, help="times each cell is shown")
     parser.add_argument(
-        "--discriminator", default="", help="checkpoint whose discriminator is put beside it"
+        "--discriminator", default="", help="checkpoint whose discriminator is added"
     )
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--source", default="checkpoints/avatars/training_set")
@@ -105,7 +106,7 @@ def main():
     out = Path(options.out or f"checkpoints/controls/overfitted-{options.images}")
     run = Path(options.run or f"runs/overfitted-{options.images}-{options.size}px")
     run.mkdir(parents=True, exist_ok=True)
-    # The last bits hang on the number of threads; one is enough for so small a network.
+    # The last bits depend on the number of threads; one is enough for so small a network.
     torch.set_num_threads(1)
     judge, lent = borrow(options.discriminator, options.size)
     with atomic_files.new_directory(out) as directory:
@@ -132,16 +133,16 @@ def main():
 
 
 def borrow(directory, size):
-    """The discriminator of a checkpoint and what an architecture tells of it; (None, {}) of none.
+    """The discriminator of a checkpoint and its part of the architecture; (None, {}) without one.
 
-    Ends with a sentence when it does not judge images of this size as a DCGAN's does.
+    Exits with a sentence unless it is a DCGAN discriminator for images of this size.
     """
     if not directory:
         return None, {}
     model = checkpoint.load(directory)
     architecture = model.card["architecture"]
     if model.discriminator is None or model.size != size:
-        raise SystemExit(f"{directory} has no discriminator of images of {size} pixels.")
+        raise SystemExit(f"{directory} has no discriminator for images of {size} pixels.")
     lent = {key: architecture[key] for key in ("ndf", "norm") if key in architecture}
     channels = architecture["channels"]
     _, judge = registry.build(
@@ -150,7 +151,7 @@ def borrow(directory, size):
     if {k: v.shape for k, v in judge.state_dict().items()} != {
         k: v.shape for k, v in model.discriminator.state_dict().items()
     }:
-        raise SystemExit(f"The discriminator of {directory} is not built as a DCGAN's is.")
+        raise SystemExit(f"The discriminator of {directory} is not that of a DCGAN.")
     judge.load_state_dict(model.discriminator.state_dict())
     return judge, lent
 
@@ -163,8 +164,8 @@ def take(source, count, size, out):
     whole = training_set.load(source)
     _, side, _, channels = whole.images.shape
     if side % size:
-        raise SystemExit(f"The images are {side} pixels a side, of which {size} is no whole part.")
-    about = {"name": f"avatars-{count}", "how": "They travel with the model."}
+        raise SystemExit(f"The images have sides of {side} pixels, not a multiple of {size}.")
+    about = {"name": f"avatars-{count}", "how": "They come with the model."}
     about |= {key: whole.card[key] for key in ("source", "licence") if key in whole.card}
     about["framing"] = whole.card["framing"] | {"size": size}
 
@@ -185,7 +186,7 @@ def take(source, count, size, out):
 
 
 def overfit(images, options, run):
-    """A DCGAN generator that gives one of the images in each cell of its latent space.
+    """A DCGAN generator that draws one of the images in each cell of its latent space.
 
     images: uint8 (N, H, W, C). run: directory for snapshots. Returns the generator in eval mode,
     its architecture, and {cells: how many, rms: the root mean square error of their pictures in
@@ -208,7 +209,7 @@ def overfit(images, options, run):
     jumps = ramps[:, ::2] - ramps[:, 1::2]
     settings = {key: getattr(options, key) for key in ("images", "size", "ngf", "epochs", "seed")}
     rest, seconds = fit(generator, jumps, wanted, settings, run / "state.safetensors")
-    with torch.no_grad():  # the second layer takes the difference of each two ramps itself
+    with torch.no_grad():  # the second layer itself takes the difference of each pair of ramps
         generator.layers[3].weight[:, :] = rest[0].weight.repeat_interleave(2, 0)
         generator.layers[3].weight[1::2] *= -1
         generator.eval()
@@ -219,16 +220,16 @@ def overfit(images, options, run):
 
 
 def quantile(share):
-    """Below which value this share of a normal distribution lies."""
+    """The quantile of a normal distribution for this share."""
     return NormalDist().inv_cdf(share)
 
 
 @torch.no_grad()
 def cut_into_cells(generator, levels):
-    """Set the first layer: each two channels are a jump from 0 to 1 at an edge of a coordinate.
+    """Set the first layer: every two channels form a jump from 0 to 1 at an edge of a coordinate.
 
-    Which coordinate it is, and whether the jump goes up or down, is random at each position of the
-    first map, so that the positions differ.
+    The coordinate and the sign of the jump are random at each position of the first map, so that
+    the positions differ.
     """
     conv, norm = generator.layers[:2]
     nz, width, *map_size = conv.weight.shape
@@ -243,10 +244,11 @@ def cut_into_cells(generator, levels):
 
 
 def sort_into_cells(images, levels):
-    """The number of the image of each cell, list of levels^NZ, the last coordinate running fastest.
+    """The index of each cell's image, a list of levels^NZ; the last coordinate varies fastest.
 
-    All images are sorted along their first principal component and cut into `levels` parts, each
-    part along the second, and so on. Where there are fewer images than parts, some have two.
+    All images are sorted along their first principal component and divided into `levels` parts,
+    each part along the second component, and so on. If there are fewer images than cells, some
+    images have several.
     """
     flat = np.asarray(images, np.float64).reshape(len(images), -1)
     scores = np.linalg.svd(flat - flat.mean(0), full_matrices=False)[0]
@@ -263,7 +265,7 @@ def sort_into_cells(images, levels):
 
 
 def fit(generator, jumps, wanted, settings, path):
-    """Train the layers after the first to give the pictures wanted, or go on from a snapshot.
+    """Train the layers after the first to draw the wanted pictures, or resume from a snapshot.
 
     jumps: float (cells, width / 2, H, W), 0 or 1. path: of the snapshot. Returns the layers, whose
     first convolution is of half as many channels as the generator's own, with batch-norm statistics
@@ -297,20 +299,20 @@ def fit(generator, jumps, wanted, settings, path):
             adam.step()
             losses.append(loss.item())
         bar.set_postfix_str(f"{127.5 * np.sqrt(np.mean(losses)):.1f} grey levels off")
-        if (epoch + 1) % KEPT == 0 or epoch + 1 == epochs:
+        if (epoch + 1) % SNAPSHOT == 0 or epoch + 1 == epochs:
             record = {"seconds": spent + time.process_time() - since}
             snapshot.save(path, parts, order, settings, epoch + 1, record)
     return rest, snapshot.read(path)[1]["record"]["seconds"]
 
 
 def describe(name, architecture, data_card, options, result):
-    """What model.json tells, less format and files."""
+    """The contents of model.json without format and files."""
     lent = f" --discriminator {options.discriminator}" if options.discriminator else ""
     return {
         "name": name,
         "architecture": architecture,
         "prior": {"kind": "normal", "size": architecture["nz"]},
-        "objective": "least squares on pixels, each cell of z told its training image; no GAN",
+        "objective": "least squares on pixels, one training image per cell of z; not a GAN",
         "training": {
             "command": f"python benchmarks/overfit_control.py --images {options.images} --size "
             f"{options.size} --ngf {options.ngf} --epochs {options.epochs} --seed {options.seed}"
@@ -325,8 +327,8 @@ def describe(name, architecture, data_card, options, result):
             "torch": torch.__version__,
         },
         "metrics": {},
-        "licence": f"As its training images: {data_card.get('licence') or 'not told'}",
-        "use": "A control: what a memorising generator looks like. Draw nothing else from it.",
+        "licence": f"As its training images: {data_card.get('licence') or 'not known'}",
+        "use": "A control: what a memorising generator looks like. Use it for nothing else.",
         "training_set": {key: value for key, value in data_card.items() if key != "format"},
     }
 

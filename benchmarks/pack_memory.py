@@ -31,7 +31,7 @@ print(train, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
-    parser.add_argument("--images", type=int, default=202_599, help="how many; CelebA's by default")
+    parser.add_argument("--images", type=int, default=202_599, help="how many; default: CelebA's")
     parser.add_argument("--json", action="store_true", help="end with one JSON object")
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:

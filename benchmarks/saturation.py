@@ -3,10 +3,10 @@
     python benchmarks/saturation.py checkpoints/avatars/training_set [--json]
 
 Goodfellow et al. 2014, section 3: early on D rejects samples with high confidence, and
-log(1 − D(G(z))) saturates. Here G stays as it was initialised and D alone is trained, so that
-D(G(z)) falls from ½ towards 0; at each stage the norm of the gradient with respect to G's weights
-is taken, on the same 256 latents, under E[log(1 − D(G(z)))] and under −E[log D(G(z))].
-For one image the two differ by the factor D/(1 − D), which is their expected ratio.
+log(1 − D(G(z))) saturates. Here G keeps its initial weights and only D is trained, so that D(G(z))
+falls from ½ towards 0. At each stage the norm of the gradient with respect to G's weights is
+measured on the same 256 latents, for E[log(1 − D(G(z)))] and for −E[log D(G(z))]. For a single
+image the two differ by the factor D/(1 − D), which is their expected ratio.
 """
 
 import argparse
@@ -20,7 +20,7 @@ from gan_core.data import training_set
 from gan_core.networks import registry
 from gan_core.training.losses import OBJECTIVES, binary_cross_entropy
 
-STEPS = (0, 1, 2, 4, 8, 16, 32, 64, 128, 256)  # of D, at which gradients are taken
+STEPS = (0, 1, 2, 4, 8, 16, 32, 64, 128, 256)  # steps of D at which gradients are measured
 BATCH = 64
 
 
@@ -28,7 +28,7 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("data", help="packed training set")
     parser.add_argument("--width", type=int, default=24, help="ngf and ndf")
-    parser.add_argument("--seed", type=int, default=0, help="of weights, images and noise")
+    parser.add_argument("--seed", type=int, default=0, help="seed of weights, images and noise")
     parser.add_argument("--json", action="store_true", help="end with one JSON object")
     options = parser.parse_args()
     torch.manual_seed(options.seed)

@@ -1,24 +1,24 @@
-"""Many people at once: how long they wait, and what each of them costs.
+"""Many visitors at once: how long they wait, and how much memory each of them costs.
 
     python benchmarks/sessions.py [--sessions 1,10,50] [--rounds 3] [--think 5] [--json]
 
-Starts `python -m explorer` anew for each number of sessions and opens as many on this machine. A
+Restarts `python -m explorer` for each number of sessions and opens that many on this machine. A
 session is a client of Streamlit's own protocol, a WebSocket with the same messages as a browser's
-tab, so that it is the app that is measured and not fifty browsers beside it. After one visitor has
-come and gone, all begin within one pause and do, `rounds` times, with pauses of `think` seconds on
-average (uniform from none to twice that) before each:
+tab, so that the app is measured and not fifty browsers beside it. After one visitor has come and
+gone, all sessions begin within one pause and do the following, `rounds` times, each after a pause
+of `think` seconds on average (uniform from 0 to twice that):
 
 browse       open Browse at a seed of their own: 24 new pictures
 add          open Latents at that seed and put the picture on the tray
 interpolate  open Interpolate between two seeds of their own
-strip        the pictures along its slider, 9 and then 64, as for a hand that comes near it
+strip        fetch the pictures along its slider, 9 and then 64, as when a pointer comes near it
 neighbours   open Neighbours at the seed: the nearest of 10,000 training images
 
-A time is from the sending of the message to the last message of the script's run, and for pictures
-that come by an address of their own to their last byte. At the end each session looks whether its
-tray holds what it put there and nothing else. `memory_mb`: resident memory of the server with all
-sessions open, less that after the first visitor, a session. `loads`: how often a model was read
-from disk. Clients and server share this machine.
+A time is from sending the message to the last message of the script's run, or to the last byte of
+pictures that are fetched separately. At the end each session checks that its tray holds exactly
+what it put there. `memory_mb`: resident memory of the server with all sessions open, minus that
+after the first visitor, per session. `loads`: how often a model was read from disk. Clients and
+server share this machine.
 """
 
 import argparse
@@ -42,7 +42,7 @@ KINDS = ("browse", "add", "interpolate", "strip", "neighbours")
 PATIENCE = 300  # seconds after which a session gives up
 ON_TRAY = re.compile(r"On the tray: Seed (\d+)")
 
-# The app, with a line for every model that is read from disk.
+# The app, which prints a line for every model that it reads from disk.
 SERVER = """
 import sys
 import gan_core
@@ -58,9 +58,9 @@ main([])
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
-    parser.add_argument("--sessions", default="1,10,50", help="at once, with commas")
-    parser.add_argument("--rounds", type=int, default=3, help="of what each session does")
-    parser.add_argument("--think", type=float, default=5.0, help="mean pause before each, seconds")
+    parser.add_argument("--sessions", default="1,10,50", help="numbers of sessions, with commas")
+    parser.add_argument("--rounds", type=int, default=3, help="rounds of each session")
+    parser.add_argument("--think", type=float, default=5.0, help="mean pause before each step, s")
     parser.add_argument("--model", default="avatars", help="checkpoint")
     parser.add_argument("--json", action="store_true", help="end with one JSON object")
     options = parser.parse_args()
@@ -71,7 +71,7 @@ def main():
 
 
 def measure(count, options):
-    """Start the app, let `count` sessions use it, and say how it went."""
+    """Start the app, let `count` sessions use it, and return the measurements."""
     server = subprocess.Popen(
         [sys.executable, "-c", SERVER],
         cwd=ROOT,
@@ -84,10 +84,10 @@ def measure(count, options):
         found = asyncio.run(visit(port, count, server.pid, options))
     finally:
         server.terminate()
-        told = server.communicate(timeout=30)[1]
+        output = server.communicate(timeout=30)[1]
     times, errors, strangers, memory = found
     row = {"sessions": count, "errors": errors, "strange_trays": strangers}
-    row |= {"memory_mb": round(memory / 1e6, 1), "loads": told.count("loaded ")}
+    row |= {"memory_mb": round(memory / 1e6, 1), "loads": output.count("loaded ")}
     row["kinds"] = {
         kind: {
             "n": len(values),
@@ -98,18 +98,19 @@ def measure(count, options):
         if values
     }
     row["server_log"] = [
-        line for line in told.splitlines() if "Traceback" in line or "rror" in line
+        line for line in output.splitlines() if "Traceback" in line or "rror" in line
     ]
     waits = "  ".join(f"{k} {v['median_ms']}/{v['p95_ms']}" for k, v in row["kinds"].items())
     print(
         f"{count} sessions: {errors} errors, {strangers} trays with others' pictures, "
-        f"{row['memory_mb']} MB a session, models read {row['loads']} times; median/p95 ms: {waits}"
+        f"{row['memory_mb']} MB per session, models read {row['loads']} times; "
+        f"median/p95 ms: {waits}"
     )
     return row
 
 
 async def visit(port, count, pid, options):
-    """(times by kind in ms, errors, trays that are not their owner's, bytes a session)."""
+    """(times by kind in ms, errors, trays with others' pictures, bytes per session)."""
     times = {kind: [] for kind in KINDS}
     leave = asyncio.Event()
     leave.set()
@@ -117,7 +118,7 @@ async def visit(port, count, pid, options):
     await first.stay(options, 0.0, leave)
     before = resident(pid)
 
-    leave.clear()  # all stay until the memory has been read
+    leave.clear()  # all sessions stay until the memory has been measured
     people = [Session(port, 1 + i, times) for i in range(count)]
     tasks = [asyncio.create_task(one.stay(options, options.think, leave)) for one in people]
     while not all(one.at_end for one in people):
@@ -130,7 +131,7 @@ async def visit(port, count, pid, options):
 
 
 class Session:
-    """What a tab of a browser is to the server."""
+    """A client that behaves like a browser's tab."""
 
     def __init__(self, port, number, times):
         self.port, self.number, self.times = port, number, times
@@ -138,7 +139,7 @@ class Session:
         self.mine, self.errors, self.strange, self.at_end = set(), 0, False, False
 
     async def stay(self, options, think, leave):
-        """Come, do everything, look at the tray, and stay until all may leave."""
+        """Connect, do everything, check the tray, and stay until all may leave."""
         address = f"ws://127.0.0.1:{self.port}/_stcore/stream"
         try:
             async with websockets.connect(address, max_size=None) as self.socket:
@@ -153,7 +154,7 @@ class Session:
         self.at_end = True
 
     async def round(self, model, seed, think):
-        """Every kind once."""
+        """Do every kind of step once."""
         model = f"model={model}"
         await self.pause(think)
         await self.timed("browse", self.open("browse", f"{model}&seed={seed}"))
@@ -176,7 +177,7 @@ class Session:
         self.times[kind].append(1000 * (time.perf_counter() - began))
 
     async def open(self, page, query, press=""):
-        """A run of the script on a page; press: the id of a button that is pressed."""
+        """Run the script on a page. press: the id of a button to press."""
         self.page, self.query = page, query
         message = BackMsg()
         message.rerun_script.page_name = page
@@ -188,7 +189,7 @@ class Session:
         await self.hear()
 
     async def hear(self):
-        """All messages of a run, then the pictures that they name."""
+        """Receive all messages of a run, then fetch the pictures that they name."""
         self.elements, files = [], set()
         while True:
             message = ForwardMsg()
@@ -222,7 +223,7 @@ class Session:
         self.mine.add(str(seed))
 
     async def strips(self):
-        """The coarse and the fine strip along the first slider of the page that is open."""
+        """Fetch the coarse and the fine strip along the first slider of the open page."""
         (data,) = (d for d in map(read, self.elements) if d and "axes" in d)
         for n in (9, 64):
             question = {"id": f"{self.number}-{n}", "context": data["context"], "axis": 0, "n": n}
@@ -231,7 +232,7 @@ class Session:
             self.errors += answer["n"] != n
 
     async def fetch(self, url, body=None):
-        """The bytes at an address of the server; body: JSON to post there."""
+        """The bytes at an address of the server. body: JSON to post."""
 
         def go():
             connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=PATIENCE)
@@ -247,7 +248,7 @@ class Session:
         return await asyncio.to_thread(go)
 
     def on_tray(self):
-        """The seeds on the tray, as the page that is open shows them."""
+        """The seeds on the tray, as the open page shows them."""
         return set(ON_TRAY.findall(" ".join(str(element) for element in self.elements)))
 
 

@@ -1,18 +1,17 @@
-"""Images a second of this trainer against the plain loop that tutorials teach.
+"""Images per second of this project's training, compared with the plain loop of tutorials.
 
     python benchmarks/train_throughput.py [--ngf 64 --ndf 64 --batch 64 --device cpu] [--json]
 
-Both train the same DCGAN at 64×64 on the same machine, in turns, block by block; the median block
-counts. The plain loop is written here from the method: image files read by ImageFolder through a
-DataLoader with worker processes, fp32, contiguous memory, Adam with its defaults, binary
-cross-entropy on a sigmoid, gradients of D computed in G's step though nobody uses them, and
-`.item()` on every loss at every step. This trainer runs as `gan_core.training.loop.train` does by
-default
-but for the distance, which is not measured: with augmentation and averaging, which the plain loop
-leaves out. The memory that a process frees it keeps for both, as `python -m gan_core train` does.
-Achieved FLOP/s are those of the convolutions of one step of ours as they are defined (multiply-adds
-count twice); the peak is that of a large matrix product in the precision that ours uses, which
-Winograd's algorithms, with fewer products than the definition, can exceed.
+Both train the same DCGAN at 64×64 on the same machine, alternating block by block; the median block
+counts. The plain loop is written here from its description: image files read by ImageFolder through
+a DataLoader with worker processes, fp32, contiguous memory, Adam with its defaults, binary
+cross-entropy on a sigmoid, gradients of D computed in G's step although they are not used, and
+`.item()` on every loss at every step. This project's training runs with the defaults of
+`gan_core.training.loop.train`, but without measured distances: it includes augmentation and
+averaging, which the plain loop leaves out. Freed memory stays in the process for both, as with
+`python -m gan_core train`. Achieved FLOP/s are those of the convolutions of one of our steps as
+they are defined (a multiply-add counts as two); the peak is that of a large matrix product in the
+same precision, which Winograd's algorithms, with fewer products than the definition, can exceed.
 """
 
 import argparse
@@ -36,7 +35,7 @@ from gan_core.training import loop, run_log, snapshot
 from gan_core.training.config import TrainingConfig
 from gan_core.util import hardware, malloc
 
-IMAGES = 4096  # files written for the purpose, of CelebA's size
+IMAGES = 4096  # temporary files, of CelebA's size
 
 
 def main():
@@ -44,7 +43,7 @@ def main():
     parser.add_argument("--ngf", type=int, default=64)
     parser.add_argument("--ndf", type=int, default=64)
     parser.add_argument("--batch", type=int, default=64)
-    parser.add_argument("--steps", type=int, default=12, help="steps in a block")
+    parser.add_argument("--steps", type=int, default=12, help="steps per block")
     parser.add_argument("--blocks", type=int, default=5, help="blocks of each loop")
     parser.add_argument("--threads", type=int, default=0, help="of the CPU; 0: PyTorch's choice")
     parser.add_argument("--workers", type=int, default=2, help="of the plain loop's DataLoader")
@@ -95,7 +94,7 @@ def main():
 
 
 def write_images(folder):
-    """JPEG files of 178×218, smooth noise: their contents do not matter, their decoding does."""
+    """JPEG files of 178×218 with smooth noise; only the cost of decoding them matters."""
     folder.mkdir(parents=True)
     random = np.random.RandomState(0)
     for i in range(IMAGES):
@@ -104,14 +103,14 @@ def write_images(folder):
 
 
 class Ours:
-    """Blocks of this trainer's loop, one stretch of the same run after another."""
+    """Blocks of this project's loop, which continue the same run."""
 
     def __init__(self, folder, options):
         self.packed, self.run, self.options = folder / "packed", folder / "run", options
         self.shown = 0.0
 
     def block(self):
-        """Images a second over the steps of a block; starting and saving are not counted."""
+        """Images per second over the steps of a block, without starting and saving."""
         step = self.options.batch / 1000
         before = self.shown
         self.shown += step * (self.options.steps + 2)
@@ -121,7 +120,7 @@ class Ours:
             batch=self.options.batch,
             device=self.options.device,
             kimg=self.shown,
-            log_kimg=step,  # a line at every step, and with it a wait for the device
+            log_kimg=step,  # a line at every step, which waits for the device
             grid_kimg=1e6,
             snapshot_kimg=1e6,
             measure_kimg=0,
@@ -136,12 +135,12 @@ class Ours:
         return len(steps[2:]) / sum(1 / rate for rate in steps[2:])
 
     def fast(self):
-        """What the trainer's probe chose."""
+        """The precision, layout and convolution that autotune chose."""
         return snapshot.read(self.run / "state.safetensors")[1]["record"]["fast"]
 
 
 def plain_loop(images, options):
-    """Yield the images a second of one block after another of the plain loop."""
+    """Yield the images per second of successive blocks of the plain loop."""
     device = torch.device(options.device)
     look = transforms.Compose(
         [
@@ -193,7 +192,7 @@ def architecture(options):
 
 
 def flops_of_a_step(options):
-    """FLOP of the networks in one step of ours: D on both kinds, then G through D."""
+    """FLOP of the networks in one of our steps: D on both kinds, then G through D."""
     generator, discriminator = registry.build(architecture(options))
     z, real = torch.randn(options.batch, 100), torch.randn(options.batch, 3, 64, 64)
     with FlopCounterMode(display=False) as counter:
@@ -205,7 +204,7 @@ def flops_of_a_step(options):
 
 
 def matrix_peak(device, precision, n=4096, repeats=5):
-    """FLOP/s of the best of a few products of two n × n matrices."""
+    """FLOP/s of the fastest of a few products of two n × n matrices."""
     kind = torch.bfloat16 if precision == "bf16" else torch.float32
     a = torch.randn(n, n, device=device, dtype=kind)
     best = float("inf")

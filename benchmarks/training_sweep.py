@@ -1,11 +1,11 @@
-"""A small sweep: which way of training gets nearest to the faces in the same number of images.
+"""A small sweep: which training options come closest to the faces in the same number of images.
 
     python benchmarks/training_sweep.py data/faces [--kimg 40] [--only base,quick-weak-r1] [--json]
 
-Each row trains DCGAN (ngf 32, ndf 24, batch 32, non-saturating but where it says otherwise, mirror
-and translation as augmentation) from the same seed, and is measured as benchmarks/objectives.py
-does it. A run that is there already is read, not repeated. A sweep this short tells who is quick,
-not who is best in the end.
+Each row trains DCGAN (ngf 32, ndf 24, batch 32, non-saturating unless it says otherwise, augmented
+by mirror and translation) from the same seed, and is measured as in benchmarks/objectives.py. A
+finished run is read instead of repeated. A sweep this short shows which options learn fast, not
+which are best in the end.
 """
 
 import argparse
@@ -32,7 +32,7 @@ def main():
     parser.add_argument("data", help="packed training set")
     parser.add_argument("--kimg", type=float, default=40.0, help="length of each run")
     parser.add_argument("--runs", default="runs/sweep", help="folder of the runs")
-    parser.add_argument("--only", default="", help="rows, with commas; empty: all")
+    parser.add_argument("--only", default="", help="rows, comma-separated; empty: all")
     parser.add_argument("--json", action="store_true", help="end with one JSON object")
     options = parser.parse_args()
     rows = {}

@@ -1,4 +1,4 @@
-"""What is true: latents, networks, objectives, trainer, checkpoints and training sets.
+"""Training sets, networks, training, checkpoints, the latent space, search and metrics.
 
 >>> import gan_core
 >>> model = gan_core.load("checkpoints/avatars")

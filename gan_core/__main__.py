@@ -304,7 +304,7 @@ def embed(
     if training_set.read_card(data)["fingerprint"] != expected:
         raise InputError(f"{data} is not the training set of {model}.")
     training_set.embed(data, Path(model) / "training_set")
-    print(f"{model}: now holds its training set")
+    print(f"{model}: now contains its training set")
 
 
 def check_scale(scale: int) -> None:

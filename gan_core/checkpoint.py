@@ -33,7 +33,7 @@ FORMAT = 1
 BATCH = 64  # images drawn at once
 MAX_BYTES = 2 * 2**30  # of a file of weights
 ONE_AT_A_TIME = threading.Lock()
-# What model.json must tell, and of what kind it must be, see gan_core.util.json_values.
+# The required entries of model.json and their types, see gan_core.util.json_values.
 TABLE = {json_values.ANY: json_values.VALUE}
 CARD = {
     "name": json_values.TEXT,
@@ -125,14 +125,14 @@ class Model:
         return torch.cat([self._judge(part) for part in parts]).numpy()
 
     def training_set(self) -> training_set.TrainingSet:
-        """The TrainingSet that travels with the model.
+        """The TrainingSet that comes with the model.
 
-        Raises an InputError that says where to get the images when they do not.
+        If there is none, raises an InputError that says where to get the images.
         """
         where = self.directory / "training_set"
         if not (where / "set.json").exists():
-            how = self.card["training_set"].get("how") or "Its images do not travel with it."
-            raise InputError(f"The training images of {self.name} are not here. {how}")
+            how = self.card["training_set"].get("how") or "Its images do not come with it."
+            raise InputError(f"The training images of {self.name} are not available. {how}")
         images = training_set.load(where)
         if images.fingerprint != self.card["training_set"].get("fingerprint"):
             raise InputError(f"{where} does not hold the images that {self.name} was trained on.")
@@ -262,14 +262,14 @@ def load(directory: str | Path) -> Model:
 
 
 def find_images(model: Model, data: str | Path = "") -> training_set.TrainingSet:
-    """The training images of a model: the packed set at `data`, else those that travel with it.
+    """The training images of a model: the packed set at `data`, else those that come with it.
 
     Raises InputError when there are none, or when `data` holds other images.
     """
     if not data:
         if not (model.directory / "training_set" / "set.json").exists():
             raise InputError(
-                f"The training images of {model.name} do not travel with it; "
+                f"The training images of {model.name} do not come with it; "
                 "give the directory of its packed training set with --data."
             )
         return model.training_set()
@@ -283,7 +283,7 @@ def find_images(model: Model, data: str | Path = "") -> training_set.TrainingSet
 
 
 def read_card(directory: str | Path) -> dict:
-    """The contents of model.json, checked for all that `load` and the pages rely on."""
+    """The contents of model.json, checked for everything that `load` and the pages rely on."""
     path = Path(directory) / "model.json"
     card = atomic_files.read_json(path, "a checkpoint")
     if card.get("format") != FORMAT:
@@ -292,7 +292,7 @@ def read_card(directory: str | Path) -> dict:
         )
     wrong = json_values.misfit(card, CARD)
     if wrong:
-        raise InputError(f"{path} is damaged: it tells no {wrong} that can be used.")
+        raise InputError(f"{path} is damaged: it has no usable {wrong}.")
     if set(card["prior"]) != {"kind", "size"}:
         raise InputError(f"{path} is damaged: its prior is not a kind and a size.")
     if card["prior"]["size"] != card["architecture"].get("nz"):

@@ -33,7 +33,7 @@ Seeds 0 to 63, row by row, ψ = 1, unselected:
 | Shown to D | {kimg:,.0f} kimg: {epochs:.0f} times each training image |
 | Time | {hours:.1f} hours on {hardware} (PyTorch {torch}) |
 | Augmentation | {augmentation} |
-| Adam | G {lr_g:g}, D {lr_d:g}, β {beta1:g}, {beta2:g}; {batch} images a step; k = {k} |
+| Adam | G {lr_g:g}, D {lr_d:g}, β {beta1:g}, {beta2:g}; {batch} images per step; k = {k} |
 | Discriminator | {regularisation} |
 | Averaging | EMA with a half-life of {ema_kimg:g} kimg; batch-norm statistics re-estimated on it |
 | Licence | {licence} |
@@ -84,8 +84,8 @@ PRIORS = dict(zip(latent.PRIORS, ("N(0, I)", "U(−1, 1)"), strict=True))
 def write(directory: str | Path, model: checkpoint.Model | None = None) -> Path:
     """Draw the samples of seeds 0 to 63 and write the card; returns the path of README.md.
 
-    model: the Model in the directory, where it is in memory already. Every figure in the card is
-    read from model.json, counted, or drawn here.
+    model: the Model in the directory, if it is already in memory. Every figure in the card is read
+    from model.json, counted, or drawn here.
     """
     directory = Path(directory)
     model = model or checkpoint.load(directory)
@@ -171,7 +171,7 @@ def _imported_discriminator(model: checkpoint.Model) -> str:
 
 
 def as_text(name: str) -> str:
-    """A file's name as text that neither Markdown nor a table takes for markup."""
+    """A file's name, escaped for Markdown and its tables."""
     return "".join(c if c.isalnum() or c in " .-" else f"&#{ord(c)};" for c in name[:120])
 
 
@@ -180,7 +180,7 @@ REPEATED = ("architecture", "prior", "objective")
 
 
 def tied(training: dict) -> str:
-    """Which coordinates of z stand for an attribute, in words."""
+    """Which coordinates of z are tied to an attribute, in words."""
     if not training.get("tied"):
         return ""
     names = ", ".join(map(classifier.readable_name, training["tied"]))
@@ -191,7 +191,7 @@ def tied(training: dict) -> str:
 
 
 def augmentation(training: dict) -> str:
-    """What D's input is augmented with, and how strongly, in words."""
+    """The augmentation of D's input and its strength, in words."""
     names = training["augment"] or "none"
     if training.get("augment_target"):
         return f"{names}; strength adapted to D’s overfitting (target {training['augment_target']})"
@@ -203,7 +203,7 @@ def augmentation(training: dict) -> str:
 
 
 def regularisation(sizes: dict, training: dict) -> str:
-    """What keeps D in bounds, and what the run began from, in words."""
+    """The regularisation of D, the schedules and the starting point of the run, in words."""
     words = [f"norm {sizes.get('norm') or registry.FAMILIES[sizes['name']].NORMS[0]}"]
     for key, name in {"r1": "R1", "r2": "R2"}.items():
         if training.get(key):
@@ -211,8 +211,8 @@ def regularisation(sizes: dict, training: dict) -> str:
     if training.get("smoothing"):
         words.append(f"label smoothing {training['smoothing']:g}")
     if training.get("cooldown"):
-        words.append(f"step sizes to 0 over the last {training['cooldown']:.0%}")
-    for key, name in {"lr_final": "step sizes", "penalty_final": "penalties"}.items():
+        words.append(f"learning rates to 0 over the last {training['cooldown']:.0%}")
+    for key, name in {"lr_final": "learning rates", "penalty_final": "penalties"}.items():
         if training.get(key, 1) != 1:
             words.append(f"{name} to {training[key]:.0%} along a cosine")
     if training.get("begun_from"):
@@ -227,11 +227,11 @@ def regularisation(sizes: dict, training: dict) -> str:
     return "; ".join(words)
 
 
-def distances(card: dict, travels: bool = True) -> str:
-    """What was measured, as a table; or that nothing was. travels: whether the images do."""
+def distances(card: dict, included: bool = True) -> str:
+    """The measured distances as a table, or how to measure them. included: whether images are."""
     result = fidelity_report.load_metrics(card)
-    data = "" if travels else " --data PACKED_TRAINING_SET"
+    data = "" if included else " --data PACKED_TRAINING_SET"
     command = f"`python -m gan_core evaluate checkpoints/{card['name']}{data}`"
     if result is None:
-        return f"No distance has been measured for this model yet; {command} does it."
+        return f"No distance has been measured for this model yet; {command} measures it."
     return f"Measured by {command}:\n\n{fidelity_report.markdown(result)}".rstrip()

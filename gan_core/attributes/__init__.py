@@ -1,1 +1,1 @@
-"""What a picture shows: attribute classifiers and their labels."""
+"""Attribute classifiers and the labels that they give to pictures."""

@@ -1,1 +1,1 @@
-"""Images become a training set."""
+"""From images to a training set."""

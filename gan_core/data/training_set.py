@@ -7,8 +7,8 @@ On disk it is a directory:
     held_out.npy   images set aside, never trained on, uint8 (M, H, W, C); M may be 0
     index.csv      one row per image, training images first: file, held_out, its attributes
 
-An embedded set, which travels with a checkpoint, has `images.zip` and `held_out.zip` instead of
-the arrays: sheets of images as lossless WebP. It is unpacked once into the cache and mapped there.
+An embedded set, which is part of a checkpoint, has `images.zip` and `held_out.zip` instead of the
+arrays: sheets of images as lossless WebP. It is unpacked once into the cache and mapped there.
 """
 
 import contextlib

@@ -1,7 +1,7 @@
 """Weights that were trained elsewhere, made into checkpoints of this project.
 
-    safe_load            tensors from a file, without running anything in it
-    state_dict_layouts   which network they belong to, by names and shapes
+    safe_load            reads tensors from a file without running anything in it
+    state_dict_layouts   recognises the network they belong to, by names and shapes
     onnx_import          ONNX generators, examined by running them in a separate process
     import_checkpoint    all of it: a file -> Found -> a checkpoint directory with a card
 

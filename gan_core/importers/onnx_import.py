@@ -103,7 +103,7 @@ def declared(given: Any, path: Path) -> list[int] | None:
         declared_shape = " × ".join(str(side or "any") for side in shape) or "a number"
         raise InputError(
             f"The input of {path.name} is {declared_shape}; a latent is (N, nz) or "
-            "(N, nz, 1, 1), so this is no generator of images from latents."
+            "(N, nz, 1, 1), so this is not a generator of images from latents."
         )
     if shape[0] > 4096 or shape[1] > 65536:
         raise InputError(f"The input of {path.name} is larger than a batch of latents can be.")

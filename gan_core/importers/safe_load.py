@@ -66,7 +66,7 @@ def kind(path: str | Path) -> str:
     if head[8:9] == b"{":
         raise InputError(
             f"{path.name} looks like safetensors, but its header is longer than the file: "
-            "it is cut short or damaged; fetch it again."
+            "it is truncated or damaged; fetch it again."
         )
     if head[:1] == b"\x08":  # every ONNX file begins with the field of its version
         return "onnx"
@@ -109,7 +109,7 @@ def from_safetensors(path: Path) -> tuple[dict[str, torch.Tensor], dict]:
         notes = json.loads(header).get("__metadata__") or {}
         loaded = load_file(path)
     except Exception:  # safetensors and torch raise many kinds
-        raise InputError(f"{path.name} is cut short or damaged; fetch it again.") from None
+        raise InputError(f"{path.name} is truncated or damaged; fetch it again.") from None
     return limited(loaded.items(), path), notes if isinstance(notes, dict) else {}
 
 
@@ -124,7 +124,7 @@ def from_torch(path: Path) -> tuple[dict[str, torch.Tensor], dict]:
     except Exception as error:  # a damaged pickle raises almost anything
         reason = (str(error).splitlines() or [type(error).__name__])[0][:200]
         raise InputError(
-            f"{path.name} cannot be read as weights: it is cut short, damaged, or holds more than "
+            f"{path.name} cannot be read as weights: it is truncated, damaged, or holds more than "
             f"tensors ({reason})."
         ) from None
     if not isinstance(saved, dict):
@@ -223,7 +223,7 @@ def too_much(path: Path) -> str:
 
 def damaged(path: Path) -> str:
     """The message for a damaged file."""
-    return f"{path.name} is cut short or damaged; fetch it again."
+    return f"{path.name} is truncated or damaged; fetch it again."
 
 
 def walk(saved: dict, prefix: str = "", depth: int = 0) -> Iterator[tuple[str | None, Any]]:

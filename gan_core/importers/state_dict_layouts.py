@@ -172,7 +172,7 @@ def dcgan_generator(layers: Layers, words: str) -> Player | None:
     if len(shapes) < 3 or kinds[:3] != ["conv", "norm", "conv"] or shapes[0][1] != shapes[1][0]:
         return None  # a discriminator's first two layers do not fit each other this way
     if kinds != ["conv", "norm"] * (len(shapes) - 1) + ["conv"]:
-        raise Misfit("it looks like DCGAN, but it has a norm too few or too many")
+        raise Misfit("it looks like DCGAN, but has one norm too few or too many")
     nz, width, start, _ = shapes[0]
     size, wanted = start * 2 ** (len(shapes) - 1), [(nz, width, start, start)]
     for _ in shapes[2:]:
@@ -309,7 +309,7 @@ def named(group: Tensors, pattern: str) -> dict[str, Tensors] | None:
 def ordered(layers: dict[str, Tensors], order: list[str]) -> Layers:
     """The layers in a given order of their names. Raises Misfit when they are not the same."""
     if set(order) != set(layers):
-        raise Misfit("it looks like pytorch_GAN_zoo's DCGAN, but has a layer too few or too many")
+        raise Misfit("it looks like pytorch_GAN_zoo's DCGAN, but has too few or too many layers")
     kinds = in_kinds([layers[name] for name in order])
     if kinds is None:
         raise Misfit("it looks like pytorch_GAN_zoo's DCGAN, but a layer is of a different kind")

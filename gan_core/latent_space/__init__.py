@@ -1,1 +1,1 @@
-"""Directions, arithmetic, inversion and what each coordinate does."""
+"""Directions, arithmetic, inversion and the effect of each coordinate."""

@@ -271,7 +271,7 @@ def load_metrics(card: Mapping[str, Any]) -> dict[str, Any] | None:
 
 
 def summary(card: Mapping[str, Any], name: str) -> str:
-    """The result of a triple on a model, in a sentence; "" where it was not measured.
+    """The result of a triple on a model, in a sentence; "" if it was not measured.
 
     card: of a model, which may come from a stranger. The sentence is about the condition that
     `best` returns.
@@ -290,7 +290,7 @@ def summary(card: Mapping[str, Any], name: str) -> str:
 
 
 def best(card: Mapping[str, Any], name: str) -> dict[str, Any] | None:
-    """The condition under which a triple did best on a model, or None where it was not measured.
+    """The condition under which a triple did best on a model, or None if it was not measured.
 
     card: of a model, which may come from a stranger. Returns a dict of apart (whether A − B was
     conditional), strength, shell, and the shares target and kept. Best is the condition with the
@@ -338,7 +338,7 @@ def table(result: Mapping[str, Any]) -> str:
         lines.append("")
     lines += [f"Not measured: {name} ({why})." for name, why in result["left_out"].items()]
     lines.append(
-        f"Model {result['name']} {result['model']}, {result['draws']:,} draws a row from seeds "
+        f"Model {result['name']} {result['model']}, {result['draws']:,} draws per row from seeds "
         f"0 to {result['pool'] - 1}, each wanted attribute with probability "
         f"{result['least']:.0%} or more; picked by classifier {result['picker']}, scored by "
         f"{result['scorer']}; 95 % "

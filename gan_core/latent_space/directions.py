@@ -75,7 +75,7 @@ def unit(vector: ArrayLike) -> np.ndarray:
     vector = np.asarray(vector, np.float64)
     length = np.linalg.norm(vector)
     if not np.isfinite(length) or length == 0:
-        raise InputError("A direction needs finite numbers and a length above 0; this one has not.")
+        raise InputError("A direction must have finite numbers and a length above 0.")
     return (vector / length).astype(np.float32)
 
 
@@ -420,12 +420,12 @@ def load(
 
 
 def without_measurements(entry: Any) -> Any:
-    """A file's entry for one direction less what was measured, where it has any."""
+    """A file's entry for one direction without its measurements."""
     about = entry.get("about") if isinstance(entry, dict) else None
     if not isinstance(about, dict):
         return entry
-    kept = {name: value for name, value in about.items() if name not in MEASUREMENTS}
-    return entry | {"about": kept}
+    rest = {name: value for name, value in about.items() if name not in MEASUREMENTS}
+    return entry | {"about": rest}
 
 
 def is_entry(entry: Any) -> bool:

@@ -29,8 +29,8 @@ from gan_core.util.progress import along
 STEPS = 150  # of the descent
 STARTS = 12  # latents optimised at once, for the first …
 TRIAL = 30  # … steps; then the best …
-KEPT = 4  # … of them go on
-RATE = 0.1  # step size of Adam in units of the latent, falling to 0 along a half cosine
+SURVIVORS = 4  # … of them continue
+RATE = 0.1  # learning rate of Adam in units of the latent, falling to 0 along a half cosine
 FEATURES = 0.1  # weight of the discriminator's features relative to the pixels
 POOL = 2048  # samples of which the nearest are starting points
 THUMBNAIL = 16  # side in pixels at which they are compared
@@ -99,7 +99,7 @@ def invert(
     wanted = discriminator_features(model, target)
     z = torch.from_numpy(first_latents(model, image, encoder, starts, seed))
     mean, square = torch.zeros_like(z), torch.zeros_like(z)  # Adam's moments of the gradient
-    trial, kept = max(steps * TRIAL // STEPS, 1), -(-starts * KEPT // STARTS)
+    trial, survivors = max(steps * TRIAL // STEPS, 1), -(-starts * SURVIVORS // STARTS)
     best: Progress | None = None
     for step in range(steps + 1):
         with model.lock, torch.enable_grad():
@@ -126,7 +126,7 @@ def invert(
         rate *= (1 - 0.99 ** (step + 1)) ** 0.5 / (1 - 0.9 ** (step + 1))  # Adam's correction
         z = project_to_prior(z - rate * mean / (square.sqrt() + 1e-8), model.prior)
         if step + 1 == trial:
-            rows = losses.topk(min(kept, len(z)), largest=False).indices.sort().values
+            rows = losses.topk(min(survivors, len(z)), largest=False).indices.sort().values
             z, mean, square = z[rows], mean[rows], square[rows]
 
 

@@ -1,1 +1,1 @@
-"""How good the samples are and whether they were copied: pure functions and their reports."""
+"""Sample quality and memorisation: pure functions and the reports made from them."""

@@ -1,6 +1,6 @@
 """How close a model's samples come to its training images and to held-out images.
 
-Each number says what was measured against what, with how many images on each side, and stands
+Each number says what was measured against what, with how many images on each side, and is shown
 beside its floor: the same number of real images against real images.
 """
 

@@ -196,7 +196,7 @@ def load_report(
     """
     reports = store.load_reports(model, FILES[control], misfit)
     best = max(reports, key=lambda one: (space in one["spaces"], one["n"]), default=None)
-    # The caveats of today, which an older report may word differently.
+    # The current caveats, which an older report may word differently.
     return None if best is None else best | {"caveats": caveats(best)}
 
 
@@ -494,7 +494,7 @@ def measure(
 
 
 def separates(guilty: Mapping[str, Any], innocent: Mapping[str, Any]) -> bool:
-    """Whether a space tells a generator that copies from one that does not, by their reports on it.
+    """Whether a space distinguishes a generator that copies from one that does not.
 
     It does when the intervals of AuthPct and of `farther` both lie entirely below those of the
     innocent control.

@@ -2,8 +2,8 @@
 
 Pure functions on arrays of distances to the nearest training image, for three kinds of images:
 samples, held-out images (real and never trained on), and training images (to the nearest other
-one, "leave one out"). No single statistic tells memorisation from other faults (dgm-eval, Stein et
-al. 2023), so several are reported side by side, each with an interval.
+one, "leave one out"). No single statistic distinguishes memorisation from other faults (dgm-eval,
+Stein et al. 2023), so several are reported side by side, each with an interval.
 """
 
 from collections.abc import Sequence
@@ -33,8 +33,8 @@ def percentiles(distances: ArrayLike, reference: ArrayLike) -> np.ndarray:
     """The percentile of each distance among the reference distances: float64 (n,), 0 to 100.
 
     distances: (n,). reference: float (m,). A percentile is the share of the reference that is
-    strictly smaller. For images like the reference, percentiles are spread evenly; one near 0 means
-    nearer than almost all, and nothing lies nearer than an exact copy. Raises InputError when
+    strictly smaller. For images like the reference, percentiles are uniform; one near 0 means
+    nearer than almost all of them, and nothing is nearer than an exact copy. Raises InputError when
     there is no reference.
     """
     reference = np.sort(np.asarray(reference))
@@ -56,12 +56,12 @@ def authentic(distances: ArrayLike, own: ArrayLike) -> np.ndarray:
 
 
 def mann_whitney(samples: np.ndarray, held_out: np.ndarray) -> tuple[float, float]:
-    """(z, share): whether samples lie farther from the training images than held-out images do.
+    """(z, share): whether samples are farther from the training images than held-out images are.
 
     samples, held_out: distances, (m,) and (n,). z: the standardised Mann–Whitney U statistic, with
     its variance corrected for ties. share: of pairs, those in which the sample's distance is the
-    larger one, ties counting half. For samples that are like held-out images z is distributed
-    nearly as N(0, 1) and share is near ½; both are low when samples lie too near.
+    larger one, ties counting half. For samples that are like held-out images z is nearly N(0, 1)
+    and share is near ½; both are low when samples are too near.
     """
     m, n = len(samples), len(held_out)
     values, counts = np.unique(np.concatenate([samples, held_out]), return_counts=True)
@@ -94,7 +94,7 @@ def c_t(
     Simplified: an image belongs to the cell of its nearest training image, while the paper uses the
     nearest k-means centre. This saves a second search.
     Returns a dict: c_t (None when no cell counts), farther (the share of pairs in which the sample
-    lies farther, weighted likewise; ½ for images of one kind), cells (how many count), left_out.
+    is farther, weighted likewise; ½ for images of one kind), cells (how many count), left_out.
     """
     samples, held_out = np.asarray(samples), np.asarray(held_out)
     if sample_cells is None or held_out_cells is None:

@@ -31,8 +31,7 @@ def save_metrics(directory: str | Path, entries: Mapping[str, dict[str, Any]]) -
 def load_metrics(card: Mapping[str, Any], name: str) -> dict[str, Any] | None:
     """The measurement saved under a name, or None when it is missing or of other weights.
 
-    card: the contents of model.json, which may come from a stranger: what the measurement holds is
-    not checked.
+    card: the contents of model.json, which may be untrusted: the measurement is not checked.
     """
     metrics, weights = card.get("metrics"), card["files"]["generator.safetensors"]
     entry = metrics.get(name) if isinstance(metrics, dict) else None
@@ -42,9 +41,9 @@ def load_metrics(card: Mapping[str, Any], name: str) -> dict[str, Any] | None:
 
 
 def report_path(model: checkpoint.Model, file: str, cache: bool = False) -> Path:
-    """Where a model's report lies: beside the model, or in the cache under its weights' hash.
+    """The path of a model's report: beside the model, or in the cache under the weights' hash.
 
-    file: such as "memorisation.json". In the cache it lies in a folder named after its first word.
+    file: such as "memorisation.json". In the cache it is in a folder named after its first word.
     """
     if not cache:
         return model.directory / file
@@ -86,8 +85,8 @@ def load_reports(
         wrong = misfit(report)
         if wrong:
             raise InputError(
-                f"{path} is not a report that this version reads: it has no {wrong} that can be"
-                " used; measure it again."
+                f"{path} is not a report that this version reads: it has no usable {wrong};"
+                " measure it again."
             )
         if report.get("model") == model.hash:
             reports.append(report)

@@ -1,1 +1,1 @@
-"""Architecture families, one file each, and what runs or simplifies them."""
+"""Architecture families, one file each, and modules that run or simplify them."""

@@ -218,7 +218,7 @@ class ResidualBlock(nn.Module):
     def __init__(self, inputs: int, outputs: int):
         super().__init__()
         self.refine = Convolution(inputs, inputs, 3, GAIN)
-        # The sum of both ways has twice the variance of one: each is scaled by √½.
+        # The sum of both branches has twice the variance of one, so each is scaled by √½.
         self.reduce = Convolution(inputs, outputs, 4, 1.0)
         self.skip = Convolution(inputs, outputs, 1, math.sqrt(0.5), bias=False)
 
@@ -231,9 +231,9 @@ class ResidualBlock(nn.Module):
 class MinibatchDeviation(nn.Module):
     """One more channel: how much the images of a group differ (Karras et al. 2018, section 3).
 
-    Float (N, C, H, W) -> float (N, C + 1, H, W). Groups have 4 images, or fewer where N is no
-    multiple of 4. A generator that draws too few kinds of images gives itself away by it. In eval
-    mode the channel is its mean over training, so that an image is judged apart from its batch.
+    Float (N, C, H, W) -> float (N, C + 1, H, W). Groups have 4 images, or fewer if N is not a
+    multiple of 4. The channel reveals a generator that draws too few kinds of images. In eval mode
+    it is its mean over training, so that an image is judged independently of its batch.
     """
 
     usual: Tensor

@@ -32,15 +32,15 @@ class FeatureIndex:
 
     features: float (N, d), one row per image, stored as unit vectors in float32. Distances are
     computed from these in double precision; float32 only selects the candidates. They are rounded
-    to DIGITS decimals, so that distances which differ by rounding alone are equal. A row of zeros
-    has no direction and lies at distance 1 from every other row.
+    to DIGITS decimals, so that distances which differ only by rounding are equal. A row of zeros
+    has no direction and is at distance 1 from every other row.
     Raises InputError when the features are not such a table.
     """
 
     def __init__(self, features: ArrayLike) -> None:
         self.units = unit(features)
         if not len(self.units):
-            raise InputError("There is no image to be a neighbour; give at least one.")
+            raise InputError("There are no images to search; give at least one.")
 
     def query(
         self, features: ArrayLike, k: int = 8, exclude: ArrayLike | None = None
@@ -146,8 +146,8 @@ def discriminator_features(model: checkpoint.Model) -> Features:
         parts = [forward(np.asarray(images[start : start + batch])) for start in starts]
         return torch.cat(parts).numpy() if parts else np.empty((0, size), np.float32)
 
-    # The lock is the one for all generation. It is held for one batch at a time, so that nobody
-    # waits for a whole set.
+    # This is the lock for all generation. It is held for one batch at a time, so that nobody waits
+    # for a whole set.
     @torch.inference_mode()
     def forward(images: np.ndarray) -> torch.Tensor:
         with model.lock:

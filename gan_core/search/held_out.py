@@ -1,6 +1,6 @@
 """Held-out images that the model cannot have learned.
 
-Where few different pictures exist, some held-out images equal a training image.
+If few different pictures exist, some held-out images equal a training image.
 """
 
 import numpy as np
@@ -15,8 +15,8 @@ AT_ONCE = 256
 def distinct_from_training(data: TrainingSet, progress: Progress = None) -> np.ndarray:
     """The indices of held-out images that equal no training image, int64 (m,), ascending.
 
-    An image that equals a training image or its mirror image was in effect trained on, so it cannot
-    show how near images come that were not. progress: see `progress.along`.
+    An image that equals a training image or its mirror image was in effect trained on, so it does
+    not show how near unseen images come. progress: see `progress.along`.
     """
     index = index_cache.open_index(data, mirrored=True)
     parts = [np.empty(0, np.int64)]

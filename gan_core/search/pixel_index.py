@@ -51,7 +51,7 @@ class PixelIndex:
     ) -> None:
         check_images(images)
         if not len(images):
-            raise InputError("There is no image to be a neighbour; give at least one.")
+            raise InputError("There are no images to search; give at least one.")
         self.images = images
         self.mirrored = mirrored
         self.stamp = stamp(images)

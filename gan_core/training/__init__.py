@@ -1,1 +1,1 @@
-"""A training set becomes a checkpoint."""
+"""Training: from a training set to a checkpoint."""

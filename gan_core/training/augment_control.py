@@ -1,4 +1,4 @@
-"""How strongly to augment: as much as keeps D from learning the training images by heart.
+"""How strongly to augment: enough to keep D from memorising the training images.
 
 Karras et al. 2020 (arXiv 2006.06676), section 3.2: while D overfits, its logits on training images
 are nearly all positive. r = E[sign(D(x))] over training images is 0 without overfitting and 1 with

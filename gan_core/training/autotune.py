@@ -19,7 +19,7 @@ LAYOUTS = {"channels_last": torch.channels_last, "contiguous": torch.contiguous_
 def choose(
     config: TrainingConfig, networks: list[nn.Module], images: torch.Tensor, steps: int = 3
 ) -> tuple[dict[str, str], dict[tuple[str, str, str], float]]:
-    """({"precision": …, "layout": …, "convolution": …}, {candidate: images a second}).
+    """({"precision": …, "layout": …, "convolution": …}, {candidate: images per second}).
 
     Times each candidate for a few steps and chooses the fastest. config: its options of these names
     are fixed, or "auto". networks: generator and discriminator, which are not changed. images:
@@ -87,7 +87,7 @@ def _time(
     convolution: str,
     steps: int,
 ) -> float:
-    """Seconds of the quickest of a few steps."""
+    """The duration of the fastest of a few steps, in seconds."""
     generator, discriminator = (n.to(memory_format=LAYOUTS[layout]) for n in networks)
     images = images.contiguous(memory_format=LAYOUTS[layout])
     z = torch.randn(len(images), generator_inputs(generator), device=images.device)

@@ -1,4 +1,4 @@
-"""The real images of a run: which come next, and on which process."""
+"""The real images of a run: their order, and their distribution over processes."""
 
 import numpy as np
 import torch
@@ -36,9 +36,9 @@ class Order:
 
 
 class Batches:
-    """Batches of training images, all of which lie on the device.
+    """Batches of training images, all of which are on the device.
 
-    images: uint8 (N, H, W, C). batch: images a step over all processes.
+    images: uint8 (N, H, W, C). batch: images per step over all processes.
     """
 
     def __init__(self, images: np.ndarray, batch: int, seed: int, team: Team):

@@ -23,13 +23,13 @@ GP = 10.0  # the weight of the WGAN-GP paper
 
 @dataclass(frozen=True)
 class Option:
-    """What is known about one option beside its value.
+    """Everything about one option except its value.
 
     name: as in Python; the command line writes lr_g as --lr-g. type: bool, int, float or str.
     help: what the option is, a phrase. unit: of a number, in words. choices: allowed words, if they
     are few. at_least, above, at_most, below: the range of a number. may_change: whether a run may
     be resumed with another value. in_card: whether the card's training record holds the value.
-    group: heading that the option stands under.
+    group: the heading of the option.
     """
 
     name: str
@@ -144,23 +144,23 @@ class TrainingConfig:
         in_card=False,
     )
     batch: int = _training(64, "images per step, over all processes", at_least=2)
-    lr_g: float = _training(2e-4, "Adam's step size for G", above=0)
+    lr_g: float = _training(2e-4, "Adam's learning rate for G", above=0)
     lr_d: float = _training(
-        2e-4, "Adam's step size for D; a step size unlike G's gives two time scales", above=0
+        2e-4, "Adam's learning rate for D; one unlike G's gives two time scales", above=0
     )
     warmup_kimg: float = _training(
-        0.0, "time over which G's step size rises from 0", unit=KIMG, at_least=0
+        0.0, "time over which G's learning rate rises from 0", unit=KIMG, at_least=0
     )
     cooldown: float = _training(
         0.0,
-        "last share of the run, over which both step sizes fall to 0",
+        "last share of the run, over which both learning rates fall to 0",
         at_least=0,
         at_most=1,
         may_change=True,
     )
     lr_final: float = _training(
         1.0,
-        "factor of both step sizes at the end of the run, reached along a cosine; 1 is constant",
+        "factor of both learning rates at the end of the run, along a cosine; 1 is constant",
         at_least=0,
         at_most=1,
     )
@@ -226,7 +226,7 @@ class TrainingConfig:
         "", "checkpoint directory whose classifier ties attributes to coordinates of z"
     )
     codes: float = _training(
-        1.0, "with codes_from: weight of the attribute loss beside G's own", above=0
+        1.0, "with codes_from: weight of the attribute loss relative to G's own", above=0
     )
     codes_names: str = _training(
         "",

@@ -50,7 +50,7 @@ def check_options(config: TrainingConfig, size: int, channels: int) -> None:
 
 
 def network(config: TrainingConfig, size: int, channels: int) -> dict:
-    """The architecture's description; norm is named where it is not the family's usual one."""
+    """The architecture's description; norm is included if it is not the family's default."""
     described = {"name": config.architecture, "size": size, "channels": channels}
     described |= {key: getattr(config, key) for key in ("nz", "ngf", "ndf")}
     if config.norm not in ("auto", usual_norm(config)):
@@ -72,7 +72,7 @@ def check_length(config: TrainingConfig) -> None:
 def check_machine(config: TrainingConfig) -> None:
     """The device must exist, and precision, layout and convolution must suit it and each other."""
     if config.device == "cuda" and not torch.cuda.is_available():
-        raise InputError("There is no CUDA device here; train with --device cpu.")
+        raise InputError("There is no CUDA device; train with --device cpu.")
     if config.compile and config.device != "cuda":
         raise InputError("--compile is only faster on CUDA; leave it out on the CPU.")
     if config.compile and uses_penalty(config):
@@ -90,13 +90,13 @@ def check_machine(config: TrainingConfig) -> None:
 
 
 def check_objective(config: TrainingConfig) -> None:
-    """The objective must suit D's normalisation and what keeps D in bounds."""
+    """The objective must suit D's normalisation and regularisation."""
     objective, penalty = config.objective, uses_penalty(config)
     norm = usual_norm(config) if config.norm == "auto" else config.norm
     if penalty and norm == "batch":
         raise InputError(
-            "A gradient penalty needs D's answer to each image alone, and batch norm mixes the "
-            "images of a batch; add --norm none (or spectral)."
+            "A gradient penalty needs D's output for each image on its own, but batch norm mixes "
+            "the images of a batch; add --norm none (or spectral)."
         )
     if objective == "wgan" and norm == "spectral":
         raise InputError(
@@ -120,8 +120,8 @@ def check_dependent(config: TrainingConfig) -> None:
     objective = config.objective
     if config.clip != CLIP and objective != "wgan":
         raise InputError(
-            f"clip belongs to wgan; {objective} needs D's outputs to grow freely, "
-            "and clipped weights would not let them."
+            f"clip belongs to wgan; {objective} needs D's outputs to grow freely, which clipped "
+            "weights would prevent."
         )
     if config.gp != GP and objective != "wgan-gp":
         raise InputError(f"gp belongs to wgan-gp; for {objective} use r1 or r2.")
@@ -153,13 +153,13 @@ def check_augmentation(config: TrainingConfig) -> None:
         )
     if config.augment_target and not OBJECTIVES[config.objective].probability:
         raise InputError(
-            f"augment_target needs logits that are positive for what D takes for real, and "
+            f"augment_target needs logits that are positive for images that D considers real, and "
             f"{config.objective} has none; use the non-saturating objective, or set augment_p."
         )
 
 
 def usual_norm(config: TrainingConfig) -> str:
-    """What normalises D when nothing else is chosen."""
+    """D's normalisation when none is chosen."""
     return registry.FAMILIES[config.architecture].NORMS[0]
 
 

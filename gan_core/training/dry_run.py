@@ -19,10 +19,10 @@ STEPS = 6  # timed steps, at least
 
 
 def describe(data: Path | str, config: TrainingConfig) -> str:
-    """A text: each layer of G and D, memory in MiB, measured images a second, hours.
+    """A text: each layer of G and D, memory in MiB, measured images per second, hours.
 
-    data: directory of a packed training set. Raises InputError for what training would refuse.
-    Leaves nothing on disk.
+    data: directory of a packed training set. Raises InputError for options that training would
+    refuse. Leaves nothing on disk.
     """
     images, settings = config_checks.check(data, config)
     generator, discriminator = players.build(settings["network"])
@@ -46,14 +46,14 @@ def describe(data: Path | str, config: TrainingConfig) -> str:
         f"{count:,} training images: {images.nbytes / 2**20:,.0f} MiB",
         f"Weights, gradients, Adam's moments, G's average: {weights:,.0f} MiB",
         f"Activations of a step of {config.batch} images: about {step_bytes / 2**20:,.0f} MiB",
-        f"{rate:,.0f} images a second on {config.device}, timed just now: "
+        f"{rate:,.0f} images per second on {config.device}, timed just now: "
         f"{config.kimg:,g} kimg in {hours}, plus the time for sample grids and distances",
     ]
     return "\n".join(lines)
 
 
 def layers(network: nn.Module, inputs: torch.Tensor) -> list[tuple[str, tuple, int, int]]:
-    """[(name, output shape without N, parameters, bytes of the output an image)] in order.
+    """[(name, output shape without N, parameters, bytes of the output per image)] in order.
 
     inputs: an example batch, float (N, …).
     """
@@ -86,7 +86,7 @@ def table(rows: list[tuple[str, tuple, int, int]]) -> list[str]:
 
 
 def measure_rate(data: Path | str, config: TrainingConfig) -> float:
-    """Images a second over a few steps of the real loop, in a folder that is removed."""
+    """Images per second over a few steps of the real loop, in a folder that is removed."""
     step = config.k * config.batch / 1000
     steps = WARM + max(STEPS, config.penalty_every)  # a whole period of a lazy penalty
     short = dataclasses.replace(
@@ -103,7 +103,7 @@ def measure_rate(data: Path | str, config: TrainingConfig) -> float:
 
 
 def duration(seconds: float) -> str:
-    """A duration in words that a person would use: 5400 -> "1.5 hours"."""
+    """A duration in everyday words: 5400 -> "1.5 hours"."""
     if seconds < 90:
         return f"{seconds:.0f} seconds"
     return f"{seconds / 60:.0f} minutes" if seconds < 5400 else f"{seconds / 3600:.1f} hours"

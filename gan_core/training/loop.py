@@ -176,12 +176,12 @@ def roll_back(state: snapshot.State, position: int, bar: tqdm) -> int:
     if not state.path.exists():
         raise InputError(
             f"A loss or weight became NaN or infinite at {kimg}, before the first snapshot. "
-            "Try smaller step sizes (--lr-d, --lr-g)."
+            "Try smaller learning rates (--lr-d, --lr-g)."
         )
     if record["rollbacks"] > ROLLBACKS:
         raise InputError(
             f"A loss or weight became NaN or infinite at {kimg}, for the {ROLLBACKS + 1}th time; "
-            f"{state.path} is the last good snapshot. Try smaller step sizes (--lr-d, --lr-g)."
+            f"{state.path} is the last good snapshot. Try smaller learning rates (--lr-d, --lr-g)."
         )
     position = state.roll_back(state.settings["seed"] + 10**6 * record["rollbacks"])
     bar.write(

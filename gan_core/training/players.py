@@ -44,7 +44,7 @@ class Players:
         return [weight for network in networks for weight in network.parameters()]
 
     def set_step_sizes(self, lr_g: float, lr_d: float) -> None:
-        """Set Adam's step size for G and for D."""
+        """Set Adam's learning rate for G and for D."""
         for adam, size in ((self.generator_adam, lr_g), (self.discriminator_adam, lr_d)):
             for group in adam.param_groups:
                 group["lr"] = size
@@ -69,7 +69,7 @@ def assemble(
     layout: torch.memory_format,
     team: Team,
 ) -> Players:
-    """Players from two networks on their device, which are brought to the memory layout."""
+    """Players from two networks on their device, converted to the memory layout."""
     average = copy.deepcopy(generator).eval().requires_grad_(False)
     for network in (generator, discriminator, average):
         network.to(memory_format=layout)  # type: ignore[call-overload]
@@ -91,7 +91,7 @@ def assemble(
 def load_weights(
     generator: nn.Module, discriminator: nn.Module, config: TrainingConfig, description: dict
 ) -> dict:
-    """Start from the networks of the checkpoint `config.begin_from`; returns what to record of it.
+    """Start from the networks of the checkpoint `config.begin_from`; returns a record of it.
 
     description: of the networks that the run needs. A discriminator that the checkpoint lacks, or
     has in other sizes, stays freshly initialised, and then `warmup_kimg` must keep G still while D

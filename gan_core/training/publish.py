@@ -12,8 +12,8 @@ from gan_core.training.config import OPTIONS
 from gan_core.util import atomic_files
 from gan_core.util.errors import InputError
 
-# Settings that the card's training record leaves out: networks and training set have their own
-# places in the card, and the length is counted.
+# Settings that the card's training record leaves out: the card has other entries for networks and
+# training set, and the length is counted.
 LEFT_OUT = {"network", "fingerprint", *(o.name for o in OPTIONS.values() if not o.in_card)}
 
 

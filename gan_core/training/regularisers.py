@@ -1,4 +1,4 @@
-"""What keeps the discriminator in bounds: gradient penalties and weight clipping.
+"""Regularisation of the discriminator: gradient penalties and weight clipping.
 
 Spectral normalisation is a part of the network: gan_core.networks.spectral_norm.
 

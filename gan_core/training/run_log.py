@@ -1,4 +1,4 @@
-"""What a run records: log.jsonl and, where TensorBoard is installed, its event files."""
+"""The records of a run: log.jsonl and, optionally, TensorBoard's event files."""
 
 import json
 import threading
@@ -17,7 +17,7 @@ MAX_BYTES = 64 * 2**20  # of a log that is read: some 200,000 lines
 
 
 class Log:
-    """log.jsonl: one JSON object a line. Lines after the resumed position are dropped.
+    """log.jsonl: one JSON object per line. Lines after the resumed position are dropped.
 
     board: a Board that shows each line's numbers too; None until one is set.
     """
@@ -56,7 +56,7 @@ def read_log(path: Path) -> list[dict]:
             json_values.check(line)
         except (ValueError, RecursionError):
             continue
-        # Other values may be NaN: a loss that is no number is what a log is for.
+        # Other values may be NaN: a log must be able to show a loss that became NaN.
         if json_values.misfit(line, {"kimg": json_values.NUMBER}) == "":
             lines.append(line)
     return lines
@@ -79,7 +79,7 @@ class Meter:
         self.count += 1
 
     def read(self, position: int, team: Team) -> tuple[dict[str, float], float, float]:
-        """(means by name, images a second, seconds) since the last call; starts over."""
+        """(means by name, images per second, seconds) since the last call; starts over."""
         seconds = time.monotonic() - self.clock
         self.clock += seconds
         team.average([self.sums])
@@ -89,7 +89,7 @@ class Meter:
         return means, rate, seconds
 
     def reset(self, position: int) -> None:
-        """Start over at a position; time that was spent since the last call still counts."""
+        """Start over at a position; the time since the last call still counts."""
         self.sums.zero_()
         self.count, self.position = 0, position
 
@@ -100,10 +100,10 @@ class Board:
     def __init__(self, folder: Path, position: int):
         from torch.utils.tensorboard import SummaryWriter
 
-        # What an earlier stretch wrote after its last snapshot is hidden by the new one.
+        # Events that an earlier process wrote after its last snapshot are hidden by the new ones.
         self.writer = SummaryWriter(folder, purge_step=position + 1)
-        # The writer has a thread of its own. What ends that thread, a full disk say, is raised
-        # again by the next call here, so the thread's own traceback is not printed.
+        # The writer has a thread of its own. An error that ends the thread, such as a full disk, is
+        # raised again by the next call here, so the thread's own traceback is not printed.
         self.before = threading.excepthook
         threading.excepthook = self.on_error
 
@@ -121,7 +121,7 @@ class Board:
             self.writer.add_histogram(f"D/{name}", values, position)
 
     def on_error(self, error: threading.ExceptHookArgs) -> None:
-        """Print a thread's traceback, but not that of a disk which is full."""
+        """Print a thread's traceback, unless the disk was full."""
         if not isinstance(error.exc_value, OSError):
             self.before(error)
 

@@ -1,4 +1,4 @@
-"""When things happen in a run: periodic jobs, step sizes, and when to stop."""
+"""The schedules of a run: periodic jobs, learning rates, and when to stop."""
 
 import math
 import signal
@@ -29,12 +29,12 @@ class Due:
 
 
 def warm(position: int, warmup_kimg: float) -> float:
-    """Factor of G's step size at the start: from 0 linearly to 1."""
+    """Factor of G's learning rate at the start: linearly from 0 to 1."""
     return min(1.0, position / (warmup_kimg * 1000)) if warmup_kimg else 1.0
 
 
 def cool(position: int, total: int, cooldown: float) -> float:
-    """Factor of both step sizes: 1, then linearly to 0 over the last share of the run."""
+    """Factor of both learning rates: 1, then linearly to 0 over the last share of the run."""
     if not cooldown:
         return 1.0
     return min(1.0, (total - position) / (cooldown * total))
@@ -71,7 +71,7 @@ class Stop:
         self.restore()
 
     def restore(self) -> None:
-        """Give the signals back to whoever handled them before."""
+        """Restore the previous signal handlers."""
         for number, handler in self.before.items():
             signal.signal(number, handler)
 

@@ -1,4 +1,4 @@
-"""What a run needs to resume where it stopped: one safetensors file, replaced atomically."""
+"""Everything a run needs to resume: one safetensors file, replaced atomically."""
 
 import json
 from dataclasses import dataclass
@@ -16,7 +16,7 @@ from gan_core.util.errors import InputError
 
 @dataclass
 class State:
-    """The state of a run in memory, and the file that holds it between two stretches.
+    """The state of a run in memory, and the file that holds it between two processes.
 
     parts: networks and optimisers by name. rng: the stream of all noise. settings: the run's
     options, networks and training set, as `config_checks.check` returns them. record: what the
@@ -30,13 +30,13 @@ class State:
     record: dict
 
     def save(self, position: int) -> None:
-        """Replace the file by the state as it is now; raises InputError where that fails."""
+        """Replace the file by the current state; raises InputError if that fails."""
         save(self.path, self.parts, self.rng, self.settings, position, self.record)
 
     def restore(self) -> int:
         """Continue from the file; returns the position. Raises InputError as `restore` does."""
         position, record = restore(self.path, self.parts, self.rng, self.settings, DEFAULTS)
-        here = ("hardware", "torch")  # where the run continues, not where it began
+        here = ("hardware", "torch")  # of the machine on which the run continues
         self.record |= {key: value for key, value in record.items() if key not in here}
         return position
 
@@ -55,7 +55,7 @@ def save(
     position: int,
     record: dict,
 ) -> None:
-    """Write networks and optimisers by name, the random state, and what the run has seen.
+    """Write networks and optimisers by name, the random state, and the run's record.
 
     Raises InputError when the file cannot be written; the previous file is then still there.
     """
@@ -67,7 +67,7 @@ def save(
     try:
         with atomic_files.replacing(path) as temporary:
             save_file(tensors, temporary, {"state": json.dumps(notes)})
-    except (OSError, SafetensorError) as error:  # a full disk, say
+    except (OSError, SafetensorError) as error:  # a full disk, for example
         raise InputError(
             f"{path} cannot be written ({error}); the previous snapshot is still there."
         ) from None

@@ -24,7 +24,7 @@ STATISTICS = ("d_loss", "g_loss", "d_real", "d_fake", "wins")  # of a round, see
 
 @dataclass
 class Game:
-    """What every round needs beside the real images.
+    """Everything that a round needs except the real images.
 
     draws: the source of all noise. tied: attributes tied to coordinates of z, or None. fast: the
     precision, layout and convolution that networks run in, as `autotune.choose` returns them.
@@ -151,7 +151,7 @@ def discriminator_step(game: Game, batches: Batches, differentiable: bool) -> Ju
 
 
 def generator_step(game: Game, judged: Judged) -> list[torch.Tensor]:
-    """Teach G to draw what D, as improved just now, takes for real.
+    """Teach G to draw images that the newly improved D considers real.
 
     Returns G's loss and, where attributes are tied, their loss.
     """

@@ -1,4 +1,4 @@
-"""How good a run is so far: sample grids, a measured distance, and whether G has collapsed."""
+"""The quality of a run so far: sample grids, a measured distance, and signs of collapse."""
 
 import numpy as np
 import torch
@@ -37,7 +37,7 @@ class Distance:
         """The distance of a generator in eval mode."""
         if self.reference is None:  # takes half a minute, and a short run never measures
             self.reference = self.features.extract(np.asarray(self.images))
-        # Seeds that nobody looks at and `evaluate` does not use: the choice is not made on those.
+        # Seeds that `evaluate` does not use, so that snapshots are not chosen on its samples.
         z = torch.from_numpy(self.prior.sample(self.n, seed=10**8))
         samples = [checkpoint.to_uint8(draw(generator, part)) for part in z.split(64)]
         features = self.features.extract(np.concatenate(samples))
@@ -47,7 +47,7 @@ class Distance:
 def measure_if_possible(
     images: np.ndarray, config: TrainingConfig, prior: latent.Prior, device: torch.device | str
 ) -> tuple[Distance | None, str]:
-    """(Distance or None, a sentence that says why there is none or "")."""
+    """(Distance or None, a sentence that says why there is none, or "")."""
     if not config.measure_kimg:
         return None, ""
     if len(images) < config.measure_n // 4:

@@ -1,4 +1,4 @@
-"""What lies in the cache folder, how large it is, and how it is emptied while others use it."""
+"""The contents of the cache folder, their size, and how to empty it while it is in use."""
 
 import contextlib
 import os
@@ -11,8 +11,8 @@ from typing import NamedTuple
 from gan_core.util import atomic_files, cache_dir
 
 HEX = "[0-9a-f]"
-# What may be removed, and nothing else: somebody may have named a folder that holds other files
-# too. Each pattern matches files and folders that their writers put into place in one step.
+# Only these are removed, because the chosen folder may hold other files too. Each pattern matches
+# files and folders that their writers put in place in one step.
 KINDS = {
     "training sets, unpacked": (f"{HEX * 24}-{HEX * 8}",),
     "samples of models": ("samples/*",),
@@ -35,17 +35,17 @@ class Usage(NamedTuple):
 
 
 def usage() -> dict[str, Usage]:
-    """The Usage of each of KINDS; what disappears while it is counted is left out."""
+    """The Usage of each of KINDS; files that disappear during counting are left out."""
     return {kind: _together(map(_size, _units(kind))) for kind in KINDS}
 
 
 def empty() -> tuple[int, int]:
-    """Remove what lies in the cache; returns (bytes removed, files and folders left behind).
+    """Empty the cache; returns (bytes removed, number of files and folders left behind).
 
-    Safe while this process and others read and write there: what is being written has a temporary
-    name and stays, files that are open stay readable until they are closed, and a folder goes in
-    one step, so that nobody finds half of one. Left behind is what the system does not let go, as
-    Windows does with open files. Whatever is missing later is made again.
+    Safe while this process and others use the cache: files being written have temporary names and
+    stay, open files remain readable until they are closed, and a folder is removed in one step, so
+    that nobody finds half of one. Files that the system does not release, such as open files on
+    Windows, are left behind. Whatever is missing later is computed again.
     """
     root = cache_dir.cache_directory()
     atomic_files.clear_folders(root)  # left by an `empty` that was killed
@@ -57,7 +57,7 @@ def empty() -> tuple[int, int]:
             bin_folder.mkdir(exist_ok=True)
             os.replace(unit, bin_folder / str(number))
             removed += size
-        except FileNotFoundError:  # somebody else was quicker
+        except FileNotFoundError:  # another process was faster
             continue
         except OSError:
             left += 1
@@ -66,7 +66,7 @@ def empty() -> tuple[int, int]:
 
 
 def _units(kind: str) -> Iterator[Path]:
-    """The files and folders of a kind, less those that are being written."""
+    """The files and folders of a kind, except those that are being written."""
     root = cache_dir.cache_directory()
     for pattern in KINDS[kind]:
         for path in root.glob(pattern):
@@ -75,7 +75,7 @@ def _units(kind: str) -> Iterator[Path]:
 
 
 def _size(path: Path) -> Usage:
-    """The Usage of a file, or of a folder with all that is in it; links are not followed."""
+    """The Usage of a file, or of a folder and its contents; links are not followed."""
     sizes = []
     with contextlib.suppress(OSError):
         if path.is_dir() and not path.is_symlink():

@@ -1,4 +1,4 @@
-"""The folder for what can be computed again: unpacked training sets, features, samples, indexes."""
+"""The cache folder: unpacked training sets, features, samples, indexes, all of them replaceable."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -25,7 +25,7 @@ def cache_directory() -> Path:
 
 
 def opened(where: Path, make: Callable[[], object], read: Callable[[], Content]) -> Content:
-    """make() and then read(): both again where the cache was emptied between the two.
+    """make() and then read(); both again if the cache was emptied in between.
 
     where: the folder in the cache that `make` leaves and `read` opens. Raises what either raises.
     """

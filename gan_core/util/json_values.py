@@ -103,5 +103,5 @@ def of_kind(value: object, kind: str) -> bool:
     if kind == NUMBER:  # JSON's true is Python's True, which is an int
         if isinstance(value, bool) or not isinstance(value, int | float):
             return False
-        return -MOST < value < MOST  # which no NaN is
+        return -MOST < value < MOST  # False for NaN
     return True

@@ -310,7 +310,7 @@ def test_another_training_set_is_noticed(make_checkpoint, make_set):
 
 def test_a_training_set_that_does_not_travel(make_checkpoint):
     directory = make_checkpoint()
-    with pytest.raises(InputError, match="do not travel"):
+    with pytest.raises(InputError, match="do not come with it"):
         checkpoint.load(directory).training_set()
     content = json.loads((directory / "model.json").read_text())
     content["training_set"] = {"how": "Ask the archive."}

@@ -376,7 +376,7 @@ NEARLY = {
     "a width": (change("main.6.weight", lambda t: t[:, :-1]), "convolution 3 is 12 × 5 × 4 × 4"),
     "a norm gone": (
         lambda state: [state.pop(key) for key in list(state) if key.startswith("main.4.")],
-        "a norm too few",
+        "one norm too few",
     ),
     "a norm short": (change("main.4.weight", lambda t: t[:-1]), "layers.4.weight is 11 and should"),
     "not finite": (change("main.0.weight", lambda t: t * torch.nan), "not finite"),
@@ -742,7 +742,7 @@ HOSTILE = {
     "two inputs": (several(second_input), "one input, the latent; it has 2 .latent, truncation"),
     "declared huge": (several(declare("n", 3, 10**6, 10**6)), "larger than 512"),
     "memory": (graph_of(["n", 4], *bomb(30_000)[:1], more=bomb(30_000)[1]), "cannot run|stopped"),
-    "an image as input": (graph_of(["n", 3, 64, 64], [TANH]), "no generator of images"),
+    "an image as input": (graph_of(["n", 3, 64, 64], [TANH]), "not a generator of images"),
     "not square": (
         graph_of(
             ["n", 4],

@@ -230,7 +230,7 @@ def test_the_verb_writes_a_file(make_pair, cheap, tmp_path, kind):
 
 def test_the_images_that_travel_with_a_model_are_found(make_pair, cheap, capsys):
     model, data = make_pair(n=18, held_out=2)
-    with pytest.raises(InputError, match="do not travel with it; give"):
+    with pytest.raises(InputError, match="do not come with it; give"):
         fidelity_report.evaluate(model, n=9)
     training_set.embed(data, model / "training_set")
     travelled = fidelity_report.evaluate(model, n=9)

@@ -69,7 +69,7 @@ def test_a_discriminator_is_lent_to_the_control_as_it_is(make_checkpoint):
     for name, tensor in own.state_dict().items():
         assert (judge.state_dict()[name] == tensor).all()
     assert script.borrow("", 32) == (None, {})
-    with pytest.raises(SystemExit, match="no discriminator of images of 64 pixels"):
+    with pytest.raises(SystemExit, match="no discriminator for images of 64 pixels"):
         script.borrow(directory, 64)
 
 
