@@ -87,9 +87,9 @@ def run(options, folder):
             time.sleep(REST)
             one = queries[turn : turn + 1], [part[turn : turn + 1] for part in truth]
             many = queries[QUERIES:], [part[QUERIES:] for part in truth]
-            for key, (asked, expected) in {"one": one, "many": many}.items():
+            for key, (batch, expected) in {"one": one, "many": many}.items():
                 began = time.perf_counter()
-                found = query(asked, K)
+                found = query(batch, K)
                 took = 1000 * (time.perf_counter() - began)
                 if turn:
                     times[name][key].append(took)
@@ -180,11 +180,11 @@ def crops(images, n, random):
 
 def brute_force(images, queries):
     """(distances, indices) in double precision, in which every sum is exact here."""
-    asked = torch.from_numpy(queries.reshape(len(queries), -1).astype(np.float64))
+    batch = torch.from_numpy(queries.reshape(len(queries), -1).astype(np.float64))
     table = np.empty((len(queries), len(images)))
     for start in range(0, len(images), 1024):
-        rows = torch.from_numpy(images[start : start + 1024].reshape(-1, asked.shape[1]) + 0.0)
-        part = (asked**2).sum(1)[:, None] + (rows**2).sum(1) - 2 * asked @ rows.T
+        rows = torch.from_numpy(images[start : start + 1024].reshape(-1, batch.shape[1]) + 0.0)
+        part = (batch**2).sum(1)[:, None] + (rows**2).sum(1) - 2 * batch @ rows.T
         table[:, start : start + 1024] = part.numpy()
     indices = np.argsort(table, axis=1, kind="stable")[:, :K]
     return np.take_along_axis(table, indices, 1).astype(np.int64), indices
@@ -216,12 +216,12 @@ def in_torch(images, rows=500):
     """Plain PyTorch: float32, block by block, the usual expansion, topk."""
 
     def query(queries, k):
-        asked = torch.from_numpy(queries.reshape(len(queries), -1)).float()
-        best = torch.empty(len(asked), 0), torch.empty(len(asked), 0, dtype=torch.int64)
+        batch = torch.from_numpy(queries.reshape(len(queries), -1)).float()
+        best = torch.empty(len(batch), 0), torch.empty(len(batch), 0, dtype=torch.int64)
         for start in range(0, len(images), rows):
-            block = torch.from_numpy(images[start : start + rows].reshape(-1, asked.shape[1]) + 0)
+            block = torch.from_numpy(images[start : start + rows].reshape(-1, batch.shape[1]) + 0)
             block = block.float()
-            table = (asked**2).sum(1)[:, None] + (block**2).sum(1) - 2 * asked @ block.T
+            table = (batch**2).sum(1)[:, None] + (block**2).sum(1) - 2 * batch @ block.T
             near, which = table.topk(min(k, table.shape[1]), largest=False)
             near, which = torch.cat([best[0], near], 1), torch.cat([best[1], which + start], 1)
             near, order = near.topk(k, largest=False)
@@ -264,10 +264,10 @@ def others():
         signed = (images.reshape(len(images), -1) ^ 128).view(np.int8)
 
         def query(queries, k):
-            asked = (queries.reshape(len(queries), -1) ^ 128).view(np.int8)
-            found = search(signed, asked, k, MetricKind.L2sq, exact=True)
-            distances = np.reshape(found.distances, (len(asked), k)).astype(np.int64)
-            return distances, np.reshape(found.keys, (len(asked), k)).astype(np.int64)
+            batch = (queries.reshape(len(queries), -1) ^ 128).view(np.int8)
+            found = search(signed, batch, k, MetricKind.L2sq, exact=True)
+            distances = np.reshape(found.distances, (len(batch), k)).astype(np.int64)
+            return distances, np.reshape(found.keys, (len(batch), k)).astype(np.int64)
 
         return query, signed.nbytes
 

@@ -4,6 +4,7 @@ A folder imports only folders above it in the lists below, which docs/architectu
 """
 
 import ast
+import re
 
 import pytest
 
@@ -94,6 +95,18 @@ def rank(module):
 @pytest.mark.parametrize("module", SOURCES)
 def test_every_module_lies_in_a_folder_of_the_list(module):
     rank(module)
+
+
+def test_every_folder_and_file_of_the_map_exists():
+    text = (ROOT / "docs" / "architecture.md").read_text("utf-8")
+    files = re.findall(r"`((?:explorer|gan_core|tests|docs|benchmarks)/[\w/.-]+)`", text)
+    assert len(files) > 25
+    assert [file for file in files if not (ROOT / file).exists()] == []
+    rows = {name for row in re.findall(r"^\| (`.*?) \|", text, re.M) for name in row.split(", ")}
+    for package, order in ORDER.items():
+        for name in (name for line in order for name in line if name not in ("cli", "__init__")):
+            folder = (ROOT / package / name).is_dir()
+            assert f"`{name}/`" in rows if folder else f"`{name}`" in rows, name
 
 
 def test_folders_import_only_folders_above_them():

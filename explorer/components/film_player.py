@@ -19,8 +19,8 @@ HTML = """<div class="film">
 _component = component(
     "gan_explorer_film",
     html=HTML,
-    css=(HERE / "film.css").read_text(encoding="utf-8"),
-    js=(HERE / "film.js").read_text(encoding="utf-8"),
+    css=(HERE / "film_player.css").read_text(encoding="utf-8"),
+    js=(HERE / "film_player.js").read_text(encoding="utf-8"),
 )
 
 

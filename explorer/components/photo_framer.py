@@ -12,8 +12,8 @@ HERE = Path(__file__).parent
 _component = component(
     "gan_explorer_framer",
     html='<div class="framer" role="group"></div>',
-    css=(HERE / "framer.css").read_text(encoding="utf-8"),
-    js=(HERE / "framer.js").read_text(encoding="utf-8"),
+    css=(HERE / "photo_framer.css").read_text(encoding="utf-8"),
+    js=(HERE / "photo_framer.js").read_text(encoding="utf-8"),
 )
 
 

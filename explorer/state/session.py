@@ -134,6 +134,9 @@ def fill(
     with its own key, and what the browser still sends for the old one is ignored. A person's own
     change keeps the generation, even if it is reformatted ("3 1" becomes "3, 1"), so that the
     widget keeps the focus.
+
+    Streamlit's `persist_state="session"` and `on_change` of popovers were tried instead, see
+    docs/architecture.md: the first takes such an old value for a choice, the second opens slowly.
     """
     state, key = st.session_state, key_of(name)
     if key in state and state[key] != value and not of_person(name):

@@ -65,7 +65,7 @@ WRONG = {
     "weight of basket A": basket(weight=float("nan")),
     "basket A must be from −3 to 3": basket(weight=1e300),
     "16 exemplars": basket(exemplars=[{"seed": i, "psi": 1} for i in range(17)]),
-    "list of 16": basket(exemplars="1, 2"),
+    "list of at most 16": basket(exemplars="1, 2"),
     "A3 of this file has neither": exemplar({"seed": -1, "psi": 1}),
     "has neither a seed": exemplar({"seed": True, "psi": 1}),
     "neither a seed and ψ": exemplar(None),
