@@ -657,4 +657,4 @@ def test_a_folder_of_runs_is_made_and_one_that_cannot_be_is_a_sentence(tmp_path,
         (tmp_path / "file").touch()
         with pytest.raises(SystemExit):
             start.make_folder(wrong)
-        assert "cannot be made" in capsys.readouterr().err
+        assert "cannot be created" in capsys.readouterr().err

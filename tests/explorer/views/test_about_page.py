@@ -62,7 +62,7 @@ def test_shipped_models_tell_their_licences(monkeypatch):
 def test_a_damaged_model_is_listed_and_breaks_nothing(two_models, open_app):
     (two_models / "alpha" / "model.json").write_text("{")
     models = opened(open_app).table[1].value
-    assert about.NOT_TOLD in models.loc["alpha"].iloc[0]
+    assert about.NOT_NAMED in models.loc["alpha"].iloc[0]
 
 
 def test_only_so_many_models_are_listed(two_models, open_app, monkeypatch):

@@ -111,7 +111,7 @@ def test_runs_are_listed_with_their_states(place, open_app):
     expected = {"done": "finished", "halted": "stopped", "broken": "failed", "killed": "failed"}
     assert states == expected
     assert found["broken"].reason == "The disk is full."
-    assert "without a word" in found["killed"].reason
+    assert "without a message" in found["killed"].reason
     app = open_app("train", run="broken")
     assert [error.value for error in app.error] == ["The disk is full."]
     buttons = {button.label for button in app.button}
@@ -369,7 +369,7 @@ def test_stopped_killed_and_resumed(place, packed):
     os.kill(run_lock.read(run.directory)["pid"], signal.SIGKILL)
     killed = wait("x", lambda run: not run.running)
     assert killed.state == "failed"
-    assert "without a word" in killed.reason
+    assert "without a message" in killed.reason
     assert killed.arguments == run.arguments
     # To another length, which it reaches.
     run_launcher.resume(killed, kimg=killed.shown + 0.1)
