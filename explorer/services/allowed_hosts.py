@@ -69,7 +69,8 @@ class AllowedHosts:
         if len(origins) > 1 or not self.same_site(origins[0], host):
             return 403, (
                 f"This app does not answer requests from other sites ({short(origins[0])}); if "
-                "that is the app's own address behind a proxy, start the app with --allowed-host NAME."
+                "that is the app's own address behind a proxy, start the app with --allowed-host "
+                "NAME."
             )
         return None
 
