@@ -24,25 +24,25 @@ PATIENCE = 60  # seconds to wait for another process
 MEASURED = discover_directions.QUICK["measured"]  # samples on which a new direction is measured
 
 _lock = threading.Lock()
-_found: dict[tuple[str, str], list[Direction]] = {}  # by weights and classifier
+_discovered: dict[tuple[str, str], list[Direction]] = {}  # by weights and classifier
 # The effects of a direction, by weights, classifier, vector and number of samples.
 _measured: dict[tuple[str, str, bytes, int], dict[str, Any]] = {}
 
 
 @dataclass(frozen=True)
 class Known:
-    """found, saved: lists of Direction. problem: why some are missing, one sentence, or ""."""
+    """discovered, saved: lists of Direction. problem: why some are missing, one sentence, or ""."""
 
-    found: list[Direction] = field(default_factory=list)
+    discovered: list[Direction] = field(default_factory=list)
     saved: list[Direction] = field(default_factory=list)
     problem: str = ""
 
     def kind(self, *kinds: str) -> list[Direction]:
-        return [direction for direction in self.found if direction.kind in kinds]
+        return [direction for direction in self.discovered if direction.kind in kinds]
 
     @property
     def by_name(self) -> dict[str, Direction]:
-        return {direction.name: direction for direction in [*self.found, *self.saved]}
+        return {direction.name: direction for direction in [*self.discovered, *self.saved]}
 
     @property
     def normals(self) -> dict[str, Direction]:
@@ -67,19 +67,19 @@ def of(model: Model, classifier: Classifier | None) -> Known | None:
     except InputError as error:
         inside, problem = [], str(error)
     saved = [d for d in inside if d.kind not in directions.DISCOVERED]
-    found = [d for d in inside if d.kind in directions.DISCOVERED]
+    inside_checkpoint = [d for d in inside if d.kind in directions.DISCOVERED]
     key = key_of(model, classifier)
-    if not found and key not in _found:
+    if not inside_checkpoint and key not in _discovered:
 
         def work(tell: Tell) -> None:
-            _found[key] = discover_directions.load_cached(model, classifier, tell)
+            _discovered[key] = discover_directions.load_cached(model, classifier, tell)
 
         try:
             if not background.done(("directions", *key), work):
                 return None
         except InputError as error:
             problem = str(error)
-    return Known(found or _found.get(key, []), saved, problem)
+    return Known(inside_checkpoint or _discovered.get(key, []), saved, problem)
 
 
 def key_of(model: Model, classifier: Classifier | None) -> tuple[str, str]:

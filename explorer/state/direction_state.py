@@ -32,7 +32,7 @@ def weights(known: Known) -> dict[str, float]:
     if there or text == url_state.NOTHING:
         return there
     names = [known.normals[a].name for a in known.attributes[:FIRST]]
-    names = names or [d.name for d in known.found[:FIRST]]
+    names = names or [d.name for d in known.discovered[:FIRST]]
     return dict.fromkeys(names, 0.0)
 
 

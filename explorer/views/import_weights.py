@@ -45,24 +45,24 @@ def page(browse_page: StreamlitPage | None = None) -> None:
     )
     if why := trust.reason():
         st.info(why)
-    found = recognise(upload, judge) if upload is not None else None
+    imported = recognise(upload, judge) if upload is not None else None
     done(browse_page)
-    if found is None:
+    if imported is None:
         return
     # On a phone the pictures come first, so that nobody imports weights without seeing them.
     left, right = st.columns([3, 2], gap="large")
     with right:
-        facts(found)
-        found = settle(found)
-        keep(found)
+        facts(imported)
+        imported = settle(imported)
+        name_and_button(imported)
     with left:
-        preview(found)
+        preview(imported)
 
 
 def recognise(upload: UploadedFile, judge: UploadedFile | None) -> importers.Found | None:
     """The Found of an upload with the chosen range of values; None if it was refused."""
     key = (upload.file_id, judge and judge.file_id, st.session_state.get("import-values"))
-    before = st.session_state.get("import_found")
+    before = st.session_state.get("import_read")
     if before is None or before[0][0] != upload.file_id:
         key = (*key[:2], None)  # a choice made for another file does not apply to this one
         st.session_state["import-values"] = None
@@ -71,7 +71,7 @@ def recognise(upload: UploadedFile, judge: UploadedFile | None) -> importers.Fou
     if before is None or before[0] != key:
         with st.spinner("Reading the file …", show_time=True):
             before = key, read(upload, judge, key[2])
-        st.session_state.import_found = before
+        st.session_state.import_read = before
     result = before[1]
     if isinstance(result, importers.Found):
         return result
@@ -116,31 +116,31 @@ def safe(name: str) -> str:
     return re.sub(r"[^\w .+-]", "_", Path(name).name)[:100].lstrip(".") or "file"
 
 
-def facts(found: importers.Found) -> None:
+def facts(imported: importers.Found) -> None:
     """What was recognised and what was assumed."""
-    sizes = found.architecture
-    judged = "none, so no D(x)" if found.discriminator is None else "recognised too"
+    sizes = imported.architecture
+    judged = "none, so no D(x)" if imported.discriminator is None else "recognised too"
     rows = {
-        "Recognised as": found.words,
+        "Recognised as": imported.words,
         "Images": f"{sizes['size']} × {sizes['size']} × {sizes['channels']}",
         "Latents": f"{sizes['nz']} numbers",
         "ngf": sizes.get("ngf"),
-        "Parameters": f"{found.parameters:,}",
+        "Parameters": f"{imported.parameters:,}",
         "Discriminator": judged,
     }
     st.table(
         {key: stranger_text.plain(value) for key, value in rows.items() if value},
         border="horizontal",
     )
-    if found.notes:
-        st.caption(" ".join(stranger_text.plain(note) for note in found.notes))
+    if imported.notes:
+        st.caption(" ".join(stranger_text.plain(note) for note in imported.notes))
 
 
-def settle(found: importers.Found) -> importers.Found:
+def settle(imported: importers.Found) -> importers.Found:
     """Controls for what the file does not say. Returns the Found with these choices."""
-    if found.values is not None:
+    if imported.values is not None:
         if st.session_state.get("import-values") not in VALUES:
-            st.session_state["import-values"] = found.values
+            st.session_state["import-values"] = imported.values
         st.segmented_control(
             "Values of the pictures",
             VALUES,
@@ -155,16 +155,16 @@ def settle(found: importers.Found) -> importers.Found:
         "Latents it was trained on",
         PRIORS,
         format_func=lambda kind: PRIORS[kind],
-        default=found.prior.kind,
-        key=f"import-prior-{found.origin['sha256'][:12]}",
+        default=imported.prior.kind,
+        key=f"import-prior-{imported.origin['sha256'][:12]}",
         help="Most DCGANs are trained on normal latents; the paper used uniform ones.",
     )
-    return replace(found, prior=latent.Prior(kind or found.prior.kind, found.prior.size))
+    return replace(imported, prior=latent.Prior(kind or imported.prior.kind, imported.prior.size))
 
 
-def keep(found: importers.Found) -> None:
+def name_and_button(imported: importers.Found) -> None:
     """The name, the training set if one fits, and the button."""
-    sets = matching_sets(found)
+    sets = matching_sets(imported)
     data: str | Path = ""
     if sets:
         chosen = st.selectbox(
@@ -184,7 +184,7 @@ def keep(found: importers.Found) -> None:
         type="primary",
         icon=":material/download:",
         on_click=write,
-        args=(found, data),
+        args=(imported, data),
     )
 
 
@@ -192,7 +192,7 @@ def named() -> None:
     st.session_state.import_named = st.session_state["import-name"]
 
 
-def write(found: importers.Found, data: str | Path) -> None:
+def write(imported: importers.Found, data: str | Path) -> None:
     """Write the checkpoint and switch to it."""
     name = st.session_state["import-name"].strip()
     st.session_state.pop("import_done", None)
@@ -207,7 +207,7 @@ def write(found: importers.Found, data: str | Path) -> None:
         # at its next access to the session, and the message is still shown when they come back.
         st.session_state.import_done = name
         with quotas.holding("probes"):
-            importers.save(found, place, name, data=data)
+            importers.save(imported, place, name, data=data)
     except InputError as error:
         st.session_state.import_problem = str(error)
         st.session_state.pop("import_done", None)
@@ -244,9 +244,9 @@ def unused(file: str) -> str:
     return model_registry.unused(stem, model_registry.entries()).replace(" (", "-").rstrip(")")
 
 
-def matching_sets(found: importers.Found) -> dict[str, Path]:
+def matching_sets(imported: importers.Found) -> dict[str, Path]:
     """name -> folder of the available packed training sets with images of the same size."""
-    size, channels = found.architecture["size"], found.architecture["channels"]
+    size, channels = imported.architecture["size"], imported.architecture["channels"]
     sets = {}
     for place in training_data.given():
         try:
@@ -258,11 +258,11 @@ def matching_sets(found: importers.Found) -> dict[str, Path]:
     return sets
 
 
-def preview(found: importers.Found) -> None:
+def preview(imported: importers.Found) -> None:
     """The first samples, large enough to judge them."""
     try:
         with st.spinner("Drawing samples …", show_time=True):
-            sheet = renderer.preview(found, SHOWN)
+            sheet = renderer.preview(imported, SHOWN)
     except InputError as error:
         st.error(stranger_text.sentence(error))
         return

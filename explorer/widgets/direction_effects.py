@@ -76,7 +76,7 @@ def one_attribute(model: Model, classifier: Classifier | None, known: Known, rea
         key="look-attribute",
         width=260,
     )
-    pair = {d.kind: d for d in known.found if d.about.get("attribute") == attribute}
+    pair = {d.kind: d for d in known.discovered if d.about.get("attribute") == attribute}
     named = {"normal": ("Classifier’s normal", BLUE), "difference": ("Difference of means", GREY)}
     shown = [
         (title, pair[kind].vector, pair[kind].about.get("effects"), colour)

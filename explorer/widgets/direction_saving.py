@@ -144,7 +144,7 @@ def save(model: Model, classifier: Classifier | None, made: Direction) -> None:
 
 def in_a_file(model: Model, classifier: Classifier | None, known: Known, made: Direction) -> bytes:
     made = measured(model, classifier, made)
-    return direction_store.file(model, [*known.found, *known.saved, made])
+    return direction_store.file(model, [*known.discovered, *known.saved, made])
 
 
 def rename(model: Model, name: str, key: str) -> None:

@@ -130,7 +130,7 @@ def test_the_first_visit_shows_a_model_that_works(two_models, open_app):
     assert field(app, "set-model").value == "beta"
 
 
-def test_a_fact_that_the_card_tells_is_not_told_again(two_models, open_app):
+def test_a_fact_in_the_card_is_not_repeated(two_models, open_app):
     before = list(fine(open_app("card", model="beta")).table[0].value.index)
     assert {"Architecture", "Prior", "Weights"} <= set(before)
     text = "# beta\n\n| | |\n|---|---|\n| Architecture | DCGAN |\n| Prior | N(0, I) |\n"
@@ -157,7 +157,7 @@ def test_a_card_is_shown_without_its_images(two_models, open_app):
     assert "# About\nThe words." in [element.value for element in app.markdown]
 
 
-def test_the_card_tells_latents_and_weights(two_models, open_app):
+def test_the_card_names_latents_and_weights(two_models, open_app):
     app = fine(open_app("card", model="beta"))
     table = app.table[0].value.to_string()
     assert "normal, 5 numbers" in table
@@ -250,7 +250,7 @@ def test_a_classifier_alone_sorts_too(two_models, open_app, with_classifier, mak
     assert seeds(app) == list(np.argsort(-male, kind="stable"))
 
 
-def test_an_enlarged_picture_tells_what_it_shows(two_models, open_app, with_classifier):
+def test_an_enlarged_picture_says_what_it_shows(two_models, open_app, with_classifier):
     app = open_app(model="alpha", n="16")
     app = fine(click(click(app, "browse-tiles-3"), "browse-tiles-3"))
     model = gan_core.load(two_models / "alpha")
@@ -353,7 +353,7 @@ def test_the_tray_of_a_link(two_models, open_app):
     assert [tile["dim"] for tile in shown(app, "tray-tiles")] == [False, True]
 
 
-def test_a_long_name_is_cut_and_kept(two_models, open_app):
+def test_a_long_name_is_shortened_and_used(two_models, open_app):
     app = open_app(model="alpha", tray="alpha:1")
     (item,) = items(app)
     app = click(app, f"tray-tiles-{item.id}")

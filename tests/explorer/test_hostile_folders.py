@@ -147,7 +147,7 @@ def hostile(tmp_path_factory):
 
 @pytest.mark.parametrize("file", FILES)
 @pytest.mark.parametrize("how", ["pipe", "device", "link", "huge"])
-def test_a_page_tells_what_is_wrong_with_a_file(hostile, file, how):
+def test_a_page_says_what_is_wrong_with_a_file(hostile, file, how):
     with tab(hostile.address) as page:
         elements = page.open(FILES[file], f"model={how}-{Path(file).name}")
     assert failures(elements) == []

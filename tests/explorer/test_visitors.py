@@ -143,7 +143,7 @@ def test_labels_that_are_there_are_for_everyone(with_classifier, open_app, two_m
     assert "--trust-visitors" not in small_print(app)
 
 
-def test_directions_are_not_found(with_classifier, open_app):
+def test_directions_are_not_discovered(with_classifier, open_app):
     app = open_app("directions", model="alpha")
     assert "--trust-visitors" in small_print(app)
     assert background._jobs == {}
@@ -170,7 +170,7 @@ def test_nothing_is_measured(known, open_app, monkeypatch):
     assert background._jobs == {}
 
 
-def test_neighbours_are_found_in_pixels_only(known, open_app, monkeypatch):
+def test_neighbours_are_searched_in_pixels_only(known, open_app, monkeypatch):
     monkeypatch.setattr(background, "PATIENCE", 60)
     app = open_app("neighbours", model="alpha", space="effnet")
     told = small_print(app)
@@ -258,7 +258,7 @@ def test_without_a_password_the_sidebar_asks_for_none(two_models, open_app):
     assert not [b for b in app.button if b.label in ("Unlock", "Lock")]
 
 
-def test_too_many_wrong_passwords_are_told(two_models, open_app):
+def test_too_many_wrong_passwords_are_reported(two_models, open_app):
     trust.set_password(PASSWORD)
     app = open_app("browse", model="alpha")
     for _ in range(config.PASSWORD_ATTEMPTS + 1):

@@ -167,7 +167,7 @@ def test_the_file_draws_what_pytorch_draws(tmp_path, family, size, channels, pri
         assert np.abs(images - expected).max() < export_onnx.MOST_APART
 
 
-def test_the_graph_has_no_norm_and_tells_nothing_of_this_machine(tmp_path, model):
+def test_the_graph_has_no_norm_and_no_trace_of_this_machine(tmp_path, model):
     export_onnx.to_onnx(model, tmp_path / "out.onnx")
     proto = onnx.load(tmp_path / "out.onnx")
     onnx.checker.check_model(proto, full_check=True)
@@ -246,7 +246,7 @@ def test_the_cache_holds_one_file_made_once(model, quick):
 
 
 @pytest.mark.parametrize("damage", ["bytes", "short", "no note", "torn note", "other note"])
-def test_a_damaged_file_in_the_cache_is_made_anew(model, quick, damage):
+def test_a_damaged_file_in_the_cache_is_replaced(model, quick, damage):
     path = export_onnx.cached(model)
     whole, note = path.read_bytes(), path.with_suffix(".json")
     if damage == "bytes":
@@ -291,7 +291,7 @@ def test_of_threads_at_the_same_time_one_makes_it(model, quick):
     assert quick == [model.name]
 
 
-def test_the_verb_writes_a_file_and_tells_of_it(tmp_path, model, capsys):
+def test_the_verb_writes_a_file_and_describes_it(tmp_path, model, capsys):
     out = tmp_path / "out.onnx"
     assert cli.main(["export", str(model.directory), "--out", str(out), "--json"]) == 0
     *words, last = capsys.readouterr().out.splitlines()

@@ -304,7 +304,7 @@ def test_the_pad_moves_between_its_corners(visit, avatars):
     assert np.array_equal(exact(page), at(0.9, 1.0))
 
 
-def test_sliders_are_found_sorted_and_grouped(visit):
+def test_sliders_are_searched_sorted_and_grouped(visit):
     page = visit("latents?model=avatars")
     settled(page)
     names = page.locator(".row label")
@@ -330,7 +330,7 @@ def test_sliders_are_found_sorted_and_grouped(visit):
     expect(names).to_have_count(100)
 
 
-def test_sliders_with_a_name_come_first_and_are_found_by_it(browser, tmp_path):
+def test_sliders_with_a_name_come_first_and_can_be_searched_by_it(browser, tmp_path):
     tied = AVATARS.parent / "avatars-tied"
     wanted = attribute_codes.names_of(gan_core.load(tied))
     with running(tmp_path, "--checkpoints", tied) as address:
@@ -471,7 +471,7 @@ def test_while_a_model_is_prepared_for_the_browser_the_server_draws(
     assert not any("being prepared" in c.value for c in app.caption)
 
 
-def test_a_model_that_cannot_be_prepared_is_told_once(two_models, open_app, monkeypatch):
+def test_a_model_that_cannot_be_prepared_is_reported_once(two_models, open_app, monkeypatch):
     def refuse(model):
         raise InputError("It cannot be exported.")
 

@@ -75,7 +75,7 @@ def sent(motion):
 
 @pytest.mark.parametrize("mode", latent.MODES)
 @pytest.mark.parametrize("closed", [False, True])
-def test_the_browser_is_told_a_path_as_an_open_one(mode, closed):
+def test_the_browser_gets_every_path_as_an_open_one(mode, closed):
     motion = Path(keyframes(3), mode, closed)
     spec = sent(motion)
     assert (spec["kind"], spec["mode"]) == ("path", mode)
@@ -87,7 +87,7 @@ def test_the_browser_is_told_a_path_as_an_open_one(mode, closed):
 
 
 @pytest.mark.parametrize("mode", latent.MODES)
-def test_the_browser_is_told_all_of_a_pad(mode):
+def test_the_browser_gets_all_of_a_pad(mode):
     motion = Pad(keyframes(4), mode)
     spec = sent(motion)
     assert spec.pop("kind") == "pad"
@@ -98,7 +98,7 @@ def test_the_browser_is_told_all_of_a_pad(mode):
 
 
 @pytest.mark.parametrize("norm", [None, 2.5])
-def test_the_browser_is_told_all_of_a_sum(norm):
+def test_the_browser_gets_all_of_a_sum(norm):
     origin, *vectors = keyframes(3)
     motion = Sum(origin, np.stack(vectors), norm)
     spec = sent(motion)
@@ -516,7 +516,7 @@ def test_nothing_was_reported_at_first(session):
     assert canvas.last_count("c") == 0
 
 
-def test_a_slider_is_told_as_json():
+def test_a_slider_is_sent_as_json():
     told = canvas.axis("z3", np.float32(-3), np.float64(4), ticks=[0, 1], effect=0.5)
     assert json.loads(json.dumps(told)) == {
         **{"label": "z3", "min": -3.0, "max": 4.0, "step": 0.01},
@@ -638,7 +638,7 @@ def test_redraw_draws_the_panels_named_or_all(button, again):
 # Strengths, and what a model settles to.
 
 
-def test_strengths_are_found_out_once_for_the_same_weights(make_checkpoint, monkeypatch):
+def test_strengths_are_measured_once_for_the_same_weights(make_checkpoint, monkeypatch):
     monkeypatch.setattr(renderer, "_effects", {})
     folder = make_checkpoint("one", nz=3)
     model = gan_core.load(folder)

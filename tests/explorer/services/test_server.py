@@ -106,7 +106,7 @@ def get(address, path):
     return answer.status, {k.lower(): v for k, v in answer.headers.items()}, answer.read()
 
 
-def test_the_runtime_is_what_its_readme_tells():
+def test_the_runtime_is_what_its_readme_says():
     told = dict(re.findall(r"`(\S+)` \| `([0-9a-f]{64})`", (RUNTIME / "README.md").read_text()))
     assert set(told) == set(server.KINDS)
     for name, digest in told.items():
@@ -117,7 +117,7 @@ def test_the_runtime_is_what_its_readme_tells():
     assert "Microsoft" in (RUNTIME / "LICENSE").read_text()
 
 
-def test_a_page_is_told_the_urls_of_a_model(gray):
+def test_a_page_gets_the_urls_of_a_model(gray):
     assert not server.available()  # this process serves nothing
     found = server.urls(gray)
     assert set(found) == {"worker", "runtime", "wasm", "model"}
@@ -150,7 +150,7 @@ def test_the_runtime_is_served(address, name):
     assert body == (RUNTIME / f"{name}.gz").read_bytes()
 
 
-def test_the_worker_is_served_and_asked_for_again(address):
+def test_the_worker_is_served_and_revalidated(address):
     status, headers, body = get(address, "/live/worker.js")
     if headers.get("content-encoding") == "gzip":
         body = gzip.decompress(body)
@@ -381,7 +381,7 @@ def test_without_a_network_drawing_goes_on(page, gray):
 
 
 @needs_browser
-def test_a_model_the_browser_kept_damaged_is_fetched_again(page, gray):
+def test_a_damaged_model_in_the_browsers_cache_is_fetched_again(page, gray):
     assert load(page, gray)["kind"] == "ready"
     page.evaluate(
         """async url => {

@@ -90,7 +90,7 @@ def test_a_second_signal_ends_the_app_at_once(busy):
     assert "Traceback" not in errors
 
 
-def test_work_that_tells_how_far_it_is_stops_when_the_app_ends(monkeypatch):
+def test_work_that_reports_progress_stops_when_the_app_ends(monkeypatch):
     job = background.Job()
     job.tell("Working", 0.5)
     monkeypatch.setattr(shutdown.ending, "is_set", lambda: True)

@@ -205,7 +205,7 @@ def test_read_seed(text, seed, psi):
         ("1,2,3,4,5,6,7,8,9,10", "1, 2, 3, 4, 5, 6, 7, 8", "9, 10"),
     ],
 )
-def test_keyframes_that_can_be_read_are_kept_and_the_others_named(text, keys, lost):
+def test_keyframes_that_can_be_read_are_used_and_the_others_named(text, keys, lost):
     view, unread = url_state.read({"keys": text})
     assert view.keys == keys
     assert unread == ["keys"]

@@ -30,7 +30,7 @@ def opened(open_app):
     return app
 
 
-def test_it_tells_versions_and_licences(two_models, open_app):
+def test_it_shows_versions_and_licences(two_models, open_app):
     app = opened(open_app)
     assert f"Latent explorer {gan_core.__version__}" in texts(app)
     assert about.LEAVES in texts(app)
@@ -44,13 +44,13 @@ def test_it_tells_versions_and_licences(two_models, open_app):
     assert "not installed" not in set(packages[packages["Package"] == "torch"]["Version"])
 
 
-def test_every_package_tells_a_licence():
+def test_every_package_has_a_licence():
     rows = about.packages()
     assert len(rows) > 10
     assert [row for row in rows if row["Licence"] in ("", "UNKNOWN", "see the package")] == []
 
 
-def test_shipped_models_tell_their_licences(monkeypatch):
+def test_shipped_models_show_their_licences(monkeypatch):
     monkeypatch.delenv("LATENT_EXPLORER_CHECKPOINTS", raising=False)
     rows = about.models()
     assert "Weights: Apache-2.0" in rows["avatars"]

@@ -273,7 +273,7 @@ def test_what_should_stay_can_be_taken_out_of_the_difference(opened, monkeypatch
     assert any("nothing is removed" in c.value for c in app.caption)
 
 
-def test_the_attributes_that_a_sum_changes_are_told_by_the_classifier(opened):
+def test_the_classifier_names_the_attributes_that_a_sum_changes(opened):
     reader = Reader(["bright", "warm", "cold"])
     pictures = {
         name: np.full((2, 4, 4, 3), shade, np.uint8) for name, shade in (("on", 250), ("off", 5))
@@ -354,7 +354,7 @@ def test_weights_that_cancel_everything_draw_the_latent_zero(opened):
 
 
 @pytest.mark.parametrize("text", ["1,-1", "1,-1,99", "1,-1,nan", "a,b,c"])
-def test_weights_that_cannot_be_read_are_told_and_the_usual_ones_stand(opened, text):
+def test_weights_that_cannot_be_read_are_named_and_keep_their_defaults(opened, text):
     model, app = opened(a="1", b="2", c="3", sum=text)
     (sentence,) = sentences(app)
     assert "sum" in sentence
@@ -445,7 +445,7 @@ def test_the_difference_is_saved_as_a_direction(opened, two_models):
     assert len(directions.load(model)) == 1
 
 
-def test_a_direction_that_cannot_be_saved_is_told_in_a_sentence(opened, two_models):
+def test_a_direction_that_cannot_be_saved_gets_a_sentence(opened, two_models):
     (two_models / "alpha" / directions.FILE).mkdir()  # where the file should go
     _, app = opened(a="1", b="2", c="3")
     app = app.text_input(key="direction-name").set_value("smile").run()
@@ -513,7 +513,7 @@ def test_a_preset_opens_in_the_way_that_measured_best(
     assert state(app, "view").strength == strength
 
 
-def test_the_page_tells_what_the_classifier_sees(opened, with_classifier):
+def test_the_page_shows_what_the_classifier_sees(opened, with_classifier):
     model, app = opened(a="1,2,3", b="4,5", c="6", strength="0.5")
     table = seen(app)
     assert table[0] == ["", "A", "B", "C", "sum", "on shell", "random", "single"]

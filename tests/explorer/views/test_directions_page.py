@@ -58,7 +58,7 @@ def quick(monkeypatch):
     """Directions found from few samples, and none left over from another test."""
     monkeypatch.setattr(discover_directions, "QUICK", {"n": 512, "measured": 4})
     monkeypatch.setattr(direction_store, "MEASURED", 4)
-    monkeypatch.setattr(direction_store, "_found", {})
+    monkeypatch.setattr(direction_store, "_discovered", {})
     monkeypatch.setattr(direction_store, "_measured", {})
     monkeypatch.setattr(background, "_jobs", {})
 
@@ -176,7 +176,7 @@ def test_the_picture_is_the_start_and_the_weighted_directions(opened):
     assert is_picture_of(app, opened.model, moved)
 
 
-def test_a_drag_is_kept_in_the_view_and_in_the_link(opened):
+def test_a_drag_is_in_the_view_and_in_the_link(opened):
     app = drag(opened(), warm=2.5)
     assert sliders(app) == {"bright": 0.0, "warm": 2.5}
     assert url_state.read_along(state(app, "link")["along"]) == {BRIGHT: 0.0, "warm (normal)": 2.5}
@@ -217,7 +217,7 @@ def test_a_locked_direction_is_measured_on_the_samples_of_the_others(opened, mon
     assert own == set(asked)
 
 
-def test_a_lock_that_leaves_nothing_is_told(opened):
+def test_a_lock_that_leaves_nothing_is_reported(opened):
     model = opened.model
     twin = Direction("twin", opened.vectors["warm (normal)"], "own")
     directions.save(model, [*directions.load(model), twin])
@@ -239,7 +239,7 @@ def test_directions_are_chosen_and_put_away(opened):
     assert is_picture_of(app, opened.model, opened.model.prior.sample(1)[0])
 
 
-def test_unnamed_directions_tell_what_they_move_and_get_a_slider(opened):
+def test_unnamed_directions_say_what_they_change_and_get_a_slider(opened):
     app = opened(look="factors")
     told = " ".join(m.value for m in app.markdown)
     about = {d.name: d.about for d in directions.load(opened.model)}
@@ -295,14 +295,14 @@ def test_a_name_that_is_refused_or_emptied_gives_way_to_the_old_one(opened):
     assert [d.name for d in directions.load(opened.model)][-1] == "mine"
 
 
-def test_the_length_0_is_not_kept(opened):
+def test_the_length_0_is_not_preserved(opened):
     app = opened(along=f"{BRIGHT}:2", psi="0", level="1")
     assert is_picture_of(app, opened.model, 2 * opened.vectors[BRIGHT])
     assert "length 0" in captions(app)
     assert "length 0" not in captions(opened(along=f"{BRIGHT}:2", level="1"))
 
 
-def test_one_moved_coordinate_is_told_as_one(opened):
+def test_one_moved_coordinate_is_called_one(opened):
     assert "has 1 coordinate changed" in captions(opened(coords="3:1.25"))
 
 
@@ -351,7 +351,7 @@ def test_a_file_holds_what_the_checkpoint_would(opened):
     known = direction_store.of(opened.model, opened.reader)
     mine = Direction("mine", opened.vectors[BRIGHT], "own")
     path = opened.model.directory / directions.FILE
-    path.write_bytes(direction_store.file(opened.model, [*known.found, mine]))
+    path.write_bytes(direction_store.file(opened.model, [*known.discovered, mine]))
     assert [d.name for d in directions.load(opened.model)] == [*opened.vectors, "mine"]
 
 
@@ -365,7 +365,7 @@ def test_a_file_of_directions_is_taken_back(opened):
     about = {"made_of": {BRIGHT: 2.0}, "locked": ["warm"], "moves": 7, "effects": "all"}
     mine = Direction("mine", opened.vectors[BRIGHT], "conditional", about)
     known = direction_store.of(opened.model, opened.reader)
-    content = direction_store.file(opened.model, [*known.found, mine])
+    content = direction_store.file(opened.model, [*known.discovered, mine])
     app = click(loaded(opened(), content), "take-directions")
     assert sentences(app) == []
     saved = directions.load(opened.model)
@@ -464,7 +464,7 @@ def test_without_a_classifier_there_are_those_without_names(quick, two_models, o
     assert "component 7" in sliders(app)
 
 
-def test_a_damaged_file_is_one_sentence_and_directions_are_found_anew(opened):
+def test_a_damaged_file_is_one_sentence_and_directions_are_computed_again(opened):
     path = opened.model.directory / directions.FILE
     path.write_bytes(path.read_bytes()[:-8])
     app = settled(opened())

@@ -81,7 +81,7 @@ def test_a_discriminator_comes_along(two_models, open_app, file_of):
     assert checkpoint.read_card(two_models / "g")["origin"]["discriminator"] == "d.pth"
 
 
-def test_what_a_person_chooses_is_kept(two_models, open_app):
+def test_a_persons_choices_are_used(two_models, open_app):
     pytest.importorskip("onnxruntime", reason="needs onnxruntime")
     steps = [(kind, dict(attributes)) for kind, attributes in UNIT]
     app = open_app("import")
@@ -169,7 +169,7 @@ def test_a_training_set_of_the_same_size_can_be_named(
     assert model.card["architecture"]["name"] in registry.IMPORTED
 
 
-def test_who_leaves_while_it_is_written_is_told_on_coming_back(
+def test_a_visitor_who_leaves_during_writing_sees_the_message_on_return(
     two_models, open_app, file_of, monkeypatch
 ):
     whole = importers.save

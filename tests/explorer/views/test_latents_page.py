@@ -251,7 +251,7 @@ def test_sliders_reach_as_far_as_the_prior_and_to_what_lies_beyond(
     assert holds(app, home(gan_core.load(folder), 3, z1=4.25, z2=-5))
 
 
-def test_sliders_tell_how_much_they_do(alpha, open_app):
+def test_sliders_show_their_effect(alpha, open_app):
     app = fine(open_app("latents", model="alpha"))
     effects = renderer.effects(alpha)
     told = [axis["effect"] for axis in data(app)["axes"]]

@@ -160,7 +160,7 @@ def test_a_share_is_called_none_only_when_it_is():
     assert told == ["0 %", "Less than 1 %", "3 %", "More than 99 %", "100 %"]
 
 
-def test_images_that_are_not_here_are_asked_for(alpha, open_app, monkeypatch):
+def test_missing_images_are_explained(alpha, open_app, monkeypatch):
     monkeypatch.delenv(training_data.VARIABLE)
     (sentence,) = sentences(open_app("neighbours", model="alpha"))
     assert "Ask somebody." in sentence
@@ -181,7 +181,7 @@ def test_other_images_are_not_taken_for_the_models(
     assert "--data" in sentence
 
 
-def test_images_that_look_alike_serve_and_it_is_told(
+def test_images_that_look_alike_are_used_with_a_warning(
     alpha, make_set, tmp_path, monkeypatch, open_app
 ):
     """Of noise a level more in every second pixel changes no bit that tells of a picture."""
@@ -198,7 +198,7 @@ def test_images_that_look_alike_serve_and_it_is_told(
     assert not any("These look like the images" in caption.value for caption in app.caption)
 
 
-def test_the_command_that_packs_is_told_without_its_sentences():
+def test_the_pack_command_is_shown_without_its_sentences():
     told = {"command": "python -m gan_core pack a b --licence 'Ask me.' --crop 0.8 --how It\\'s"}
     assert training_data.pack_command(told) == "python -m gan_core pack a b --crop 0.8"
     assert "pack FOLDER" in training_data.pack_command({"command": "a 'quote that never ends"})
@@ -253,7 +253,7 @@ def test_the_path_leads_here_for_the_picture_under_its_slider(alpha, open_app):
     assert shown(app)[0]["caption"].startswith(f"{closest.distances[0]:.1f}")
 
 
-def test_a_picture_that_is_not_kept_is_told(alpha, open_app):
+def test_a_picture_that_is_not_stored_is_reported(alpha, open_app):
     app = open_app("neighbours", model="alpha", of="5", picture="~0123456789ab")
     (sentence,) = sentences(app)
     assert "Seed 5 is shown" in sentence
@@ -435,7 +435,7 @@ def test_the_first_picture_of_an_animation(alpha):
     ],
     ids=["empty", "text", "postscript", "bomb", "many pixels", "damaged", "large"],
 )
-def test_what_is_no_picture_is_told_in_a_sentence(alpha, open_app, content, words):
+def test_a_file_that_is_not_a_picture_gets_a_sentence(alpha, open_app, content, words):
     app = upload(open_app("neighbours", model="alpha", ask="upload"), content)
     (sentence,) = sentences(app)
     assert words in sentence
@@ -492,7 +492,7 @@ def test_two_sessions_at_once(alpha, open_app):
             np.testing.assert_array_equal(part, wanted)
 
 
-def test_work_in_the_background_is_done_once_and_tells_how_far_it_is():
+def test_background_work_is_done_once_and_shows_progress():
     begun, go = [], threading.Event()
 
     def work(tell):

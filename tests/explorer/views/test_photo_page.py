@@ -131,7 +131,7 @@ def test_the_frame_follows_the_hand_and_the_numbers(open_photo):
     assert sentences(app) == []
 
 
-def test_another_frame_ends_the_search_and_keeps_what_it_found(open_photo):
+def test_another_frame_ends_the_search_and_keeps_its_result(open_photo):
     app = until_done(open_photo(encoded()))
     z = app.session_state.search.now.z
     app = app.slider(key="photo-side").set_value(60.0).run()

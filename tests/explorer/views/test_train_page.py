@@ -121,7 +121,7 @@ def test_runs_are_listed_with_their_states(place, open_app):
     assert "There is no run called gone" in texts(open_app("train", run="gone"))
 
 
-def test_times_are_told_in_words_on_any_system():
+def test_times_are_in_words_on_any_system():
     long_ago = datetime.datetime(2024, 3, 7, 9, 5)
     assert train.ago(long_ago.timestamp()) == "7 March, 09:05"
     now = datetime.datetime.now()
@@ -473,7 +473,7 @@ def test_a_run_stopped_before_it_began_is_stopped_and_not_failed(place, packed):
     assert (killed.state, killed.reason) == ("failed", run_list.KILLED)
 
 
-def test_stop_can_be_asked_for_again_after_it_was_resumed(place, open_app, monkeypatch):
+def test_a_resumed_run_can_be_stopped_again(place, open_app, monkeypatch):
     run = make_run(place, "x", [line(1.0)], ended="stopped", kimg=10.0)
     monkeypatch.setattr(run_processes, "alive", lambda pid, at: True)
     monkeypatch.setattr(run_launcher.os, "kill", lambda pid, sign: None)

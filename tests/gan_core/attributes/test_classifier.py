@@ -211,7 +211,7 @@ def test_a_damaged_file_is_refused(model, trained, place):
 @pytest.mark.parametrize(
     "change", [{"name": 3}, {"accuracy": "high"}, {"balanced_accuracy": "<b>"}, {"positives": None}]
 )
-def test_a_file_that_tells_what_cannot_be_is_refused(model, trained, change):
+def test_a_file_with_impossible_values_is_refused(model, trained, change):
     rows = [row | change for row in trained.about["attributes"]]
     classifier.save(model, replace(trained, about=trained.about | {"attributes": rows}))
     with pytest.raises(InputError, match="does not fit its own description"):

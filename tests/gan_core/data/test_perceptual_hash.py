@@ -92,7 +92,7 @@ def model(make_checkpoint, tmp_path):
     return gan_core.load(directory), pack
 
 
-def test_a_set_tells_whose_it_is(model, tmp_path):
+def test_a_set_knows_its_model(model, tmp_path):
     model, pack = model
     about = model.card["training_set"]
     assert training_set.load(tmp_path / "own").is_of(about) == "exactly"

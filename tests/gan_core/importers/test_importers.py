@@ -385,7 +385,7 @@ NEARLY = {
 
 
 @pytest.mark.parametrize("case", NEARLY)
-def test_what_nearly_fits_is_told_where_it_differs(tmp_path, case):
+def test_a_near_match_is_refused_with_the_difference(tmp_path, case):
     edit, words = NEARLY[case]
     state = trained(Tutorial()).state_dict()
     edit(state)
@@ -571,7 +571,7 @@ def test_large_headers_of_safetensors_are_not_read(tmp_path, length):
     refused(path, "far more than weights need|longer than the file")
 
 
-def test_what_is_no_weights_at_all_is_told(tmp_path):
+def test_a_file_without_weights_is_refused(tmp_path):
     path = tmp_path / "file.pth"
     for content in (b"", b"hello", b"\x89HDF\r\n\x1a\n" + bytes(100), b"\x89PNG" + bytes(50)):
         path.write_bytes(content)
@@ -684,7 +684,7 @@ def test_a_range_that_a_person_gives_wins_and_gives_other_weights(tmp_path):
         importers.read(path, values="percent")
 
 
-def test_values_beyond_the_range_are_clipped_and_it_is_told(tmp_path):
+def test_values_beyond_the_range_are_clipped_with_a_note(tmp_path):
     path = tmp_path / "g.onnx"
     path.write_bytes(graph_of(["n", 4], [("Identity", {})]))
     images = imported(importers.read(path), tmp_path).synthesize(np.eye(4, dtype=np.float32) * 9)
@@ -830,7 +830,7 @@ def test_a_preview_imports_nothing(tmp_path, capsys):
     assert not out.exists()
 
 
-def test_the_training_set_can_be_told(tmp_path, make_set):
+def test_the_training_set_can_be_given(tmp_path, make_set):
     found = importers.read(saved(tmp_path, trained(Tutorial())))
     data = make_set("set", size=64)
     out = importers.save(found, tmp_path / "c" / "mine", "mine", data=data)
@@ -887,7 +887,7 @@ def test_weights_of_imported_architectures_are_counted_as_built(name):
     )
 
 
-def test_layouts_tell_averages_by_whole_words():
+def test_layouts_recognise_averages_by_whole_words():
     assert all(
         map(state_dict_layouts.is_average, ("avgG.", "g_ema.", "ema_generator.module.", "G.EMA."))
     )

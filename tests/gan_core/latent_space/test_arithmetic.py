@@ -195,7 +195,7 @@ def test_exemplars_of_a_preset_show_what_they_should_and_b_is_matched_to_a():
     assert apart[0] < 0.5 * apart[1]
 
 
-def test_labels_of_seeds_do_not_depend_on_how_they_are_asked_for_and_are_kept():
+def test_labels_of_seeds_do_not_depend_on_the_request_and_are_cached():
     model, reader = Linear(nz=6), Reader(["bright", "warm"])
     whole = label_cache.probabilities(model, reader, 600, seed=0)
     np.testing.assert_array_equal(
@@ -324,7 +324,7 @@ def test_the_best_way_has_the_larger_of_the_smaller_shares():
     assert arithmetic_report.best(card, "x")["apart"]
 
 
-def test_what_a_triple_came_to_is_told_of_its_own_weights():
+def test_a_triples_result_is_shown_for_its_own_weights():
     card = card_with(("matched", 1.0, True, 1.0, 0.7), ("conditional", 1.25, False, 0.9, 0.95))
     told = arithmetic_report.summary(card, "x")
     assert "500 draws of 10 exemplars, at the best strength, 1.25: 90% of" in told
@@ -340,7 +340,7 @@ def test_what_a_triple_came_to_is_told_of_its_own_weights():
     assert arithmetic_report.summary(card, "x") == arithmetic_report.card_section(card) == ""
 
 
-def test_a_triple_measured_under_its_earlier_name_is_found():
+def test_a_triple_measured_under_its_earlier_name_is_recognised():
     card = card_with(("matched", 1.0, True, 1.0, 0.7))
     old, new = next(iter(arithmetic_report.RENAMED.items()))
     card["metrics"]["arithmetic"]["triples"][0]["name"] = old
@@ -366,14 +366,14 @@ def without_strength(result):
 
 
 @pytest.mark.parametrize("name", HOSTILE)
-def test_a_card_that_tells_it_wrongly_is_no_trouble(name):
+def test_a_card_with_a_wrong_entry_is_no_trouble(name):
     card = card_with(("matched", 1.0, True, 1.0, 0.7))
     card["metrics"]["arithmetic"] = HOSTILE[name](card["metrics"]["arithmetic"])
     assert arithmetic_report.summary(card, "x") == arithmetic_report.card_section(card) == ""
 
 
 @pytest.mark.parametrize("metrics", [None, [], {"arithmetic": 3}, {"arithmetic": {"triples": [7]}}])
-def test_a_card_that_tells_nothing_of_it_is_no_trouble(metrics):
+def test_a_card_without_the_entry_is_no_trouble(metrics):
     card = {"metrics": metrics, "files": {"generator.safetensors": "0" * 16}}
     assert arithmetic_report.best(card, "x") is None
     assert arithmetic_report.summary(card, "x") == ""
@@ -415,7 +415,7 @@ def told_as(row):
     return " | ".join(arithmetic_report.words(row[key]) for key in ("target", "kept", "meant"))
 
 
-def test_what_cannot_be_measured_is_told_in_a_sentence(tmp_path, capsys, make_checkpoint):
+def test_a_measurement_that_is_impossible_gets_a_sentence(tmp_path, capsys, make_checkpoint):
     model = str(make_checkpoint())
     assert main(["evaluate", model, "--arithmetic"]) == 2
     assert "attributes.safetensors is missing; python -m gan_core" in capsys.readouterr().err

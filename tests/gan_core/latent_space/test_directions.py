@@ -44,7 +44,7 @@ def test_the_normal_sees_through_latents_that_vary_together():
 
 
 @pytest.mark.parametrize("make", [directions.difference_of_means, directions.normal])
-def test_labels_that_tell_nothing_are_refused(make):
+def test_labels_without_information_are_refused(make):
     z = np.random.RandomState(0).standard_normal((8, 3))
     for labels in (np.ones(8, bool), np.zeros(8, bool)):
         with pytest.raises(InputError, match="same label for this attribute"):
@@ -181,7 +181,7 @@ def test_locking_a_direction_stops_its_leakage():
 
 
 @pytest.mark.slow
-def test_unnamed_directions_tell_what_they_move():
+def test_unnamed_directions_say_what_they_change():
     model = Linear(nz=6, scales=SCALES)
     found = directions.unnamed(model, Reader(["bright", "warm"]), k=2, measured=32)
     assert [d.name for d in found] == ["component 1", "component 2", "factor 1", "factor 2"]

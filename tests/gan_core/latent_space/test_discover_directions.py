@@ -25,7 +25,7 @@ def blind(seed=3):
     return model
 
 
-def test_everything_is_found_and_progress_is_told():
+def test_everything_is_discovered_with_progress():
     told = []
     found = discover_directions.discover(
         Linear(), READER, **FEW, progress=lambda words, share: told.append((words, share))
@@ -60,7 +60,7 @@ def test_a_generator_that_cannot_be_read_has_those_of_attributes_only():
 
 
 @pytest.mark.slow
-def test_what_was_found_is_not_sought_again(monkeypatch):
+def test_results_are_not_computed_again(monkeypatch):
     monkeypatch.setattr(discover_directions, "QUICK", {"n": 600, "measured": 8})
     model = Linear()
     first = discover_directions.load_cached(model, READER)
@@ -110,7 +110,7 @@ def test_the_verb_keeps_directions_and_those_of_people(make_checkpoint, capsys):
     assert [d.name for d in directions.load(model)] == ["component 1", "factor 1", "mine"]
 
 
-def test_the_verb_leaves_the_checkpoint_alone_when_told_to(make_checkpoint, capsys):
+def test_the_verb_leaves_the_checkpoint_alone_with_discard(make_checkpoint, capsys):
     directory = make_checkpoint()
     before = sorted(path.name for path in directory.iterdir())
     assert main(["directions", str(directory), "--discard", "--k", "1"]) == 0
@@ -125,7 +125,7 @@ def test_numbers_that_cannot_be_are_refused(make_checkpoint, capsys, option):
 
 
 @pytest.mark.slow
-def test_the_card_tells_each_effect_and_the_largest_leakage(make_checkpoint):
+def test_the_card_lists_each_effect_and_the_largest_leakage(make_checkpoint):
     found = discover_directions.discover(Linear(), READER, **FEW)
     told = discover_directions.section(found)
     rows = {line.split(" | ")[0]: line for line in told.splitlines()}

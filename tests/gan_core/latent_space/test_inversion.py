@@ -51,7 +51,7 @@ def usual(model, start=0):
 
 
 @pytest.mark.parametrize("prior", ["normal", "uniform"])
-def test_the_latent_of_a_linear_generators_sample_is_found(prior):
+def test_the_latent_of_a_linear_generators_sample_is_recovered(prior):
     model = linear(prior=prior)
     z = model.prior.sample(1, usual(model) if prior == "normal" else 3)
     *_, now = inversion.invert(model, model.generate(z)[0], steps=200)
@@ -121,7 +121,7 @@ def test_an_image_of_another_size_is_refused(make_checkpoint):
             next(inversion.invert(model, image))
 
 
-def test_measured_errors_are_kept_and_read_again(make_checkpoint, make_set):
+def test_measured_errors_are_saved_and_read_again(make_checkpoint, make_set):
     model = tiny(make_checkpoint)
     data = training_set.load(make_set(n=5, held_out=4))
     result = inversion.measure(model, data, n=2, steps=10, starts=3)
@@ -226,7 +226,7 @@ def test_a_turned_square_holds_what_the_photo_has_there():
     assert np.abs(beyond[0, 0].astype(int) - corner).max() <= 1
 
 
-def test_eyes_and_frame_tell_each_other():
+def test_eyes_and_frame_determine_each_other():
     frame = photo_alignment.Frame(0.4, 0.55, 0.7, -25.0)
     eyes = photo_alignment.eyes_of_frame((300, 200), frame)
     again = photo_alignment.frame_of_eyes((300, 200), *eyes)
@@ -242,7 +242,7 @@ def test_eyes_that_cannot_be(text):
     assert photo_alignment.read_eyes("0.3, 0.5,0.7,0.5") == ((0.3, 0.5), (0.7, 0.5))
 
 
-def test_without_a_detector_no_eyes_are_found(monkeypatch):
+def test_without_a_detector_no_eyes_are_detected(monkeypatch):
     monkeypatch.setitem(__import__("sys").modules, "cv2", None)
     assert not photo_alignment.can_find_eyes()
     assert photo_alignment.find_eyes(photo()) is None

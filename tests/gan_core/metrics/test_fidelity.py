@@ -84,7 +84,7 @@ def test_kernel_is_unbiased_where_the_sets_are_of_one_distribution():
     assert min(found) < 0 < max(found)
 
 
-def test_kernel_tells_distributions_apart_and_is_symmetric():
+def test_kernel_distinguishes_distributions_and_is_symmetric():
     a, b, c = np.random.RandomState(0).standard_normal((3, 300, 5))
     options = {"subsets": 20, "subset_size": 100}
     same, deviation = fidelity.kernel(a, b, **options)

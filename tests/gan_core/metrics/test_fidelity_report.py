@@ -152,7 +152,7 @@ def test_without_held_out_images_those_numbers_are_missing(make_pair):
     assert find(result, "FD-Quarters", "training")
 
 
-def test_an_entry_tells_its_conditions(make_pair):
+def test_an_entry_names_its_conditions(make_pair):
     model, data = make_pair(channels=3)
     entry = measure(model, data, seed=3, psi=0.7, k=2)["metrics"]["Quarters"]
     assert entry["model"] == checkpoint.load(model).hash
@@ -202,7 +202,7 @@ def test_the_verb_keeps_its_numbers_with_the_model(make_pair, cheap):
     checkpoint.load(model)
 
 
-def test_numbers_of_other_weights_are_not_kept(make_pair, make_checkpoint):
+def test_numbers_of_other_weights_are_dropped(make_pair, make_checkpoint):
     model, data = make_pair()
     loaded, result = checkpoint.load(model), measure(model, data)
     other = make_checkpoint("other", seed=1)
@@ -228,7 +228,7 @@ def test_the_verb_writes_a_file(make_pair, cheap, tmp_path, kind):
     assert result["model"] in rows[-2]
 
 
-def test_the_images_that_travel_with_a_model_are_found(make_pair, cheap, capsys):
+def test_the_images_that_come_with_a_model_are_used(make_pair, cheap, capsys):
     model, data = make_pair(n=18, held_out=2)
     with pytest.raises(InputError, match="do not come with it; give"):
         fidelity_report.evaluate(model, n=9)

@@ -47,7 +47,7 @@ def statistics(world, samples):
     return memorisation_stats.c_t(*sides), memorisation_stats.c_t_interval(*sides), auth, innocent
 
 
-def test_copies_are_found(world):
+def test_copies_are_detected(world):
     training = world[0]
     copies = training[:400] + 0.01 * np.random.RandomState(1).randn(400, 6)
     found, interval, auth, innocent = statistics(world, copies)
@@ -135,7 +135,7 @@ def test_authentic_is_strictly_farther():
     assert found.tolist() == [False, False, True]
 
 
-def test_near_duplicates_are_told_once():
+def test_near_duplicates_are_listed_once():
     distances = np.array([0.0, 0.0, 2.0, np.nan, 2.0])
     indices = np.array([1, 0, 4, 0, 2])
     assert memorisation_stats.near_duplicates(distances, indices, 2) == [(0, 1, 0.0), (2, 4, 2.0)]
@@ -180,7 +180,7 @@ def report(model, data, **options):
     return memorisation_report.report(checkpoint.load(model), sets.load(data), **options)
 
 
-def test_the_report_tells_guilty_from_innocent(make_pair, monkeypatch):
+def test_the_report_distinguishes_guilty_from_innocent(make_pair, monkeypatch):
     model, data = make_pair()
     innocent = report(model, data, control="held-out")
     training = sets.load(data).images
@@ -306,7 +306,7 @@ def test_what_cannot_be_reported(make_pair, options, words):
         report(*make_pair(n=10, held_out=4), **options)
 
 
-def test_a_space_that_cannot_be_had_is_told(make_pair, make_checkpoint):
+def test_a_space_that_is_not_available_is_reported(make_pair, make_checkpoint):
     _, data = make_pair()
     alone = make_checkpoint("alone", discriminator=False)
     found = report(alone, data, n=10)

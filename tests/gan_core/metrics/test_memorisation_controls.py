@@ -19,7 +19,7 @@ def control():
     return checkpoint.load(CONTROL)
 
 
-def test_the_report_tells_the_two_controls_apart(control):
+def test_the_report_distinguishes_the_two_controls(control):
     data = control.training_set()
     options = {"n": 300, "k": 3, "spaces": "pixels"}
     guilty = memorisation_report.report(control, data, **options)["spaces"]["pixels"]
@@ -35,7 +35,7 @@ def test_the_report_tells_the_two_controls_apart(control):
     assert guilty["distances"]["samples"]["50%"] < guilty["distances"]["held-out"]["5%"]
 
 
-def test_the_shipped_reports_tell_the_controls_apart_or_the_page_says_that_they_do_not(control):
+def test_the_shipped_reports_distinguish_the_controls_or_the_page_says_otherwise(control):
     guilty = memorisation_report.load_report(control)
     innocent = memorisation_report.load_report(control, "held-out")
     spaces = set(guilty["spaces"]) & set(innocent["spaces"])

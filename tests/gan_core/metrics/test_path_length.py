@@ -51,7 +51,7 @@ def test_no_path_is_one_sentence():
         path_length.measure(Linear(), NETWORK, n=0)
 
 
-def test_a_card_tells_what_was_measured_on_its_own_weights():
+def test_a_card_shows_measurements_of_its_own_weights():
     found = path_length.measure(Linear(), NETWORK, n=4)
     card = {"name": "toy", "files": {"generator.safetensors": HASH + "cdef"}}
     card["metrics"] = {"paths": found}
@@ -63,6 +63,6 @@ def test_a_card_tells_what_was_measured_on_its_own_weights():
 
 
 @pytest.mark.parametrize("paths", [None, 3, [], {"model": HASH}, {"model": HASH, "modes": [1]}])
-def test_a_card_of_a_stranger_tells_nothing(paths):
+def test_an_untrusted_card_gives_no_summary(paths):
     card = {"files": {"generator.safetensors": HASH}, "metrics": {"paths": paths}}
     assert path_length.mean_lengths(card) == {}

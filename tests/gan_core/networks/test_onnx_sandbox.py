@@ -119,7 +119,7 @@ def test_after_a_crash_of_the_process_another_is_started():
 
 
 @pytest.mark.skipif(not hasattr(signal, "SIGSTOP"), reason="needs SIGSTOP")
-def test_a_crash_in_the_middle_and_a_graph_that_never_ends_are_told(monkeypatch):
+def test_a_crash_and_a_graph_that_never_ends_are_reported(monkeypatch):
     made = generator(graph())
     made.running()
     process = made.runner.process

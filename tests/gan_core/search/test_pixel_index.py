@@ -235,7 +235,7 @@ def test_exact_distances_of_extreme_and_random_numbers(numbers):
     np.testing.assert_array_equal(exact_distance.to_one(images, queries, 1), expected[:, 1])
 
 
-def test_loops_are_compiled_where_nothing_can_be_kept(monkeypatch):
+def test_loops_are_compiled_where_nothing_can_be_cached(monkeypatch):
     true = numba_loops.numba.njit
 
     def refusing(cache=False, **options):
@@ -355,7 +355,7 @@ def test_bounds_of_other_images_are_noticed():
         (smooth(2), 1, np.array([0, -2]), "from 0 to 29"),
     ],
 )
-def test_what_cannot_be_asked(images, k, exclude, words):
+def test_invalid_queries_are_refused(images, k, exclude, words):
     index = pixel_index.PixelIndex(smooth(30))
     with pytest.raises(InputError, match=words):
         index.query(images, k, exclude)
@@ -369,7 +369,7 @@ def test_no_images():
 # An index that is kept.
 
 
-def test_a_kept_index_is_made_once(make_set, monkeypatch):
+def test_a_cached_index_is_built_once(make_set, monkeypatch):
     data = sets.load(make_set(n=700))
     first = index_cache.open_index(data)
     monkeypatch.setattr(lower_bounds, "build", None)  # it would fail if it were made again
@@ -383,7 +383,7 @@ def make_set_path(data):
     return os.path.dirname(data.images.filename)
 
 
-def test_a_kept_index_refuses_a_changed_set(make_set):
+def test_a_cached_index_refuses_a_changed_set(make_set):
     data = sets.load(make_set(n=100))
     index_cache.open_index(data)
     change(data.images.filename, 3)
@@ -391,7 +391,7 @@ def test_a_kept_index_refuses_a_changed_set(make_set):
         index_cache.open_index(sets.load(make_set_path(data)))
 
 
-def test_a_kept_index_looks_at_images_even_when_the_file_looks_the_same(make_set):
+def test_a_cached_index_compares_images_even_when_the_file_looks_the_same(make_set):
     data = sets.load(make_set(n=60))
     index_cache.open_index(data)
     change(data.images.filename, 3, keep_time=True)
@@ -494,7 +494,7 @@ def test_index_files_are_described(make_set):
 
 
 @pytest.mark.parametrize("n", [1, 5, 64, 1000, 1037])
-def test_values_are_found_by_group(n):
+def test_values_are_selected_by_group(n):
     values = np.random.RandomState(0).randint(0, 90, n).astype(np.float32)
     groups, least = pixel_index.grouped(values, 20)
     for limit in (-1, 0, 3, 40, 90, np.inf):

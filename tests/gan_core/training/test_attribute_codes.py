@@ -82,7 +82,7 @@ def test_more_of_a_coordinate_never_means_less_of_its_attribute(prior):
     assert torch.equal(tied(prior).targets(rest), tied(prior).targets(z))
 
 
-def test_latents_at_the_priors_edge_are_still_told():
+def test_latents_at_the_priors_edge_still_have_codes():
     z = torch.tensor([[1.0, 1, 1, 1, 1], [-1, -1, -1, -1, -1]])
     assert tied("uniform").targets(z)[:, [0, 4]].tolist() == [[1, 1], [0, 0]]
     assert tied("normal").targets(40 * z)[:, [0, 4]].tolist() == [[1, 1], [0, 0]]
@@ -134,7 +134,7 @@ def shades(tmp_path_factory):
     return data, model
 
 
-def test_without_labels_the_classifier_tells_the_shares(shades, monkeypatch):
+def test_without_labels_the_classifier_estimates_the_shares(shades, monkeypatch):
     data, model = shades
     found = training_set.load(data)
     found.attributes.clear()

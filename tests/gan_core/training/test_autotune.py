@@ -188,7 +188,7 @@ def test_bf16_is_read_from_the_processors_flags(cpuinfo, text, expected):
     assert autotune.has_bf16(CPU) is expected
 
 
-def test_a_processor_that_tells_no_flags_has_no_bf16(monkeypatch):
+def test_a_processor_without_flags_has_no_bf16(monkeypatch):
     def read_text(path, *arguments, **options):
         raise FileNotFoundError(path)
 
@@ -197,7 +197,7 @@ def test_a_processor_that_tells_no_flags_has_no_bf16(monkeypatch):
 
 
 @pytest.mark.parametrize("answer", [True, False])
-def test_a_gpu_is_asked_for_bf16_without_emulation(monkeypatch, answer):
+def test_a_gpu_is_checked_for_bf16_without_emulation(monkeypatch, answer):
     asked = []
 
     def supported(including_emulation=True):
@@ -210,5 +210,5 @@ def test_a_gpu_is_asked_for_bf16_without_emulation(monkeypatch, answer):
 
 
 @pytest.mark.parametrize("name", ["dcgan", "residual"])
-def test_nz_is_found_in_the_first_layer(name):
+def test_nz_is_read_from_the_first_layer(name):
     assert autotune.generator_inputs(players(name)[0]) == 5

@@ -35,7 +35,7 @@ def test_it_counts_every_parameter(make_set):
         assert len(rows) == sum(not any(m.children()) for m in network.modules())
 
 
-def test_it_tells_each_layers_output(make_set):
+def test_it_lists_each_layers_output(make_set):
     lines = describe(make_set(), **SMALL).splitlines()
     assert [line.split("  ")[1:] for line in lines if "ConvTranspose2d" in line]
     assert any(re.search(r"ConvTranspose2d\s+3 × 32 × 32\s", line) for line in lines)
@@ -70,7 +70,7 @@ def test_memory_grows_with_the_batch_and_the_width(make_set):
     assert many[1] > 30 * max(small[1], 1)
 
 
-def test_the_residual_networks_are_told_too(make_set):
+def test_the_residual_networks_are_described_too(make_set):
     text = describe(make_set(), **SMALL | {"architecture": "residual"})
     assert "Upsample" in text
     assert "BatchNorm2d" not in text

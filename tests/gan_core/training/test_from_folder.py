@@ -130,7 +130,7 @@ def test_other_pictures_or_another_size_need_another_name(
     assert "another --name" in capsys.readouterr().err
 
 
-def test_bad_settings_are_told_before_anything_is_packed(folder, train, tmp_path, capsys):
+def test_bad_settings_are_refused_before_anything_is_packed(folder, train, tmp_path, capsys):
     for more in (["--objective", "hope"], ["--size", 48], ["--r1", 1], ["--preset", "none"]):
         assert train(folder, *more) == 2
         assert capsys.readouterr().err.count("\n") == 1
@@ -164,7 +164,7 @@ def test_how_many_are_held_out(tmp_path):
     assert np.ptp(np.diff(places)) == 0  # spread evenly, not all at the end
 
 
-def test_a_folder_that_cannot_be_written_is_told_at_once(folder, train, tmp_path, capsys):
+def test_a_folder_that_cannot_be_written_is_reported_at_once(folder, train, tmp_path, capsys):
     (tmp_path / "runs").write_text("a file")
     assert train(folder) == 2
     assert "cannot be written" in capsys.readouterr().err
@@ -223,7 +223,7 @@ def test_a_killed_process_holds_nothing(holder):
         (RuntimeError("oops"), "failed", "RuntimeError: oops"),
     ],
 )
-def test_how_a_run_ended_is_kept(tmp_path, error, ended, reason):
+def test_how_a_run_ended_is_recorded(tmp_path, error, ended, reason):
     def work():
         with run_lock.holding(tmp_path) as tell:
             tell(doing="training")

@@ -288,7 +288,7 @@ def test_a_finished_run_is_left_as_it_is(data, tmp_path):
     assert lines(tmp_path / "run") == told
 
 
-def test_a_run_that_starts_anew_forgets_an_earlier_log(data, tmp_path):
+def test_a_run_that_starts_again_forgets_an_earlier_log(data, tmp_path):
     run = tmp_path / "run"
     train(data, run, log_kimg=0.016)
     (run / "state.safetensors").unlink()
@@ -464,7 +464,7 @@ def measuring(monkeypatch, *values):
     return {"measure_kimg": 0.016, "snapshot_kimg": 0.016}
 
 
-def test_the_snapshot_at_the_smallest_distance_is_kept(data, tmp_path, monkeypatch):
+def test_the_snapshot_at_the_smallest_distance_is_published(data, tmp_path, monkeypatch):
     run = tmp_path / "run"
     train(data, run, kimg=0.048, **measuring(monkeypatch, 5, 3, 4))
     name = FakeDistance.name
@@ -538,7 +538,7 @@ def test_a_critic_never_wins(data, tmp_path, monkeypatch):
     assert train(data, tmp_path / "run", patience_kimg=0.032, **options) == 64
 
 
-def test_a_break_in_the_wins_starts_the_count_anew(data, tmp_path, monkeypatch):
+def test_a_break_in_the_wins_restarts_the_count(data, tmp_path, monkeypatch):
     options = let_d_win(monkeypatch, 3)
     with pytest.raises(InputError, match="stops at"):
         train(data, tmp_path / "run", patience_kimg=0.032, **options)
@@ -748,7 +748,9 @@ def test_beginning_from_other_sizes_is_refused(make_checkpoint, make_set, tmp_pa
 
 
 @pytest.mark.parametrize("options", [{"ndf": 8}, {"norm": "none"}])
-def test_a_discriminator_of_other_sizes_begins_anew(make_checkpoint, make_set, tmp_path, options):
+def test_a_discriminator_of_other_sizes_starts_from_scratch(
+    make_checkpoint, make_set, tmp_path, options
+):
     before, (tensors, _) = begun_from(make_checkpoint, make_set, tmp_path, **options)
     for key, weight in before.generator.named_parameters():
         assert torch.allclose(tensors[f"generator/{key}"], weight, atol=1e-6)

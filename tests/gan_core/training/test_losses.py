@@ -33,7 +33,7 @@ def test_there_are_seven():
     assert set(OBJECTIVES) == expected
 
 
-def test_what_is_told_of_them():
+def test_their_properties():
     def having(flag):
         return {name for name in OBJECTIVES if getattr(OBJECTIVES[name], flag)}
 

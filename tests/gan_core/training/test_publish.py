@@ -91,7 +91,7 @@ def test_without_a_run_there_is_nothing_to_publish(make_set, tmp_path):
     ],
     ids=str,
 )
-def test_the_card_tells_the_schedules(make_set, tmp_path, options, words):
+def test_the_card_describes_the_schedules(make_set, tmp_path, options, words):
     data = make_set()
     train(data, tmp_path / "run", kimg=0.008, **options)
     publish.publish(tmp_path / "run", tmp_path / "model", name="tiny", data=data, **ABOUT)

@@ -14,7 +14,7 @@ from test_loop import LOSSES, lines, train
 # --- The log. ---
 
 
-def test_a_line_tells_where_and_what(tmp_path):
+def test_a_line_says_where_and_what(tmp_path):
     log = run_log.Log(tmp_path / "log.jsonl", 0)
     log.write(1500, d_loss=1.23456789, images=3)
     log.write(3000, name="x")
@@ -59,7 +59,7 @@ def test_a_log_that_is_not_there_has_no_lines(tmp_path):
     assert run_log.read_log(tmp_path / "log.jsonl") == []
 
 
-def test_a_run_that_goes_on_tells_each_step_once(make_set, tmp_path):
+def test_a_resumed_run_logs_each_step_once(make_set, tmp_path):
     data, run = make_set(), tmp_path / "run"
     train(data, run, log_kimg=0.016)
     with open(run / "log.jsonl", "a") as file:

@@ -115,7 +115,7 @@ def test_the_distance_repeats_and_leaves_randomness_alone(cheap):
     assert torch.equal(torch.get_rng_state(), random)
 
 
-def test_as_many_samples_as_asked_meet_as_many_training_images(cheap, monkeypatch):
+def test_the_requested_number_of_samples_meets_as_many_training_images(cheap, monkeypatch):
     counts = []
 
     def frechet(a, b):
@@ -153,14 +153,14 @@ def test_no_measure_when_none_is_wanted(cheap):
     assert cheap == []
 
 
-def test_too_few_images_are_told(cheap):
+def test_too_few_images_are_refused(cheap):
     measure, why_not = validation.measure_if_possible(drawn(15), CONFIG, PRIOR, "cpu")
     assert measure is None
     assert why_not.startswith("15 images are too few")
     assert validation.measure_if_possible(drawn(16), CONFIG, PRIOR, "cpu")[0]
 
 
-def test_a_missing_package_is_told(monkeypatch):
+def test_a_missing_package_is_reported(monkeypatch):
     def effnet(device="cpu"):
         raise InputError("EfficientNet-Lite0 is not here; pip install it.")
 

@@ -115,7 +115,7 @@ def test_other_convolutions_are_pytorchs_own(convolve):
     assert torch.equal(found, expected)
 
 
-def test_a_weight_is_brought_to_tiles_once_and_anew_the_next_time(monkeypatch):
+def test_a_weight_is_transformed_once_per_context(monkeypatch):
     seen, of_weight = [], winograd.of_weight
     monkeypatch.setattr(winograd, "of_weight", lambda w: seen.append(0) or of_weight(w))
     x, kernel = random(2, 8, 16, 16), weight(8, 8)

@@ -93,7 +93,7 @@ def test_an_index_on_a_full_disk_is_a_sentence(small_disk, make_set):
     assert list((small_disk / "neighbours").iterdir()) == []
 
 
-def test_a_file_shorter_than_its_header_tells_is_refused(make_set):
+def test_a_file_shorter_than_its_header_says_is_refused(make_set):
     data = make_set("set", n=8)
     os.truncate(data / "images.npy", 1000)
     with pytest.raises(InputError, match="damaged"):

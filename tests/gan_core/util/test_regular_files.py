@@ -184,7 +184,7 @@ def test_a_listing_survives_every_kind_of_model_json(original, tmp_path, monkeyp
     assert all(entry.problem for name, entry in found.items() if name != "good")
 
 
-def test_what_is_read_is_bounded_although_the_file_tells_no_size():
+def test_reading_is_bounded_although_the_file_has_no_size():
     path = "/proc/self/maps"
     if not os.path.exists(path):
         pytest.skip("this system has no /proc")
