@@ -94,7 +94,7 @@ def test_a_click_puts_a_picture_on_the_tray_and_the_next_enlarges_it(visit, avat
     name, content = download(dialog.page, "Latent, JSON")
     assert name == "avatars-3.json"
     assert np.array_equal(np.float32(json.loads(content)["z"]), z[0])
-    _, content = download(dialog.page, "PNG, 64 px")
+    _, content = download(dialog.page, f"PNG, {avatars.size} px")
     assert np.array_equal(decode(content), drawn(avatars, 3))
 
 
@@ -181,9 +181,10 @@ def test_the_films_are_valid_files(visit, avatars):
     name, content = download(page, "Strip, PNG")
     assert name == "avatars-both.png"
     strip = decode(content)
-    assert strip.shape == (64, 5 * 128, 3)
-    assert apart(strip[:, :64], slerp[0]) < 1
-    assert apart(strip[:, 2 * 128 + 64 : 3 * 128], lerp[2]) < 1
+    side = avatars.size
+    assert strip.shape == (side, 5 * 2 * side, 3)
+    assert apart(strip[:, :side], slerp[0]) < 1
+    assert apart(strip[:, 5 * side : 6 * side], lerp[2]) < 1
 
     _, content = download(page, "GIF")
     film = Image.open(io.BytesIO(content))
@@ -195,7 +196,8 @@ def test_the_films_are_valid_files(visit, avatars):
         frames = [frame.to_ndarray(format="rgb24") for frame in film.decode(video=0)]
     assert len(frames) == 5
     assert frames[0].shape == (256, 512, 3)
-    assert apart(frames[0][2::4, 2:256:4], slerp[0]) < 10
+    step = 256 // side
+    assert apart(frames[0][step // 2 :: step, step // 2 : 256 : step], slerp[0]) < 10
 
 
 def test_the_tray_is_saved_and_loaded(visit, avatars):

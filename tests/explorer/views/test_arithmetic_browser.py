@@ -120,8 +120,9 @@ def test_the_sheet_and_the_arithmetic_file_are_downloaded_and_loaded(visit, avat
     sheet = Image.open(io.BytesIO(content)).convert("RGB")
     assert sheet.size == (1920, 1080)
     # The last of the equation's pictures, up to the margin, is the sum on the shell.
-    right = sheet.crop((1920 - 64 - 330, 150, 1920 - 64, 480)).resize((64, 64), Image.BOX)
-    assert apart(np.asarray(right), drawn(avatars)[:, 64:]) < 12
+    side = avatars.size
+    right = sheet.crop((1920 - 64 - 330, 150, 1920 - 64, 480)).resize((side, side), Image.BOX)
+    assert apart(np.asarray(right), drawn(avatars)[:, side:]) < 12
     _, content = download(page, "Arithmetic file, JSON")
     settings = arithmetic_file.read(content, "avatars", avatars)
     assert (settings["a"], settings["b"], settings["c"]) == ("1, 2", "3", "4")
