@@ -51,6 +51,15 @@ def latents(model: Model, seeds: Iterable[int], psi: float = 1.0) -> np.ndarray:
     return latent.truncate(np.stack(rows), psi)
 
 
+def latents_of_keys(
+    model: Model, keys: Iterable[tuple[int, float | None]], psi: float
+) -> np.ndarray:
+    """The latents of (seed, ψ), float32 (N, nz); where a key has no ψ of its own, psi holds."""
+    return np.concatenate(
+        [latents(model, [seed], psi if own is None else own) for seed, own in keys]
+    )
+
+
 def pictures(model: Drawer, z: np.ndarray) -> np.ndarray:
     """Latents (N, nz) -> uint8 (N, H, W, C). Pictures are cached."""
     z = np.ascontiguousarray(z, np.float32)

@@ -63,6 +63,10 @@ class Tray:
         """The item with this id, or None."""
         return next((item for item in self.items if item.id == item_id), None)
 
+    def of_model(self, model: str, size: int) -> list[Item]:
+        """The items of a model whose latents have the length that the model takes."""
+        return [item for item in self.items if item.model == model and len(item.z) == size]
+
 
 def copy(item: Item) -> Item:
     """The same item with a new id."""

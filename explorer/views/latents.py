@@ -207,9 +207,7 @@ def choose_corners(model: Model) -> np.ndarray | None:
     except ValueError:
         st.warning("Type four seeds separated by commas, such as 3, 14, 15, 92.")
         return None
-    return np.concatenate(
-        [renderer.latents(model, [seed], view.psi if psi is None else psi) for seed, psi in corners]
-    )
+    return renderer.latents_of_keys(model, corners, view.psi)
 
 
 @fragments.panel("canvas")

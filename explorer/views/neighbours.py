@@ -7,7 +7,6 @@ import numpy as np
 import streamlit as st
 from streamlit.navigation.page import StreamlitPage
 
-from explorer.components.tiles import tiles
 from explorer.services import nearest, renderer, stranger_text, training_data
 from explorer.state import exemplars, fragments, session, url_state
 from explorer.widgets import (
@@ -19,6 +18,7 @@ from explorer.widgets import (
     sample_neighbours,
 )
 from explorer.widgets.keyframes import MODES, choose_keyframes
+from explorer.widgets.tray_popover import tray_popover
 from explorer.widgets.uploader import most, uploader
 from gan_core.checkpoint import Model
 from gan_core.data.training_set import TrainingSet
@@ -82,22 +82,8 @@ def choose_sample(name: str, model: Model, data: TrainingSet | None) -> Draw:
             **session.widget("of", on_change=take_seed),
         )
         st.button("Random seed", icon=":material/casino:", on_click=random_seed)
-        mine = [
-            item
-            for item in session.picked().items
-            if item.model == name and len(item.z) == model.prior.size
-        ]
-        if mine:
-            with st.popover("From tray", icon=":material/inbox:"):
-                tiles(
-                    "of-tiles",
-                    renderer.sheet(renderer.pictures(model, np.stack([i.z for i in mine]))),
-                    [{"id": i.id, "label": i.name, "caption": i.name} for i in mine],
-                    take_item,
-                    label="Pictures on the tray to find the neighbours of",
-                    width=72,
-                    smooth=session.view().smooth,
-                )
+        label = "Pictures on the tray to find the neighbours of"
+        tray_popover(name, model, "of-tiles", take_item, label)
         space_and_view(many=True)
     words, z = chosen_picture(model)
     return lambda data: picture_neighbours.show(

@@ -44,15 +44,13 @@ def keyframes_from_seeds(model: Model) -> np.ndarray | None:
     except ValueError:
         st.warning("Type two to eight seeds separated by commas, such as 3, 14, 15@0.7.")
         return None
-    return np.concatenate(
-        [renderer.latents(model, [seed], view.psi if psi is None else psi) for seed, psi in keys]
-    )
+    return renderer.latents_of_keys(model, keys, view.psi)
 
 
 def keyframes_from_tray(name: str, model: Model) -> np.ndarray | None:
     """Two to eight pictures of this model on the tray."""
     items = session.picked().items
-    mine = {i.id: i for i in items if i.model == name and len(i.z) == model.prior.size}
+    mine = {item.id: item for item in session.picked().of_model(name, model.prior.size)}
     if len(mine) < url_state.MIN_KEYS:
         st.info(
             f"Put at least two pictures of {stranger_text.plain(name)} on the tray by clicking "

@@ -1,11 +1,7 @@
 """A popover to start the sliders of Latents and Directions from a picture of the tray."""
 
-import numpy as np
-import streamlit as st
-
-from explorer.components.tiles import tiles
-from explorer.services import renderer
 from explorer.state import session, url_state
+from explorer.widgets.tray_popover import tray_popover
 from gan_core.checkpoint import Model
 
 
@@ -14,19 +10,7 @@ def popover(name: str, model: Model) -> None:
 
     name: the model's name in the menu.
     """
-    mine = [i for i in session.picked().items if i.model == name and len(i.z) == model.prior.size]
-    if not mine:
-        return
-    with st.popover("From tray", icon=":material/inbox:"):
-        tiles(
-            "start-tiles",
-            renderer.sheet(renderer.pictures(model, np.stack([i.z for i in mine]))),
-            [{"id": i.id, "label": i.name, "caption": i.name} for i in mine],
-            start_from,
-            label="Pictures on the tray to start from",
-            width=72,
-            smooth=session.view().smooth,
-        )
+    tray_popover(name, model, "start-tiles", start_from, "Pictures on the tray to start from")
 
 
 def start_from(item_id: str) -> None:
