@@ -136,7 +136,7 @@ def test_speed_time_left_and_curves_come_from_the_log(place, open_app):
     assert run.left == pytest.approx(12_000 / 50)
     app = open_app("train", run="x")
     assert "50 images/s" in texts(app)
-    assert "82.0 at best, at 8 kimg" in texts(app)
+    assert "best FD-EffNetLite0 82.0, at 8 kimg" in texts(app)
     figures = [json.loads(chart.proto.spec) for chart in app.get("plotly_chart")]
     names = [[trace["name"] for trace in figure["data"]] for figure in figures]
     assert names[:2] == [["discriminator", "generator"], ["training images", "samples"]]

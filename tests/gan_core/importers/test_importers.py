@@ -813,7 +813,7 @@ def test_the_checkpoint_says_where_it_came_from(tmp_path, capsys):
     model = checkpoint.load(out / "mine")
     with pytest.raises(InputError, match="no discriminator"):
         model.realness(model.generate(model.prior.sample(1)))
-    with pytest.raises(InputError, match=r"not here\. They are not known"):
+    with pytest.raises(InputError, match=r"not available\. They are not known"):
         model.training_set()
     assert cli.main(arguments) == 2
     assert "already exists" in capsys.readouterr().err
