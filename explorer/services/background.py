@@ -120,7 +120,7 @@ def run(key: Hashable, job: Job, work: Work, give_back: Callable[[], None]) -> N
             marker(key).touch()
     except InputError as error:
         job.error = str(error)
-    except OSError as error:  # a full disk, say
+    except OSError as error:  # a full disk, for example
         job.error = str(from_os_error(error))
     except Exception as error:
         job.error = NO_MEMORY

@@ -23,7 +23,7 @@ def guarded(draw: Callable[[], object]) -> None:
         st.info(str(error))
     except InputError as error:
         st.error(stranger_text.sentence(error))
-    except OSError as error:  # a full disk, say
+    except OSError as error:  # a full disk, for example
         logging.getLogger("explorer").warning("a file failed: %s", error)
         st.error(stranger_text.sentence(from_os_error(error)))
     except Exception as error:

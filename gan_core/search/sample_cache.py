@@ -49,5 +49,5 @@ def generate(model: Model, n: int, where: Path, progress: Progress = None) -> No
     except InputError:
         if not (where / "set.json").exists():  # else another process was faster, which is as good
             raise
-    except OSError as error:  # a full disk, say
+    except OSError as error:  # a full disk, for example
         raise InputError(f"{where} cannot be written ({error.strerror}).") from None
