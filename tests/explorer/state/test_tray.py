@@ -127,7 +127,7 @@ def test_undo_remembers_only_so_many_steps():
 
 def test_a_tray_holds_only_so_many():
     full = tray.add(tray.Tray(), *(item(str(i)) for i in range(tray.MAX_ITEMS)))
-    with pytest.raises(InputError, match=f"holds {tray.MAX_ITEMS} pictures"):
+    with pytest.raises(InputError, match=f"holds at most {tray.MAX_ITEMS} pictures"):
         tray.add(full, item("one more"))
 
 
