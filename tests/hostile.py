@@ -187,10 +187,10 @@ def outcome(read, data, folder):
         with held(folder):
             read(data, folder)
     except InputError as error:
-        told = str(error)
-        told.encode()
-        assert told.isprintable(), told
-        assert 0 < len(told) <= 1000, told
+        message = str(error)
+        message.encode()
+        assert message.isprintable(), message
+        assert 0 < len(message) <= 1000, message
         return "refused"
     return "read"
 
@@ -234,9 +234,9 @@ def main(readers):
         os.chdir(cwd)
         os.environ["LATENT_EXPLORER_CACHE"] = str(folder / "cache")
         tempfile.tempdir = str(folder)
-        found = readers(folder)
+        by_kind = readers(folder)
         sys.addaudithook(watch)
-        for kind, (strategy, read) in found.items():
+        for kind, (strategy, read) in by_kind.items():
             # What native code writes raises no event: the folders beside must stay as they are.
             print(json.dumps(fuzz(kind, strategy, read, folder)), flush=True)
             assert sorted(os.listdir(place)) == ["cwd", "folder"], kind

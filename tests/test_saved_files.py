@@ -51,17 +51,17 @@ def test_every_family_of_format_1_is_among_them():
 
 
 def test_a_training_set_that_travels_opens():
-    found = load("dcgan").training_set()
-    assert (found.images.shape, found.held_out.shape) == ((5, 32, 32, 3), (1, 32, 32, 3))
-    assert found.files == [f"{i}.png" for i in range(5)]
-    assert found.attributes["striped"].tolist() == [0, 1, 0, 1, 0]
+    result = load("dcgan").training_set()
+    assert (result.images.shape, result.held_out.shape) == ((5, 32, 32, 3), (1, 32, 32, 3))
+    assert result.files == [f"{i}.png" for i in range(5)]
+    assert result.attributes["striped"].tolist() == [0, 1, 0, 1, 0]
 
 
 def test_saved_directions_open():
-    found = directions.load(load("dcgan"))
-    assert [d.name for d in found] == [f"{kind} one" for kind in directions.KINDS]
-    assert [d.kind for d in found] == list(directions.KINDS)
-    assert np.linalg.norm([d.vector for d in found], axis=1) == pytest.approx(1)
+    result = directions.load(load("dcgan"))
+    assert [d.name for d in result] == [f"{kind} one" for kind in directions.KINDS]
+    assert [d.kind for d in result] == list(directions.KINDS)
+    assert np.linalg.norm([d.vector for d in result], axis=1) == pytest.approx(1)
 
 
 def test_a_saved_tray_opens():

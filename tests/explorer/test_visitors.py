@@ -42,8 +42,8 @@ def alpha(two_models):
     """A model with one direction that somebody has saved."""
     model = gan_core.load(two_models / "alpha")
     vector = directions.unit(model.prior.sample(1)[0])
-    found = [Direction(kind, vector, kind, {"attribute": "x"}) for kind in ("component",)]
-    directions.save(model, [*found, Direction("mine", vector, "own", {})])
+    result = [Direction(kind, vector, kind, {"attribute": "x"}) for kind in ("component",)]
+    directions.save(model, [*result, Direction("mine", vector, "own", {})])
     return model
 
 
@@ -173,8 +173,8 @@ def test_nothing_is_measured(known, open_app, monkeypatch):
 def test_neighbours_are_searched_in_pixels_only(known, open_app, monkeypatch):
     monkeypatch.setattr(background, "PATIENCE", 60)
     app = open_app("neighbours", model="alpha", space="effnet")
-    told = small_print(app)
-    assert told.count("--trust-visitors") >= 2
+    message = small_print(app)
+    assert message.count("--trust-visitors") >= 2
     assert [key[:2] for key in background._jobs] == [("space", "pixels")]
     app = open_app("neighbours", model="alpha", ask="training")  # 10,000 samples
     assert "--trust-visitors" in small_print(app)

@@ -297,8 +297,8 @@ def test_the_training_set_travels(make_checkpoint, make_set):
     directory = make_checkpoint()
     images = training_set.load(packed)
     give_set(directory, packed, images.fingerprint)
-    found = checkpoint.load(directory).training_set()
-    assert np.array_equal(found.images, images.images)
+    result = checkpoint.load(directory).training_set()
+    assert np.array_equal(result.images, images.images)
 
 
 def test_another_training_set_is_noticed(make_checkpoint, make_set):

@@ -52,23 +52,23 @@ def test_every_option_is_explained(capsys, verb, options):
     with pytest.raises(SystemExit) as caught:
         run(verb, "--help")
     assert caught.value.code == 0
-    told = capsys.readouterr().out
+    message = capsys.readouterr().out
     for option in options:
-        assert option in told
+        assert option in message
 
 
 def test_the_help_of_train_names_every_option_and_its_default(capsys):
     with pytest.raises(SystemExit):
         run("train", "--help")
-    told = " ".join(capsys.readouterr().out.split())
+    message = " ".join(capsys.readouterr().out.split())
     assert len(DEFAULTS) > 30
     for name, default in DEFAULTS.items():
         flag = "--" + name.replace("_", "-")
-        assert re.search(rf"{flag}( |\])", told), flag
+        assert re.search(rf"{flag}( |\])", message), flag
         if default not in ("", None):
             # Up to the next option's name nothing else is between an option and its default.
             words = rf"{flag}( [A-Z0-9_]+)? ((?! --).)*\(default: {re.escape(str(default))}\)"
-            assert re.search(words, told), flag
+            assert re.search(words, message), flag
 
 
 def test_options_reach_the_trainer_as_they_are_given(monkeypatch, tmp_path, make_set):
@@ -93,9 +93,9 @@ def test_from_pictures_to_samples(pictures_folder, tmp_path, capsys):
     (pictures_folder / "bad.jpg").write_text("no picture")
     packed = tmp_path / "set"
     assert run("pack", pictures_folder, packed, "--size", 32, "--held-out", 4) == 0
-    told = capsys.readouterr()
-    assert "17 training images, 3 held out, 1 skipped" in told.out
-    assert "bad.jpg" in told.err
+    message = capsys.readouterr()
+    assert "17 training images, 3 held out, 1 skipped" in message.out
+    assert "bad.jpg" in message.err
     folders = ["--runs", tmp_path / "runs", "--checkpoints", tmp_path / "models"]
     assert run("train", packed, "--name", "tiny", *folders, *TINY) == 0
     model = tmp_path / "models" / "tiny"
@@ -212,10 +212,10 @@ def test_bad_input_is_one_line_and_status_2(
     before = sorted(tmp_path.rglob("*"))
     filled = [part.format(model=model, folder=pictures_folder, **sets) for part in arguments]
     assert run(*filled) == 2
-    told = capsys.readouterr()
-    assert told.out == ""
-    assert told.err.startswith("gan_core: ")
-    assert told.err.count("\n") == 1
+    message = capsys.readouterr()
+    assert message.out == ""
+    assert message.err.startswith("gan_core: ")
+    assert message.err.count("\n") == 1
     assert sorted(tmp_path.rglob("*")) == before
 
 

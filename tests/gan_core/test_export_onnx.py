@@ -148,13 +148,13 @@ def test_a_norm_that_no_convolution_precedes_stays():
 )
 def test_the_file_draws_what_pytorch_draws(tmp_path, family, size, channels, prior):
     model = make_model(tmp_path, family, size, channels, prior=prior)
-    told = export_onnx.to_onnx(model, tmp_path / "new" / "out.onnx")
+    message = export_onnx.to_onnx(model, tmp_path / "new" / "out.onnx")
     path = tmp_path / "new" / "out.onnx"
     assert list(path.parent.iterdir()) == [path]  # one file, weights inside, no half one
-    assert told["file"] == str(path)
-    assert told["bytes"] == path.stat().st_size
-    assert told["sha256"] == checkpoint.sha256(path)
-    assert 0 <= told["difference"] <= export_onnx.MOST_APART
+    assert message["file"] == str(path)
+    assert message["bytes"] == path.stat().st_size
+    assert message["sha256"] == checkpoint.sha256(path)
+    assert 0 <= message["difference"] <= export_onnx.MOST_APART
     z = model.prior.sample(64, seed=5)
     expected = model.synthesize(z).transpose(0, 3, 1, 2)
     assert expected.std() > 0.01
@@ -295,10 +295,10 @@ def test_the_verb_writes_a_file_and_describes_it(tmp_path, model, capsys):
     out = tmp_path / "out.onnx"
     assert cli.main(["export", str(model.directory), "--out", str(out), "--json"]) == 0
     *words, last = capsys.readouterr().out.splitlines()
-    told = json.loads(last)
-    assert set(told) == {"file", "bytes", "difference", "sha256"}
-    assert told["file"] == str(out)
-    assert told["sha256"] == checkpoint.sha256(out)
+    message = json.loads(last)
+    assert set(message) == {"file", "bytes", "difference", "sha256"}
+    assert message["file"] == str(out)
+    assert message["sha256"] == checkpoint.sha256(out)
     assert words[0].startswith(f"{out}: the generator of {model.name}")
     assert export_onnx.run(out, model.prior.sample(2)).shape == (2, 3, 32, 32)
 
@@ -308,10 +308,10 @@ def test_where_the_verb_cannot_write_is_one_sentence(tmp_path, model, quick, cap
     (tmp_path / "folder.onnx").mkdir()
     before = sorted(tmp_path.rglob("*"))
     assert cli.main(["export", str(model.directory), "--out", str(tmp_path / out)]) == 2
-    told = capsys.readouterr()
-    assert told.out == ""
-    assert told.err.startswith("gan_core: ")
-    assert told.err.count("\n") == 1
+    message = capsys.readouterr()
+    assert message.out == ""
+    assert message.err.startswith("gan_core: ")
+    assert message.err.count("\n") == 1
     assert sorted(tmp_path.rglob("*")) == before
 
 
@@ -325,10 +325,10 @@ def test_the_verb_needs_a_checkpoint(tmp_path, capsys):
 def test_the_verb_writes_weights_that_pytorch_reads(tmp_path, model, capsys, kind):
     out = tmp_path / f"out.{kind}"
     assert cli.main(["export", str(model.directory), "--out", str(out), "--json"]) == 0
-    told = json.loads(capsys.readouterr().out.splitlines()[-1])
-    assert told["bytes"] == out.stat().st_size
-    assert told["sha256"] == checkpoint.sha256(out)
-    assert 0 <= told["difference"] < 1e-5
+    message = json.loads(capsys.readouterr().out.splitlines()[-1])
+    assert message["bytes"] == out.stat().st_size
+    assert message["sha256"] == checkpoint.sha256(out)
+    assert 0 <= message["difference"] < 1e-5
     if kind == "safetensors":
         found = load_file(out)
         with safe_open(out, "pt") as file:

@@ -59,15 +59,15 @@ def counting():
 
 def test_effnet_has_1280_features_and_repeats_them(effnet):
     images = pictures(5, 64)
-    found = effnet.extract(images, batch=2)
+    result = effnet.extract(images, batch=2)
     assert (effnet.name, effnet.size) == ("EffNetLite0", 1280)
     assert "57934424" in effnet.version  # the weights' hash, which the package's file name tells
-    assert found.shape == (5, 1280)
-    assert found.dtype == np.float32
-    assert found.min() >= 0
-    assert found.max() <= 6
-    assert np.array_equal(effnet.extract(images, batch=2), found)
-    assert np.allclose(effnet.extract(images, batch=5), found, atol=1e-4)
+    assert result.shape == (5, 1280)
+    assert result.dtype == np.float32
+    assert result.min() >= 0
+    assert result.max() <= 6
+    assert np.array_equal(effnet.extract(images, batch=2), result)
+    assert np.allclose(effnet.extract(images, batch=5), result, atol=1e-4)
     assert effnet.extract(images[:0]).shape == (0, 1280)
 
 
@@ -82,9 +82,9 @@ def test_effnet_streamlined_is_the_network_of_the_package(effnet, avatars):
     x = torch.nn.functional.interpolate(x, (224, 224), mode="bilinear", antialias=True)
     with torch.inference_mode():
         expected = network.extract_features((x - 127) / 128).mean((2, 3))
-    found = effnet.extract(avatars[:4])
-    assert np.abs(found - expected.numpy()).max() < 1e-4
-    assert found.max() > 0.5
+    result = effnet.extract(avatars[:4])
+    assert np.abs(result - expected.numpy()).max() < 1e-4
+    assert result.max() > 0.5
 
 
 def test_a_gray_picture_is_three_equal_channels(effnet):
@@ -117,8 +117,8 @@ def test_distances_in_features_go_the_way_a_person_sees(effnet, avatars):
 def test_a_gpu_gives_the_same_features(effnet, avatars):
     if not torch.cuda.is_available():
         pytest.skip("needs a GPU")
-    found = feature_extractors.effnet("cuda").extract(avatars[:16])
-    assert np.abs(found - effnet.extract(avatars[:16])).max() < 1e-3
+    result = feature_extractors.effnet("cuda").extract(avatars[:16])
+    assert np.abs(result - effnet.extract(avatars[:16])).max() < 1e-3
 
 
 @pytest.mark.parametrize("device", ["cuda", "tpu", ""])
@@ -170,11 +170,11 @@ def random_inception(inception_class, monkeypatch, path):
 
 def test_inception_of_a_file_of_weights(inception_class, monkeypatch, tmp_path):
     path = random_inception(inception_class, monkeypatch, tmp_path / "weights.pth")
-    found = feature_extractors.inception(path)
-    assert found.name.startswith("Inception-")  # not the weights of FID, so not their name
-    assert found.name[10:] in found.version
-    extracted = found.extract(pictures(3, 32, channels=1), batch=2)
-    assert extracted.shape == (3, found.size) == (3, 2048)
+    result = feature_extractors.inception(path)
+    assert result.name.startswith("Inception-")  # not the weights of FID, so not their name
+    assert result.name[10:] in result.version
+    extracted = result.extract(pictures(3, 32, channels=1), batch=2)
+    assert extracted.shape == (3, result.size) == (3, 2048)
     images = torch.from_numpy(pictures(3, 32, channels=1)).permute(0, 3, 1, 2).repeat(1, 3, 1, 1)
     (expected,) = inception_class("inception", ["2048"], path)(images)
     assert np.allclose(extracted, expected.numpy(), rtol=1e-3, atol=1e-5)
@@ -184,10 +184,10 @@ def test_inception_of_a_file_of_weights(inception_class, monkeypatch, tmp_path):
     hub = tmp_path / "hub" / "checkpoints"
     hub.mkdir(parents=True)
     path.rename(hub / feature_extractors.INCEPTION_URL.rsplit("/", 1)[1])
-    monkeypatch.setattr(feature_extractors, "INCEPTION_SHA256", found.name[10:])
+    monkeypatch.setattr(feature_extractors, "INCEPTION_SHA256", result.name[10:])
     official = feature_extractors.inception()
     assert official.name == "Inception"
-    assert np.array_equal(official.extract(pictures(1)), found.extract(pictures(1)))
+    assert np.array_equal(official.extract(pictures(1)), result.extract(pictures(1)))
 
 
 class Harmful:
@@ -239,8 +239,8 @@ def test_cached_features_are_computed_once(counting, tmp_path):
     assert np.array_equal(feature_extractors.cached(counting, images.copy(), batch=2), first)
     assert counting.asked == 6
     assert np.array_equal(first, counting.extract(images))
-    kept = list((cache_dir.cache_directory() / "features").iterdir())
-    assert len(kept) == 1
+    saved = list((cache_dir.cache_directory() / "features").iterdir())
+    assert len(saved) == 1
     feature_extractors.cached(counting, images, tmp_path / "elsewhere")
     assert len(list((tmp_path / "elsewhere").iterdir())) == 1
 

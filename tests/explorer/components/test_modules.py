@@ -18,8 +18,8 @@ NODE = shutil.which("node")
 def imports(name):
     """{module: names} of what a file imports from its neighbours."""
     text = (HERE / f"{name}.js").read_text("utf-8")
-    found = re.findall(r'^import \{([^}]*)\} from "\./([a-z_]+)\.js";', text, re.MULTILINE)
-    return {module: re.findall(r"\w+", names) for names, module in found}
+    result = re.findall(r'^import \{([^}]*)\} from "\./([a-z_]+)\.js";', text, re.MULTILINE)
+    return {module: re.findall(r"\w+", names) for names, module in result}
 
 
 def exports(name):

@@ -144,10 +144,10 @@ def pictures(reply, panes=1):
 
 def painted(reply):
     """The colour of each picture of an answer, which must be flat."""
-    found = pictures(reply)
-    assert found.shape[1:] == (SIDE, SIDE, 3)
-    middle = found[:, SIDE // 2, SIDE // 2]
-    assert np.abs(found - middle[:, None, None]).max() <= JPEG
+    result = pictures(reply)
+    assert result.shape[1:] == (SIDE, SIDE, 3)
+    middle = result[:, SIDE // 2, SIDE // 2]
+    assert np.abs(result - middle[:, None, None]).max() <= JPEG
     return middle
 
 
@@ -176,8 +176,8 @@ def test_a_strip_goes_along_one_slider_and_leaves_the_others(canvases, which, n)
     along = np.tile(QUESTION["values"], (n, 1))
     along[:, which] = np.linspace(low, high, n)
     assert np.abs(painted(reply)[:n] - colours(along)).max() <= JPEG
-    told = {"id": "a-1", "context": "sliders", "axis": which, "n": n, "range": [low, high]}
-    assert {name: reply[name] for name in told} == told
+    text = {"id": "a-1", "context": "sliders", "axis": which, "n": n, "range": [low, high]}
+    assert {name: reply[name] for name in text} == text
     assert reply["values"] == QUESTION["values"]
 
 
@@ -188,8 +188,8 @@ def test_a_strip_holds_what_the_model_draws(make_checkpoint, n, monkeypatch):
     strips.remember("c", model, [Path(keyframes(3, 8))], [canvas.axis("Position", 0, 2)])
     reply = strips.answer({"context": "c", "axis": 0, "n": n, "values": [0.7]})
     expected = model.generate(latent.at(keyframes(3, 8), np.linspace(0, 2, n))).astype(float)
-    found = pictures(reply)[:n]
-    for i, picture in enumerate(found):
+    result = pictures(reply)[:n]
+    for i, picture in enumerate(result):
         apart = np.abs(picture - expected).mean(axis=(1, 2, 3))
         assert apart[i] < 6
         assert abs(int(apart.argmin()) - i) <= 1  # frames of a fine strip are much alike
@@ -216,9 +216,9 @@ def test_panes_stand_beside_one_another(canvases):
     both = [Path(end, "lerp") for end in ends]
     strips.remember("both", flat(), both, [canvas.axis("Position", 0, 1)])
     reply = strips.answer({"context": "both", "axis": 0, "n": 9, "values": [0.5]})
-    found = pictures(reply, panes=2)
+    result = pictures(reply, panes=2)
     for pane, end in enumerate(([2, 0, 0], [0, -2, 0])):
-        middle = found[:, SIDE // 2, pane * SIDE + SIDE // 2]
+        middle = result[:, SIDE // 2, pane * SIDE + SIDE // 2]
         expected = colours(np.linspace(0, 1, 9)[:, None] * np.float32(end))
         assert np.abs(middle - expected).max() <= JPEG
 
@@ -342,8 +342,8 @@ def request(*parts, method="POST", path="/live/strips", headers=JSON):
         answer.append(message)
 
     asyncio.run(Starlette(routes=server.ROUTES)(scope, receive, send))
-    found = {name.decode(): value.decode() for name, value in answer[0]["headers"]}
-    return answer[0]["status"], found, b"".join(part.get("body", b"") for part in answer[1:])
+    result = {name.decode(): value.decode() for name, value in answer[0]["headers"]}
+    return answer[0]["status"], result, b"".join(part.get("body", b"") for part in answer[1:])
 
 
 def ask(question=QUESTION, **options):
@@ -517,8 +517,8 @@ def test_nothing_was_reported_at_first(session):
 
 
 def test_a_slider_is_sent_as_json():
-    told = canvas.axis("z3", np.float32(-3), np.float64(4), ticks=[0, 1], effect=0.5)
-    assert json.loads(json.dumps(told)) == {
+    text = canvas.axis("z3", np.float32(-3), np.float64(4), ticks=[0, 1], effect=0.5)
+    assert json.loads(json.dumps(text)) == {
         **{"label": "z3", "min": -3.0, "max": 4.0, "step": 0.01},
         **{"ticks": [0, 1], "effect": 0.5},
     }
@@ -652,14 +652,14 @@ def test_strengths_are_measured_once_for_the_same_weights(make_checkpoint, monke
     )
     assert renderer.effects(model, wait=False) is None
     assert not calls
-    found = renderer.effects(model)
-    assert np.array_equal(found, real(model))
+    result = renderer.effects(model)
+    assert np.array_equal(result, real(model))
     again = gan_core.load(folder)
-    assert np.array_equal(renderer.effects(again), found)
-    assert np.array_equal(renderer.effects(again, wait=False), found)
+    assert np.array_equal(renderer.effects(again), result)
+    assert np.array_equal(renderer.effects(again, wait=False), result)
     other = gan_core.load(make_checkpoint("other", nz=3, seed=1))
     assert renderer.effects(other, wait=False) is None
-    assert not np.allclose(renderer.effects(other), found)
+    assert not np.allclose(renderer.effects(other), result)
     assert calls == [model.hash, other.hash]
 
 

@@ -135,8 +135,8 @@ def test_a_report_can_freeze_what_did_not_move(alpha, open_app):
     app = fine(report(app, home(alpha, 5), frozen=[6, 2]))
     assert link(app)["frozen"] == "2,6"
     assert data(app)["frozen"] == [2, 6]
-    kept = url_state.read_coordinates(link(app)["coords"])
-    assert {i: np.float32(v) for i, v in kept.items()} == {i: home(alpha, 5)[i] for i in (2, 6)}
+    saved = url_state.read_coordinates(link(app)["coords"])
+    assert {i: np.float32(v) for i, v in saved.items()} == {i: home(alpha, 5)[i] for i in (2, 6)}
     app = fine(report(app, home(alpha, 5), count=2))
     assert not {"frozen", "coords"} & set(link(app))
 
@@ -254,9 +254,9 @@ def test_sliders_reach_as_far_as_the_prior_and_to_what_lies_beyond(
 def test_sliders_show_their_effect(alpha, open_app):
     app = fine(open_app("latents", model="alpha"))
     effects = renderer.effects(alpha)
-    told = [axis["effect"] for axis in data(app)["axes"]]
-    assert np.allclose(told, effects / effects.max(), atol=1e-3)
-    assert max(told) == 1
+    message = [axis["effect"] for axis in data(app)["axes"]]
+    assert np.allclose(message, effects / effects.max(), atol=1e-3)
+    assert max(message) == 1
     strongest = data(app)["axes"][int(np.argmax(effects))]["effectLabel"]
     assert strongest == f"A step of 1 changes the picture by {effects.max():.1f} of 256 levels"
 

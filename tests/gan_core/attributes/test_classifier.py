@@ -45,9 +45,9 @@ def trained(request, toy_set):
 def model(make_checkpoint, toy_set):
     """A checkpoint that says it was trained on the toy set; the images travel with it."""
     directory = make_checkpoint()
-    found = checkpoint.read_card(directory)
-    found["training_set"] = training_set.read_card(toy_set)
-    atomic_files.write_json(directory / "model.json", found)
+    result = checkpoint.read_card(directory)
+    result["training_set"] = training_set.read_card(toy_set)
+    atomic_files.write_json(directory / "model.json", result)
     return directory
 
 
@@ -101,8 +101,8 @@ def test_a_prediction_does_not_depend_on_its_batch(toy_set, trained):
 def test_the_same_seed_trains_the_same_classifier(toy_set):
     whole = training_set.load(toy_set)
     state = torch.get_rng_state()
-    found = [train_classifier.train(whole, epochs=1, seed=s) for s in (0, 0, 1)]
-    first, same, other = (c.logits(whole.held_out[:8]) for c in found)
+    result = [train_classifier.train(whole, epochs=1, seed=s) for s in (0, 0, 1)]
+    first, same, other = (c.logits(whole.held_out[:8]) for c in result)
     np.testing.assert_array_equal(first, same)
     assert not np.array_equal(first, other)
     assert torch.equal(state, torch.get_rng_state())
@@ -164,12 +164,12 @@ def test_accuracy_is_balanced_and_small_numbers_do_not_count():
 
 def test_what_was_saved_is_loaded(model, toy_set, trained):
     classifier.save(model, trained)
-    found = classifier.load(model)
+    result = classifier.load(model)
     images = training_set.load(toy_set).held_out[:16]
-    np.testing.assert_array_equal(found.predict(images), trained.predict(images))
-    assert found.names == trained.names
-    assert found.recognised == trained.recognised
-    assert len(found.hash) == 12
+    np.testing.assert_array_equal(result.predict(images), trained.predict(images))
+    assert result.names == trained.names
+    assert result.recognised == trained.recognised
+    assert len(result.hash) == 12
     assert (model / "attributes.safetensors").stat().st_size < 1_500_000
     with pytest.raises(InputError, match="--second makes it"):
         classifier.load(model, second=True)
@@ -186,9 +186,9 @@ def test_it_stays_when_the_generator_is_saved_again(model, trained):
 
 def test_one_of_another_training_set_is_refused(model, trained):
     classifier.save(model, trained)
-    found = checkpoint.read_card(model)
-    found["training_set"]["fingerprint"] = "0" * 64
-    atomic_files.write_json(model / "model.json", found)
+    result = checkpoint.read_card(model)
+    result["training_set"]["fingerprint"] = "0" * 64
+    atomic_files.write_json(model / "model.json", result)
     with pytest.raises(InputError, match="trained on other images"):
         classifier.load(model)
     assert "trained on other images" in classifier.card_section(model)
@@ -237,10 +237,10 @@ def test_labels_from_a_table(toy_set, tmp_path):
     table = tmp_path / "labels.csv"
     rows = [f"{i}.png,{int(i % 2)},{i % 3}" for i in range(500)]
     table.write_text("\n".join(["file,even,third", *rows]))
-    found = train_classifier.with_labels(whole, table)
-    assert set(found.attributes) == {"even", "third"}
-    np.testing.assert_array_equal(found.attributes["even"], np.arange(400) % 2)
-    np.testing.assert_array_equal(found.held_out_attributes["even"], np.arange(400, 500) % 2)
+    result = train_classifier.with_labels(whole, table)
+    assert set(result.attributes) == {"even", "third"}
+    np.testing.assert_array_equal(result.attributes["even"], np.arange(400) % 2)
+    np.testing.assert_array_equal(result.held_out_attributes["even"], np.arange(400, 500) % 2)
     table.write_text("\n".join(["file,even,third", *rows[:-1]]))
     with pytest.raises(InputError, match=r"has no row for 499\.png"):
         train_classifier.with_labels(whole, table)
@@ -252,13 +252,13 @@ def test_the_verb_writes_measures_and_prints(model, toy_set, capsys, monkeypatch
     monkeypatch.setattr(model_card, "write", written.append)  # a toy's card is not whole
     command = ["attributes", str(model), "--data", str(toy_set), "--epochs", "2", "--json"]
     assert main(command) == 0
-    told = json.loads(capsys.readouterr().out.splitlines()[-1])
-    assert told["epochs"] == 2
-    assert told["attributes"] == classifier.load(model).about["attributes"]
+    message = json.loads(capsys.readouterr().out.splitlines()[-1])
+    assert message["epochs"] == 2
+    assert message["attributes"] == classifier.load(model).about["attributes"]
     section = classifier.card_section(model)
-    for row in told["attributes"]:
+    for row in message["attributes"]:
         assert f"| {row['name']} | {row['positives']} of 100 | {row['accuracy']:.3f}" in section
-    unsure = [row for row in told["attributes"] if not row["recognised"]]
+    unsure = [row for row in message["attributes"] if not row["recognised"]]
     assert section.count("| no |") == len(unsure) > 0
     assert main([*command[:-1], "--second", "--seed", "1"]) == 0
     second = classifier.load(model, second=True)

@@ -106,8 +106,8 @@ def test_a_set_knows_its_model(model, tmp_path):
 
 def test_evaluate_takes_what_looks_alike_and_nothing_else(model, tmp_path):
     model, pack = model
-    found = checkpoint.find_images(model, pack("scaled", through(coarse(300), again)))
-    assert found.card["name"] == "scaled"
+    result = checkpoint.find_images(model, pack("scaled", through(coarse(300), again)))
+    assert result.card["name"] == "scaled"
     with pytest.raises(InputError, match="does not hold the images"):
         checkpoint.find_images(model, pack("mirrored", coarse(300)[:, :, ::-1]))
 
@@ -131,8 +131,8 @@ def test_faces_of_another_size_are_those_that_faces_was_trained_on(shared):
         names = sorted(name for name in archive.namelist() if name.endswith(".jpg"))
 
         def packed(change, crop=crop, offset=0):
-            found = [Image.open(archive.open(names[row + offset])) for row in rows]
-            return np.stack([image_sources.square(change(image), 64, crop, 3) for image in found])
+            result = [Image.open(archive.open(names[row + offset])) for row in rows]
+            return np.stack([image_sources.square(change(image), 64, crop, 3) for image in result])
 
         def apart(images):
             ours, theirs = map(bytes.fromhex, (perceptual_hash.likeness(images), about["likeness"]))

@@ -179,14 +179,14 @@ def test_exemplars_of_a_preset_show_what_they_should_and_b_is_matched_to_a():
         {"bright": False, "warm": False},
         {"bright": False, "warm": True},
     ]
-    found = arithmetic.find_exemplars(model, reader, "bright", wanted, n=2000, most=5)
+    matches = arithmetic.find_exemplars(model, reader, "bright", wanted, n=2000, most=5)
     p = reader.predict(model.generate(model.prior.sample(2000, 0)))
-    for seeds, part in zip(found, wanted, strict=True):
+    for seeds, part in zip(matches, wanted, strict=True):
         assert len(set(seeds.tolist())) == 5
         for name, has in part.items():
             column = p[seeds, reader.column(name)]
             assert ((column if has else 1 - column) >= arithmetic.LEAST).all()
-    a, b, _ = found
+    a, b, _ = matches
     assert a[0] == np.minimum(p[:, 0], 1 - p[:, 1]).argmax()
     # Matched in warmth: far more alike than the samples that show "not bright" least surely.
     candidates = arithmetic.most_confident(reader, p, wanted[1])
@@ -220,14 +220,14 @@ def test_another_classifier_is_not_answered_from_the_cache():
 def test_matched_exemplars_agree_in_what_is_not_to_differ():
     p = np.random.RandomState(0).uniform(0.01, 0.99, (200, 3)).astype(np.float32)
     chosen, candidates = np.arange(10), np.arange(50, 200)
-    found = arithmetic.match_exemplars(p, chosen, candidates, [1, 2])
-    assert len(set(found)) == 10
-    assert set(found) <= set(candidates)
+    matches = arithmetic.match_exemplars(p, chosen, candidates, [1, 2])
+    assert len(set(matches)) == 10
+    assert set(matches) <= set(candidates)
 
     def apart(rows):
         return np.abs(arithmetic.log_odds(p[rows]) - arithmetic.log_odds(p[chosen]))[:, 1:].mean()
 
-    assert apart(found) < 0.5 * apart(candidates[:10])
+    assert apart(matches) < 0.5 * apart(candidates[:10])
 
 
 def measured(model, names):
@@ -248,9 +248,9 @@ def measured(model, names):
     )
     usual = [row for row in rows if row["strength"] == 1]
     assert len(usual) == 36
-    found = {(r["exemplars"], r["pick"], r["shell"], r["control"]): r for r in usual}
+    matches = {(r["exemplars"], r["pick"], r["shell"], r["control"]): r for r in usual}
     more = [row for row in rows if row["strength"] != 1]
-    return found, {(r["strength"], r["pick"], r["shell"], r["control"]): r for r in more}
+    return matches, {(r["strength"], r["pick"], r["shell"], r["control"]): r for r in more}
 
 
 @pytest.mark.slow
@@ -313,23 +313,23 @@ def test_the_best_way_has_the_larger_of_the_smaller_shares():
         ("random", 1.0, True, 1.0, 1.0),  # which the presets do not draw
     ]
     card = card_with(*ways)
-    found = {"apart": True, "strength": 1.25, "shell": False, "target": 0.95, "kept": 0.92}
-    assert arithmetic_report.best(card, "x") == found
+    matches = {"apart": True, "strength": 1.25, "shell": False, "target": 0.95, "kept": 0.92}
+    assert arithmetic_report.best(card, "x") == matches
     assert arithmetic_report.best(card, "y") is None
     rows = card["metrics"]["arithmetic"]["triples"][0]["conditions"]
     rows[2]["control"], rows[3]["exemplars"] = True, 3
-    found = {"apart": False, "strength": 1.0, "shell": True, "target": 1.0, "kept": 0.7}
-    assert arithmetic_report.best(card, "x") == found
+    matches = {"apart": False, "strength": 1.0, "shell": True, "target": 1.0, "kept": 0.7}
+    assert arithmetic_report.best(card, "x") == matches
     del rows[2:], rows[0]
     assert arithmetic_report.best(card, "x")["apart"]
 
 
 def test_a_triples_result_is_shown_for_its_own_weights():
     card = card_with(("matched", 1.0, True, 1.0, 0.7), ("conditional", 1.25, False, 0.9, 0.95))
-    told = arithmetic_report.summary(card, "x")
-    assert "500 draws of 10 exemplars, at the best strength, 1.25: 90% of" in told
-    assert "as summed" in told
-    assert "95% of C's other" in told
+    message = arithmetic_report.summary(card, "x")
+    assert "500 draws of 10 exemplars, at the best strength, 1.25: 90% of" in message
+    assert "as summed" in message
+    assert "95% of C's other" in message
     assert arithmetic_report.summary(card, "y") == ""
     section = arithmetic_report.card_section(card)
     assert "x:" in section
@@ -387,10 +387,10 @@ def test_a_whole_measurement_of_the_shipped_avatars(tmp_path, capsys, monkeypatc
     monkeypatch.setattr(arithmetic_report, "evaluate", fewer)
     assert main(["evaluate", str(model), "--arithmetic", "--n", "12", "--json"]) == 0
     out = capsys.readouterr().out
-    told = json.loads(out[out.index("\n{") :])["arithmetic"]
-    assert [triple["target"] for triple in told["triples"]] == ["glasses", "smiling"]
-    assert told["draws"] == 12
-    for triple in told["triples"]:
+    message = json.loads(out[out.index("\n{") :])["arithmetic"]
+    assert [triple["target"] for triple in message["triples"]] == ["glasses", "smiling"]
+    assert message["draws"] == 12
+    for triple in message["triples"]:
         assert min(triple["choices"]) >= arithmetic_report.FEWEST
         rows = {
             row["control"]: row
@@ -400,12 +400,12 @@ def test_a_whole_measurement_of_the_shipped_avatars(tmp_path, capsys, monkeypatc
         }
         assert rows[False]["target"][0] >= rows[True]["target"][0] + 0.5
         assert rows[False]["kept"][0] > 0.8
-        assert set(rows[False]["kept_each"]) == set(told["kept"]) - {triple["target"]}
+        assert set(rows[False]["kept_each"]) == set(message["kept"]) - {triple["target"]}
         assert f"| 10 | conditional | 1.25 | as is | A − B + C | {told_as(rows[False])}" in out
     card = checkpoint.read_card(model)
-    assert card["metrics"]["arithmetic"] == told
+    assert card["metrics"]["arithmetic"] == message
     assert arithmetic_report.card_section(card) in (model / "README.md").read_text()
-    title = told["triples"][0]["name"]
+    title = message["triples"][0]["name"]
     assert f"{arithmetic_report.best(card, title)['target']:.0%} of" in (
         arithmetic_report.summary(card, title)
     )

@@ -38,8 +38,8 @@ def figure(k=3, m=4, weights=None, channels=3, seen=None):
 def shares(page, colours):
     """How many pixels of the page each colour fills."""
     names, counts = np.unique(numbered(np.asarray(page)), return_counts=True)
-    found = dict(zip(names.tolist(), counts.tolist(), strict=True))
-    return [found.get(int(name), 0) for name in numbered(np.asarray(colours))]
+    result = dict(zip(names.tolist(), counts.tolist(), strict=True))
+    return [result.get(int(name), 0) for name in numbered(np.asarray(colours))]
 
 
 def numbered(colours):

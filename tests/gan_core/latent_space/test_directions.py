@@ -27,12 +27,12 @@ def labelled(n=4000, nz=12, seed=0, noise=0.5):
 @pytest.mark.parametrize("make", [directions.difference_of_means, directions.normal])
 def test_an_attribute_s_direction_is_recovered(make):
     z, labels, truth = labelled()
-    found = make(z, labels)
-    assert np.linalg.norm(found) == pytest.approx(1, abs=1e-6)
-    assert found @ truth > 0.99
-    np.testing.assert_allclose(make(z, ~labels), -found, atol=1e-5)
+    result = make(z, labels)
+    assert np.linalg.norm(result) == pytest.approx(1, abs=1e-6)
+    assert result @ truth > 0.99
+    np.testing.assert_allclose(make(z, ~labels), -result, atol=1e-5)
     order = np.random.RandomState(1).permutation(len(z))
-    np.testing.assert_allclose(make(z[order], labels[order]), found, atol=1e-5)
+    np.testing.assert_allclose(make(z[order], labels[order]), result, atol=1e-5)
 
 
 def test_the_normal_sees_through_latents_that_vary_together():
@@ -60,9 +60,9 @@ def test_a_conditional_direction_is_at_right_angles_to_every_locked_one():
     stream = np.random.RandomState(0)
     direction, locked = stream.standard_normal(8), stream.standard_normal((3, 8))
     locked = np.concatenate([locked, 2 * locked[:1]])  # one of them twice
-    found = directions.conditional(direction, locked)
-    np.testing.assert_allclose(locked @ found, 0, atol=1e-5)
-    assert found @ direction > 0
+    result = directions.conditional(direction, locked)
+    np.testing.assert_allclose(locked @ result, 0, atol=1e-5)
+    assert result @ direction > 0
     np.testing.assert_allclose(
         directions.conditional(direction, []), directions.unit(direction), atol=1e-6
     )
@@ -81,12 +81,12 @@ def test_a_direction_that_is_locked_itself_is_refused():
 def test_known_factors_are_recovered_in_their_order(make):
     model = Linear(nz=6, seed=2, scales=SCALES)
     options = {} if make is directions.factors else {"n": 4000}
-    found = make(model, 3, **options)
-    assert found.shape == (3, 6)
-    assert found.dtype == np.float32
-    alike = np.abs(found @ model.axes.T)
+    result = make(model, 3, **options)
+    assert result.shape == (3, 6)
+    assert result.dtype == np.float32
+    alike = np.abs(result @ model.axes.T)
     np.testing.assert_allclose(np.diag(alike[:, :3]), 1, atol=0.02)
-    for vector in found:  # the sign is not left to chance
+    for vector in result:  # the sign is not left to chance
         assert vector[np.abs(vector).argmax()] > 0
 
 
@@ -113,10 +113,10 @@ def test_the_first_layer_is_that_of_the_pictures(make_checkpoint):
 @pytest.mark.parametrize("make", [directions.factors, directions.principal_components])
 def test_directions_of_a_dcgan(make_checkpoint, make):
     model = checkpoint.load(make_checkpoint())
-    found = make(model, 4)
-    assert found.shape == (4, 8)
-    np.testing.assert_allclose(np.linalg.norm(found, axis=1), 1, atol=1e-5)
-    np.testing.assert_array_equal(found, make(model, 4))
+    result = make(model, 4)
+    assert result.shape == (4, 8)
+    np.testing.assert_allclose(np.linalg.norm(result, axis=1), 1, atol=1e-5)
+    np.testing.assert_array_equal(result, make(model, 4))
 
 
 def test_activations_are_those_after_the_first_relu_and_nothing_after_it_runs(make_checkpoint):
@@ -126,8 +126,8 @@ def test_activations_are_those_after_the_first_relu_and_nothing_after_it_runs(ma
         expected = model.generator.layers[:3](torch.from_numpy(z)[:, :, None, None])
     ran = []
     model.generator.layers[3].register_forward_hook(lambda *_: ran.append(1))
-    found = directions.activations(model.generator, z)
-    np.testing.assert_allclose(found, expected.flatten(1).double().numpy(), atol=1e-6)
+    result = directions.activations(model.generator, z)
+    np.testing.assert_allclose(result, expected.flatten(1).double().numpy(), atol=1e-6)
     assert not ran
     model.generate(z[:1])  # nothing of it is left in the way
     assert ran
@@ -153,16 +153,16 @@ def test_effects_are_the_change_of_probability_and_turn_with_the_sign():
 
 def test_directions_of_attributes_move_them_and_say_what_else_they_move():
     model, reader = Linear(nz=6), Reader(["bright", "warm", "dim"], unsure=["dim"])
-    found = directions.of_attributes(model, reader, n=1000, measured=64)
-    assert {d.about["attribute"] for d in found} == {"bright", "warm"}
-    assert {d.kind for d in found} == {"difference", "normal"}
-    for direction in found:
-        told, name = direction.about["effects"], direction.about["attribute"]
-        assert set(told) == {"bright", "warm"}
-        assert told[name] == max(told.values(), key=abs) > 0
+    result = directions.of_attributes(model, reader, n=1000, measured=64)
+    assert {d.about["attribute"] for d in result} == {"bright", "warm"}
+    assert {d.kind for d in result} == {"difference", "normal"}
+    for direction in result:
+        message, name = direction.about["effects"], direction.about["attribute"]
+        assert set(message) == {"bright", "warm"}
+        assert message[name] == max(message.values(), key=abs) > 0
         assert direction.about["moves"] == name
-        other = abs(told["warm" if name == "bright" else "bright"])
-        assert direction.about["leakage"] == pytest.approx(other / told[name])
+        other = abs(message["warm" if name == "bright" else "bright"])
+        assert direction.about["leakage"] == pytest.approx(other / message[name])
 
 
 def test_locking_a_direction_stops_its_leakage():
@@ -183,14 +183,14 @@ def test_locking_a_direction_stops_its_leakage():
 @pytest.mark.slow
 def test_unnamed_directions_say_what_they_change():
     model = Linear(nz=6, scales=SCALES)
-    found = directions.unnamed(model, Reader(["bright", "warm"]), k=2, measured=32)
-    assert [d.name for d in found] == ["component 1", "component 2", "factor 1", "factor 2"]
-    assert {d.about["moves"] for d in found} <= {"bright", "warm"}
+    result = directions.unnamed(model, Reader(["bright", "warm"]), k=2, measured=32)
+    assert [d.name for d in result] == ["component 1", "component 2", "factor 1", "factor 2"]
+    assert {d.about["moves"] for d in result} <= {"bright", "warm"}
 
 
 def test_unnamed_directions_need_no_classifier():
-    found = directions.unnamed(Linear(nz=6, scales=SCALES), k=2)
-    assert [d.about for d in found] == [{}] * 4
+    result = directions.unnamed(Linear(nz=6, scales=SCALES), k=2)
+    assert [d.about for d in result] == [{}] * 4
 
 
 def own(nz=8, **changes):

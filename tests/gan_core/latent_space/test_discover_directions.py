@@ -26,26 +26,26 @@ def blind(seed=3):
 
 
 def test_everything_is_discovered_with_progress():
-    told = []
-    found = discover_directions.discover(
-        Linear(), READER, **FEW, progress=lambda words, share: told.append((words, share))
+    message = []
+    result = discover_directions.discover(
+        Linear(), READER, **FEW, progress=lambda words, share: message.append((words, share))
     )
     unnamed = [f"{kind} {i}" for kind in ("component", "factor") for i in (1, 2, 3)]
-    assert [d.name for d in found] == [*NAMES, *unnamed]
-    assert all(set(d.about["effects"]) == {"bright", "warm"} for d in found)
-    shares = [share for _, share in told]
+    assert [d.name for d in result] == [*NAMES, *unnamed]
+    assert all(set(d.about["effects"]) == {"bright", "warm"} for d in result)
+    shares = [share for _, share in message]
     assert shares[0] == 0
     assert shares[-1] < 1
     assert shares == sorted(set(shares))  # a piece of work each, none counted twice
     # Two blocks of labels, two attributes, two kinds without names and six to be measured.
     np.testing.assert_allclose(shares, np.arange(12) / 12)
-    assert "600" in told[0][0]
+    assert "600" in message[0][0]
 
 
 def test_without_a_classifier_directions_have_no_names_and_no_effects():
-    found = discover_directions.discover(Linear(), **FEW)
-    assert {d.kind for d in found} == {"component", "factor"}
-    assert all(d.about == {} for d in found)
+    result = discover_directions.discover(Linear(), **FEW)
+    assert {d.kind for d in result} == {"component", "factor"}
+    assert all(d.about == {} for d in result)
 
 
 def test_there_are_no_more_than_the_latent_has():
@@ -53,8 +53,8 @@ def test_there_are_no_more_than_the_latent_has():
 
 
 def test_a_generator_that_cannot_be_read_has_those_of_attributes_only():
-    found = discover_directions.discover(blind(), READER, **FEW)
-    assert [d.name for d in found] == NAMES
+    result = discover_directions.discover(blind(), READER, **FEW)
+    assert [d.name for d in result] == NAMES
     with pytest.raises(InputError, match="no first layer"):
         discover_directions.discover(blind(), **FEW)
 
@@ -102,8 +102,8 @@ def test_the_verb_keeps_directions_and_those_of_people(make_checkpoint, capsys):
     discover_directions.discover_and_save(directory, k=2, json=True)
     names = [d.name for d in directions.load(model)]
     assert names == ["component 1", "component 2", "factor 1", "factor 2", "mine"]
-    told = json.loads(capsys.readouterr().out.splitlines()[-1])
-    assert [row["name"] for row in told["directions"]] == names[:4]
+    message = json.loads(capsys.readouterr().out.splitlines()[-1])
+    assert [row["name"] for row in message["directions"]] == names[:4]
     discover_directions.discover_and_save(
         directory, k=1
     )  # those found before make room, the person's stays
@@ -126,13 +126,13 @@ def test_numbers_that_cannot_be_are_refused(make_checkpoint, capsys, option):
 
 @pytest.mark.slow
 def test_the_card_lists_each_effect_and_the_largest_leakage(make_checkpoint):
-    found = discover_directions.discover(Linear(), READER, **FEW)
-    told = discover_directions.section(found)
-    rows = {line.split(" | ")[0]: line for line in told.splitlines()}
-    normal = next(d for d in found if d.name == "warm (normal)").about["effects"]
+    result = discover_directions.discover(Linear(), READER, **FEW)
+    message = discover_directions.section(result)
+    rows = {line.split(" | ")[0]: line for line in message.splitlines()}
+    normal = next(d for d in result if d.name == "warm (normal)").about["effects"]
     assert f"| {normal['warm']:+.3f} | bright {normal['bright']:+.3f} |" in rows["| warm"]
-    component = next(d for d in found if d.name == "component 1").about
-    assert f"{component['moves']} {component['effects'][component['moves']]:+.2f}" in told
+    component = next(d for d in result if d.name == "component 1").about
+    assert f"{component['moves']} {component['effects'][component['moves']]:+.2f}" in message
     directory = make_checkpoint()
     assert discover_directions.card_section(directory) == ""
     discover_directions.discover_and_save(directory, k=2)

@@ -258,16 +258,16 @@ def test_the_verbs_encoder_and_invert(make_checkpoint, tmp_path, capsys, monkeyp
     (tmp_path / "me.png").write_bytes(encoded(photo()))
     verb = ["encoder", str(directory), "--steps", "3", "--n", "1", "--eyes", "0.3,0.4,0.7,0.4"]
     assert command_line.main([*verb, "--json"]) == 0
-    told = json.loads(capsys.readouterr().out.splitlines()[-1])
+    message = json.loads(capsys.readouterr().out.splitlines()[-1])
     model = gan_core.load(directory)
-    assert inversion.load_metrics(model) == told["inversion"]
-    assert told["inversion"]["eyes"] == [[0.3, 0.4], [0.7, 0.4]]
-    assert encoder.load(model).about == told["encoder"]
+    assert inversion.load_metrics(model) == message["inversion"]
+    assert message["inversion"]["eyes"] == [[0.3, 0.4], [0.7, 0.4]]
+    assert encoder.load(model).about == message["encoder"]
     out = tmp_path / "pair.png"
     verb = ["invert", str(directory), str(tmp_path / "me.png"), str(out), "--json"]
     assert command_line.main(verb) == 0
-    found = json.loads(capsys.readouterr().out.splitlines()[-1])
-    assert found["model_hash"] == model.hash
+    matches = json.loads(capsys.readouterr().out.splitlines()[-1])
+    assert matches["model_hash"] == model.hash
     assert Image.open(out).height == 128
     assert command_line.main([*verb[:2], str(directory / "model.json"), str(out)]) == 2
     assert "not a picture" in capsys.readouterr().err

@@ -78,10 +78,10 @@ def test_kernel_by_hand():
 
 def test_kernel_is_unbiased_where_the_sets_are_of_one_distribution():
     rng = np.random.RandomState(0)
-    found = [fidelity.kernel(*rng.standard_normal((2, 20, 5)), subsets=1)[0] for _ in range(400)]
-    error = np.std(found) / np.sqrt(len(found))
-    assert abs(np.mean(found)) < 3 * error  # the biased estimate would be 50 errors away
-    assert min(found) < 0 < max(found)
+    result = [fidelity.kernel(*rng.standard_normal((2, 20, 5)), subsets=1)[0] for _ in range(400)]
+    error = np.std(result) / np.sqrt(len(result))
+    assert abs(np.mean(result)) < 3 * error  # the biased estimate would be 50 errors away
+    assert min(result) < 0 < max(result)
 
 
 def test_kernel_distinguishes_distributions_and_is_symmetric():
@@ -109,16 +109,16 @@ def test_neighbours_by_hand():
     fake = np.array([[0.5, 0], [5, 5], [30, 30]])
     # The fakes' balls: √45.25 about the first two, which hold the corners, and √1250 about
     # (30, 30), which holds (10, 10), √800 away.
-    found = fidelity.neighbours(SQUARE, fake, k=1)
-    assert found["precision"] == pytest.approx(2 / 3)
-    assert found["recall"] == pytest.approx(1)
-    assert found["density"] == pytest.approx(3 / 3)
-    assert found["coverage"] == pytest.approx(3 / 5)
+    result = fidelity.neighbours(SQUARE, fake, k=1)
+    assert result["precision"] == pytest.approx(2 / 3)
+    assert result["recall"] == pytest.approx(1)
+    assert result["density"] == pytest.approx(3 / 3)
+    assert result["coverage"] == pytest.approx(3 / 5)
     # With k = 2 the balls about the corners still have radius 1 and (10, 10) reaches (0, 1) too.
-    found = fidelity.neighbours(SQUARE, np.vstack([fake, [[1.0, 0.5]]]), k=2)
-    assert found["precision"] == pytest.approx(3 / 4)
-    assert found["density"] == pytest.approx((2 + 1 + 0 + 3) / 4 / 2)
-    assert found["coverage"] == pytest.approx(4 / 5)
+    result = fidelity.neighbours(SQUARE, np.vstack([fake, [[1.0, 0.5]]]), k=2)
+    assert result["precision"] == pytest.approx(3 / 4)
+    assert result["density"] == pytest.approx((2 + 1 + 0 + 3) / 4 / 2)
+    assert result["coverage"] == pytest.approx(4 / 5)
 
 
 def test_precision_and_recall_are_not_taken_for_each_other():
@@ -136,9 +136,9 @@ def test_precision_and_recall_are_not_taken_for_each_other():
 
 def test_equal_sets_cover_each_other():
     x = np.random.RandomState(0).rand(200, 4)
-    found = fidelity.neighbours(x, x[::-1], k=5)
-    assert found["precision"] == found["recall"] == found["coverage"] == 1
-    assert found["density"] == pytest.approx(6 / 5)  # itself and five more, over k = 5
+    result = fidelity.neighbours(x, x[::-1], k=5)
+    assert result["precision"] == result["recall"] == result["coverage"] == 1
+    assert result["density"] == pytest.approx(6 / 5)  # itself and five more, over k = 5
 
 
 def test_blocks_change_nothing(monkeypatch):

@@ -41,8 +41,8 @@ def torch_fidelitys_kid(real, fake, subsets, size):
     torch = pytest.importorskip("torch")
     kid = pytest.importorskip("torch_fidelity.metric_kid")
     options = {"kid_subsets": subsets, "kid_subset_size": size, "rng_seed": 0, "verbose": False}
-    found = kid.kid_features_to_metric(torch.from_numpy(real), torch.from_numpy(fake), **options)
-    return found["kernel_inception_distance_mean"], found["kernel_inception_distance_std"]
+    result = kid.kid_features_to_metric(torch.from_numpy(real), torch.from_numpy(fake), **options)
+    return result["kernel_inception_distance_mean"], result["kernel_inception_distance_std"]
 
 
 @pytest.mark.parametrize("size", [2, 25])
@@ -69,9 +69,9 @@ def test_kernel_over_subsets_is_torch_fidelitys_kid():
 def test_neighbourhood_measures_are_prdcs(real, fake, k):
     prdc = pytest.importorskip("prdc")
     expected = prdc.compute_prdc(real, fake, nearest_k=k)
-    found = fidelity.neighbours(real, fake, k)
-    assert set(found) == set(expected)
+    result = fidelity.neighbours(real, fake, k)
+    assert set(result) == set(expected)
     for name, value in expected.items():
-        assert found[name] == pytest.approx(value, abs=1e-12), name
+        assert result[name] == pytest.approx(value, abs=1e-12), name
     # No measure is trivial on these sets, or the test could not fail.
-    assert 0 < found["precision"] < 1 or len(real) < 100
+    assert 0 < result["precision"] < 1 or len(real) < 100

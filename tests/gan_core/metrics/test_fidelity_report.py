@@ -168,20 +168,20 @@ def test_only_the_weights_of_fid_make_a_fid():
         "Inception": "FID",
         "Inception-0123abcd": "FD-Inception-0123abcd",
     }.items():
-        found = fidelity_report.numbers(name, samples, real, unseen, 10, 3)
-        assert found[0]["measure"] == expected
-        assert found[1]["measure"] == expected.replace("FID", "KID").replace("FD", "KD")
+        matches = fidelity_report.numbers(name, samples, real, unseen, 10, 3)
+        assert matches[0]["measure"] == expected
+        assert matches[1]["measure"] == expected.replace("FID", "KID").replace("FD", "KD")
 
 
 def test_the_verb_prints_a_table_and_one_line_of_json(make_pair, cheap, capsys):
     model, data = make_pair()
     result = fidelity_report.evaluate(model, data=str(data), n=24, json=True)
-    told = capsys.readouterr()
-    lines = told.out.splitlines()
+    message = capsys.readouterr()
+    lines = message.out.splitlines()
     assert json.loads(lines[-1]) == result
     assert "24 samples, seeds 0 to 23" in lines[0]
     table = fidelity_report.table(result)
-    assert table in told.out
+    assert table in message.out
     value = find(result, "FD-Quarters")[0]["value"]
     assert f"{value:.3f}" in table
     head, *rows = table.split("\n\n")[0].splitlines()

@@ -72,10 +72,10 @@ def test_undefined_statistics_are_left_out():
     def statistic(rows):
         return [np.nan if rows[0] < 5 else 1.0, np.nan, rows.mean()]
 
-    found = intervals.bootstrap(statistic, 10, rounds=50)
-    assert found[0].tolist() == [1, 1]
-    assert np.isnan(found[1]).all()
-    assert found[2, 0] < found[2, 1]
+    result = intervals.bootstrap(statistic, 10, rounds=50)
+    assert result[0].tolist() == [1, 1]
+    assert np.isnan(result[1]).all()
+    assert result[2, 0] < result[2, 1]
 
 
 def test_the_same_seed_gives_the_same_interval():

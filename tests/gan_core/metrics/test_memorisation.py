@@ -50,33 +50,33 @@ def statistics(world, samples):
 def test_copies_are_detected(world):
     training = world[0]
     copies = training[:400] + 0.01 * np.random.RandomState(1).randn(400, 6)
-    found, interval, auth, innocent = statistics(world, copies)
-    assert found["c_t"] < -10
+    result, interval, auth, innocent = statistics(world, copies)
+    assert result["c_t"] < -10
     assert interval["c_t"][1] < -3
-    assert found["farther"] < 0.02
+    assert result["farther"] < 0.02
     assert auth[2] < 0.02
     assert innocent[1] > 0.3
 
 
 def test_fresh_samples_are_like_held_out_ones(world):
-    found, interval, auth, innocent = statistics(world, world[3](400))
-    assert abs(found["c_t"]) < 2
+    result, interval, auth, innocent = statistics(world, world[3](400))
+    assert abs(result["c_t"]) < 2
     assert interval["c_t"][0] < 0 < interval["c_t"][1]
-    assert abs(found["farther"] - 0.5) < 0.06
+    assert abs(result["farther"] - 0.5) < 0.06
     assert auth[1] < innocent[2]
     assert innocent[1] < auth[2]
 
 
 def test_worse_samples_lie_farther(world):
-    found, _, auth, innocent = statistics(world, 3 * world[3](400))
-    assert found["c_t"] > 5
+    result, _, auth, innocent = statistics(world, 3 * world[3](400))
+    assert result["c_t"] > 5
     assert auth[1] > innocent[2]
 
 
 def test_half_of_the_samples_copied(world):
     training, _, _, more = world
-    found, _, auth, innocent = statistics(world, np.concatenate([training[:200], more(200)]))
-    assert found["c_t"] < -3
+    result, _, auth, innocent = statistics(world, np.concatenate([training[:200], more(200)]))
+    assert result["c_t"] < -3
     assert auth[0] == pytest.approx(innocent[0] / 2, abs=0.08)
 
 
@@ -104,11 +104,11 @@ def test_cells_weigh_by_their_held_out_images():
     held_out = np.concatenate([far, near, near])  # cell 0 copied, cell 1 the other way
     samples = np.concatenate([near, far])
     cells = np.repeat([0, 1], 40)
-    found = memorisation_stats.c_t(samples, held_out, cells, np.repeat([0, 1, 1], 40))
+    result = memorisation_stats.c_t(samples, held_out, cells, np.repeat([0, 1, 1], 40))
     z0, _ = memorisation_stats.mann_whitney(near, far)
     z1, _ = memorisation_stats.mann_whitney(far, np.concatenate([near, near]))
-    assert found["c_t"] == pytest.approx((z0 + 2 * z1) / 3)
-    assert found["cells"] == 2
+    assert result["c_t"] == pytest.approx((z0 + 2 * z1) / 3)
+    assert result["cells"] == 2
     few = memorisation_stats.c_t(samples[:19], held_out, cells[:19], np.repeat([0, 1, 1], 40))
     assert few == {"c_t": None, "farther": None, "cells": 0, "left_out": 1.0}
     one = memorisation_stats.c_t(samples[:40], held_out, cells[:40], np.repeat([0, 1, 1], 40))
@@ -116,8 +116,8 @@ def test_cells_weigh_by_their_held_out_images():
 
 
 def test_percentiles():
-    found = memorisation_stats.percentiles(np.array([0, 1, 2.5, 9]), np.array([3, 1, 2, 4]))
-    np.testing.assert_allclose(found, [0, 0, 50, 100])
+    result = memorisation_stats.percentiles(np.array([0, 1, 2.5, 9]), np.array([3, 1, 2, 4]))
+    np.testing.assert_allclose(result, [0, 0, 50, 100])
     # Nothing lies nearer than an exact copy, however many lie as near.
     assert memorisation_stats.percentiles([0.0], np.array([0, 0, 0, 2.0])) == [0]
     with pytest.raises(InputError, match="one reference distance"):
@@ -126,13 +126,13 @@ def test_percentiles():
 
 def test_percentiles_of_the_same_distribution_are_spread_evenly():
     random = np.random.RandomState(0)
-    found = memorisation_stats.percentiles(random.randn(2000), random.randn(2000))
-    np.testing.assert_allclose(np.quantile(found, [0.1, 0.5, 0.9]), [10, 50, 90], atol=4)
+    result = memorisation_stats.percentiles(random.randn(2000), random.randn(2000))
+    np.testing.assert_allclose(np.quantile(result, [0.1, 0.5, 0.9]), [10, 50, 90], atol=4)
 
 
 def test_authentic_is_strictly_farther():
-    found = memorisation_stats.authentic([1, 2, 3], [2, 2, 2])
-    assert found.tolist() == [False, False, True]
+    result = memorisation_stats.authentic([1, 2, 3], [2, 2, 2])
+    assert result.tolist() == [False, False, True]
 
 
 def test_near_duplicates_are_listed_once():
@@ -143,8 +143,8 @@ def test_near_duplicates_are_listed_once():
 
 
 def test_suspicion():
-    found = memorisation_stats.suspicion([0, 1, 2, 0, 3, 3], [1, 2, 2, 0, 0, np.nan])
-    np.testing.assert_array_equal(found, [0, 0.5, 1, 0, np.inf, np.inf])
+    result = memorisation_stats.suspicion([0, 1, 2, 0, 3, 3], [1, 2, 2, 0, 0, np.nan])
+    np.testing.assert_array_equal(result, [0, 0.5, 1, 0, np.inf, np.inf])
 
 
 def test_k_means_finds_clusters_that_lie_apart():
@@ -189,15 +189,15 @@ def test_the_report_distinguishes_guilty_from_innocent(make_pair, monkeypatch):
     copies[::2] = copies[::2, :, ::-1]  # every second one mirrored
     monkeypatch.setattr(memorisation_report, "generate", lambda *_: copies)
     guilty = report(model, data)
-    found, clean = guilty["spaces"]["pixels"], innocent["spaces"]["pixels"]
-    assert found["auth_pct"]["samples"][2] < 5 < clean["auth_pct"]["samples"][1]
-    assert found["intervals"]["c_t"][1] < -3 < clean["intervals"]["c_t"][0]
-    assert found["farther"] == 0
+    result, clean = guilty["spaces"]["pixels"], innocent["spaces"]["pixels"]
+    assert result["auth_pct"]["samples"][2] < 5 < clean["auth_pct"]["samples"][1]
+    assert result["intervals"]["c_t"][1] < -3 < clean["intervals"]["c_t"][0]
+    assert result["farther"] == 0
     assert 0.3 < clean["farther"] < 0.7
-    first = found["suspicious"][0]
+    first = result["suspicious"][0]
     assert first["percentiles"] == {"training": 0.0, "held-out": 0.0}
     assert not first["authentic"]
-    for row in found["suspicious"]:
+    for row in result["suspicious"]:
         nearest_one = row["neighbours"][0]
         assert nearest_one["index"] == row["id"]
         assert nearest_one["file"] == f"{row['id']}.png"
@@ -211,11 +211,11 @@ def test_the_report_finds_duplicates_in_the_set(make_pair, tmp_path):
     with sets.writing(directory, 32, 3, {"name": "twice"}) as writer:
         for i, image in enumerate(images):
             writer.add(image, f"{i}.png")
-    found = report(make_pair()[0], directory, n=10, spaces="pixels")["spaces"]["pixels"]
-    assert found["near_duplicates"]["pairs"] == [(7, 30, 0.0)]
-    assert found["near_duplicates"]["count"] == 1
-    assert found["c_t"] is None  # nothing is held out
-    assert list(found["auth_pct"]) == ["samples"]
+    result = report(make_pair()[0], directory, n=10, spaces="pixels")["spaces"]["pixels"]
+    assert result["near_duplicates"]["pairs"] == [(7, 30, 0.0)]
+    assert result["near_duplicates"]["count"] == 1
+    assert result["c_t"] is None  # nothing is held out
+    assert list(result["auth_pct"]) == ["samples"]
 
 
 @pytest.mark.parametrize("control", ["", "held-out"])
@@ -233,14 +233,14 @@ def test_held_out_images_that_equal_a_training_image_are_left_out(make_pair, tmp
     numbers = held_out.distinct_from_training(data)
     assert numbers.tolist() == [i for i in range(30) if i % 3]
     model = checkpoint.load(make_pair()[0])
-    found = memorisation_report.report(model, data, n=10, spaces="pixels", control=control)
-    assert found["held_out_equal"] == 10
-    assert found["n_held_out"] == (10 if control else 20)
-    assert found["spaces"]["pixels"]["distances"]["held-out"]["1%"] > 0
-    assert "10 held-out images equal a training image" in found["caveats"][-1]
-    assert "excluded: 10" in memorisation_report.table(found)
+    result = memorisation_report.report(model, data, n=10, spaces="pixels", control=control)
+    assert result["held_out_equal"] == 10
+    assert result["n_held_out"] == (10 if control else 20)
+    assert result["spaces"]["pixels"]["distances"]["held-out"]["1%"] > 0
+    assert "10 held-out images equal a training image" in result["caveats"][-1]
+    assert "excluded: 10" in memorisation_report.table(result)
     if control:
-        ids = {row["id"] for row in found["spaces"]["pixels"]["suspicious"]}
+        ids = {row["id"] for row in result["spaces"]["pixels"]["suspicious"]}
         assert ids <= set(numbers[1::2].tolist())
 
 
@@ -254,8 +254,8 @@ def test_copies_of_duplicated_images_are_suspects(make_pair, tmp_path, monkeypat
     monkeypatch.setattr(
         memorisation_report, "generate", lambda *_: np.stack([*pictures(8, seed=9), copy])
     )
-    found = report(make_pair()[0], directory, n=9)
-    for space in found["spaces"].values():
+    result = report(make_pair()[0], directory, n=9)
+    for space in result["spaces"].values():
         first = space["suspicious"][0]
         assert (first["id"], first["duplicated"]) == (8, True)
         assert first["ratio"] < 0.1
@@ -266,9 +266,9 @@ def test_examples_are_of_distinct_training_images(make_pair, monkeypatch):
     training = sets.load(data).images
     copies = np.concatenate([training[[7] * 80], training[[3, 9]] ^ 1])
     monkeypatch.setattr(memorisation_report, "generate", lambda *_: copies)
-    found = report(model, data, spaces="pixels")["spaces"]["pixels"]
-    assert {row["neighbours"][0]["index"] for row in found["suspicious"]} == {7}
-    assert sorted(row["neighbours"][0]["index"] for row in found["examples"]) == [3, 7, 9]
+    result = report(model, data, spaces="pixels")["spaces"]["pixels"]
+    assert {row["neighbours"][0]["index"] for row in result["suspicious"]} == {7}
+    assert sorted(row["neighbours"][0]["index"] for row in result["examples"]) == [3, 7, 9]
 
 
 def test_the_verb(make_pair, tmp_path, capsys):
@@ -278,17 +278,17 @@ def test_the_verb(make_pair, tmp_path, capsys):
     arguments += ["--spaces", "pixels,discriminator", "--out", out]
     assert cli.main([str(a) for a in arguments]) == 0
     printed = capsys.readouterr().out
-    told = json.loads(printed.splitlines()[-1])
-    assert told == json.loads(out.read_text())
-    assert told["n"] == 60
+    message = json.loads(printed.splitlines()[-1])
+    assert message == json.loads(out.read_text())
+    assert message["n"] == 60
     assert "AuthPct of held-out" in printed
-    assert set(told["spaces"]) == {"pixels", "discriminator"}
-    for space in told["spaces"].values():
+    assert set(message["spaces"]) == {"pixels", "discriminator"}
+    for space in message["spaces"].values():
         assert len(space["suspicious"]) == 60
         assert len(space["suspicious"][0]["neighbours"]) == 2
         low, high = space["intervals"]["c_t"]
         assert low - 0.1 < space["c_t"] < high + 0.1  # at its bound the bootstrap varies little
-    share, low, high = told["spaces"]["discriminator"]["precision"]
+    share, low, high = message["spaces"]["discriminator"]["precision"]
     assert 0 <= low <= share <= high <= 1
 
 
@@ -309,9 +309,9 @@ def test_what_cannot_be_reported(make_pair, options, words):
 def test_a_space_that_is_not_available_is_reported(make_pair, make_checkpoint):
     _, data = make_pair()
     alone = make_checkpoint("alone", discriminator=False)
-    found = report(alone, data, n=10)
-    assert "no discriminator" in found["missing"]["discriminator"]
-    assert set(found["spaces"]) == {"pixels"}
+    result = report(alone, data, n=10)
+    assert "no discriminator" in result["missing"]["discriminator"]
+    assert set(result["spaces"]) == {"pixels"}
 
 
 def test_the_verb_asks_for_images_that_do_not_travel(make_checkpoint, capsys):

@@ -41,20 +41,20 @@ def test_the_shipped_reports_distinguish_the_controls_or_the_page_says_otherwise
     spaces = set(guilty["spaces"]) & set(innocent["spaces"])
     assert "pixels" in spaces
     for space in spaces:
-        found, clean = guilty["spaces"][space], innocent["spaces"][space]
+        result, clean = guilty["spaces"][space], innocent["spaces"][space]
         cases = [
             memorisation_controls.Case("Guilty: overfitted", "", guilty, None, None),
             memorisation_controls.Case("Innocent: real images", "", innocent, None, None),
         ]
-        told = memorisation_controls.inconclusive_text(cases, space)
-        if memorisation_report.separates(found, clean):
-            assert told == ""
-            assert found["auth_pct"]["samples"][2] < clean["auth_pct"]["samples"][1]
-            assert found["intervals"]["farther"][1] < 0.3 < clean["intervals"]["farther"][0]
-            assert found["intervals"]["c_t"][1] < -5
+        message = memorisation_controls.inconclusive_text(cases, space)
+        if memorisation_report.separates(result, clean):
+            assert message == ""
+            assert result["auth_pct"]["samples"][2] < clean["auth_pct"]["samples"][1]
+            assert result["intervals"]["farther"][1] < 0.3 < clean["intervals"]["farther"][0]
+            assert result["intervals"]["c_t"][1] < -5
         else:
             assert space != "pixels"
-            assert "does not distinguish the guilty control from the innocent one" in told
+            assert "does not distinguish the guilty control from the innocent one" in message
 
 
 def test_a_discriminator_is_lent_to_the_control_as_it_is(make_checkpoint):

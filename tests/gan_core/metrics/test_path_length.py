@@ -30,10 +30,10 @@ NETWORK = SimpleNamespace(name="toy", version="1", extract=lambda images, batch,
 
 def test_a_straight_line_is_walked_evenly():
     model = Linear()
-    found = path_length.measure(model, NETWORK, n=20, seed=3)
+    result = path_length.measure(model, NETWORK, n=20, seed=3)
     z = model.prior.sample(40, 3)
     wanted = np.square(z[:20].astype(float) - z[20:]).sum(1).mean()
-    lerp = found["modes"]["lerp"]
+    lerp = result["modes"]["lerp"]
     assert lerp["full"] == pytest.approx(wanted, rel=1e-4)
     assert lerp["ends"] == pytest.approx(wanted, rel=1e-4)
     assert lerp["realness"][0] == pytest.approx(z[:20, 0].mean(), abs=1e-5)
@@ -52,10 +52,10 @@ def test_no_path_is_one_sentence():
 
 
 def test_a_card_shows_measurements_of_its_own_weights():
-    found = path_length.measure(Linear(), NETWORK, n=4)
+    result = path_length.measure(Linear(), NETWORK, n=4)
     card = {"name": "toy", "files": {"generator.safetensors": HASH + "cdef"}}
-    card["metrics"] = {"paths": found}
-    assert path_length.mean_lengths(card)["lerp"] == found["modes"]["lerp"]["full"]
+    card["metrics"] = {"paths": result}
+    assert path_length.mean_lengths(card)["lerp"] == result["modes"]["lerp"]["full"]
     assert "| slerp |" in path_length.card_section(card)
     card["files"] = {"generator.safetensors": "f" * 64}
     assert path_length.mean_lengths(card) == {}

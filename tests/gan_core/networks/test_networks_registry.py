@@ -350,8 +350,8 @@ def test_an_outline_is_what_is_built_without_memory_or_random_numbers(name, norm
         if built is None:
             assert empty is None
             continue
-        told = {key: (t.shape, t.dtype) for key, t in empty.state_dict().items()}
-        assert told == {key: (t.shape, t.dtype) for key, t in built.state_dict().items()}
+        message = {key: (t.shape, t.dtype) for key, t in empty.state_dict().items()}
+        assert message == {key: (t.shape, t.dtype) for key, t in built.state_dict().items()}
         assert all(t.is_meta for t in empty.state_dict().values())
         checkpoint.fill(empty, built.state_dict())
         assert not any(t.is_meta for t in [*empty.parameters(), *empty.buffers()])
@@ -375,8 +375,8 @@ def test_enlarging_and_convolving_is_one_transposed_convolution(sides):
     x = torch.randn(3, 5, *sides, generator=random, dtype=torch.float64)
     weight = torch.randn(4, 5, 3, 3, generator=random, dtype=torch.float64)
     expected = functional.conv2d(functional.interpolate(x, scale_factor=2), weight, padding=1)
-    found = functional.conv_transpose2d(x, resize_dcgan.transposed(weight), stride=2, padding=1)
-    torch.testing.assert_close(found, expected)
+    result = functional.conv_transpose2d(x, resize_dcgan.transposed(weight), stride=2, padding=1)
+    torch.testing.assert_close(result, expected)
 
 
 def test_what_is_folded_draws_the_same_and_enlarges_no_more():

@@ -52,10 +52,10 @@ def test_every_size_listens_to_w():
     w = generator.mapping(z).detach()
     before = generator.synthesis(w)
     for layer in layers:
-        kept = layer.style.weight.detach().clone()
+        saved = layer.style.weight.detach().clone()
         layer.style.weight.data.zero_()
         assert not torch.allclose(generator.synthesis(w), before, atol=1e-4)
-        layer.style.weight.data.copy_(kept)
+        layer.style.weight.data.copy_(saved)
     assert torch.equal(generator.synthesis(w), before)
 
 
@@ -155,8 +155,8 @@ def test_minibatch_deviation_by_hand():
     assert style.minibatch_deviation(x).flatten().tolist() == pytest.approx([expected] * 4)
     # Of six images no group of four can be made: 0, 2, 4 and 1, 3, 5 are groups.
     x = torch.tensor([0.0, 5.0, 3.0, 5.0, 6.0, 5.0])[:, None, None, None]
-    found = style.minibatch_deviation(x).flatten().tolist()
-    assert found == pytest.approx([math.sqrt(6), 1e-4] * 3, abs=1e-6)
+    result = style.minibatch_deviation(x).flatten().tolist()
+    assert result == pytest.approx([math.sqrt(6), 1e-4] * 3, abs=1e-6)
 
 
 def test_the_deviation_of_training_is_what_an_image_is_judged_with():

@@ -489,8 +489,8 @@ def test_index_files_are_described(make_set):
     data = sets.load(make_set(n=60))
     index_cache.open_index(data)
     (path,) = (cache_dir.cache_directory() / "neighbours").glob("*/index.json")
-    told = atomic_files.read_json(path, "an index")
-    assert told["fingerprint"] == data.fingerprint
+    message = atomic_files.read_json(path, "an index")
+    assert message["fingerprint"] == data.fingerprint
 
 
 @pytest.mark.parametrize("n", [1, 5, 64, 1000, 1037])

@@ -91,13 +91,13 @@ def test_latents_at_the_priors_edge_still_have_codes():
 def test_the_loss_by_hand():
     z = torch.tensor([[2.0, -3, 3, -3, -3], [-2, -3, 3, -3, 3]])  # glasses fair; fair with a hat
     images = torch.ones(2, 3, 64, 64)
-    found = tied(logits=(2.0, 0.0, 0.0, 0.0, 0.0)).loss(images, z)
+    result = tied(logits=(2.0, 0.0, 0.0, 0.0, 0.0)).loss(images, z)
     log2 = np.log(2)
     wrong, right = np.log(1 + np.exp(2)), np.log(1 + np.exp(-2))
-    assert float(found) == pytest.approx((right + wrong) / 2 + 4 * log2, rel=1e-5)
+    assert float(result) == pytest.approx((right + wrong) / 2 + 4 * log2, rel=1e-5)
     # Calibration: the logit is scaled, then shifted.
-    found = tied(logits=(1.0,) * 5, scale=3.0, offset=-3.0).loss(images, z)
-    assert float(found) == pytest.approx(5 * log2, rel=1e-5)
+    result = tied(logits=(1.0,) * 5, scale=3.0, offset=-3.0).loss(images, z)
+    assert float(result) == pytest.approx(5 * log2, rel=1e-5)
 
 
 def test_pictures_of_another_size_are_brought_to_the_classifiers_and_get_a_gradient():
@@ -136,9 +136,9 @@ def shades(tmp_path_factory):
 
 def test_without_labels_the_classifier_estimates_the_shares(shades, monkeypatch):
     data, model = shades
-    found = training_set.load(data)
-    found.attributes.clear()
-    monkeypatch.setattr(training_set, "load", lambda directory: found)
+    result = training_set.load(data)
+    result.attributes.clear()
+    monkeypatch.setattr(training_set, "load", lambda directory: result)
     assert attribute_codes.load(model, data, "normal", 4).shares.tolist() == [
         pytest.approx(0.25, abs=0.03)
     ]
@@ -146,11 +146,11 @@ def test_without_labels_the_classifier_estimates_the_shares(shades, monkeypatch)
 
 def test_the_classifiers_shares_are_those_of_the_training_images(shades):
     data, model = shades
-    found = attribute_codes.load(model, data, "normal", 4)
-    assert found.names == ["bright"]
-    assert found.shares.tolist() == [pytest.approx(0.25)]
-    assert not any(weight.requires_grad for weight in found.network.parameters())
-    assert not found.network.training
+    result = attribute_codes.load(model, data, "normal", 4)
+    assert result.names == ["bright"]
+    assert result.shares.tolist() == [pytest.approx(0.25)]
+    assert not any(weight.requires_grad for weight in result.network.parameters())
+    assert not result.network.training
 
 
 def test_attributes_to_tie_are_chosen_by_name():
@@ -191,18 +191,18 @@ def test_a_run_learns_what_its_first_coordinate_stands_for(shades, tmp_path):
     tensors, notes = snapshot.read(run / "state.safetensors")
     generator, _ = registry.build(notes["settings"]["network"])
     start = "average/"
-    kept = {k.removeprefix(start): v for k, v in tensors.items() if k.startswith(start)}
-    generator.load_state_dict(kept)
+    saved = {k.removeprefix(start): v for k, v in tensors.items() if k.startswith(start)}
+    generator.load_state_dict(saved)
     z = latent.Prior("normal", 4).sample(400, seed=5)
     fitted = ema.fit_average(generator, latent.Prior("normal", 4), "cpu", batches=4)
     drawn = checkpoint.to_uint8(validation.draw(fitted, torch.from_numpy(z)))
-    told = classifier.load(judge).predict(drawn)[:, 0] > 0.5
+    message = classifier.load(judge).predict(drawn)[:, 0] > 0.5
     wanted = (
         attribute_codes.load(judge, data, "normal", 4).targets(torch.from_numpy(z))[:, 0].numpy()
         > 0.5
     )
-    assert (told == wanted).mean() > 0.9
-    assert 0.15 < told.mean() < 0.35  # as often as in the training images
+    assert (message == wanted).mean() > 0.9
+    assert 0.15 < message.mean() < 0.35  # as often as in the training images
     # What stands for what is published with the model.
     about = {"licence": "CC0", "use": "Tests.", "command": "python -m gan_core train"}
     publish.publish(run, tmp_path / "out", name="tied", data=data, **about)

@@ -198,15 +198,15 @@ def test_a_processor_without_flags_has_no_bf16(monkeypatch):
 
 @pytest.mark.parametrize("answer", [True, False])
 def test_a_gpu_is_checked_for_bf16_without_emulation(monkeypatch, answer):
-    asked = []
+    requested = []
 
     def supported(including_emulation=True):
-        asked.append(including_emulation)
+        requested.append(including_emulation)
         return answer
 
     monkeypatch.setattr(torch.cuda, "is_bf16_supported", supported)
     assert autotune.has_bf16(torch.device("cuda")) is answer
-    assert asked == [False]
+    assert requested == [False]
 
 
 @pytest.mark.parametrize("name", ["dcgan", "residual"])

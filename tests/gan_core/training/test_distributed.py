@@ -133,8 +133,8 @@ def check_batch(data, folder):
 
 def check_probe(data, folder):
     """Two processes whose timings differ take the way that process 0 finds faster."""
-    found = [("fp32", "contiguous"), ("bf16", "channels_last")][dist.get_rank()]
-    chosen = dict(zip(("precision", "layout"), found, strict=True))
+    result = [("fp32", "contiguous"), ("bf16", "channels_last")][dist.get_rank()]
+    chosen = dict(zip(("precision", "layout"), result, strict=True))
     autotune.choose = lambda *about: (dict(chosen), {})
     train(data, folder, kimg=0.008, precision="auto", layout="auto")
     assert chosen == {"precision": "fp32", "layout": "contiguous"} or dist.get_rank() == 1

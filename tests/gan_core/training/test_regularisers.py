@@ -77,15 +77,15 @@ def seeded():
 
 def test_the_squared_gradient_of_each_image():
     images = pictures([1.0, 2.0, 2.0, 0.0], [0.0, 0.0, 0.0, -4.0])
-    found = regularisers.squared_gradients(Quadratic(), images)
-    assert found.tolist() == pytest.approx([9, 16])
+    result = regularisers.squared_gradients(Quadratic(), images)
+    assert result.tolist() == pytest.approx([9, 16])
 
 
 def test_penalties_of_a_linear_discriminator_by_hand():
     linear = Linear(1.0, -2.0, 2.0, 4.0)  # ‖w‖ = 5
-    found = both_penalties(linear, torch.randn(3, 1, 2, 2), torch.randn(3, 1, 2, 2))
-    assert found["zero-centred"].item() == pytest.approx(25 / 2)
-    assert found["one-centred"].item() == pytest.approx((5 - 1) ** 2)
+    result = both_penalties(linear, torch.randn(3, 1, 2, 2), torch.randn(3, 1, 2, 2))
+    assert result["zero-centred"].item() == pytest.approx(25 / 2)
+    assert result["one-centred"].item() == pytest.approx((5 - 1) ** 2)
 
 
 def test_their_gradients_by_the_weights_of_a_linear_discriminator():
@@ -133,8 +133,8 @@ def test_gradients_are_those_of_finite_differences(name):
                 parameter.data.view(-1)[i] += change
                 values.append(both_penalties(network, real, fake)[name].item())
             parameter.data.view(-1)[i] += step
-            found = 0.0 if parameter.grad is None else parameter.grad.flatten()[i].item()
-            assert found == pytest.approx((values[0] - values[1]) / (2 * step), rel=1e-2, abs=1e-3)
+            result = 0.0 if parameter.grad is None else parameter.grad.flatten()[i].item()
+            assert result == pytest.approx((values[0] - values[1]) / (2 * step), rel=1e-2, abs=1e-3)
 
 
 @pytest.mark.parametrize("description", JUDGES, ids=str)
@@ -236,9 +236,9 @@ def test_each_layer_of_the_spectral_discriminator_is_normalised(size):
     with torch.no_grad():
         for _ in range(60):
             network(torch.randn(1, 1, size, size))
-    found = largest_singular_values(network.eval())
-    assert len(found) == {28: 3, 32: 4, 64: 5}[size]
-    assert found == pytest.approx([1] * len(found), abs=1e-2)
+    result = largest_singular_values(network.eval())
+    assert len(result) == {28: 3, 32: 4, 64: 5}[size]
+    assert result == pytest.approx([1] * len(result), abs=1e-2)
 
 
 def test_a_spectral_discriminator_survives_being_saved():

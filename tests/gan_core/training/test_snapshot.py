@@ -247,9 +247,9 @@ def kill_often(folder):
         if best.exists():
             assert snapshot.read(best)[1]["position"] <= reached + 32
         told = [line for line in run_log.read_log(run / "log.jsonl") if "d_loss" in line]
-        kept = [round(line["kimg"] * 1000) for line in told]
-        assert kept == [8 * (i + 1) for i in range(len(kept))]
-        assert len(kept) * 8 >= reached
+        stored = [round(line["kimg"] * 1000) for line in told]
+        assert stored == [8 * (i + 1) for i in range(len(stored))]
+        assert len(stored) * 8 >= reached
     assert went_on >= 10
     # Going on gives what a run that nobody killed gives.
     kimg = (reached + 32) / 1000
@@ -270,11 +270,11 @@ def test_fifty_kills_lose_only_the_steps_since_the_last_snapshot(python, tmp_pat
 
 
 def test_what_killed_writers_left_is_removed_and_nothing_else(tmp_path):
-    kept = ["state.safetensors", ".tmpfile", ".tmp.txt", "notes.tmpGTwzy8"]
-    for name in (*kept, ".tmpGTwzy8", "state.safetensors.partial-7-1"):
+    stored = ["state.safetensors", ".tmpfile", ".tmp.txt", "notes.tmpGTwzy8"]
+    for name in (*stored, ".tmpGTwzy8", "state.safetensors.partial-7-1"):
         (tmp_path / name).write_text("x")
     atomic_files.clear(tmp_path)
-    assert sorted(file.name for file in tmp_path.iterdir()) == sorted(kept)
+    assert sorted(file.name for file in tmp_path.iterdir()) == sorted(stored)
 
 
 # --- A full disk. ---

@@ -36,10 +36,10 @@ def drawn(n, seed=0, shift=0.0):
 @pytest.fixture
 def cheap(monkeypatch):
     """Block means in place of EfficientNet's features; lists the devices asked for."""
-    asked = []
+    requested = []
 
     def effnet(device="cpu"):
-        asked.append(device)
+        requested.append(device)
 
         def extract(images):
             assert images.dtype == np.uint8
@@ -49,7 +49,7 @@ def cheap(monkeypatch):
         return feature_extractors.Features("block means", 4, "1", extract)
 
     monkeypatch.setattr(feature_extractors, "effnet", effnet)
-    return asked
+    return requested
 
 
 def test_equal_pictures_have_no_spread():

@@ -38,9 +38,9 @@ def is_fast(y):
 FAST = ("ConvolutionBackward", "TransposedBackward")
 
 
-def close(found, expected):
-    assert found.shape == expected.shape
-    assert (found - expected).abs().max() <= CLOSE * expected.abs().max()
+def close(result, expected):
+    assert result.shape == expected.shape
+    assert (result - expected).abs().max() <= CLOSE * expected.abs().max()
 
 
 @pytest.fixture(params=[False, True], ids=["one thread", "several"])
@@ -62,13 +62,13 @@ def test_results_and_gradients_are_those_of_the_direct_way(
     if last:
         given[:2] = (x.contiguous(memory_format=torch.channels_last) for x in given[:2])
     leaves = [x.requires_grad_() for x in given]
-    found = fast(*leaves, transposed=transposed)
-    assert is_fast(found)
+    result = fast(*leaves, transposed=transposed)
+    assert is_fast(result)
     doubles = [x.detach().double().requires_grad_() for x in leaves]
     expected = direct(*doubles, transposed=transposed)
-    close(found, expected)
+    close(result, expected)
     upstream = random(*expected.shape, seed=3)
-    ours = torch.autograd.grad(found, leaves, upstream)
+    ours = torch.autograd.grad(result, leaves, upstream)
     true = torch.autograd.grad(expected, doubles, upstream.double())
     for one, other in zip(ours, true, strict=True):
         close(one, other)
@@ -77,10 +77,10 @@ def test_results_and_gradients_are_those_of_the_direct_way(
 def test_borders_are_zeros():
     """A kernel of ones sums what it covers, which at a corner is nine numbers."""
     ones, kernel = torch.ones(1, 8, 16, 16), torch.ones(8, 8, 4, 4)
-    found = fast(ones, kernel.requires_grad_())
-    assert is_fast(found)
+    result = fast(ones, kernel.requires_grad_())
+    assert is_fast(result)
     rows = torch.tensor([3.0, *[4] * 6, 3])
-    torch.testing.assert_close(found[0, 0], 8 * rows[:, None] * rows)
+    torch.testing.assert_close(result[0, 0], 8 * rows[:, None] * rows)
 
 
 OTHERS = {
@@ -110,9 +110,9 @@ def weight(out, channels, side=4):
 def test_other_convolutions_are_pytorchs_own(convolve):
     expected = convolve()
     with winograd.Convolutions():
-        found = convolve()
-    assert not is_fast(found)
-    assert torch.equal(found, expected)
+        result = convolve()
+    assert not is_fast(result)
+    assert torch.equal(result, expected)
 
 
 def test_a_weight_is_transformed_once_per_context(monkeypatch):
@@ -132,8 +132,8 @@ def test_a_weight_is_transformed_once_per_context(monkeypatch):
 
 def test_what_needs_no_gradient_gets_none():
     x, kernel = random(2, 8, 16, 16).requires_grad_(), weight(8, 8).detach()
-    found = fast(x, kernel)
-    found.sum().backward()
+    result = fast(x, kernel)
+    result.sum().backward()
     assert x.grad is not None
     assert kernel.grad is None
     with torch.no_grad():
