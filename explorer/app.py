@@ -1,12 +1,17 @@
 """The app's navigation. Start it with `python -m explorer`."""
 
 from functools import partial
-from pathlib import Path
 
 import streamlit as st
 
 from explorer.components import strips
-from explorer.services import server, stranger_text, upload_limits, widget_states
+from explorer.services import (
+    content_policy,
+    server,
+    stranger_text,
+    upload_limits,
+    widget_states,
+)
 from explorer.state import session
 from explorer.state.fragments import guarded
 from explorer.views import (
@@ -36,7 +41,6 @@ STYLE = """<style>
 /* As high as the fields and buttons beside them, so that labels line up. */
 .stButtonGroup button[data-variant="segmented_control"] { min-height: 2.5rem; }
 </style>"""
-HISTORY = (Path(__file__).parent / "components" / "history.js").read_text(encoding="utf-8")
 
 
 def nothing() -> None:
@@ -50,7 +54,10 @@ def main() -> None:
     server.serve_strips(strips.answer)
     st.set_page_config("Latent explorer", layout="wide")
     st.html(STYLE)
-    st.html(f'<i id="one-step"></i><script>{HISTORY}</script>', unsafe_allow_javascript=True)
+    st.html(
+        f'<i id="one-step"></i><script>{content_policy.HISTORY}</script>',
+        unsafe_allow_javascript=True,
+    )
     card_page = st.Page(model_card.page, title="Model card", url_path="card")
     browse_page = st.Page(partial(browse.page, card_page), title="Browse", url_path="browse")
     interpolate_page = st.Page(

@@ -26,8 +26,9 @@ from gan_core.latent_space import arithmetic_report, discover_directions, encode
 from gan_core.metrics import fidelity_report, memorisation_report, path_length, store
 from gan_core.training.config import OPTIONS, TrainingConfig
 from gan_core.training.train_command import train
-from gan_core.util import map_guard, regular_files
+from gan_core.util import map_guard, printable_output, regular_files
 from gan_core.util.errors import NO_MEMORY, InputError, is_out_of_memory
+from gan_core.util.printable_output import one_line
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -40,10 +41,16 @@ def main(arguments: list[str] | None = None) -> int:
     map_guard.enable(map_guard.END)
     # SIGTERM ends a run as Ctrl-C does: with a snapshot.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
+    with printable_output.enforced():
+        return run(verb, options)
+
+
+def run(verb: Callable, options: dict[str, Any]) -> int:
+    """Call the function of a verb; returns the exit status."""
     try:
         verb(**options)
     except (InputError, OSError) as error:
-        print(f"gan_core: {error}", file=sys.stderr)
+        print(f"gan_core: {one_line(error)}", file=sys.stderr)
         return 2
     except (MemoryError, RuntimeError) as error:
         if not is_out_of_memory(error):
@@ -60,7 +67,7 @@ def pack(**options: Any) -> None:
     """Pack images from a folder, a zip or a torchvision data set into a training set."""
     used, held_out, skipped = image_sources.pack(**options)
     for file, reason in skipped[:20]:
-        print(f"skipped {file}: {reason}", file=sys.stderr)
+        print(f"skipped {one_line(file)}: {reason}", file=sys.stderr)
     if len(skipped) > 20:
         print(f"skipped {len(skipped) - 20} more", file=sys.stderr)
     print(f"{options['out']}: {used} training images, {held_out} held out, {len(skipped)} skipped")
@@ -89,7 +96,8 @@ def sample(
             media.save(file, media.encode(media.enlarge(image, scale)))
     else:
         media.save(out, media.encode(media.enlarge(media.sheet(images), scale)))
-    print(f"{out}: {count} samples of {loaded.name}, seeds {seed} to {seed + count - 1}, ψ {psi:g}")
+    name, last = one_line(loaded.name), seed + count - 1
+    print(f"{out}: {count} samples of {name}, seeds {seed} to {last}, ψ {psi:g}")
 
 
 def walk(
@@ -124,7 +132,7 @@ def walk(
     else:
         large = np.stack([media.enlarge(image, scale, smooth=True) for image in images])
         media.save(out, media.gif(large, fps) if kind == ".gif" else media.mp4(large, fps))
-    print(f"{out}: {frames} pictures of {loaded.name} through seeds {seeds} by {mode}")
+    print(f"{out}: {frames} pictures of {one_line(loaded.name)} through seeds {seeds} by {mode}")
 
 
 def render_avatars(
@@ -225,7 +233,7 @@ def invert(
     *_, current = inversion.invert(loaded, target, encoder=encoder.load(loaded), seed=seed)
     pair = media.strip(np.stack([target, current.image]))
     media.save(out, media.encode(media.enlarge(pair, 4)))
-    print(f"{out}: {loaded.name} comes within {current.error:.1f} levels of the photo")
+    print(f"{out}: {one_line(loaded.name)} comes within {current.error:.1f} levels of the photo")
     if json:
         print(dumps({"error": current.error, "z": current.z.tolist(), "model_hash": loaded.hash}))
 
@@ -242,7 +250,7 @@ def export_generator(
     loaded = checkpoint.load(model)
     summary = export_onnx.write(loaded, out)
     print(
-        f"{out}: the generator of {loaded.name}, {summary['bytes'] / 1e6:.1f} MB; "
+        f"{out}: the generator of {one_line(loaded.name)}, {summary['bytes'] / 1e6:.1f} MB; "
         f"its pictures differ from those of PyTorch by {summary['difference']:.1g} at most"
     )
     if json:
@@ -275,8 +283,8 @@ def import_weights(
     try:
         imported = importers.read(file, **options)
     except importers.Unrecognised as error:
-        for line in error.tensors:
-            print("  ".join(line), file=sys.stderr)
+        for tensor in error.tensors:
+            print("  ".join(map(one_line, tensor)), file=sys.stderr)
         raise
     sizes = imported.architecture
     judged = (
@@ -286,7 +294,7 @@ def import_weights(
         f"{file}: {imported.words}, {sizes['size']} × {sizes['size']} × {sizes['channels']}, "
         f"nz {sizes['nz']}, {imported.parameters:,} parameters, {judged}"
     )
-    print("\n".join(imported.notes))
+    print("\n".join(map(one_line, imported.notes)))
     if preview:
         importers.sheet(imported, preview)
         print(f"{preview}: 16 samples; nothing was imported")

@@ -130,6 +130,7 @@ def inception(weights: str | Path = "", device: str = "cpu") -> Features:
     # and the class gets only the tensors, in memory.
     tensors = io.BytesIO()
     try:
+        regular_files.check(path)  # a pipe would be waited for
         torch.save(torch.load(path, map_location="cpu", weights_only=True), tensors)
         tensors.seek(0)
         network = FeatureExtractorInceptionV3("inception", ["2048"], tensors)

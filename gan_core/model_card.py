@@ -12,6 +12,7 @@ from gan_core.data import media
 from gan_core.latent_space import arithmetic_report, discover_directions
 from gan_core.metrics import fidelity_report, path_length
 from gan_core.networks import registry
+from gan_core.util.errors import MALFORMED, InputError
 
 TEMPLATE = """# {name}
 
@@ -85,15 +86,32 @@ def write(directory: str | Path, model: checkpoint.Model | None = None) -> Path:
     """Draw the samples of seeds 0 to 63 and write the card; returns the path of README.md.
 
     model: the Model in the directory, if it is already in memory. Every figure in the card is read
-    from model.json, counted, or drawn here.
+    from model.json, counted, or drawn here. Raises InputError, and writes nothing, if model.json
+    lacks something that belongs in the card.
     """
     directory = Path(directory)
     model = model or checkpoint.load(directory)
+    text = _text(model, directory)
     images = model.generate(model.prior.sample(64, seed=0))
     media.save(directory / "samples.png", media.encode(media.sheet(images)))
-    text = _of_imported(model, directory) if "origin" in model.card else _of_run(model, directory)
     media.save(directory / "README.md", text.encode())
     return directory / "README.md"
+
+
+def _text(model: checkpoint.Model, directory: Path) -> str:
+    """The card as Markdown. Raises InputError where model.json lacks something that it tells."""
+    describe = _of_imported if "origin" in model.card else _of_run
+    try:
+        return describe(model, directory)
+    except InputError:
+        raise
+    except MALFORMED as error:
+        # A stranger's model.json need not have what training or importing writes into it.
+        lacking = f" ({error.args[0]} is missing)" if isinstance(error, KeyError) else ""
+        raise InputError(
+            f"{directory / 'model.json'} does not describe the model as a card needs it{lacking}; "
+            "what was measured is saved, and README.md stays as it was."
+        ) from None
 
 
 def _of_run(model: checkpoint.Model, directory: Path) -> str:
@@ -105,7 +123,7 @@ def _of_run(model: checkpoint.Model, directory: Path) -> str:
     text = TEMPLATE.format(
         name=model.name,
         samples="samples.png",
-        use=card["use"],
+        use=card.get("use") or "",
         architecture=(
             f"{sizes['name'].upper()}, {sizes['size']} × {sizes['size']} × {sizes['channels']}, "
             f"nz {sizes['nz']}, ngf {sizes['ngf']}, ndf {sizes['ndf']}"
@@ -116,7 +134,7 @@ def _of_run(model: checkpoint.Model, directory: Path) -> str:
         framing=f"centre square, {crop:.1%} of the shorter side, as {side} × {side} × {channels}",
         held_out=f"{data['held_out']:,}",
         epochs=training["kimg"] * 1000 / count,
-        licence=card["licence"],
+        licence=card.get("licence") or "not stated",
         data_command=data.get("command") or "# the training set's command was not recorded",
         data_licence=data["licence"] or "not stated",
         distances=distances(card, (directory / "training_set" / "set.json").exists()),
@@ -153,12 +171,11 @@ def _of_imported(model: checkpoint.Model, directory: Path) -> str:
         parameters=origin["parameters"],
         discriminator=_imported_discriminator(model),
         data=card["training_set"]["name"],
-        licence=card["licence"],
+        licence=card.get("licence") or "not stated",
         notes="\n".join(origin["notes"]),
     )
-    measured = fidelity_report.load_metrics(card)
-    if measured:
-        table = fidelity_report.markdown(measured)
+    table = fidelity_report.card_table(card)
+    if table:
         text += f"\n## How close to the training images\n\n{table}"
     recognised = classifier.card_section(directory)
     return text + (f"\n{recognised}" if recognised else "")
@@ -229,9 +246,9 @@ def regularisation(sizes: dict, training: dict) -> str:
 
 def distances(card: dict, included: bool = True) -> str:
     """The measured distances as a table, or how to measure them. included: whether images are."""
-    result = fidelity_report.load_metrics(card)
     data = "" if included else " --data PACKED_TRAINING_SET"
     command = f"`python -m gan_core evaluate checkpoints/{card['name']}{data}`"
-    if result is None:
+    table = fidelity_report.card_table(card)
+    if not table:
         return f"No distance has been measured for this model yet; {command} measures it."
-    return f"Measured by {command}:\n\n{fidelity_report.markdown(result)}".rstrip()
+    return f"Measured by {command}:\n\n{table}".rstrip()

@@ -29,7 +29,13 @@ from starlette.requests import Request
 from starlette.responses import FileResponse, PlainTextResponse, Response
 from starlette.routing import Route
 
-from explorer.services import allowed_hosts, shutdown, upload_limits
+from explorer.services import (
+    allowed_hosts,
+    closed_sockets,
+    content_policy,
+    shutdown,
+    upload_limits,
+)
 
 if TYPE_CHECKING:
     from gan_core.checkpoint import Model
@@ -185,5 +191,10 @@ app = st.App(
     PACKAGE / "app.py",
     routes=ROUTES,
     lifespan=lifespan,
-    middleware=[Middleware(allowed_hosts.AllowedHosts), Middleware(upload_limits.UploadLimits)],
+    middleware=[
+        Middleware(content_policy.ContentPolicy),
+        Middleware(allowed_hosts.AllowedHosts),
+        Middleware(upload_limits.UploadLimits),
+        Middleware(closed_sockets.ClosedSockets),
+    ],
 )

@@ -21,7 +21,7 @@ from torch import nn
 
 from gan_core import checkpoint
 from gan_core.util import checked_safetensors
-from gan_core.util.errors import InputError
+from gan_core.util.errors import MALFORMED, InputError
 
 FORMAT = 1
 FILES = {False: "attributes.safetensors", True: "attributes_second.safetensors"}
@@ -220,6 +220,17 @@ def table(about: Mapping[str, Any]) -> str:
     return "\n".join(lines)
 
 
+def _paragraph(about: Mapping[str, Any], second: bool) -> str:
+    """What a card tells of one classifier."""
+    before, after = (about["calibration_error"][when] for when in ("before", "after"))
+    what = "The second classifier, which only scores" if second else "The classifier"
+    return (
+        f"{what} ({about['architecture']}, {about['epochs']} epochs, seed {about['seed']}; "
+        f"expected calibration error {after:.3f}, {before:.3f} before "
+        f"calibration):\n\n{table(about)}"
+    )
+
+
 def card_section(directory: str | Path) -> str:
     """The model card's section on the classifiers in a checkpoint; "" when there is none."""
     parts = []
@@ -227,17 +238,11 @@ def card_section(directory: str | Path) -> str:
         if not (Path(directory) / file).exists():
             continue
         try:
-            about = load(directory, second).about
+            parts.append(_paragraph(load(directory, second).about, second))
         except InputError as error:  # this must not fail: a card is written after hours of training
             parts.append(str(error))
-            continue
-        before, after = (about["calibration_error"][when] for when in ("before", "after"))
-        what = "The second classifier, which only scores" if second else "The classifier"
-        parts.append(
-            f"{what} ({about['architecture']}, {about['epochs']} epochs, seed {about['seed']}; "
-            f"expected calibration error {after:.3f}, {before:.3f} before "
-            f"calibration):\n\n{table(about)}"
-        )
+        except MALFORMED:  # a stranger's file
+            parts.append(f"{file} does not tell how well its classifier was measured.")
     if not parts:
         return ""
     words = (

@@ -20,7 +20,7 @@ from gan_core import checkpoint
 from gan_core.attributes import classifier, label_cache
 from gan_core.latent_space import arithmetic, directions
 from gan_core.metrics import intervals, store
-from gan_core.util.errors import InputError
+from gan_core.util.errors import MALFORMED, InputError
 
 COUNTS = (1, 3, 10)  # exemplars per concept
 # How A − B is formed: B's exemplars at random, matched to A's, or matched and then conditional.
@@ -356,7 +356,7 @@ def card_section(card: Mapping[str, Any]) -> str:
         return ""
     try:
         return _section(card, result)
-    except (KeyError, IndexError, TypeError, ValueError, AttributeError):  # a malformed card
+    except MALFORMED:  # a stranger's card
         return ""
 
 

@@ -20,7 +20,7 @@ from gan_core.attributes.classifier import readable_name
 from gan_core.latent_space import directions
 from gan_core.latent_space.directions import Direction
 from gan_core.util import cache_dir
-from gan_core.util.errors import InputError
+from gan_core.util.errors import MALFORMED, InputError
 
 QUICK = {"n": 2048, "measured": 64}  # for `load_cached`, while somebody waits
 MOST = 10  # components, and the same number of factors
@@ -149,6 +149,8 @@ def card_section(directory: str | Path) -> str:
         return section(directions.load(checkpoint.load(directory)))
     except InputError as error:  # this must not fail: a card is written after hours of training
         return f"## Directions\n\n{error}\n"
+    except MALFORMED:  # a stranger's file
+        return f"## Directions\n\n{path} does not tell how its directions were measured.\n"
 
 
 def section(result: Sequence[Direction]) -> str:

@@ -19,7 +19,7 @@ from gan_core.data.training_set import TrainingSet
 from gan_core.feature_extractors import Features
 from gan_core.metrics import fidelity, store
 from gan_core.util import atomic_files
-from gan_core.util.errors import InputError
+from gan_core.util.errors import MALFORMED, InputError
 
 GENERATED = 256  # samples generated before their features are extracted
 ORDER_SEED = 0  # of the order in which training images are used
@@ -258,6 +258,15 @@ def markdown(result: Mapping[str, Any]) -> str:
     return "\n".join([head, rule, *rows, "", *footer(result)]) + "\n"
 
 
+def card_table(card: Mapping[str, Any]) -> str:
+    """The Markdown of what a checkpoint's card holds; "" for nothing, or for a malformed card."""
+    try:
+        result = load_metrics(card)
+        return markdown(result) if result else ""
+    except MALFORMED:
+        return ""
+
+
 def cells(result: Mapping[str, Any]) -> list[list[str]]:
     """The rows of a result's table as text, the header first."""
     rows = [["measure", "value", "of", "against"]]
@@ -288,7 +297,7 @@ def headline(card: Mapping[str, Any]) -> dict[str, str]:
     """
     try:
         return _headline(load_metrics(card))
-    except (KeyError, TypeError, ValueError, AttributeError):
+    except MALFORMED:
         return {}
 
 

@@ -14,6 +14,7 @@ from gan_core.training import winograd
 from gan_core.training.config import TrainingConfig
 
 LAYOUTS = {"channels_last": torch.channels_last, "contiguous": torch.contiguous_format}
+CONVOLUTIONS = ("direct", "winograd")
 
 
 def choose(
@@ -29,10 +30,10 @@ def choose(
     known = {
         "precision": ["fp32"] + ["bf16"] * has_bf16(images.device),
         "layout": list(LAYOUTS),
-        "convolution": ["direct"],
+        "convolution": [CONVOLUTIONS[0]],
     }
     if winograd.available(images.device) and winograd.helps(networks):
-        known["convolution"].append("winograd")
+        known["convolution"].append(CONVOLUTIONS[1])
     options = {name: getattr(config, name) for name in known}
     tried = [known[name] if value == "auto" else [value] for name, value in options.items()]
     candidates = [
@@ -48,6 +49,15 @@ def choose(
                 rates[candidate] = len(images) / seconds
     best = max(rates, key=lambda candidate: rates[candidate]) if rates else candidates[0]
     return dict(zip(known, best, strict=True)), rates
+
+
+def is_choice(fast: object) -> bool:
+    """Whether this is what `choose` returns first; in a stranger's run it may be anything."""
+    if not isinstance(fast, dict):
+        return False
+    precision, layout = fast.get("precision"), fast.get("layout")
+    convolution = fast.get("convolution", CONVOLUTIONS[0])  # older runs do not tell
+    return precision in ("fp32", "bf16") and layout in [*LAYOUTS] and convolution in CONVOLUTIONS
 
 
 def sensible(precision: str, layout: str, convolution: str) -> bool:

@@ -13,6 +13,7 @@ from gan_core.metrics import fidelity_report
 from gan_core.training import config_checks, presets
 from gan_core.training.config import DEFAULTS, TrainingConfig
 from gan_core.util.errors import InputError
+from gan_core.util.printable_output import one_line
 
 PRESET = "folder"
 HELD_OUT = 0.1  # fraction of the pictures that is held out, but at most MOST pictures
@@ -69,7 +70,7 @@ def prepare(
         command="python -m gan_core " + shlex.join(command),
     )
     for file, reason in skipped[:20]:
-        print(f"skipped {file}: {reason}", file=sys.stderr)
+        print(f"skipped {one_line(file)}: {reason}", file=sys.stderr)
     if len(skipped) > 20:
         print(f"skipped {len(skipped) - 20} more", file=sys.stderr)
     print(

@@ -64,7 +64,8 @@ def train(data: Path | str, run: Path | str, config: TrainingConfig) -> int:
     # --- Set-up: precision, layout and convolution, chosen once a run; optimisers. ---
     batches = Batches(images, config.batch, config.seed, team)
     fast = snapshot.read(path)[1]["record"].get("fast") if resuming else None
-    fast = fast or autotune.choose(config, [generator, discriminator], batches.first())[0]
+    if not autotune.is_choice(fast):
+        fast, _ = autotune.choose(config, [generator, discriminator], batches.first())
     record["fast"] = fast = team.broadcast(fast)
     batches.layout = autotune.LAYOUTS[fast["layout"]]
     playing = players.assemble(generator, discriminator, config, batches.layout, team)

@@ -10,8 +10,21 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 
 from gan_core.training.config import DEFAULTS, OPTIONS
-from gan_core.util import atomic_files, checked_safetensors, regular_files
+from gan_core.util import atomic_files, checked_safetensors, json_values, regular_files
 from gan_core.util.errors import InputError
+from gan_core.util.json_values import COUNT, NUMBER, TEXT
+
+# What a state file tells, see gan_core.util.json_values; a run's folder may be a stranger's.
+NOTES = {
+    "settings": {json_values.ANY: json_values.VALUE},
+    "position": COUNT,
+    "record": {
+        "hours": NUMBER,
+        "rollbacks?": COUNT,
+        "won_since?": COUNT,
+        "best?": {"kimg": NUMBER, "distance": NUMBER, "n": COUNT, "name": TEXT},
+    },
+}
 
 
 @dataclass
@@ -83,8 +96,8 @@ def read(path: Path) -> tuple[dict[str, torch.Tensor], dict]:
         checked_safetensors.header(path)
         with safe_open(path, "pt") as file:
             notes = json.loads(file.metadata()["state"])
-            kinds = {"settings": dict, "position": int, "record": dict}
-            if not all(isinstance(notes[key], kind) for key, kind in kinds.items()):
+            json_values.check(notes)
+            if json_values.misfit(notes, NOTES):
                 raise ValueError("notes of other kinds")
             return {key: file.get_tensor(key) for key in file.keys()}, notes  # noqa: SIM118
     except Exception:  # safetensors raises several kinds

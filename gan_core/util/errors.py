@@ -3,6 +3,8 @@
 import os
 
 MOST = 1000  # characters
+# What reading fields of a stranger's description can raise where they are not as expected.
+MALFORMED = (LookupError, TypeError, ValueError, AttributeError, ArithmeticError)
 
 
 class InputError(ValueError):

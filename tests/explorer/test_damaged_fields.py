@@ -3,35 +3,17 @@
 Fields are found by walking the files, so that new ones are covered as soon as they are written.
 """
 
-import copy
-import json
-import random
 import shutil
 
 import pytest
-from safetensors.numpy import load_file
 
 import everything
 from browsing import AVATARS
+from damage import mutations, read, replaced, write
 from explorer.services import model_registry, run_list
 from gan_core.latent_space import directions
-from gan_core.util import checked_safetensors
 from support import TRIALS
 
-ODD = [
-    None,
-    10**400,
-    "",
-    [],
-    {},
-    float("nan"),
-    True,
-    "\ud800",
-    "ψ" * 5000,
-    -1,
-    1e300,
-    "<img src=x>",
-]
 PAGES = {
     "model.json": ("card", "photo", "memorisation", "arithmetic", "interpolate", "latents"),
     "memorisation.json": ("memorisation",),
@@ -46,24 +28,6 @@ PAGES = {
 pytestmark = pytest.mark.skipif(
     not (AVATARS / "model.json").exists(), reason="needs checkpoints/avatars"
 )
-
-
-def fields(value, path=()):
-    """The paths of all fields of a JSON value; of a list the first two places stand for all."""
-    items = value.items() if isinstance(value, dict) else enumerate(value[:2])
-    for key, one in items:
-        yield (*path, key)
-        if isinstance(one, dict | list):
-            yield from fields(one, (*path, key))
-
-
-def replaced(value, path, odd):
-    value = copy.deepcopy(value)
-    inside = value
-    for key in path[:-1]:
-        inside = inside[key]
-    inside[path[-1]] = odd
-    return value
 
 
 @pytest.fixture(scope="module")
@@ -89,32 +53,6 @@ def place(whole, tmp_path, monkeypatch):
 def file_of(place, name):
     run = name in ("process.json", "started.json", "log.jsonl")
     return place / ("runs/run" if run else "models/alpha") / name
-
-
-def read(path):
-    """What a file tells, as JSON."""
-    if path.suffix == ".safetensors":
-        return checked_safetensors.load(path, "")[1]
-    if path.suffix == ".jsonl":
-        return [json.loads(line) for line in path.read_text("utf-8").splitlines()]
-    return json.loads(path.read_text("utf-8"))
-
-
-def write(path, value):
-    if path.suffix == ".safetensors":
-        checked_safetensors.save(path, load_file(path), value)
-    elif path.suffix == ".jsonl":
-        path.write_text("".join(json.dumps(line) + "\n" for line in value), "utf-8")
-    else:
-        path.write_text(json.dumps(value), "utf-8")
-
-
-def mutations(name, value, count):
-    """So many (path, odd value), the same every time; all of them where count is None."""
-    found = [(path, odd) for path in fields(value) for odd in ODD]
-    if count is None:
-        return found
-    return random.Random(name).sample(found, min(count, len(found)))
 
 
 def check(place, open_app, name, count):

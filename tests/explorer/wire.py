@@ -31,8 +31,8 @@ class App(typing.NamedTuple):
 
 
 @contextlib.contextmanager
-def serving(place):
-    """Run an App with the folders models, runs and cache of a place."""
+def serving(place, *options):
+    """Run an App with the folders models, runs and cache of a place, and further options."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
@@ -40,7 +40,7 @@ def serving(place):
     folders = ["--checkpoints", str(place / "models"), "--runs", str(place / "runs")]
     with open(log, "w", encoding="utf-8") as errors:
         server = subprocess.Popen(
-            [sys.executable, "-m", "explorer", "--port", str(port), *folders],
+            [sys.executable, "-m", "explorer", "--port", str(port), *folders, *map(str, options)],
             cwd=place,
             env=os.environ
             | {"PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"}

@@ -1,0 +1,76 @@
+"""What pages of the app may load and run: from the app itself, and nothing from anywhere else.
+
+Strangers' text is made harmless before it is shown (see `stranger_text`). This header of every
+answer is a second line behind that: were a picture, a script or a style sheet of another site to
+get into a page all the same, the browser would refuse it.
+"""
+
+import base64
+import hashlib
+import re
+from pathlib import Path
+
+import streamlit as st
+from starlette.datastructures import MutableHeaders
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+INLINE = re.compile(r"<script>(.*?)</script>", re.DOTALL)
+HISTORY = (Path(__file__).parents[1] / "components" / "history.js").read_text(encoding="utf-8")
+
+
+def hash_of(script: str) -> str:
+    """A script's source in the terms of a policy, which allows this one alone."""
+    digest = hashlib.sha256(script.encode()).digest()
+    return f"'sha256-{base64.b64encode(digest).decode()}'"
+
+
+def inline_scripts() -> list[str]:
+    """The scripts that stand in a page itself: Streamlit's, and the app's for the history."""
+    page = Path(st.__file__).parent / "static" / "index.html"
+    return [*INLINE.findall(page.read_text(encoding="utf-8")), HISTORY]
+
+
+def policy() -> str:
+    """The value of the header.
+
+    blob: in script-src is where Streamlit keeps the programs of components; only a script that runs
+    already can make such an address. onnxruntime-web compiles WebAssembly. Streamlit's libraries
+    set styles within pages, which the policy cannot tell from others; they can load nothing either.
+    """
+    scripts = " ".join(map(hash_of, inline_scripts()))
+    return "; ".join(
+        [
+            "default-src 'self'",
+            f"script-src 'self' blob: 'wasm-unsafe-eval' {scripts}",
+            "style-src 'self' 'unsafe-inline'",
+            "img-src 'self' data: blob:",
+            "font-src 'self' data:",
+            "media-src 'self' data: blob:",
+            "connect-src 'self' data: blob:",
+            "worker-src 'self' blob:",
+            "object-src 'none'",
+            "frame-src 'none'",
+            "frame-ancestors 'self'",
+            "base-uri 'self'",
+            "form-action 'self'",
+        ]
+    )
+
+
+class ContentPolicy:
+    """ASGI middleware: every answer carries the policy, also the refusals of other layers."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self.app = app
+        self.policy = policy()
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            return await self.app(scope, receive, send)
+
+        async def send_with_policy(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                MutableHeaders(scope=message)["Content-Security-Policy"] = self.policy
+            await send(message)
+
+        await self.app(scope, receive, send_with_policy)
