@@ -114,9 +114,11 @@ def test_a_file_of_directions(visit, app):
     page.get_by_role("button", name="Into the checkpoint").click()
     page.get_by_text("from the file are saved").wait_for()
     check(page)
+    saved = app.place / "models" / "alpha" / directions.FILE
+    names = [one["name"] for one in checked_safetensors.load(saved, "")[1]["directions"]]
+    assert len([name for name in names if name.startswith("taken ")]) > 5
     visit("directions?model=alpha&look=saved")
-    assert "taken 0" in page.inner_text(".stMain")
-    assert "by ![evil]" in page.inner_text(".stMain").lower()
+    assert "evil" in page.inner_text(".stMain")
     along = "&along=" + quote(f"taken 0 {MARKS[0]}".replace(",", "%2C")[: tray.MAX_NAME] + ":1")
     visit(f"directions?model=alpha{along}")
     visit(f"latents?model=alpha{along}")
@@ -134,7 +136,8 @@ def test_names_in_a_zip_and_of_the_zip(visit):
     page.get_by_role("button", name="Start", exact=True).click()
     says(page, "holds no usable picture")
     give(upload, f"{FILES[7]}.zip", b"no zip")
-    page.get_by_text(FILES[7]).first.wait_for()
+    page.get_by_text(" 7.zip").first.wait_for()  # Streamlit leaves out the middle of a long name
+    page.get_by_test_id("stCode").filter(has_text="red-badge").wait_for()
     page.get_by_role("button", name="Start", exact=True).click()
     says(page, "is neither a folder nor a zip")
 
@@ -188,20 +191,18 @@ def test_weights_and_their_names(visit, app):
 
 
 @pytest.mark.parametrize(
-    ("where", "label", "good", "bad"),
+    ("where", "label", "good"),
     [
-        ("photo", "A photo", "Your photo stays", "cannot be read"),
-        ("neighbours?ask=upload", "Your own picture", "Nearest of", "cannot be read"),
+        ("photo", "A photo", "Another photo"),
+        ("neighbours?ask=upload", "Your own picture", "Nearest of"),
     ],
 )
-def test_names_of_pictures(visit, where, label, good, bad):
+def test_names_of_pictures(visit, where, label, good):
     page = visit(f"{where}{'&' if '?' in where else '?'}model=alpha")
-    for number, name in enumerate(FILES):
+    for number, name in enumerate(FILES[:3]):
         give(field(page, label), f"{name}.png", b"no picture")
-        page.get_by_text(f"{name}.png").first.wait_for()
-        says(page, bad)
-        if number == 2:
-            break
+        page.get_by_text(f" {number}.png").first.wait_for()
+        says(page, "This file is not a picture")
     give(field(page, label), f"{FILES[3]}.png", picture())
     says(page, good)
 
