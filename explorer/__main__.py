@@ -260,7 +260,7 @@ def serve(address: str, port: int, base_path: str, max_upload: int) -> None:
         "server.fileWatcherType": "none",
         "server.maxUploadSize": max_upload,
         "browser.gatherUsageStats": False,
-        # An experimental interface for programs without a browser, which knows no limits of the app.
+        # An experimental interface for programs, to which the limits of the app do not apply.
         "server.enableAgentApi": False,
         # Number of runs after which a browser forgets a message. Quick clicks abort many runs; the
         # server does not count those, and would refer to a message that is already forgotten.

@@ -19,7 +19,7 @@ NOTES = {
     "settings": {json_values.ANY: json_values.VALUE},
     "position": COUNT,
     "record": {
-        "hours": NUMBER,
+        "hours?": NUMBER,
         "rollbacks?": COUNT,
         "won_since?": COUNT,
         "best?": {"kimg": NUMBER, "distance": NUMBER, "n": COUNT, "name": TEXT},
@@ -50,7 +50,8 @@ class State:
         """Continue from the file; returns the position. Raises InputError as `restore` does."""
         position, record = restore(self.path, self.parts, self.rng, self.settings, DEFAULTS)
         here = ("hardware", "torch")  # of the machine on which the run continues
-        self.record |= {key: value for key, value in record.items() if key not in here}
+        known = {key: value for key, value in record.items() if value is not None}
+        self.record |= {key: value for key, value in known.items() if key not in here}
         return position
 
     def roll_back(self, seed: int) -> int:
