@@ -103,7 +103,7 @@ def directions_file(app, **changes):
 
 def test_a_file_of_directions(visit, app):
     page = visit("directions?model=alpha&look=saved")
-    page.get_by_role("button", name="Load").click()
+    page.get_by_role("button", name="Load", exact=True).click()
     upload = field(page, "A file of directions")
     give(upload, f"{FILES[1]}.safetensors", directions_file(app, generator=MARKS[0]))
     says(page, "This file cannot be used")
@@ -112,7 +112,7 @@ def test_a_file_of_directions(visit, app):
     give(upload, f"{FILES[0]}.safetensors", directions_file(app))
     says(page, "taken 1")
     page.get_by_role("button", name="Into the checkpoint").click()
-    page.get_by_text("from the file are saved").wait_for()
+    page.get_by_text("from the file.").first.wait_for()
     check(page)
     saved = app.place / "models" / "alpha" / directions.FILE
     names = [one["name"] for one in checked_safetensors.load(saved, "")[1]["directions"]]
@@ -181,7 +181,7 @@ def test_weights_and_their_names(visit, app):
     page.get_by_label("Name", exact=True).fill("imported")
     page.get_by_label("Name", exact=True).press("Enter")
     page.get_by_role("button", name="Import", exact=True).click()
-    says(page, "is in the model menu")
+    says(page, "is now in the model menu")
     origin = checkpoint.read_card(app.place / "models" / "imported")["origin"]
     assert "evil" in origin["file"]
     assert "evil" in origin["discriminator"]
@@ -221,19 +221,19 @@ def test_a_tray_that_is_refused(visit):
     says(page, "This file is not a tray")
 
 
-def test_a_recipe_that_is_refused(visit):
+def test_an_arithmetic_file_that_is_refused(visit):
     page = visit("arithmetic?model=alpha&a=0,1&b=2&c=3")
-    page.get_by_role("button", name="Load recipe").click()
+    page.get_by_role("button", name="Load file", exact=True).click()
     about = {"format": arithmetic_file.FORMAT, "version": arithmetic_file.VERSION}
     about |= {"baskets": [], "strength": 1}
     for number, mark in enumerate(MARKS[:5]):
-        recipe = about | {"model": f"{number} {mark}", "model_hash": mark}
+        record = about | {"model": f"{number} {mark}", "model_hash": mark}
         upload = field(page, "Load an arithmetic file")
-        give(upload, f"{FILES[number]}.json", json.dumps(recipe).encode())
-        says(page, f"This recipe is of the model {number}")
-    recipe = about | {"model": "alpha", "model_hash": MARKS[0]}
-    give(field(page, "Load an arithmetic file"), f"{FILES[9]}.json", json.dumps(recipe).encode())
-    says(page, "This recipe was made with different weights")
+        give(upload, f"{FILES[number]}.json", json.dumps(record).encode())
+        says(page, f"This arithmetic file belongs to the model {number}")
+    record = about | {"model": "alpha", "model_hash": MARKS[0]}
+    give(field(page, "Load an arithmetic file"), f"{FILES[9]}.json", json.dumps(record).encode())
+    says(page, "This arithmetic file was made with different weights")
 
 
 def links(page, number):
