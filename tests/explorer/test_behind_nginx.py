@@ -180,6 +180,7 @@ def test_a_model_is_fetched_and_drawn_in_the_browser(page):
     exact(page)
     page.get_by_role("button", name="View").click()
     page.get_by_text("Run this model in my browser").click()
+    page.keyboard.press("Escape")
     page.locator('.live[data-engine="ready"]').wait_for()
 
 

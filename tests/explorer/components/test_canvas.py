@@ -255,7 +255,7 @@ def test_a_row_is_one_stop_of_the_tab_key_and_its_buttons_have_keys(visit):
     page.keyboard.press("Tab")
     expect(slider(page, "z4")).to_be_focused()
     page.keyboard.press("Delete")
-    page.wait_for_function("!decodeURIComponent(location.search).includes('4:-1')")
+    page.wait_for_function("() => !decodeURIComponent(location.search).includes('4:-1')")
     page.keyboard.press("f")
     expect(slider(page, "z4")).to_be_disabled()
     expect(page.get_by_role("button", name="Thaw z4", exact=True)).to_be_focused()
@@ -264,7 +264,7 @@ def test_a_row_is_one_stop_of_the_tab_key_and_its_buttons_have_keys(visit):
     expect(slider(page, "z3")).to_be_focused()
     page.keyboard.press("Tab")
     page.keyboard.press("Enter")
-    page.wait_for_function("!location.search.includes('frozen')")
+    page.wait_for_function("() => !location.search.includes('frozen')")
     expect(slider(page, "z4")).to_be_enabled()
 
 
@@ -364,9 +364,9 @@ def test_what_is_frozen_stays_when_all_others_change(visit, avatars):
     assert query(page)["coords"] == "3:1.5"
     assert np.array_equal(exact(page), moved(avatars, seed, {3: 1.5}))
     page.get_by_role("button", name="Thaw z3", exact=True).click()
-    page.wait_for_function("!location.search.includes('frozen')")
+    page.wait_for_function("() => !location.search.includes('frozen')")
     page.get_by_role("button", name="Reset", exact=True).click()
-    page.wait_for_function("!location.search.includes('coords')")
+    page.wait_for_function("() => !location.search.includes('coords')")
     page.wait_for_timeout(500)
     assert np.array_equal(exact(page), moved(avatars, seed, {}))
 
@@ -375,7 +375,7 @@ def test_one_slider_is_reset_to_the_seed(visit, avatars):
     page = visit("latents?model=avatars&start=5&coords=3:1.5,4:-1")
     find(page, "3, 4")
     page.get_by_role("button", name="Reset z3", exact=True).click()
-    page.wait_for_function("decodeURIComponent(location.search).includes('coords=4:-1')")
+    page.wait_for_function("() => decodeURIComponent(location.search).includes('coords=4:-1')")
     assert np.array_equal(exact(page), moved(avatars, 5, {4: -1.0}))
 
 

@@ -71,7 +71,7 @@ def test_the_strength_is_dragged_and_undone(visit, avatars):
     assert apart(exact(page), drawn(avatars, 0)) < 1
     page.get_by_role("button", name="Undo").last.click()
     expect(page.get_by_text("C + 1.00 · (A − B)", exact=True)).to_be_visible()
-    page.wait_for_function("!location.search.includes('strength')")
+    page.wait_for_function("() => !location.search.includes('strength')")
     assert apart(exact(page), drawn(avatars)) < 1
     page.get_by_role("button", name="Redo").last.click()
     address_has(page, "strength=0")
