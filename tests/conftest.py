@@ -8,10 +8,7 @@ import sys
 import pytest
 import torch
 
-from gan_core import checkpoint
-from gan_core.data import training_set
-from gan_core.networks import registry
-from support import HOSTILE, ROOT, pictures
+from support import HOSTILE, ROOT, save_checkpoint, save_set
 
 SHARED = ROOT.parent / "shared"
 
@@ -64,13 +61,7 @@ def make_set(tmp_path):
     """Write a training set of noise; returns its directory."""
 
     def make(name="set", n=64, size=32, channels=3, held_out=0, seed=0):
-        directory = tmp_path / name
-        card = {"name": name, "source": "noise", "licence": "CC0"}
-        card["framing"] = {"crop": 1.0, "size": size, "channels": channels}
-        with training_set.writing(directory, size, channels, card) as writer:
-            for i, image in enumerate(pictures(n + held_out, size, channels, seed)):
-                writer.add(image, f"{i}.png", held_out=i >= n)
-        return directory
+        return save_set(tmp_path / name, n, size, channels, held_out, seed, name)
 
     return make
 
@@ -80,20 +71,7 @@ def make_checkpoint(tmp_path):
     """Write a checkpoint of an untrained narrow DCGAN; returns its directory."""
 
     def make(name="model", size=32, channels=3, nz=8, seed=0, prior="normal", discriminator=True):
-        torch.manual_seed(seed)
-        architecture = {"name": "dcgan", "size": size, "channels": channels}
-        architecture |= {"nz": nz, "ngf": 4, "ndf": 4}
-        generator, judge = registry.build(architecture)
-        for network in (generator, judge):  # statistics that are not the initial ones
-            for tensor_name, tensor in network.named_buffers():
-                if tensor_name.endswith("running_mean"):
-                    tensor.normal_(0, 0.1)
-                elif tensor_name.endswith("running_var"):
-                    tensor.uniform_(0.001, 0.01)
-        card = {"name": name, "architecture": architecture, "prior": {"kind": prior, "size": nz}}
-        card |= {"objective": "non-saturating", "training": {}, "training_set": {}}
-        directory = tmp_path / name
-        checkpoint.save(directory, generator, judge if discriminator else None, card)
-        return directory
+        about = {"name": name, "architecture": {"size": size, "channels": channels}}
+        return save_checkpoint(tmp_path / name, nz, seed, prior, discriminator, True, **about)
 
     return make

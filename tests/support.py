@@ -1,9 +1,17 @@
 """Plain functions that several tests share."""
 
+import io
 import os
+import zipfile
 from pathlib import Path
 
 import numpy as np
+import torch
+from PIL import Image
+
+from gan_core import checkpoint
+from gan_core.data import training_set
+from gan_core.networks import registry
 
 ROOT = Path(__file__).resolve().parent.parent
 # How many odd values the long fuzzing tests try in each place; hundreds take hours.
@@ -28,3 +36,53 @@ def pictures(n, size=32, channels=3, seed=0):
     """n pictures of noise, uint8 (n, size, size, channels)."""
     shape = (n, size, size, channels)
     return np.random.RandomState(seed).randint(0, 256, shape).astype(np.uint8)
+
+
+def png(image):
+    """The bytes of a picture as a PNG."""
+    buffer = io.BytesIO()
+    Image.fromarray(image).save(buffer, "PNG")
+    return buffer.getvalue()
+
+
+def zipped(path, members, method=zipfile.ZIP_DEFLATED):
+    """Write a zip of {name: bytes}; path may be a file object. Returns the path."""
+    with zipfile.ZipFile(path, "w", method) as archive:
+        for name, data in members.items():
+            archive.writestr(name, data)
+    return path
+
+
+def save_set(directory, n=64, size=32, channels=3, held_out=0, seed=0, name="set"):
+    """Write a training set of noise; returns its directory."""
+    card = {"name": name, "source": "noise", "licence": "CC0"}
+    card["framing"] = {"crop": 1.0, "size": size, "channels": channels}
+    with training_set.writing(directory, size, channels, card) as writer:
+        for i, image in enumerate(pictures(n + held_out, size, channels, seed)):
+            writer.add(image, f"{i}.png", held_out=i >= n)
+    return directory
+
+
+def save_checkpoint(
+    directory, nz=8, seed=0, prior="normal", discriminator=True, statistics=False, **card
+):
+    """Write a checkpoint of an untrained narrow DCGAN; returns its directory.
+
+    statistics: whether its norms have others than those of a new network. card: more of the
+    description; `architecture` in it adds to that of the network.
+    """
+    torch.manual_seed(seed)
+    architecture = {"name": "dcgan", "size": 32, "channels": 3, "nz": nz, "ngf": 4, "ndf": 4}
+    architecture |= card.pop("architecture", {})
+    generator, judge = registry.build(architecture)
+    for network in (generator, judge) if statistics else ():
+        for name, tensor in network.named_buffers():
+            if name.endswith("running_mean"):
+                tensor.normal_(0, 0.1)
+            elif name.endswith("running_var"):
+                tensor.uniform_(0.001, 0.01)
+    about = {"name": directory.name, "architecture": architecture}
+    about |= {"prior": {"kind": prior, "size": nz}, "objective": "non-saturating"}
+    about |= {"training": {}, "training_set": {}} | card
+    checkpoint.save(directory, generator, judge if discriminator else None, about)
+    return directory

@@ -17,7 +17,7 @@ from torchvision import datasets, transforms
 
 from gan_core.data import image_sources, training_set
 from gan_core.util.errors import InputError
-from support import pictures
+from support import pictures, zipped
 
 
 def encoded(image, kind="PNG", **options):
@@ -69,13 +69,6 @@ def test_a_folder_is_packed_with_its_subfolders_in_order(tmp_path, folder):
     assert loaded.card["name"] == "out"
     assert loaded.card["licence"] == "Mine."
     assert loaded.card["framing"] == {"crop": 1.0, "size": 8, "channels": 3}
-
-
-def zipped(path, members, kind=zipfile.ZIP_DEFLATED):
-    with zipfile.ZipFile(path, "w", kind) as archive:
-        for name, data in members.items():
-            archive.writestr(name, data)
-    return path
 
 
 def test_a_zip_is_packed_like_its_folder(tmp_path, folder):

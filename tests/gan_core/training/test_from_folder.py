@@ -1,7 +1,6 @@
 """From a folder or a zip to a measured model in one command; zips of strangers; who holds a run."""
 
 import functools
-import io
 import json
 import os
 import signal
@@ -14,7 +13,6 @@ import zipfile
 
 import numpy as np
 import pytest
-from PIL import Image
 
 from gan_core import __main__ as cli
 from gan_core import checkpoint
@@ -22,16 +20,10 @@ from gan_core.data import image_sources, safe_zip, training_set
 from gan_core.metrics import fidelity_report
 from gan_core.training import ema, from_folder, run_lock
 from gan_core.util.errors import InputError
-from support import ROOT, pictures
+from support import ROOT, pictures, png, zipped
 
 TINY = ["--size", "32", "--ngf", "4", "--ndf", "4", "--nz", "6", "--batch", "20", "--kimg", "0.1"]
 TINY += ["--precision", "fp32", "--layout", "channels_last"]
-
-
-def png(image):
-    buffer = io.BytesIO()
-    Image.fromarray(image).save(buffer, "PNG")
-    return buffer.getvalue()
 
 
 @pytest.fixture
@@ -236,13 +228,6 @@ def test_how_a_run_ended_is_recorded(tmp_path, error, ended, reason):
 
 
 # --- Zips of strangers. ---
-
-
-def zipped(path, members, kind=zipfile.ZIP_DEFLATED):
-    with zipfile.ZipFile(path, "w", kind) as archive:
-        for name, data in members.items():
-            archive.writestr(name, data)
-    return path
 
 
 def pack(tmp_path, source):

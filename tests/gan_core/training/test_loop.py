@@ -2,7 +2,9 @@
 
 import json
 import os
+import shutil
 import signal
+from pathlib import Path
 
 import pytest
 import torch
@@ -18,6 +20,7 @@ from gan_core.training.batches import Order
 from gan_core.training.config import TrainingConfig
 from gan_core.training.losses import OBJECTIVES
 from gan_core.util.errors import InputError
+from support import save_set
 
 TINY = {"ngf": 2, "ndf": 2, "nz": 6, "batch": 8, "kimg": 0.064, "ema_kimg": 0.1}
 # What "auto" finds is not always the same.
@@ -46,13 +49,6 @@ def lines(run):
 
 def losses(run):
     return [[line[key] for key in ("kimg", *LOSSES)] for line in lines(run) if "d_loss" in line]
-
-
-@pytest.fixture(autouse=True)
-def short_fit(monkeypatch):
-    """Grids need few batches here."""
-    real = ema.fit_average
-    monkeypatch.setattr(ema, "fit_average", lambda *about: real(*about, batches=2))
 
 
 @pytest.fixture
@@ -160,6 +156,14 @@ def test_noise_is_fresh_in_every_step_of_d_and_g_learns_on_the_last_of_it(
     assert len(rows.unique(dim=0)) == len(rows)
 
 
+@pytest.fixture(scope="module")
+def usual(tmp_path_factory):
+    """The tensors of a run of three steps with the usual recipe."""
+    place = tmp_path_factory.mktemp("usual")
+    train(save_set(place / "set"), place / "run", kimg=0.024)
+    return state(place / "run")[0]
+
+
 @pytest.mark.parametrize(
     "options",
     [
@@ -180,10 +184,9 @@ def test_noise_is_fresh_in_every_step_of_d_and_g_learns_on_the_last_of_it(
     ],
     ids=str,
 )
-def test_other_options_run_and_differ(data, tmp_path, options):
-    train(data, tmp_path / "usual", kimg=0.024)
+def test_other_options_run_and_differ(usual, data, tmp_path, options):
     train(data, tmp_path / "other", kimg=0.024, **options)
-    usual, other = state(tmp_path / "usual")[0], state(tmp_path / "other")[0]
+    other = state(tmp_path / "other")[0]
     assert all(torch.isfinite(tensor).all() for tensor in other.values())
     assert any(not torch.equal(usual[key], other[key]) for key in usual.keys() & other.keys())
 
@@ -332,10 +335,18 @@ def test_changed_settings_are_refused_by_name(data, begun, key, value):
     assert (begun / "state.safetensors").read_bytes() == before
 
 
+@pytest.fixture(scope="module")
+def first_step(tmp_path_factory):
+    """A run of one step on the images of `data`."""
+    place = tmp_path_factory.mktemp("first step")
+    train(save_set(place / "set"), place / "run", kimg=0.008)
+    return place / "run"
+
+
 @pytest.fixture
-def begun(data, tmp_path):
-    train(data, tmp_path / "run", kimg=0.008)
-    return tmp_path / "run"
+def begun(first_step, tmp_path):
+    """A copy of it."""
+    return Path(shutil.copytree(first_step, tmp_path / "run"))
 
 
 def test_other_images_are_refused(begun, make_set):

@@ -16,22 +16,25 @@ from gan_core.data import training_set
 from gan_core.training import publish, snapshot
 from gan_core.util import atomic_files
 from gan_core.util.errors import InputError
+from support import save_set
 from test_loop import train
 from test_snapshot import die_at, forked, prepare, script
 
 ABOUT = {"licence": "CC0", "use": "Tests.", "command": "python -m gan_core train"}
 
 
-@pytest.fixture
-def published(make_set, tmp_path):
-    data = make_set("set")
-    train(data, tmp_path / "run")
-    publish.publish(tmp_path / "run", tmp_path / "model", name="tiny", data=data, **ABOUT)
-    return tmp_path / "model"
+@pytest.fixture(scope="module")
+def published(tmp_path_factory):
+    """A published model, beside the run and the training set that it came from."""
+    place = tmp_path_factory.mktemp("published")
+    data = save_set(place / "set")
+    train(data, place / "run")
+    publish.publish(place / "run", place / "model", name="tiny", data=data, **ABOUT)
+    return place / "model"
 
 
-def test_a_published_run_loads_and_draws(published, tmp_path):
-    data = training_set.load(tmp_path / "set")
+def test_a_published_run_loads_and_draws(published):
+    data = training_set.load(published.parent / "set")
     model = checkpoint.load(published)
     assert model.name == "tiny"
     assert model.generate(model.prior.sample(3)).shape == (3, 32, 32, 3)
@@ -45,9 +48,9 @@ def test_a_published_run_loads_and_draws(published, tmp_path):
     assert model.card["training_set"]["fingerprint"] == data.fingerprint
 
 
-def test_what_is_published_is_the_average_with_statistics_that_fit(published, tmp_path):
+def test_what_is_published_is_the_average_with_statistics_that_fit(published):
     model = checkpoint.load(published)
-    tensors, _ = snapshot.read(tmp_path / "run" / "state.safetensors")
+    tensors, _ = snapshot.read(published.parent / "run" / "state.safetensors")
     for name, parameter in model.generator.named_parameters():
         assert torch.equal(parameter, tensors[f"average/{name}"]), name
     sent = []

@@ -9,6 +9,7 @@ from PIL import Image
 
 from gan_core.training import run_log
 from gan_core.util.errors import InputError
+from support import save_set
 from test_loop import LOSSES, lines, train
 
 # --- The log. ---
@@ -78,10 +79,11 @@ def events(folder):
     return read.Reload()
 
 
-@pytest.fixture
-def board_run(make_set, tmp_path):
+@pytest.fixture(scope="module")
+def board_run(tmp_path_factory):
     pytest.importorskip("tensorboard")
-    data, run = make_set(), tmp_path / "run"
+    place = tmp_path_factory.mktemp("board")
+    data, run = save_set(place / "set"), place / "run"
     options = {"log_kimg": 0.016, "grid_kimg": 0.032, "tensorboard": True}
     train(data, run, kimg=0.032, **options)
     train(data, run, **options)

@@ -13,11 +13,10 @@ from gan_core.attributes import classifier
 from gan_core.data import training_set
 from gan_core.latent_space import directions, encoder
 from gan_core.metrics import memorisation_report
-from gan_core.networks import registry
 from gan_core.training import run_lock, run_log, snapshot
 from gan_core.util import regular_files
 from gan_core.util.errors import InputError
-from support import pictures
+from support import pictures, save_checkpoint
 
 pytestmark = pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="this system has no pipes")
 
@@ -69,11 +68,8 @@ def original(tmp_path_factory):
     with training_set.writing(folder / "set", 32, 3, {"name": "set"}) as writer:
         for number, image in enumerate(pictures(22)):
             writer.add(image, f"{number}.png", held_out=number >= 20)
-    architecture = {"name": "dcgan", "size": 32, "channels": 3, "nz": 8, "ngf": 4, "ndf": 4}
-    card = {"name": "model", "architecture": architecture, "prior": {"kind": "normal", "size": 8}}
-    card |= {"objective": "non-saturating", "training": {}}
-    card["training_set"] = {"fingerprint": training_set.read_card(folder / "set")["fingerprint"]}
-    checkpoint.save(folder / "model", *registry.build(architecture), card)
+    fingerprint = training_set.read_card(folder / "set")["fingerprint"]
+    save_checkpoint(folder / "model", training_set={"fingerprint": fingerprint})
     training_set.embed(folder / "set", folder / "model" / "training_set")
     (folder / "model" / "README.md").write_text("# A card")
     return folder / "model"
@@ -121,6 +117,15 @@ def test_every_file_of_a_checkpoint_is_refused_in_a_sentence(full, name, how):
     with pytest.raises(InputError) as caught:
         READERS[name](full)
     assert "root:" not in str(caught.value)
+
+
+@pytest.mark.parametrize("how", HOW)
+@pytest.mark.parametrize("name", ["images.npy", "held_out.npy"])
+def test_every_array_of_a_packed_set_is_refused_in_a_sentence(original, tmp_path, name, how):
+    packed = Path(shutil.copytree(original.parent / "set", tmp_path / "set"))
+    replace(packed / name, how)
+    with pytest.raises(InputError):
+        training_set.load(packed)
 
 
 @pytest.mark.parametrize("how", HOW)
