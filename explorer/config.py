@@ -10,7 +10,7 @@ from dataclasses import dataclass
 UPLOAD_MB = {
     # Zip of pictures, page Train. The upload field would show 512 MB as "1GB".
     "training": 480,
-    "weights": 150,  # of a generator or a discriminator, page Import
+    "weights": 480,  # a checkpoint with a generator or a discriminator, page Import
     "photo": 10,  # page Your photo; gan_core.data.photo_alignment.MAX_BYTES
     "picture": 5,  # page Neighbours
     "directions": 5,

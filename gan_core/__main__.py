@@ -266,6 +266,9 @@ def import_weights(
     data: str = "",  # directory of the packed training set of the model, if you have it
     values: str = "",  # pixel values of an ONNX generator: signed (-1 to 1), unit (0 to 1) or byte
     nz: int = 0,  # coordinates of z, where an ONNX file does not say
+    size: int = 0,  # side of the images in pixels, where weights fit several
+    activation: str = "",  # in the generator: relu, leaky (0.2), leaky-0.01 or elu
+    output: str = "",  # last activation: tanh, or sigmoid for images that were in [0, 1]
     preview: str = "",  # write 16 samples to this PNG file and import nothing
     checkpoints: str = "checkpoints",  # folder of the checkpoints
     command: str = "",  # set by the command line
@@ -279,6 +282,9 @@ def import_weights(
         "prior": prior,
         "nz": nz,
         "values": values,
+        "size": size,
+        "activation": activation,
+        "output": output,
     }
     try:
         imported = importers.read(file, **options)
@@ -295,6 +301,14 @@ def import_weights(
         f"nz {sizes['nz']}, {imported.parameters:,} parameters, {judged}"
     )
     print("\n".join(map(one_line, imported.notes)))
+    for doubt in imported.doubts:
+        print(f"warning: {one_line(doubt)}", file=sys.stderr)
+    if imported.doubts:
+        print(
+            "warning: look at the samples (--preview); --activation, --output, --prior and --size "
+            "change what is assumed",
+            file=sys.stderr,
+        )
     if preview:
         importers.sheet(imported, preview)
         print(f"{preview}: 16 samples; nothing was imported")

@@ -53,7 +53,7 @@ def write(model: checkpoint.Model, path: str | Path) -> dict:
             "in .onnx."
         )
     tensors = {k: v.detach().cpu().contiguous() for k, v in model.generator.state_dict().items()}
-    sizes = {k: v for k, v in model.card["architecture"].items() if k not in ("ndf", "norm")}
+    sizes = registry.of_generator(model.card["architecture"])
     notes = {"architecture": json.dumps(sizes), "prior": model.prior.kind, "name": model.name}
 
     def put(temporary: Path) -> float:

@@ -4,6 +4,7 @@ A model that was trained here is described by its training record. A model whose
 imported is described by what was recognised in the file; how it was trained is not known.
 """
 
+import re
 from pathlib import Path
 
 from gan_core import checkpoint, latent
@@ -172,7 +173,7 @@ def _of_imported(model: checkpoint.Model, directory: Path) -> str:
         discriminator=_imported_discriminator(model),
         data=card["training_set"]["name"],
         licence=card.get("licence") or "not stated",
-        notes="\n".join(origin["notes"]),
+        notes="\n".join(map(as_sentence, origin["notes"])),
     )
     table = fidelity_report.card_table(card)
     if table:
@@ -190,6 +191,16 @@ def _imported_discriminator(model: checkpoint.Model) -> str:
 def as_text(name: str) -> str:
     """A file's name, escaped for Markdown and its tables."""
     return "".join(c if c.isalnum() or c in " .-" else f"&#{ord(c)};" for c in name[:120])
+
+
+def as_sentence(text: str) -> str:
+    """A sentence that may name a tensor of a stranger's file, without markup or addresses."""
+    return re.sub(r"[\\`*_\[\]<>$|~#&@]|[\r\n]|:(?=/)|(?<=www)\.", as_entity, str(text)[:1000])
+
+
+def as_entity(match: re.Match) -> str:
+    """A character as the number by which HTML knows it."""
+    return f"&#{ord(match[0])};"
 
 
 # The training record names these too; the card takes them from model.json itself.

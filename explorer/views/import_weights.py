@@ -3,8 +3,9 @@
 import os
 import re
 import tempfile
-from dataclasses import replace
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import streamlit as st
 from streamlit.navigation.page import StreamlitPage
@@ -13,7 +14,7 @@ from streamlit.runtime.uploaded_file_manager import UploadedFile
 from explorer.services import model_registry, quotas, renderer, stranger_text, training_data, trust
 from explorer.state import session
 from explorer.widgets.uploader import uploader
-from gan_core import importers, latent
+from gan_core import importers
 from gan_core.data import training_set
 from gan_core.util import valid_names
 from gan_core.util.errors import InputError
@@ -21,6 +22,14 @@ from gan_core.util.errors import InputError
 SHOWN = 16  # samples in the preview
 VALUES = {"signed": "−1 to 1", "unit": "0 to 1", "byte": "0 to 255"}
 PRIORS = {"normal": "Normal", "uniform": "Uniform, −1 to 1"}
+ACTIVATIONS = {
+    "relu": "ReLU",
+    "leaky": "LeakyReLU 0.2",
+    "leaky-0.01": "LeakyReLU 0.01",
+    "elu": "ELU",
+}
+OUTPUTS = {"tanh": "tanh, −1 to 1", "sigmoid": "sigmoid, 0 to 1"}
+CHOICES = ("values", "size", "activation", "output", "prior")  # that need the file to be read again
 NOT_KNOWN = "Not known"
 
 
@@ -28,9 +37,9 @@ def page(browse_page: StreamlitPage | None = None) -> None:
     """The page, top to bottom."""
     st.header("Import", anchor=False)
     st.markdown(
-        "Import a generator that was trained elsewhere: weights in the layout of PyTorch’s DCGAN "
-        "tutorial, PyTorch-GAN or pytorch_GAN_zoo, as a state dict or safetensors file, or any "
-        "ONNX file that turns a latent into an image. Python code in a file is never run."
+        "Import a generator that was trained elsewhere: the weights of a DCGAN, whatever its layers are "
+        "called, as a PyTorch checkpoint or safetensors file, or any ONNX file that turns a latent "
+        "into an image. Python code in a file is never run."
     )
     first, second = st.columns(2, gap="medium")
     upload = uploader("Weights of the generator", "weights", first)
@@ -53,28 +62,33 @@ def page(browse_page: StreamlitPage | None = None) -> None:
     left, right = st.columns([3, 2], gap="large")
     with right:
         facts(imported)
-        imported = settle(imported)
+        settle(imported)
         name_and_button(imported)
     with left:
         preview(imported)
 
 
 def recognise(upload: UploadedFile, judge: UploadedFile | None) -> importers.Found | None:
-    """The Found of an upload with the chosen range of values; None if it was refused."""
-    key = (upload.file_id, judge and judge.file_id, st.session_state.get("import-values"))
+    """The Found of an upload with the choices made for it; None if it was refused."""
+    key: tuple = (upload.file_id, judge and judge.file_id, chosen())
     before = st.session_state.get("import_read")
     if before is None or before[0][0] != upload.file_id:
-        key = (*key[:2], None)  # a choice made for another file does not apply to this one
-        st.session_state["import-values"] = None
+        for name in CHOICES:  # a choice made for another file does not apply to this one
+            st.session_state[f"import-{name}"] = None
+        st.session_state.import_decided = {}
+        key = (*key[:2], chosen())
         st.session_state.import_named = unused(upload.name)
         st.session_state.pop("import_done", None)
     if before is None or before[0] != key:
         with st.spinner("Reading the file …", show_time=True):
-            before = key, read(upload, judge, key[2])
+            before = key, read(upload, judge)
         st.session_state.import_read = before
     result = before[1]
     if isinstance(result, importers.Found):
         return result
+    if isinstance(result, importers.SizeUnknown):
+        ask_size(result.sizes)
+        return None
     st.error(stranger_text.sentence(result))
     tensors = getattr(result, "tensors", [])
     if tensors:
@@ -89,16 +103,44 @@ def recognise(upload: UploadedFile, judge: UploadedFile | None) -> importers.Fou
     return None
 
 
-def read(
-    upload: UploadedFile, judge: UploadedFile | None, values: str | None
-) -> importers.Found | InputError:
+def chosen() -> tuple:
+    """What was chosen for the file, in the order of CHOICES; None for what the file decided."""
+    decided = st.session_state.get("import_decided", {})
+    values = {name: st.session_state.get(f"import-{name}") for name in CHOICES}
+    return tuple(None if decided.get(name) == value else value for name, value in values.items())
+
+
+def ask_size(sizes: list[int]) -> None:
+    """Ask for the size of the pictures, which nothing in the file tells."""
+    st.info(
+        "These weights fit pictures of several sizes, and nothing in the file tells which. Choose "
+        "the size that the model was trained on."
+    )
+    st.segmented_control(
+        "Size of the pictures",
+        sizes,
+        format_func=lambda size: f"{size} × {size}",
+        key="import-size",
+    )
+
+
+def read(upload: UploadedFile, judge: UploadedFile | None) -> importers.Found | InputError:
     """What `importers.read` returns for an upload, or the InputError that it raised."""
     trust.check()
+    values, size, activation, output, prior = chosen()
     with quotas.holding("probes"), tempfile.TemporaryDirectory() as folder:
         path = put(upload, Path(folder) / "generator")
         other = put(judge, Path(folder) / "discriminator") if judge is not None else ""
         try:
-            return importers.read(path, discriminator=other, values=values or "")
+            return importers.read(
+                path,
+                discriminator=other,
+                values=values or "",
+                size=size or 0,
+                activation=activation or "",
+                output=output or "",
+                prior=prior or "",
+            )
         except InputError as error:
             return error
 
@@ -132,34 +174,69 @@ def facts(imported: importers.Found) -> None:
         {key: stranger_text.plain(value) for key, value in rows.items() if value},
         border="horizontal",
     )
-    if imported.notes:
-        st.caption(" ".join(stranger_text.plain(note) for note in imported.notes))
+    if imported.left_out:
+        st.error(stranger_text.sentence(imported.left_out))
+    notes = [note for note in imported.notes if note != imported.left_out]
+    if notes:
+        st.caption(" ".join(stranger_text.plain(note) for note in notes))
+    for doubt in imported.doubts:
+        st.warning(stranger_text.sentence(doubt))
 
 
-def settle(imported: importers.Found) -> importers.Found:
-    """Controls for what the file does not say. Returns the Found with these choices."""
+def settle(imported: importers.Found) -> None:
+    """Controls for what the file does not say; a choice makes the file be read again."""
     if imported.values is not None:
-        if st.session_state.get("import-values") not in VALUES:
-            st.session_state["import-values"] = imported.values
-        st.segmented_control(
+        choose(
+            "values",
             "Values of the pictures",
             VALUES,
-            format_func=lambda values: VALUES[values],
-            key="import-values",
-            help=(
-                "Estimated from 16 samples. With the wrong range, pictures look too dark or too "
-                "pale."
-            ),
+            imported.values,
+            "Estimated from 16 samples. With the wrong range, pictures look too dark or too pale.",
         )
-    kind = st.segmented_control(
+    if len(imported.possible) > 1:
+        sizes = {size: f"{size} × {size}" for size in imported.possible}
+        choose(
+            "size",
+            "Size of the pictures",
+            sizes,
+            imported.choices.size,
+            "The weights fit each of these. With the wrong one, pictures show a border or a grid.",
+        )
+    if imported.choices.activation:
+        choose(
+            "activation",
+            "Activation in the generator",
+            ACTIVATIONS,
+            imported.choices.activation,
+            "Recognised by batch norm’s statistics where there are any. With the wrong one, "
+            "pictures look washed out or too harsh.",
+        )
+        choose(
+            "output",
+            "Last activation",
+            OUTPUTS,
+            imported.choices.output,
+            "Most DCGANs end with tanh. With the wrong one, pictures look too pale or too harsh.",
+        )
+    choose(
+        "prior",
         "Latents it was trained on",
         PRIORS,
-        format_func=lambda kind: PRIORS[kind],
-        default=imported.prior.kind,
-        key=f"import-prior-{imported.origin['sha256'][:12]}",
-        help="Most DCGANs are trained on normal latents; the paper used uniform ones.",
+        imported.prior.kind,
+        "Most DCGANs are trained on normal latents; the paper used uniform ones.",
     )
-    return replace(imported, prior=latent.Prior(kind or imported.prior.kind, imported.prior.size))
+
+
+def choose(
+    name: str, label: str, options: Mapping[Any, str], decided: str | int, explanation: str
+) -> None:
+    """A choice, one of CHOICES, that begins with what was decided from the file."""
+    key = f"import-{name}"
+    if st.session_state.get(key) not in options:
+        st.session_state[key] = st.session_state.import_decided[name] = decided
+    st.segmented_control(
+        label, options, format_func=lambda value: options[value], key=key, help=explanation
+    )
 
 
 def name_and_button(imported: importers.Found) -> None:

@@ -6,7 +6,8 @@ save(generator, "checkpoints/mine", "mine")
 """
 
 import json
-from dataclasses import dataclass, field
+import re
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,14 @@ import torch
 
 from gan_core import checkpoint, latent, model_card
 from gan_core.data import media, training_set
-from gan_core.importers import onnx_import, safe_load, state_dict_layouts
+from gan_core.importers import (
+    fold_weights,
+    norm_statistics,
+    onnx_import,
+    safe_load,
+    state_dict_layouts,
+)
+from gan_core.importers.recognised import ACTIVATIONS, OUTPUTS, Choices, Player
 from gan_core.networks import registry
 from gan_core.util import atomic_files, valid_names
 from gan_core.util.errors import InputError
@@ -24,6 +32,7 @@ ASSUMED = (
     "Strides, activations and the range of pixel values leave no trace in the tensors; those of "
     "that layout are assumed."
 )
+JUDGES = r"(?i)(^|[._])(net_?)?d(isc|iscriminator)?[._]|critic"  # in names of tensors
 UNKNOWN = "They are not known, because the weights were trained elsewhere."
 
 
@@ -34,7 +43,10 @@ class Found:
     words: its layout. architecture: its description. generator, discriminator: networks in eval
     mode; discriminator may be None. prior: the distribution of its latents. parameters: number in
     the generator. origin: the entry "origin" of model.json. notes: sentences on what was assumed.
-    values: the range of an ONNX file's pixel values, None where the layout determines it.
+    doubts: sentences on what may be wrong, to be shown as warnings. values: the range of an ONNX
+    file's pixel values, None where the layout determines it. choices: activation, output and prior
+    as they were decided; those a person may change are not "". possible: the sizes of images that
+    the tensors fit. left_out: why a discriminator was left out, "" where none was.
     """
 
     words: str
@@ -46,6 +58,10 @@ class Found:
     origin: dict
     notes: list[str] = field(default_factory=list)
     values: str | None = None
+    doubts: list[str] = field(default_factory=list)
+    choices: Choices = field(default_factory=Choices)
+    possible: list[int] = field(default_factory=list)
+    left_out: str = ""
 
     def draw(self, n: int = 16, seed: int = 0) -> np.ndarray:
         """The samples of n seeds, uint8 (n, H, W, C), as the checkpoint will draw them."""
@@ -61,40 +77,61 @@ def read(
     prior: str = "",
     nz: int = 0,
     values: str = "",
+    size: int = 0,
+    activation: str = "",
+    output: str = "",
 ) -> Found:
     """The generator in a file, and its discriminator if there is one.
 
     file: a state dict (.pt, .pth), safetensors or ONNX, recognised by its contents. discriminator:
-    a file of the discriminator, or "" for one in `file`, if any. prior: "normal", "uniform", or ""
-    for what the file says, otherwise normal. nz, values: for ONNX, see `onnx_import.read`.
-    Raises InputError; its subclass Unrecognised also lists the tensors.
+    a file of the discriminator, or "" for one in `file`, if any; one that does not fit is left out.
+    prior: "normal", "uniform", or "" for what the file says, otherwise normal. nz, values: for
+    ONNX, see `onnx_import.read`. size, activation, output: what tensors do not tell, see
+    `recognised.Choices`.
+    Raises InputError; its subclass Unrecognised also lists the tensors, and SizeUnknown the sizes
+    that a person must choose from.
     """
     path = Path(file)
-    if prior and prior not in latent.PRIORS:
-        raise InputError(f"The prior is {prior!r}; it must be {' or '.join(latent.PRIORS)}.")
+    check_choice("prior", prior, latent.PRIORS)
+    check_choice("activation", activation, ACTIVATIONS)
+    check_choice("output", output, OUTPUTS)
     kind = safe_load.kind(path)
     origin: dict[str, Any] = {"file": path.name, "bytes": path.stat().st_size}
     origin["sha256"] = checkpoint.sha256(path)
     if kind == "onnx":
         if discriminator:
             raise InputError("A discriminator can accompany weights, but not an ONNX generator.")
+        if size or activation or output:
+            raise InputError(
+                "An ONNX file brings its own layers; leave size, activation and output out."
+            )
         return from_onnx(path, origin, prior or "normal", nz, values)
     if nz or values:
         raise InputError(f"{origin['file']} is not an ONNX file; leave nz and values out.")
     tensors, notes = safe_load.tensors(path)
     refuse_config(notes, origin["file"])
-    player = described(tensors, notes) or state_dict_layouts.generator(tensors, origin["file"])
-    judge = find_judge(tensors, discriminator)
-    architecture = join(player, judge)
+    prior = prior or (notes["prior"] if notes.get("prior") in latent.PRIORS else "")
+    choices = Choices(size, activation, output, prior)
+    player = described(tensors, notes)
+    exact = player is not None
+    if player is None:
+        tensors = fold_weights.fold(tensors)
+        player = state_dict_layouts.generator(tensors, origin["file"], choices)
+    check_size(player, path)
+    player, judge, left_out = with_judge(player, tensors, discriminator)
+    architecture = player.sizes | ({} if judge is None else of_discriminator(judge))
     generator, other = registry.outline(architecture)
     checkpoint.fill(generator, player.weights)
+    prior = prior or player.prior or "normal"
+    if player.dead:
+        norm_statistics.reestimate(generator, prior, architecture["nz"])
     if judge is not None and other is not None:
         checkpoint.fill(other, judge.weights)
         other.eval().requires_grad_(False)
-    if discriminator:
+    if discriminator and judge is not None:
         origin |= {"discriminator": Path(discriminator).name}
         origin |= {"discriminator_sha256": checkpoint.sha256(discriminator)}
-    prior = prior or (notes["prior"] if notes.get("prior") in latent.PRIORS else "normal")
+    assumed = [] if exact else [ASSUMED]
     return Found(
         words=player.words,
         architecture=architecture,
@@ -103,8 +140,30 @@ def read(
         prior=latent.Prior(prior, architecture["nz"]),
         parameters=registry.parameters(generator),
         origin={**origin, "layout": player.words},
-        notes=[] if "architecture" in notes else [ASSUMED],
+        notes=[*assumed, *player.notes, *([left_out] if left_out else [])],
+        doubts=player.doubts,
+        choices=Choices(
+            architecture["size"] if player.possible else 0, player.activation, player.output, prior
+        ),
+        possible=player.possible,
+        left_out=left_out,
     )
+
+
+def check_choice(name: str, value: str, choices: tuple[str, ...]) -> None:
+    """Raise InputError for a choice that there is not."""
+    if value and value not in choices:
+        raise InputError(f"The {name} is {value!r:.80}; it must be {' or '.join(choices)}.")
+
+
+def check_size(player: Player, path: Path) -> None:
+    """Raise InputError for a network that is larger than any that is accepted."""
+    count = sum(tensor.numel() * tensor.element_size() for tensor in player.weights.values())
+    if count > safe_load.MAX_BYTES:
+        raise InputError(
+            f"The generator in {path.name} has {count / 2**20:.0f} MiB; at most "
+            f"{safe_load.MAX_BYTES // 2**20} are accepted."
+        )
 
 
 def from_onnx(path: Path, origin: dict, prior: str, nz: int, values: str) -> Found:
@@ -137,21 +196,21 @@ def from_onnx(path: Path, origin: dict, prior: str, nz: int, values: str) -> Fou
     )
 
 
-def described(tensors: dict[str, torch.Tensor], notes: dict) -> state_dict_layouts.Player | None:
+def described(tensors: dict[str, torch.Tensor], notes: dict) -> Player | None:
     """The generator that the metadata of a file written by `export` describe, or None."""
     try:
         sizes = json.loads(notes["architecture"])
-        sizes = {key: value for key, value in sizes.items() if key not in ("ndf", "norm")}
+        sizes = registry.of_generator(sizes)
         generator, _ = registry.outline(sizes)
         shapes = {name: tensor.shape for name, tensor in generator.state_dict().items()}
         if shapes != {name: tensor.shape for name, tensor in tensors.items()}:
             return None
-    except (KeyError, TypeError, ValueError, RecursionError, InputError):
+    except (AttributeError, KeyError, TypeError, ValueError, RecursionError, InputError):
         return None
     floats = [tensor for tensor in tensors.values() if tensor.is_floating_point()]
     if not all(map(state_dict_layouts.finite, floats)):
         return None
-    return state_dict_layouts.Player(f"this project’s {sizes['name']}", sizes, dict(tensors))
+    return Player(f"this project’s {sizes['name']}", sizes, dict(tensors))
 
 
 def refuse_config(notes: dict, file: str) -> None:
@@ -167,36 +226,72 @@ def refuse_config(notes: dict, file: str) -> None:
         )
 
 
-def find_judge(
-    tensors: dict[str, torch.Tensor], file: str | Path
-) -> state_dict_layouts.Player | None:
-    """The discriminator in its own file or in the generator's file, or None."""
-    if file:
-        other, _ = safe_load.tensors(file)
-        return state_dict_layouts.discriminator(other, Path(file).name)
+def with_judge(
+    player: Player, tensors: dict[str, torch.Tensor], file: str | Path
+) -> tuple[Player, Player | None, str]:
+    """(generator, its discriminator or None, why one was left out or "").
+
+    tensors: those of the generator's file, where the discriminator is looked for unless it has a
+    `file` of its own. A discriminator that is not recognised or does not match never stops a
+    generator.
+    """
     try:
-        return state_dict_layouts.discriminator(tensors, "it")
-    except state_dict_layouts.Unrecognised:
-        return None
+        if file:
+            tensors, where = fold_weights.fold(safe_load.tensors(file)[0]), Path(file).name
+        else:
+            tensors, where = beside(tensors, player.prefix), "it"
+        if not tensors:
+            return player, None, ""
+        return *matching(player, tensors, where), ""
+    except InputError as error:
+        if not file and not any(re.search(JUDGES, name) for name in tensors):
+            return player, None, ""
+        reason = str(error).rstrip(".")
+        return player, None, f"The discriminator was left out: {reason}."
 
 
-def join(player: state_dict_layouts.Player, judge: state_dict_layouts.Player | None) -> dict:
-    """The architecture of both networks. Raises InputError when they do not belong together."""
-    if judge is None:
-        return player.sizes
+def beside(tensors: dict[str, torch.Tensor], prefix: str) -> dict[str, torch.Tensor]:
+    """The tensors that do not belong to the generator, whose names begin with a prefix."""
+    return {name: tensor for name, tensor in tensors.items() if not name.startswith(prefix)}
+
+
+def matching(player: Player, tensors: dict[str, torch.Tensor], where: str) -> tuple[Player, Player]:
+    """(generator, discriminator), described so that they belong together. Raises InputError.
+
+    Where their families differ, both are described by their layers.
+    """
+    try:
+        judge = state_dict_layouts.discriminator(tensors, where)
+        problem = mismatch(player, judge)
+        if not problem:
+            return player, judge
+    except state_dict_layouts.Unrecognised as error:
+        problem = str(error)
+    if player.listed is None:
+        raise InputError(problem)
+    size, channels = player.sizes["size"], player.sizes["channels"]
+    listed = state_dict_layouts.listed_discriminator(tensors, where, size, channels)
+    generator = replace(player, sizes=player.listed.sizes, weights=player.listed.weights)
+    return generator, listed
+
+
+def mismatch(player: Player, judge: Player) -> str:
+    """Why a generator and a discriminator of known layouts do not belong together, or ""."""
     ours, theirs = registry.family(player.sizes["name"]), registry.family(judge.sizes["name"])
     of_generator = {key: player.sizes[key] for key in ("size", "channels")}
     of_judge = {key: judge.sizes[key] for key in ("size", "channels")}
-    same = getattr(ours, "Discriminator", None) is theirs.Discriminator
-    if not same or of_generator != of_judge:
-        raise InputError(
-            f"The discriminator ({judge.words}, {of_judge['size']} px, {of_judge['channels']} "
-            f"channels) does not match the generator ({player.words}, {of_generator['size']} px, "
-            f"{of_generator['channels']} channels); leave it out or give the one it was trained "
-            "with."
-        )
-    norm = {"norm": judge.sizes["norm"]} if "norm" in judge.sizes else {}
-    return {**player.sizes, "ndf": judge.sizes["ndf"], **norm}
+    if getattr(ours, "Discriminator", None) is theirs.Discriminator and of_generator == of_judge:
+        return ""
+    return (
+        f"the discriminator ({judge.words}, {of_judge['size']} px, {of_judge['channels']} "
+        f"channels) does not match the generator ({player.words}, {of_generator['size']} px, "
+        f"{of_generator['channels']} channels)"
+    )
+
+
+def of_discriminator(judge: Player) -> dict:
+    """What describes a discriminator in the architecture of both."""
+    return {k: v for k, v in judge.sizes.items() if k in registry.OF_DISCRIMINATOR}
 
 
 def save(
@@ -222,7 +317,11 @@ def save(
         "training": {},
         "metrics": {},
         "licence": "Not known; ask the person who trained it.",
-        "origin": {**found.origin, "parameters": found.parameters, "notes": found.notes}
+        "origin": {
+            **found.origin,
+            "parameters": found.parameters,
+            "notes": [*found.notes, *found.doubts],
+        }
         | ({"command": command} if command else {}),
         "training_set": about,
     }

@@ -22,6 +22,7 @@ RANGES = {"signed": (-1.0, 1.0), "unit": (0.0, 1.0), "byte": (0.0, 255.0)}
 KINDS = {1: "float32", 10: "float16", 11: "float64"}  # ONNX's codes of element types
 USUAL = (100, 128, 512, 64, 256, 32, 16, 10, 50, 200, 20, 8, 2)  # lengths of latents
 MAX_TRIES = 60
+MAX_COMPANY = 0.02  # of the range of values: 5 of 256 levels
 MAX_PIXELS = 4 * 512 * 512  # most values of one declared picture
 
 
@@ -41,6 +42,8 @@ def read(
         raise InputError(f"The value range is {values!r}; it must be {', '.join(RANGES)}.")
     proto = parse(path)
     given, drawn = ends(proto, path)
+    if in_train_mode(proto):
+        raise InputError(train_mode(path))
     shape = declared(given, path)
     seen = drawn_by(path, given, drawn, tries(proto, shape, nz), shape, prior)
     layout, size, channels = picture(seen, path)
@@ -89,6 +92,18 @@ def ends(proto: Any, path: Path) -> tuple[Any, Any]:
             names = ", ".join(value.name[:40] for value in values[:8]) or "none"
             raise InputError(f"{path.name} must have one {what}; it has {len(values)} ({names}).")
     return inputs[0], outputs[0]
+
+
+def in_train_mode(proto: Any) -> bool:
+    """Whether a batch norm of a graph says that it is in train mode.
+
+    A graph for one latent at a time shows it in no other way.
+    """
+    return any(
+        node.op_type == "BatchNormalization"
+        and any(part.name == "training_mode" and part.i == 1 for part in node.attribute)
+        for node in proto.graph.node
+    )
 
 
 def declared(given: Any, path: Path) -> list[int] | None:
@@ -159,7 +174,18 @@ def picture(seen: dict, path: Path) -> tuple[str, int, int]:
             f"{path.name} draws a different picture when it gets the same latent again, so that a "
             "seed would not identify a picture; export it without random noise."
         )
+    if seen["company"] > MAX_COMPANY:
+        raise InputError(train_mode(path))
     return layout, height, channels
+
+
+def train_mode(path: Path) -> str:
+    """The message for a graph that was exported in train mode."""
+    return (
+        f"{path.name} was exported in train mode: its batch norms take their statistics from the "
+        "latents of the moment, so that a latent draws another picture alone than in a batch; "
+        "call netG.eval() before torch.onnx.export and export it again."
+    )
 
 
 def guess(seen: dict) -> str:

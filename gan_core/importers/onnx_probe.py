@@ -31,7 +31,9 @@ def look(
     of latents, 0 when it is dynamic. prior: "normal" or "uniform".
     Returns {"nz", "rank", "batch" (0 for any number), "shape" and "type" of one picture, "finite",
     "lowest", "highest", "varies" (whether pictures depend on the latent), "repeats" (whether the
-    same latent gives the same picture)}. Raises InputError when none of the tries works.
+    same latents give the same pictures), "company" (how much the picture of a latent changes with
+    the others in its batch, as a share of the range of values)}. Raises InputError when none of
+    the tries works.
     """
     problem = "no shape of latent was tried"
     until = time.monotonic() + SECONDS
@@ -71,13 +73,14 @@ def draw_all(
     given, drawn = ends
     batch = declared or SAMPLES
 
-    def draw(rows: np.ndarray) -> np.ndarray:
-        padded = np.zeros((batch, *z.shape[1:]), z.dtype)
+    def draw(rows: np.ndarray, at_once: int = 0) -> np.ndarray:
+        at_once = at_once or batch
+        padded = np.zeros((at_once, *z.shape[1:]), z.dtype)
         padded[: len(rows)] = rows
         images = runner.run(drawn, {given: padded}, max(until - time.monotonic(), 0.1))
-        if not images.ndim or len(images) != batch:
+        if not images.ndim or len(images) != at_once:
             raise onnx_sandbox.Problem(
-                f"{batch} latents gave {len(images) if images.ndim else 'no'} pictures"
+                f"{at_once} latents gave {len(images) if images.ndim else 'no'} pictures"
             )
         return images[: len(rows)]
 
@@ -94,6 +97,9 @@ def draw_all(
     rest = [draw(z[i : i + batch]) for i in range(batch, SAMPLES, batch)]
     images = np.concatenate([images, *rest])
     finite = bool(np.isfinite(images).all())
+    # In train mode, a batch norm takes its statistics from the batch. Alone, where the batch may
+    # have any size, else beside zeros.
+    alone = draw(z[:1], 1 if batch == SAMPLES and not declared else batch) if batch > 1 else images
     return {
         "batch": 0 if batch == SAMPLES and not declared else batch,
         "shape": list(images.shape[1:]),
@@ -103,4 +109,12 @@ def draw_all(
         "highest": float(images.max()) if finite else 0.0,
         "varies": bool(np.ptp(images.astype(np.float64), axis=0).max() > 0) if finite else False,
         "repeats": bool(np.array_equal(again, images[: len(again)])),
+        "company": company(images, alone) if finite else 0.0,
     }
+
+
+def company(images: np.ndarray, alone: np.ndarray) -> float:
+    """The largest difference of the first picture from that drawn alone, over the range of all."""
+    wide = images.astype(np.float64)
+    apart = float(np.abs(wide[:1] - alone).max())
+    return apart / max(float(np.ptp(wide)), 1e-12) if np.isfinite(apart) else 1.0

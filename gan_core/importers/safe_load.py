@@ -5,7 +5,8 @@
 
 A file of torch.save is a pickle, and a pickle can name any function for Python to call. Before
 torch reads it, with weights_only=True, all names in it are checked: those that make up tensors are
-accepted, and the first other one is reported.
+accepted, those of harmless values are given stand-ins that do nothing (`inert`), and the first
+other one is reported.
 """
 
 import contextlib
@@ -22,10 +23,13 @@ import torch
 from safetensors.torch import load_file
 
 from gan_core.data import safe_zip
+from gan_core.importers import file_kinds, inert
 from gan_core.util import checked_safetensors, regular_files
 from gan_core.util.errors import InputError
 
-MAX_BYTES = 150 * 2**20  # of a file
+MAX_BYTES = 150 * 2**20  # of a generator, or of an ONNX file
+MAX_FILE = 4 * 2**30  # of a checkpoint, which is mapped and not read as a whole
+MAX_LEGACY = 600 * 2**20  # of one of torch before version 1.6, which is read as a whole
 MAX_NOTES = 4 * 2**20  # bytes of the description of its tensors
 MAX_TENSORS = 20_000
 MAX_DEPTH = 6  # of nested dictionaries
@@ -36,6 +40,7 @@ HARMLESS = {
     *("torch._utils _rebuild_tensor", "torch._utils _rebuild_tensor_v2"),
     *("torch._utils _rebuild_parameter", "torch._utils _rebuild_parameter_with_state"),
     *("torch.nn.parameter Parameter", "torch.serialization _get_layout", CONFIG),
+    *inert.NAMES,
 }
 SAVE_WEIGHTS = "save the weights alone, torch.save(netG.state_dict(), FILE), and import that"
 
@@ -47,18 +52,25 @@ class Config:
 def kind(path: str | Path) -> str:
     """ "torch", "safetensors" or "onnx". Raises an InputError that says why for anything else."""
     path = Path(path)
+    if path.is_dir():
+        raise InputError(f"{path.name} is {file_kinds.of_folder(path)}.")
     try:
         with regular_files.open_regular(path) as file:
             size = os.fstat(file.fileno()).st_size
-            head = file.read(16)
+            head = file.read(file_kinds.HEAD)
     except OSError as error:
         raise InputError(f"{path} cannot be read: {error.strerror}.") from None
-    if size > MAX_BYTES:
-        raise InputError(
-            f"{path.name} has {size / 2**20:.0f} MiB; at most {MAX_BYTES // 2**20} are accepted."
-        )
     if not head:
         raise InputError(f"{path.name} is empty.")
+    other = file_kinds.of_start(head, path.name)
+    if other:
+        raise InputError(f"{path.name} is {other}.")
+    zipped = head[:2] == b"PK" or head[8:9] == b"{"
+    most = MAX_FILE if zipped else MAX_LEGACY if head[:1] == b"\x80" else MAX_BYTES
+    if size > most:
+        raise InputError(
+            f"{path.name} has {size / 2**20:.0f} MiB; at most {most // 2**20} are accepted."
+        )
     if head[:2] == b"PK" or (head[:1] == b"\x80" and head[1:2] in b"\x02\x03\x04\x05"):
         return "torch"
     if head[8:9] == b"{" and int.from_bytes(head[:8], "little") < size:
@@ -118,7 +130,8 @@ def from_torch(path: Path) -> tuple[dict[str, torch.Tensor], dict]:
     zipped = zipfile.is_zipfile(path)
     check_names(path, archive(path) if zipped else plain_pickles(path))
     try:
-        with torch.serialization.safe_globals([(Config, CONFIG.replace(" ", "."))]):
+        harmless: list[Any] = [(Config, CONFIG.replace(" ", ".")), *inert.stand_ins()]
+        with torch.serialization.safe_globals(harmless):
             # Memory-mapped, so that a record cannot claim more than the file holds.
             saved = torch.load(path, map_location="cpu", weights_only=True, mmap=zipped)
     except Exception as error:  # a damaged pickle raises almost anything
@@ -150,7 +163,7 @@ def archive(path: Path) -> list[bytes]:
                 )
             notes = [entry for entry in entries if entry.filename.endswith("/data.pkl")]
             if len(notes) != 1:
-                raise InputError(f"{path.name} is a zip, but not one of torch.save.")
+                raise InputError(f"{path.name} is {file_kinds.of_zip(names)}.")
             stored = all(entry.compress_type == zipfile.ZIP_STORED for entry in entries)
             if not stored or sum(entry.file_size for entry in entries) > path.stat().st_size:
                 raise InputError(

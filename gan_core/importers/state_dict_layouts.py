@@ -2,41 +2,48 @@
 
 Known layouts, each under any prefix (`module.`, `netG.`, `generator.` …):
 
-    a Sequential of transposed convolutions   PyTorch's DCGAN tutorial, pytorch/examples, and their
-                                              descendants; the `dcgan` of this project
+    transposed convolutions, whatever names   PyTorch's DCGAN tutorial, pytorch/examples, and their
+                                              descendants; the `dcgan` of this project; others are
+                                              described by a list of layers (`layer_layout`)
     formatLayer, main.batchNorm0 …            facebookresearch/pytorch_GAN_zoo, DCGAN_nets.py
     l1, conv_blocks                           eriklindernoren/PyTorch-GAN, dcgan
     enter, layers, leave                      this project's `residual`
     mapping, synthesis                        this project's `style`
 
 Strides, activations and the eps of a norm leave no trace in the tensors; those of the layout are
-assumed.
+assumed, and checked against batch norm's statistics where there are any.
 """
 
 import functools
+import json
 import math
 import re
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import replace
 from typing import Any
 
 import torch
 
+from gan_core.importers import layer_geometry, layer_layout, layer_reader
+from gan_core.importers.layer_reader import PARTS, Misfit, in_words
+from gan_core.importers.recognised import Choices, Player, SizeUnknown
 from gan_core.networks import pytorch_gan_dcgan, registry, residual_gan, style
 from gan_core.util.errors import InputError
 
-PARTS = ("weight", "bias", "running_mean", "running_var", "num_batches_tracked")
 AVERAGED = ("ema", "avg", "average")  # parts of a prefix: these are the weights to draw with
+PLAYER_NAMES = r"(?i)(^|[._])(net_?)?g(en|enerator)?([._]|$)|ema|avg"  # of generators
+# Of other networks and of optimisers, which nobody expects a generator to use.
+OTHER_NAMES = (
+    r"(?i)(^|[._])(net_?)?[de](isc|iscriminator|nc|ncoder)?[._]|critic|optim|(^|[._])avg|ema|"
+    r"(^|[._])(net_?)?g(en|enerator)?[._]|exp_avg|state\."
+)
+NOTHING = "its tensors fit no known layout"
 ZOO = "pytorch_GAN_zoo’s DCGAN"
 TUTORIAL = "DCGAN as in PyTorch’s tutorial"
 LINEAR_DCGAN = "PyTorch-GAN’s DCGAN"
 
 Tensors = dict[str, torch.Tensor]
 Layers = list[tuple[str, Tensors]]  # ("conv" or "norm", its tensors by part), in their order
-
-
-class Misfit(Exception):
-    """Tensors resemble a layout but differ from it; the message says where."""
 
 
 class Unrecognised(InputError):
@@ -47,74 +54,170 @@ class Unrecognised(InputError):
         self.tensors = tensors
 
 
-@dataclass
-class Player:
-    """A generator or a discriminator that was recognised.
+class Group(dict[str, torch.Tensor]):
+    """Tensors by the rest of their names after a common prefix."""
 
-    words: the layout. sizes: name, the architecture family, with size, channels, nz and ngf of a
-    generator, or size, channels, ndf and possibly norm of a discriminator. weights: its state dict
-    under this project's names. prefix: of the names in the file.
-    """
-
-    words: str
-    sizes: dict
-    weights: dict
-    prefix: str = ""
+    def __init__(self, prefix: str, tensors: Tensors) -> None:
+        super().__init__(tensors)
+        self.prefix = prefix
 
 
-def generator(tensors: Tensors, where: str) -> Player:
+def generator(tensors: Tensors, where: str, choices: Choices = Choices()) -> Player:  # noqa: B008
     """The generator among named tensors. where: the name of the file, for messages.
 
-    Of several, an averaged one (ema, avgG) is preferred. Raises Unrecognised, an InputError that
-    lists the tensors.
+    Of several, an averaged one (ema, avgG) is preferred, but never one whose batch norms saw no
+    batch. choices: what a person decided. Raises SizeUnknown when a person must decide, and
+    Unrecognised, an InputError that lists the tensors.
     """
-    recognised, misfits = players(tensors, GENERATORS, as_generator)
+    by_name, near_misses, _ = players(tensors, named_layouts(choices), as_generator)
+    by_shape = functools.partial(any_layers, choices=choices)
+    others, misfits, open_sizes = players(tensors, [by_shape], as_generator, by_name)
+    recognised = [
+        replace(player, notes=[*player.notes, *unused(player, tensors)])
+        for player in by_name + others
+    ]
+    alive = [player for player in recognised if not player.dead]
+    averaged = [player for player in alive or recognised if is_average(player.prefix)]
     if recognised:
-        averaged = [player for player in recognised if is_average(player.prefix)]
-        return (averaged or recognised)[0]
-    judges, _ = players(tensors, DISCRIMINATORS, as_discriminator)
-    if judges:
+        return with_choices((averaged or alive or recognised)[0], recognised, choices)
+    if open_sizes:
+        raise open_sizes[0]
+    judges, _, _ = players(tensors, DISCRIMINATORS, as_discriminator)
+    if judges and all(any(n.startswith(judge.prefix) for judge in judges) for n in tensors):
         why = f"it is a discriminator ({judges[0].words}); the generator is in another file"
-    elif misfits:
-        why = misfits[0]
     else:
-        why = "its tensors fit no known layout"
-    raise Unrecognised(f"No generator was recognised in {where}: {why}.", listing(tensors))
+        why = likeliest(near_misses) or likeliest(misfits) or NOTHING
+    raise Unrecognised(
+        f"No generator was recognised in {where}: {why}. Exported as ONNX, a generator of any "
+        "kind can be imported.",
+        listing(tensors),
+    )
+
+
+def unused(player: Player, tensors: Tensors) -> list[str]:
+    """A sentence on weights beside a generator, in the same module, that no layer of it uses."""
+    parent = re.match(r"(.*\.)?[^.]+\.$", player.prefix)
+    if parent is None:
+        return []
+    module = parent[1] or ""
+    names = [
+        name
+        for name, tensor in tensors.items()
+        if name.startswith(module)
+        and not name.startswith(player.prefix)
+        and tensor.ndim > 1
+        and not re.search(OTHER_NAMES, name.removeprefix(module))
+    ]
+    if not names:
+        return []
+    more = f" and {len(names) - 3} more" if len(names) > 3 else ""
+    return [f"Not used: {', '.join(names[:3])}{more}."]
+
+
+def with_choices(player: Player, recognised: list[Player], choices: Choices) -> Player:
+    """The player that was chosen among the recognised, with notes. Raises InputError.
+
+    It does so when a choice was made that its layout does not leave open.
+    """
+    if player.listed is None and (choices.activation or choices.output or choices.size):
+        raise InputError(
+            f"{player.words} has a size, an activation and an output of its own; leave these "
+            "choices out."
+        )
+    dead = [one for one in recognised if one.dead and is_average(one.prefix)]
+    notes = list(player.notes)
+    if player.dead:
+        notes.append(
+            "Its batch norms never saw a batch (means of 0, variances of 1), so their statistics "
+            "were estimated on fresh latents."
+        )
+    elif dead and not is_average(player.prefix):
+        notes.append(
+            f"{dead[0].prefix.rstrip('.')} in the file is not used: its batch norms never saw a "
+            "batch (means of 0, variances of 1)."
+        )
+    return replace(player, notes=notes)
+
+
+def likeliest(misfits: list[tuple[Group, str]]) -> str:
+    """Of the reasons why groups of tensors fit no layout, that of the largest.
+
+    A group whose prefix names a generator comes before any other. Returns "" for none.
+    """
+
+    def weight(misfit: tuple[Group, str]) -> tuple[bool, int]:
+        group, _ = misfit
+        return bool(re.search(PLAYER_NAMES, group.prefix)), len(group)
+
+    return max(misfits, key=weight)[1] if misfits else ""
 
 
 def discriminator(tensors: Tensors, where: str) -> Player:
-    """The discriminator among named tensors. Raises Unrecognised."""
-    recognised, misfits = players(tensors, DISCRIMINATORS, as_discriminator)
+    """The discriminator of a known layout among named tensors. Raises Unrecognised."""
+    recognised, misfits, _ = players(tensors, DISCRIMINATORS, as_discriminator)
     if recognised:
         return recognised[0]
-    why = misfits[0] if misfits else "its tensors fit no known layout"
+    why = likeliest(misfits) or NOTHING
+    raise Unrecognised(f"No discriminator was recognised in {where}: {why}.", listing(tensors))
+
+
+def listed_discriminator(tensors: Tensors, where: str, size: int, channels: int) -> Player:
+    """The discriminator among named tensors as a list of layers. Raises Unrecognised.
+
+    size, channels: of the images of its generator.
+    """
+
+    def layout(group: Group) -> Player:
+        full = {f"{group.prefix}{name}": tensor for name, tensor in group.items()}
+        return layer_layout.discriminator(full, size, channels)
+
+    recognised, misfits, _ = players(tensors, (layout,), lambda player, _: player)
+    if recognised:
+        return recognised[0]
+    why = likeliest(misfits) or NOTHING
     raise Unrecognised(f"No discriminator was recognised in {where}: {why}.", listing(tensors))
 
 
 def players(
-    tensors: Tensors, layouts: Iterable[Callable], finish: Callable[[Player, str], Player]
-) -> tuple[list[Player], list[str]]:
-    """(recognised networks, reasons of near misses), over all prefixes and layouts."""
+    tensors: Tensors,
+    layouts: Iterable[Callable],
+    finish: Callable[[Player, str], Player],
+    known: Iterable[Player] = (),
+) -> tuple[list[Player], list[tuple[Group, str]], list[SizeUnknown]]:
+    """(recognised networks, reasons of near misses, sizes to be chosen), over prefixes and layouts.
+
+    The reasons come with the tensors in question. known: networks that were recognised before,
+    whose tensors are left alone.
+    """
     recognised: list[Player] = []
-    misfits: list[str] = []
+    misfits: list[tuple[Group, str]] = []
+    open_sizes: list[SizeUnknown] = []
     for prefix, group in groups(tensors).items():
+        if any(prefix.startswith(one.prefix) for one in recognised):
+            continue  # a part of what was recognised
+        if any(prefix.startswith(one.prefix) or one.prefix.startswith(prefix) for one in known):
+            continue
         for layout in layouts:
             try:
                 player = layout(group)
                 if player is not None:
                     recognised.append(finish(player, prefix))
+                    break
+            except SizeUnknown as error:
+                open_sizes.append(error)
             except (Misfit, InputError) as error:
-                misfits.append(str(error).rstrip("."))
-    return recognised, misfits
+                misfits.append((group, str(error).rstrip(".")))
+    return recognised, misfits, open_sizes
 
 
-def groups(tensors: Tensors) -> dict[str, Tensors]:
-    """prefix -> {rest of the name: tensor}, for the empty prefix and all that end with a dot."""
-    by_prefix = {"": dict(tensors)}
+def groups(tensors: Tensors) -> dict[str, Group]:
+    """prefix -> its Group, for the empty prefix and all that end with a dot."""
+    by_prefix = {"": Group("", tensors)}
     for name, tensor in tensors.items():
         places = [match.end() for match in re.finditer(r"\.", name)][:8]
         for place in places:
-            by_prefix.setdefault(name[:place], {})[name[place:]] = tensor
+            prefix = name[:place]
+            by_prefix.setdefault(prefix, Group(prefix, {}))[name[place:]] = tensor
     return by_prefix
 
 
@@ -162,6 +265,44 @@ def in_kinds(layers: Iterable[Tensors]) -> Layers | None:
         else:
             return None
     return kinds or None
+
+
+def any_layers(group: Group, choices: Choices) -> Player:
+    """A generator of any names; of the family `dcgan` where its layers are those of DCGAN."""
+    full = {f"{group.prefix}{name}": tensor for name, tensor in group.items()}  # for messages
+    player, links, steps = layer_layout.generator(full, "", choices, is_own_dcgan(group))
+    return as_dcgan(player, links, steps, TUTORIAL)
+
+
+def is_own_dcgan(group: Tensors) -> bool:
+    """Whether tensors are named as in the `dcgan` of this project, whose last layer has a bias."""
+    if not all(re.fullmatch(r"layers\.\d+\.\w+", name) for name in group):
+        return False
+    last = max((name for name in group), key=lambda name: int(name.split(".")[1]))
+    return f"layers.{last.split('.')[1]}.bias" in group
+
+
+def as_dcgan(
+    player: Player, links: list[layer_reader.Link], steps: list[layer_geometry.Step], words: str
+) -> Player:
+    """The Player as one of the family `dcgan`, if its layers are those of DCGAN; else itself."""
+    usual = (player.activation, player.output) == ("relu", "tanh")
+    stepping = {(step.stride, step.padding, step.output_padding) for step in steps[1:]}
+    if not usual or stepping != {(2, 1, 0)} or not all(link.transposed for link in links):
+        return player
+    layers: Layers = []
+    for link in links:
+        layers.append(("conv", link.layer.parts))
+        if link.norm is not None:
+            layers.append(("norm", link.norm.parts))
+    try:
+        known = dcgan_generator(layers, words)
+        known = known and as_generator(known, "")
+    except (Misfit, InputError):
+        return player
+    if known is None or known.sizes["size"] != player.sizes["size"]:
+        return player
+    return replace(player, words=words, sizes=known.sizes, weights=known.weights)
 
 
 def dcgan_generator(layers: Layers, words: str) -> Player | None:
@@ -251,12 +392,6 @@ def norm(name: str, parts: Tensors, bias: torch.Tensor | None = None) -> Tensors
 # Layouts: functions of a group of named tensors that return a Player or None.
 
 
-def tutorial(group: Tensors) -> Player | None:
-    """PyTorch's DCGAN tutorial: a Sequential of transposed convolutions."""
-    layers = sequence(group)
-    return dcgan_generator(layers, TUTORIAL) if layers else None
-
-
 def tutorial_discriminator(group: Tensors) -> Player | None:
     """PyTorch's DCGAN tutorial: a Sequential of convolutions."""
     layers = sequence(group)
@@ -271,7 +406,7 @@ def own_discriminator(group: Tensors) -> Player | None:
     return tutorial_discriminator(flat)
 
 
-def zoo(group: Tensors) -> Player | None:
+def zoo(group: Tensors, choices: Choices) -> Player | None:
     """The generator of pytorch_GAN_zoo's DCGAN."""
     layers = named(group, r"(formatLayer|main\.(?:batchNorm|convTranspose)\d+|main\.outlayer)")
     if layers is None or "formatLayer" not in layers or "main.outlayer" not in layers:
@@ -280,7 +415,13 @@ def zoo(group: Tensors) -> Player | None:
     order = ["formatLayer", "main.batchNorm0"]
     for i in range(1, depth + 1):
         order += [f"main.convTranspose{i}", f"main.batchNorm{i}"]
-    return dcgan_generator(ordered(layers, [*order, "main.outlayer"]), ZOO)
+    in_order = ordered(layers, [*order, "main.outlayer"])
+    numbered = {
+        f"{place}.{part}": tensor
+        for place, (_, parts) in enumerate(in_order)
+        for part, tensor in parts.items()
+    }
+    return as_dcgan(*layer_layout.generator(numbered, ZOO, choices, known=True), ZOO)
 
 
 def zoo_discriminator(group: Tensors) -> Player | None:
@@ -308,8 +449,10 @@ def named(group: Tensors, pattern: str) -> dict[str, Tensors] | None:
 
 def ordered(layers: dict[str, Tensors], order: list[str]) -> Layers:
     """The layers in a given order of their names. Raises Misfit when they are not the same."""
-    if set(order) != set(layers):
-        raise Misfit("it looks like pytorch_GAN_zoo's DCGAN, but has too few or too many layers")
+    missing, extra = set(order) - set(layers), set(layers) - set(order)
+    if missing or extra:
+        problem = f"{min(missing)} is missing" if missing else f"{min(extra)} is one too many"
+        raise Misfit(f"it looks like pytorch_GAN_zoo's DCGAN, but {problem}")
     kinds = in_kinds([layers[name] for name in order])
     if kinds is None:
         raise Misfit("it looks like pytorch_GAN_zoo's DCGAN, but a layer is of a different kind")
@@ -328,7 +471,11 @@ def linear(group: Tensors) -> Player | None:
     channels, ngf = last.shape[:2]
     start = math.isqrt(first.shape[0] // (2 * ngf))
     sizes = {"name": "upsample", "size": 4 * start, "channels": channels}
-    return Player(LINEAR_DCGAN, sizes | {"nz": first.shape[1], "ngf": ngf}, weights)
+    blocks = (
+        "conv_model." if any(name.startswith("conv_model.") for name in group) else "conv_blocks."
+    )
+    names = {"project.": "l1.0.", "layers.": blocks}
+    return Player(LINEAR_DCGAN, sizes | {"nz": first.shape[1], "ngf": ngf}, weights, names=names)
 
 
 def linear_discriminator(group: Tensors) -> Player | None:
@@ -406,7 +553,12 @@ def style_generator(group: Tensors) -> Player | None:
     return Player("this project’s style", sizes, dict(group))
 
 
-GENERATORS = (tutorial, zoo, linear, enlarging, residual_generator, style_generator)
+def named_layouts(choices: Choices) -> list[Callable[[Tensors], Player | None]]:
+    """The layouts of generators that are known by the names of their tensors."""
+    pytorch_gan_zoo = functools.partial(zoo, choices=choices)
+    return [pytorch_gan_zoo, linear, enlarging, residual_generator, style_generator]
+
+
 DISCRIMINATORS = (
     *(tutorial_discriminator, own_discriminator),
     *(zoo_discriminator, linear_discriminator),
@@ -418,21 +570,21 @@ DISCRIMINATORS = (
 
 def as_generator(player: Player, prefix: str) -> Player:
     """The Player, checked against its generator; see `checked`."""
-    built, _ = shapes_of(tuple(sorted(player.sizes.items())))
+    built, _ = shapes_of(json.dumps(player.sizes))
     return checked(player, prefix, built)
 
 
 def as_discriminator(player: Player, prefix: str) -> Player:
     """The Player, checked against its discriminator; see `checked`."""
     sizes = {**player.sizes, "nz": 1, "ngf": 1}  # any values: the generator is not used
-    _, built = shapes_of(tuple(sorted(sizes.items())))
+    _, built = shapes_of(json.dumps(sizes))
     return checked(player, prefix, built)
 
 
 @functools.lru_cache(maxsize=64)
-def shapes_of(architecture: tuple) -> tuple[dict | None, dict | None]:
-    """({name: shape} of G, of D) of an architecture, without memory for its weights."""
-    generator, discriminator = registry.outline(dict(architecture))
+def shapes_of(architecture: str) -> tuple[dict | None, dict | None]:
+    """({name: shape} of G, of D) of an architecture (JSON), without memory for its weights."""
+    generator, discriminator = registry.outline(json.loads(architecture))
     return _shapes(generator), _shapes(discriminator)
 
 
@@ -451,16 +603,23 @@ def checked(player: Player, prefix: str, shapes: Any) -> Player:
     for name in [*shapes, *weights]:
         given = tuple(weights[name].shape) if name in weights else None
         if given != shapes.get(name):
-            actual, right = in_words(given), in_words(shapes.get(name))
+            actual, right = shape_words(given), shape_words(shapes.get(name))
             raise Misfit(
-                f"it looks like {player.words}, but {name} is {actual} and should be {right}"
+                f"it looks like {player.words}, but {prefix}{player.name_in_file(name)} is "
+                f"{actual} and should be {right}"
             )
     for name, tensor in weights.items():
         whole = name.endswith("num_batches_tracked")
         weights[name] = tensor.to(torch.int64 if whole else torch.float32)
         if not whole and not finite(weights[name]):
             raise Misfit(f"it looks like {player.words}, but holds numbers that are not finite")
-    return Player(player.words, player.sizes, weights, prefix)
+    norms = [name for name in weights if name.endswith("running_var")]
+    dead = player.dead or (
+        bool(norms)
+        and all(bool((weights[name] == 1).all()) for name in norms)
+        and not any(bool(weights[name[:-3] + "mean"].any()) for name in norms)
+    )
+    return replace(player, weights=weights, prefix=prefix, dead=dead)
 
 
 def finite(tensor: torch.Tensor) -> bool:
@@ -468,6 +627,6 @@ def finite(tensor: torch.Tensor) -> bool:
     return all(bool(torch.isfinite(part).all()) for part in tensor.flatten().split(2**20))
 
 
-def in_words(shape: tuple[int, ...] | None) -> str:
-    """A shape as text."""
-    return "missing" if shape is None else " × ".join(map(str, shape)) or "a number"
+def shape_words(shape: tuple[int, ...] | None) -> str:
+    """A shape as text, "missing" for None."""
+    return "missing" if shape is None else in_words(shape)

@@ -18,6 +18,7 @@ from torch.overrides import TorchFunctionMode
 
 from gan_core.networks import (
     dcgan,
+    layer_list,
     onnx_generator,
     pytorch_gan_dcgan,
     residual_gan,
@@ -27,8 +28,9 @@ from gan_core.networks import (
 from gan_core.util.errors import InputError
 
 FAMILIES = {"dcgan": dcgan, "residual": residual_gan, "resize": resize_dcgan, "style": style}
-IMPORTED = {"upsample": pytorch_gan_dcgan, "onnx": onnx_generator}
+IMPORTED = {"upsample": pytorch_gan_dcgan, "onnx": onnx_generator, "layers": layer_list}
 SETTINGS = ("size", "channels", "nz", "ngf")
+OF_DISCRIMINATOR = ("ndf", "norm", "discriminator_layers")  # what describes D in an architecture
 MAX_WEIGHTS = 500_000_000  # of both networks together; 2 GB
 
 
@@ -46,16 +48,24 @@ def family(name: object) -> ModuleType:
     return known[name]
 
 
+def of_generator(architecture: dict) -> dict:
+    """The description of the generator alone."""
+    return {key: value for key, value in architecture.items() if key not in OF_DISCRIMINATOR}
+
+
 def build(architecture: dict) -> tuple[nn.Module, nn.Module | None]:
     """(generator, discriminator), freshly initialised, from an architecture's description.
 
     architecture: {"name": "dcgan", "size": 64, "channels": 3, "nz": 100, "ngf": 64, "ndf": 64},
     and "norm", the norm in D, where it is not the family's default. Without "ndf" the discriminator
-    is None. Raises InputError for an unknown family or sizes that it cannot draw.
+    is None. The family "layers" is described by lists, see `layer_list.build`. Raises InputError
+    for an unknown family or sizes that it cannot draw.
     """
     sizes = dict(architecture)
     name = sizes.pop("name", None)
     module = family(name)
+    if module is layer_list:
+        return layer_list.build(sizes, MAX_WEIGHTS)
     norm = sizes.pop("norm", module.NORMS[0])
     if norm not in module.NORMS:
         raise InputError(

@@ -7,6 +7,7 @@ from streamlit.runtime.scriptrunner import RerunData, RerunException
 from explorer.services import model_registry
 from gan_core import checkpoint, importers
 from gan_core.networks import registry
+from layouts import LAYOUTS, Layout, dcgan, prepared
 from test_importers import HALF, ONE, UNIT, Linear, Tutorial, TutorialD, graph_of, trained
 
 
@@ -123,12 +124,64 @@ def test_a_name_outlives_a_discriminator_that_is_refused(two_models, open_app, f
     give(app, "g.pth", file_of(trained(Tutorial())))
     app.text_input(key="import-name").set_value("my-own").run()
     give(app, "d.pth", b"hello", 1)
-    assert app.error
+    assert "The discriminator was left out" in app.error[0].value
     give(app, "d2.pth", file_of(trained(TutorialD())), 1)
     healthy(app)
     assert app.text_input(key="import-name").value == "my-own"
     press(app)
     assert checkpoint.load(two_models / "my-own").discriminator is not None
+
+
+def group(app, label):
+    return next(one for one in app.main.get("button_group") if one.label == label)
+
+
+def test_a_size_that_nothing_tells_is_asked_for(two_models, open_app, file_of):
+    app = open_app("import")
+    give(app, "digits.pth", file_of(prepared(LAYOUTS["28 px by padding 3"])))
+    healthy(app)
+    assert "several sizes" in app.main.info[0].value
+    assert not [b for b in app.main.button if b.label == "Import"]
+    group(app, "Size of the pictures").set_value(28).run()
+    healthy(app)
+    assert told(app)["Images"] == "28 × 28 × 1"
+    press(app)
+    assert checkpoint.load(two_models / "digits").size == 28
+
+
+def test_activation_output_and_prior_can_be_chosen_beside_the_preview(
+    two_models, open_app, file_of
+):
+    layout = Layout("", "", lambda: dcgan(norms=False))
+    app = open_app("import")
+    give(app, "bare.pth", file_of(prepared(layout)))
+    healthy(app)
+    assert any("No batch norm" in warning.value for warning in app.main.warning)
+    app.run()  # nothing was chosen, so the warning stays
+    assert any("No batch norm" in warning.value for warning in app.main.warning)
+    group(app, "Activation in the generator").set_value("leaky").run()
+    group(app, "Last activation").set_value("sigmoid").run()
+    group(app, "Latents it was trained on").set_value("uniform").run()
+    healthy(app)
+    press(app)
+    kept = checkpoint.read_card(two_models / "bare")
+    kinds = [layer["kind"] for layer in kept["architecture"]["layers"]]
+    assert "leaky_relu" in kinds
+    assert "relu" not in kinds
+    assert kinds[-1] == "sigmoid"
+    assert kept["prior"]["kind"] == "uniform"
+    for page in ("browse", "latents", "directions", "card"):
+        assert not open_app(page, model="bare").exception, page
+
+
+def test_what_statistics_tell_is_chosen_beforehand(two_models, open_app, file_of):
+    app = open_app("import")
+    give(app, "g.pth", file_of(prepared(LAYOUTS["leaky"])))
+    assert group(app, "Activation in the generator").value in ("leaky", ["leaky"])
+    assert not app.main.warning
+    give(app, "u.pth", file_of(prepared(LAYOUTS["uniform"])))
+    assert group(app, "Activation in the generator").value in ("relu", ["relu"])
+    assert group(app, "Latents it was trained on").value in ("uniform", ["uniform"])
 
 
 @pytest.mark.parametrize("name", ["alpha", "ALPHA", "../up", "", "a/b"])

@@ -1,8 +1,12 @@
 """Weights trained elsewhere: what is recognised, that it draws the same, and what is refused."""
 
+import argparse
+import collections
+import datetime
 import itertools
 import json
 import os
+import pathlib
 import pickle
 import struct
 import subprocess
@@ -18,7 +22,7 @@ from torch import nn
 
 from gan_core import __main__ as cli
 from gan_core import checkpoint, export_onnx, importers, model_card
-from gan_core.importers import onnx_import, safe_load, state_dict_layouts
+from gan_core.importers import inert, onnx_import, safe_load, state_dict_layouts
 from gan_core.networks import registry
 from gan_core.util.errors import InputError
 
@@ -308,15 +312,30 @@ def test_the_discriminator_judges_as_its_own_network_does(tmp_path, case, apart)
     same(model, network)
 
 
-def test_a_discriminator_of_another_game_is_refused(tmp_path):
-    other = saved(tmp_path, trained(LinearD()), "netD.pth")
-    with pytest.raises(InputError, match="does not match the generator"):
-        importers.read(saved(tmp_path, trained(Tutorial())), discriminator=other)
-    with pytest.raises(InputError, match="No discriminator was recognised"):
-        importers.read(
-            saved(tmp_path, trained(Tutorial())),
-            discriminator=saved(tmp_path, trained(Tutorial()), "other.pth"),
-        )
+def test_a_strange_discriminator_never_stops_a_good_generator(tmp_path):
+    network = trained(Linear())
+    path = saved(tmp_path, network)
+    text = tmp_path / "text.pth"
+    text.write_bytes(b"hello")
+    strangers = {
+        saved(tmp_path, trained(TutorialD()), "netD.pth"): "does not match the generator",
+        saved(tmp_path, trained(Tutorial()), "g.pth"): "No discriminator was recognised in g.pth",
+        text: "text.pth is neither a state dict",
+        tmp_path / "missing.pth": "cannot be read",
+    }
+    for other, words in strangers.items():
+        found = importers.read(path, discriminator=other)
+        assert found.discriminator is None
+        assert found.left_out.startswith("The discriminator was left out: ")
+        assert words in found.left_out
+        assert found.left_out in found.notes
+        assert "discriminator" not in found.origin
+    same(imported(found, tmp_path), network)
+    odd = {"netD.conv.weight": torch.zeros(7, 5, 3, 3)}
+    torch.save({"netG": network.state_dict(), **odd}, tmp_path / "both.pth")
+    found = importers.read(tmp_path / "both.pth")
+    assert found.discriminator is None
+    assert "No discriminator was recognised in it" in found.left_out
 
 
 def test_a_checkpoint_of_the_zoo_is_read_although_it_holds_settings(tmp_path, monkeypatch):
@@ -373,12 +392,33 @@ def change(key, function):
 
 
 NEARLY = {
-    "a width": (change("main.6.weight", lambda t: t[:, :-1]), "convolution 3 is 12 × 5 × 4 × 4"),
+    "a width": (
+        change("main.6.weight", lambda t: t[:, :-1]),
+        "main.9.weight is 6 × 3 × 4 × 4 and does not fit main.6.weight before it, 12 × 5 × 4 × 4",
+    ),
     "a norm gone": (
         lambda state: [state.pop(key) for key in list(state) if key.startswith("main.4.")],
-        "one norm too few",
+        "main.4, the norm of 12 channels after main.3, is missing",
     ),
-    "a norm short": (change("main.4.weight", lambda t: t[:-1]), "layers.4.weight is 11 and should"),
+    "a norm short": (
+        change("main.4.weight", lambda t: t[:-1]),
+        "main.4.weight is 11 beside a running_mean of 12",
+    ),
+    "a scale gone": (lambda state: state.pop("main.7.weight"), "main.7.weight is missing beside"),
+    "a variance gone": (
+        lambda state: state.pop("main.7.running_var"),
+        "main.7.running_var is missing beside main.7.running_mean",
+    ),
+    "the first layer gone": (lambda state: state.pop("main.0.weight"), "main.0.weight is missing"),
+    "a layer gone": (lambda state: state.pop("main.6.weight"), "main.6.weight is missing: main.7"),
+    "a layer too many": (
+        lambda state: state.update({"main.20.weight": torch.zeros(5, 5, 3, 3)}),
+        r"main.20.weight \(5 × 5 × 3 × 3\) is one too many",
+    ),
+    "a tensor too many": (
+        lambda state: state.update({"main.2.alpha": torch.zeros(1)}),
+        r"main.2.alpha \(1\) belongs to no layer",
+    ),
     "not finite": (change("main.0.weight", lambda t: t * torch.nan), "not finite"),
     "two channels": (change("main.12.weight", lambda t: t[:, :2]), "1 or 3 channels"),
 }
@@ -573,14 +613,102 @@ def test_large_headers_of_safetensors_are_not_read(tmp_path, length):
 
 def test_a_file_without_weights_is_refused(tmp_path):
     path = tmp_path / "file.pth"
-    for content in (b"", b"hello", b"\x89HDF\r\n\x1a\n" + bytes(100), b"\x89PNG" + bytes(50)):
+    for content in (b"", b"hello"):
         path.write_bytes(content)
         refused(path, "empty|neither a state dict")
-    with open(path, "wb") as file:
-        file.truncate(safe_load.MAX_BYTES + 1)
-    refused(path, f"at most {safe_load.MAX_BYTES // 2**20} are accepted")
+    for start, most in ((b"PK", safe_load.MAX_FILE), (b"\x80", safe_load.MAX_LEGACY)):
+        with open(path, "wb") as file:
+            file.write(start)
+            file.truncate(most + 1)
+        refused(path, f"at most {most // 2**20} are accepted")
     refused(tmp_path / "missing.pth", "cannot be read")
-    refused(tmp_path, "not a regular file")
+
+
+WEB = b"\n<!DOCTYPE html>\n<html><head><title>Google Drive - Virus scan warning</title>"
+KINDS = {
+    "a web page": ("netG.pth", WEB, "a web page and not the file itself"),
+    "Git LFS": ("netG.pth", b"version https://git-lfs.github.com/spec/v1\noid", "git lfs pull"),
+    "Keras, old": ("g.h5", b"\x89HDF\r\n\x1a\n" + bytes(100), "a Keras model.*tf2onnx"),
+    "gzip": ("netG.pth.gz", b"\x1f\x8b\x08" + bytes(20), "a gzip archive; unpack"),
+    "tar": ("netG.tar", bytes(257) + b"ustar\x0000" + bytes(50), "a tar archive; unpack"),
+    "a picture": ("netG.pth", b"\x89PNG\r\n\x1a\n" + bytes(50), "a picture"),
+    "SavedModel": ("saved_model.pb", b"\x08\x01\x12\x9c", "SavedModel.*tf2onnx.*ONNX"),
+    "renamed": ("g.pb", b"\x08\x01\x12\x9cVarHandleOp" + bytes(9), "SavedModel.*tf2onnx.*ONNX"),
+    "TensorFlow": ("model.ckpt.index", b"\0\0\1abc", "a checkpoint of TensorFlow"),
+    "TensorFlow Lite": ("g.tflite", b"\x1c\0\0\0TFL3" + bytes(20), "TensorFlow Lite"),
+    "JSON": ("config.json", b'{"nz": 100}', "text .JSON. and not weights"),
+}
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_other_files_are_named_as_what_they_are(tmp_path, kind):
+    name, content, words = KINDS[kind]
+    (tmp_path / name).write_bytes(content)
+    refused(tmp_path / name, words)
+
+
+def zip_of(path, members):
+    with zipfile.ZipFile(path, "w") as file:
+        for name, content in members.items():
+            file.writestr(name, content)
+    return path
+
+
+def test_zips_and_folders_are_named_as_what_they_are(tmp_path):
+    weights = saved(tmp_path, trained(Tutorial())).read_bytes()
+    keras = {"config.json": "{}", "metadata.json": "{}", "model.weights.h5": "x"}
+    refused(zip_of(tmp_path / "g.keras", keras), "a Keras model")
+    inside = zip_of(tmp_path / "download.zip", {"models/netG.pth": weights})
+    refused(inside, "a zip with netG.pth in it; unpack it")
+    refused(zip_of(tmp_path / "m.zip", {"m/saved_model.pb": "x"}), "SavedModel")
+    refused(zip_of(tmp_path / "a.npz", {"w.npy": "x"}), "NumPy")
+    refused(tmp_path, "a folder; give the file")
+    (tmp_path / "saved_model.pb").write_bytes(b"\x08\x01")
+    refused(tmp_path, "SavedModel")
+
+
+def test_harmless_values_beside_weights_are_passed_over_unmade(tmp_path):
+    network = trained(Tutorial())
+    history = collections.defaultdict(list, loss=[1.0])
+    content = {
+        "netG": network.state_dict(),
+        "scalar": np.float64(41.5),
+        "array": np.arange(6, dtype=np.float32).reshape(2, 3),
+        "words": np.array(["a", "b"]),
+        "args": argparse.Namespace(lr=2e-4, out=pathlib.Path("runs") / "one"),
+        "path": pathlib.PurePosixPath("a/b"),
+        "history": history,
+        "queue": collections.deque([1, 2], 3),
+        "seen": {1, 2},
+        "when": datetime.datetime(2020, 1, 2),
+        "random": np.random.RandomState(0).get_state(),
+    }
+    for legacy in (False, True):
+        path = tmp_path / f"{legacy}.pth"
+        torch.save(content, path, _use_new_zipfile_serialization=not legacy)
+        same(imported(importers.read(path), tmp_path, f"m{legacy}"), network)
+
+
+def test_stand_ins_take_the_place_of_everything_named():
+    """No name of a harmless value leads to the function of that name."""
+    for stand_in, name in inert.stand_ins():
+        assert stand_in in (inert.Inert, inert.InertList, inert.plain_dict), name
+    assert vars(inert.Inert(os.mkdir, "x")) == {}
+    assert inert.InertList([1, 2]) == []
+    assert inert.plain_dict(list, {"a": 1}) == {}
+
+
+def test_only_the_bytes_of_the_generator_are_limited(tmp_path, monkeypatch):
+    network = trained(Tutorial())
+    state = {0: {"exp_avg": torch.zeros(60_000), "exp_avg_sq": torch.zeros(60_000)}}
+    content = {"netG": network.state_dict(), "optimizerG": {"state": state}, "epoch": 3}
+    torch.save(content, tmp_path / "resumable.pth")
+    size = sum(t.numel() * t.element_size() for t in network.state_dict().values())
+    monkeypatch.setattr(safe_load, "MAX_BYTES", size + 1000)
+    assert (tmp_path / "resumable.pth").stat().st_size > 4 * safe_load.MAX_BYTES
+    same(imported(importers.read(tmp_path / "resumable.pth"), tmp_path), network)
+    monkeypatch.setattr(safe_load, "MAX_BYTES", size - 1000)
+    refused(tmp_path / "resumable.pth", "The generator in resumable.pth has")
 
 
 # ONNX.
@@ -786,6 +914,70 @@ def test_a_graph_gives_no_gradient_and_says_so(tmp_path):
     model.directory.joinpath("generator.safetensors").write_bytes(b"x")
     with pytest.raises(InputError, match="damaged"):
         checkpoint.load(model.directory)
+
+
+@pytest.mark.parametrize("count", [0, 1, 6])
+def test_onnx_written_in_train_mode_is_refused_with_the_fix(tmp_path, count):
+    from onnx import TensorProto, helper, numpy_helper
+
+    names = ("z", "w", "scale", "shift", "mean", "variance")
+    stream = np.random.RandomState(0)
+    weights = [
+        stream.standard_normal((4, 5, 8, 8)),
+        np.ones(5),
+        np.zeros(5),
+        np.zeros(5),
+        np.ones(5),
+    ]
+    constants = [
+        numpy_helper.from_array(np.float32(value), name)
+        for value, name in zip(weights, names[1:], strict=True)
+    ]
+    constants.append(numpy_helper.from_array(np.int64([-1, 4, 1, 1]), "shape"))
+    constants.append(
+        numpy_helper.from_array(stream.standard_normal((3, 5, 1, 1)).astype("f4"), "rgb")
+    )
+    for training in (1, 0):
+        kept = ["m", "v"] if training else []
+        nodes = [
+            helper.make_node("Reshape", ["z", "shape"], ["map"]),
+            helper.make_node("ConvTranspose", ["map", "w"], ["wide"]),
+            helper.make_node(
+                "BatchNormalization",
+                ["wide", *names[2:]],
+                ["normed", *kept],
+                training_mode=training,
+            ),
+            helper.make_node("Conv", ["normed", "rgb"], ["linear"]),
+            helper.make_node("Tanh", ["linear"], ["images"]),
+        ]
+        ends = [
+            helper.make_tensor_value_info("z", TensorProto.FLOAT, [count or "n", 4]),
+            helper.make_tensor_value_info("images", TensorProto.FLOAT, None),
+        ]
+        graph = helper.make_graph(nodes, "g", ends[:1], ends[1:], constants)
+        opsets = [helper.make_opsetid("", 17)]
+        path = tmp_path / "g.onnx"
+        model = helper.make_model(graph, opset_imports=opsets, ir_version=8)
+        path.write_bytes(model.SerializeToString())
+        if training:
+            refused(path, r"exported in train mode.*netG\.eval\(\)")
+        else:
+            assert importers.read(path).architecture["size"] == 8
+
+
+@pytest.mark.parametrize("shape", [["n", 4], [6, 4]])
+def test_a_latent_that_draws_another_picture_in_company_is_refused(tmp_path, shape):
+    """The mean over the batch is taken off by plain operators, which no attribute tells."""
+    steps = [("ReduceMean", {"axes": [0], "keepdims": 1}), ("Tanh", {})]
+    proto = onnx.load_model_from_string(graph_of(shape, steps))
+    node = next(node for node in proto.graph.node if node.op_type == "Tanh")
+    mean = node.input[0]
+    centred = onnx.helper.make_node("Sub", ["step0", mean], ["centred"])
+    node.input[0] = "centred"
+    proto.graph.node.insert(len(proto.graph.node) - 1, centred)
+    (tmp_path / "g.onnx").write_bytes(proto.SerializeToString())
+    refused(tmp_path / "g.onnx", "exported in train mode")
 
 
 # Checkpoints.
