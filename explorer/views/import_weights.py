@@ -37,9 +37,9 @@ def page(browse_page: StreamlitPage | None = None) -> None:
     """The page, top to bottom."""
     st.header("Import", anchor=False)
     st.markdown(
-        "Import a generator that was trained elsewhere: the weights of a DCGAN, whatever its layers are "
-        "called, as a PyTorch checkpoint or safetensors file, or any ONNX file that turns a latent "
-        "into an image. Python code in a file is never run."
+        "Import a generator that was trained elsewhere: the weights of a DCGAN, whatever its "
+        "layers are called, as a PyTorch checkpoint or safetensors file, or any ONNX file that "
+        "turns a latent into an image. Python code in a file is never run."
     )
     first, second = st.columns(2, gap="medium")
     upload = uploader("Weights of the generator", "weights", first)

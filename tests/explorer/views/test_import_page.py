@@ -144,7 +144,7 @@ def test_a_size_that_nothing_tells_is_asked_for(two_models, open_app, file_of):
     assert not [b for b in app.main.button if b.label == "Import"]
     group(app, "Size of the pictures").set_value(28).run()
     healthy(app)
-    assert told(app)["Images"] == "28 × 28 × 1"
+    assert facts_of(app)["Images"] == "28 × 28 × 1"
     press(app)
     assert checkpoint.load(two_models / "digits").size == 28
 
