@@ -122,19 +122,20 @@ def decide(
     if known:
         activations = activations[:1]
     bares = bare_activations(links)
+    first = 2 if len(bares) > 1 else 1  # norms that tell the prior
     best: tuple[float, str, float, str | None] | None = None
-    walks: dict[tuple, Walk] = {}
     for prior in priors:
         for share in shares:
             for bare in bares:
-                found = norm_statistics.walk(links, options, prior, activations[0], share, bare)
-                walks[prior, share, bare] = found
-                badness = sum(min(one.ratio**2, 4.0) for one in found.gaps[: 2 if bares else 1])
+                begun = norm_statistics.walk(
+                    links, options, prior, activations[0], share, bare, first
+                )
+                badness = sum(min(one.ratio**2, 4.0) for one in begun.gaps)
                 if best is None or badness < best[0]:
                     best = badness, prior, share, bare
     assert best is not None
     _, prior, share, bare = best
-    chosen = walks[prior, share, bare]
+    chosen = norm_statistics.walk(links, options, prior, activations[0], share, bare)
     decided = Decision(prior, activations[0], bare)
     if len(activations) > 1:
         other = norm_statistics.walk(links, options, prior, activations[1], share, bare)

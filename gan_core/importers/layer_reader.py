@@ -17,8 +17,9 @@ import torch
 
 Tensors = dict[str, torch.Tensor]
 PARTS = ("weight", "bias", "running_mean", "running_var", "num_batches_tracked")
-MAX_LAYERS = 100
-MAX_READINGS = 2000  # layers looked at in the search for a chain
+MAX_LAYERS = 100  # with their norms
+MAX_WEIGHTS = 16  # layers with weights of one generator or discriminator
+MAX_READINGS = 500  # layers looked at in the search for a chain
 IMAGES = (1, 3)  # channels
 ONNX = "the generator as ONNX (torch.onnx.export) is read whatever its layers are"
 
@@ -91,6 +92,9 @@ def read(group: Tensors) -> list[Layer]:
 
 def kind_of(owner: str, parts: Tensors) -> str:
     """The kind of a layer. Raises Misfit when a part is missing or of another shape."""
+    empty = [part for part, tensor in parts.items() if not tensor.numel()]
+    if empty:
+        raise Misfit(f"{owner}.{empty[0]} is empty")
     statistics = [part for part in ("running_mean", "running_var") if part in parts]
     weight = parts.get("weight")
     if len(statistics) == 1:
@@ -145,6 +149,8 @@ def chain(layers: list[Layer], follow: Reading) -> list[Link]:
     problem: Misfit | None = None
     for order in orders(layers):
         weights = [layer for layer in order if layer.kind != "norm"]
+        if len(weights) > MAX_WEIGHTS:
+            raise Misfit(f"it has more than {MAX_WEIGHTS} layers with weights; {ONNX}")
         if len(weights) < 2 or not any(layer.kind == "conv" for layer in weights):
             raise Misfit("it is no known layout: it has no convolutions, or a single layer")
         for links in follow(weights):

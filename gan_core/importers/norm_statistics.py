@@ -21,11 +21,14 @@ from torch.nn import functional
 
 from gan_core import latent
 from gan_core.importers.layer_geometry import Step
-from gan_core.importers.layer_reader import Layer, Link
+from gan_core.importers.layer_reader import Layer, Link, Misfit
 
 LATENTS = 256
-FEWEST = 32  # latents through wide maps, which average over many pixels
-MAX_VALUES = 2**23  # of all maps at once
+FEWEST = 4  # latents through wide maps, which average over many pixels
+MAX_VALUES = 2**23  # of all maps at once, where FEWEST are not more
+MOST_VALUES = 2**25  # of more, a network is refused
+MOST_FLAT = 2**20  # values of a linear layer
+LARGEST_MAP = 512  # pixels a side
 EPS = 1e-5
 MOMENTUM = 0.1  # PyTorch's default, by which a norm forgets its first variance of 1
 FEW = 60  # batches after which less than 0.2 % of it is left
@@ -155,12 +158,14 @@ def walk(
     activation: str,
     share: float = 0.0,
     bare: str | None = None,
+    until: int = 0,
 ) -> Walk:
     """Fresh latents through a generator, with the steps that its norms' statistics fit best.
 
     options: of each layer, the possible steps, likely first; none for a linear layer. activation:
     of ACTIVATIONS, after every layer. share: see `gap`. bare: the activation after a linear layer
-    without a norm, "" for none; None for the same as elsewhere.
+    without a norm, "" for none; None for the same as elsewhere. until: the number of norms after
+    which the walk ends, 0 for all.
     """
     result = Walk()
     x = latents(prior, links[0].given)
@@ -170,7 +175,7 @@ def walk(
             break
         scored: list[tuple[float, Step]] = []
         if not possible:
-            y = through(link, None, x)
+            y = through(link, None, fewer(x, link, link.made))
             by_value = link.norm is not None and link.norm.shape[0] == link.made
             if link.side and not by_value:
                 y = y.unflatten(1, (-1, link.side, link.side))
@@ -180,13 +185,21 @@ def walk(
         result.steps.append(scored)
         if seen is not None and link.norm is not None:
             result.gaps.append(seen)
+            if len(result.gaps) == until:
+                break
             x = activate(normalised(y, link.norm), activation)
         else:
             x = activate(y, bare if bare is not None and not possible else activation)
         if link.side and x.ndim == 2:
             x = x.unflatten(1, (-1, link.side, link.side))
-        x = x[: max(FEWEST, MAX_VALUES // max(x[0].numel() * 4, 1))]
     return result
+
+
+def fewer(x: torch.Tensor, link: Link, values: int) -> torch.Tensor:
+    """As many rows of x as a layer can turn into so many values each. Raises Misfit for none."""
+    if values * FEWEST > MOST_VALUES or (link.layer.kind == "linear" and values > MOST_FLAT):
+        raise Misfit(f"{link.layer.name} makes more values than any image needs")
+    return x[: max(FEWEST, MAX_VALUES // values)]
 
 
 def best_step(
@@ -199,11 +212,16 @@ def best_step(
     """
     if x.ndim == 2:
         x = x[:, :, None, None]
+    sides = [step.side(x.shape[2], link.kernel, link.transposed) for step in possible]
+    possible = [
+        step for step, side in zip(possible, sides, strict=True) if 1 <= side <= LARGEST_MAP
+    ]
+    if not possible:
+        raise Misfit(f"{link.layer.name} makes a map larger than that of any image")
+    x = fewer(x, link, link.made * max(side for side in sides if side <= LARGEST_MAP) ** 2)
     fits = False
     tried: list[tuple[float, int, torch.Tensor, Gap | None]] = []
     for number, step in enumerate(possible):
-        if step.side(x.shape[2], link.kernel, link.transposed) < 1:
-            continue
         alike = link.kernel % 2 and (step.stride, step.enlarges) == (
             possible[0].stride,
             possible[0].enlarges,

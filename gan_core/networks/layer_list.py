@@ -22,7 +22,7 @@ from gan_core.util.errors import InputError
 NORMS = ("batch",)
 SIZES = range(8, 513)
 MAX_LAYERS = 200
-MAX_VALUES = 2**26  # of one picture between two layers
+MAX_VALUES = 2**24  # of one picture between two layers
 WHOLE, NUMBER, FLAG = "whole", "number", "flag"
 # kind -> its fields beside "kind".
 KINDS = {

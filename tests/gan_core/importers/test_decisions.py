@@ -202,6 +202,41 @@ def test_the_command_line_decides_and_warns(tmp_path, capsys):
     assert kinds[-1] == "sigmoid"
 
 
+def norm_of(width):
+    return {"running_mean": torch.zeros(width), "running_var": torch.full((width,), 2.0)}
+
+
+def chain(*shapes):
+    """A state dict of layers of these shapes, each transposed and with a norm but for the last."""
+    state = {}
+    for place, shape in enumerate(shapes):
+        state[f"c{place}.weight"] = torch.ones(1).expand(shape)
+        if place < len(shapes) - 1:
+            parts = norm_of(shape[1] if len(shape) == 4 else shape[0])
+            state |= {f"n{place}.{part}": tensor.clone() for part, tensor in parts.items()}
+    return state
+
+
+HUGE = {
+    "a kernel like an image": chain((1, 3, 2000, 2000), (3, 3, 4, 4)),
+    "a map that grows without end": chain((2, 4, 4, 4), *[(4, 4, 8, 8)] * 9, (4, 3, 4, 4)),
+    "a layer of millions": chain((5_000_000, 1), (5_000_000, 3, 4, 4)),
+    "channels without end": chain((2, 10**6, 4, 4), (10**6, 3, 4, 4)),
+    "nothing": chain((2, 0, 4, 4), (0, 3, 4, 4)),
+    "layers without end": chain(*[(3, 3, 3, 3)] * 60),
+    "layers for more than any image": chain(*[(3, 3, 3, 3)] * 20),
+}
+
+
+@pytest.mark.parametrize("case", HUGE)
+def test_layers_that_would_fill_the_memory_are_refused_before_they_are_tried(case):
+    from gan_core.importers import state_dict_layouts
+
+    with pytest.raises(InputError) as caught:
+        state_dict_layouts.generator(HUGE[case], "file.pth")
+    assert "\n" not in str(caught.value)
+
+
 # Discriminators.
 
 
