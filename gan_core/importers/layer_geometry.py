@@ -51,11 +51,7 @@ TRANSPOSED = {
         *(Step(1, 1), Step(2, 1, 1, cost=0.5), Step(2, 0, cost=1), Step(2, 1, cost=1)),
         Step(1, 0, cost=2),
     ),
-    4: (
-        *(Step(2, 1), Step(1, 0, cost=2), Step(2, 0, cost=2), Step(2, 3, cost=2)),
-        Step(2, 2, cost=3),
-        Step(1, 1, cost=3),
-    ),
+    4: (Step(2, 1), Step(1, 0, cost=2), Step(2, 0, cost=2), Step(2, 3, cost=2)),
     5: (
         *(Step(2, 2, 1), Step(3, 1, cost=0.5), Step(1, 2, cost=0.5), Step(1, 0, cost=1)),
         *(Step(2, 0, cost=2), Step(2, 1, cost=2), Step(2, 2, cost=2)),

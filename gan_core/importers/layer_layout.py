@@ -72,6 +72,11 @@ def generator(
     check_finite(group)
     decided = decide(links, options, choices, known, alive=bool(norms) and not dead)
     size, steps, possible = choose_size(links, decided.steps, choices.size, known)
+    if size not in layer_geometry.USUAL and not choices.size:
+        decided.doubts.append(
+            f"Its layers seem to draw {size} × {size} pixels, an unusual size: a stride or a "
+            "padding may be another one."
+        )
     if len(possible) > 1 and not choices.size:
         others = " or ".join(str(one) for one in possible if one != size)
         decided.notes.append(
@@ -147,6 +152,13 @@ def decide(
                 "The norms’ statistics do not tell ReLU from LeakyReLU; ReLU is assumed."
             )
     decided.steps = chosen.steps
+    for link, usual, scored in zip(links, options, chosen.steps, strict=True):
+        if link.norm is not None and scored and scored[0][1] != usual[0]:
+            step = scored[0][1]
+            decided.notes.append(
+                f"{link.layer.name} has a stride of {step.stride} and a padding of {step.padding}, "
+                "as the statistics after it show."
+            )
     judge(decided, chosen, choices)
     return decided
 

@@ -344,7 +344,9 @@ def check_gaps(links: list[Link]) -> None:
         return
     at = [int(place[2]) for place in places if place]
     normed = {
-        b - a for (a, b), link in zip(pairwise(at), links, strict=False) if link.norm is not None
+        b - a
+        for (a, b), link in zip(pairwise(at), links, strict=False)
+        if link.norm is not None and b - a > 1
     }
     bare = [
         (a, link)

@@ -147,6 +147,7 @@ def normalised(values: torch.Tensor, norm: Layer) -> torch.Tensor:
     )
 
 
+EXPLAINS = 0.15  # a gap of the log-variance up to which a stride explains it
 TAU = 0.1  # a gap of the log-variance that counts as much as a cost of 1
 
 
@@ -234,7 +235,9 @@ def best_step(
         seen = gap(y, link.norm, share)
         tried.append((step.cost + (seen.ratio / TAU) ** 2, number, y, seen))
         fits = fits or (number == 0 and abs(seen.ratio) < TAU)
-    tried.sort(key=lambda one: (np.nan_to_num(one[0], nan=1e9), one[1]))
+    # A step that is not usual must explain the statistics; a smaller misfit is no reason for it.
+    tried = [one for one in tried if one[3] and abs(one[3].ratio) < EXPLAINS] or tried[:1]
+    tried.sort(key=lambda one: (one[0], one[1]))
     scored = [(score, possible[number]) for score, number, _, _ in tried]
     return tried[0][2], tried[0][3], scored
 

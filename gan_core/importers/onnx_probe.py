@@ -99,7 +99,9 @@ def draw_all(
     finite = bool(np.isfinite(images).all())
     # In train mode, a batch norm takes its statistics from the batch. Alone, where the batch may
     # have any size, else beside zeros.
-    alone = draw(z[:1], 1 if batch == SAMPLES and not declared else batch) if batch > 1 else images
+    alone = images[:1]
+    if batch > 1:
+        alone = draw(z[:1], batch if declared else 1)
     return {
         "batch": 0 if batch == SAMPLES and not declared else batch,
         "shape": list(images.shape[1:]),

@@ -110,7 +110,7 @@ def test_statistics_of_other_weights_or_another_prior_are_a_warning(tmp_path):
     wide = {k: 9 * v if k.endswith("main.1.running_var") else v for k, v in state.items()}
     found = importers.read(saved(tmp_path, wide))
     assert any("main.1 saw" in doubt and "the prior" in doubt for doubt in found.doubts)
-    wrong = {k: 3 * v if k.endswith("main.7.running_var") else v for k, v in state.items()}
+    wrong = {k: 9 * v if k.endswith("main.7.running_var") else v for k, v in state.items()}
     found = importers.read(saved(tmp_path, wrong))
     assert any("main.7 saw" in doubt and "a stride" in doubt for doubt in found.doubts)
 
