@@ -23,7 +23,13 @@ from gan_core import checkpoint, export_onnx, feature_extractors, importers, lat
 from gan_core.attributes import train_classifier
 from gan_core.data import avatar_renderer, image_sources, media, photo_alignment, training_set
 from gan_core.latent_space import arithmetic_report, discover_directions, encoder, inversion
-from gan_core.metrics import fidelity_report, memorisation_report, path_length, store
+from gan_core.metrics import (
+    fidelity_report,
+    memorisation_report,
+    path_length,
+    seed_table,
+    store,
+)
 from gan_core.training.config import OPTIONS, TrainingConfig
 from gan_core.training.train_command import train
 from gan_core.util import map_guard, printable_output, regular_files
@@ -343,6 +349,7 @@ VERBS: tuple[tuple[str, Callable, tuple[Callable, ...]], ...] = (
     ("attributes", learn_attributes, (train_classifier.train_and_save,)),
     ("directions", find_directions, (discover_directions.discover_and_save,)),
     ("memorisation", memorisation_report.measure_and_save, (memorisation_report.measure_and_save,)),
+    ("seeds", seed_table.make_and_save, (seed_table.make_and_save,)),
     ("encoder", train_encoder, (encoder.train_and_measure,)),
     ("invert", invert, (invert,)),
     ("sample", sample, (sample,)),

@@ -4,6 +4,8 @@
                                licence, training set, and the sha256 of each weights file
     generator.safetensors      EMA weights with batch-norm statistics that fit them
     discriminator.safetensors  optional
+    realism.safetensors        optional: what samples are compared with, see metrics/realism
+    seeds.safetensors          optional: what is known of the first seeds, see metrics/seed_table
     training_set/              optional: the training images, embedded or packed
     README.md                  the model card
 
@@ -43,6 +45,7 @@ CARD = {
     "objective?": json_values.TEXT,
     "licence?": json_values.TEXT,
     "use?": json_values.TEXT,
+    "pictures?": json_values.TEXT,
     "metrics?": {json_values.ANY: TABLE},
     "origin?": TABLE,
     "training": {

@@ -13,6 +13,8 @@ from gan_core.util.errors import InputError
 PRIORS = ("normal", "uniform")
 MODES = ("slerp", "lerp")
 MAX_SEED = 2**32 - 1
+RARE = 1000  # samples of which one is as short as `least_psi` makes them all
+SHORTEST = 3.09  # standard deviations below the mean at which that one lies
 
 
 @dataclass(frozen=True)
@@ -59,6 +61,26 @@ def truncate(z: np.ndarray, psi: float) -> np.ndarray:
     and ψ > 1 exaggerates (the truncation of StyleGAN, Karras et al. 2019, applied to z itself).
     """
     return (np.float32(psi) * np.asarray(z, np.float32)).astype(np.float32)
+
+
+def least_psi(prior: Prior) -> float:
+    """The smallest ψ at which a typical latent is still one that the generator was trained on.
+
+    Latents of many coordinates have nearly the same length: those of N(0, I) lie on a shell of
+    radius √nz, a little less than one thick whatever nz. ψ·z leaves the shell, and a generator
+    without a mapping network has never been trained inside it. At the ψ returned a latent of
+    typical length is as short as the shortest of RARE samples. Rounded to 0.05; near 0 for priors
+    of few coordinates, where latents of every length occur.
+    """
+    n = prior.size
+    # The length of n independent coordinates is close to normally distributed.
+    length, deviation = (
+        (np.sqrt(max(n - 0.5, 0.0)), np.sqrt(0.5))
+        if prior.kind == "normal"
+        else (np.sqrt(n / 3), np.sqrt(1 / 15))
+    )
+    shortest = max(length - SHORTEST * deviation, 0.0)
+    return float(np.round(20 * shortest / length) / 20)
 
 
 def lerp(a: np.ndarray, b: np.ndarray, t: ArrayLike) -> np.ndarray:

@@ -7,17 +7,20 @@ import math
 import threading
 from collections import OrderedDict
 from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any, Protocol
 
 import numpy as np
 from PIL import Image
 
-from gan_core import latent
+from gan_core import feature_extractors, latent
 from gan_core.attributes.classifier import Classifier
 from gan_core.checkpoint import Model
 from gan_core.data import media
+from gan_core.feature_extractors import Features
 from gan_core.importers import Found
 from gan_core.latent_space import coordinate_effects, encoder, inversion
+from gan_core.metrics.realism import Reference
 from gan_core.util.errors import InputError
 
 CACHE_BYTES = 96 * 2**20
@@ -30,6 +33,8 @@ _lock = threading.Lock()
 _cache: OrderedDict[tuple[str, str, bytes], np.ndarray] = OrderedDict()
 _cached_bytes = 0
 _effects: dict[str, np.ndarray] = {}  # weights -> the strength of each coordinate
+_loader = ThreadPoolExecutor(1, thread_name_prefix="features")
+_network: list[Future[Features]] = []  # none or one
 
 
 class Drawer(Protocol):
@@ -79,6 +84,33 @@ def labels(classifier: Classifier, images: np.ndarray) -> np.ndarray:
     return _each_once("labels", classifier.hash, images, classifier.predict)
 
 
+def realism(reference: Reference, images: np.ndarray) -> np.ndarray:
+    """The realism of images against a reference, float32 (N,), cached as pictures are.
+
+    Raises InputError when the network that it needs is not installed.
+    """
+
+    def score(images: np.ndarray) -> np.ndarray:
+        return reference.score(features_later().result().extract(images))
+
+    return _each_once("realism", reference.hash, images, score)
+
+
+def known_realism(reference: Reference, images: np.ndarray) -> np.ndarray:
+    """The same, float32 (N,), with NaN for images that it was not worked out for yet."""
+    keys = _keys("realism", reference.hash, images)
+    with _lock:
+        return np.float32([_cache.get(key, np.nan) for key in keys])
+
+
+def features_later() -> Future[Features]:
+    """The network of `realism`, loaded once in the background: it takes a second."""
+    with _lock:
+        if not _network or (_network[0].done() and _network[0].exception()):
+            _network[:] = [_loader.submit(feature_extractors.effnet)]
+        return _network[0]
+
+
 def photo_search(
     model: Model, image: np.ndarray
 ) -> tuple[Iterator[float | inversion.Progress], str]:
@@ -112,9 +144,7 @@ def _each_once(
 ) -> np.ndarray:
     """function(rows), with each row taken from the cache if it is there."""
     global _cached_bytes
-    keys = [
-        (kind, weights, hashlib.blake2b(row.tobytes(), digest_size=16).digest()) for row in rows
-    ]
+    keys = _keys(kind, weights, rows)
     with _lock:
         rendered = {key: _cache[key] for key in keys if key in _cache}
         for key in rendered:
@@ -142,6 +172,13 @@ def preview(found: Found, n: int) -> bytes:
     """
     images = media.sheet(found.draw(n), math.ceil(math.sqrt(n)))
     return png(media.enlarge(images, max(1, PREVIEW // images.shape[0])))
+
+
+def _keys(kind: str, weights: str, rows: np.ndarray) -> list[tuple[str, str, bytes]]:
+    """The keys of rows in the cache."""
+    return [
+        (kind, weights, hashlib.blake2b(row.tobytes(), digest_size=16).digest()) for row in rows
+    ]
 
 
 def sheet(images: np.ndarray) -> dict[str, Any]:

@@ -34,8 +34,9 @@ def begin(page: str) -> None:
     elif state.pop("touched", False) or not params or params == state.get("link"):
         return
     linked, unread = url_state.read(params, page)
+    state.opening = None  # what the link says does not follow the model
     if first:
-        state.view = linked
+        state.view, state.free = linked, url_state.left_open(params, page)
     else:
         settings = ("model", "weights", *url_state.names(linked, page))
         if linked.model != state.view.model:

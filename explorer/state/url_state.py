@@ -21,7 +21,14 @@ from gan_core.latent import MAX_SEED
 
 NUMBERS = (16, 36, 64, 100)
 SIZES = ("small", "medium", "large")
-SORTS = ("seed", "real", "fake")
+# Of the samples on a page: by seed, the most and the least real first. "best" and "worst" are the
+# same of all seeds that a model brings a table of.
+SORTS = ("seed", "real", "fake", "best", "worst")
+REALISM = "realism"  # as a score to sort by, in place of an attribute
+MOST_RANKED = 65536  # seeds in a table
+# Settings that follow the model where neither a link nor a person has given them, see
+# explorer.state.openings.
+FOLLOWING = ("by", "sort", "start", "keys", "corners", "of", "smooth")
 MODES = ("slerp", "lerp", "both")
 WAYS = ("sliders", "pad")
 SPACES = ("pixels", "discriminator", "effnet")
@@ -325,6 +332,7 @@ ALL = f"{MODEL} train card import about"
 ANY_SEED = integer(0, MAX_SEED)
 READABLE = normal(lambda text: read_keys(",".join(sift(text)[0])), write_keys)
 EXEMPLARS = normal(read_exemplars, write_keys)
+NAMES = normal(read_names, write_names)
 UNIT = number(0, 1)
 
 
@@ -340,8 +348,18 @@ class View:
     )
     n: int = setting(36, choice(NUMBERS), "browse", "the number of samples")
     size: str = setting("medium", choice(SIZES), "browse", "the size of the pictures")
-    sort: str = setting("seed", choice(SORTS), "browse", "the order of the samples")
-    by: str = setting("", read_label, "browse", "the attribute to sort by, in place of D(x)")
+    sort: str = setting(
+        *("seed", choice(SORTS), "browse"),
+        "the order of the samples: real and fake of one page, best and worst of the whole table",
+    )
+    by: str = setting(
+        *("", read_label, "browse"), "the attribute to sort by, or realism, in place of D(x)"
+    )
+    having: str = setting("", NAMES, "browse", "attributes that the samples have")
+    lacking: str = setting("", NAMES, "browse", "attributes that the samples lack")
+    rank: int = setting(
+        *(0, integer(0, MOST_RANKED), "browse"), "samples of the ranking before the first one shown"
+    )
     smooth: bool = setting(False, read_bool, MODEL, "smooth scaling of pictures")
     source: str = setting("seeds", choice(SOURCES), "interpolate", "where the keyframes come from")
     keys: str = setting("0, 1, 2", READABLE, "interpolate", "keyframes", write_readable, True)
@@ -407,6 +425,21 @@ def names(view: View, page: str) -> tuple[str, ...]:
     """The settings that a page's link carries."""
     path = page == "neighbours" and view.ask == "path"
     return tuple(dict.fromkeys((*PAGES[page], *(PAGES["interpolate"] if path else ()))))
+
+
+def left_open(params: Mapping[str, str], page: str) -> set[str]:
+    """The settings of FOLLOWING that a link says nothing about.
+
+    A link that the app wrote names the weights and leaves out settings at their default: a setting
+    that its page's links carry then has its default. A link typed by a person leaves it open.
+    """
+    written = PAGES[page] if "weights" in params else ()
+    free = {name for name in FOLLOWING if name not in params and name not in written}
+    if "seed" in params:  # these samples, in the order of their seeds
+        free -= {"by", "sort"} | ({"start"} if "start" in PAGES[page] else set())
+    if {"by", "sort", "having", "lacking"} & params.keys():
+        free -= {"by", "sort"}
+    return free - {"start"} if "coords" in params else free
 
 
 def write(view: View, page: str, tray_items: Iterable[Item] = ()) -> dict[str, str]:

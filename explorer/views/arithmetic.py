@@ -12,7 +12,14 @@ from explorer.components import browser_rendering
 from explorer.components.canvas import axis, canvas
 from explorer.components.motions import Sum
 from explorer.components.tiles import tiles
-from explorer.services import attribute_labels, direction_store, renderer, stranger_text, trust
+from explorer.services import (
+    attribute_labels,
+    direction_store,
+    renderer,
+    seed_tables,
+    stranger_text,
+    trust,
+)
 from explorer.state import arithmetic_file, baskets, fragments, session, tray, url_state
 from explorer.state.url_state import View
 from explorer.widgets import add_to_tray, basket_panel, model_picker, neighbours_link
@@ -151,7 +158,7 @@ def preset_refusal(model: Model) -> str:
     """Why this visitor cannot use presets, which need labelled samples; "" if they can."""
     classifier = attribute_labels.classifier_of(model)
     try:
-        if classifier is not None:
+        if classifier is not None and seed_tables.probabilities(model, classifier) is None:
             attribute_labels.check_labelled(model, classifier, basket_panel.POOL)
     except trust.Refused as error:
         return str(error)
@@ -172,12 +179,16 @@ def invite(model: Model) -> None:
         with st.container(horizontal=True, gap="small"):
             preset_buttons(model, "page")
             if not triples(model):
-                st.button("Nine samples", on_click=nine_samples)
+                st.button("Nine samples", on_click=nine_samples, args=(model,))
 
 
-def nine_samples() -> None:
+def nine_samples(model: Model) -> None:
+    """Any nine, good ones where the model brings a table of its first seeds."""
+    table = seed_tables.table_of(model)
+    nine = [str(seed) for seed in (table.openings if table else ())[:9]]
+    nine = nine if len(nine) == 9 else list(map(str, range(9)))
     st.session_state.filling = False
-    baskets.change(a="0, 1, 2", b="3, 4, 5", c="6, 7, 8")
+    baskets.change(a=", ".join(nine[:3]), b=", ".join(nine[3:6]), c=", ".join(nine[6:]))
 
 
 def take_preset(model: Model) -> None:
@@ -190,18 +201,21 @@ def take_preset(model: Model) -> None:
     if why := preset_refusal(model):
         session.warn(why)
         return
-    with st.spinner(f"Searching {basket_panel.POOL} samples …", show_time=True):
+    known = seed_tables.probabilities(model, classifier)
+    pool = basket_panel.POOL if known is None else len(known)
+    with st.spinner(f"Searching {pool} samples …", show_time=True):
         exemplars = arithmetic.find_exemplars(
             model,
             classifier,
             triple[1],
             triple[2:],
-            n=basket_panel.POOL,
+            n=pool,
             most=PRESET,
+            probabilities=known,
         )
     if not all(map(len, exemplars)):
         session.warn(
-            f"Not all exemplars of this preset were found among {basket_panel.POOL} samples of "
+            f"Not all exemplars of this preset were found among {pool} samples of "
             f"{model.name}."
         )
         return

@@ -1,4 +1,4 @@
-"""Browse: a grid of samples, one per seed."""
+"""Browse: a grid of samples, one seed each, in their own order or the best of thousands first."""
 
 from collections.abc import Sequence
 
@@ -7,92 +7,109 @@ import streamlit as st
 from streamlit.navigation.page import StreamlitPage
 
 from explorer.components.tiles import WIDTHS, tiles
-from explorer.services import attribute_labels, renderer, stranger_text
+from explorer.services import attribute_labels, renderer, seed_tables, stranger_text
 from explorer.state import fragments, session, url_state
-from explorer.state.url_state import View
-from explorer.widgets import add_to_tray, model_picker, picture_dialog
+from explorer.state.url_state import REALISM, View
+from explorer.widgets import (
+    add_to_tray,
+    model_picker,
+    picture_dialog,
+    sample_order,
+    truncation,
+)
+from explorer.widgets.sample_order import REAL
 from gan_core.attributes.classifier import Classifier, readable_name
 from gan_core.checkpoint import Model
 from gan_core.latent import MAX_SEED
-
-REAL = ""  # the discriminator's score, in place of an attribute's name
-SORTS = {"seed": "Seed", "real": "Most real", "fake": "Least real"}
-BY_ATTRIBUTE = SORTS | {"real": "Most", "fake": "Least"}
+from gan_core.metrics.seed_table import SeedTable
 
 
 def page(card_page: StreamlitPage | None = None) -> None:
     """The page, top to bottom."""
     name, model = model_picker.choose("Browse", card_page)
-    classifier = attribute_labels.classifier_of(model)
-    settings(model, classifier)
+    classifier, table = attribute_labels.classifier_of(model), seed_tables.table_of(model)
+    for problem in seed_tables.problems(model):
+        st.warning(stranger_text.sentence(problem))
+    settings(model, classifier, table)
     view = session.view()
-    seeds = [seed for seed in range(view.seed, view.seed + view.n) if seed <= MAX_SEED]
-    z = renderer.latents(model, seeds, view.psi)
-    images = renderer.pictures(model, z)
-    scores = judge(model, classifier, images)
+    ranked = sample_order.ranking(classifier, table)
+    if ranked is None:
+        seeds = [seed for seed in range(view.seed, view.seed + view.n) if seed <= MAX_SEED]
+    else:
+        if view.rank >= len(ranked):  # of a link to more samples than there are
+            session.set_view(rank=max(len(ranked) - 1, 0) // view.n * view.n)
+            view = session.view()
+        seeds = [int(seed) for seed in ranked[view.rank : view.rank + view.n]]
+    turn(model, view, ranked)
+    if not seeds:
+        st.info("No seed has these attributes; search for fewer of them.")
+        return
+    images = renderer.pictures(model, renderer.latents(model, seeds, view.psi))
+    scores = judge(model, classifier, table, seeds, images)
     order = sort(scores, view.sort, len(seeds))
-    turn(view)
     grid(name, model, [seeds[i] for i in order], images[order], pick(scores, order))
-    note(model, classifier, scores)
+    note(model, classifier, table, scores)
+    if view.by == REALISM and scores is not None and np.isnan(scores).any():
+        learn(model, seeds, view, images)
 
 
-def settings(model: Model, classifier: Classifier | None) -> None:
+def learn(model: Model, seeds: list[int], view: View, images: np.ndarray) -> None:
+    """Work out what the captions lack, now that the pictures are there."""
+    if seed_tables.learn_realism(model, images):
+        scores = seed_tables.known_realism(model, seeds, view.psi, images)
+        if scores is not None and not np.isnan(scores).any():
+            fragments.redraw()
+
+
+def settings(model: Model, classifier: Classifier | None, table: SeedTable | None) -> None:
     """The controls above the grid."""
-    first, second, third = st.columns([1.3, 2, 3], vertical_alignment="bottom")
-    first.number_input(
-        "First seed",
-        0,
-        MAX_SEED,
-        step=1,
-        help="The first picture’s seed; each following picture has the next seed.",
-        **session.widget("seed"),
-    )
-    second.slider(
-        "Truncation ψ",
-        0.0,
-        url_state.MAX_PSI,
-        step=0.05,
-        help="Below 1, pictures are more typical and less varied; above 1, more extreme.",
-        **session.widget("psi"),
-    )
-    with third.container(horizontal=True, vertical_alignment="bottom"):
-        measures = [REAL] * (model.discriminator is not None)
-        measures += classifier.recognised if classifier else []
-        score = session.widget("by", measures or [REAL])
-        if measures not in ([], [REAL]):
-            st.selectbox(
-                "Score",
-                measures,
-                format_func=lambda name: readable_name(name) or "D(x), realness",
-                width=170,
-                **score,
-                help=(
-                    "The value shown under each picture and used for sorting: the discriminator's "
-                    "score, or the classifier's probability of an attribute."
-                ),
-            )
-        if measures:
-            words = SORTS if session.view().by == REAL else BY_ATTRIBUTE
-            st.segmented_control(
-                "Order",
-                SORTS,
-                format_func=lambda order: words[order],
-                **session.widget("sort", SORTS),
-                help="Order the pictures on this page by seed or by score.",
-            )
+    with st.container(horizontal=True, vertical_alignment="bottom", gap="medium"):
+        st.number_input(
+            "First seed",
+            0,
+            MAX_SEED,
+            step=1,
+            width=150,
+            help=(
+                "The first picture’s seed; each following picture has the next seed. A number "
+                "typed here ends a search and shows the seeds in their own order."
+            ),
+            **session.widget("seed", on_change=sample_order.go_to_seed),
+        )
+        if truncation.on_the_page(model):
+            with st.container(width=240):
+                truncation.slider(model, closed=False)
+        sample_order.choose_score(model, classifier)
+        sample_order.choose_order(table)
+        if table is not None and classifier is not None:
+            sample_order.choose_attributes(classifier, table)
 
 
-def judge(model: Model, classifier: Classifier | None, images: np.ndarray) -> np.ndarray | None:
-    """The chosen score of each picture, float32 (N,) in [0, 1], or None if there is none."""
-    by = session.view().by
-    if classifier and by in classifier.recognised:
-        return renderer.labels(classifier, images)[:, classifier.column(by)]
+def judge(
+    model: Model,
+    classifier: Classifier | None,
+    table: SeedTable | None,
+    seeds: list[int],
+    images: np.ndarray,
+) -> np.ndarray | None:
+    """The score wanted of each picture, float32 (N,), or None when nothing can tell.
+
+    NaN stands for the realism that is not known yet.
+    """
+    view = session.view()
+    if view.by == REALISM:
+        return seed_tables.known_realism(model, seeds, view.psi, images)
+    if classifier and view.by in classifier.recognised:
+        known = table is not None and view.psi == 1 and max(seeds) < len(table)
+        if table is not None and known and view.by in table.attributes:
+            return table.column(view.by)[seeds]
+        return renderer.labels(classifier, images)[:, classifier.column(view.by)]
     return renderer.scores(model, images)
 
 
 def sort(scores: np.ndarray | None, order: str, n: int) -> np.ndarray:
-    """The indices of the pictures in the chosen order."""
-    if scores is None or order == "seed":
+    """The places of the pictures in the order wanted of this page."""
+    if scores is None or order not in ("real", "fake"):
         return np.arange(n)
     return np.argsort(scores if order == "fake" else -scores, kind="stable")
 
@@ -101,43 +118,77 @@ def pick(scores: np.ndarray | None, order: np.ndarray) -> np.ndarray | None:
     return None if scores is None else scores[order]
 
 
-def turn(view: View) -> None:
-    """Buttons for earlier and later seeds, and the settings of the grid."""
+def turn(model: Model, view: View, ranked: np.ndarray | None) -> None:
+    """Page to what comes before and after; beside it, how the grid looks."""
+    here = view.seed if ranked is None else view.rank
+    last = MAX_SEED if ranked is None else max(len(ranked) - 1, 0)
     with st.container(horizontal=True, vertical_alignment="center"):
-        first, last = turned(view, -1) == view.seed, turned(view, 1) == view.seed
         for label, icon, way, end in (
-            ("Previous", "chevron_left", -1, first),
-            ("Next", "chevron_right", 1, last),
+            ("Previous", "chevron_left", -1, turned(here, view.n, -1, last) == here),
+            ("Next", "chevron_right", 1, ends(here, view.n, last, ranked is not None)),
         ):
             icon = f":material/{icon}:"
-            st.button(label, icon=icon, disabled=end, on_click=turn_page, args=(way,))
+            arguments = (way, ranked is not None, last)
+            st.button(label, icon=icon, disabled=end, on_click=turn_page, args=arguments)
         st.button("Random seed", icon=":material/casino:", on_click=random_seed)
         with st.popover("View", icon=":material/tune:"):
-            st.segmented_control(
-                "Pictures", url_state.NUMBERS, **session.widget("n", url_state.NUMBERS, closed=True)
-            )
-            st.segmented_control(
-                "Size",
-                url_state.SIZES,
-                format_func=str.capitalize,
-                **session.widget("size", url_state.SIZES, closed=True),
-            )
-            st.toggle("Smooth scaling", **session.widget("smooth", closed=True))
+            options(model)
+        if ranked is not None and len(ranked):
+            to = min(view.rank + view.n, len(ranked))
+            words = f"{view.rank + 1:,} to {to:,} of {len(ranked):,}"
+            st.caption(f"{words} {'seed' if len(ranked) == 1 else 'seeds'}", width="content")
 
 
-def turned(view: View, way: int) -> int:
-    """The first seed one page earlier (−1) or later (1)."""
-    return min(max(view.seed + way * view.n, 0), MAX_SEED)
+def options(model: Model) -> None:
+    """How the grid looks, and what is seldom changed."""
+    st.segmented_control(
+        "Pictures", url_state.NUMBERS, **session.widget("n", url_state.NUMBERS, closed=True)
+    )
+    st.segmented_control(
+        "Size",
+        url_state.SIZES,
+        format_func=str.capitalize,
+        **session.widget("size", url_state.SIZES, closed=True),
+    )
+    st.toggle("Smooth scaling", **session.widget("smooth", closed=True))
+    if sample_order.has_realism(model) and model.discriminator is not None:
+        st.toggle(
+            "D(x) in place of realism",
+            help=(
+                "D(x) is this discriminator’s opinion of pictures by the generator that it was "
+                "trained against, not a measure of quality: broken pictures can be at the top."
+            ),
+            **session.fill(
+                "set-opinion", session.view().by == REAL, sample_order.take_opinion, closed=True
+            ),
+        )
+    if not truncation.on_the_page(model):
+        truncation.slider(model)
 
 
-def turn_page(way: int) -> None:
-    # Relative to the current view, so that the second of two quick clicks goes one page further.
-    session.set_view(seed=turned(session.view(), way))
+def turned(here: int, n: int, way: int, last: int) -> int:
+    """The first place one page earlier (−1) or later (1)."""
+    return min(max(here + way * n, 0), last)
+
+
+def ends(here: int, n: int, last: int, whole: bool) -> bool:
+    """Whether there is no later page."""
+    return here + n > last if whole else turned(here, n, 1, last) == here
+
+
+def turn_page(way: int, whole: bool, last: int) -> None:
+    # From where one is by now: of two quick clicks the second goes a page further.
+    view = session.view()
+    if whole:
+        session.set_view(rank=turned(view.rank, view.n, way, last))
+    else:
+        session.set_view(seed=turned(view.seed, view.n, way, last))
 
 
 def random_seed() -> None:
     # Six digits are easy to pass on.
     session.set_view(seed=int(np.random.default_rng().integers(1_000_000)))
+    sample_order.leave_ranking()
 
 
 @fragments.panel("grid")
@@ -146,7 +197,9 @@ def grid(
 ) -> None:
     """The pictures. A first click puts a picture on the tray, the next one enlarges it."""
     view = session.view()
-    measure = f"{readable_name(view.by)} " if view.by else "D(x) "
+    measure = (sample_order.SCORES.get(view.by) or readable_name(view.by)) + " "
+    told = [None] * len(seeds) if scores is None else scores
+    values = ["" if score is None or np.isnan(score) else f"{score:.2f}" for score in told]
     on_tray = {
         seed: item
         for seed in seeds
@@ -169,11 +222,15 @@ def grid(
             {
                 "id": str(seed),
                 "label": f"Sample of seed {seed}"
-                + ("" if scores is None else f", {measure}{scores[i]:.2f}"),
-                "caption": str(seed) + ("" if scores is None else f" · {scores[i]:.2f}"),
+                + (
+                    f", {measure.lower() if view.by == REALISM else measure}{value}"
+                    if value
+                    else ""
+                ),
+                "caption": str(seed) + (f" · {value}" if value else ""),
                 "marked": seed in on_tray,
             }
-            for i, seed in enumerate(seeds)
+            for seed, value in zip(seeds, values, strict=True)
         ],
         click,
         label=f"Samples of {name}",
@@ -189,8 +246,13 @@ def add(name: str, model: Model, seed: int, psi: float) -> None:
     add_to_tray.add(session.item(name, model, seed, psi), message, ("grid", "tray"))
 
 
-def note(model: Model, classifier: Classifier | None, scores: np.ndarray | None) -> None:
-    """What the numbers under the pictures mean."""
+def note(
+    model: Model,
+    classifier: Classifier | None,
+    table: SeedTable | None,
+    scores: np.ndarray | None,
+) -> None:
+    """What the numbers under the pictures are."""
     by = session.view().by
     if scores is None:
         st.caption(
@@ -199,8 +261,19 @@ def note(model: Model, classifier: Classifier | None, scores: np.ndarray | None)
         )
     elif by == REAL:
         st.caption(
-            "Under each picture: its seed · D(x), the discriminator’s estimate that the "
-            "picture is real."
+            "Under each picture: its seed · D(x), this discriminator’s opinion of its training "
+            "partner’s picture, from 0 for generated to 1 for real. It is no measure of quality."
+        )
+    elif by == REALISM:
+        st.caption(
+            "Under each picture: its seed · realism, 1 or more for a picture that lies among "
+            "training images and less the farther from them (Kynkäänniemi et al. 2019, in "
+            "EfficientNet’s features)."
+            + (
+                f" Searched and sorted: the first {len(table):,} seeds, at ψ = 1."
+                if table is not None
+                else ""
+            )
         )
     elif classifier:
         accuracy = classifier.about["attributes"][classifier.column(by)]["balanced_accuracy"]

@@ -20,6 +20,7 @@ from explorer.widgets import (
     direction_saving,
     model_picker,
     start_from_tray,
+    truncation,
 )
 from gan_core.attributes.classifier import Classifier, readable_name
 from gan_core.checkpoint import Model
@@ -70,13 +71,7 @@ def bar(name: str, model: Model, known: Known) -> None:
             args=(known,),
         )
         with st.popover("View", icon=":material/visibility:"):
-            st.slider(
-                "Truncation ψ",
-                0.0,
-                url_state.MAX_PSI,
-                step=0.05,
-                **session.widget("psi", closed=True),
-            )
+            truncation.slider(model)
             st.toggle(
                 "Keep |z|",
                 **session.widget("level", closed=True),

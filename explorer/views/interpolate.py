@@ -14,7 +14,7 @@ from explorer.components.tiles import tiles
 from explorer.services import renderer
 from explorer.state import fragments, session, tray, url_state
 from explorer.state.url_state import View
-from explorer.widgets import add_to_tray, charts, model_picker, neighbours_link
+from explorer.widgets import add_to_tray, charts, model_picker, neighbours_link, truncation
 from explorer.widgets.keyframes import MODES, choose_keyframes, frame_count
 from gan_core import latent
 from gan_core.checkpoint import Model
@@ -32,7 +32,7 @@ def page(card_page: StreamlitPage | None = None) -> None:
     """The page, top to bottom."""
     name, model = model_picker.choose("Interpolate", card_page)
     keyframes = choose_keyframes(name, model)
-    settings()
+    settings(model)
     if keyframes is None:
         return
     view = session.view()
@@ -96,7 +96,7 @@ def along(model: Model, paths: Mapping[str, np.ndarray], view: View, at: float) 
         )
 
 
-def settings() -> None:
+def settings(model: Model) -> None:
     """Settings of the path."""
     with st.container(horizontal=True, vertical_alignment="bottom", gap="medium"):
         st.segmented_control(
@@ -115,13 +115,7 @@ def settings() -> None:
                 help="The number of pictures from one keyframe to the next.",
             )
             if session.view().source == "seeds":
-                st.slider(
-                    "Truncation ψ",
-                    0.0,
-                    url_state.MAX_PSI,
-                    step=0.05,
-                    **session.widget("psi", closed=True),
-                )
+                truncation.slider(model)
             browser_rendering.options()
 
 

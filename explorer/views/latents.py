@@ -13,7 +13,13 @@ from explorer.components.motions import Coordinates, Pad
 from explorer.components.strips import PAD
 from explorer.services import renderer
 from explorer.state import fragments, session, tray, url_state
-from explorer.widgets import add_to_tray, model_picker, neighbours_link, start_from_tray
+from explorer.widgets import (
+    add_to_tray,
+    model_picker,
+    neighbours_link,
+    start_from_tray,
+    truncation,
+)
 from gan_core.checkpoint import Model
 from gan_core.latent import MAX_SEED
 from gan_core.training import attribute_codes
@@ -42,7 +48,7 @@ def page(card_page: StreamlitPage | None = None) -> None:
             corners = choose_corners(model)
         else:
             choose_start(name, model)
-        options()
+        options(model)
     if session.view().way == "sliders":
         sliders(name, model)
         learn_strengths(model)
@@ -50,12 +56,10 @@ def page(card_page: StreamlitPage | None = None) -> None:
         pad(name, model, corners)
 
 
-def options() -> None:
+def options(model: Model) -> None:
     """Rarely changed settings."""
     with st.popover("View", icon=":material/tune:"):
-        st.slider(
-            "Truncation ψ", 0.0, url_state.MAX_PSI, step=0.05, **session.widget("psi", closed=True)
-        )
+        truncation.slider(model)
         if session.view().way == "pad":
             st.segmented_control(
                 "Interpolation",

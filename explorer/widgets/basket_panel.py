@@ -7,7 +7,7 @@ import numpy as np
 import streamlit as st
 
 from explorer.components.tiles import tiles
-from explorer.services import attribute_labels, renderer, stranger_text, trust
+from explorer.services import attribute_labels, renderer, seed_tables, stranger_text, trust
 from explorer.state import baskets, exemplars, session, url_state
 from explorer.state.url_state import Exemplar
 from gan_core.attributes.classifier import Classifier, readable_name
@@ -16,7 +16,7 @@ from gan_core.latent_space import arithmetic
 from gan_core.util.errors import InputError
 
 GRID = 24  # samples to pick from
-POOL = 2048  # samples that a search covers
+POOL = 2048  # samples that a search covers where the model has no table of seeds
 ROW = 3  # baskets side by side
 
 
@@ -184,7 +184,14 @@ def fill(name: str, model: Model) -> None:
             wanted = {}
             if source != "Tray":
                 first = st.number_input(
-                    "First seed", 0, url_state.MAX_SEED - GRID, key="fill-seed", width=150
+                    "First seed",
+                    0,
+                    url_state.MAX_SEED - GRID,
+                    # Nothing typed: good ones, where the model brings a table of them.
+                    value=None if seed_tables.table_of(model) else 0,
+                    placeholder="good ones",
+                    key=f"fill-seed-{model.hash}",
+                    width=150,
                 )
                 if classifier:
                     wanted = choose_wanted(classifier)
@@ -242,10 +249,25 @@ def choose_wanted(classifier: Classifier) -> dict[str, bool]:
 def samples(
     model: Model, classifier: Classifier | None, wanted: Mapping[str, bool], first: int | None
 ) -> list[str]:
-    """Seeds to show: the next ones, or the search results, most certain first."""
-    first = int(first or 0)
+    """Seeds to show: the next ones, or the search results, most certain first.
+
+    first: None for realistic ones, if the model has a table of its first seeds.
+    """
+    table = seed_tables.table_of(model)
     if not wanted or classifier is None:
+        if first is None and table is not None and table.openings:
+            return [str(seed) for seed in table.openings[:GRID]]
+        first = int(first or 0)
         return [str(seed) for seed in range(first, first + GRID)]
+    first = int(first or 0)
+    known = seed_tables.probabilities(model, classifier)
+    if known is not None and first + POOL <= len(known):
+        # All seeds that the table has, at once.
+        rows = known[first:]
+        seeds, _ = arithmetic.search(
+            model, classifier, wanted, len(rows), first, probabilities=rows
+        )
+        return [str(seed) for seed in seeds[:GRID]]
     last = min(POOL, url_state.MAX_SEED + 1 - first)
     try:
         attribute_labels.check_labelled(model, classifier, last, first)

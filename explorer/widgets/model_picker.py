@@ -6,7 +6,7 @@ import streamlit as st
 from streamlit.navigation.page import StreamlitPage
 
 from explorer.services import model_registry
-from explorer.state import session
+from explorer.state import openings, session
 from gan_core.checkpoint import Model
 from gan_core.util.errors import InputError
 
@@ -48,6 +48,7 @@ def choose(title: str, card_page: StreamlitPage | None = None) -> tuple[str, Mod
     name = str(session.view().model)  # the picker has chosen one by now
     model = model_registry.load(entries[name])
     compare_weights(name, model)
+    openings.follow(model)
     return name, model
 
 

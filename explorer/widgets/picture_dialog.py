@@ -3,7 +3,13 @@
 import numpy as np
 import streamlit as st
 
-from explorer.services import attribute_labels, model_registry, renderer, stranger_text
+from explorer.services import (
+    attribute_labels,
+    model_registry,
+    renderer,
+    seed_tables,
+    stranger_text,
+)
 from explorer.state import session, tray
 from explorer.state.tray import Item
 from explorer.widgets import neighbours_link
@@ -72,11 +78,14 @@ def origin(item: Item) -> str:
 
 
 def facts(item: Item, model: Model, image: np.ndarray) -> None:
-    """Seed, ψ, D(x) and |z|."""
+    """Seed, ψ, realism where it is known, D(x) and |z|."""
     score = renderer.scores(model, image[None])
+    own = item.seed is not None and item.model_hash == model.hash
+    known = seed_tables.known_realism(model, [item.seed], item.psi, image[None]) if own else None
     values = {
         "Seed": "–" if item.seed is None else str(item.seed),
         "ψ": f"{item.psi:g}",
+        **({} if known is None or np.isnan(known[0]) else {"Realism": f"{known[0]:.2f}"}),
         "D(x)": "–" if score is None else f"{score[0]:.3f}",
         "|z|": f"{np.linalg.norm(item.z):.2f}",
     }

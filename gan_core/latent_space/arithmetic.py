@@ -158,11 +158,13 @@ def search(
     seed: int = 0,
     least: float = 0.5,
     progress: str | None = None,
+    probabilities: np.ndarray | None = None,
 ) -> tuple[np.ndarray, np.ndarray]:
     """Seeds of samples with the wanted attributes, among seed … seed + n − 1.
 
     wanted: {attribute: True to have it, False to lack it}, such as {"Smiling": True}. least: the
-    probability that each of them must have. progress: as for `label_cache.probabilities`. Returns
+    probability that each of them must have. progress: as for `label_cache.probabilities`.
+    probabilities: float (n, A) of these seeds where they are known, so that none is drawn. Returns
     (seeds int64 (m,), confidence float32 (m,)), most confident first; the confidence is the
     smallest of the probabilities, and equal ones are in the order of their seeds. m may be 0.
     Raises InputError for an attribute that is not recognised.
@@ -170,7 +172,8 @@ def search(
     columns = [classifier.column(name) for name in wanted]
     if not columns:
         raise InputError("No attribute was given; name at least one to search for.")
-    probabilities = label_cache.probabilities(model, classifier, n, seed, progress)
+    if probabilities is None:
+        probabilities = label_cache.probabilities(model, classifier, n, seed, progress)
     confidence = confidences(probabilities[:, columns], list(wanted.values()))
     order = np.argsort(-confidence, kind="stable")
     order = order[confidence[order] >= least]
@@ -204,14 +207,17 @@ def find_exemplars(
     *,
     n: int,
     most: int,
+    probabilities: np.ndarray | None = None,
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Seeds of exemplars for A, B and C, among those from 0 to n − 1: three int64 (m,).
 
     target: the attribute in which A and B differ. wanted: the attributes of A, B and C, each as in
     `search`. A and C get the most confident samples, at most `most` of them; B gets the samples
-    most similar to A's in every other attribute. Any of the three may be empty.
+    most similar to A's in every other attribute. probabilities: as for `search`. Any of the three
+    may be empty.
     """
-    probabilities = label_cache.probabilities(model, classifier, n)
+    if probabilities is None:
+        probabilities = label_cache.probabilities(model, classifier, n)
     a, b, c = (most_confident(classifier, probabilities, part) for part in wanted)
     a, c = a[: min(most, len(b))], c[:most]
     others = [classifier.column(name) for name in classifier.recognised if name != target]

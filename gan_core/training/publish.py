@@ -6,7 +6,7 @@ import torch
 
 from gan_core import checkpoint, latent
 from gan_core.attributes import classifier as attributes
-from gan_core.data import training_set
+from gan_core.data import picture_kind, training_set
 from gan_core.training import attribute_codes, ema, players, snapshot
 from gan_core.training.config import OPTIONS
 from gan_core.util import atomic_files
@@ -57,6 +57,7 @@ def publish(
         "metrics": {},
         "licence": licence,
         "use": use,
+        "pictures": picture_kind.kind_of(training_set.load(data).images),
         "training_set": about_data,
     }
     if settings.get("codes_from"):

@@ -14,10 +14,12 @@ import explorer.components.canvas
 import explorer.components.tiles
 import gan_core
 from browsing import ARGUMENTS, AVATARS, CHROMIUM, PATIENCE, running
-from explorer.services import model_registry
-from gan_core import checkpoint
+from explorer.services import model_registry, renderer
+from gan_core import checkpoint, feature_extractors
 from gan_core.attributes import classifier
+from gan_core.metrics import realism, seed_table
 from gan_core.networks import registry
+from toys import quick_features, thumbnails
 
 APP = model_registry.ROOT / "explorer" / "app.py"
 
@@ -49,6 +51,22 @@ def with_classifier(two_models):
     spread = classifier.Classifier(network, scale, -scale * np.median(logits, 0), about)
     classifier.save(two_models / "alpha", spread)
     return classifier.load(two_models / "alpha")
+
+
+@pytest.fixture
+def with_table(two_models, with_classifier, monkeypatch):
+    """A realism reference and a table of the first 200 seeds beside alpha; returns the table."""
+    monkeypatch.setattr(feature_extractors, "effnet", quick_features)
+    renderer._network.clear()
+    model = gan_core.load(two_models / "alpha")
+    others = model.generate(model.prior.sample(64, seed=5000))
+    about = {"training_set": None, "features": "EffNetLite0", "version": "quick"}
+    realism.save(two_models / "alpha", realism.make(thumbnails(others), dimensions=6, about=about))
+    reference = realism.load(two_models / "alpha")
+    table = seed_table.make(model, reference, quick_features(), with_classifier, n=200)
+    seed_table.save(model, table)
+    yield table
+    renderer._network.clear()
 
 
 @pytest.fixture

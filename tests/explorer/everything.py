@@ -13,10 +13,11 @@ from gan_core import checkpoint
 from gan_core.attributes import classifier
 from gan_core.data import media, training_set
 from gan_core.latent_space import directions
-from gan_core.metrics import memorisation_report
+from gan_core.metrics import memorisation_report, realism, seed_table
 from gan_core.networks import registry
 from gan_core.util import atomic_files
 from support import pictures
+from toys import quick_features
 
 SIDE, NZ, IMAGES, HELD_OUT = 32, 8, 40, 24
 NAMES = ("smiling", "glasses")
@@ -44,6 +45,7 @@ def make(directory, mark=""):
     add_metrics(directory, model)
     add_classifier(directory, model, data, names)
     add_directions(model, names)
+    add_seeds(model, data)
     for control in memorisation_report.FILES:
         options = {"n": 20, "k": 2, "spaces": "pixels,discriminator", "control": control}
         found = memorisation_report.report(model, data, **options)
@@ -106,6 +108,15 @@ def add_directions(model, names):
             for name, kind, about in made
         ],
     )
+
+
+def add_seeds(model, data):
+    """The realism reference and the table of seeds, in features that take no time."""
+    realism.save(model.directory, realism.of_images(data, quick_features()))
+    reference = realism.load(model.directory)
+    labels = classifier.load(model.directory)
+    table = seed_table.make(model, reference, quick_features(), labels, n=64)
+    seed_table.save(model, table)
 
 
 def make_run(folder, name="run"):

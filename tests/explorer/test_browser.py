@@ -42,7 +42,7 @@ pytestmark = pytest.mark.skipif(
 
 
 def test_the_first_samples_are_painted(visit, avatars):
-    page = visit("?model=avatars&n=16")
+    page = visit("?model=avatars&n=16&seed=0")
     tiles = grid(page).locator(".tile")
     expect(tiles).to_have_count(16)
     for seed in (0, 1, 7, 15):
@@ -72,7 +72,7 @@ def test_every_picture_is_a_button_with_alternative_text(visit):
 
 
 def test_a_click_puts_a_picture_on_the_tray_and_the_next_enlarges_it(visit, avatars):
-    page = visit("?model=avatars&n=16")
+    page = visit("?model=avatars&n=16&seed=0")
     tile(page, 3).click()
     on_tray(page, 1)
     expect(tile(page, 3)).to_have_attribute("aria-pressed", "true")
@@ -134,7 +134,7 @@ def test_the_keyboard_walks_the_grid_and_picks(visit):
 
 
 def test_only_one_tile_of_a_grid_is_a_tab_stop(visit):
-    page = visit("?model=avatars&n=16")
+    page = visit("?model=avatars&n=16&seed=0")
     stops = grid(page).locator(".tile").evaluate_all("all => all.map(b => b.tabIndex)")
     assert stops == [0] + [-1] * 15
 
@@ -154,7 +154,7 @@ def test_nothing_overflows_a_phone(visit, path):
 
 
 def test_a_touch_on_a_phone_picks(visit):
-    page = visit("?model=avatars&n=16", PHONE)
+    page = visit("?model=avatars&n=16&seed=0", PHONE)
     tile(page, 1).click()
     address_has(page, "tray=avatars:1")
 
@@ -201,7 +201,7 @@ def test_the_films_are_valid_files(visit, avatars):
 
 
 def test_the_tray_is_saved_and_loaded(visit, avatars):
-    page = visit("?model=avatars&n=16&tray=avatars:3,other:4@0.5")
+    page = visit("?model=avatars&n=16&seed=0&tray=avatars:3,other:4@0.5")
     on_tray(page, 2)
     page.get_by_text("Save and load").click()
     name, content = download(page, "Save tray")
@@ -210,7 +210,7 @@ def test_the_tray_is_saved_and_loaded(visit, avatars):
     assert [(i.model, i.seed, i.psi) for i in items] == [("avatars", 3, 1.0), ("other", 4, 0.5)]
     assert np.array_equal(items[0].z, avatars.prior.sample(1, seed=3)[0])
 
-    fresh = visit("?model=avatars&n=16")
+    fresh = visit("?model=avatars&n=16&seed=0")
     grid(fresh)
     fresh.get_by_text("Save and load").click()
     file = {"name": "tray.json", "mimeType": "application/json", "buffer": content}
@@ -230,7 +230,7 @@ def test_values_that_cannot_be_read_are_one_warning(visit):
 
 
 def test_another_model_keeps_the_tray(visit, other):
-    page = visit("?model=avatars&n=16&tray=avatars:3")
+    page = visit("?model=avatars&n=16&seed=0&tray=avatars:3")
     on_tray(page, 1)
     page.get_by_role("combobox", name="Model").click()
     page.get_by_role("option", name="other").click()
@@ -251,7 +251,7 @@ def test_the_root_is_browse_and_browse_has_its_own_address(visit):
 
 
 def test_the_tray_goes_along_to_another_page(visit):
-    page = visit("?model=avatars&n=16")
+    page = visit("?model=avatars&n=16&seed=0")
     for seed in (2, 6):
         tile(page, seed).click()
         on_tray(page, 2 if seed == 6 else 1)
@@ -265,7 +265,7 @@ def test_the_tray_goes_along_to_another_page(visit):
 
 
 def test_the_menus_go_along_to_another_page(visit):
-    page = visit("?model=avatars&n=16&psi=0.7&smooth=1")
+    page = visit("?model=avatars&n=16&seed=0&psi=0.7&smooth=1")
     tile(page, 2).click()
     on_tray(page, 1)
     page.get_by_role("combobox", name="Model").click()
@@ -281,7 +281,9 @@ def test_the_menus_go_along_to_another_page(visit):
         expect(page.get_by_role("combobox", name="Model")).to_have_value("other")
         expect(page.get_by_label("Name", exact=True)).to_have_value("Seed 2")
         if name == "Browse":
+            page.get_by_role("button", name="View").click()
             expect(page.get_by_role("slider", name="Truncation ψ")).to_have_value("0.7")
+            page.keyboard.press("Escape")
     assert query(page)["psi"] == "0.7"
 
 
@@ -291,7 +293,7 @@ def test_one_press_of_back_leads_to_the_page_before(visit):
     address_has(page, "weights=")
     page.get_by_role("link", name="Interpolate").first.click()
     grid(page, "Filmstrip")
-    address_has(page, "keys=0,1,2")
+    address_has(page, "keys=")
     page.get_by_role("link", name="Model card").first.click()
     page.get_by_role("heading", name="Model card").wait_for()
     address_has(page, "weights=")

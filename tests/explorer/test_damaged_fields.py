@@ -19,6 +19,8 @@ PAGES = {
     "memorisation.json": ("memorisation",),
     "memorisation-held-out.json": ("memorisation",),
     "directions.safetensors": ("directions",),
+    "seeds.safetensors": ("browse", "arithmetic"),
+    "realism.safetensors": ("browse",),
     "training_set/set.json": ("neighbours",),
     "process.json": ("train",),
     "started.json": ("train",),

@@ -42,6 +42,8 @@ FILES = {
     "attributes_second.safetensors": "card",
     "encoder.safetensors": "photo",
     "directions.safetensors": "directions",
+    "realism.safetensors": "browse",
+    "seeds.safetensors": "browse",
     "memorisation.json": "memorisation",
     "memorisation-held-out.json": "memorisation",
     "README.md": "card",

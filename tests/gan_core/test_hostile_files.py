@@ -22,7 +22,7 @@ from gan_core import checkpoint, importers  # noqa: E402
 from gan_core.data import image_sources, photo_alignment, training_set  # noqa: E402
 from gan_core.importers import onnx_import, safe_load  # noqa: E402
 from gan_core.latent_space import directions  # noqa: E402
-from gan_core.metrics import fidelity_report  # noqa: E402
+from gan_core.metrics import fidelity_report, realism, seed_table  # noqa: E402
 from gan_core.networks import onnx_generator, registry  # noqa: E402
 from gan_core.training import snapshot  # noqa: E402
 from gan_core.util import checked_safetensors  # noqa: E402
@@ -30,6 +30,7 @@ from gan_core.util.errors import InputError  # noqa: E402
 
 KINDS = (
     *("image", "zip", "csv", "model.json", "weights", "sealed", "directions", "state"),
+    *("realism", "seeds"),
     *("import", "onnx", "set.json", "index.csv", "images.npy", "images.zip"),
 )
 
@@ -70,6 +71,9 @@ def write_checkpoint(directory):
     checkpoint.save(directory, *registry.build(architecture), about)
     model = checkpoint.load(directory)
     directions.save(model, [directions.Direction("smile", np.float32([1, 0, 0, 0]))])
+    about = {"training_set": "0" * 64, "features": "x", "version": "y"}
+    features = np.random.RandomState(0).standard_normal((40, 16))
+    realism.save(directory, realism.make(features, dimensions=4, about=about))
     return json.loads((directory / "model.json").read_text())
 
 
@@ -222,6 +226,21 @@ def readers(folder):
         )
         directions.load(loaded, path)
 
+    def read_seeds():
+        reference = realism.load(model)
+        reference.score(np.zeros((2, 16), np.float32))
+
+    def read_table(data, folder):
+        """A description of a table under a seal that is right."""
+        try:
+            about = json.loads(data.replace(b"\\ud800", b"\\u0000"))
+        except (ValueError, RecursionError):
+            return
+        about = about if isinstance(about, dict) else {"": about}
+        checked_safetensors.save(model / seed_table.FILE, table, about)
+        found = seed_table.load(loaded)
+        found.search(dict.fromkeys(found.attributes, True))
+
     def read_import(data, folder):
         (folder / "netG").write_bytes(data)
         if safe_load.kind(folder / "netG") == "onnx":
@@ -250,6 +269,9 @@ def readers(folder):
     about = {"format": 1, "generator": card["files"]["generator.safetensors"]}
     about |= {"directions": [{"name": "smile", "kind": "own", "about": {"effects": {"hat": 0.5}}}]}
     told = json.loads(right["set.json"])
+    table = {"realism": np.ones(8, np.float16), "probabilities": np.ones((8, 2), np.float16)}
+    described = {"format": 1, "generator": card["files"]["generator.safetensors"]}
+    described |= {"classifier": "", "reference": "", "attributes": ["a", "b"], "openings": [3, 1]}
     cut = hostile.damaged
     return {
         "image": (cut(pictures), read_image),
@@ -262,6 +284,8 @@ def readers(folder):
         "weights": (cut([weights]), read_weights),
         "sealed": (cut([sealed_file]), in_place("directions.safetensors", model, load)),
         "directions": (hostile.bent([about]), read_directions),
+        "realism": (cut([right[realism.FILE]]), in_place(realism.FILE, model, read_seeds)),
+        "seeds": (hostile.bent([described]), read_table),
         "state": (cut([(folder / "state").read_bytes()]), one(snapshot.read, "state2")),
         "import": (cut([weights, sealed_file, *saved]), read_import),
         "onnx": (cut([graph()]), read_onnx),

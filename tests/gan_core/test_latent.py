@@ -318,3 +318,19 @@ def test_combine_of_several_rows_is_row_by_row():
     z = latent.combine(vectors, weights, origin=vectors[0], norm=2.0)
     for row, single in zip(z, weights, strict=True):
         assert np.allclose(row, latent.combine(vectors, [single], vectors[0], 2.0)[0], atol=1e-6)
+
+
+@pytest.mark.parametrize(("kind", "size"), [("normal", 100), ("uniform", 100), ("normal", 512)])
+def test_below_the_least_psi_hardly_a_sample_is_as_short(kind, size):
+    prior = Prior(kind, size)
+    lengths = np.linalg.norm(prior.sample(5000), axis=1)
+    psi = latent.least_psi(prior)
+    # Rounded to 0.05, so a step below it is too short and a step above it is not.
+    assert (lengths < (psi - 0.05) * lengths.mean()).mean() <= 1 / 1000
+    assert (lengths < (psi + 0.05) * lengths.mean()).mean() >= 1 / 1000
+
+
+def test_the_least_psi_of_few_coordinates_is_zero():
+    assert latent.least_psi(Prior("normal", 100)) == 0.8
+    assert latent.least_psi(Prior("normal", 4)) == 0
+    assert latent.least_psi(Prior("uniform", 1)) <= 0.05

@@ -1,0 +1,153 @@
+"""What travels with a model about its first seeds, so that nobody waits for it.
+
+The table holds realism and attribute probabilities of the first few thousand seeds at ψ = 1; the
+reference tells the realism of any other picture, see gan_core.metrics.realism.
+"""
+
+import time
+from collections.abc import Mapping
+
+import numpy as np
+import streamlit as st
+
+from explorer.services import attribute_labels, renderer
+from gan_core.attributes.classifier import Classifier
+from gan_core.checkpoint import Model
+from gan_core.metrics import realism, seed_table
+from gan_core.metrics.realism import Reference
+from gan_core.metrics.seed_table import SeedTable
+from gan_core.util.errors import InputError
+
+AT_ONCE = 4  # pictures whose realism is worked out between two looks for a click
+WAIT = 0.05  # seconds between two looks while the network is loaded
+
+
+def table_of(model: Model) -> SeedTable | None:
+    """The table of a model's first seeds; None where there is none that can be used."""
+    return _table(*_table_key(model), _model=model)[0]
+
+
+def reference_of(model: Model) -> Reference | None:
+    """What the pictures of a model are compared with; None where there is none to be used."""
+    return _reference(*_reference_key(model), _model=model)[0]
+
+
+def problems(model: Model) -> list[str]:
+    """Why a table or a reference that lies beside a model is not used, a sentence each."""
+    found = (
+        _table(*_table_key(model), _model=model)[1],
+        _reference(*_reference_key(model), _model=model)[1],
+    )
+    return [problem for problem in found if problem]
+
+
+def _table_key(model: Model) -> tuple[str, int, str, str]:
+    classifier = attribute_labels.classifier_of(model)
+    labels = "" if classifier is None else classifier.hash
+    return str(model.directory), _stamp(model, seed_table.FILE), model.hash, labels
+
+
+def _reference_key(model: Model) -> tuple[str, int]:
+    return str(model.directory), _stamp(model, realism.FILE)
+
+
+def _stamp(model: Model, file: str) -> int:
+    """When a file of the checkpoint was written; 0 where there is none."""
+    try:
+        return (model.directory / file).stat().st_mtime_ns
+    except OSError:
+        return 0
+
+
+@st.cache_resource(max_entries=16, show_spinner=False)
+def _table(
+    directory: str, stamp: int, weights: str, labels: str, _model: Model
+) -> tuple[SeedTable | None, str]:
+    if not stamp:
+        return None, ""
+    try:
+        table = seed_table.load(_model)
+    except (InputError, OSError) as error:
+        return None, str(error)
+    if labels and table.classifier != labels:
+        return None, (
+            f"{_model.directory / seed_table.FILE} was labelled by another classifier than the one "
+            f"beside it, so it is not used; python -m gan_core seeds {directory} makes it again."
+        )
+    return table, ""
+
+
+@st.cache_resource(max_entries=16, show_spinner=False)
+def _reference(directory: str, stamp: int, _model: Model) -> tuple[Reference | None, str]:
+    if not stamp:
+        return None, ""
+    try:
+        return realism.load(directory), ""
+    except (InputError, OSError) as error:
+        return None, str(error)
+
+
+def probabilities(model: Model, classifier: Classifier) -> np.ndarray | None:
+    """The attribute probabilities of a model's first seeds, float32 (n, A), in the classifier's
+    order; None where there is no table of them.
+    """
+    table = table_of(model)
+    if table is None or table.attributes != classifier.names:
+        return None
+    return table.probabilities
+
+
+def ranking(table: SeedTable, by: str, order: str, wanted: Mapping[str, bool]) -> np.ndarray:
+    """The seeds with the wanted attributes, in an order: int64 (m,).
+
+    order: "best" and "worst" sort by the attribute `by`, or by realism where it is none, and equal
+    ones by realism; any other order is that of the seeds. wanted: as for `SeedTable.search`.
+    """
+    seeds = table.search(wanted)
+    if order not in ("best", "worst"):
+        return seeds
+    realistic = table.realism[seeds]
+    values = table.column(by)[seeds] if by in table.attributes else realistic
+    return seeds[np.lexsort((-realistic, values if order == "worst" else -values))]
+
+
+def known_realism(
+    model: Model, seeds: list[int], psi: float, images: np.ndarray
+) -> np.ndarray | None:
+    """The realism of samples where it is known at once, float32 (n,), with NaN for the others.
+
+    images: their pictures, uint8 (n, H, W, C). None where this model's realism cannot be told.
+    """
+    table, reference = table_of(model), reference_of(model)
+    if table is None and reference is None:
+        return None
+    values = np.full(len(seeds), np.nan, np.float32)
+    if reference is not None:
+        values = renderer.known_realism(reference, images)
+    if table is not None and psi == 1:
+        rows = [i for i, seed in enumerate(seeds) if seed < len(table)]
+        values[rows] = table.realism[[seeds[i] for i in rows]]
+    return values
+
+
+def learn_realism(model: Model, images: np.ndarray) -> bool:
+    """Work out the realism of pictures that are shown already; whether it is known by now.
+
+    A click of the person goes first: Streamlit ends this run at the next picture.
+    """
+    reference = reference_of(model)
+    if reference is None:
+        return False
+    try:
+        with st.spinner("Measuring how realistic these pictures are …"):
+            place = st.empty()
+            network = renderer.features_later()
+            while not network.done():
+                place.empty()  # where Streamlit looks for a click
+                time.sleep(WAIT)
+            for start in range(0, len(images), AT_ONCE):
+                renderer.realism(reference, images[start : start + AT_ONCE])
+                place.empty()
+    except InputError:  # the network is not installed
+        return False
+    return True

@@ -1,0 +1,187 @@
+"""Which samples Browse shows, in which order, and what it tells of each: the controls."""
+
+from collections.abc import Sequence
+
+import numpy as np
+import streamlit as st
+
+from explorer.services import seed_tables
+from explorer.state import session, url_state
+from explorer.state.url_state import REALISM, View
+from gan_core.attributes.classifier import Classifier, readable_name
+from gan_core.checkpoint import Model
+from gan_core.metrics.seed_table import SeedTable
+
+REAL = ""  # the discriminator's score, where an attribute could stand
+WHOLE = ("best", "worst")  # orders of all seeds of the table; "real" and "fake" are of one page
+SCORES = {REAL: "D(x)", REALISM: "Realism"}
+# What the orders are called for D(x), for realism and for an attribute.
+SORTS = {"seed": "Seed", "real": "Most real", "fake": "Least real"}
+SORTS_REALISM = {"seed": "Seed", "best": "Most realistic", "worst": "Least realistic"}
+SORTS_ATTRIBUTE = {
+    **{"seed": "Seed", "best": "Most", "worst": "Least"},
+    **{"real": "Most on this page", "fake": "Least on this page"},
+}
+
+
+def choose_score(model: Model, classifier: Classifier | None) -> None:
+    """What is told of each picture."""
+    measures = measures_of(model, classifier)
+    score = session.widget("by", measures or [REAL], on_change=take_score)
+    if measures in ([], [REAL]):
+        return
+    st.selectbox(
+        "Score",
+        measures,
+        format_func=lambda name: SCORES.get(name) or readable_name(name),
+        width=170,
+        **score,
+        help=(
+            "The value shown under each picture and used for sorting: its realism, or the "
+            "classifier’s probability of an attribute. D(x) is in the View menu."
+            if measures[0] == REALISM
+            else "The value shown under each picture and used for sorting: the discriminator’s "
+            "score, or the classifier’s probability of an attribute."
+        ),
+    )
+
+
+def measures_of(model: Model, classifier: Classifier | None) -> list[str]:
+    """The scores to choose from; D(x) only where there is no realism, or where it is chosen."""
+    realism = has_realism(model)
+    judged = model.discriminator is not None and (not realism or session.view().by == REAL)
+    measures = [REALISM] * realism + [REAL] * judged
+    return measures + (classifier.recognised if classifier else [])
+
+
+def has_realism(model: Model) -> bool:
+    """Whether the realism of this model’s samples can be told."""
+    return not (seed_tables.table_of(model) is None and seed_tables.reference_of(model) is None)
+
+
+def choose_order(table: SeedTable | None) -> None:
+    """The order of the pictures: of all seeds of the table, or of those on this page."""
+    view = session.view()
+    words = orders(table, view)
+    given = session.widget("sort", words, on_change=take_and_return)
+    if len(words) > 1:
+        st.segmented_control(
+            "Order",
+            list(words),
+            format_func=lambda order: words[order],
+            **given,
+            help=(
+                f"Most and least are those of the first {len(table):,} seeds."
+                if table is not None and view.by != REAL
+                else "Order the pictures on this page by seed or by score."
+            ),
+        )
+
+
+def orders(table: SeedTable | None, view: View) -> dict[str, str]:
+    """The orders to choose from, with what they are called."""
+    if view.by == REAL:
+        return SORTS
+    if view.by == REALISM:
+        return SORTS_REALISM if table is not None else {"seed": "Seed"}
+    known = table is not None and view.by in table.attributes
+    # An order of one page is only kept for the links that say it.
+    shown = ["seed", *(WHOLE if known else ("real", "fake"))]
+    shown += [view.sort] * (view.sort not in shown and view.sort not in WHOLE)
+    words = SORTS_ATTRIBUTE if known else {**SORTS, "real": "Most", "fake": "Least"}
+    return {order: words[order] for order in shown}
+
+
+def choose_attributes(classifier: Classifier, table: SeedTable) -> None:
+    """The attributes that the samples shown must have, and those that they must lack."""
+    names = searchable(classifier, table)
+    if not names:
+        return
+    having, lacking = wanted_lists(names)
+    st.multiselect(
+        "With",
+        names,
+        width=190,
+        format_func=readable_name,
+        placeholder="any",
+        help=f"Only seeds with all of these, among the first {len(table):,}.",
+        **session.fill("set-having", having, take_names, "having"),
+    )
+    st.multiselect(
+        "Without",
+        [name for name in names if name not in having],
+        width=190,
+        format_func=readable_name,
+        placeholder="none",
+        help=f"Only seeds without any of these, among the first {len(table):,}.",
+        **session.fill("set-lacking", lacking, take_names, "lacking"),
+    )
+
+
+def searchable(classifier: Classifier, table: SeedTable) -> list[str]:
+    """The attributes that can be searched for."""
+    return [name for name in classifier.recognised if name in table.attributes]
+
+
+def wanted_lists(names: Sequence[str]) -> tuple[list[str], list[str]]:
+    """(with, without) as the view has them, as far as they are among these names."""
+    view = session.view()
+    having = [name for name in url_state.read_names(view.having) if name in names]
+    lacking = [name for name in url_state.read_names(view.lacking) if name in names]
+    return having, [name for name in lacking if name not in having]
+
+
+def ranking(classifier: Classifier | None, table: SeedTable | None) -> np.ndarray | None:
+    """All seeds to be shown, page by page, int64 (m,); None for those from the first seed on."""
+    view = session.view()
+    if table is None:
+        return None
+    names = searchable(classifier, table) if classifier else []
+    having, lacking = wanted_lists(names)
+    if view.sort not in WHOLE and not (having or lacking):
+        return None
+    wanted = dict.fromkeys(having, True) | dict.fromkeys(lacking, False)
+    return seed_tables.ranking(table, view.by, view.sort, wanted)
+
+
+def go_to_seed(name: str) -> None:
+    """Take the first seed from its field, which ends a search."""
+    session.take(name)
+    leave_ranking()
+
+
+def leave_ranking() -> None:
+    view = session.view()
+    order = "seed" if view.sort in WHOLE else view.sort
+    session.set_view(sort=order, having="", lacking="", rank=0)
+
+
+def take_and_return(name: str) -> None:
+    """Take a setting and go back to the first page of what it ranks."""
+    session.take(name)
+    session.set_view(rank=0)
+
+
+def take_score(name: str) -> None:
+    """Take another score; the order stays, of all seeds or of this page."""
+    session.take(name)
+    view = session.view()
+    same = {"best": "real", "worst": "fake"}
+    if view.by != REAL:
+        same = {page: whole for whole, page in same.items()}
+    session.set_view(sort=same.get(view.sort, view.sort), rank=0)
+
+
+def take_names(name: str) -> None:
+    """Take the attributes to search for."""
+    names = session.value_of(f"set-{name}") or []
+    session.set_view(**{name: url_state.write_names(names), "rank": 0})
+
+
+def take_opinion() -> None:
+    """Show D(x) in place of realism, or the other way round."""
+    on = session.value_of("set-opinion")
+    session.set_view(by=REAL if on else REALISM, having="", lacking="", rank=0)
+    view = session.view()
+    same = {"best": "real", "worst": "fake"} if on else {"real": "best", "fake": "worst"}
+    session.set_view(sort=same.get(view.sort, view.sort))

@@ -1,0 +1,44 @@
+"""The slider of the truncation ψ, with what it does to the model at hand."""
+
+import streamlit as st
+
+from explorer.state import session, url_state
+from gan_core import latent
+from gan_core.checkpoint import Model
+from gan_core.latent_space import arithmetic, intermediate
+
+
+def on_the_page(model: Model) -> bool:
+    """Whether ψ is a usual control of a model: one whose truncation it was made for."""
+    return intermediate.has(model)
+
+
+def slider(model: Model, closed: bool = True) -> None:
+    """ψ, with an explanation where shorter latents were never trained.
+
+    closed: the slider lies in a popover, as for `session.widget`.
+    """
+    whole = on_the_page(model)
+    least = 0.0 if whole else latent.least_psi(model.prior)
+    st.slider(
+        "Truncation ψ",
+        # A link may say less, and then the slider begins there.
+        min(least, session.view().psi),
+        url_state.MAX_PSI,
+        step=0.05,
+        help="Below 1, pictures are more typical and less varied; above 1, more extreme.",
+        **session.widget("psi", closed=closed),
+    )
+    if not whole:
+        st.caption(explanation(model, least))
+
+
+def explanation(model: Model, least: float) -> str:
+    """Why ψ ends where it does."""
+    length = arithmetic.shell(model.prior)
+    words = (
+        f"ψ scales z. This model was trained on latents of length about {length:.0f} and on hardly "
+        "any other, and it has no mapping network that could make shorter ones typical: they are "
+        "not better pictures but pictures that it never learned to draw, darker and hollow."
+    )
+    return words + (f" So ψ begins at {least:g}." if least else "")
