@@ -215,8 +215,7 @@ def take_preset(model: Model) -> None:
         )
     if not all(map(len, exemplars)):
         session.warn(
-            f"Not all exemplars of this preset were found among {pool} samples of "
-            f"{model.name}."
+            f"Not all exemplars of this preset were found among {pool} samples of {model.name}."
         )
         return
     st.session_state.filling = False

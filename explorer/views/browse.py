@@ -198,8 +198,8 @@ def grid(
     """The pictures. A first click puts a picture on the tray, the next one enlarges it."""
     view = session.view()
     measure = (sample_order.SCORES.get(view.by) or readable_name(view.by)) + " "
-    told = [None] * len(seeds) if scores is None else scores
-    values = ["" if score is None or np.isnan(score) else f"{score:.2f}" for score in told]
+    known = [None] * len(seeds) if scores is None else scores
+    values = ["" if score is None or np.isnan(score) else f"{score:.2f}" for score in known]
     on_tray = {
         seed: item
         for seed in seeds
