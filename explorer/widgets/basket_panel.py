@@ -261,8 +261,7 @@ def samples(
         return [str(seed) for seed in range(first, first + GRID)]
     first = int(first or 0)
     known = seed_tables.probabilities(model, classifier)
-    if known is not None and first + POOL <= len(known):
-        # All seeds that the table has, at once.
+    if known is not None and (first == 0 or first + POOL <= len(known)):
         rows = known[first:]
         seeds, _ = arithmetic.search(
             model, classifier, wanted, len(rows), first, probabilities=rows
