@@ -34,11 +34,13 @@ def begin(page: str) -> None:
     elif state.pop("touched", False) or not params or params == state.get("link"):
         return
     linked, unread = url_state.read(params, page)
-    state.opening = None  # what the link says does not follow the model
+    state.link = params  # read once, also when this run ends early
+    state.opening, state.free = None, url_state.left_open(params, page)  # see state.openings
     if first:
-        state.view, state.free = linked, url_state.left_open(params, page)
+        state.view = linked
     else:
         settings = ("model", "weights", *url_state.names(linked, page))
+        state.free &= set(settings)
         if linked.model != state.view.model:
             leave_coordinates()
         state.view = replace(state.view, **{name: getattr(linked, name) for name in settings})
