@@ -20,6 +20,9 @@ CHANGED = View(
     size="large",
     sort="fake",
     by="long_hair",
+    having="beard,hat",
+    lacking="glasses",
+    rank=72,
     smooth=True,
     browser=True,
     source="tray",
@@ -104,7 +107,31 @@ def test_unknown_parameters_are_left_alone():
     assert url_state.read({"utm_source": "x", "embed": "true"}) == (View(), [])
 
 
+OPEN = set(url_state.FOLLOWING)
+
+
+@pytest.mark.parametrize(
+    ("params", "page", "left"),
+    [
+        ({}, "browse", OPEN),
+        ({"model": "avatars", "n": "16"}, "browse", OPEN),
+        ({"weights": "0a1b2c"}, "browse", OPEN - {"by", "sort", "smooth"}),
+        ({"weights": "0a1b2c"}, "latents", OPEN - {"start", "corners", "smooth"}),
+        ({"seed": "5"}, "browse", OPEN - {"by", "sort"}),
+        ({"seed": "5"}, "latents", OPEN - {"by", "sort", "start"}),
+        ({"sort": "real"}, "browse", OPEN - {"by", "sort"}),
+        ({"having": "hat"}, "browse", OPEN - {"by", "sort"}),
+        ({"coords": "1:2"}, "latents", OPEN - {"start"}),
+        ({"keys": "1,2", "smooth": "0"}, "interpolate", OPEN - {"keys", "smooth"}),
+    ],
+)
+def test_a_link_leaves_open_what_it_does_not_say(params, page, left):
+    assert url_state.left_open(params, page) == left
+
+
 MALFORMED = {
+    "having": ["a\nb", ",".join("abcdefghijklmnopqrstuvwxyz")],
+    "rank": ["", "x", "-1", "65537", "1.5"],
     "model": ["", "m" * 201, "a\nb", "\x00"],
     "weights": ["", "0" * 65, "../x", "a b"],
     "seed": ["", "x", "-1", "4294967296", "1_000", " 7", "1.5", "٣", "9" * 5000, "nan"],
