@@ -138,7 +138,7 @@ MALFORMED = {
     "psi": ["", "x", "nan", "inf", "-0.1", "1.6", "1e9"],
     "n": ["", "x", "0", "17", "36.0", "1000000", "9" * 5000],
     "size": ["", "huge", "MEDIUM"],
-    "sort": ["", "best"],
+    "sort": ["", "finest"],
     "by": ["", "m" * 201, "a\nb"],
     "smooth": ["", "true", "2"],
     "browser": ["", "true", "2"],
