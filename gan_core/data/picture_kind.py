@@ -18,8 +18,8 @@ def flatness(images: np.ndarray) -> float:
     images: uint8 (N, H, W, C). Light and sensors give nearly every pixel of a photograph another
     value than its neighbour's; a drawing is mostly areas of one colour.
     """
-    chosen = np.unique(np.linspace(0, len(images) - 1, PICTURES).astype(int)) if len(images) else []
-    shares = [
-        (image[:, 1:] == image[:, :-1]).all(-1).mean() for image in map(images.__getitem__, chosen)
-    ]
-    return float(np.mean(shares)) if shares else 0.0
+    if not len(images):
+        return 0.0
+    chosen = np.unique(np.linspace(0, len(images) - 1, PICTURES).astype(int))
+    equal = [(images[i][:, 1:] == images[i][:, :-1]).all(-1).mean() for i in chosen]
+    return float(np.mean(equal))
