@@ -5,8 +5,8 @@
 Scores held-out images, samples (ψ = 1), samples at smaller ψ and pictures that are broken on
 purpose against all training images in all features, as in the paper, and against the compact
 reference as `python -m gan_core seeds` makes it. Prints Spearman's rank correlation of the two,
-over all pictures and within each kind, and the mean realism of each kind with its 95 % interval.
---sweep tries other sizes of the reference.
+over all pictures and within each kind, and the mean realism of each kind with its 95 % interval and its mean level
+of brightness, 0 to 255. --sweep tries other sizes of the reference.
 """
 
 import argparse
@@ -41,21 +41,23 @@ def main():
     real = np.concatenate(
         [realism.features_of(network, data.images[rows], name) for name, rows in parts.items()]
     )
-    kinds = {
-        name: realism.features_of(network, images, name)
-        for name, images in pictures(model, np.asarray(data.held_out), options.n)
-    }
+    kinds, levels = {}, {}
+    for name, images in pictures(model, np.asarray(data.held_out), options.n):
+        kinds[name] = realism.features_of(network, images, name)
+        levels[name] = float(images.mean())
     full = {name: realism.full(real, features) for name, features in kinds.items()}
     reference = realism.make(real[: len(order)])
     result = {"model": model.hash, "n": options.n, "bytes": size(reference)}
     result |= compare(full, {name: reference.score(f) for name, f in kinds.items()})
+    for name, level in levels.items():
+        result["kinds"][name]["level"] = level
     print(f"{options.model}: reference of {result['bytes'] / 1e3:.0f} kB")
     print(f"Spearman, all pictures: {result['spearman']:.3f}")
     for name, row in result["kinds"].items():
         low, high = row["interval"]
         print(
             f"  {name:<14} {row['n']:>5}  mean {row['mean']:.3f} ({low:.3f} to {high:.3f})"
-            f"  full {row['full']:.3f}  Spearman {row['spearman']:.3f}"
+            f"  full {row['full']:.3f}  Spearman {row['spearman']:.3f}  level {row['level']:.0f}"
         )
     if options.sweep:
         result["sweep"] = []
