@@ -5,8 +5,8 @@
 Scores held-out images, samples (ψ = 1), samples at smaller ψ and pictures that are broken on
 purpose against all training images in all features, as in the paper, and against the compact
 reference as `python -m gan_core seeds` makes it. Prints Spearman's rank correlation of the two,
-over all pictures and within each kind, and the mean realism of each kind with its 95 % interval and its mean level
-of brightness, 0 to 255. --sweep tries other sizes of the reference.
+over all pictures and within each kind, and of each kind the mean realism with its 95 % interval and
+the mean level of its pixels, 0 to 255. --sweep tries other sizes of the reference.
 """
 
 import argparse
