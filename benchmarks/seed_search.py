@@ -96,7 +96,7 @@ def browser(model, table, rounds):
             page.wait_for_selector(".tiles[data-painted]", timeout=120_000)
             page.wait_for_timeout(4000)  # what follows the first picture
             for i in range(rounds):
-                order = ("Least realistic", "Most realistic")[i % 2]
+                order = ("Most realistic", "Least")[i % 2]
                 times["sorting"].append(
                     measured(page, lambda order=order: page.get_by_text(order, exact=True).click())
                 )

@@ -101,12 +101,17 @@ def ranking(table: SeedTable, by: str, order: str, wanted: Mapping[str, bool]) -
     """The seeds with the wanted attributes, in an order: int64 (m,).
 
     order: "best" and "worst" sort by the attribute `by`, or by realism where it is none, and equal
-    ones by realism; any other order is that of the seeds. wanted: as for `SeedTable.search`.
+    ones by realism; "varied" is "best" by realism after the table's openings; any other order is
+    that of the seeds. wanted: as for `SeedTable.search`.
     """
     seeds = table.search(wanted)
+    realistic = table.realism[seeds]
+    if order == "varied":
+        place = {seed: i for i, seed in enumerate(table.openings)}
+        first = [place.get(int(seed), len(place)) for seed in seeds]
+        return seeds[np.lexsort((-realistic, first))]
     if order not in ("best", "worst"):
         return seeds
-    realistic = table.realism[seeds]
     values = table.column(by)[seeds] if by in table.attributes else realistic
     return seeds[np.lexsort((-realistic, values if order == "worst" else -values))]
 

@@ -22,7 +22,7 @@ def of(model: Model) -> dict[str, Any]:
     table = seed_tables.table_of(model)
     if table is None:
         return settings
-    settings |= {"by": url_state.REALISM, "sort": "best"}
+    settings |= {"by": url_state.REALISM, "sort": "varied"}
     if len(table.openings) >= 4:
         first, seeds = table.openings[0], [(seed, None) for seed in table.openings]
         settings |= {"start": first, "of": first}

@@ -22,8 +22,8 @@ from gan_core.latent import MAX_SEED
 NUMBERS = (16, 36, 64, 100)
 SIZES = ("small", "medium", "large")
 # Of the samples on a page: by seed, the most and the least real first. "best" and "worst" are the
-# same of all seeds that a model brings a table of.
-SORTS = ("seed", "real", "fake", "best", "worst")
+# same of all seeds in the table that a model has; "varied" begins with good ones that differ.
+SORTS = ("seed", "real", "fake", "varied", "best", "worst")
 REALISM = "realism"  # as a score to sort by, in place of an attribute
 MOST_RANKED = 65536  # seeds in a table
 # Settings that follow the model where neither a link nor a person has given them, see
@@ -350,7 +350,7 @@ class View:
     size: str = setting("medium", choice(SIZES), "browse", "the size of the pictures")
     sort: str = setting(
         *("seed", choice(SORTS), "browse"),
-        "the order of the samples: real and fake of one page, best and worst of the whole table",
+        "the order of the samples: real, fake of one page; varied, best, worst of the whole table",
     )
     by: str = setting(
         *("", read_label, "browse"), "the attribute to sort by, or realism, in place of D(x)"

@@ -63,13 +63,13 @@ def learn(model: Model, seeds: list[int], view: View, images: np.ndarray) -> Non
 
 def settings(model: Model, classifier: Classifier | None, table: SeedTable | None) -> None:
     """The controls above the grid."""
-    with st.container(horizontal=True, vertical_alignment="bottom", gap="medium"):
+    with st.container(horizontal=True, vertical_alignment="bottom", gap="small"):
         st.number_input(
             "First seed",
             0,
             MAX_SEED,
             step=1,
-            width=150,
+            width=140,
             help=(
                 "The first picture’s seed; each following picture has the next seed. A number "
                 "typed here ends a search and shows the seeds in their own order."

@@ -13,11 +13,15 @@ from gan_core.checkpoint import Model
 from gan_core.metrics.seed_table import SeedTable
 
 REAL = ""  # the discriminator's score, where an attribute could stand
-WHOLE = ("best", "worst")  # orders of all seeds of the table; "real" and "fake" are of one page
+# Orders of all seeds of the table; "real" and "fake" are of one page.
+WHOLE = ("varied", "best", "worst")
 SCORES = {REAL: "D(x)", REALISM: "Realism"}
 # What the orders are called for D(x), for realism and for an attribute.
 SORTS = {"seed": "Seed", "real": "Most real", "fake": "Least real"}
-SORTS_REALISM = {"seed": "Seed", "best": "Most realistic", "worst": "Least realistic"}
+SORTS_REALISM = {
+    **{"seed": "Seed", "varied": "Varied"},
+    **{"best": "Most realistic", "worst": "Least"},
+}
 SORTS_ATTRIBUTE = {
     **{"seed": "Seed", "best": "Most", "worst": "Least"},
     **{"real": "Most on this page", "fake": "Least on this page"},
@@ -34,7 +38,7 @@ def choose_score(model: Model, classifier: Classifier | None) -> None:
         "Score",
         measures,
         format_func=lambda name: SCORES.get(name) or readable_name(name),
-        width=170,
+        width=150,
         **score,
         help=(
             "The value shown under each picture and used for sorting: its realism, or the "
@@ -71,7 +75,8 @@ def choose_order(table: SeedTable | None) -> None:
             format_func=lambda order: words[order],
             **given,
             help=(
-                f"Most and least are those of the first {len(table):,} seeds."
+                f"Most and least are those of the first {len(table):,} seeds. Varied begins with "
+                "realistic samples that differ from one another."
                 if table is not None and view.by != REAL
                 else "Order the pictures on this page by seed or by score."
             ),
@@ -86,7 +91,7 @@ def orders(table: SeedTable | None, view: View) -> dict[str, str]:
         return SORTS_REALISM if table is not None else {"seed": "Seed"}
     known = table is not None and view.by in table.attributes
     # An order of one page is only kept for the links that say it.
-    shown = ["seed", *(WHOLE if known else ("real", "fake"))]
+    shown = ["seed", *(("best", "worst") if known else ("real", "fake"))]
     shown += [view.sort] * (view.sort not in shown and view.sort not in WHOLE)
     words = SORTS_ATTRIBUTE if known else {**SORTS, "real": "Most", "fake": "Least"}
     return {order: words[order] for order in shown}
@@ -101,7 +106,7 @@ def choose_attributes(classifier: Classifier, table: SeedTable) -> None:
     st.multiselect(
         "With",
         names,
-        width=190,
+        width=160,
         format_func=readable_name,
         placeholder="any",
         help=f"Only seeds with all of these, among the first {len(table):,}.",
@@ -110,7 +115,7 @@ def choose_attributes(classifier: Classifier, table: SeedTable) -> None:
     st.multiselect(
         "Without",
         [name for name in names if name not in having],
-        width=190,
+        width=160,
         format_func=readable_name,
         placeholder="none",
         help=f"Only seeds without any of these, among the first {len(table):,}.",
@@ -166,10 +171,7 @@ def take_score(name: str) -> None:
     """Take another score; the order stays, of all seeds or of this page."""
     session.take(name)
     view = session.view()
-    same = {"best": "real", "worst": "fake"}
-    if view.by != REAL:
-        same = {page: whole for whole, page in same.items()}
-    session.set_view(sort=same.get(view.sort, view.sort), rank=0)
+    session.set_view(sort=counterpart(view.sort, view.by), rank=0)
 
 
 def take_names(name: str) -> None:
@@ -183,5 +185,12 @@ def take_opinion() -> None:
     on = session.value_of("set-opinion")
     session.set_view(by=REAL if on else REALISM, having="", lacking="", rank=0)
     view = session.view()
-    same = {"best": "real", "worst": "fake"} if on else {"real": "best", "fake": "worst"}
-    session.set_view(sort=same.get(view.sort, view.sort))
+    session.set_view(sort=counterpart(view.sort, view.by))
+
+
+def counterpart(sort: str, by: str) -> str:
+    """The order that stands for another one when the score becomes `by`."""
+    if by == REAL:  # which is only known of the samples on a page
+        return {"varied": "real", "best": "real", "worst": "fake"}.get(sort, sort)
+    same = {"real": "best", "fake": "worst"}
+    return same.get(sort, "best" if sort == "varied" and by != REALISM else sort)

@@ -50,16 +50,23 @@ def best(table, rows=None):
     return list(rows[np.argsort(-table.realism[rows], kind="stable")])
 
 
-def test_a_first_visit_opens_on_the_most_realistic_of_all_seeds(open_app, with_table):
-    app = open_app(model="alpha")
+def test_a_first_visit_opens_on_realistic_seeds_that_differ(open_app, with_table):
+    app = open_app(model="alpha", n="64")
     assert sentences(app) == []
-    assert seeds(app) == best(with_table)[:36]
+    good = with_table.openings
+    assert seeds(app)[:36] == good
+    assert seeds(app)[36:] == [seed for seed in best(with_table) if seed not in good][:28]
     for tile in tiles(app):
         score = with_table.realism[int(tile["id"])]
         assert tile["caption"] == f"{tile['id']} · {score:.2f}"
         assert tile["label"] == f"Sample of seed {tile['id']}, realism {score:.2f}"
-    assert {"by": "realism", "sort": "best"}.items() <= link(app).items()
-    assert any("1 to 36 of 200 seeds" in c.value for c in app.caption)
+    assert {"by": "realism", "sort": "varied"}.items() <= link(app).items()
+    assert any("1 to 64 of 200 seeds" in c.value for c in app.caption)
+
+
+def test_all_seeds_are_sorted_by_realism(open_app, with_table):
+    app = field(open_app(model="alpha"), "set-sort").set_value("best").run()
+    assert seeds(app) == best(with_table)[:36]
     app = button(app, "Next").click().run()
     assert seeds(app) == best(with_table)[36:72]
     app = field(app, "set-sort").set_value("worst").run()
@@ -67,7 +74,8 @@ def test_a_first_visit_opens_on_the_most_realistic_of_all_seeds(open_app, with_t
 
 
 def test_the_link_of_a_ranking_opens_it_again(open_app, with_table):
-    app = button(open_app(model="alpha", n="16"), "Next").click().run()
+    app = open_app(model="alpha", n="16", by="realism", sort="best")
+    app = button(app, "Next").click().run()
     again = open_app(**link(app))
     assert seeds(again) == seeds(app) == best(with_table)[16:32]
 
@@ -75,7 +83,7 @@ def test_the_link_of_a_ranking_opens_it_again(open_app, with_table):
 def test_a_search_looks_through_all_seeds_and_draws_only_what_it_shows(
     open_app, with_table, monkeypatch
 ):
-    app = open_app(model="alpha", n="16")
+    app = open_app(model="alpha", n="16", by="realism", sort="best")
     drawn = []
     generate = Model.generate
     monkeypatch.setattr(Model, "generate", lambda m, z: drawn.append(len(z)) or generate(m, z))
@@ -150,6 +158,7 @@ def test_the_discriminators_opinion_is_an_option(two_models, open_app, with_tabl
     assert "no measure of quality" in note
     app = field(app, "set-opinion").set_value(False).run()
     assert seeds(app) == best(with_table)[:16]
+    assert field(app, "set-sort").value == "best"
 
 
 def test_realism_beyond_the_table_comes_after_the_pictures(
@@ -261,7 +270,7 @@ def test_browse_of_a_model_without_a_table_is_as_before(open_app, with_table):
     assert seeds(app) == list(range(16))
     assert any("D(x)" in c.value for c in app.caption)
     app = field(app, "set-model").set_value("alpha").run()
-    assert seeds(app) == best(with_table)[:16]
+    assert seeds(app) == with_table.openings[:16]
 
 
 @pytest.mark.parametrize(("kind", "smooth"), [("photograph", True), ("drawing", False)])

@@ -35,6 +35,13 @@ def ranked(table, seeds):
 def test_4096_seeds_are_searched_and_sorted(visit, avatars, table):
     page = visit("?model=avatars&n=16")
     expect(grid(page).locator(".tile")).to_have_count(16)
+    assert shown(page) == table.openings[:16]
+    page.get_by_text("Most realistic", exact=True).click()
+    address_has(page, "sort=best")
+    first = ranked(table, np.arange(4096))[0]
+    grid(page).locator(".tile").first.and_(
+        page.locator(f'[aria-label^="Sample of seed {first},"]')
+    ).wait_for()
     assert shown(page) == ranked(table, np.arange(4096))[:16]
     known = classifier.load(AVATARS).recognised
     name = max(known, key=lambda name: (table.column(name) >= 0.5).sum())
