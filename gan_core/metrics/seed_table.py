@@ -116,19 +116,23 @@ def make(
 
 
 def openings(scores: np.ndarray, points: np.ndarray, count: int = OPENINGS) -> list[int]:
-    """Realistic seeds that differ: the most realistic one, then each the farthest from all before.
+    """Realistic seeds that differ, the most realistic first; at most `count`, always the same ones.
 
-    scores: float (n,). points: float (n, p), where distances are taken. Only the most realistic
-    tenth counts. At most `count` seeds, always the same ones.
+    scores: float (n,). points: float (n, p), where distances are taken. Among the most realistic
+    tenth, each seed is taken in turn unless it is too close to one taken before; "too close" is as
+    far as it can be for `count` seeds to be found.
     """
     best = np.argsort(-scores, kind="stable")[: max(count, len(scores) // ABOVE)]
-    chosen = [0]
-    nearest = np.square(points[best] - points[best[0]]).sum(1)
-    while len(chosen) < min(count, len(best)):
-        nearest[chosen] = -1
-        chosen.append(int(nearest.argmax()))
-        nearest = np.minimum(nearest, np.square(points[best] - points[best[chosen[-1]]]).sum(1))
-    return [int(seed) for seed in best[chosen]]
+    apart = np.square(points[best][:, None] - points[best]).sum(2)
+    chosen: list[int] = []
+    for close in np.quantile(apart, np.linspace(0.95, 0, 39)):
+        chosen = []
+        for i in range(len(best)):
+            if not chosen or apart[i, chosen].min() > close:
+                chosen.append(i)
+        if len(chosen) >= count:
+            break
+    return [int(seed) for seed in best[chosen[:count]]]
 
 
 def save(model: checkpoint.Model, table: SeedTable) -> str:
