@@ -3,25 +3,35 @@
 import json
 import os
 
-import numpy as np
 import pytest
 import streamlit as st
 import torch
-from streamlit.testing.v1 import AppTest
+from streamlit.runtime.scriptrunner.script_cache import ScriptCache
+from streamlit.testing.v1 import AppTest, local_script_runner
 from streamlit.util import calc_hash
 
+import everything
 import explorer.components.canvas
 import explorer.components.tiles
 import gan_core
 from browsing import ARGUMENTS, AVATARS, CHROMIUM, PATIENCE, running
 from explorer.services import model_registry, renderer
-from gan_core import checkpoint, feature_extractors
+from gan_core import feature_extractors
 from gan_core.attributes import classifier
 from gan_core.metrics import realism, seed_table
-from gan_core.networks import registry
+from support import save_checkpoint
 from toys import quick_features, thumbnails
 
 APP = model_registry.ROOT / "explorer" / "app.py"
+
+
+@pytest.fixture(scope="session", autouse=True)
+def compiled_once():
+    """AppTest compiles the script of the app for every run, although it is always the same."""
+    cache = ScriptCache()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(local_script_runner, "ScriptCache", lambda: cache)
+        yield
 
 
 @pytest.fixture
@@ -38,18 +48,10 @@ def with_classifier(two_models):
     """An untrained classifier beside alpha, spread so that about half the samples show each."""
     model = gan_core.load(two_models / "alpha")
     names = ["Male", "Smiling", "Wavy_Hair", "Eyeglasses"]
-    told = {"accuracy": 0.9, "balanced_accuracy": 0.9, "positives": 50, "n": 100}
-    rows = [{"name": name, "recognised": name != "Eyeglasses", **told} for name in names]
-    about = {"format": classifier.FORMAT, "architecture": "strided", "channels": 3}
-    about |= {"attributes": rows, "training_set": None}
     torch.manual_seed(0)
-    network = classifier.build("strided", 3, len(rows)).eval()
-    ones = np.ones(len(rows), np.float32)
-    raw = classifier.Classifier(network, ones, 0 * ones, about)
-    logits = raw.logits(model.generate(model.prior.sample(256)))
-    scale = 4 / logits.std(0)
-    spread = classifier.Classifier(network, scale, -scale * np.median(logits, 0), about)
-    classifier.save(two_models / "alpha", spread)
+    everything.save_classifier(
+        model, [{"name": name, "recognised": name != "Eyeglasses"} for name in names]
+    )
     return classifier.load(two_models / "alpha")
 
 
@@ -143,13 +145,7 @@ def folders(monkeypatch):
 @pytest.fixture(scope="module")
 def other(tmp_path_factory):
     """A second model, untrained, of another size and another length of latents."""
-    torch.manual_seed(0)
-    architecture = {"name": "dcgan", "size": 32, "channels": 3, "nz": 5, "ngf": 4, "ndf": 4}
-    card = {"name": "other", "architecture": architecture, "prior": {"kind": "normal", "size": 5}}
-    card |= {"objective": "non-saturating", "training": {}, "training_set": {}}
-    directory = tmp_path_factory.mktemp("checkpoints") / "other"
-    checkpoint.save(directory, *registry.build(architecture), card)
-    return directory
+    return save_checkpoint(tmp_path_factory.mktemp("checkpoints") / "other", nz=5)
 
 
 @pytest.fixture(scope="module")

@@ -5,7 +5,6 @@ import shutil
 from pathlib import Path
 
 import numpy as np
-import torch
 
 import gan_core
 from browsing import AVATARS
@@ -14,9 +13,8 @@ from gan_core.attributes import classifier
 from gan_core.data import media, training_set
 from gan_core.latent_space import directions
 from gan_core.metrics import memorisation_report, realism, seed_table
-from gan_core.networks import registry
 from gan_core.util import atomic_files
-from support import pictures
+from support import pictures, save_checkpoint
 from toys import quick_features
 
 SIDE, NZ, IMAGES, HELD_OUT = 32, 8, 40, 24
@@ -31,19 +29,16 @@ def make(directory, mark=""):
     """
     names = [name + mark for name in NAMES]
     directory = Path(directory)
-    torch.manual_seed(0)
     told = json.loads((AVATARS / "model.json").read_text("utf-8"))
     data = make_set(directory / "training_set", mark)
-    architecture = {"name": "dcgan", "size": SIDE, "channels": 3, "nz": NZ, "ngf": 4, "ndf": 4}
     card = {key: told[key] for key in ("objective", "training", "metrics", "licence", "use")}
-    card |= {"name": directory.name, "architecture": architecture}
-    card |= {"prior": {"kind": "normal", "size": NZ}}
     card["training"] = card["training"] | {"tied": names}
     card["training_set"] = data.card | {"how": "Ask somebody.", "command": "gan_core pack a b"}
-    checkpoint.save(directory, *registry.build(architecture), card)
+    save_checkpoint(directory, NZ, **card)
     model = gan_core.load(directory)
     add_metrics(directory, model)
-    add_classifier(directory, model, data, names)
+    rows = [{"name": name, "recognised": True} for name in names]
+    save_classifier(model, rows, data.fingerprint)
     add_directions(model, names)
     add_seeds(model, data)
     for control in memorisation_report.FILES:
@@ -75,18 +70,21 @@ def add_metrics(directory, model):
     atomic_files.write_json(directory / "model.json", card)
 
 
-def add_classifier(directory, model, data, names):
-    told = {"accuracy": 0.9, "balanced_accuracy": 0.9, "positives": 50, "n": 100}
-    rows = [{"name": name, "recognised": True, **told} for name in names]
+def save_classifier(model, rows, fingerprint=None):
+    """Save beside a Model an untrained classifier that sees each attribute in half of its samples.
+
+    rows: {"name", "recognised"} of each attribute.
+    """
+    accuracy = {"accuracy": 0.9, "balanced_accuracy": 0.9, "positives": 50, "n": 100}
     about = {"format": classifier.FORMAT, "architecture": "strided", "channels": 3}
-    about |= {"attributes": rows, "training_set": data.fingerprint}
+    about |= {"attributes": [row | accuracy for row in rows], "training_set": fingerprint}
     network = classifier.build("strided", 3, len(rows)).eval()
     ones = np.ones(len(rows), np.float32)
     raw = classifier.Classifier(network, ones, 0 * ones, about)
     logits = raw.logits(model.generate(model.prior.sample(256)))
     scale = 4 / logits.std(0)
     spread = classifier.Classifier(network, scale, -scale * np.median(logits, 0), about)
-    classifier.save(directory, spread)
+    classifier.save(model.directory, spread)
 
 
 def add_directions(model, names):

@@ -1,4 +1,4 @@
-"""How the tests with AppTest find a field that the session fills."""
+"""How the tests with AppTest read a page, and find a field that the session fills."""
 
 KINDS = (
     *("text_input", "number_input", "slider", "selectbox", "multiselect"),
@@ -14,3 +14,13 @@ def field(app, name):
     fields = [e for kind in KINDS for e in getattr(app, kind)]
     assert key in [e.key for e in fields], f"no field {key}"
     return next(e for e in fields if e.key == key)
+
+
+def state(app, name):
+    return app.session_state[name]
+
+
+def sentences(app):
+    """All that the app complains or informs about; never a traceback."""
+    assert not app.exception
+    return [element.value for element in [*app.error, *app.warning, *app.info]]

@@ -64,6 +64,7 @@ def watched(app):
         assert "Traceback" not in said, said[-3000:]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("page", PAGES)
 def test_forged_values_leave_every_page_as_it_is(app, page):
     """Some messages with an odd value for each of the page's widgets."""
@@ -90,6 +91,7 @@ def test_many_forged_values_leave_every_page_as_it_is(app, page):
                 assert not wire.failures(tab.send(value)), str(value)[:300]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("fragment", ["nobody", "\0", "a" * 10_000])
 def test_a_part_that_is_not_there_is_no_error(app, fragment):
     with watched(app) as tab:
@@ -98,6 +100,7 @@ def test_a_part_that_is_not_there_is_no_error(app, fragment):
         assert wire.widgets(tab.send()).keys() == known.keys()
 
 
+@pytest.mark.slow
 def test_a_message_that_is_none_closes_the_tab_and_leaves_no_traceback(app):
     for content in (b"\xff" * 100, b"", b"\x00", bytes(range(256)) * 4):
         with watched(app) as tab:
@@ -106,7 +109,7 @@ def test_a_message_that_is_none_closes_the_tab_and_leaves_no_traceback(app):
         assert not wire.failures(tab.open("browse", "model=alpha"))
 
 
-def test_without_the_check_a_forged_value_is_an_error(app, monkeypatch):
+def test_without_the_check_a_forged_value_is_an_error():
     """The trial itself: Streamlit raises on what these tests send."""
     metadata = type("Metadata", (), {"value_type": "double_value", "deserializer": int})
     wrong = WidgetState(id="x", string_value="nobody")

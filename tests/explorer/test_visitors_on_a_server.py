@@ -16,7 +16,10 @@ from browsing import listening
 from explorer.services import model_registry
 from gan_core.latent_space import directions
 from gan_core.latent_space.directions import Direction
+from support import save_checkpoint
 from wire import PATIENCE, failures, tab
+
+pytestmark = pytest.mark.slow
 
 PASSWORD = "correct horse"
 # The app with limits that a test reaches: 2 uploads of a visitor, 3 of all, 6 MB and 9 MB; it
@@ -57,18 +60,8 @@ def app(folder, models, *options):
 @pytest.fixture(scope="module")
 def models(tmp_path_factory):
     """A folder with one small model that has a direction which somebody has saved."""
-    import torch
-
-    from gan_core import checkpoint
-    from gan_core.networks import registry
-
     folder = tmp_path_factory.mktemp("models")
-    torch.manual_seed(0)
-    architecture = {"name": "dcgan", "size": 32, "channels": 3, "nz": 8, "ngf": 4, "ndf": 4}
-    card = {"name": "alpha", "architecture": architecture, "prior": {"kind": "normal", "size": 8}}
-    card |= {"objective": "non-saturating", "training": {}, "training_set": {}}
-    checkpoint.save(folder / "alpha", *registry.build(architecture), card)
-    model = gan_core.load(folder / "alpha")
+    model = gan_core.load(save_checkpoint(folder / "alpha"))
     vector = directions.unit(model.prior.sample(1)[0])
     parts = [
         Direction("component 1", vector, "component", {}),

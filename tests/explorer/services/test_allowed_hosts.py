@@ -168,6 +168,7 @@ def test_paths_outside_of_the_base_path_are_refused_too(port):
     assert status == 403
 
 
+@pytest.mark.slow
 def test_an_address_besides_the_loopback_is_answered_without_being_named(tmp_path):
     own = own_address()
     with running(
@@ -192,6 +193,7 @@ def own_address():
         return probe.getsockname()[0]
 
 
+@pytest.mark.slow
 def test_a_refused_origin_asks_no_outside_service(port):
     """Streamlit would; see also test_no_lookups.py, which listens to the network."""
     code = (

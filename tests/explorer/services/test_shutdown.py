@@ -74,6 +74,7 @@ def busy(make_checkpoint, make_set, tmp_path):
     process.communicate()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT], ids=lambda s: s.name)
 def test_a_signal_ends_the_app_although_jobs_run(busy, number):
     busy.send_signal(number)
@@ -82,6 +83,7 @@ def test_a_signal_ends_the_app_although_jobs_run(busy, number):
     assert "Traceback" not in errors
 
 
+@pytest.mark.slow
 def test_a_second_signal_ends_the_app_at_once(busy):
     busy.send_signal(signal.SIGINT)
     busy.send_signal(signal.SIGINT)

@@ -83,6 +83,7 @@ def send(app, session, size):
     return status, during
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(sys.platform != "linux", reason="needs /proc")
 def test_a_photo_is_in_no_file_while_it_arrives(app):
     with wire.tab(app.address) as tab:

@@ -13,18 +13,9 @@ import gan_core
 from explorer.services import attribute_labels, direction_store
 from explorer.state import arithmetic_file, exemplars, url_state
 from explorer.views import arithmetic as page_of
-from fields import field
+from fields import field, sentences, state
 from gan_core.latent_space import arithmetic, arithmetic_report, directions
 from toys import Reader
-
-
-def state(app, name):
-    return app.session_state[name]
-
-
-def sentences(app):
-    assert not app.exception
-    return [element.value for element in [*app.error, *app.warning, *app.info]]
 
 
 def ids(app, basket):

@@ -26,7 +26,7 @@ from browsing import (
 )
 from explorer.services import attribute_labels, background, direction_store, model_registry
 from explorer.state import url_state
-from fields import field
+from fields import field, sentences, state
 from gan_core.attributes import classifier
 from gan_core.latent_space import directions, discover_directions
 from gan_core.latent_space.directions import Direction
@@ -77,15 +77,6 @@ def opened(quick, two_models, open_app, monkeypatch):
     open_page.model, open_page.reader = model, reader
     open_page.vectors = {d.name: d.vector for d in directions.load(model)}
     return open_page
-
-
-def state(app, name):
-    return app.session_state[name]
-
-
-def sentences(app):
-    assert not app.exception
-    return [element.value for element in [*app.error, *app.warning, *app.info]]
 
 
 def captions(app):

@@ -13,16 +13,11 @@ from explorer.widgets import (
     memorisation_measuring,
     memorisation_pairs,
 )
-from fields import field
+from fields import field, sentences
 from gan_core.data import training_set
 from gan_core.metrics import memorisation_report
 
 OPTIONS = {"n": 40, "spaces": "pixels,discriminator"}
-
-
-def sentences(app):
-    assert not app.exception
-    return [element.value for element in [*app.error, *app.warning, *app.info]]
 
 
 def tiles(app, key):

@@ -26,7 +26,7 @@ from explorer.views import train
 from fields import field
 from gan_core.training import run_lock
 from gan_core.util.errors import InputError
-from support import ROOT, pictures
+from support import ROOT, pictures, png, zipped
 
 TINY = ["--ngf", "4", "--ndf", "4", "--nz", "6", "--batch", "20", "--precision", "fp32"]
 TINY += ["--layout", "channels_last", "--convolution", "direct", "--measure-kimg", "0"]
@@ -281,13 +281,10 @@ def test_only_pictures_in_the_folders_given_are_offered(place, tmp_path):
     assert uploads.confined(place / "data" / "mine")
 
 
-def zipped(n):
-    buffer = io.BytesIO()
-    with zipfile.ZipFile(buffer, "w") as archive:
-        for i, image in enumerate(pictures(n, 32)):
-            single = io.BytesIO()
-            Image.fromarray(image).save(single, "PNG")
-            archive.writestr(f"{i}.png", single.getvalue())
+def zip_of(n):
+    """A file object with a zip of n pictures."""
+    members = {f"{i}.png": png(image) for i, image in enumerate(pictures(n, 32))}
+    buffer = zipped(io.BytesIO(), members)
     buffer.seek(0)
     return buffer
 
@@ -303,7 +300,7 @@ def text_as_picture():
     ("content", "words"),
     [
         (b"no zip", "This file is neither"),
-        (zipped(0).getvalue(), "zip contains no pictures"),
+        (zip_of(0).getvalue(), "zip contains no pictures"),
         (text_as_picture(), "This file holds no usable picture; the first, b.png"),
     ],
 )
@@ -318,7 +315,7 @@ def test_a_folder_that_cannot_be_written_is_one_sentence(place, packed, monkeypa
     monkeypatch.setenv(run_list.VARIABLE, str(place / "file"))
     assert run_list.entries() == {}
     with pytest.raises(InputError, match="cannot be written"):
-        uploads.save_upload("x", zipped(2))
+        uploads.save_upload("x", zip_of(2))
     with pytest.raises(InputError, match="cannot be written"):
         run_launcher.start("x", run_launcher.arguments("x", data=packed))
 
@@ -352,6 +349,7 @@ def test_from_the_form_to_a_model_in_the_menu(place, packed, open_app, monkeypat
     assert (menu.options, menu.value) == (["mine"], "mine")
 
 
+@pytest.mark.slow
 def test_stopped_killed_and_resumed(place, packed):
     start("x", packed, "--kimg", 400, "--snapshot-kimg", 0.1, "--log-kimg", 0.1)
     run = wait("x", lambda run: run.shown >= 0.2)
@@ -376,6 +374,7 @@ def test_stopped_killed_and_resumed(place, packed):
     assert wait("x", lambda run: not run.running).state == "finished"
 
 
+@pytest.mark.slow
 def test_a_run_outlives_the_program_that_started_it(place, packed):
     code = f"""
 from explorer.services import run_launcher
@@ -397,8 +396,9 @@ def test_a_run_that_cannot_begin_says_why(place, packed):
     assert failed.reason.startswith("kimg is 0.001")
 
 
+@pytest.mark.slow
 def test_an_uploaded_zip_becomes_a_run(place):
-    path = uploads.save_upload("mine", zipped(30))
+    path = uploads.save_upload("mine", zip_of(30))
     assert path == place / "runs" / "mine" / uploads.UPLOAD
     run_launcher.check_name("mine")
     words = [*run_launcher.arguments("mine", path, size=32, kimg=400.0), *TINY]
@@ -456,6 +456,7 @@ def test_a_process_that_starts_is_alive_whatever_the_clock_says(place, monkeypat
     assert not run_processes.alive(os.getpid(), None)
 
 
+@pytest.mark.slow
 def test_a_run_stopped_before_it_began_is_stopped_and_not_failed(place, packed):
     """The words of the stretch before are not taken for its own."""
     run = make_run(place, "x", [line(1.0)], ended="finished", kimg=10.0)
