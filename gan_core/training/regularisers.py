@@ -11,9 +11,15 @@ import torch
 from torch import nn
 
 
+def at_least_fp32(images: torch.Tensor) -> torch.Tensor:
+    """The images in fp32, without their history; those in fp64 stay in fp64."""
+    images = images.detach()
+    return images if images.dtype == torch.float64 else images.float()
+
+
 def squared_gradients(discriminator: nn.Module, images: torch.Tensor) -> torch.Tensor:
     """‖∇ₓD(x)‖² of each image: float (N, C, H, W) -> float (N,), differentiable in D's weights."""
-    images = images.detach().float().requires_grad_()
+    images = at_least_fp32(images).requires_grad_()
     (gradients,) = torch.autograd.grad(discriminator(images).sum(), images, create_graph=True)
     return gradients.square().flatten(1).sum(1)
 
@@ -28,9 +34,9 @@ def one_centred(
 ) -> torch.Tensor:
     """E[(‖∇D(x̂)‖ − 1)²], x̂ on the line from a real to a generated image (WGAN-GP).
 
-    Gulrajani et al. 2017, equation 3. mix: float (N, 1, 1, 1) in [0, 1], where on the line.
+    Gulrajani et al. 2017, equation 3. mix: float (N, 1, 1, 1) in [0, 1], where on the line, of the images' dtype.
     """
-    between = torch.lerp(real.detach().float(), fake.detach().float(), mix)
+    between = torch.lerp(at_least_fp32(real), at_least_fp32(fake), mix)
     norms = squared_gradients(discriminator, between).add(1e-12).sqrt()  # √ has no slope at 0
     return (norms - 1).square().mean()
 
