@@ -25,6 +25,7 @@ from explorer.views import (
     memorisation,
     model_card,
     neighbours,
+    the_game,
     train,
     your_photo,
 )
@@ -82,6 +83,7 @@ def main() -> None:
         partial(import_weights.page, browse_page), title="Import", url_path="import"
     )
     train_page = st.Page(partial(train.page, browse_page), title="Train", url_path="train")
+    game_page = st.Page(the_game.page, title="The game", url_path="game")
     photo_page = st.Page(partial(your_photo.page, card_page), title="Your photo", url_path="photo")
     about_page = st.Page(about.page, title="About", url_path="about")
     # Streamlit's first page has no path, but a link to Browse should have one.
@@ -97,6 +99,7 @@ def main() -> None:
             neighbours_page,
             photo_page,
             report_page,
+            game_page,
             train_page,
             card_page,
             import_page,

@@ -22,6 +22,7 @@ import numpy as np
 from gan_core import checkpoint, export_onnx, feature_extractors, importers, latent, model_card
 from gan_core.attributes import train_classifier
 from gan_core.data import avatar_renderer, image_sources, media, photo_alignment, training_set
+from gan_core.game import command as game_command
 from gan_core.latent_space import arithmetic_report, discover_directions, encoder, inversion
 from gan_core.metrics import (
     fidelity_report,
@@ -355,6 +356,7 @@ VERBS: tuple[tuple[str, Callable, tuple[Callable, ...]], ...] = (
     ("sample", sample, (sample,)),
     ("walk", walk, (walk,)),
     ("avatars", render_avatars, (render_avatars,)),
+    ("game", game_command.play, (game_command.play,)),
     ("import", import_weights, (import_weights,)),
     ("export", export_generator, (export_generator,)),
     ("embed", embed, (embed,)),

@@ -25,6 +25,7 @@ ORDER = {
         ("model_card",),
         ("importers",),
         ("training",),
+        ("game",),
         ("cli", "__main__", "__init__"),
     ),
     "explorer": (

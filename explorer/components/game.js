@@ -21,8 +21,9 @@ import {
 import { makePen } from "./game_pen.js";
 import { readPoints, writePoints } from "./game_points.js";
 
-const PACES = [1 / 15, 1 / 4, 1, 4, 16]; // steps a frame
-const PACE_WORDS = ["4 a second", "15 a second", "1 a frame", "4 a frame", "16 a frame"];
+const PACES = [4, 15, 60, 240, 10000]; // steps a second, if the computer can
+const PACE_WORDS = ["4 a second", "15 a second", "60 a second", "240 a second", "fastest"];
+const MOST_STEPS = 100; // of one frame
 const MEASURE = 8; // frames from one measurement to the next
 const PHASE_MS = 1100; // of slow motion
 const states = new WeakMap();
@@ -132,12 +133,11 @@ function build(state) {
   const speed = make("label", "speed", make("span", "", "Speed"), state.range, state.words);
   bar.replaceChildren(
     make("div", "group", playing, one, slow, anew),
-    speed,
-    make("div", "group pens", pencil, erase),
-    state.steps,
+    make("div", "group", pencil, erase),
+    make("div", "group time", speed, state.steps),
   );
   state.strip = makeStrip();
-  root.querySelector(".slow").replaceChildren(state.strip);
+  root.querySelector(".strip").replaceChildren(state.strip);
   root.querySelector(".below").replaceChildren(makeLegend());
   state.pen = makePen(state, {
     plane: 4,
@@ -192,6 +192,8 @@ function take(state, data) {
   state.scene = scene;
   const key = JSON.stringify([gamesOf(state), again]);
   state.root.classList.toggle("optimal", data.best);
+  const words = make("p", "", data.sentences);
+  state.root.querySelector(".words").replaceChildren(words, make("p", "paper", data.paper));
   if (again || key !== state.sentGames) setGames(state, again);
   // A scene that was picked, and not one that a link opened, plays at once.
   if (before && again && !state.calm.matches) play(state);
@@ -306,7 +308,7 @@ function showSteps(state) {
 
 function play(state) {
   state.mode = "playing";
-  state.owed = 0;
+  Object.assign(state, { owed: 1, last: null });
   say(state, "");
   showBar(state);
   wake(state);
@@ -353,12 +355,14 @@ function tick(state, now) {
   const playing = state.mode === "playing";
   if (playing && state.slow) playSlowly(state, now);
   else if (playing && !waiting(state)) {
-    state.owed += PACES[state.pace];
+    const since = Math.min(now - (state.last ?? now), 250);
+    state.last = now;
+    state.owed = Math.min(state.owed + (PACES[state.pace] * since) / 1000, MOST_STEPS);
     const steps = Math.floor(state.owed);
     state.owed -= steps;
     if (steps) {
       state.measured = (state.measured + 1) % MEASURE;
-      ask(state, { steps, measure: state.measured === 0 || PACES[state.pace] < 1 });
+      ask(state, { steps, measure: state.measured === 0 || state.pace === 0 });
     }
   }
   const moving = state.phase && now - state.phase.since < PHASE_MS;

@@ -29,9 +29,10 @@ WORKER = (
 SCRIPTS = ("game_points", "game_board", "game_curves", "game_controls", "game_pen", "game")
 
 HTML = """<div class="game"><div class="all">
+  <div class="words"></div>
   <div class="boards"></div>
   <div class="bar" role="toolbar" aria-label="The game"></div>
-  <div class="slow"></div>
+  <div class="strip"></div>
   <p class="note" role="status"></p>
   <div class="curves"></div>
   <div class="below"></div>
@@ -56,6 +57,7 @@ def game(
     boards: Sequence[tuple[str, Settings]],
     *,
     scene: str,
+    words: tuple[str, str],
     seed: int,
     own_points: str,
     best: bool,
@@ -63,7 +65,8 @@ def game(
 ) -> None:
     """Show one or two boards, of (title, Settings), that start from the same seed.
 
-    scene: with another one all games begin anew, and play. own_points: the points of the data
+    scene: with another one all games begin anew, and play. words: what there is to see, and the
+    paper. own_points: the points of the data
     "points", as `gan_core.game.points.write` writes them. best: whether the optimal D is drawn.
     on_draw(points): called with new points, as text, when a person has drawn or erased some.
     """
@@ -77,6 +80,8 @@ def game(
     data = {
         "boards": [board(title, settings, best) for title, settings in boards],
         "scene": scene,
+        "sentences": words[0],
+        "paper": words[1],
         "seed": seed,
         "points": own_points,
         "best": best,

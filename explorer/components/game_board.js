@@ -114,7 +114,12 @@ function drawContours({ paint, unit, line, x, y }, grid, colour, dash) {
   paint.strokeStyle = colour;
   paint.setLineDash(dash.map((length) => length * line));
   const cell = (2 * PLANE) / SIDE_CELLS;
-  const at = (place) => (place + 0.5) * cell - PLANE;
+  const last = SIDE_CELLS - 1;
+  // The outermost middles of cells stand for the edges, so that contours end there.
+  const at = (place) => {
+    if (place <= 0 || place >= last) return place <= 0 ? -PLANE : PLANE;
+    return (place + 0.5) * cell - PLANE;
+  };
   for (const level of LEVELS_OF_D) {
     paint.lineWidth = line * (level === 0.5 ? 2.2 : 0.9);
     paint.beginPath();

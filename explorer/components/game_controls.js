@@ -110,7 +110,7 @@ const SHAPES = [
   ["cross", "samples of G", '<path d="M4 4 L12 12 M4 12 L12 4"/>'],
   ["mesh", "G’s grid of latents", '<path d="M2 4 H14 M2 8 H14 M2 12 H14 M4 2 V14 M8 2 V14 M12 2 V14"/>'],
   ["arrow", "−∇ of G’s loss", '<path d="M2 8 H11 M8 4.5 L12.5 8 L8 11.5"/>'],
-  ["half", "D undecided", '<path d="M1 12 C5 12 6 4 15 4"/>'],
+  ["half", "D halfway", '<path d="M1 12 C5 12 6 4 15 4"/>'],
   ["best", "optimal D", '<path d="M1 12 C5 12 6 4 15 4"/>'],
 ];
 

@@ -5,6 +5,8 @@ import { uniform, normalPair } from "./game_random.js";
 
 export const HALF = 2; // half the side of the plane
 const RADIUS = 1.4;
+const SIDEWAYS = 1.6;
+const ASIDE = 0.4;
 const SPACING = 0.7;
 export const NOISE = {
   ring: 0.06,
@@ -12,6 +14,7 @@ export const NOISE = {
   moons: 0.06,
   grid: 0.05,
   line: 0.05,
+  gaussian: 0.5,
   points: 0.05,
 };
 
@@ -55,7 +58,8 @@ function meanAt(data, means, u) {
     const [x, y] = [Math.cos(angle) - 0.5, Math.sin(angle) - 0.25];
     return upper ? [1.2 * x, 1.2 * y] : [-1.2 * x, -1.2 * y];
   }
-  if (data === "line") return [RADIUS, 2 * u - 1];
+  if (data === "line") return [SIDEWAYS, 2 * u - 1];
+  if (data === "gaussian") return [ASIDE, ASIDE];
   const place = 2 * Math.floor((u * means.length) / 2);
   return [means[place], means[place + 1]];
 }

@@ -60,11 +60,31 @@ export function forward(network, input, n) {
     const a = new Float64Array(n * outputs);
     for (let s = 0; s < n; s++) {
       const from = s * inputs;
-      for (let o = 0; o < outputs; o++) {
+      const to = s * outputs;
+      let o = 0;
+      // Four sums at a time: each waits for its own last addition only.
+      for (; o + 3 < outputs; o += 4) {
         const row = w + o * inputs;
+        let one = weights[b + o];
+        let two = weights[b + o + 1];
+        let three = weights[b + o + 2];
+        let four = weights[b + o + 3];
+        for (let i = 0; i < inputs; i++) {
+          const value = x[from + i];
+          one += weights[row + i] * value;
+          two += weights[row + inputs + i] * value;
+          three += weights[row + 2 * inputs + i] * value;
+          four += weights[row + 3 * inputs + i] * value;
+        }
+        a[to + o] = one;
+        a[to + o + 1] = two;
+        a[to + o + 2] = three;
+        a[to + o + 3] = four;
+      }
+      for (; o < outputs; o++) {
         let sum = weights[b + o];
-        for (let i = 0; i < inputs; i++) sum += weights[row + i] * x[from + i];
-        a[s * outputs + o] = sum;
+        for (let i = 0; i < inputs; i++) sum += weights[w + o * inputs + i] * x[from + i];
+        a[to + o] = sum;
       }
     }
     before.push(a);
@@ -81,10 +101,11 @@ export function answerOf(pass) {
 // the answers. Returns its gradient by the inputs.
 export function backward(network, pass, byAnswer, gradient) {
   const { slope } = ACTIVATIONS[network.activation];
+  const { n } = pass;
   let delta = byAnswer;
   for (let l = network.layers.length - 1; l >= 0; l--) {
-    if (gradient) addOuter(network.layers[l], gradient, delta, pass.after[l], pass.n, true);
-    delta = transposed(network, l, delta, pass.n);
+    if (gradient) addOuter(network.layers[l], gradient, delta, pass.after[l], n, true);
+    delta = transposed(network, l, delta, n);
     if (l) {
       const a = pass.before[l - 1];
       for (let i = 0; i < delta.length; i++) delta[i] *= slope(a[i]);
@@ -95,12 +116,29 @@ export function backward(network, pass, byAnswer, gradient) {
 
 // gradient += Σ delta ⊗ input, and the biases' part where wanted.
 function addOuter({ inputs, outputs, w, b }, gradient, delta, input, n, biases) {
-  for (let s = 0; s < n; s++) {
+  let s = 0;
+  for (; s + 3 < n; s += 4) {
+    const [from, to] = [s * inputs, s * outputs];
+    for (let o = 0; o < outputs; o++) {
+      const row = w + o * inputs;
+      const one = delta[to + o];
+      const two = delta[to + outputs + o];
+      const three = delta[to + 2 * outputs + o];
+      const four = delta[to + 3 * outputs + o];
+      for (let i = 0; i < inputs; i++) {
+        gradient[row + i] +=
+          one * input[from + i] +
+          two * input[from + inputs + i] +
+          three * input[from + 2 * inputs + i] +
+          four * input[from + 3 * inputs + i];
+      }
+      if (biases) gradient[b + o] += one + two + three + four;
+    }
+  }
+  for (; s < n; s++) {
     for (let o = 0; o < outputs; o++) {
       const d = delta[s * outputs + o];
-      if (d === 0) continue;
-      const row = w + o * inputs;
-      for (let i = 0; i < inputs; i++) gradient[row + i] += d * input[s * inputs + i];
+      for (let i = 0; i < inputs; i++) gradient[w + o * inputs + i] += d * input[s * inputs + i];
       if (biases) gradient[b + o] += d;
     }
   }
@@ -111,10 +149,25 @@ function transposed({ layers, weights }, l, delta, n) {
   const { inputs, outputs, w } = layers[l];
   const product = new Float64Array(n * inputs);
   for (let s = 0; s < n; s++) {
-    for (let o = 0; o < outputs; o++) {
-      const d = delta[s * outputs + o];
+    const [from, to] = [s * outputs, s * inputs];
+    let o = 0;
+    for (; o + 3 < outputs; o += 4) {
       const row = w + o * inputs;
-      for (let i = 0; i < inputs; i++) product[s * inputs + i] += weights[row + i] * d;
+      const one = delta[from + o];
+      const two = delta[from + o + 1];
+      const three = delta[from + o + 2];
+      const four = delta[from + o + 3];
+      for (let i = 0; i < inputs; i++) {
+        product[to + i] +=
+          weights[row + i] * one +
+          weights[row + inputs + i] * two +
+          weights[row + 2 * inputs + i] * three +
+          weights[row + 3 * inputs + i] * four;
+      }
+    }
+    for (; o < outputs; o++) {
+      const d = delta[from + o];
+      for (let i = 0; i < inputs; i++) product[to + i] += weights[w + o * inputs + i] * d;
     }
   }
   return product;

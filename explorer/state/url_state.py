@@ -4,6 +4,7 @@
     /interpolate?model=avatars&keys=3,14,15@0.8&mode=both&closed=1&at=1.25
     /latents?model=avatars&start=7&coords=3:1.25,17:-0.8&frozen=17
     /directions?model=avatars&start=7&along=glasses (normal):2.5,factor 1:-1&locked=beard
+    /game?preset=k&first=lr_d:0.002&second=k:3&game_seed=4
 
 The class View is the table of all settings; links are written, read and documented from it. A value
 that cannot be read keeps its default and is named in a warning, so that a link with a typo opens.
@@ -17,7 +18,9 @@ from typing import Any, TypeVar
 from urllib.parse import quote, unquote
 
 from explorer.state.tray import Item
+from gan_core.game import points, presets, settings
 from gan_core.latent import MAX_SEED
+from gan_core.util.errors import InputError
 
 NUMBERS = (16, 36, 64, 100)
 SIZES = ("small", "medium", "large")
@@ -265,6 +268,15 @@ def read_weights(text: str) -> str:
     return text
 
 
+def read_game(text: str) -> str:
+    """ "k:5,objective:hinge" -> the same, settings of a game; else ValueError."""
+    try:
+        settings.read(text, settings.Settings())
+    except InputError as error:
+        raise ValueError(text[:20]) from error
+    return text
+
+
 def read_bool(text: str) -> bool:
     return read_choice(text, ("0", "1")) == "1"
 
@@ -328,7 +340,7 @@ def setting(
 
 LIVE = "interpolate latents directions arithmetic"
 MODEL = f"browse {LIVE} neighbours memorisation photo"
-ALL = f"{MODEL} train card import about"
+ALL = f"{MODEL} game train card import about"
 ANY_SEED = integer(0, MAX_SEED)
 READABLE = normal(lambda text: read_keys(",".join(sift(text)[0])), write_keys)
 EXEMPLARS = normal(read_exemplars, write_keys)
@@ -408,6 +420,15 @@ class View:
     k: int = setting(8, choice(NEIGHBOURS), "neighbours", "the number of neighbours")
     run: str = setting("", read_label, "train", "the run that is shown")
     browser: bool = setting(False, read_bool, LIVE, "whether the browser draws the live picture")
+    preset: str = setting("first", choice(tuple(presets.PRESETS)), "game", "the preset")
+    compare: bool = setting(True, read_bool, "game", "whether both boards of a preset are shown")
+    first: str = setting("", read_game, "game", "settings of the first board unlike the preset's")
+    second: str = setting("", read_game, "game", "settings of the second board unlike the preset's")
+    points: str = setting(
+        "", normal(points.read, points.write), "game", "your own points, four letters each"
+    )
+    optimal: bool = setting(False, read_bool, "game", "whether the optimal D is drawn")
+    game_seed: int = setting(0, ANY_SEED, "game", "the seed of the players and of the data")
     # Earlier and later settings of Arithmetic (see explorer.state.baskets), in no link. They are
     # here so that a change and what undoes it are stored in one step.
     undo: tuple = ()

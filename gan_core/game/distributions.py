@@ -11,9 +11,11 @@ from gan_core.game import random_numbers
 
 HALF = 2.0  # half the side of the plane
 RADIUS = 1.4  # of the ring, and of the circle of eight Gaussians
+SIDEWAYS = 1.6  # of the line
+ASIDE = 0.4  # of the Gaussian from the middle, in both coordinates
 SPACING = 0.7  # between two of the grid of 25
 NOISE = {"ring": 0.06, "8 gaussians": 0.08, "moons": 0.06, "grid": 0.05, "line": 0.05}
-NOISE["points"] = 0.05
+NOISE |= {"gaussian": 0.5, "points": 0.05}  # standard deviations
 DATA = tuple(NOISE)
 PRIORS = ("uniform", "normal")
 
@@ -48,7 +50,9 @@ def sample(data: str, points: Points, seed: int, stream: int, draw: int, n: int)
         y = np.where(upper, np.sin(angle) - 0.25, 0.25 - np.sin(angle))
         return 1.2 * np.stack([x, y], 1) + noise
     if data == "line":
-        return np.stack([np.full(n, RADIUS), 2 * u - 1], 1) + noise
+        return np.stack([np.full(n, SIDEWAYS), 2 * u - 1], 1) + noise
+    if data == "gaussian":
+        return ASIDE + noise
     means = np.asarray(points, np.float64).reshape(-1, 2) if data == "points" else centres(data)
     assert means is not None
     return means[np.floor(u * len(means)).astype(int)] + noise

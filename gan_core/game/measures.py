@@ -12,6 +12,7 @@ import torch
 from gan_core.game import distributions, random_numbers
 from gan_core.game.distributions import HALF, NOISE
 from gan_core.game.step import Game
+from gan_core.training.losses import OBJECTIVES
 
 CELLS = 40  # of the grid, along each side
 BLUR = 1.0  # standard deviation of the smoothing, cells
@@ -40,7 +41,7 @@ def measure(game: Game, density_of_data: np.ndarray) -> Measures:
     if centres is not None:
         caught = int(modes_caught(fake, centres, NOISE[game.settings.data]).sum())
     gap = None
-    if game.settings.objective in ("minimax", "non-saturating"):
+    if OBJECTIVES[game.settings.objective].probability:
         gap = distance_to_optimal(probabilities(game), density_of_data, density_of_fake)
     return Measures(jensen_shannon(density_of_data, density_of_fake), caught, gap)
 
@@ -114,9 +115,29 @@ def distance_to_optimal(learned: np.ndarray, p: np.ndarray, q: np.ndarray) -> fl
 
 
 @torch.no_grad()
+def logits(game: Game) -> np.ndarray:
+    """D's output in the middle of each cell, float64 (CELLS, CELLS)."""
+    return game.discriminator(middles())[:, 0].view(CELLS, CELLS).numpy()
+
+
 def probabilities(game: Game) -> np.ndarray:
     """D(x) = sigmoid(logit) in the middle of each cell, float64 (CELLS, CELLS)."""
-    return torch.sigmoid(game.discriminator(middles())[:, 0]).view(CELLS, CELLS).numpy()
+    return 1 / (1 + np.exp(-logits(game)))
+
+
+def shades(game: Game) -> np.ndarray:
+    """D in the middle of each cell, from 0 (looks generated) to 1 (looks real).
+
+    The probability where D gives one; for lsgan and hinge the targets of both kinds of points; for
+    critics and relativistic D, which have no zero, the lowest and the highest value on the grid.
+    """
+    objective, values = game.settings.objective, logits(game)
+    if OBJECTIVES[objective].probability:
+        return 1 / (1 + np.exp(-values))
+    low, high = {"lsgan": (0.0, 1.0), "hinge": (-1.0, 1.0)}.get(
+        objective, (values.min(), values.max())
+    )
+    return np.clip((values - low) / ((high - low) or 1.0), 0, 1)
 
 
 def middles() -> torch.Tensor:

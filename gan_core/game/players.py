@@ -1,5 +1,6 @@
 """The two players: multilayer perceptrons with two hidden layers, in float64."""
 
+import itertools
 import math
 
 import torch
@@ -24,7 +25,7 @@ def build(settings: Settings, seed: int) -> tuple[nn.Sequential, nn.Sequential]:
 def network(sizes: tuple[int, ...], activation: str) -> nn.Sequential:
     """A perceptron with an activation between any two linear layers."""
     layers: list[nn.Module] = []
-    for i, (inputs, outputs) in enumerate(zip(sizes, sizes[1:], strict=False)):
+    for i, (inputs, outputs) in enumerate(itertools.pairwise(sizes)):
         if i:
             layers.append(nn.Tanh() if activation == "tanh" else nn.LeakyReLU(SLOPE))
         layers.append(nn.Linear(inputs, outputs, dtype=torch.float64))
@@ -46,7 +47,7 @@ def start(player: nn.Sequential, seed: int, stream: int) -> None:
 
 
 def optimiser(player: nn.Module, kind: str, lr: float) -> torch.optim.Optimizer:
-    """SGD, SGD with momentum, or Adam, for a player. lr: step size."""
+    """SGD, SGD with momentum, or Adam, for a player. lr: learning rate."""
     if kind == "adam":
         return torch.optim.Adam(player.parameters(), lr, BETAS)
     return torch.optim.SGD(player.parameters(), lr, MOMENTUM if kind == "momentum" else 0.0)

@@ -17,7 +17,7 @@ Point = tuple[float, float]
 
 
 def write(points: list[Point]) -> str:
-    """Points as text of four letters each; coordinates are rounded to 1/1000 of the plane's side."""
+    """Points as text of four letters each; coordinates are rounded to 1/4095 of the plane."""
     return "".join(letters(x) + letters(y) for x, y in points)
 
 

@@ -28,9 +28,7 @@ class Preset:
 
 GOODFELLOW = "Goodfellow et al. 2014, Generative Adversarial Nets (arXiv 1406.2661)"
 FIRST = Settings(r1=0.1, lr_d=0.005, lr_g=0.002)
-SATURATION = Settings(
-    data="ring", optimiser_d="adam", lr_d=0.01, optimiser_g="sgd", lr_g=0.05, k=5
-)
+SATURATION = Settings(data="ring", optimiser_d="adam", lr_d=0.01, optimiser_g="sgd", lr_g=0.05, k=5)
 PRESETS = {
     "first": Preset(
         "A first game",

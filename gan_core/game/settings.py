@@ -41,7 +41,7 @@ class Settings:
     width: int = field(32, choices=(8, 16, 32, 64))  # units of both hidden layers of both players
     activation: str = field("leaky relu", choices=ACTIVATIONS)
     optimiser_d: str = field("adam", choices=OPTIMISERS)
-    lr_d: float = field(0.002, 0, 2)  # step size
+    lr_d: float = field(0.002, 0, 2)  # learning rate
     optimiser_g: str = field("adam", choices=OPTIMISERS)
     lr_g: float = field(0.002, 0, 2)
     r1: float = field(0.0, 0, 100)  # γ of ½γ‖∇D‖² on real points
@@ -95,7 +95,7 @@ def read(text: str, base: Settings) -> Settings:
 
 def read_value(name: str, text: str) -> Any:
     """A setting from its text. Raises InputError when it is not of the setting's kind."""
-    kind = type(FIELDS[name].default)
+    kind: Any = type(FIELDS[name].default)
     try:
         if kind is not str and (len(text) > LONGEST or not text.isascii()):
             raise ValueError

@@ -39,9 +39,7 @@ class Game:
     def real(self, stream: int, draw: int, n: int) -> torch.Tensor:
         """n points of the data, float64 (n, 2)."""
         data = self.settings.data
-        return torch.from_numpy(
-            distributions.sample(data, self.points, self.seed, stream, draw, n)
-        )
+        return torch.from_numpy(distributions.sample(data, self.points, self.seed, stream, draw, n))
 
     def latents(self, stream: int, draw: int, n: int) -> torch.Tensor:
         """n latents, float64 (n, 2)."""

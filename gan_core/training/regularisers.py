@@ -34,7 +34,8 @@ def one_centred(
 ) -> torch.Tensor:
     """E[(‖∇D(x̂)‖ − 1)²], x̂ on the line from a real to a generated image (WGAN-GP).
 
-    Gulrajani et al. 2017, equation 3. mix: float (N, 1, 1, 1) in [0, 1], where on the line, of the images' dtype.
+    Gulrajani et al. 2017, equation 3. mix: (N, 1, 1, 1) in [0, 1], where on the line, of the
+    images' dtype.
     """
     between = torch.lerp(at_least_fp32(real), at_least_fp32(fake), mix)
     norms = squared_gradients(discriminator, between).add(1e-12).sqrt()  # √ has no slope at 0
