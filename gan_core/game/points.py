@@ -70,7 +70,7 @@ def rows_of(text: str) -> list[tuple[int, list[str]]]:
                 raise InputError(f"A file of points may have at most {MOST_ROWS:,} rows.")
     except csv.Error:
         raise InputError(
-            "This file is not CSV; write one point to a line, such as 0.5,−1.2."
+            "This file is not CSV; write one point to a line, such as 0.5,-1.2."
         ) from None
     if rows and not any(is_number(field) for field in rows[0][1]):
         rows = rows[1:]
@@ -110,6 +110,8 @@ def fit(points: list[Point]) -> list[Point]:
         # Halves, so that two numbers near the largest float do not overflow.
         spans.append((low / 2 + high / 2, high / 2 - low / 2))
     half = max(extent for _, extent in spans)
-    scale = EDGE / half if half > 0 else 0.0
     (across, _), (up, _) = spans
-    return [((x - across) * scale, (y - up) * scale) for x, y in points]
+    if half == 0:
+        return [(0.0, 0.0)] * len(points)
+    # Divided first: the inverse of a very small number is no number any more.
+    return [((x - across) / half * EDGE, (y - up) / half * EDGE) for x, y in points]

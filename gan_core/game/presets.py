@@ -1,6 +1,7 @@
 """The scenes of the page "The game": what a lecture says, with settings that show it.
 
-benchmarks/game.py measures on ten seeds how often each preset shows what its sentences claim.
+`python benchmarks/game_presets.py` plays each on ten seeds and counts how often it shows what its
+sentences say; docs/the-game.md has the result.
 """
 
 from dataclasses import dataclass, replace
@@ -27,58 +28,79 @@ class Preset:
 
 
 GOODFELLOW = "Goodfellow et al. 2014, Generative Adversarial Nets (arXiv 1406.2661)"
-FIRST = Settings(r1=0.1, lr_d=0.005, lr_g=0.002)
-SATURATION = Settings(data="ring", optimiser_d="adam", lr_d=0.01, optimiser_g="sgd", lr_g=0.05, k=5)
+SATURATION = Settings(
+    data="line", k=5, batch=32, optimiser_d="adam", lr_d=0.02, optimiser_g="sgd", lr_g=0.005
+)
+SLOW = Settings(data="8 gaussians", batch=32, lr_d=0.001, lr_g=0.004)  # a D slower than G
 PRESETS = {
     "first": Preset(
         "A first game",
-        "D learns to tell data from samples, and G moves its samples to where D believes them. "
-        "Step by step the grid spreads until it covers all eight modes.",
+        "D learns to tell data from samples, and G moves its samples to where D takes them for "
+        "data. Step by step the grid of latents folds itself around the circle until G draws all "
+        "eight modes.",
         GOODFELLOW,
-        (("", FIRST),),
-        3000,
+        (("", Settings(data="8 gaussians", lr_d=0.005, lr_g=0.002, r1=0.1)),),
+        1500,
     ),
     "saturation": Preset(
         "Minimax saturates",
         "On the left G minimises log(1 − D(G(z))): D soon rejects every sample, the arrows vanish "
-        "and G stands still. On the right G maximises log D(G(z)) from the same start, and its "
-        "arrows stay long.",
+        "and G stands still. On the right G maximises log D(G(z)) from the same start: the more D "
+        "rejects its samples, the longer are the arrows, and G gets away.",
         GOODFELLOW + ", section 3",
         (
             ("Minimax", replace(SATURATION, objective="minimax")),
             ("Non-saturating", SATURATION),
         ),
-        400,
+        150,
     ),
     "k": Preset(
         "k = 1 or k = 5",
-        "",
+        "On the left D makes one step for each of G and lags behind, so G chases an opinion of "
+        "yesterday from one place to the next. On the right D makes five, stays near the optimal D "
+        "for the present G, and G spreads over the modes.",
         GOODFELLOW + ", algorithm 1",
-        (("k = 1", Settings(k=1)), ("k = 5", Settings(k=5))),
-        1500,
+        (("k = 1", SLOW), ("k = 5", replace(SLOW, k=5))),
+        900,
     ),
     "collapse": Preset(
         "Mode collapse",
-        "",
-        "Mescheder et al. 2018, Which Training Methods for GANs do actually Converge? "
-        "(arXiv 1801.04406)",
-        (("No penalty", Settings(data="grid")), ("R1", Settings(data="grid", r1=0.1))),
-        3000,
+        "On the left both players learn at the usual rates, and all samples crowd into one or two "
+        "modes that D has not caught up with. On the right D learns ten times faster and that cures "
+        "it: wherever samples crowd, D drives them out, and G finds the other modes.",
+        "Heusel et al. 2017, GANs Trained by a Two Time-Scale Update Rule (arXiv 1706.08500)",
+        (("D learns slowly", SLOW), ("D learns ten times faster", replace(SLOW, lr_d=0.01))),
+        900,
     ),
     "optimal": Preset(
         "The optimal D",
-        "",
+        "G is fixed, so D has one goal: the dashed lines are the optimal D, p(x) / (p(x) + q(x)) of "
+        "data and samples, at ¼, ½ and ¾. The full lines, those of the learned D, move onto them.",
         GOODFELLOW + ", proposition 1",
-        (("", Settings(lr_g=0.0)),),
-        1000,
+        (
+            (
+                "",
+                Settings(data="gaussian", prior="normal", batch=128, lr_d=0.003, lr_g=0.0),
+            ),
+        ),
+        200,
         best=True,
     ),
     "wasserstein": Preset(
         "Distance without overlap",
-        "",
+        "Samples and data do not touch, so their Jensen–Shannon divergence stays at log 2 and says "
+        "nothing about how far apart they are. The critic’s distance falls from the start, evenly, "
+        "and the arrows of G lead to the data.",
         "Arjovsky et al. 2017, Wasserstein GAN (arXiv 1701.07875), example 1",
-        (("", Settings(data="line", objective="wgan-gp", k=5)),),
-        600,
+        (
+            (
+                "",
+                Settings(
+                    data="line", objective="wgan-gp", k=3, batch=32, lr_d=0.01, lr_g=0.0001, gp=1.0
+                ),
+            ),
+        ),
+        300,
     ),
 }
 
