@@ -11,8 +11,8 @@ saturation   minimax: G's samples have moved less than 0.05 since a tenth of the
 k            k = 1: at most 3 modes at the end; k = 5: more modes, and a smaller divergence
 collapse     slow D: at most 3 modes at the end; fast D: more modes, and a smaller divergence
 optimal      mean |D − D*| has fallen below 0.1, and below half of what it was before D learned
-wasserstein  while the divergence is above 95 % of log 2, the critic's distance has fallen by 30 % of
-             its largest value
+wasserstein  while the divergence is above 95 % of log 2, the critic's distance has fallen by 30 %
+             of its largest value
 """
 
 import argparse

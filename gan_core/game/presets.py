@@ -65,17 +65,18 @@ PRESETS = {
     ),
     "collapse": Preset(
         "Mode collapse",
-        "On the left both players learn at the usual rates, and all samples crowd into one or two "
-        "modes that D has not caught up with. On the right D learns ten times faster and that cures "
-        "it: wherever samples crowd, D drives them out, and G finds the other modes.",
+        "On the left D learns too slowly, and G crowds its samples into one or two modes that D "
+        "has not caught up with. On the right D learns ten times faster, which cures it: wherever "
+        "samples crowd, D drives them out, and G finds the other modes.",
         "Heusel et al. 2017, GANs Trained by a Two Time-Scale Update Rule (arXiv 1706.08500)",
         (("D learns slowly", SLOW), ("D learns ten times faster", replace(SLOW, lr_d=0.01))),
         900,
     ),
     "optimal": Preset(
         "The optimal D",
-        "G is fixed, so D has one goal: the dashed lines are the optimal D, p(x) / (p(x) + q(x)) of "
-        "data and samples, at ¼, ½ and ¾. The full lines, those of the learned D, move onto them.",
+        "G is fixed, and the dashed lines are the optimal D for it, p(x) / (p(x) + q(x)) of data "
+        "and samples, where it is ¼, ½ and ¾. The full lines, those of the learned D, move onto "
+        "them.",
         GOODFELLOW + ", proposition 1",
         (
             (
