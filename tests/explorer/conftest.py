@@ -12,6 +12,7 @@ from streamlit.util import calc_hash
 
 import everything
 import explorer.components.canvas
+import explorer.components.game
 import explorer.components.tiles
 import gan_core
 from browsing import ARGUMENTS, AVATARS, CHROMIUM, PATIENCE, running
@@ -77,6 +78,7 @@ def open_app(monkeypatch):
 
     monkeypatch.setattr(explorer.components.tiles, "_component", buttons)
     monkeypatch.setattr(explorer.components.canvas, "_component", fields)
+    monkeypatch.setattr(explorer.components.game, "_component", boards)
     monkeypatch.setattr(model_registry, "settle", lambda model: None)
 
     def open_page(page="browse", **params):
@@ -130,6 +132,20 @@ def fields(key, data, on_values_change, on_want_change):
 
     for name, callback in {"values": on_values_change, "want": on_want_change}.items():
         st.text_input(name, key=f"{key}-{name}", on_change=send, args=(name, callback))
+
+
+def boards(key, data, on_drawn_change):
+    """Stands for the game: a text field, `key-drawn`, that takes as JSON what a browser sends.
+
+    What the game was given stands in the session state as `key-data`.
+    """
+    st.session_state[f"{key}-data"] = data
+
+    def send():
+        st.session_state[key] = {"drawn": json.loads(st.session_state[f"{key}-drawn"])}
+        on_drawn_change()
+
+    st.text_input("drawn", key=f"{key}-drawn", on_change=send)
 
 
 @pytest.fixture
