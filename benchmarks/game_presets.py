@@ -7,7 +7,8 @@ twentieth part of them. What counts as shown:
 
 first        at least 7 of 8 modes at the end, and a Jensen–Shannon divergence below 0.25
 saturation   minimax: G's samples have moved less than 0.05 since a tenth of the steps, and arrows
-             are below 0.01 at the end; non-saturating: samples have moved more than 0.5
+             are below 0.01 at the end; non-saturating: samples have moved more than 0.5 from the
+             start
 k            k = 1: at most 3 modes at the end; k = 5: more modes, and a smaller divergence
 collapse     slow D: at most 3 modes at the end; fast D: more modes, and a smaller divergence
 optimal      mean |D − D*| has fallen below 0.1, and below half of what it was before D learned
@@ -87,16 +88,15 @@ def first(curve):
 
 
 def saturation(minimax, other):
-    still, moved = travelled(minimax), travelled(other)
+    still, moved = travelled(minimax, PARTS // 10), travelled(other, 0)
     arrow = minimax[-1]["arrows"]
     good = still < 0.05 and arrow < 0.01 and moved > 0.5
     return {"shown": good, "minimax moved": still, "arrows": arrow, "other moved": moved}
 
 
-def travelled(curve):
-    """How far samples have moved at most, on average, since a tenth of the steps."""
-    start = curve[PARTS // 10]["samples"]
-    rows = curve[PARTS // 10 :]
+def travelled(curve, since):
+    """How far samples have moved at most, on average, since a part of the steps."""
+    start, rows = curve[since]["samples"], curve[since:]
     return max(float(np.linalg.norm(row["samples"] - start, axis=1).mean()) for row in rows)
 
 

@@ -183,18 +183,21 @@ function take(state, data) {
   state.data = data;
   if (data.heard >= state.sent) state.drawn = null;
   const parts = JSON.stringify([data.boards.map((one) => [one.title, chartsOf(one)])]);
-  if (parts !== state.parts) {
-    state.parts = parts;
-    buildBoards(state);
-  }
+  const rebuilt = parts !== state.parts;
+  state.parts = parts;
+  if (rebuilt) buildBoards(state);
   const scene = JSON.stringify([data.scene, data.boards.length]);
   const again = scene !== state.scene;
   state.scene = scene;
   const key = JSON.stringify([gamesOf(state), again]);
-  state.root.classList.toggle("optimal", data.best);
+  state.root.classList.toggle(
+    "optimal",
+    data.boards.some((one) => one.best),
+  );
   const words = make("p", "", data.sentences);
   state.root.querySelector(".words").replaceChildren(words, make("p", "paper", data.paper));
   if (again || key !== state.sentGames) setGames(state, again);
+  else if (rebuilt) ask(state, { measure: true });
   // A scene that was picked, and not one that a link opened, plays at once.
   if (before && again && !state.calm.matches) play(state);
 }
@@ -275,7 +278,8 @@ function reportPoints(state) {
 
 function ask(state, { steps = 0, half = "", moment = "", measure = false }) {
   state.asked += 1;
-  const [number, { best }] = [state.asked, state.data];
+  const number = state.asked;
+  const best = state.data.boards.map((one) => one.best);
   state.worker.postMessage({ kind: "advance", steps, half, moment, measure, best, number });
   return number;
 }

@@ -84,7 +84,6 @@ def game(
         "paper": words[1],
         "seed": seed,
         "points": own_points,
-        "best": best,
         "heard": component_values.integer(sent) or 0,
     }
     _component(key=key, data=data, on_drawn_change=drawn)

@@ -128,7 +128,7 @@ function drawContours({ paint, unit, line, x, y }, grid, colour, dash) {
         const from = row * SIDE_CELLS + column;
         const corners = [grid[from], grid[from + 1], grid[from + SIDE_CELLS + 1], grid[from + SIDE_CELLS]];
         const pattern = corners.reduce((sum, value, i) => sum + (value > level ? 1 << i : 0), 0);
-        if (pattern === 0 || pattern === 15) continue;
+        if (pattern === 0 || pattern === 15 || corners.some(Number.isNaN)) continue;
         const between = (a, b) => (level - corners[a]) / (corners[b] - corners[a]);
         const edge = (number) => {
           if (number === 0) return [at(column + between(0, 1)), at(row)];

@@ -8,6 +8,7 @@ import { batchOfDiscriminator, batchOfGenerator, gradientOfGenerator } from "./g
 import { CELLS, middles, optimalDiscriminator } from "./game_measures.js";
 
 const SHOWN = 256; // points of the data, and samples of G
+const SCARCE = 0.1 / (CELLS * CELLS); // share of all points in a cell
 const LINES = 17; // of the latent square, in each direction
 const RINGS = 8; // of the latent disc, with equal shares of the latents between them
 const SPOKES = 32;
@@ -30,8 +31,14 @@ export function frameOf(state, moment, best) {
     grid: gridOf(game),
     prior: settings.prior,
     ...surfaceOf(game),
-    best: best && state.density ? optimalDiscriminator(state.densityOfData, state.density) : null,
+    best: best && state.density ? bestOf(state) : null,
   };
+}
+
+// The optimal D as shades, NaN where there are neither data nor samples to estimate it from.
+function bestOf({ densityOfData, density }) {
+  const best = optimalDiscriminator(densityOfData, density);
+  return Float32Array.from(best, (x, i) => (densityOfData[i] + density[i] > SCARCE ? x : NaN));
 }
 
 function pointsOf({ game }, moment) {

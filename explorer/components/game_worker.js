@@ -3,6 +3,7 @@
 // In:   {kind: "set", boards: [{settings, seed, points}], again}   again: from the start
 //       {kind: "advance", steps, half, moment, best, measure, number}
 //           half: "" for whole steps, "d" for one update of D, "g" for that of G; steps may be 0
+//           best: for each board, whether the optimal D is wanted
 // Out:  {kind: "frame", boards: [frame], records: [[record]], number}   frame: see game_frame.js
 //           number: that of the question
 //       {kind: "failed", reason}
@@ -59,7 +60,7 @@ function advance({ steps, half, moment, best, measure, number }) {
     if (performance.now() - start > BUDGET) break;
   }
   const records = boards.map((board) => (measure ? [recordOf(board)] : []));
-  const frames = boards.map((board) => frameOf(board, moment, best));
+  const frames = boards.map((board, i) => frameOf(board, moment, best[i]));
   self.postMessage({ kind: "frame", boards: frames, records, number });
 }
 
