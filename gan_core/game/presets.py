@@ -89,9 +89,9 @@ PRESETS = {
     ),
     "wasserstein": Preset(
         "Distance without overlap",
-        "Samples and data do not touch, so their Jensen–Shannon divergence stays at log 2 and says "
-        "nothing about how far apart they are. The critic’s distance falls from the start, evenly, "
-        "and the arrows of G lead to the data.",
+        "As long as samples and data do not touch, their Jensen–Shannon divergence stays at log 2, "
+        "however far apart they are. The critic’s distance, once it has been learned, falls with "
+        "every step of G, and the arrows lead to the data.",
         "Arjovsky et al. 2017, Wasserstein GAN (arXiv 1701.07875), example 1",
         (
             (
