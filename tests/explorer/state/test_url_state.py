@@ -58,6 +58,13 @@ CHANGED = View(
     picture="3@0.7",
     k=16,
     run="photos",
+    preset="k",
+    compare=False,
+    first="data:points,k:3",
+    second="objective:hinge,lr_d:0.0005",
+    points="AAAABBBB",
+    optimal=True,
+    game_seed=4,
 )
 
 
@@ -186,6 +193,13 @@ MALFORMED = {
     "picture": ["", "x", "-1", "1,2", "1@9", "~12"],
     "k": ["", "x", "0", "5", "8.0"],
     "space": ["", "time"],
+    "preset": ["", "x", "First"],
+    "compare": ["", "yes"],
+    "first": ["k", "k:0", "k:x", "speed:3", "objective:best", "lr_d:nan", "k:3;r1:1"],
+    "second": ["k", "k:99", "batch:17", "lr_g:-1"],
+    "points": ["A", "AAA!", "AAAA" * 401, "ÄAAA"],
+    "optimal": ["", "yes"],
+    "game_seed": ["", "x", "-1", "4294967296"],
 }
 
 

@@ -58,7 +58,7 @@ def test_very_large_and_very_small_numbers_stay_in_the_plane(huge):
         (b"1,2\n3,inf", "Line 2 holds 'inf'"),
         (b"1,2,3", "Line 1 has 3 columns"),
         (b"1\n2\n", "Line 1 has 1 column;"),
-        (b'"1,2', "Line"),
+        (b'"1,2', "holds no points"),
         (b"1,2\n" * (points.MOST_ROWS + 5), "at most 20,000 rows"),
     ],
 )
