@@ -267,7 +267,7 @@ def test_slow_motion_shows_every_half_step(visit):
 def test_a_preset_is_one_click_and_two_boards_start_alike(visit):
     page = visit("game")
     board(page)
-    page.get_by_role("button", name="Minimax saturates").click()
+    page.get_by_role("radio", name="Minimax saturates").click()
     address_has(page, "preset=saturation")
     expect(page.locator(".game .board")).to_have_count(2)
     expect(page.locator(".game figcaption")).to_have_text(["Minimax", "Non-saturating"])
@@ -400,7 +400,7 @@ def test_on_a_phone_the_board_is_on_the_first_screen(visit):
 def test_motion_is_reduced_for_those_who_want_that(visit):
     page = visit("game", reduced_motion="reduce")
     board(page)
-    page.get_by_role("button", name="Mode collapse").click()
+    page.get_by_role("radio", name="Mode collapse").click()
     expect(page.locator(".game .board")).to_have_count(2)
     expect(page.locator(".game")).to_have_attribute("data-mode", "paused")
 
