@@ -9,7 +9,8 @@ from playwright.sync_api import sync_playwright
 
 DOCS = Path(__file__).resolve().parent
 ARGUMENTS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--no-first-run"]
-PAINTED = ".tiles[data-painted], .live canvas[data-shown]"
+PAINTED = ".tiles[data-painted], .live canvas[data-shown], .game[data-step]"
+STEPS = 1500  # of the game
 HEIGHTS = {"arithmetic": 1400}  # pixels, where the first 900 do not show what it is about
 VIEWS = {
     "browse-{}.png": "?model={}",
@@ -23,6 +24,7 @@ VIEWS = {
     "latents-avatars-tied.png": "latents?model={}&start=7",
     "directions-{}.png": "directions?model={}&start=7",
     "interpolate-{}.png": "interpolate?model={}&keys=0,7,11,15",
+    "the-game.png": "game?preset=first",
 }
 
 
@@ -44,12 +46,23 @@ def main():
                     page.set_viewport_size({"width": 1440, "height": height})
                     page.goto(f"{address}/{path.format(model)}")
                     page.wait_for_selector(PAINTED, timeout=120_000)
+                    if file == "the-game.png":
+                        play(page)
                     page.wait_for_timeout(8000)  # fonts, and what follows the first picture
                     page.screenshot(path=DOCS / file.format(model))
             browser.close()
     finally:
         server.kill()
         server.wait()
+
+
+def play(page):
+    """Play the game for so many steps."""
+    page.get_by_label("Speed").press("End")
+    page.get_by_role("button", name="Play").click()
+    while int(page.locator(".game").get_attribute("data-step")) < STEPS:
+        page.wait_for_timeout(500)
+    page.get_by_role("button", name="Pause").click()
 
 
 if __name__ == "__main__":

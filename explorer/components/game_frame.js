@@ -2,10 +2,10 @@
 
 import { STREAMS } from "./game_random.js";
 import { sampleData, sampleLatents } from "./game_data.js";
-import { forward, answerOf } from "./game_network.js";
+import { forward, answerOf, backward } from "./game_network.js";
 import { OBJECTIVES, sigmoid } from "./game_losses.js";
-import { batchOfDiscriminator, batchOfGenerator, gradientOfGenerator } from "./game_step.js";
-import { CELLS, middles, optimalDiscriminator } from "./game_measures.js";
+import { batchOfDiscriminator, batchOfGenerator } from "./game_step.js";
+import { CELLS, MIDDLES, optimalDiscriminator } from "./game_measures.js";
 
 const SHOWN = 256; // points of the data, and samples of G
 const SCARCE = 0.1 / (CELLS * CELLS); // share of all points in a cell
@@ -27,7 +27,7 @@ export function frameOf(state, moment, best) {
     lossG,
     real: Float32Array.from(real),
     fake: Float32Array.from(fake),
-    arrows: Float32Array.from(arrowsOf(game, z)),
+    arrows: Float32Array.from(arrowsOf(game, z, real, fake)),
     grid: gridOf(game),
     prior: settings.prior,
     ...surfaceOf(game),
@@ -41,33 +41,42 @@ function bestOf({ densityOfData, density }) {
   return Float32Array.from(best, (x, i) => (densityOfData[i] + density[i] > SCARCE ? x : NaN));
 }
 
-function pointsOf({ game }, moment) {
-  const { settings, seed, points, generator } = game;
-  if (moment === "d") {
-    const batch = batchOfDiscriminator(game);
-    return { ...batch, z: null };
-  }
-  const before = moment === "moved" ? { ...game, steps: game.steps - 1 } : game;
-  const n = moment ? settings.batch : SHOWN;
-  const z = moment
-    ? batchOfGenerator(before).z
-    : sampleLatents(settings.prior, seed, STREAMS.pool, 2, SHOWN);
-  const real = sampleData(settings.data, points, seed, STREAMS.pool, 3, SHOWN);
-  return { z, real, fake: answerOf(forward(generator, z, n)) };
+function pointsOf(state, moment) {
+  const { game } = state;
+  if (moment === "d") return { ...batchOfDiscriminator(game), z: null };
+  const { z, real } = shownOf(state);
+  if (!moment) return { z, real, fake: answerOf(forward(game.generator, z, SHOWN)) };
+  const { z: batch } = batchOfGenerator(moment === "moved" ? { ...game, steps: game.steps - 1 } : game);
+  return { z: batch, real, fake: answerOf(forward(game.generator, batch, game.settings.batch)) };
+}
+
+// The data and the latents that are shown from frame to frame; drawn once for each setting of both.
+function shownOf(state) {
+  const { settings, seed, points } = state.game;
+  const { data, prior } = settings;
+  const { shown } = state;
+  if (shown?.data === data && shown.prior === prior && shown.points === points) return shown;
+  const z = sampleLatents(prior, seed, STREAMS.pool, 2, SHOWN);
+  const real = sampleData(data, points, seed, STREAMS.pool, 3, SHOWN);
+  state.shown = { data, prior, points, z, real };
+  return state.shown;
 }
 
 // −∇ of G's loss at each sample, times their number: how each one alone would like to move.
-function arrowsOf(game, z) {
+function arrowsOf({ settings, discriminator }, z, real, fake) {
   if (!z) return [];
   const n = z.length / 2;
-  const real = sampleData(game.settings.data, game.points, game.seed, STREAMS.pool, 4, n);
-  return gradientOfGenerator(game, z, real).byFake.map((x) => -n * x);
+  const { paired, generator } = OBJECTIVES[settings.objective];
+  const onReal = paired ? answerOf(forward(discriminator, real.subarray(0, 2 * n), n)) : null;
+  const onFake = forward(discriminator, fake, n);
+  const { byFake } = generator(onReal, answerOf(onFake));
+  return backward(discriminator, onFake, byFake, null).map((x) => -n * x);
 }
 
 // D on the middles of the cells as a shade from 0 (looks generated) to 1 (looks real), and what
 // the shades 0 and 1 stand for.
 function surfaceOf({ settings, discriminator }) {
-  const logits = answerOf(forward(discriminator, middles(), CELLS * CELLS));
+  const logits = answerOf(forward(discriminator, MIDDLES, CELLS * CELLS));
   const { probability } = OBJECTIVES[settings.objective];
   if (probability) return { shade: Float32Array.from(logits, sigmoid), range: [0, 1] };
   let [low, high] = [0, 1];

@@ -14,8 +14,9 @@ const POOL = 20000;
 const SHARE = 0.25;
 const WITHIN = 3;
 
-// {js, modes, gap, density}: nats; modes caught or null; mean |D − D*| or null; G's density.
-export function measureGame(game, densityOfData) {
+// {js, modes, gap, density}: nats; modes caught or null; mean |D − D*| where the optimal D is
+// wanted (best), else null; G's density.
+export function measureGame(game, densityOfData, best) {
   const { settings, generator, discriminator } = game;
   const z = sampleLatents(settings.prior, game.seed, STREAMS.pool, 1, SAMPLES);
   const fake = answerOf(forward(generator, z, SAMPLES));
@@ -23,13 +24,13 @@ export function measureGame(game, densityOfData) {
   const centres = centresOf(settings.data);
   const modes = centres && countModes(fake, centres, NOISE[settings.data]);
   let gap = null;
-  if (OBJECTIVES[settings.objective].probability) {
-    const learned = answerOf(forward(discriminator, middles(), CELLS * CELLS));
-    const best = optimalDiscriminator(densityOfData, density);
+  if (best && OBJECTIVES[settings.objective].probability) {
+    const learned = answerOf(forward(discriminator, MIDDLES, CELLS * CELLS));
+    const optimal = optimalDiscriminator(densityOfData, density);
     gap = 0;
     learned.forEach((logit, i) => {
       const share = (densityOfData[i] + density[i]) / 2;
-      gap += share * Math.abs(sigmoid(logit) - best[i]);
+      gap += share * Math.abs(sigmoid(logit) - optimal[i]);
     });
   }
   return { js: jensenShannon(densityOfData, density), modes, gap, density };
@@ -99,10 +100,8 @@ export function optimalDiscriminator(p, q) {
 }
 
 // The middles of the cells, row by row from below.
-export function middles() {
-  const side = (2 * HALF) / CELLS;
-  return Float64Array.from({ length: 2 * CELLS * CELLS }, (_, i) => {
-    const place = i >> 1;
-    return ((i % 2 ? Math.floor(place / CELLS) : place % CELLS) + 0.5) * side - HALF;
-  });
-}
+export const MIDDLES = Float64Array.from({ length: 2 * CELLS * CELLS }, (_, i) => {
+  const place = i >> 1;
+  const cell = i % 2 ? Math.floor(place / CELLS) : place % CELLS;
+  return ((cell + 0.5) * (2 * HALF)) / CELLS - HALF;
+});

@@ -88,7 +88,11 @@ export function forward(network, input, n) {
       }
     }
     before.push(a);
-    if (l + 1 < layers.length) after.push(a.map(value));
+    if (l + 1 < layers.length) {
+      const h = new Float64Array(a.length); // a loop is much quicker than map
+      for (let i = 0; i < a.length; i++) h[i] = value(a[i]);
+      after.push(h);
+    }
   });
   return { n, before, after };
 }

@@ -59,7 +59,7 @@ function advance({ steps, half, moment, best, measure, number }) {
     for (const board of boards) stepBoard(board);
     if (performance.now() - start > BUDGET) break;
   }
-  const records = boards.map((board) => (measure ? [recordOf(board)] : []));
+  const records = boards.map((board, i) => (measure ? [recordOf(board, best[i])] : []));
   const frames = boards.map((board, i) => frameOf(board, moment, best[i]));
   self.postMessage({ kind: "frame", boards: frames, records, number });
 }
@@ -79,9 +79,9 @@ function stepBoard({ game, sums }) {
 }
 
 // The losses are means over the steps since the last record.
-function recordOf(board) {
+function recordOf(board, best) {
   const { game, sums } = board;
-  const { js, modes, gap, density } = measureGame(game, board.densityOfData);
+  const { js, modes, gap, density } = measureGame(game, board.densityOfData, best);
   const [lossD, lossG] = sums.n
     ? [sums.lossD / sums.n, sums.lossG / sums.n]
     : [game.lossD, game.lossG];

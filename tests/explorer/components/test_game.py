@@ -113,7 +113,7 @@ def test_twenty_steps_are_those_of_pytorch(compute, name):
         + """
         const density = densityOfData(game);
         for (let i = 0; i < 20; i++) stepGame(game);
-        const { js, modes, gap } = measureGame(game, density);
+        const { js, modes, gap } = measureGame(game, density, true);
         const weights = Array.from([...game.generator.weights, ...game.discriminator.weights]);
         return { weights, js, modes, gap, losses: [game.lossD, game.lossG] };""",
         as_json(GAMES[name]),
