@@ -102,13 +102,9 @@ export function drawChart(canvas, colours, chart, { records }, [low, high], step
   };
   rule(low);
   if (low < 0 && high > 0) rule(0);
-  paint.fillStyle = colours.text;
   if (chart.mark) {
     paint.setLineDash([2 * scale, 3 * scale]);
     rule(chart.mark[0]);
-    paint.fillText(chart.mark[1], 2 * scale, y(chart.mark[0]) + 12 * scale);
-  } else {
-    paint.fillText(number(high), 2 * scale, 11 * scale);
   }
   for (const { key, dash } of chart.lines) {
     paint.setLineDash(dash.map((length) => length * scale));
@@ -127,6 +123,12 @@ export function drawChart(canvas, colours, chart, { records }, [low, high], step
     paint.stroke();
   }
   paint.setLineDash([]);
+  const [top, words] = chart.mark ? [y(chart.mark[0]), chart.mark[1]] : [0, number(high)];
+  paint.strokeStyle = colours.background; // so that a curve behind the words leaves them readable
+  paint.lineWidth = 4 * scale;
+  paint.fillStyle = colours.text;
+  paint.strokeText(words, 2 * scale, top + 12 * scale);
+  paint.fillText(words, 2 * scale, top + 12 * scale);
 }
 
 export function number(value) {
