@@ -31,6 +31,7 @@ PAGES = {
     "neighbours?path": "ask=path",
     "photo": "",
     "memorisation": "",
+    "game": "preset=saturation",
     "train": "",
     "card": "",
     "import": "",

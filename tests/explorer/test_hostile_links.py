@@ -91,6 +91,7 @@ def readers(folder):
         b"start=7&coords=3:1.25,17:-0.8&frozen=17&corners=0,1,2,3&x=0.5&y=0.25&way=pad",
         b"along=glasses (normal):2.5,factor 1:-1&locked=beard&level=1&a=3,4@0.5&sum=1,-1,1",
         b"ask=training&of=4&image=7&space=effnet&run=faces&strength=1.25&smooth=1&size=large",
+        b"preset=k&first=k:3,data:points&second=lr_d:0.01&points=AAAABBBB&game_seed=4&compare=1",
     ]
     pictures = []
     for kind in ("PNG", "JPEG", "GIF", "WEBP", "BMP", "TIFF"):
