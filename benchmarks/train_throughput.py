@@ -8,7 +8,9 @@ a DataLoader with worker processes, fp32, contiguous memory, Adam with its defau
 cross-entropy on a sigmoid, gradients of D computed in G's step although they are not used, and
 `.item()` on every loss at every step. This project's training runs with the defaults of
 `gan_core.training.loop.train`, but without measured distances: it includes augmentation and
-averaging, which the plain loop leaves out. Freed memory stays in the process for both, as with
+averaging, which the plain loop leaves out. Its blocks are timed between two of its steps, on CUDA
+by events of the device, so that no step waits for the timing; the plain loop waits at every step
+because of `.item()`. Freed memory stays in the process for both, as with
 `python -m gan_core train`. Achieved FLOP/s are those of the convolutions of one of our steps as
 they are defined (a multiply-add counts as two); the peak is that of a large matrix product in the
 same precision, which Winograd's algorithms, with fewer products than the definition, can exceed.
@@ -31,11 +33,11 @@ from torchvision import datasets, transforms
 
 from gan_core.data import image_sources
 from gan_core.networks import registry
-from gan_core.training import loop, run_log, snapshot
+from gan_core.training import loop, snapshot
 from gan_core.training.config import TrainingConfig
 from gan_core.util import hardware, malloc
 
-IMAGES = 4096  # temporary files, of CelebA's size
+WARM = 2  # first steps of a block of ours, which are not timed
 
 
 def main():
@@ -45,6 +47,7 @@ def main():
     parser.add_argument("--batch", type=int, default=64)
     parser.add_argument("--steps", type=int, default=12, help="steps per block")
     parser.add_argument("--blocks", type=int, default=5, help="blocks of each loop")
+    parser.add_argument("--images", type=int, default=4096, help="files written to train on")
     parser.add_argument("--threads", type=int, default=0, help="of the CPU; 0: PyTorch's choice")
     parser.add_argument("--workers", type=int, default=2, help="of the plain loop's DataLoader")
     parser.add_argument("--device", default="cpu", help="cpu or cuda")
@@ -55,7 +58,7 @@ def main():
     malloc.keep_freed()
     with tempfile.TemporaryDirectory() as folder:
         folder = Path(folder)
-        write_images(folder / "images" / "all")
+        write_images(folder / "images" / "all", options.images)
         image_sources.pack(folder / "images", folder / "packed")
         ours, plain = Ours(folder, options), plain_loop(folder / "images", options)
         next(plain)  # both are warm before the first block that counts
@@ -93,11 +96,11 @@ def main():
         print(json.dumps(result))
 
 
-def write_images(folder):
+def write_images(folder, count):
     """JPEG files of 178×218 with smooth noise; only the cost of decoding them matters."""
     folder.mkdir(parents=True)
     random = np.random.RandomState(0)
-    for i in range(IMAGES):
+    for i in range(count):
         noise = random.randint(0, 256, (28, 23, 3)).astype(np.uint8)
         Image.fromarray(noise).resize((178, 218)).save(folder / f"{i:05d}.jpg", quality=90)
 
@@ -111,32 +114,53 @@ class Ours:
 
     def block(self):
         """Images per second over the steps of a block, without starting and saving."""
-        step = self.options.batch / 1000
-        before = self.shown
-        self.shown += step * (self.options.steps + 2)
+        self.shown += self.options.batch / 1000 * (self.options.steps + WARM)
         config = TrainingConfig(
             ngf=self.options.ngf,
             ndf=self.options.ndf,
             batch=self.options.batch,
             device=self.options.device,
             kimg=self.shown,
-            log_kimg=step,  # a line at every step, which waits for the device
+            log_kimg=1e6,  # a line of the log waits for the device
             grid_kimg=1e6,
             snapshot_kimg=1e6,
             measure_kimg=0,
         )
-        loop.train(self.packed, self.run, config)
-        lines = run_log.read_log(self.run / "log.jsonl")
-        steps = [
-            line["images_per_second"]
-            for line in lines
-            if line["kimg"] > before + 1e-6 and "images_per_second" in line
-        ]
-        return len(steps[2:]) / sum(1 / rate for rate in steps[2:])
+        marks, play_round = [], loop.play_round
+
+        def marked(game, batches):
+            played = play_round(game, batches)
+            marks.append(mark(self.options.device))
+            return played
+
+        loop.play_round = marked
+        try:
+            loop.train(self.packed, self.run, config)
+        finally:
+            loop.play_round = play_round
+        seconds = between(marks[WARM - 1], marks[-1])
+        return (len(marks) - WARM) * self.options.batch / seconds
 
     def fast(self):
         """The precision, layout and convolution that autotune chose."""
         return snapshot.read(self.run / "state.safetensors")[1]["record"]["fast"]
+
+
+def mark(device):
+    """A moment on the clock of a device, which is not waited for."""
+    if device != "cuda":
+        return time.perf_counter()
+    event = torch.cuda.Event(enable_timing=True)
+    event.record()
+    return event
+
+
+def between(first, last):
+    """Seconds between two marks."""
+    if isinstance(first, float):
+        return last - first
+    last.synchronize()
+    return first.elapsed_time(last) / 1000
 
 
 def plain_loop(images, options):
@@ -209,11 +233,9 @@ def matrix_peak(device, precision, n=4096, repeats=5):
     a = torch.randn(n, n, device=device, dtype=kind)
     best = float("inf")
     for _ in range(repeats):
-        began = time.perf_counter()
+        began = mark(device)
         a @ a
-        if device == "cuda":
-            torch.cuda.synchronize()
-        best = min(best, time.perf_counter() - began)
+        best = min(best, between(began, mark(device)))
     return 2 * n**3 / best
 
 

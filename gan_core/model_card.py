@@ -35,9 +35,9 @@ Seeds 0 to 63, row by row, ψ = 1, unselected:
 | Shown to D | {kimg:,.0f} kimg: {epochs:.0f} times each training image |
 | Time | {hours:.1f} hours on {hardware} (PyTorch {torch}) |
 | Augmentation | {augmentation} |
-| Adam | G {lr_g:g}, D {lr_d:g}, β {beta1:g}, {beta2:g}; {batch} images per step; k = {k} |
+| Adam | G {lr_g:g}, D {lr_d:g}, β {beta1:g}, {second}; {batch} images per step; k = {k} |
 | Discriminator | {regularisation} |
-| Averaging | EMA with a half-life of {ema_kimg:g} kimg; batch-norm statistics re-estimated on it |
+| Averaging | EMA with a half-life of {half_life}; batch-norm statistics re-estimated on it |
 | Licence | {licence} |
 | Training images | {data_licence} |
 
@@ -141,6 +141,10 @@ def _of_run(model: checkpoint.Model, directory: Path) -> str:
         distances=distances(card, (directory / "training_set" / "set.json").exists()),
         augmentation=augmentation(training),
         regularisation=regularisation(sizes, training),
+        half_life=f"{training['ema_kimg']:g} kimg"
+        + rising("from {:.0%} of that", training.get("ema_initial", 1), 1),
+        second=f"{training['beta2']:g}"
+        + rising("β2 from {:g}", training.get("beta2_initial", 0), 0),
         g_parameters=registry.parameters(model.generator),
         d_parameters=registry.parameters(model.discriminator) if model.discriminator else 0,
         **{key: value for key, value in training.items() if key not in REPEATED},
@@ -228,6 +232,14 @@ def augmentation(training: dict) -> str:
     final = training["augment_p"]
     initial = final * training["augment_initial"]
     return f"{names}; probability {initial:g} at the start, {final:g} at the end"
+
+
+def rising(words: str, initial: float, constant: float) -> str:
+    """From where a setting rose to its value, in brackets; "" where it was constant.
+
+    words: with a place for the initial value. constant: the initial value that stands for that.
+    """
+    return "" if initial == constant else f" ({words.format(initial)} along a cosine)"
 
 
 def regularisation(sizes: dict, training: dict) -> str:

@@ -71,6 +71,7 @@ def arguments(
     data: str | Path = "",
     preset: str = "",
     kimg: float | None = None,
+    minutes: float | None = None,
     size: int | None = None,
     device: str = "",
 ) -> list[str]:
@@ -81,7 +82,8 @@ def arguments(
         "--name": name,
         "--size": str(size) if images and size else "",
         "--preset": preset or ("" if images else from_folder.PRESET),
-        "--kimg": f"{kimg:g}" if kimg else "",
+        "--kimg": f"{kimg:g}" if kimg and not minutes else "",
+        "--minutes": f"{minutes:g}" if minutes else "",
         "--device": device,
         "--runs": "" if run_list.folder() == where.runs() else plain(run_list.folder()),
         "--checkpoints": "" if target() == where.checkpoints()[0] else plain(target()),
@@ -159,15 +161,26 @@ def stop(run: Run) -> None:
         raise InputError(f"The process of {run.name} cannot be stopped from here.") from None
 
 
-def resume(run: Run, kimg: float | None = None) -> None:
-    """Resume a run with its own command. kimg: a new, greater length."""
+def resume(run: Run, kimg: float | None = None, minutes: float | None = None) -> None:
+    """Resume a run with its own command. kimg, minutes: a new, greater length."""
     if not run.arguments:
         raise InputError(
             f"The command that started {run.name} is not known here; resume the run where it was "
             "started."
         )
     words = list(run.arguments)
-    if kimg:
-        place = words.index("--kimg") if "--kimg" in words[:-1] else len(words)
-        words[place : place + 2] = ["--kimg", f"{kimg:g}"]
+    for flag, length in {"--kimg": kimg, "--minutes": minutes}.items():
+        if length:
+            words = with_length(words, flag, length)
     start(run.name, words, run.cwd)
+
+
+def with_length(words: Sequence[str], flag: str, length: float) -> list[str]:
+    """A command's words with another length in place of the one that they give, if any."""
+    words, place = list(words), len(words)
+    for name in run_list.LENGTHS:
+        if f"--{name}" in words[:-1]:
+            place = words.index(f"--{name}")
+            del words[place : place + 2]
+    words[place:place] = [flag, f"{length:g}"]
+    return words

@@ -31,6 +31,7 @@ VARIABLE = "LATENT_EXPLORER_RUNS"  # set by `python -m explorer`: the folder of 
 STARTED, OUTPUT = "started.json", "output.log"
 BEGUN = ("state.safetensors", "training_set")  # files of a run that has begun
 TAIL = 2**16  # bytes of output that are read
+LENGTHS = ("kimg", "minutes")  # options that give the length of a run
 RECENT = 10  # lines of the log from which the speed is computed
 KILLED = "Its process ended without a message: it was killed, or the computer was switched off."
 
@@ -41,8 +42,9 @@ class Run:
 
     state: "running", "stopped", "finished" or "failed". doing: what a running one is doing, one
     word. reason: why it failed, one sentence. shown, total: kimg so far and in the end; total may
-    be unknown, None. lines: the lines of its log, each a dict of finite floats. arguments: those
-    of `python -m gan_core` that resume it; () when they are unknown. at: when something last
+    be unknown, None, and is an estimate in a run with a time box. minutes: of the time box, or
+    None. lines: the lines of its log, each a dict of finite floats. arguments: those of
+    `python -m gan_core` that resume it; () when they are unknown. at: when something last
     happened, in seconds since 1970. began: when it was last started, likewise.
     """
 
@@ -53,6 +55,7 @@ class Run:
     reason: str
     shown: float
     total: float | None
+    minutes: float | None
     lines: tuple
     arguments: tuple
     cwd: str
@@ -109,14 +112,23 @@ def look(directory: Path) -> Run:
     """The Run in a directory. Damaged files are treated as missing."""
     about, started = run_lock.read(directory), read_json(directory / STARTED)
     lines = log(directory)
-    position, total = saved(directory)
+    position, settings = saved(directory)
     # The length that was requested last has precedence over that of the previous process.
-    wanted = wanted_kimg(started) if later(started, about) else None
-    totals = (wanted, number(about.get("kimg")), total, wanted_kimg(started))
-    total = next((kimg for kimg in totals if kimg and kimg > 0), None)
+    wanted = wanted_length(started)
+    lengths = (wanted if later(started, about) else {}, about, settings, wanted)
+    total, minutes = next(
+        (length for each in lengths if any(length := length_of(each))), (None,) * 2
+    )
     shown = max(lines[-1]["kimg"] if lines else 0.0, position)
+    if minutes:
+        total = next(
+            (v for line in reversed(lines) if (v := line.get("expected_kimg", 0)) > 0), None
+        )
     state, doing, reason = condition(directory, about, started, position, total)
-    if state == "running" and doing in ("publishing", "measuring"):
+    ended = state == "finished" or doing in ("publishing", "measuring")
+    if minutes and ended:
+        total = shown
+    elif state == "running" and ended:
         shown = total or shown
     arguments, cwd = how_to_resume(about, started)
     return Run(
@@ -127,6 +139,7 @@ def look(directory: Path) -> Run:
         reason,
         shown,
         total,
+        minutes,
         lines,
         arguments,
         cwd,
@@ -212,6 +225,8 @@ def option(arguments: Sequence[str], name: str) -> float | None:
 
 def first_grid(run: Run) -> float | None:
     """The kimg at which a run draws its first samples, or None."""
+    if run.minutes:  # its grids come at equal times
+        return None
     usual = from_folder.filmed({"kimg": run.total})["grid_kimg"] if run.total else None
     return option(run.arguments, "--grid-kimg") or usual
 
@@ -221,10 +236,19 @@ def has_begun(run: Run) -> bool:
     return run.shown > 0 or (run.directory / "state.safetensors").exists()
 
 
-def wanted_kimg(started: dict) -> float | None:
-    """The kimg in the arguments of a start, or None."""
+def wanted_length(started: dict) -> dict[str, float | None]:
+    """The length in the arguments of a start, as `length_of` takes it."""
     given = started.get("arguments")
-    return option(given, "--kimg") if isinstance(given, list) else None
+    given = given if isinstance(given, list) else []
+    return {name: option(given, f"--{name}") for name in LENGTHS}
+
+
+def length_of(about: dict) -> tuple[float | None, float | None]:
+    """(kimg, minutes) of a run, of which at most one is a number. about: with LENGTHS as keys."""
+    kimg, minutes = (number(about.get(name)) for name in LENGTHS)
+    if minutes and minutes > 0:
+        return None, minutes
+    return (kimg if kimg and kimg > 0 else None), None
 
 
 def log(directory: Path) -> tuple[dict[str, float], ...]:
@@ -247,20 +271,21 @@ def _log(path: str, stamp: float) -> tuple[dict[str, float], ...]:
     return tuple(usable)
 
 
-def saved(directory: Path) -> tuple[float, float | None]:
-    """(kimg, total kimg) of the last snapshot; (0.0, None) when none can be read."""
+def saved(directory: Path) -> tuple[float, dict]:
+    """(kimg, settings) of the last snapshot; (0.0, {}) when none can be read."""
     path = directory / "state.safetensors"
     return _saved(str(path), stamp(path))
 
 
 @functools.lru_cache(maxsize=64)
-def _saved(path: str, stamp: float) -> tuple[float, float | None]:
+def _saved(path: str, stamp: float) -> tuple[float, dict]:
     try:
         regular_files.check(path, inside=Path(path).parent)
         notes = json.loads(json.loads(checked_safetensors.header(path))["__metadata__"]["state"])
-        return number(notes["position"] / 1000) or 0.0, number(notes["settings"]["kimg"])
+        position, settings = number(notes["position"] / 1000) or 0.0, notes["settings"]
+        return position, settings if isinstance(settings, dict) else {}
     except Exception:  # missing, damaged, or of another format
-        return 0.0, None
+        return 0.0, {}
 
 
 def grids(run: Run) -> list[tuple[int, Path, float]]:
@@ -296,7 +321,9 @@ def output_lines(directory: Path, most: int = 30) -> list[str]:
     except (OSError, InputError):
         return []
     lines = (line.strip() for line in re.split(r"[\r\n]+", text))
-    return [line for line in lines if line and not re.search(r"\d+%\||\d+it \[", line)][-most:]
+    return [line for line in lines if line and not re.search(r"\d+%\||\d+(it|img) \[", line)][
+        -most:
+    ]
 
 
 def last_sentence(directory: Path) -> str:

@@ -107,9 +107,9 @@ def new_run() -> None:
                 type="zip",
                 key=f"new-upload-{st.session_state.get('uploads', 0)}",
             )
-        name, preset, size, kimg = settings(way, images, data)
+        name, preset, size, length = settings(way, images, data)
         shown = images or (upload.name if upload is not None else "pictures.zip")
-        given: dict[str, Any] = {"data": data, "preset": preset, "kimg": kimg, "size": size}
+        given: dict[str, Any] = {"data": data, "preset": preset, "size": size, **length}
         words = run_launcher.arguments(name or "NAME", "" if data else shown, **given)
         st.code(run_launcher.command(words), language="bash", wrap_lines=True)
         with st.container(horizontal=True, vertical_alignment="center"):
@@ -131,9 +131,11 @@ def new_run() -> None:
 
 def settings(
     way: str | None, images: str | Path, data: str | Path
-) -> tuple[str, str, int | None, float | None]:
-    """(name, preset, size, kimg) from the form."""
-    first, second, third, fourth = st.columns([2.2, 2.2, 1.6, 1.6], vertical_alignment="bottom")
+) -> tuple[str, str, int | None, dict[str, float | None]]:
+    """(name, preset, size, {"kimg": …, "minutes": …}) from the form."""
+    first, second, third, fourth, fifth = st.columns(
+        [2.0, 2.0, 1.6, 1.3, 1.3], vertical_alignment="bottom"
+    )
     name = first.text_input(
         "Name", key="new-name", max_chars=64, placeholder="a name for the model"
     ).strip()
@@ -166,9 +168,21 @@ def settings(
         format="%g",
         key="new-kimg",
         placeholder=f"{usual:g}, from the preset" if usual else "from the preset",
+        disabled=bool(st.session_state.get("new-minutes")),
         help=f"{length.sentence} A finished run can be extended.",
     )
-    return name, preset, size, kimg
+    minutes = fifth.number_input(
+        "Or in minutes",
+        min_value=0.5,
+        value=None,
+        step=1.0,
+        format="%g",
+        key="new-minutes",
+        placeholder="no time limit",
+        help="The model is published when this time has passed, counted from the start of "
+        "training. The run estimates how many kimg it will reach.",
+    )
+    return name, preset, size, {"kimg": None if minutes else kimg, "minutes": minutes}
 
 
 def choose_again(key: str, options: Collection, usual: str | int) -> None:
@@ -277,7 +291,12 @@ def row(run: Run, chosen: bool) -> None:
 
 def facts(run: Run) -> list[str]:
     """The progress of a run, in a few words each."""
-    words = [f"{run.shown:,.4g} of {run.total:,g} kimg" if run.total else f"{run.shown:,.4g} kimg"]
+    words = [f"{run.shown:,.4g} kimg"]
+    if run.minutes and run.state == "finished":
+        words = [f"{run.shown:,.4g} kimg in {run.minutes:g} minutes"]
+    elif run.total:
+        total = f"about {run.total:,.4g}" if run.minutes else f"{run.total:,g}"
+        words = [f"{run.shown:,.4g} of {total} kimg"]
     if run.running:
         words += [DOING[run.doing]] if run.doing in DOING else []
         if run.left is not None and run.doing == "training":
@@ -368,19 +387,22 @@ def head(run: Run, browse_page: StreamlitPage | None) -> None:
                 )
         elif run.arguments and run.total:
             with st.popover("Train longer", icon=":material/more_time:"):
-                kimg = st.number_input(
-                    f"Length in {OPTIONS['kimg'].unit}",
-                    min_value=run.total,
-                    value=run.total * 1.5,
+                name = "minutes" if run.minutes else "kimg"
+                before = run.minutes or run.total
+                length = st.number_input(
+                    f"Length in {OPTIONS[name].unit}",
+                    min_value=before,
+                    value=before * 1.5,
                     format="%g",
                     key=f"longer-{run.name}",
                 )
                 st.button(
                     "Continue",
                     key="longer",
-                    disabled=kimg <= run.total or not may,
+                    disabled=length <= before or not may,
                     on_click=resume,
-                    args=(run, kimg),
+                    args=(run,),
+                    kwargs={name: length},
                 )
         model = run_list.model_of(run)
         if model and browse_page is not None:
@@ -401,9 +423,9 @@ def stop(run: Run) -> None:
         fragments.redraw()
 
 
-def resume(run: Run, kimg: float | None = None) -> None:
+def resume(run: Run, kimg: float | None = None, minutes: float | None = None) -> None:
     try:
-        run_launcher.resume(run, kimg)
+        run_launcher.resume(run, kimg, minutes)
     except InputError as error:
         session.warn(str(error))
     fragments.redraw()

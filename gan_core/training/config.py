@@ -143,6 +143,14 @@ class TrainingConfig:
         may_change=True,
         in_card=False,
     )
+    minutes: float = _training(
+        0.0,
+        "length of the run in time instead of kimg, from the start to the published checkpoint; "
+        "0: by kimg",
+        unit="minutes",
+        at_least=0,
+        may_change=True,
+    )
     batch: int = _training(64, "images per step, over all processes", at_least=2)
     lr_g: float = _training(2e-4, "Adam's learning rate for G", above=0)
     lr_d: float = _training(
@@ -169,6 +177,12 @@ class TrainingConfig:
     )
     beta2: float = _training(
         0.999, "Adam's decay of the second moment, for both networks", at_least=0, below=1
+    )
+    beta2_initial: float = _training(
+        0.0,
+        "beta2 at the start of the run; it reaches beta2 along a cosine; 0 is constant",
+        at_least=0,
+        below=1,
     )
     smoothing: float = _training(
         0.0,
@@ -215,6 +229,12 @@ class TrainingConfig:
         below=1,
     )
     ema_kimg: float = _training(10.0, "half-life of G's moving average", unit=KIMG, at_least=0)
+    ema_initial: float = _training(
+        1.0,
+        "ema_kimg at the start as a share of itself; it reaches its value along a cosine",
+        at_least=0,
+        at_most=1,
+    )
     seed: int = _training(
         0,
         "seed of the weights, of the order of the data and of the noise",

@@ -60,7 +60,11 @@ def network(config: TrainingConfig, size: int, channels: int) -> dict:
 
 def check_length(config: TrainingConfig) -> None:
     """The run must be at least one step long, and processes must share a batch evenly."""
-    if config.kimg * 1000 < config.batch:
+    if config.minutes and distributed.size() > 1:
+        raise InputError(
+            "A time box is for one process; give the length with --kimg when several train."
+        )
+    if not config.minutes and config.kimg * 1000 < config.batch:
         raise InputError(
             f"kimg is {config.kimg:g}, fewer images than the {config.batch} of one step; "
             "choose a longer run or a smaller batch."
@@ -132,6 +136,8 @@ def check_dependent(config: TrainingConfig) -> None:
     if config.penalty_final != 1 and not uses_penalty(config):
         raise InputError("penalty_final is set without a penalty; set r1 or r2, or use wgan-gp.")
     check_augmentation(config)
+    if config.ema_initial != 1 and not config.ema_kimg:
+        raise InputError("ema_initial is a share of ema_kimg, which is 0; set ema_kimg.")
     if config.codes != 1 and not config.codes_from:
         raise InputError("codes is the weight of the loss that codes_from adds; set codes_from.")
     if config.codes_names and not config.codes_from:

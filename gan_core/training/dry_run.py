@@ -41,13 +41,16 @@ def describe(data: Path | str, config: TrainingConfig) -> str:
     fixed = [4 * 4 * registry.parameters(n) for n in (generator, discriminator)]
     weights = (sum(fixed) + 4 * registry.parameters(generator)) / 2**20
     rate = measure_rate(data, config)
-    hours = duration(config.kimg * 1000 / rate)
+    length = f"{config.kimg:,g} kimg in {duration(config.kimg * 1000 / rate)}"
+    if config.minutes:
+        kimg = rate * config.minutes * 60 / 1000
+        length = f"at most {kimg:,.4g} kimg in {duration(config.minutes * 60)}"
     lines += [
         f"{count:,} training images: {images.nbytes / 2**20:,.0f} MiB",
         f"Weights, gradients, Adam's moments, G's average: {weights:,.0f} MiB",
         f"Activations of a step of {config.batch} images: about {step_bytes / 2**20:,.0f} MiB",
         f"{rate:,.0f} images per second on {config.device}, timed just now: "
-        f"{config.kimg:,g} kimg in {hours}, plus the time for sample grids and distances",
+        f"{length}, {'less' if config.minutes else 'plus'} the time for sample grids and distances",
     ]
     return "\n".join(lines)
 
@@ -90,7 +93,7 @@ def measure_rate(data: Path | str, config: TrainingConfig) -> float:
     step = config.k * config.batch / 1000
     steps = WARM + max(STEPS, config.penalty_every)  # a whole period of a lazy penalty
     short = dataclasses.replace(
-        config, kimg=steps * step, log_kimg=step, measure_kimg=0, tensorboard=False
+        config, kimg=steps * step, minutes=0.0, log_kimg=step, measure_kimg=0, tensorboard=False
     )
     with tempfile.TemporaryDirectory() as folder:
         run = Path(folder) / "timing"

@@ -5,6 +5,7 @@ augmentation, regularisers, an averaged generator, a measured distance that choo
 is published, a log, and snapshots that a killed run resumes from.
 """
 
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -13,12 +14,21 @@ from tqdm import tqdm
 
 from gan_core import latent
 from gan_core.data import media
-from gan_core.training import attribute_codes, autotune, ema, players, run_log, snapshot, validation
+from gan_core.training import (
+    attribute_codes,
+    autotune,
+    ema,
+    players,
+    run_log,
+    snapshot,
+    time_box,
+    validation,
+)
 from gan_core.training.batches import Batches
 from gan_core.training.config import TrainingConfig
 from gan_core.training.config_checks import check
 from gan_core.training.distributed import Draws, Team
-from gan_core.training.schedule import Due, Stop, cool, cosine, warm
+from gan_core.training.schedule import Clock, Due, Stop, cool, cosine, warm
 from gan_core.training.step import Game, play_round
 from gan_core.util import atomic_files, hardware
 from gan_core.util.errors import InputError
@@ -28,19 +38,32 @@ WON = 0.999  # share of pairs in which D puts the real image above the generated
 EARLY = 20_000  # images; earlier there is no warning that G may have collapsed
 
 
-def train(data: Path | str, run: Path | str, config: TrainingConfig) -> int:
+def train(
+    data: Path | str,
+    run: Path | str,
+    config: TrainingConfig,
+    *,
+    stop: Stop | None = None,
+    publish: time_box.Publish | None = None,
+) -> int:
     """Train until `config.kimg`, or resume the run that the directory `run` holds.
+
+    With `config.minutes` training ends so that the checkpoint is published when that time has
+    passed, counted from this call and over all stretches of the run.
 
     data: directory of a packed training set. Writes `run`/state.safetensors (everything needed to
     resume, replaced atomically at every snapshot), `run`/best.safetensors (the networks at the
     smallest measured distance), `run`/log.jsonl, `run`/samples/ and `run`/tensorboard/.
+    stop: notices interrupts, and says in the end whether there was one. publish: makes a checkpoint
+    of a run's directory; a run with a time box rehearses it once.
 
-    Returns the number of images shown so far; it is less than kimg · 1000 only when the run was
-    interrupted, in which case a snapshot is saved first. On NaN, training rolls back to the last
-    snapshot and continues with a new random stream, up to 3 times. Raises InputError for options
-    that cannot work or differ from those the run began with, when rolling back did not help, and
-    when D has won for `config.patience_kimg`.
+    Returns the number of images shown so far. An interrupted run saves a snapshot first. On NaN,
+    training rolls back to the last snapshot and continues with a new random stream, up to 3 times.
+    Raises InputError for options that cannot work or differ from those the run began with, when
+    rolling back did not help, when D has won for `config.patience_kimg`, and when a time box is too
+    short.
     """
+    clock = Clock(config.kimg, config.minutes)
     images, settings = check(data, config)
     run, team = Path(run), Team(config.device)
 
@@ -76,12 +99,14 @@ def train(data: Path | str, run: Path | str, config: TrainingConfig) -> int:
     state = snapshot.State(path, game.parts(), rng, settings, record)
     if resuming:
         batches.position = state.restore()
+        clock.before = record["hours"] * 3600
     elif team.leads:
         run.mkdir(parents=True, exist_ok=True)
         (run / "best.safetensors").unlink(missing_ok=True)  # of an earlier run
     team.wait()
-    total = round(config.kimg * 1000)
-    board = None
+    over = clock.boxed and record.get("finished_minutes") == config.minutes
+    finished = resuming and (over or clock.over(batches.position))
+    board = box = None
     if team.leads:
         atomic_files.clear(run)
         log = run_log.Log(run / "log.jsonl", batches.position)
@@ -91,56 +116,60 @@ def train(data: Path | str, run: Path | str, config: TrainingConfig) -> int:
         distance, reason = validation.measure_if_possible(images, config, prior, team.device)
         if reason:
             tqdm.write(reason)
-    due = Due(
-        batches.position,
-        log=config.log_kimg,
-        grid=config.grid_kimg,
-        measure=config.measure_kimg,
-        snapshot=config.snapshot_kimg,
-    )
+        if clock.boxed and not finished:
+            box = time_box.rehearse(clock, state, batches.position, prior, grid, distance, publish)
+    periods = {"log": config.log_kimg, "measure": config.measure_kimg}
+    if not box:
+        periods |= {"grid": config.grid_kimg, "snapshot": config.snapshot_kimg}
+    due = Due(batches.position, **periods)
     meter = run_log.Meter(game.statistics_names, batches.position, team.device)
     bar = tqdm(
         initial=batches.position,
-        total=total,
+        total=None if clock.boxed else clock.images,
         unit="img",
         smoothing=0.05,
         desc=run.name,
         disable=not team.leads,
     )
 
-    with Stop() as stop, bar:
+    with stop or Stop() as stop, bar:
         stopping = False
-        while batches.position < total and not stopping:
+        while not finished and not stopping:
             # --- A round: k steps of D, one of G. ---
-            scale = cool(batches.position, total, config.cooldown)
-            scale *= cosine(batches.position, total, 1.0, config.lr_final)
+            done, total = clock.progress(batches.position)
+            scale = cool(done, total, config.cooldown)
+            scale *= cosine(done, total, 1.0, config.lr_final)
             rising = warm(batches.position, config.warmup_kimg)
             playing.set_step_sizes(config.lr_g * scale * rising, config.lr_d * scale)
-            game.follow(batches.position, total)
+            game.follow(done, total)
             statistics, judged = play_round(game, batches)
 
             # --- The record, when something is due. ---
             meter.add(statistics)
             bar.update(config.k * config.batch)
             position = batches.position
-            now = due(position)
+            now = due(position) + (box.due() if box else [])
             stopping = team.any(stop.requested)
-            finished = position >= total
+            finished = clock.over(position)
             if not (now or finished or stopping):
                 continue
             if team.any(not finite(meter.sums, *playing.weights())):
                 batches.position = position = roll_back(state, position, bar)
                 due.reset(position)
                 meter.reset(position)
+                finished = clock.over(position)
                 team.wait()
                 if team.leads:
                     log.drop_after(position)
                 continue
             if "log" in now:
-                means, rate, seconds = meter.read(position, team)
-                record["hours"] += seconds / 3600
+                means, rate = meter.read(position, team)
+                record["hours"] = clock.seconds / 3600
+                more = expect(clock, position, rate, bar) if box else {}
                 if team.leads:
-                    log.write(position, **means, images_per_second=rate, hours=record["hours"])
+                    log.write(
+                        position, **means, images_per_second=rate, hours=record["hours"], **more
+                    )
                 if board:
                     board.histograms(
                         position, real=judged.real_logits, generated=judged.fake_logits
@@ -150,16 +179,44 @@ def train(data: Path | str, run: Path | str, config: TrainingConfig) -> int:
             if not team.leads:
                 continue
             # The end is measured too when there is a best to compare it with.
-            if distance and ("measure" in now or (finished and "best" in record)):
-                measure(distance, state, position, log, prior, team.device)
+            due_now = "measure" in now or (finished and "best" in record)
+            if distance and due_now and (not box or box.fits(finished)):
+                with box.measuring() if box else nullcontext():
+                    measure(distance, state, position, log, prior, team.device)
             if "snapshot" in now or finished or stopping:
+                record["hours"] = clock.seconds / 3600
+                if box and finished:
+                    record["finished_minutes"] = config.minutes
                 state.save(position)
             if "grid" in now or (finished and not stopping):
                 save_grid(grid, playing.average, run / "samples", position, log, bar)
+    if finished and distance and box and not box.has_best:
+        tqdm.write(
+            f"No distance was measured, which takes about {box.measurement:.0f} seconds here and "
+            "may take a tenth of the time; the last snapshot is published."
+        )
     if board:
         board.close()
+    stop.interrupted = not finished
     team.leave()
     return batches.position
+
+
+def expect(clock: Clock, position: int, rate: float, bar: tqdm) -> dict[str, float]:
+    """What a line of the log says beside its means when the run has a time box.
+
+    rate: images per second. The first time, a sentence says what the run will reach.
+    """
+    first = clock.mark is None
+    kimg = clock.expected(position, rate)
+    if first:
+        bar.write(
+            f"Training runs at {rate:,.0f} images per second and will reach about {kimg:,.4g} kimg in "
+            f"{clock.limit / 60:g} minutes, {clock.reserve:.0f} seconds of which are kept for the "
+            "last snapshot and for publishing it."
+        )
+    bar.total = round(kimg * 1000)
+    return {"expected_kimg": kimg}
 
 
 def finite(*tensors: torch.Tensor) -> bool:

@@ -49,6 +49,12 @@ class Players:
             for group in adam.param_groups:
                 group["lr"] = size
 
+    def set_beta2(self, beta2: float) -> None:
+        """Set Adam's decay of the second moment, for G and for D."""
+        for adam in (self.generator_adam, self.discriminator_adam):
+            for group in adam.param_groups:
+                group["betas"] = (group["betas"][0], beta2)
+
 
 def build(description: dict) -> tuple[nn.Module, nn.Module]:
     """(generator, discriminator), freshly initialised; raises InputError as `registry.build` does.

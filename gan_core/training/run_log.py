@@ -2,13 +2,13 @@
 
 import json
 import threading
-import time
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
 
+from gan_core.training import schedule
 from gan_core.training.distributed import Team
 from gan_core.util import atomic_files, json_values, regular_files
 from gan_core.util.errors import InputError
@@ -71,22 +71,22 @@ class Meter:
     def __init__(self, names: tuple[str, ...], position: int, device: torch.device):
         self.names = names
         self.sums, self.count = torch.zeros(len(names), device=device), 0
-        self.clock, self.position = time.monotonic(), position
+        self.clock, self.position = schedule.now(), position
 
     def add(self, statistics: torch.Tensor) -> None:
         """Add the statistics of one round, float (M,)."""
         self.sums += statistics
         self.count += 1
 
-    def read(self, position: int, team: Team) -> tuple[dict[str, float], float, float]:
-        """(means by name, images per second, seconds) since the last call; starts over."""
-        seconds = time.monotonic() - self.clock
+    def read(self, position: int, team: Team) -> tuple[dict[str, float], float]:
+        """(means by name, images per second) since the last call; starts over."""
+        seconds = schedule.now() - self.clock
         self.clock += seconds
         team.average([self.sums])
         means = dict(zip(self.names, (self.sums / self.count).tolist(), strict=True))
         rate = (position - self.position) / seconds
         self.reset(position)
-        return means, rate, seconds
+        return means, rate
 
     def reset(self, position: int) -> None:
         """Start over at a position; the time since the last call still counts."""

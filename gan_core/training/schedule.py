@@ -1,11 +1,72 @@
-"""The schedules of a run: periodic jobs, learning rates, and when to stop."""
+"""The schedules of a run: its clock, periodic jobs, learning rates, and when to stop."""
 
 import math
 import signal
 import sys
 import threading
+import time
 from types import FrameType, TracebackType
 from typing import Any
+
+
+def now() -> float:
+    """Seconds on a clock that is never set back."""
+    return time.monotonic()
+
+
+class Clock:
+    """How much of a run is over: by images shown, or by time where the run has a time box.
+
+    kimg: length of a run without a time box. minutes: length of the time box, from the start of the
+    run to its published checkpoint, over all stretches of the run; 0 is none. before: seconds that
+    earlier stretches took. reserve: seconds at the end of the time box that are not for training.
+    """
+
+    def __init__(self, kimg: float, minutes: float = 0.0):
+        self.images, self.limit = round(kimg * 1000), minutes * 60
+        self.before, self.reserve = 0.0, 0.0
+        self.began = now()
+        self.mark: tuple[float, int] | None = None  # seconds and position, see `expected`
+
+    @property
+    def boxed(self) -> bool:
+        """Whether the run has a time box."""
+        return self.limit > 0
+
+    @property
+    def seconds(self) -> float:
+        """Time that the run has taken so far, over all stretches."""
+        return self.before + now() - self.began
+
+    @property
+    def left(self) -> float:
+        """Seconds of the time box that are left for training."""
+        return max(0.0, self.limit - self.reserve - self.seconds)
+
+    def progress(self, position: int) -> tuple[float, float]:
+        """(done, total) at a position in images: both in images, or in seconds of training."""
+        if not self.boxed:
+            return position, self.images
+        total = max(self.limit - self.reserve, 1e-9)
+        return min(self.seconds, total), total
+
+    def over(self, position: int) -> bool:
+        """Whether training has reached its end."""
+        done, total = self.progress(position)
+        return done >= total
+
+    def expected(self, position: int, rate: float) -> float:
+        """The kimg that a run with a time box will reach.
+
+        rate: images per second, which counts at the first call. Later the average since that call
+        counts, with all that interrupts training.
+        """
+        seconds = self.seconds
+        if self.mark is None or position <= self.mark[1] or seconds <= self.mark[0]:
+            self.mark = seconds, position
+        else:
+            rate = (position - self.mark[1]) / (seconds - self.mark[0])
+        return (position + rate * self.left) / 1000
 
 
 class Due:
@@ -33,27 +94,28 @@ def warm(position: int, warmup_kimg: float) -> float:
     return min(1.0, position / (warmup_kimg * 1000)) if warmup_kimg else 1.0
 
 
-def cool(position: int, total: int, cooldown: float) -> float:
+def cool(done: float, total: float, cooldown: float) -> float:
     """Factor of both learning rates: 1, then linearly to 0 over the last share of the run."""
     if not cooldown:
         return 1.0
-    return min(1.0, (total - position) / (cooldown * total))
+    return min(1.0, (total - done) / (cooldown * total))
 
 
-def cosine(position: int, total: int, initial: float, final: float) -> float:
+def cosine(done: float, total: float, initial: float, final: float) -> float:
     """From `initial` to `final` along half a cosine over the run, slowly at both ends."""
-    share = min(1.0, position / total)
+    share = min(1.0, done / total)
     return final + (initial - final) * (1 + math.cos(math.pi * share)) / 2
 
 
 class Stop:
     """Ctrl-C or SIGTERM, noticed between two steps; a second one ends the run at once.
 
-    requested: whether the run has been asked to stop.
+    requested: whether the run has been asked to stop. interrupted: whether it stopped for that
+    reason, before its end.
     """
 
     def __init__(self) -> None:
-        self.requested = False
+        self.requested = self.interrupted = False
         self.before: dict[int, Any] = {}
 
     def __enter__(self) -> "Stop":

@@ -29,7 +29,8 @@ class Game:
     draws: the source of all noise. tied: attributes tied to coordinates of z, or None. fast: the
     precision, layout and convolution that networks run in, as `autotune.choose` returns them.
     control: adapts the strength of augmentation, or None. strength: of augmentation otherwise.
-    penalty_factor: of all penalties. The last two follow the schedule, see `follow`.
+    penalty_factor: of all penalties. half_life: of G's average, kimg. The last three follow the
+    schedule, see `follow`.
     """
 
     config: TrainingConfig
@@ -41,8 +42,10 @@ class Game:
     control: augment_control.Controller | None = field(init=False, default=None)
     strength: float = field(init=False, default=1.0)
     penalty_factor: float = field(init=False, default=1.0)
+    half_life: float = field(init=False)
 
     def __post_init__(self) -> None:
+        self.half_life = self.config.ema_kimg
         self.augmentations = augment.parse(self.config.augment)
         if self.config.augment_target:
             control = augment_control.Controller(self.config.augment_target)
@@ -53,11 +56,14 @@ class Game:
         control = {"augment_control": self.control} if self.control else {}
         return self.players.parts() | control
 
-    def follow(self, position: int, total: int) -> None:
-        """Set what changes over the run, at a position of it, both in images."""
+    def follow(self, done: float, total: float) -> None:
+        """Set what changes over the run; done, total: as `Clock.progress` returns them."""
         config = self.config
-        self.strength = config.augment_p * cosine(position, total, config.augment_initial, 1.0)
-        self.penalty_factor = cosine(position, total, 1.0, config.penalty_final)
+        self.strength = config.augment_p * cosine(done, total, config.augment_initial, 1.0)
+        self.penalty_factor = cosine(done, total, 1.0, config.penalty_final)
+        self.half_life = config.ema_kimg * cosine(done, total, config.ema_initial, 1.0)
+        if config.beta2_initial:
+            self.players.set_beta2(cosine(done, total, config.beta2_initial, config.beta2))
 
     @property
     def objective(self) -> Objective:
@@ -111,7 +117,7 @@ def play_round(game: Game, batches: Batches) -> tuple[torch.Tensor, Judged]:
         last = turn == config.k - 1  # the images of the last D step are the G step's too
         judged = discriminator_step(game, batches, last)
     g_losses = generator_step(game, judged)
-    decay = ema.decay_for(config.k * config.batch, config.ema_kimg, batches.position)
+    decay = ema.decay_for(config.k * config.batch, game.half_life, batches.position)
     ema.update_ema(players.average, players.generator, decay)
     return statistics(game, judged, g_losses), judged
 

@@ -20,6 +20,7 @@ from gan_core.training import (
 )
 from gan_core.training import dry_run as dry
 from gan_core.training.config import TrainingConfig
+from gan_core.training.schedule import Stop
 from gan_core.util import malloc, valid_names
 from gan_core.util.errors import InputError
 
@@ -32,7 +33,7 @@ def train(
     size: int = 64,  # with --images: side of the packed images, pixels
     runs: str = "runs",  # folder of the runs
     checkpoints: str = "checkpoints",  # folder of the checkpoints
-    preset: str = "",  # options known to work: faces, avatars, mnist, cifar10, or folder (your own)
+    preset: str = "",  # faces, gpu-faces, avatars, mnist, cifar10, or folder (your own pictures)
     recipe: str = "",  # the former name of --preset
     dry_run: bool = False,  # only print networks, parameters, memory and expected time
     licence: str = "As its training images.",  # permitted use of the weights, one sentence
@@ -52,6 +53,8 @@ def train(
     if distributed.size() > 1 and (dry_run or images):
         word = "A dry run" if dry_run else "--images"
         raise InputError(f"{word} is for one process; start it without torchrun.")
+    if options.get("minutes") and "kimg" in options:
+        raise InputError("Give the length of a run either by --kimg or by --minutes.")
     run, out = Path(runs) / name, Path(checkpoints) / name
     if images and not (run / "training_set" / "set.json").exists():
         from_folder.check(images, size, preset, options)
@@ -75,6 +78,7 @@ def train(
     if not images:
         config_checks.check(data, TrainingConfig(**options))  # before anything is written
     about = {"name": name, "licence": licence, "use": use, "command": command}
+    stop = Stop()
     place = {"cwd": os.getcwd(), "checkpoint": str(out.resolve()), "processes": distributed.size()}
     holding = run_lock.holding if distributed.leads() else without_lock
     with holding(run, command=command, **place) as update:
@@ -84,18 +88,20 @@ def train(
             options = from_folder.options(preset, data, options)
             check_same_images(data, out)
         config = TrainingConfig(**options)
-        update(doing="training", kimg=config.kimg)
-        shown = loop.train(data, run, config)
-        if shown < round(config.kimg * 1000):
+        length = {"minutes": config.minutes} if config.minutes else {"kimg": config.kimg}
+        update(doing="training", **length)
+
+        def finish(run: Path, out: Path) -> float:
+            return write_checkpoint(run, out, data, about, link=bool(images))
+
+        shown = loop.train(data, run, config, stop=stop, publish=finish)
+        if stop.interrupted:
             print(f"Stopped at {shown / 1000:.1f} kimg; the same command resumes {run}.")
             raise KeyboardInterrupt
         if not distributed.leads():
             return
         update(doing="publishing")
-        best = publish.publish(run, out, data=data, **about)
-        if images:
-            from_folder.link_training_set(data, out)
-        model_card.write(out)
+        best = finish(run, out)
         print(
             f"{out}: the snapshot at {best:g} of {shown / 1000:g} kimg; "
             "load it with gan_core.load, or explore it with python -m explorer",
@@ -105,6 +111,20 @@ def train(
             update(doing="measuring")
             from_folder.measure(out)
             model_card.write(out)
+
+
+def write_checkpoint(
+    run: Path, out: Path, data: Path | str, about: dict[str, str], link: bool
+) -> float:
+    """Publish a run and write the card; returns the published snapshot's kimg.
+
+    link: whether the checkpoint is given its training set. about: as for `publish.publish`.
+    """
+    best = publish.publish(run, out, data=data, **about)
+    if link:
+        from_folder.link_training_set(data, out)
+    model_card.write(out)
+    return best
 
 
 @contextlib.contextmanager

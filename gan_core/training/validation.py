@@ -7,12 +7,13 @@ from torch import nn
 from gan_core import checkpoint, feature_extractors, latent
 from gan_core.data import media
 from gan_core.metrics import fidelity
-from gan_core.training import ema
+from gan_core.training import ema, schedule
 from gan_core.training.config import TrainingConfig
 from gan_core.util.errors import InputError
 
 COLLAPSED = 0.5  # a run warns when samples have less than this share of the images' diversity
 GRID = 64  # samples of a grid
+PROBE = 64  # images that a measurement is timed on before there is one
 
 
 class Distance:
@@ -42,6 +43,27 @@ class Distance:
         samples = [checkpoint.to_uint8(draw(generator, part)) for part in z.split(64)]
         features = self.features.extract(np.concatenate(samples))
         return float(fidelity.frechet(features, self.reference))
+
+    def rehearse(self, generator: nn.Module) -> tuple[float, float]:
+        """Estimate (seconds that the first measurement takes more, seconds of a measurement).
+
+        Times 64 images and samples, and the arithmetic of the distance itself in full.
+        """
+        images, times = np.asarray(self.images[:PROBE]), []
+        self.features.extract(images)  # the first batch is slower
+        z = torch.from_numpy(self.prior.sample(PROBE, seed=10**8))
+        noise = np.random.RandomState(0).normal(size=(self.n, self.features.size))
+        for work in (
+            lambda: self.features.extract(images),
+            lambda: checkpoint.to_uint8(draw(generator, z)),
+            lambda: fidelity.frechet(noise, noise),
+        ):
+            began = schedule.now()
+            work()
+            times.append(schedule.now() - began)
+        extracting, drawing = times[0] / len(images), times[1] / PROBE
+        reference = 0.0 if self.reference is not None else extracting * len(self.images)
+        return reference, self.n * (extracting + drawing) + times[2]
 
 
 def measure_if_possible(

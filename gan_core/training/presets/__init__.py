@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from gan_core.data import training_set
-from gan_core.training.presets import avatars, cifar10, faces, folder, mnist
+from gan_core.training.presets import avatars, cifar10, faces, folder, gpu_faces, mnist
 from gan_core.util.errors import InputError
 
 PRESETS = {
@@ -16,6 +16,7 @@ PRESETS = {
     "avatars": avatars,
     "mnist": mnist,
     "cifar10": cifar10,
+    "gpu-faces": gpu_faces,
     "folder": folder,
 }
 

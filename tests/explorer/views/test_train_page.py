@@ -144,6 +144,71 @@ def test_speed_time_left_and_curves_come_from_the_log(place, open_app):
     assert figures[0]["data"][0]["x"] == list(range(1, 9))
 
 
+def test_a_run_with_a_time_box_says_what_it_will_reach(place, open_app, monkeypatch):
+    lines = [line(2.0, expected_kimg=14.0), line(4.0, expected_kimg=12.0)]
+    make_run(place, "going", lines, doing="training", minutes=9.0)
+    make_run(place, "done", lines, ended="finished", minutes=9.0)
+    make_run(place, "new", doing="training", minutes=9.0)
+    make_run(place, "odd", [line(4.0, expected_kimg=-3.0)], ended="stopped", minutes=9.0)
+    monkeypatch.setattr(run_lock, "held", lambda run: run.name in ("going", "new"))
+    runs = run_list.entries()
+    going = runs["going"]
+    assert (going.shown, going.total, going.minutes, going.state) == (4.0, 12.0, 9.0, "running")
+    assert going.left == pytest.approx(8_000 / 50)
+    assert (runs["done"].shown, runs["done"].total) == (4.0, 4.0)
+    assert [(runs[name].total, runs[name].left) for name in ("new", "odd")] == [(None, None)] * 2
+    app = open_app("train", run="going")
+    assert "4 of about 12 kimg · 3 minutes left" in texts(app)
+    assert "4 kimg in 9 minutes" in texts(app)
+    assert app.get("progress")[0].proto.value == 33
+
+
+def test_the_length_of_a_run_is_what_was_asked_for_last(place):
+    run = make_run(place, "x", [line(4.0, expected_kimg=12.0)], ended="stopped", kimg=100.0)
+    assert (run_list.look(run).total, run_list.look(run).minutes) == (100.0, None)
+    about = {"arguments": ["train", "--minutes", "9"], "pid": 1, "at": 2.0, "before": [1, 1.0]}
+    (run / run_list.STARTED).write_text(json.dumps(about))
+    assert (run_list.look(run).total, run_list.look(run).minutes) == (12.0, 9.0)
+    about["arguments"] = ["train", "--kimg", "50"]
+    (run / run_list.STARTED).write_text(json.dumps(about))
+    assert (run_list.look(run).total, run_list.look(run).minutes) == (50.0, None)
+
+
+def test_another_length_takes_the_place_of_the_one_before():
+    words = ["train", "--kimg", "5", "--name", "x"]
+    longer = run_launcher.with_length(words, "--minutes", 9)
+    assert longer == ["train", "--minutes", "9", "--name", "x"]
+    assert run_launcher.with_length(longer, "--kimg", 7.5)[1:3] == ["--kimg", "7.5"]
+    assert run_launcher.with_length(["train"], "--minutes", 1) == ["train", "--minutes", "1"]
+
+
+def test_a_run_with_a_time_box_is_given_more_minutes(place, open_app, monkeypatch):
+    resumed = []
+    monkeypatch.setattr(run_launcher, "resume", lambda run, *lengths: resumed.append(lengths))
+    command = "python -m gan_core train --images x --name x --minutes 9"
+    about = {"command": command, "cwd": str(place), "ended": "finished", "minutes": 9.0}
+    make_run(place, "x", [line(4.0, expected_kimg=4.0)], **about)
+    app = open_app("train", run="x")
+    assert app.number_input(key="longer-x").label == "Length in minutes"
+    app = app.number_input(key="longer-x").set_value(20.0).run()
+    app.button(key="longer").click().run()
+    assert resumed == [(None, 20.0)]
+
+
+def test_the_form_takes_minutes_in_place_of_kimg(place, packed, open_app):
+    app = open_app("train")
+    app = app.segmented_control(key="new-way").set_value("packed").run()
+    app = app.number_input(key="new-kimg").set_value(50.0).run()
+    assert "--kimg 50" in app.code[0].value
+    app = app.number_input(key="new-minutes").set_value(9.0).run()
+    assert app.number_input(key="new-kimg").disabled
+    assert app.code[0].value.endswith("--minutes 9") or "--minutes 9 " in app.code[0].value
+    assert "--kimg" not in app.code[0].value
+    app = app.number_input(key="new-minutes").set_value(None).run()
+    assert not app.number_input(key="new-kimg").disabled
+    assert "--kimg 50" in app.code[0].value
+
+
 DAMAGED = {
     "binary": os.urandom(3000),
     "words": b'{"kimg": "many", "d_loss": 1}\nno json\n[1, 2]\n{"kimg": 2.0, "d_loss": "x"}\n',

@@ -72,8 +72,9 @@ def test_only_an_unusual_norm_is_named(data, architecture, norm, named):
 COUNTS = ("k", "batch", "penalty_every", "nz", "ngf", "ndf", "measure_n", "seed")
 POSITIVE = ("kimg", "lr_g", "lr_d", "clip", "log_kimg", "grid_kimg", "snapshot_kimg", "codes")
 NOT_NEGATIVE = ("ema_kimg", "warmup_kimg", "gp", "r1", "r2", "measure_kimg", "patience_kimg")
+NOT_NEGATIVE += ("minutes",)
 SHARES = ("beta1", "beta2", "smoothing", "cooldown", "lr_final", "penalty_final")
-SHARES += ("augment_p", "augment_initial", "augment_target")
+SHARES += ("augment_p", "augment_initial", "augment_target", "beta2_initial", "ema_initial")
 
 
 def test_every_number_among_the_options_is_tried():
@@ -173,6 +174,9 @@ def test_numbers_out_of_range(data, options, words):
         {"augment_p": 0.0, "augment_initial": 0.0},
         {"augment_target": 0.99},
         {"lr_final": 0.0},
+        {"beta2_initial": 0.9, "beta2": 0.0},
+        {"ema_initial": 0.0},
+        {"kimg": 1e-6, "minutes": 1.0},
         {"prior": "uniform"},
     ],
     ids=str,
@@ -230,6 +234,7 @@ REFUSED = [
     ({"objective": "relativistic", "smoothing": 0.1}, "relativistic has no target"),
     ({"compile": True}, "only faster on CUDA"),
     ({"penalty_final": 0.1}, "penalty_final is set without a penalty"),
+    ({"ema_kimg": 0.0, "ema_initial": 0.5}, "ema_initial is a share of ema_kimg"),
     ({"augment": "mirror", "augment_p": 0.5}, "do not concern mirror; add another"),
     ({"augment": "none", "augment_target": 0.6}, "do not concern mirror; add another"),
     ({"augment_p": 0.5, "augment_target": 0.6}, "leave out augment_p"),

@@ -181,6 +181,8 @@ def usual(tmp_path_factory):
         {"augment_target": 0.6},
         {"lr_final": 0.5},
         {"ema_kimg": 0.0},
+        {"ema_initial": 0.0},
+        {"beta2_initial": 0.9},
     ],
     ids=str,
 )
@@ -250,6 +252,8 @@ VARIANTS = {
         "penalty_every": 2,
         "penalty_final": 0.1,
         "lr_final": 0.25,
+        "beta2_initial": 0.9,
+        "ema_initial": 0.0,
         "augment": "mirror,translation,scale,rotation,mild_colour",
         "augment_target": 0.6,
     },
@@ -690,15 +694,19 @@ def test_step_sizes_and_penalties_follow_the_cosine(data, tmp_path, monkeypatch)
             adam.param_groups[0]["lr"]
             for adam in (game.players.generator_adam, game.players.discriminator_adam)
         ]
-        seen.append([*sizes, game.penalty_factor, game.strength])
+        betas = game.players.generator_adam.param_groups[0]["betas"]
+        assert game.players.discriminator_adam.param_groups[0]["betas"] == betas
+        seen.append([*sizes, game.penalty_factor, game.strength, game.half_life, *betas])
         return real(game, batches)
 
     monkeypatch.setattr(loop, "play_round", play_round)
     options = {"lr_g": 4e-4, "lr_d": 2e-4, "lr_final": 0.25, "norm": "none", "r1": 1.0}
     options |= {"penalty_final": 0.1, "augment_p": 0.5, "augment_initial": 0.2}
+    options |= {"ema_kimg": 2.0, "ema_initial": 0.5, "beta1": 0.0, "beta2_initial": 0.9}
     train(data, tmp_path / "run", **options)
-    assert seen[0] == pytest.approx([4e-4, 2e-4, 1.0, 0.1])
-    assert seen[4] == pytest.approx([4e-4 * 0.625, 2e-4 * 0.625, 0.55, 0.3])  # half way
+    assert seen[0] == pytest.approx([4e-4, 2e-4, 1.0, 0.1, 1.0, 0.0, 0.9])
+    half_way = [4e-4 * 0.625, 2e-4 * 0.625, 0.55, 0.3, 1.5, 0.0, 0.9495]
+    assert seen[4] == pytest.approx(half_way)
     assert len(seen) == 8
 
 

@@ -89,6 +89,8 @@ def test_without_a_run_there_is_nothing_to_publish(make_set, tmp_path):
     [
         ({"augment_p": 0.4, "augment_initial": 0.5}, "probability 0.2 at the start, 0.4 at the"),
         ({"augment_target": 0.6}, "strength adapted to D’s overfitting (target 0.6)"),
+        ({"beta2_initial": 0.9}, "β2 from 0.9 along a cosine"),
+        ({"ema_initial": 0.0}, "half-life of 0.1 kimg (from 0% of that along a cosine)"),
         ({"lr_final": 0.25}, "learning rates to 25% along a cosine"),
         ({"r1": 1.0, "norm": "none", "penalty_final": 0.1}, "penalties to 10% along a cosine"),
     ],
