@@ -18,6 +18,7 @@ import argparse
 import os
 import shlex
 import shutil
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -91,9 +92,10 @@ def checkpoints(options: argparse.Namespace) -> Path:
 
 
 def run(words: list, log: Path, seconds: float | None = None) -> int:
-    """Run Python with these arguments; its output goes to the terminal and to a file.
+    """Run Python with these arguments, write its output to a file and print the end of it.
 
-    seconds: after which it is stopped. Returns the exit status.
+    seconds: after which it is killed. Interrupts end it politely, so that a training saves a
+    snapshot. Returns the exit status.
     """
     words = [sys.executable, *map(str, words)]
     path = os.pathsep.join(filter(None, (str(ROOT), os.environ.get("PYTHONPATH"))))
@@ -102,6 +104,7 @@ def run(words: list, log: Path, seconds: float | None = None) -> int:
     print("$ " + shlex.join(words), flush=True)
     with open(log, "w", encoding="utf-8") as file:
         child = subprocess.Popen(words, env=environment, stdout=file, stderr=subprocess.STDOUT)
+        signal.signal(signal.SIGTERM, lambda *about: child.terminate())
         try:
             status = child.wait(seconds)
         except subprocess.TimeoutExpired:
@@ -110,8 +113,9 @@ def run(words: list, log: Path, seconds: float | None = None) -> int:
             print(f"Stopped after {seconds:g} seconds.")
             status = 124
         except KeyboardInterrupt:
-            child.wait()  # it saves a snapshot
-            raise
+            status = child.wait()  # Ctrl-C has reached it too
+        finally:
+            signal.signal(signal.SIGTERM, signal.SIG_DFL)
     print(log.read_text("utf-8").replace("\r", "\n")[-2000:], flush=True)
     return status
 

@@ -212,8 +212,8 @@ def expect(clock: Clock, position: int, rate: float, bar: tqdm) -> dict[str, flo
     if first:
         bar.write(
             f"Training runs at {rate:,.0f} images per second and will reach about {kimg:,.4g} kimg "
-            f"in {clock.limit / 60:g} minutes, {clock.reserve:.0f} seconds of which are kept for the "
-            "last snapshot and for publishing it."
+            f"in {clock.limit / 60:g} minutes, {clock.reserve:.0f} seconds of which are kept for "
+            "the last snapshot and for publishing it."
         )
     bar.total = round(kimg * 1000)
     return {"expected_kimg": kimg}
