@@ -92,6 +92,11 @@ def test_a_step_that_takes_too_long_is_stopped(script, tmp_path, capfd):
     assert "Stopped after 2 seconds" in capfd.readouterr().out
 
 
+def test_a_termination_is_passed_on(script, tmp_path):
+    code = "import os, signal, time; os.kill(os.getppid(), signal.SIGTERM); time.sleep(600)"
+    assert script.run(["-c", code], tmp_path / "log.txt") == -15
+
+
 @pytest.mark.parametrize("size", [32, 64, 128])
 def test_the_networks_of_the_gpu_fit_into_files_of_16_mib(script, size):
     chosen = presets.choose("gpu-faces", 10_000, size, 3)

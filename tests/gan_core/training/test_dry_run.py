@@ -43,7 +43,12 @@ def test_it_lists_each_layers_output(make_set):
 
 
 def test_time_is_length_over_speed(make_set):
-    assert "36 kimg in 60 minutes" in describe(make_set(), **SMALL)
+    assert "36 kimg in 60 minutes, plus the time for" in describe(make_set(), **SMALL)
+
+
+def test_length_is_time_times_speed(make_set):
+    text = describe(make_set(), **SMALL | {"minutes": 6.0})
+    assert "at most 3.6 kimg in 6 minutes, less the time for sample grids" in text
 
 
 @pytest.mark.parametrize(
