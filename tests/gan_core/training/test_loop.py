@@ -181,7 +181,6 @@ def usual(tmp_path_factory):
         {"augment_target": 0.6},
         {"lr_final": 0.5},
         {"ema_kimg": 0.0},
-        {"ema_initial": 0.0},
         {"beta2_initial": 0.9},
     ],
     ids=str,
@@ -700,6 +699,13 @@ def test_step_sizes_and_penalties_follow_the_cosine(data, tmp_path, monkeypatch)
         return real(game, batches)
 
     monkeypatch.setattr(loop, "play_round", play_round)
+    half_lives, decay_for = [], ema.decay_for
+
+    def spy(batch, half_life, position):
+        half_lives.append(half_life)
+        return decay_for(batch, half_life, position)
+
+    monkeypatch.setattr(ema, "decay_for", spy)
     options = {"lr_g": 4e-4, "lr_d": 2e-4, "lr_final": 0.25, "norm": "none", "r1": 1.0}
     options |= {"penalty_final": 0.1, "augment_p": 0.5, "augment_initial": 0.2}
     options |= {"ema_kimg": 2.0, "ema_initial": 0.5, "beta1": 0.0, "beta2_initial": 0.9}
@@ -707,6 +713,7 @@ def test_step_sizes_and_penalties_follow_the_cosine(data, tmp_path, monkeypatch)
     assert seen[0] == pytest.approx([4e-4, 2e-4, 1.0, 0.1, 1.0, 0.0, 0.9])
     half_way = [4e-4 * 0.625, 2e-4 * 0.625, 0.55, 0.3, 1.5, 0.0, 0.9495]
     assert seen[4] == pytest.approx(half_way)
+    assert half_lives == [values[4] for values in seen]
     assert len(seen) == 8
 
 
