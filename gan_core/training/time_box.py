@@ -45,7 +45,7 @@ class TimeBox:
         has_best: bool = False,
     ):
         self.clock, self.measurement, self.reference = clock, measurement, reference
-        self.ending = MARGIN * (ending + grid) + SPARE
+        self.ending = ending + grid
         self.measured, self.has_best = 0.0, has_best
         self.reserve_time()
         total = clock.progress(0)[1]
@@ -59,12 +59,14 @@ class TimeBox:
 
     def reserve_time(self) -> None:
         """Leave time for the end, and for its measurement where there is a best to compare with."""
-        last = MARGIN * self.measurement if self.has_best else 0.0
-        self.clock.reserve = self.ending + last
+        last = self.measurement if self.has_best else 0.0
+        self.clock.reserve = MARGIN * (self.ending + last) + SPARE
 
     def due(self) -> list[str]:
         """The jobs that come at equal times and are due now: "grid", "snapshot"."""
-        return self.jobs(self.milliseconds)
+        due = self.jobs(self.milliseconds)
+        # Shortly before the end there is no snapshot: the last one follows.
+        return [job for job in due if job != "snapshot" or self.clock.left > self.ending]
 
     def fits(self, finished: bool) -> bool:
         """Whether there is time to measure a distance now. finished: whether training has ended."""
@@ -127,7 +129,7 @@ def rehearse(
     if clock.over(position) and not state.path.exists():
         raise InputError(
             f"A time box of {clock.limit / 60:g} minutes leaves no time for training: the start "
-            f"took {clock.seconds:.0f} seconds and publishing needs {box.ending:.0f}. Use more "
+            f"took {clock.seconds:.0f} seconds and publishing needs {clock.reserve:.0f}. Use more "
             "--minutes."
         )
     return box

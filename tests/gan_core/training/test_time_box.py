@@ -332,7 +332,7 @@ def test_a_distance_that_takes_longer_than_before_delays_nothing(data, tmp_path,
 
     def slower(self, generator):
         if len(self.measured) == 1:
-            self.seconds = 15.0
+            self.seconds = 20.0
         return real(self, generator)
 
     monkeypatch.setattr(Distance, "__call__", slower)
