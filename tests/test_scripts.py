@@ -65,13 +65,17 @@ def test_from_pictures_to_what_is_worth_taking_home(script, images, tmp_path, ca
 
 
 def test_files_that_are_too_large_stay_behind(script, images, tmp_path, monkeypatch, capfd):
-    monkeypatch.setattr(script, "LIMIT", 20_000)
+    monkeypatch.setattr(script, "run", lambda *about: 0)
+    model = tmp_path / "runs" / "checkpoints" / "tiny"
+    (model / "training_set").mkdir(parents=True)
+    sizes = {"generator.safetensors": script.LIMIT, "discriminator.safetensors": script.LIMIT + 1}
+    for name, size in sizes.items():
+        (model / name).write_bytes(bytes(size))
     assert script.main(words(tmp_path, images, "--throughput", "")) == 1
     told = capfd.readouterr().out
-    assert "generator.safetensors is larger than" in told
-    sizes = [path.stat().st_size for path in (tmp_path / "out" / "tiny").iterdir()]
-    assert sizes
-    assert max(sizes) <= 20_000
+    assert "discriminator.safetensors is larger than 16 MiB and was not collected" in told
+    collected = [path.name for path in (tmp_path / "out" / "tiny").iterdir()]
+    assert collected == ["generator.safetensors"]
 
 
 def test_a_training_that_fails_is_no_success(script, images, tmp_path):
