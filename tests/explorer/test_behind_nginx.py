@@ -156,21 +156,24 @@ def test_the_address_without_its_last_slash_leads_there(page):
 
 def test_the_password_opens_what_strangers_may_not(page):
     page.goto(f"{page.home}import?model=alpha")
-    upload = page.get_by_test_id("stFileUploader").first.locator("input")
-    page.get_by_text("password").first.wait_for()
-    assert upload.is_disabled()
+    closed = page.get_by_text("Not available before you have entered the password")
+    closed.wait_for()
     unlock(page)
-    sync_api.expect(upload).to_be_enabled()
+    closed.wait_for(state="detached")
 
 
 def test_large_uploads_arrive_and_touch_no_disk_of_the_proxy(page):
     page.goto(f"{page.home}import?model=alpha")
+    closed = page.get_by_text("Not available before you have entered the password")
+    closed.wait_for()
     unlock(page)
-    # 2.6 MB: nginx by itself takes 1 MB, and holds 16 KB in memory.
-    upload = page.get_by_test_id("stFileUploader").first.locator("input")
+    closed.wait_for(state="detached")
+    page.locator("[data-testid=stApp][data-test-script-state=notRunning]").wait_for()
+    # 3 MB: nginx by itself takes 1 MB, and holds 16 KB in memory.
     weights = AVATARS / "generator.safetensors"
     assert weights.stat().st_size > 2 * 2**20
-    upload.set_input_files(str(weights))
+    field = page.get_by_test_id("stFileUploader").filter(has_text="Weights of the generator")
+    field.locator("input").set_input_files(str(weights))
     page.get_by_text("Recognised as").wait_for()
 
 
@@ -210,8 +213,8 @@ def test_other_names_and_other_sites_are_refused(site):
     ):
         status, text = ask(site, path, **headers)
         assert status == expected, (headers, text)
-        if status == 403:
+        if status == 403 and path != stream:
             assert text.startswith("This app does not answer to ")
     with contextlib.suppress(TimeoutError):
-        status, _ = ask(site, stream, **upgrade, Host=NAME, Origin=own)
-        assert status == 101
+        status, text = ask(site, stream, **upgrade, Host=NAME, Origin=own)
+        assert status == 101, (status, text)
