@@ -83,7 +83,7 @@ def test_the_gradients_of_both_players_are_those_of_pytorch(compute, name):
     one = Game(GAMES[name], 3, POINTS)
     n = one.settings.batch
     g, d = list(one.generator.parameters()), list(one.discriminator.parameters())
-    assert np.array_equal(there["weights"], flat([*g, *d]))
+    assert np.allclose(there["weights"], flat([*g, *d]), atol=1e-12, rtol=0)
     real, z = one.real(2, 0, n), one.latents(3, 0, n)
     fake = one.generator(z).detach()
     assert np.allclose(there["real"], real.flatten(), atol=1e-12)
