@@ -138,6 +138,7 @@ def test_a_link_leaves_open_what_it_does_not_say(params, page, left):
 
 MALFORMED = {
     "having": ["a\nb", ",".join("abcdefghijklmnopqrstuvwxyz")],
+    "lacking": ["m" * 201],
     "rank": ["", "x", "-1", "65537", "1.5"],
     "model": ["", "m" * 201, "a\nb", "\x00"],
     "weights": ["", "0" * 65, "../x", "a b"],
