@@ -100,7 +100,7 @@ def known_realism(reference: Reference, images: np.ndarray) -> np.ndarray:
     """The same, float32 (N,), with NaN for images that it was not worked out for yet."""
     keys = _keys("realism", reference.hash, images)
     with _lock:
-        return np.float32([_cache.get(key, np.nan) for key in keys])
+        return np.asarray([_cache.get(key, np.nan) for key in keys], np.float32)
 
 
 def features_later() -> Future[Features]:

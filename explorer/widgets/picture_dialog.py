@@ -80,8 +80,9 @@ def origin(item: Item) -> str:
 def facts(item: Item, model: Model, image: np.ndarray) -> None:
     """Seed, ψ, realism where it is known, D(x) and |z|."""
     score = renderer.scores(model, image[None])
-    own = item.seed is not None and item.model_hash == model.hash
-    known = seed_tables.known_realism(model, [item.seed], item.psi, image[None]) if own else None
+    known = None
+    if item.seed is not None and item.model_hash == model.hash:
+        known = seed_tables.known_realism(model, [item.seed], item.psi, image[None])
     values = {
         "Seed": "–" if item.seed is None else str(item.seed),
         "ψ": f"{item.psi:g}",

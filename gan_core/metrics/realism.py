@@ -117,7 +117,8 @@ def full(real: np.ndarray, features: np.ndarray, k: int = K) -> np.ndarray:
     Raises InputError when the tables do not fit together or hold numbers that are not finite.
     """
     real, features = fidelity.check(real, features, least=1)
-    radii = fidelity.radii(*fidelity.check(real, least=k + 1), k)
+    fidelity.check(real, least=k + 1)
+    radii = fidelity.radii(real, k)
     small = radii < np.median(radii)
     result = np.empty(len(features), np.float32)
     for rows, distances in fidelity.blocks(features, real[small]):

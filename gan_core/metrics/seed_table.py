@@ -107,7 +107,8 @@ def make(
     points, _ = realism.project(features, reference.mean, reference.basis)
     return SeedTable(
         # Rounded as they are in the file, so that a table is the same before and after.
-        *(array.astype(np.float16).astype(np.float32) for array in (scores, probabilities)),
+        scores.astype(np.float16).astype(np.float32),
+        probabilities.astype(np.float16).astype(np.float32),
         names,
         openings(scores, points),
         "" if classifier is None else classifier.hash,
@@ -168,10 +169,11 @@ def load(model: checkpoint.Model) -> SeedTable:
         raise InputError(
             f"{path} was made for other weights than these, so it is not used; {remedy} again."
         )
-    values, probabilities = (arrays.get(name) for name in ("realism", "probabilities"))
-    attributes, n = about["attributes"], 0 if values is None else len(values)
+    none = np.empty(0, np.float32)
+    values, probabilities = (arrays.get(name, none) for name in ("realism", "probabilities"))
+    attributes, n = about["attributes"], values.size
     fits = 0 < n <= MOST_SEEDS and len(set(attributes)) == len(attributes)
-    fits = fits and probabilities is not None and values.shape == (n,)
+    fits = fits and values.shape == (n,)
     fits = fits and probabilities.shape == (n, len(attributes))
     fits = fits and all(a.dtype.kind == "f" and np.isfinite(a).all() for a in arrays.values())
     fits = fits and all(seed < n for seed in about["openings"])
