@@ -37,6 +37,8 @@ from gan_core.util import map_guard, printable_output, regular_files
 from gan_core.util.errors import NO_MEMORY, InputError, is_out_of_memory
 from gan_core.util.printable_output import one_line
 
+LONGEST = 1000  # characters of a message about bad input
+
 
 def main(arguments: list[str] | None = None) -> int:
     """Run one verb; returns the exit status. Bad input is one sentence on stderr and status 2."""
@@ -57,7 +59,7 @@ def run(verb: Callable, options: dict[str, Any]) -> int:
     try:
         verb(**options)
     except (InputError, OSError) as error:
-        print(f"gan_core: {one_line(error)}", file=sys.stderr)
+        print(f"gan_core: {shortened(one_line(error))}", file=sys.stderr)
         return 2
     except (MemoryError, RuntimeError) as error:
         if not is_out_of_memory(error):
@@ -68,6 +70,12 @@ def run(verb: Callable, options: dict[str, Any]) -> int:
         print("gan_core: interrupted.", file=sys.stderr)
         return 130
     return 0
+
+
+def shortened(message: str) -> str:
+    """The message with its middle left out where it is too long to read: a name may be endless."""
+    half = LONGEST // 2
+    return message if len(message) <= LONGEST else f"{message[:half]} … {message[-half:]}"
 
 
 def pack(**options: Any) -> None:

@@ -206,6 +206,8 @@ function buildBoards(state) {
   const { data, root } = state;
   root.dataset.boards = data.boards.length;
   const old = state.boards;
+  // A person who draws by keys goes on in the board that takes the place of theirs.
+  const focused = old.findIndex(({ canvas }) => canvas === canvas.getRootNode().activeElement);
   state.boards = data.boards.map((one, i) => {
     const canvas = make("canvas", "board");
     canvas.setAttribute("role", "application");
@@ -218,6 +220,7 @@ function buildBoards(state) {
   });
   root.querySelector(".boards").replaceChildren(...state.boards.map(({ figure }) => figure));
   root.querySelector(".curves").replaceChildren(...state.boards.map(({ group }) => group));
+  if (focused >= 0) state.boards[focused]?.canvas.focus({ preventScroll: true });
 }
 
 function gamesOf(state) {

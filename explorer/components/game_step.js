@@ -59,7 +59,7 @@ export function updateDiscriminator(game) {
 }
 
 // {loss, penalty, gradient}: D's loss, its weighted penalty, and the gradient of their sum.
-export function gradientOfDiscriminator(game, real, fake) {
+function gradientOfDiscriminator(game, real, fake) {
   const { settings, discriminator } = game;
   const n = settings.batch;
   const gradient = new Float64Array(discriminator.weights.length);
@@ -115,7 +115,7 @@ export function updateGenerator(game) {
 
 // {loss, gradient, fake, byFake}: G's loss, its gradient by the weights, G's samples, and the
 // gradient of the loss by each of them.
-export function gradientOfGenerator({ settings, generator, discriminator }, z, real) {
+function gradientOfGenerator({ settings, generator, discriminator }, z, real) {
   const n = z.length / 2;
   const pass = forward(generator, z, n);
   const fake = answerOf(pass);

@@ -22,9 +22,9 @@ async function answer(message) {
     if (message.kind === "load") await load(message);
     else if (message.kind === "draw") await draw(message);
   } catch (error) {
-    const message = String(error?.message ?? error).split("\n")[0];
+    const text = String(error?.message ?? error).split("\n")[0];
     const reason =
-      error instanceof Trouble ? message : `The model cannot draw in this browser (${message}).`;
+      error instanceof Trouble ? text : `The model cannot draw in this browser (${text}).`;
     self.postMessage({ kind: "failed", reason, token: message?.token });
   }
 }

@@ -80,7 +80,7 @@ def settings(model: Model, classifier: Classifier | None, table: SeedTable | Non
             with st.container(width=240):
                 truncation.slider(model, closed=False)
         sample_order.choose_score(model, classifier)
-        sample_order.choose_order(table)
+        sample_order.choose_order(model, classifier, table)
         if table is not None and classifier is not None:
             sample_order.choose_attributes(classifier, table)
 

@@ -63,10 +63,10 @@ def has_realism(model: Model) -> bool:
     return not (seed_tables.table_of(model) is None and seed_tables.reference_of(model) is None)
 
 
-def choose_order(table: SeedTable | None) -> None:
+def choose_order(model: Model, classifier: Classifier | None, table: SeedTable | None) -> None:
     """The order of the pictures: of all seeds of the table, or of those on this page."""
     view = session.view()
-    words = orders(table, view)
+    words = orders(table, view) if measures_of(model, classifier) else {"seed": SORTS["seed"]}
     given = session.widget("sort", words, on_change=take_and_return)
     if len(words) > 1:
         st.segmented_control(

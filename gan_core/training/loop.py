@@ -106,7 +106,7 @@ def train(
     team.wait()
     over = clock.boxed and record.get("finished_minutes") == config.minutes
     finished = resuming and (over or clock.over(batches.position))
-    board = box = None
+    board = box = distance = None
     if team.leads:
         atomic_files.clear(run)
         log = run_log.Log(run / "log.jsonl", batches.position)

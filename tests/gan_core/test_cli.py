@@ -74,15 +74,16 @@ def test_the_help_of_train_names_every_option_and_its_default(capsys):
 def test_options_reach_the_trainer_as_they_are_given(monkeypatch, tmp_path, make_set):
     given = {}
 
-    def train(data, run, config):
+    def train(data, run, config, **about):
         given.update(dataclasses.asdict(config), data=data, run=run)
+        about["stop"].interrupted = True
         return 0
 
     monkeypatch.setattr(loop, "train", train)
     options = ["--objective", "hinge", "--norm", "spectral", "--lr-d", "4e-4", "--tensorboard"]
     data = make_set()
     status = run("train", data, "--name", "x", "--runs", tmp_path, "--k", 3, *options)
-    assert status == 130  # no image was shown: as if interrupted
+    assert status == 130  # it was interrupted
     assert given.pop("run") == tmp_path / "x"
     assert given.pop("data") == str(data)
     expected = {"objective": "hinge", "norm": "spectral", "lr_d": 4e-4, "k": 3, "tensorboard": True}

@@ -294,7 +294,7 @@ def test_a_link_brings_back_settings_seed_and_points(visit):
     assert told["first"] == "data:points,k:3"
     assert told["points"] == own
     assert told["game_seed"] == "12"
-    expect(page.get_by_text("Your points", exact=True)).to_be_visible()
+    expect(page.get_by_role("combobox", name="Data", exact=True)).to_have_value("Your points")
     again = visit(page.url.split("/", 3)[3])
     board(again)
     assert query(again) == told
@@ -338,7 +338,7 @@ def test_points_are_drawn_by_keys(visit):
     for key in ("Enter", "ArrowRight", "ArrowRight", "ArrowUp", "Enter"):
         page.keyboard.press(key)
     page.wait_for_function(
-        "(new URLSearchParams(location.search).get('points') ?? '').length === 8"
+        "() => (new URLSearchParams(location.search).get('points') ?? '').length === 8"
     )
     drawn = points.read(query(page)["points"])
     assert np.allclose(drawn, [(0, 0), (0.2, 0.1)], atol=2e-3)
