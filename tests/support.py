@@ -15,7 +15,7 @@ from gan_core.networks import registry
 
 ROOT = Path(__file__).resolve().parent.parent
 # How many odd values the long fuzzing tests try in each place; hundreds take hours.
-TRIALS = int(os.environ.get("HOSTILE_TRIALS", 10))
+TRIALS = int(os.environ.get("HOSTILE_TRIALS", 4))
 
 # The files of tests that try hostile input: `pytest -m hostile`, see docs/security.md.
 HOSTILE = {
