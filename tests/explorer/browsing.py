@@ -8,6 +8,7 @@ import shutil
 import socket
 import subprocess
 import sys
+import time
 from urllib.parse import parse_qs, urlsplit
 
 import numpy as np
@@ -102,6 +103,24 @@ def on_tray(page, n):
 
 def address_has(page, part):
     page.wait_for_function("part => decodeURIComponent(location.search).includes(part)", arg=part)
+
+
+def next_frame(page):
+    """Wait until the screen was drawn again, with what was done before."""
+    page.evaluate("new Promise(done => requestAnimationFrame(() => requestAnimationFrame(done)))")
+
+
+def until(page, holds):
+    """Look after every frame that the browser draws until `holds()` is true."""
+    end = time.monotonic() + PATIENCE / 1000
+    while not holds():
+        assert time.monotonic() < end, "what was awaited did not happen"
+        next_frame(page)
+
+
+def idle(page):
+    """Wait until no script of the page runs."""
+    page.locator('[data-testid=stApp][data-test-script-state="notRunning"]').wait_for()
 
 
 def no_trouble(page):

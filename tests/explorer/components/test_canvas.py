@@ -14,11 +14,13 @@ from browsing import (
     apart,
     canvas_pixels,
     exact,
+    next_frame,
     no_trouble,
     on_tray,
     query,
     running,
     shown,
+    until,
 )
 from explorer.components import browser_rendering
 from explorer.services import background, server
@@ -61,11 +63,6 @@ def press(page, name, share=0.5):
     move(share + 0.01)  # a first step, so that a strip is shown
     page.locator('.live canvas[data-shown^="64:"]').wait_for()
     return move
-
-
-def next_frame(page):
-    """Wait until the screen was drawn anew, with what the mouse did before."""
-    page.evaluate("new Promise(done => requestAnimationFrame(() => requestAnimationFrame(done)))")
 
 
 def sent_by(page):
@@ -122,8 +119,10 @@ def test_a_drag_paints_and_sends_nothing_and_its_end_reports_once(visit, avatars
     at = value(page, "Position")
     address_has(page, f"at={at:g}")
     assert np.array_equal(exact(page), path(avatars, (3, 9), at))
-    page.wait_for_timeout(1000)  # a second report would have come by now
-    assert len(sent) == before + 1
+    # A second report would have come before that of the next move.
+    slider(page, "Position").press("End")
+    expect(page.get_by_text("Position 1.00")).to_be_visible()
+    assert len(sent) == before + 2
     no_trouble(page)
 
 
@@ -235,7 +234,6 @@ def test_keys_move_a_slider_and_report_when_let_go(visit, avatars):
         expect(slider(page, "Position")).to_have_attribute("aria-valuetext", f"{at:.2f}")
         expect(page.get_by_text(f"Position {at:.2f}")).to_be_visible()
     page.locator('.live canvas[data-shown="exact"]').wait_for()
-    page.wait_for_timeout(500)
     before = len(sent)
     page.keyboard.down("ArrowLeft")
     for _ in range(9):  # held: repeats without being let go
@@ -243,8 +241,9 @@ def test_keys_move_a_slider_and_report_when_let_go(visit, avatars):
     assert len(sent) == before
     page.keyboard.up("ArrowLeft")
     expect(page.get_by_text("Position 0.90")).to_be_visible()
-    page.wait_for_timeout(500)
-    assert len(sent) == before + 1
+    slider(page, "Position").press("End")
+    expect(page.get_by_text("Position 1.00")).to_be_visible()
+    assert len(sent) == before + 2
 
 
 def test_a_row_is_one_stop_of_the_tab_key_and_its_buttons_have_keys(visit):
@@ -367,8 +366,7 @@ def test_what_is_frozen_stays_when_all_others_change(visit, avatars):
     page.wait_for_function("() => !location.search.includes('frozen')")
     page.get_by_role("button", name="Reset", exact=True).click()
     page.wait_for_function("() => !location.search.includes('coords')")
-    page.wait_for_timeout(500)
-    assert np.array_equal(exact(page), moved(avatars, seed, {}))
+    until(page, lambda: np.array_equal(exact(page), moved(avatars, seed, {})))
 
 
 def test_one_slider_is_reset_to_the_seed(visit, avatars):
@@ -389,8 +387,7 @@ def test_a_moved_picture_goes_to_the_tray_and_back_under_the_sliders(visit, avat
     page.get_by_role("button", name="From tray").click()
     page.locator('.tiles[aria-label^="Pictures on the tray to start"] .tile').click()
     address_has(page, "99:")
-    page.wait_for_timeout(500)
-    assert np.array_equal(exact(page), moved(avatars, 5, {3: 1.5}))
+    until(page, lambda: np.array_equal(exact(page), moved(avatars, 5, {3: 1.5})))
 
 
 def test_a_finger_drags(visit, avatars):
@@ -421,6 +418,17 @@ def in_browser(page):
     page.get_by_role("button", name="View").click()
     page.get_by_text("Run this model in my browser").click()
     page.keyboard.press("Escape")
+    expect(page.get_by_text("Run this model in my browser")).to_be_hidden()
+
+
+def drawn_here(page, picture):
+    """A function that says whether the browser's own drawing of a picture is on the canvas."""
+
+    def there():
+        apart = canvas_pixels(page).astype(int) - picture.astype(int)
+        return shown(page).startswith("browser:") and np.abs(apart).max() <= 1
+
+    return there
 
 
 def test_the_browser_draws_by_itself(visit, avatars):
@@ -430,7 +438,7 @@ def test_the_browser_draws_by_itself(visit, avatars):
     find(page, "3, 4")
     in_browser(page)
     page.locator('.live[data-engine="ready"]').wait_for()
-    page.wait_for_timeout(500)
+    settled(page)
     before = len(sent)
     box = slider(page, "z3").bounding_box()
     y = box["y"] + box["height"] / 2
@@ -438,10 +446,7 @@ def test_the_browser_draws_by_itself(visit, avatars):
     page.mouse.down()
     for share in (0.6, 0.7, 0.8, 0.9):
         page.mouse.move(box["x"] + box["width"] * share, y)
-        page.wait_for_timeout(300)  # the picture of the last move, not one before it
-        picture = moved(avatars, 5, {3: value(page, "z3")})
-        assert re.match("browser:", shown(page))
-        assert np.abs(canvas_pixels(page).astype(int) - picture.astype(int)).max() <= 1
+        until(page, drawn_here(page, moved(avatars, 5, {3: value(page, "z3")})))
     assert len(sent) == before
     page.mouse.up()
     assert np.array_equal(exact(page), moved(avatars, 5, {3: value(page, "z3")}))
@@ -500,14 +505,20 @@ def test_the_browsers_latents_are_those_of_python(visit, avatars, link):
     target = page.get_by_role("slider").last
     box = target.bounding_box()
     y = box["y"] + box["height"] / 2
+
+    def drag():
+        for share in (0.1, 0.93):
+            page.mouse.move(box["x"] + box["width"] * share, y)
+
     page.mouse.move(box["x"] + box["width"] * 0.1, y)
     page.mouse.down()
-    page.mouse.move(box["x"] + box["width"] * 0.93, y)
-    page.wait_for_timeout(500)
-    assert re.match("browser:", shown(page))
-    while_held = canvas_pixels(page).astype(int)
+    drag()
     page.mouse.up()
-    assert np.abs(exact(page).astype(int) - while_held).max() <= 1
+    let_go = exact(page)
+    page.mouse.down()
+    drag()
+    until(page, drawn_here(page, let_go))
+    page.mouse.up()
 
 
 def test_where_the_browser_cannot_draw_the_strips_remain(visit, avatars):

@@ -7,7 +7,18 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from browsing import AVATARS, PHONE, address_has, apart, download, exact, grid, no_trouble, query
+from browsing import (
+    AVATARS,
+    PHONE,
+    address_has,
+    apart,
+    download,
+    exact,
+    grid,
+    idle,
+    no_trouble,
+    query,
+)
 from explorer.state import arithmetic_file, url_state
 
 sync_api = pytest.importorskip("playwright.sync_api", reason="needs playwright")
@@ -34,7 +45,7 @@ def basket(page, letter):
 def settled(page):
     """Wait until no script runs: only then are its downloads those that are shown."""
     exact(page)
-    page.locator("[data-testid=stStatusWidget]").wait_for(state="detached")
+    idle(page)
 
 
 def test_the_sum_is_painted_as_it_is_and_on_the_shell(visit, avatars):
@@ -102,15 +113,17 @@ def test_quick_clicks_leave_a_history_that_leads_to_both_ends(visit):
             before = page.url
             button(name).click()
             page.wait_for_function("before => location.href !== before", arg=before)
-            page.wait_for_timeout(200)
+            idle(page)
 
     # Nobody waits here for what a click does; several may count as one, but none may be half done.
     for name in ("Undo", "Redo", "Undo"):
         for _ in range(4):
             button(name).dispatch_event("click")
-        page.wait_for_timeout(100)
-    page.wait_for_timeout(1000)
-    page.locator("[data-testid=stStatusWidget]").wait_for(state="detached")
+    # The server answers in order: once it shows other samples it has seen all of the clicks.
+    page.get_by_role("spinbutton", name="First seed").fill("500")
+    page.keyboard.press("Enter")
+    samples.get_by_text("500", exact=True).wait_for()
+    idle(page)
     go("Undo")
     assert query(page)["a"] == "100"
     go("Redo")

@@ -1,6 +1,7 @@
 """The page Neighbours, without a browser: what is found, beside what, and what it says."""
 
 import io
+import itertools
 import json
 import os
 import struct
@@ -16,19 +17,10 @@ import browsing
 import gan_core
 from explorer.services import background, nearest, references, training_data
 from explorer.widgets import distance_space
-from fields import field
+from fields import field, sentences, state
 from gan_core import latent
 from gan_core.data import media, training_set
 from gan_core.search import feature_index
-
-
-def state(app, name):
-    return app.session_state[name]
-
-
-def sentences(app):
-    assert not app.exception
-    return [element.value for element in [*app.error, *app.warning, *app.info]]
 
 
 def shown(app, space=""):
@@ -571,11 +563,13 @@ def test_the_neighbour_follows_the_slider(visit, avatars):
     middle = box["y"] + box["height"] / 2
     page.mouse.move(box["x"] + box["width"] * 0.95, middle)
     page.mouse.down()
-    for step in range(400):
-        page.mouse.move(box["x"] + box["width"] * (0.5 + 0.1 * (step % 2)), middle)
-        page.wait_for_timeout(100)
-        if ":" in browsing.shown(page):
-            break
+    places = itertools.cycle((0.5, 0.6))
+
+    def moved():
+        page.mouse.move(box["x"] + box["width"] * next(places), middle)
+        return ":" in browsing.shown(page)
+
+    browsing.until(page, moved)
     count, frame = map(int, browsing.shown(page).split(":"))
     picture = browsing.canvas_pixels(page)
     page.mouse.up()

@@ -13,8 +13,9 @@ from streamlit.testing.v1.element_tree import FileUploader
 
 import explorer.components.photo_framer
 import gan_core
-from browsing import PATIENCE, on_tray
+from browsing import on_tray, until
 from explorer.views import your_photo
+from fields import sentences
 from gan_core.data import photo_alignment
 from gan_core.latent_space import inversion
 from gan_core.networks import onnx_generator
@@ -29,11 +30,6 @@ def encoded(seed=0, size=(120, 160)):
     out = io.BytesIO()
     coarse.resize(size, Image.Resampling.BICUBIC).save(out, "JPEG")
     return out.getvalue()
-
-
-def sentences(app):
-    assert not app.exception
-    return [element.value for element in [*app.error, *app.warning, *app.info]]
 
 
 def button(app, label):
@@ -161,11 +157,9 @@ def test_the_error_stands_beside_those_of_other_pictures(open_photo, two_models)
 def other_than(page, before):
     """The address of the target for the generator, once it has changed."""
     image = page.get_by_alt_text("The target for the generator")
-    for _ in range(PATIENCE // 50):
-        if (address := image.get_attribute("src")) != before:
-            return address
-        page.wait_for_timeout(50)
-    raise AssertionError("the small picture stays as it was")
+    image.wait_for()
+    until(page, lambda: image.get_attribute("src") != before)
+    return image.get_attribute("src")
 
 
 def test_in_a_browser(visit, tmp_path):
