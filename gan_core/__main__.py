@@ -4,7 +4,6 @@ import argparse
 import inspect
 import re
 import shlex
-import signal
 import sys
 import textwrap
 from collections.abc import Callable
@@ -33,7 +32,7 @@ from gan_core.metrics import (
 )
 from gan_core.training.config import OPTIONS, TrainingConfig
 from gan_core.training.train_command import train
-from gan_core.util import map_guard, printable_output, regular_files
+from gan_core.util import interrupts, map_guard, printable_output, regular_files
 from gan_core.util.errors import NO_MEMORY, InputError, is_out_of_memory
 from gan_core.util.printable_output import one_line
 
@@ -48,8 +47,7 @@ def main(arguments: list[str] | None = None) -> int:
     if verb in (pack, train, import_weights):
         options["command"] = "python -m gan_core " + shlex.join(arguments)
     map_guard.enable(map_guard.END)
-    # SIGTERM ends a run as Ctrl-C does: with a snapshot.
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    interrupts.install()  # SIGTERM ends a run as Ctrl-C does: with a snapshot
     with printable_output.enforced():
         return run(verb, options)
 

@@ -8,6 +8,7 @@ import sys
 import pytest
 import torch
 
+from gan_core.util import interrupts
 from support import HOSTILE, ROOT, save_checkpoint, save_set
 
 SHARED = ROOT.parent / "shared"
@@ -30,9 +31,11 @@ def pytest_collection_modifyitems(items):
 def undisturbed(monkeypatch, tmp_path):
     """No test touches the user's cache or leaves a signal handler behind."""
     monkeypatch.setenv("LATENT_EXPLORER_CACHE", str(tmp_path / "cache"))
-    before = signal.getsignal(signal.SIGTERM)
+    monkeypatch.setattr(interrupts, "_noted", False)
+    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
     yield
-    signal.signal(signal.SIGTERM, before)
+    for number, handler in before.items():
+        signal.signal(number, handler)
 
 
 @pytest.fixture(scope="session")

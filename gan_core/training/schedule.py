@@ -8,6 +8,8 @@ import time
 from types import FrameType, TracebackType
 from typing import Any
 
+from gan_core.util import interrupts
+
 
 def now() -> float:
     """Seconds on a clock that is never set back."""
@@ -119,6 +121,7 @@ class Stop:
         self.before: dict[int, Any] = {}
 
     def __enter__(self) -> "Stop":
+        self.requested = interrupts.noted()  # during set-up, in a place that swallowed it
         if threading.current_thread() is threading.main_thread():  # only it may handle signals
             for number in (signal.SIGINT, signal.SIGTERM):
                 self.before[number] = signal.signal(number, self.request)
