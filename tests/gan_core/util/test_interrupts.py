@@ -1,4 +1,3 @@
-import os
 import signal
 
 import pytest
@@ -13,8 +12,7 @@ def test_a_stop_that_was_swallowed_before_the_loop_still_stops_it(number):
     with Stop() as stop:
         assert not stop.requested
     with pytest.raises(KeyboardInterrupt):
-        os.kill(os.getpid(), number)
-        signal.pause()
+        signal.raise_signal(number)
     with Stop() as stop:
         assert stop.requested
     interrupts.install()
