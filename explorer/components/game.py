@@ -65,7 +65,7 @@ def game(
 ) -> None:
     """Show one or two boards, of (title, Settings), that start from the same seed.
 
-    scene: with another one all games begin anew, and play. words: what there is to see, and the
+    scene: another one restarts all games and plays them. words: what there is to see, and the
     paper. own_points: the points of the data
     "points", as `gan_core.game.points.write` writes them. best: whether the optimal D is drawn.
     on_draw(points): called with new points, as text, when a person has drawn or erased some.
@@ -90,7 +90,7 @@ def game(
 
 
 def board(title: str, settings: Settings, best: bool) -> dict[str, object]:
-    """One board, as the browser is told."""
+    """One board, as the browser gets it."""
     centres = distributions.centres(settings.data)
     return {
         "title": title,

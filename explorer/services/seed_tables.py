@@ -121,7 +121,7 @@ def known_realism(
 ) -> np.ndarray | None:
     """The realism of samples where it is known at once, float32 (n,), with NaN for the others.
 
-    images: their pictures, uint8 (n, H, W, C). None where this model's realism cannot be told.
+    images: their pictures, uint8 (n, H, W, C). None where this model's realism is not known.
     """
     table, reference = table_of(model), reference_of(model)
     if table is None and reference is None:

@@ -1,4 +1,4 @@
-"""Makes the app end when it is told to, whatever its threads are still doing.
+"""Makes the app end on a signal, whatever its threads are still doing.
 
 Python waits for its threads at exit, and background work takes minutes. So the first SIGINT or
 SIGTERM lets the server close its connections and stops background work at its next step; after
@@ -20,7 +20,7 @@ from typing import Any
 GRACE = 3  # seconds
 SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
-ending = threading.Event()  # set once the app has been told to end
+ending = threading.Event()  # set once the app is ending
 
 
 def watch() -> None:

@@ -190,7 +190,7 @@ def players(place: int, one: Settings) -> None:
 
 
 def more(shared: Settings) -> None:
-    """What is seldom changed, for both boards; new networks and another seed begin anew."""
+    """What is seldom changed, for both boards; new networks or another seed restart the game."""
     for label, name in (("Batch", "batch"), ("Width of the hidden layers", "width")):
         numbers(label, name, FIELDS[name].metadata["choices"], shared, change_all, closed=True)
     choose("Activation", "activation", ACTIVATIONS, shared, change_all, closed=True)

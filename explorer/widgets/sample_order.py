@@ -29,7 +29,7 @@ SORTS_ATTRIBUTE = {
 
 
 def choose_score(model: Model, classifier: Classifier | None) -> None:
-    """What is told of each picture."""
+    """Which value stands under each picture."""
     measures = measures_of(model, classifier)
     score = session.widget("by", measures or [REAL], on_change=take_score)
     if measures in ([], [REAL]):
