@@ -330,7 +330,7 @@ def last_sentence(directory: Path) -> str:
     """The last message of a run's last process, one sentence."""
     lines = output_lines(directory)
     last = lines[-1][:300] if lines and not lines[-1].startswith("$ ") else ""
-    return final_message(lines) or last or "Its process ended without a message."
+    return final_message(lines) or last or KILLED
 
 
 def final_message(lines: list[str]) -> str:
