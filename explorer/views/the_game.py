@@ -1,5 +1,6 @@
 """The game: two players in the plane, a GAN small enough to watch."""
 
+import contextlib
 from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Any
@@ -244,4 +245,5 @@ def tied(name: str, current: Settings, act: Act, place: int, closed: bool) -> di
 
 def take(key: str, name: str, act: Act) -> None:
     """A field's new value into the settings."""
-    act({name: session.value_of(key)})
+    with contextlib.suppress(InputError):  # a forged value changes nothing
+        act({name: session.value_of(key)})
