@@ -59,7 +59,7 @@ def measures_of(model: Model, classifier: Classifier | None) -> list[str]:
 
 
 def has_realism(model: Model) -> bool:
-    """Whether the realism of this model’s samples can be told."""
+    """Whether realism scores exist for this model’s samples."""
     return not (seed_tables.table_of(model) is None and seed_tables.reference_of(model) is None)
 
 

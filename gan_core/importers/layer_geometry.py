@@ -3,7 +3,7 @@
     options(links, place)   what a layer of a generator may do to the side of its map, likely first
     judging(links, size)    the strides of a discriminator that ends in one number
 
-A layer that a norm follows is told apart by that norm's statistics (`norm_statistics`): a stride of
+A layer followed by a norm is checked against its statistics (`norm_statistics`): a stride of
 2 leaves a quarter of the products of a stride of 1. The last layer has no norm, so its size is a
 matter of what is usual, and where two sizes are usual, of the person who imports.
 """

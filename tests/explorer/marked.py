@@ -27,7 +27,7 @@ MARKS = [
 ]
 # In the name of a file on a disk there is no slash.
 NAME = " ![evil](evil) <b>evil<b> www.evil.test :smile: $evil^2$ :red[evil]"
-# What an app goes by; other words there would hide what is told.
+# Values that the app depends on; markup in them would hide the rest of the page.
 FIXED = {"kind", "control", "of", "to", "pick", "features", "ended", "doing", "checkpoint", "cwd"}
 FIXED |= {"model", "architecture", "files", "prior", "format", "fingerprint", "likeness", "name.0"}
 # Everything that hostile text would have become.

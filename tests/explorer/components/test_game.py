@@ -290,14 +290,14 @@ def test_a_link_brings_back_settings_seed_and_points(visit):
     link = f"game?preset=k&first=data:points,k:3&second=data:points&points={own}&game_seed=12"
     page = visit(link)
     board(page)
-    told = query(page)
-    assert told["first"] == "data:points,k:3"
-    assert told["points"] == own
-    assert told["game_seed"] == "12"
+    settings_in_link = query(page)
+    assert settings_in_link["first"] == "data:points,k:3"
+    assert settings_in_link["points"] == own
+    assert settings_in_link["game_seed"] == "12"
     expect(page.get_by_role("combobox", name="Data", exact=True)).to_have_value("Your points")
     again = visit(page.url.split("/", 3)[3])
     board(again)
-    assert query(again) == told
+    assert query(again) == settings_in_link
     assert painted(again) == painted(page)
 
 
