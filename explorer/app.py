@@ -41,6 +41,12 @@ STYLE = """<style>
 .stElementContainer:has(#one-step) { display: none; }
 /* As high as the fields and buttons beside them, so that labels line up. */
 .stButtonGroup button[data-variant="segmented_control"] { min-height: 2.5rem; }
+/* The answer at the top of a page is larger than the text around it. */
+[class*="st-key-answer"] > .stElementContainer:first-child p {
+  font-size: 1.15rem; line-height: 1.5;
+}
+[class*="st-key-answer"] details { border: 0; }
+[class*="st-key-answer"] summary { padding: 0; }
 </style>"""
 
 

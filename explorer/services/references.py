@@ -6,10 +6,11 @@ import hashlib
 import numpy as np
 import streamlit as st
 
-from explorer.services import background, nearest
+from explorer.services import background, nearest, renderer
 from gan_core.checkpoint import Model
 from gan_core.data.training_set import TrainingSet
 from gan_core.metrics import memorisation_report, memorisation_stats
+from gan_core.metrics.realism import Reference
 from gan_core.search import held_out
 from gan_core.search import pixel_index as exact
 from gan_core.util import atomic_files, cache_dir
@@ -18,6 +19,8 @@ from gan_core.util.progress import Progress, along
 
 REFERENCES = 500  # real images of each kind
 PART = 50  # images per search
+SMALL = 4  # images per step where each takes a while
+REALISTIC = 100  # held-out images whose realism is measured
 NEAR = memorisation_report.NEAR  # levels up to which two training images are near-duplicates
 
 
@@ -111,6 +114,44 @@ def _real_distances(
         measured[kind] = np.concatenate(parts)
     path.parent.mkdir(parents=True, exist_ok=True)
     atomic_files.write_json(path, {kind: values.tolist() for kind, values in measured.items()})
+    return measured
+
+
+def realism_known(reference: Reference, data: TrainingSet) -> bool:
+    """Whether the realism of held-out images is known; if not, measures it in the background."""
+
+    def work(tell: background.Tell) -> None:
+        real_realism(reference, data, tell)
+
+    return background.done(("realism of real images", reference.hash, data.fingerprint), work)
+
+
+def real_realism(reference: Reference, data: TrainingSet, tell: Progress = None) -> np.ndarray:
+    """The realism of held-out images that equal no training image, float (m,), m <= REALISTIC.
+
+    Raises InputError when the network that it needs is not installed.
+    """
+    return _real_realism(reference.hash, data.fingerprint, reference, data, tell)
+
+
+@st.cache_resource(max_entries=24, show_spinner=False)
+def _real_realism(
+    reference: str, images: str, _reference: Reference, _data: TrainingSet, _tell: Progress
+) -> np.ndarray:
+    key = hashlib.sha256(f"realism {REALISTIC} {reference} {images}".encode()).hexdigest()[:32]
+    path = cache_dir.cache_directory() / "references" / f"{key}.json"
+    with contextlib.suppress(InputError):
+        return np.array(atomic_files.read_json(path, "realism")["held-out"])
+    numbers = unseen(_data)
+    some = np.random.RandomState(0).choice(numbers, min(REALISTIC, len(numbers)), replace=False)
+    some.sort()
+    parts = [np.empty(0)]
+    for start in along(range(0, len(some), SMALL), "Measuring how real real images look", _tell):
+        held_out = np.asarray(_data.held_out[some[start : start + SMALL]])
+        parts.append(renderer.realism(_reference, held_out))
+    measured = np.concatenate(parts)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    atomic_files.write_json(path, {"held-out": measured.astype(float).tolist()})
     return measured
 
 

@@ -9,6 +9,7 @@ import numpy as np
 import streamlit as st
 
 from explorer.services import model_registry
+from gan_core import checkpoint
 from gan_core.checkpoint import Model
 from gan_core.data import image_sources, photo_alignment, training_set
 from gan_core.data.training_set import TrainingSet
@@ -43,6 +44,29 @@ def training_images(model: Model) -> TrainingSet:
         except InputError:
             continue
     raise InputError(how_to_get(model))
+
+
+def with_images() -> list[str]:
+    """The names of the models whose training images are here, without loading any weights."""
+    here = {fingerprint(folder) for folder in [*given(), *travelling()]} - {""}
+    return [
+        name
+        for name, entry in model_registry.entries().items()
+        if entry.problem is None and wanted_fingerprint(entry) in here
+    ]
+
+
+def wanted_fingerprint(entry: model_registry.Entry) -> str:
+    """The fingerprint of the images that a model was trained on, "" where its card has none."""
+    try:
+        return str(_wanted(entry.directory, entry.stamp))
+    except InputError:
+        return ""
+
+
+@functools.lru_cache(maxsize=20_000)
+def _wanted(directory: Path, stamp: int) -> str:
+    return checkpoint.read_card(directory)["training_set"].get("fingerprint") or ""
 
 
 def not_the_same_bytes(model: Model, data: TrainingSet) -> str:

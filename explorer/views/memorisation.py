@@ -16,6 +16,7 @@ from explorer.widgets import (
     memorisation_controls,
     memorisation_measuring,
     memorisation_pairs,
+    model_answer,
     model_picker,
     near_duplicates,
     suspicious_samples,
@@ -30,11 +31,6 @@ def page(
 ) -> None:
     """The page, top to bottom."""
     name, model = model_picker.choose("Memorisation", card_page)
-    st.markdown(
-        "Has this GAN copied its training images? This page compares thousands of samples with two"
-        " controls for which the answer is known: real images that the GAN has never seen, and a"
-        " generator that was deliberately overfitted."
-    )
     try:
         data, missing = training_data.training_images(model), ""
     except InputError as error:
@@ -45,6 +41,7 @@ def page(
         memorisation_measuring.show_offer(model, data, missing, key)
     if result is None:
         return
+    model_answer.show(model)
     with st.container(horizontal=True, vertical_alignment="bottom", gap="medium"):
         distance_space.control()
         with st.popover("View", icon=":material/tune:"):
@@ -88,9 +85,12 @@ def show(name: str, case: Case, missing: str, neighbours_page: StreamlitPage | N
         with column:
             memorisation_pairs.show_distances(each, space)
     st.caption(
-        "Distances to the nearest training image; for training images, to the nearest other one."
-        " The pairs are those closest relative to their local density, each above its nearest"
-        " training image."
+        "How far pictures lie from their nearest training image; training images, from the nearest"
+        " other one. A generator that copies lies far to the left of the held-out images. Below"
+        " each chart: the pictures closest to a training image for the part of the training set"
+        " that they lie in, each above that image. Where training images look alike, as drawings"
+        " do, new pictures look like them too, so compare with the pairs of the innocent control"
+        " before you call a pair a copy."
     )
     if words := memorisation_controls.inconclusive_text(cases, space):
         st.info(words)

@@ -11,6 +11,7 @@ from explorer.services import nearest, renderer, stranger_text, training_data
 from explorer.state import exemplars, fragments, session, url_state
 from explorer.widgets import (
     distance_space,
+    missing_images,
     model_picker,
     neighbours_link,
     path_neighbours,
@@ -52,7 +53,7 @@ def page(card_page: StreamlitPage | None = None, report_page: StreamlitPage | No
     view = session.view()
     draw = CONTROLS[view.ask](name, model, data)
     if data is None:
-        st.info(stranger_text.sentence(missing))
+        missing_images.show(name, missing)
     elif draw is not None:
         compare(name, model, data, draw)
         if message := training_data.not_the_same_bytes(model, data):

@@ -1,28 +1,36 @@
 """The evidence for and against a picture being a copy of a training image, in sentences."""
 
+import numpy as np
 import streamlit as st
 
-from explorer.services import nearest, references, trust
+from explorer.services import nearest, references, renderer, seed_tables
 from explorer.services.nearest import Neighbours
-from explorer.widgets import distance_space
+from explorer.widgets import distance_space, memorisation_controls
 from gan_core.checkpoint import Model
 from gan_core.data.training_set import TrainingSet
+from gan_core.metrics import copy_answer, memorisation_stats
+from gan_core.metrics.copy_answer import SampleEvidence
+from gan_core.util.errors import InputError
+
+# What is said about a space in which the controls are not told apart, or were not measured.
+UNCALIBRATED = {
+    False: "In this space a generator that copies looks like one that does not, so it does not"
+    " count towards the answer.",
+    None: "The controls of the page Memorisation were not measured in this space for this model.",
+}
 
 
-def show_evidence(
+def gather(
     model: Model, data: TrainingSet, matches: Neighbours, space: str, noun: str
-) -> bool:
-    """Show what the nearest distance means: several kinds of evidence, none of them conclusive.
+) -> tuple[SampleEvidence, list[str]] | None:
+    """What one space says about a picture: for the answer, and in sentences.
 
-    Returns False while the distances of real images are being measured.
+    Returns None while the distances of real images are being measured. Raises trust.Refused where
+    this visitor may not start that.
     """
-    try:
-        if not references.compared(space, model, data):
-            return False
-    except trust.Refused as error:
-        st.caption(f"The distances of real images have not been measured. {error}")
-        return False
-    distance = matches.distances[0]
+    if not references.compared(space, model, data):
+        return None
+    distance = float(matches.distances[0])
     percentiles = references.percentiles(model, data, distance, space)
     kinds = {
         "held-out": f"of held-out images are closer to a training image than this {noun} is",
@@ -35,13 +43,44 @@ def show_evidence(
     if distance == 0:
         lines.insert(0, exact_copy_text(int(matches.indices[0]), space))
     own = nearest.own_nearest(model, data, int(matches.indices[0]), space)
+    duplicates: list[str] = []
     if len(own.distances):
-        lines += [
-            authenticity_text(distance, own, space),
-            *duplicate_texts(model, data, int(matches.indices[0])),
-        ]
-    st.markdown("\n\n".join(lines))
-    return True
+        duplicates = duplicate_texts(model, data, int(matches.indices[0]))
+        lines += [authenticity_text(distance, own, space), *duplicates]
+    apart = memorisation_controls.told_apart(model, space)
+    if apart is not True:
+        lines.append(UNCALIBRATED[apart])
+    held_out = references.real_distances(space, model, data)["held-out"]
+    evidence = SampleEvidence(
+        distance,
+        float(percentiles["held-out"][0]) if "held-out" in percentiles else None,
+        len(held_out),
+        bool(distance > own.distances[0]) if len(own.distances) else None,
+        bool(duplicates),
+        apart,
+    )
+    return evidence, lines
+
+
+def realism_percentile(model: Model, data: TrainingSet, image: np.ndarray) -> float | None:
+    """The percentage of held-out images that look less realistic than a picture; None where it
+    cannot be told, and while it is being measured.
+
+    image: uint8 (H, W, C).
+    """
+    reference = seed_tables.reference_of(model)
+    if reference is None:
+        return None
+    try:
+        if not references.realism_known(reference, data):
+            return None
+        known = references.real_realism(reference, data)
+        if len(known) < copy_answer.LEAST_HELD_OUT:
+            return None
+        own = renderer.realism(reference, image[None])
+    except InputError:  # the network is not installed, or this visitor may not start it
+        return None
+    return float(memorisation_stats.percentiles(own, known)[0])
 
 
 def show_caution(data: TrainingSet) -> None:

@@ -12,17 +12,17 @@ from explorer.widgets.memorisation_controls import Case
 
 # {measure: what it can and cannot show}
 MEASURES = {
-    "C_T": "Whether samples are closer to the training images than held-out images are (Meehan et"
-    " al. 2020): 0 means equally close, −3 or less suggests copies, and a high value means that"
-    " samples are farther away than real images. It grows with the number of images, and it misses"
-    " a few copies among many samples.",
-    "Farther": "The percentage of pairs of a sample and a held-out image in which the sample is"
-    " farther from the training images: 50 means equally close, near 0 suggests copies. It does not"
-    " depend on the number of images, but it also misses a few copies.",
-    "AuthPct": "The percentage of samples that are farther from their nearest training image than"
-    " that image is from its own nearest neighbour (Alaa et al. 2022). Compare it with the value of"
-    " held-out images, not with 100: duplicates in the set lower that value, and blurred samples"
-    " raise the percentage.",
+    "C_T": "Are samples nearer to the training images than unseen images are (Meehan et al. 2020)?"
+    " 0: as near. −3 or less: nearer, which suggests copies. Above 0: farther away, as samples that"
+    " look less real are. Its size grows with the number of images, and a few copies among many"
+    " samples do not show in it.",
+    "Farther": "Take a sample and an unseen image: how often is the sample the farther one? 50 %:"
+    " as near as unseen images. Close to 0 %: nearly always nearer, which suggests copies. It does"
+    " not depend on the number of images; a few copies do not show here either.",
+    "AuthPct": "The percentage of samples that lie farther from their nearest training image than"
+    " that image lies from its own nearest neighbour (Alaa et al. 2022). Low values suggest copies,"
+    " but low compared with the innocent control, not with 100 %: where the training set holds"
+    " duplicates, the innocent control is low too, and samples that look less real are high.",
     "Precision": "The percentage of samples that are in the neighbourhood of a training image"
     " (Kynkäänniemi et al. 2019): how real they look to these features. A copy counts as perfect.",
     "Recall": "The percentage of training images that are in the neighbourhood of a sample: how"

@@ -17,6 +17,7 @@ from explorer.widgets import (
 from gan_core.checkpoint import Model
 from gan_core.data.training_set import TrainingSet
 from gan_core.metrics import memorisation_report
+from gan_core.util.errors import InputError
 
 GUILTY = charts.SECOND  # colour of the overfitted control
 
@@ -64,8 +65,23 @@ def inconclusive_text(cases: Sequence[Case], space: str) -> str:
         return ""
     return (
         f"In {distance_space.SPACE_NAMES[space]} this report does not distinguish the guilty"
-        " control from the innocent one, so a clean result here proves nothing."
+        " control from the innocent one, so a clean result here proves nothing, and the answer"
+        " above does not rest on it."
     )
+
+
+def told_apart(model: Model, space: str) -> bool | None:
+    """Whether the two controls differ in a space, for a model; None where one was not measured."""
+    try:
+        innocent = memorisation_report.load_report(model, "held-out", space)
+        overfitted = memorisation_reports.control_model()
+        guilty = overfitted and memorisation_report.load_report(overfitted, space=space)
+    except InputError:  # a damaged file; the page Memorisation says which
+        return None
+    if not innocent or not guilty:
+        return None
+    known = [report["spaces"].get(space) for report in (guilty, innocent)]
+    return memorisation_report.separates(*known) if all(known) else None
 
 
 def excluded_text(result: dict) -> str:

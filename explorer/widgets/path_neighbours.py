@@ -6,10 +6,16 @@ import streamlit as st
 from explorer.components.canvas import axis, canvas
 from explorer.components.motions import Path
 from explorer.components.tiles import tiles
-from explorer.services import nearest, references, renderer
+from explorer.services import nearest, references, renderer, trust
 from explorer.state import session
 from explorer.state.url_state import View
-from explorer.widgets import charts, copy_evidence, distance_space, training_image_facts
+from explorer.widgets import (
+    charts,
+    copy_evidence,
+    distance_space,
+    picture_neighbours,
+    training_image_facts,
+)
 from explorer.widgets.keyframes import frame_count
 from gan_core.checkpoint import Model
 from gan_core.data.training_set import TrainingSet
@@ -55,8 +61,7 @@ def show(name: str, model: Model, data: TrainingSet, keyframes: np.ndarray) -> N
     here = renderer.pictures(model, z)
     closest = nearest.find(model, data, here[0], view.space, 1)
     with right, st.container(key="path-evidence"):
-        judged = copy_evidence.show_evidence(model, data, closest, view.space, "sample")
-        copy_evidence.show_caution(data)
+        judged = show_answer(model, data, here[0], closest, view.space)
     percentiles = (
         references.percentiles(model, data, matches.distances, view.space) if judged else {}
     )
@@ -95,6 +100,25 @@ def show(name: str, model: Model, data: TrainingSet, keyframes: np.ndarray) -> N
         f" {kind} images are closer to a training image than the sample is."
     )
     chart_along_path(model, data, times, matches.distances, view)
+
+
+def show_answer(
+    model: Model, data: TrainingSet, image: np.ndarray, closest: nearest.Neighbours, space: str
+) -> bool:
+    """Show the answer at the slider's position, from one space.
+
+    Returns False while the distances of real images are being measured.
+    """
+    try:
+        evidence = copy_evidence.gather(model, data, closest, space, "sample")
+    except trust.Refused as error:
+        st.caption(f"The distances of real images have not been measured. {error}")
+        return False
+    if evidence is None:
+        return False
+    index = int(closest.indices[0])
+    picture_neighbours.show_answer(model, data, image, "sample", {space: evidence}, index)
+    return True
 
 
 def chart_along_path(

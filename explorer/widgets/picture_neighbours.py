@@ -1,6 +1,7 @@
 """A picture and its nearest training images in every space."""
 
 import hashlib
+from collections.abc import Mapping
 
 import numpy as np
 import streamlit as st
@@ -8,7 +9,9 @@ import streamlit as st
 from explorer.services import nearest, stranger_text, trust
 from explorer.state import session
 from explorer.widgets import (
+    answer,
     copy_evidence,
+    copy_sentences,
     distance_space,
     neighbour_tiles,
     pictures_side_by_side,
@@ -16,12 +19,19 @@ from explorer.widgets import (
 )
 from gan_core.checkpoint import Model
 from gan_core.data.training_set import TrainingSet
+from gan_core.metrics import copy_answer
+from gan_core.metrics.copy_answer import SampleEvidence
 
 
 def show(model: Model, data: TrainingSet, words: str, image: np.ndarray, noun: str) -> None:
-    """Show a picture's nearest training images in every space, one of them beside the picture."""
+    """Show whether a picture is a copy, and its nearest training images in every space."""
     view = session.view()
-    place = st.container()
+    top, place = st.empty(), st.container()
+    with top:
+        answer.show_waiting()
+    said: dict[str, tuple[SampleEvidence, list[str]]] = {}
+    refused = ""
+    closest_index = 0
     st.subheader(f"Nearest of {len(data.images):,} training images", anchor=False)
     # The fastest space comes first, so that it is visible while the others are prepared.
     for space in nearest.spaces(model, data, view.space):
@@ -49,5 +59,53 @@ def show(model: Model, data: TrainingSet, words: str, image: np.ndarray, noun: s
             *(f"neighbour-tiles-{space}", key, near, matches, current, "Neighbour"),
             *(labels, space, view),
         )
-        copy_evidence.show_evidence(model, data, matches, space, noun)
-    copy_evidence.show_caution(data)
+        if space == "pixels":
+            closest_index = int(matches.indices[0])
+        try:
+            evidence = copy_evidence.gather(model, data, matches, space, noun)
+        except trust.Refused as error:
+            refused = f"The distances of real images have not been measured. {error}"
+            continue
+        if evidence is not None:
+            said[space] = evidence
+    if not said and not refused:
+        return  # the bars show how far the measurement is
+    with top.container():
+        show_answer(model, data, image, noun, said, closest_index, refused)
+
+
+def show_answer(
+    model: Model,
+    data: TrainingSet,
+    image: np.ndarray,
+    noun: str,
+    said: Mapping[str, tuple[SampleEvidence, list[str]]],
+    index: int,
+    refused: str = "",
+) -> None:
+    """Show the answer with its evidence.
+
+    said: what each space says, {space: (SampleEvidence, sentences)}. index: of the nearest training
+    image in pixels. refused: why nothing could be measured, in a sentence.
+    """
+    if not said:
+        answer.show("none", refused)
+        return
+    realism = None if noun == "picture" else copy_evidence.realism_percentile(model, data, image)
+    spaces = {space: evidence for space, (evidence, _) in said.items()}
+    result = copy_answer.of_sample(spaces, realism)
+
+    def why() -> None:
+        for space, (_, lines) in said.items():
+            st.markdown(f"**In {distance_space.SPACE_NAMES[space]}**")
+            st.markdown("\n".join(f"- {line}" for line in lines))
+        if realism is not None:
+            st.markdown(
+                "**Realism**\n"
+                f"- **{distance_space.percent_text(realism)}** of held-out images look less"
+                f" realistic than this {noun} does."
+            )
+        copy_evidence.show_caution(data)
+
+    sentence = copy_sentences.of_sample(result, spaces, noun, realism, index)
+    answer.show(copy_sentences.kind(result), sentence, why)

@@ -7,6 +7,8 @@ from explorer.services import nearest, references
 from explorer.state import session
 from explorer.widgets import (
     add_to_tray,
+    answer,
+    copy_sentences,
     distance_space,
     neighbour_tiles,
     pictures_side_by_side,
@@ -24,6 +26,9 @@ def show(name: str, model: Model, data: TrainingSet, number: int) -> None:
     if not nearest.samples_ready(view.space, model):
         return
     samples = nearest.samples_of(model)
+    place = st.empty()
+    with place:
+        answer.show_waiting()
     image = np.asarray(data.images[number])
     matches = nearest.find(model, samples, image, view.space, view.k)
     near = nearest.take(samples, matches)
@@ -47,14 +52,26 @@ def show(name: str, model: Model, data: TrainingSet, number: int) -> None:
     )
     if not references.compared(view.space, model, data, samples):
         return
-    percentiles = references.percentiles(model, data, matches.distances[0], view.space, samples)
-    if "held-out" in percentiles:
-        st.markdown(
-            f"**{distance_space.percent_text(percentiles['held-out'][0])}** of held-out images are"
-            " closer to a sample than this training image is."
+    distance = matches.distances[0]
+    percentiles = references.percentiles(model, data, distance, view.space, samples)
+    real = references.real_distances(view.space, model, data, samples)
+
+    def why() -> None:
+        if "held-out" in percentiles:
+            st.markdown(
+                f"**{distance_space.percent_text(percentiles['held-out'][0])}** of held-out images"
+                " are closer to a sample than this training image is, in"
+                f" {distance_space.SPACE_NAMES[view.space]}."
+            )
+        st.caption(
+            "A memorised training image is closer to some sample than held-out images are. Only"
+            f" seeds 0 to {len(samples.images) - 1:,} were searched; another seed may give a closer"
+            f" sample. {references.left_out(data)}"
         )
-    st.caption(
-        "A memorised training image is closer to some sample than held-out images are. Only seeds"
-        f" 0 to {len(samples.images) - 1:,} were searched; another seed may give a closer sample."
-        f" {references.left_out(data)}"
-    )
+
+    percentile = float(percentiles.get("held-out", [0.0])[0])
+    with place:
+        answer.show(
+            *copy_sentences.of_training_image(percentile, len(real["held-out"])),
+            why,
+        )

@@ -30,9 +30,10 @@ def show(name: str, case: Case, space: str, neighbours_page: StreamlitPage | Non
     rows = result["suspicious"]
     st.subheader(f"The {len(rows)} most suspicious samples", anchor=False)
     st.caption(
-        "Ordered by the distance to the nearest training image divided by that image’s distance to"
-        " its own nearest neighbour: below 1, a sample is closer than real images are. Each sample"
-        " is above its nearest training image; click one to enlarge it."
+        "Each sample above its nearest training image; click one to enlarge it. The number compares"
+        " their distance with the distance from that training image to its own nearest neighbour:"
+        " × 0.5 means half as far. Values below × 1 are common for unseen images too where the"
+        " training set holds images that look alike; a copy is close to × 0."
     )
     pairs = memorisation_pairs.pictures(case, rows)
     if pairs is None:

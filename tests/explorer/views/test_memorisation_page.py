@@ -8,6 +8,7 @@ import pytest
 import gan_core
 from explorer.services import background, folders, model_registry, training_data
 from explorer.widgets import (
+    copy_sentences,
     memorisation_charts,
     memorisation_controls,
     memorisation_measuring,
@@ -15,7 +16,7 @@ from explorer.widgets import (
 )
 from fields import field, sentences
 from gan_core.data import training_set
-from gan_core.metrics import memorisation_report
+from gan_core.metrics import copy_answer, memorisation_report
 
 OPTIONS = {"n": 40, "spaces": "pixels,discriminator"}
 
@@ -223,6 +224,34 @@ def test_guilty_stands_beside_innocent_and_lies_apart(alpha, trained, open_app, 
     _, _, high = memorisation_charts.interval(guilty["spaces"]["pixels"], "Farther")
     _, low, _ = memorisation_charts.interval(innocent["spaces"]["pixels"], "Farther")
     assert high < low
+
+
+def test_the_answer_rests_on_three_reports(alpha, trained, open_app, monkeypatch):
+    """Clear for a model of noise; a copy for one whose samples are its training images."""
+    model, data = alpha
+    keep(model, data)
+    app = open_app("memorisation", model="alpha")
+    assert "**No answer yet: a control is missing.**" in texts(app)
+    keep(model, data, control="held-out")
+    other, images = trained("models/controls/overfitted-60", seed=4)
+    copies = np.asarray(images.images[:40])
+    with monkeypatch.context() as patch:
+        patch.setattr(memorisation_report, "generate", lambda *_: copies)
+        keep(other, images)
+    own, innocent = (
+        memorisation_report.load_report(model, control)["spaces"] for control in ("", "held-out")
+    )
+    guilty = memorisation_report.load_report(other)["spaces"]
+    result = copy_answer.of_model(own, innocent, guilty)
+    wanted = copy_sentences.of_model(result, own, 40)
+    app = open_app("memorisation", model="alpha")
+    (first, *_) = [one.value for one in app.main.markdown if "**" in one.value]
+    assert first.endswith(wanted)
+    assert any("innocent control" in one.value for one in app.expander[0].markdown)
+    with monkeypatch.context() as patch:
+        patch.setattr(memorisation_report, "generate", lambda *_: np.asarray(data.images[:40]))
+        keep(model, data)
+    assert "**This model seems to copy.**" in texts(open_app("memorisation", model="alpha"))
 
 
 def test_example_pairs_are_of_distinct_training_images():

@@ -16,10 +16,11 @@ from PIL import Image
 import browsing
 import gan_core
 from explorer.services import background, nearest, references, training_data
-from explorer.widgets import distance_space
+from explorer.widgets import copy_sentences, distance_space
 from fields import field, sentences, state
 from gan_core import latent
 from gan_core.data import media, training_set
+from gan_core.metrics import copy_answer
 from gan_core.search import feature_index
 
 
@@ -126,6 +127,8 @@ def test_nothing_lies_nearer_than_an_exact_copy(alpha, open_app, space, tmp_path
     app = upload(app, encoded(data.images[3]))
     assert sentences(app) == []
     assert "the distance is 0" in markdown(app)
+    if space == "pixels":
+        assert "**An exact copy.** This picture equals training image 3" in markdown(app)
     assert "**0 %** of held-out images" in markdown(app)
     assert "**0 %** of training images" in markdown(app)
     assert "has an exact duplicate in the training set, number 13" in markdown(app)
@@ -162,6 +165,52 @@ def test_missing_images_are_explained(alpha, open_app, monkeypatch):
     assert len(sentences(app)) == 1
     keys = [field.key for field in app.get("file_uploader")]
     assert "picture-upload" not in keys  # nothing would come of it
+
+
+def test_the_answer_stands_first_with_its_evidence(alpha, open_app, monkeypatch):
+    """Computed from the distances of this model's own held-out images."""
+    monkeypatch.setattr(copy_answer, "LEAST_HELD_OUT", 10)
+    model, data = alpha
+    app = open_app("neighbours", model="alpha", of="5")
+    image = model.generate(model.prior.sample(1, 5))[0]
+    said = {}
+    for space in ("pixels", "discriminator"):
+        found = nearest.find(model, data, image, space, 1)
+        distance = found.distances[0]
+        share = references.percentiles(model, data, distance, space)["held-out"][0]
+        own = nearest.own_nearest(model, data, int(found.indices[0]), space)
+        authentic = distance > own.distances[0]
+        said[space] = copy_answer.SampleEvidence(float(distance), share, 12, authentic)
+    result = copy_answer.of_sample(said)
+    wanted = copy_sentences.of_sample(result, said, "sample")
+    (first, *_) = [element.value for element in app.main.markdown if "**" in element.value]
+    assert first.endswith(wanted)
+    (why,) = [expander for expander in app.expander if expander.label == "Why"]
+    assert sum("of held-out images are closer" in one.value for one in why.markdown) == 2
+    app = field(open_app("neighbours", model="alpha", ask="training"), "set-image").set_value(3)
+    assert any("memorised" in element.value for element in app.run().main.markdown)
+
+
+def test_models_that_come_with_their_images_are_one_click_away(
+    alpha, make_checkpoint, open_app, tmp_path, monkeypatch
+):
+    monkeypatch.delenv(training_data.VARIABLE)
+    other = make_checkpoint("models/other", nz=8, seed=2)
+    training_set.embed(tmp_path / "sets" / "noise", other / "training_set")
+    card = json.loads((other / "model.json").read_text("utf-8"))
+    card["training_set"] = {"fingerprint": alpha[1].fingerprint}
+    (other / "model.json").write_text(json.dumps(card), "utf-8")
+    third = make_checkpoint("models/third", nz=8, seed=3)
+    card = json.loads((third / "model.json").read_text("utf-8"))
+    card["training_set"] = {"fingerprint": "0" * 64, "how": "Ask."}
+    (third / "model.json").write_text(json.dumps(card), "utf-8")
+    assert training_data.with_images() == ["alpha", "other"]
+    app = open_app("neighbours", model="third", of="4")
+    assert "**No answer for third**" in markdown(app)
+    app = app.button(key="with-images-other").click().run()
+    assert state(app, "view").model == "other"
+    assert sentences(app) == []
+    assert state(app, "view").of == 4
 
 
 def test_other_images_are_not_taken_for_the_models(

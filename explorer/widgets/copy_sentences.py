@@ -1,0 +1,155 @@
+"""The answers to "Is this a copy?" in words; gan_core.metrics.copy_answer decides which."""
+
+from collections.abc import Mapping, Sequence
+
+from explorer.widgets import distance_space
+from gan_core.metrics import copy_answer
+from gan_core.metrics.copy_answer import Answer, SampleEvidence
+
+KINDS = {copy_answer.EXACT: "yes", copy_answer.COPY: "yes", copy_answer.CLEAR: "no"}
+
+
+def kind(answer: Answer) -> str:
+    """The kind of an answer, see explorer.widgets.answer."""
+    return KINDS.get(answer.outcome, "none")
+
+
+def of_sample(
+    answer: Answer,
+    spaces: Mapping[str, SampleEvidence],
+    noun: str,
+    realism: float | None = None,
+    index: int = 0,
+) -> str:
+    """The answer for one sample, in Markdown.
+
+    noun: what the sample is called. realism: the percentage of held-out images that look less
+    realistic, None where it is not known. index: of the nearest training image in pixels.
+    """
+    if answer.outcome == copy_answer.EXACT:
+        return (
+            f"**An exact copy.** This {noun} equals training image {index} pixel for pixel, or its"
+            " mirror image."
+        )
+    if answer.outcome == copy_answer.COPY:
+        name = min(answer.near, key=lambda one: (spaces[one].percentile, one != "pixels"))
+        closer = 100 - (spaces[name].percentile or 0)
+        return (
+            f"**This may be a copy.** In {listed(answer.near)}, this {noun} lies closer to a"
+            f" training image than {unseen(closer)}."
+        )
+    if answer.outcome == copy_answer.CLEAR:
+        least = min(spaces[name].percentile or 0 for name in answer.spaces)
+        return (
+            f"**No sign of copying**, in {listed(answer.spaces, 'or')}:"
+            f" {unseen(least)} lie closer to a training image than this {noun} does."
+        )
+    if answer.outcome == copy_answer.DISAGREE:
+        return (
+            f"**No answer: the comparisons disagree.** In {listed(answer.near)}, this {noun} lies"
+            f" unusually close to a training image; in {listed(answer.far)}, it lies no closer"
+            " than most images that the model has never seen."
+        )
+    if answer.outcome == copy_answer.UNREAL:
+        if realism is None:
+            unreal = (
+                "It lies farther from every training image than all the images that the model has"
+                " never seen"
+            )
+        else:
+            unreal = f"{unseen(100 - realism)} look more realistic"
+        return (
+            f"**No answer: this {noun} hardly looks real.** {unreal[0].upper()}{unreal[1:]}, and a"
+            " broken picture lies far from the training images whether it was copied or not."
+        )
+    if answer.outcome == copy_answer.CONTROLS:
+        return no_controls(answer.spaces)
+    fewest = copy_answer.LEAST_HELD_OUT
+    return (
+        f"**No answer: there is too little to compare with.** At least {fewest} images that the"
+        " model has never seen are needed to tell what an unusually short distance is."
+    )
+
+
+def of_model(answer: Answer, results: Mapping[str, Mapping], count: int) -> str:
+    """The answer for a model, in Markdown. results: its report's "spaces". count: its samples."""
+    if answer.outcome == copy_answer.COPY:
+        name = min(answer.near, key=lambda one: results[one]["farther"])
+        closer = share_text(100 * (1 - results[name]["farther"]))
+        return (
+            f"**This model seems to copy.** In {listed(answer.near)}, its samples lie closer to the"
+            f" training images than images it has never seen: a sample is the closer one in"
+            f" {closer} of pairs, where 50 % would be expected."
+        )
+    if answer.outcome == copy_answer.CLEAR:
+        name = max(answer.spaces, key=lambda one: 1 - results[one]["farther"])
+        closer = share_text(100 * (1 - results[name]["farther"]))
+        return (
+            f"**No sign of copying** in {count:,} samples, in {listed(answer.spaces, 'or')}. Of a"
+            f" sample and an image that the model has never seen, the sample is the one closer to a"
+            f" training image in {closer} of pairs; copies would be in nearly all."
+        )
+    if answer.outcome == copy_answer.DISAGREE:
+        rest = [name for name in answer.spaces if name not in answer.near]
+        where = listed(answer.near)
+        other = f", and in {listed(rest)} they do not" if rest else " by one measure only"
+        return (
+            f"**No answer: the evidence is mixed.** In {where}, samples lie closer to the training"
+            f" images than images the model has never seen{other}."
+        )
+    if answer.outcome == copy_answer.UNREAL:
+        return (
+            "**No answer: the samples hardly look real.** Broken pictures lie far from the training"
+            " images whether they were copied or not."
+        )
+    if answer.outcome == copy_answer.CONTROLS:
+        return no_controls(answer.spaces)
+    return (
+        "**No answer yet: a control is missing.** A distance means something only beside the"
+        " distances of real images that the model has never seen and of a generator that copies."
+    )
+
+
+def no_controls(spaces: Sequence[str]) -> str:
+    """That the controls cannot be told apart, in Markdown."""
+    return (
+        "**No answer: the controls cannot be told apart.** In"
+        f" {listed(spaces)}, a generator that copies looks like real images that nobody copied,"
+        " so a comparison would prove nothing."
+    )
+
+
+def of_training_image(percentile: float, held_out: int) -> tuple[str, str]:
+    """(kind, sentence) for a training image. percentile: the percentage of held-out images that lie
+    closer to a sample than the training image does.
+    """
+    if held_out < copy_answer.LEAST_HELD_OUT:
+        return "none", of_sample(Answer(copy_answer.UNKNOWN), {}, "image")
+    if percentile < copy_answer.NEAR_PERCENT:
+        return "yes", (
+            "**This image may have been memorised.** A sample lies closer to it than to"
+            f" {unseen(100 - percentile)}."
+        )
+    return "no", (
+        f"**No sign that this image was memorised**: {unseen(percentile)} lie closer to a sample"
+        " than this training image does."
+    )
+
+
+def listed(spaces: Sequence[str], word: str = "and") -> str:
+    """Names of spaces, as "pixels and D’s features"."""
+    names = [distance_space.SPACE_NAMES[name] for name in spaces]
+    return f" {word} in ".join([", in ".join(names[:-1]), names[-1]] if names[1:] else names)
+
+
+def unseen(share: float) -> str:
+    """A percentage of held-out images, inside a sentence."""
+    if share in (0, 100):
+        return f"{'none' if share == 0 else 'all'} of the images that the model has never seen"
+    return f"{share_text(share)} of images that the model has never seen"
+
+
+def share_text(share: float) -> str:
+    """A percentage inside a sentence; 0 and 100 mean exactly none and exactly all."""
+    text = distance_space.percent_text(share)
+    return text[0].lower() + text[1:]
