@@ -4,13 +4,13 @@ import contextlib
 import copy
 import itertools
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import torch
 from torch import nn
 
-from gan_core.training import winograd
+from gan_core.training import graphs, winograd
 from gan_core.training.config import TrainingConfig
 
 LAYOUTS = {"channels_last": torch.channels_last, "contiguous": torch.contiguous_format}
@@ -41,11 +41,13 @@ def choose(
         for precision, layout, convolution in itertools.product(*tried)
         if sensible(precision, layout, convolution)
     ]
+    recorded = graphs.wanted(config, images.device)
     rates: dict[tuple[str, str, str], float] = {}
     if len(candidates) > 1:
         with torch.random.fork_rng():
             for candidate in candidates:
-                seconds = _time(copy.deepcopy(networks), images, *candidate, steps)
+                copies = copy.deepcopy(networks)
+                seconds = _time(copies, images, *candidate, steps, recorded)
                 rates[candidate] = len(images) / seconds
     best = max(rates, key=lambda candidate: rates[candidate]) if rates else candidates[0]
     return dict(zip(known, best, strict=True)), rates
@@ -72,7 +74,11 @@ def as_chosen(fast: dict[str, str], device: torch.device) -> Iterator[None]:
         if fast.get("convolution") == "winograd" and winograd.available(device):
             stack.enter_context(winograd.Convolutions())
         enabled = fast["precision"] == "bf16"
-        stack.enter_context(torch.autocast(device.type, torch.bfloat16, enabled=enabled))
+        # What a CUDA graph records must not use weights that were converted before.
+        cache = not (device.type == "cuda" and torch.cuda.is_current_stream_capturing())
+        stack.enter_context(
+            torch.autocast(device.type, torch.bfloat16, enabled=enabled, cache_enabled=cache)
+        )
         yield
 
 
@@ -96,15 +102,15 @@ def _time(
     layout: str,
     convolution: str,
     steps: int,
+    recorded: bool = False,
 ) -> float:
-    """The duration of the fastest of a few steps, in seconds."""
+    """The duration of the fastest of a few steps, in seconds; recorded: as CUDA graphs."""
     generator, discriminator = (n.to(memory_format=LAYOUTS[layout]) for n in networks)
     images = images.contiguous(memory_format=LAYOUTS[layout])
     z = torch.randn(len(images), generator_inputs(generator), device=images.device)
     fast = {"precision": precision, "convolution": convolution}
-    quickest = float("inf")
-    for _ in range(steps):
-        began = time.perf_counter()
+
+    def step(*unused: object) -> None:
         with as_chosen(fast, images.device):
             fake = generator(z)
             outputs = discriminator(images) - discriminator(fake.detach())
@@ -112,6 +118,15 @@ def _time(
         with as_chosen(fast, images.device):
             outputs = discriminator(fake)
         outputs.float().sum().backward()
+
+    played: Callable[..., None] = step
+    if recorded:  # as training does, which starts kernels too quickly for their start to matter
+        played = graphs.Replayed(step, torch.Generator(images.device))
+        steps += graphs.WARM + 1
+    quickest = float("inf")
+    for _ in range(steps):
+        began = time.perf_counter()
+        played([], "")
         if images.device.type == "cuda":
             torch.cuda.synchronize()
         quickest = min(quickest, time.perf_counter() - began)

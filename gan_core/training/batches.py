@@ -61,6 +61,9 @@ class Batches:
         return checkpoint.to_float(self.pixels[: self.batch])
 
     def take(self) -> torch.Tensor:
-        """This process's share of the next batch, float (n, C, H, W) in [−1, 1]."""
-        indices = self.team.share(self.order.take(self.batch))
+        """The indices of this process's share of the next batch, int64 (n,)."""
+        return self.team.share(self.order.take(self.batch))
+
+    def images(self, indices: torch.Tensor) -> torch.Tensor:
+        """Training images by index, float (n, C, H, W) in [−1, 1]."""
         return checkpoint.to_float(self.pixels[indices]).contiguous(memory_format=self.layout)

@@ -273,6 +273,12 @@ class TrainingConfig:
     compile: bool = _performance(
         False, "compile both networks with torch.compile (CUDA, without penalties)"
     )
+    graphs: str = _performance(
+        "auto",
+        "replay training steps from captured CUDA graphs; auto is wherever that works",
+        choices=("auto", "off"),
+        may_change=True,
+    )
     device: str = _performance(
         "cpu",
         "where to train; torchrun starts several processes",

@@ -94,6 +94,7 @@ def train(
     playing = players.assemble(generator, discriminator, config, batches.layout, team)
     rng = torch.Generator(team.device).manual_seed(config.seed)  # of all noise
     game = Game(config, playing, team, Draws(rng, team), tied, fast)
+    game.use_graphs(batches)
 
     # --- Set-up: the run's directory; only the leading process writes. ---
     state = snapshot.State(path, game.parts(), rng, settings, record)
@@ -155,6 +156,7 @@ def train(
                 continue
             if team.any(not finite(meter.sums, *playing.weights())):
                 batches.position = position = roll_back(state, position, bar)
+                game.restart()
                 due.reset(position)
                 meter.reset(position)
                 finished = clock.over(position)

@@ -10,6 +10,7 @@ from torch import nn
 
 from gan_core import checkpoint, latent
 from gan_core.networks import registry
+from gan_core.training import graphs
 from gan_core.training.config import TrainingConfig
 from gan_core.training.distributed import Team, share_batch_norm
 from gan_core.util.errors import InputError
@@ -47,7 +48,10 @@ class Players:
         """Set Adam's learning rate for G and for D."""
         for adam, size in ((self.generator_adam, lr_g), (self.discriminator_adam, lr_d)):
             for group in adam.param_groups:
-                group["lr"] = size
+                if isinstance(group["lr"], torch.Tensor):  # which a CUDA graph reads
+                    group["lr"].fill_(size)
+                else:
+                    group["lr"] = size
 
     def set_beta2(self, beta2: float) -> None:
         """Set Adam's decay of the second moment, for G and for D."""
@@ -79,19 +83,30 @@ def assemble(
     average = copy.deepcopy(generator).eval().requires_grad_(False)
     for network in (generator, discriminator, average):
         network.to(memory_format=layout)  # type: ignore[call-overload]
-    betas = (config.beta1, config.beta2)
     players = Players(
         generator,
         discriminator,
         average,
-        torch.optim.Adam(generator.parameters(), config.lr_g, betas=betas, fused=True),
-        torch.optim.Adam(discriminator.parameters(), config.lr_d, betas=betas, fused=True),
+        adam(generator, config.lr_g, config, team),
+        adam(discriminator, config.lr_d, config, team),
     )
     share_batch_norm(generator, team)
     share_batch_norm(discriminator, team)
     if config.compile:
         players.draw, players.judge = torch.compile(generator), torch.compile(discriminator)
     return players
+
+
+def adam(network: nn.Module, lr: float, config: TrainingConfig, team: Team) -> torch.optim.Adam:
+    """The optimiser of a network; its learning rate is a tensor where CUDA graphs read it."""
+    recorded = graphs.usable(config, team)
+    return torch.optim.Adam(
+        network.parameters(),
+        torch.tensor(lr, device=team.device) if recorded else lr,
+        betas=(config.beta1, config.beta2),
+        fused=True,
+        capturable=recorded,
+    )
 
 
 def load_weights(

@@ -4,13 +4,14 @@ k discriminator steps, each on fresh images and fresh noise, then one generator 
 step uses the noise of the last discriminator step, not fresh noise, which saves drawing twice.
 """
 
+import functools
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from typing import Any
 
 import torch
 
-from gan_core.training import augment, augment_control, autotune, ema, regularisers
+from gan_core.training import augment, augment_control, autotune, ema, graphs, regularisers
 from gan_core.training.attribute_codes import Codes
 from gan_core.training.batches import Batches
 from gan_core.training.config import TrainingConfig
@@ -40,9 +41,10 @@ class Game:
     tied: Codes | None
     fast: dict
     control: augment_control.Controller | None = field(init=False, default=None)
-    strength: float = field(init=False, default=1.0)
-    penalty_factor: float = field(init=False, default=1.0)
+    strength: float | torch.Tensor = field(init=False, default=1.0)
+    penalty_factor: float | torch.Tensor = field(init=False, default=1.0)
     half_life: float = field(init=False)
+    replayed: graphs.Replayed | None = field(init=False, default=None)
 
     def __post_init__(self) -> None:
         self.half_life = self.config.ema_kimg
@@ -50,6 +52,22 @@ class Game:
         if self.config.augment_target:
             control = augment_control.Controller(self.config.augment_target)
             self.control = control.to(self.team.device)
+
+    def use_graphs(self, batches: Batches) -> None:
+        """Replay rounds from CUDA graphs where possible; what the schedule sets becomes tensors."""
+        if not graphs.usable(self.config, self.team):
+            return
+        if self.config.augment_p != 1 or self.config.augment_initial != 1:
+            self.strength = torch.ones((), device=self.team.device)
+        if self.config.penalty_final != 1:
+            self.penalty_factor = torch.ones((), device=self.team.device)
+        play = functools.partial(both_players, self, batches)
+        self.replayed = graphs.Replayed(play, self.draws.rng)
+
+    def restart(self) -> None:
+        """To be called after the state was loaded, which replaces the tensors of optimisers."""
+        if self.replayed:
+            self.replayed.forget()
 
     def parts(self) -> dict[str, Any]:
         """What a run's state holds, by name."""
@@ -59,8 +77,10 @@ class Game:
     def follow(self, done: float, total: float) -> None:
         """Set what changes over the run; done, total: as `Clock.progress` returns them."""
         config = self.config
-        self.strength = config.augment_p * cosine(done, total, config.augment_initial, 1.0)
-        self.penalty_factor = cosine(done, total, 1.0, config.penalty_final)
+        strength = config.augment_p * cosine(done, total, config.augment_initial, 1.0)
+        self.strength = refill(self.strength, strength)
+        penalty_factor = cosine(done, total, 1.0, config.penalty_final)
+        self.penalty_factor = refill(self.penalty_factor, penalty_factor)
         self.half_life = config.ema_kimg * cosine(done, total, config.ema_initial, 1.0)
         if config.beta2_initial:
             self.players.set_beta2(cosine(done, total, config.beta2_initial, config.beta2))
@@ -106,6 +126,11 @@ class Judged:
     loss: torch.Tensor
 
 
+def refill(place: float | torch.Tensor, number: float) -> float | torch.Tensor:
+    """The number, or the tensor that holds numbers of its kind, filled with it."""
+    return place.fill_(number) if isinstance(place, torch.Tensor) else number
+
+
 def play_round(game: Game, batches: Batches) -> tuple[torch.Tensor, Judged]:
     """Train D k times and G once, and let the average follow G.
 
@@ -113,22 +138,42 @@ def play_round(game: Game, batches: Batches) -> tuple[torch.Tensor, Judged]:
     batch of D.
     """
     config, players = game.config, game.players
-    for turn in range(config.k):
-        last = turn == config.k - 1  # the images of the last D step are the G step's too
-        judged = discriminator_step(game, batches, last)
-    g_losses = generator_step(game, judged)
+    indices, penalised = [], []
+    for _ in range(config.k):
+        indices.append(batches.take())
+        penalised.append(batches.position // config.batch % config.penalty_every == 0)
+    play = game.replayed or functools.partial(both_players, game, batches)
+    played = play(indices, tuple(penalised))
     decay = ema.decay_for(config.k * config.batch, game.half_life, batches.position)
     ema.update_ema(players.average, players.generator, decay)
+    return played
+
+
+def both_players(
+    game: Game, batches: Batches, indices: list[torch.Tensor], penalised: tuple[bool, ...]
+) -> tuple[torch.Tensor, Judged]:
+    """One round without its record: k steps of D and one of G; returns what `play_round` does.
+
+    indices: of the training images of each step of D, int64 (n,). penalised: which of these steps
+    add the gradient penalty.
+    """
+    for turn, (chosen, with_penalty) in enumerate(zip(indices, penalised, strict=True)):
+        last = turn == len(indices) - 1  # the images of the last D step are the G step's too
+        judged = discriminator_step(game, batches.images(chosen), with_penalty, last)
+    g_losses = generator_step(game, judged)
     return statistics(game, judged, g_losses), judged
 
 
-def discriminator_step(game: Game, batches: Batches, differentiable: bool) -> Judged:
+def discriminator_step(
+    game: Game, images: torch.Tensor, with_penalty: bool, differentiable: bool
+) -> Judged:
     """Teach D to tell a batch of real images from a batch of generated ones.
 
+    images: of the training set, float (n, C, H, W). with_penalty: whether D is regularised too.
     differentiable: whether the generated images keep their gradient for a step of G.
     """
     config, players = game.config, game.players
-    real = game.augment(batches.take())
+    real = game.augment(images)
     with game.arithmetic(), torch.set_grad_enabled(differentiable):
         z = game.noise()
         fake = players.draw(z)
@@ -138,7 +183,7 @@ def discriminator_step(game: Game, batches: Batches, differentiable: bool) -> Ju
     real_logits, fake_logits = real_logits.float(), fake_logits.float()
     targets = (config.smoothing,) if config.smoothing else ()
     loss = penalised = game.objective.discriminator(real_logits, fake_logits, *targets)
-    if batches.position // config.batch % config.penalty_every == 0:
+    if with_penalty:
         weight = config.penalty_every * game.penalty_factor
         penalised = loss + weight * penalty(
             players.discriminator, real, generated, config, game.draws
