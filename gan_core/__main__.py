@@ -20,7 +20,14 @@ import numpy as np
 
 from gan_core import checkpoint, export_onnx, feature_extractors, importers, latent, model_card
 from gan_core.attributes import train_classifier
-from gan_core.data import avatar_renderer, image_sources, media, photo_alignment, training_set
+from gan_core.data import (
+    avatar_renderer,
+    decoding,
+    image_sources,
+    media,
+    photo_alignment,
+    training_set,
+)
 from gan_core.game import command as game_command
 from gan_core.latent_space import arithmetic_report, discover_directions, encoder, inversion
 from gan_core.metrics import (
@@ -84,6 +91,8 @@ def pack(**options: Any) -> None:
     if len(skipped) > 20:
         print(f"skipped {len(skipped) - 20} more", file=sys.stderr)
     print(f"{options['out']}: {used} training images, {held_out} held out, {len(skipped)} skipped")
+    for note in training_set.read_card(options["out"]).get("notes") or ():
+        print(one_line(note))
 
 
 def sample(
@@ -227,7 +236,7 @@ def train_encoder(model: str, **options: Any) -> None:
 
 def invert(
     model: str,  # checkpoint directory
-    photo: str,  # a picture file: PNG, JPEG, WebP, GIF, BMP or TIFF
+    photo: str,  # a picture file: PNG, JPEG, WebP, GIF, BMP, TIFF, or HEIC with pillow-heif
     out: str,  # a PNG file for the framed photo and the generated picture, side by side
     *,
     eyes: str = "",  # x,y of both eyes in the photo, as shares of its sides: 0.4,0.5,0.6,0.5
@@ -237,7 +246,9 @@ def invert(
 ) -> None:
     """Find the latent whose picture comes closest to a photo."""
     loaded = checkpoint.load(model)
-    image = photo_alignment.read_photo(regular_files.read_bytes(photo, photo_alignment.MAX_BYTES))
+    content = regular_files.read_bytes(photo, photo_alignment.MAX_BYTES)
+    white = decoding.white_of(loaded.card["training_set"].get("brightest") or 0)
+    image = photo_alignment.read_photo(content, white)
     frame = photo_alignment.Frame(side=crop)
     if eyes:
         places = (inversion.load_metrics(loaded) or {}).get("eyes") or photo_alignment.EYES

@@ -11,7 +11,7 @@ import streamlit as st
 from explorer.services import model_registry
 from gan_core import checkpoint
 from gan_core.checkpoint import Model
-from gan_core.data import image_sources, photo_alignment, training_set
+from gan_core.data import decoding, photo_alignment, training_set
 from gan_core.data.training_set import TrainingSet
 from gan_core.util import environment
 from gan_core.util.errors import InputError
@@ -181,7 +181,8 @@ def read_picture(content: bytes, model: Model, data: TrainingSet) -> np.ndarray:
     crop = data.card.get("framing", {}).get("crop", 1.0)
     try:
         channels = model.card["architecture"]["channels"]
-        image = image_sources.decode(content, photo_alignment.KINDS)
-        return image_sources.square(image, model.size, crop, channels)
-    except image_sources.Unreadable as error:
+        image = decoding.decode(content, photo_alignment.kinds())
+        light = data.card.get("brightest") or decoding.own_brightest(image)
+        return decoding.square(image, model.size, crop, channels, decoding.white_of(light))
+    except decoding.Unreadable as error:
         raise InputError(f"This picture cannot be read: {error}.") from None

@@ -5,14 +5,17 @@ import os
 from pathlib import Path
 from typing import BinaryIO
 
+import streamlit as st
+
 from explorer.services import run_list, training_data, trust
 from explorer.services.run_list import Run
-from gan_core.data import image_sources
+from gan_core.data import image_sources, training_set
+from gan_core.training import from_folder
 from gan_core.util import atomic_files, environment
 from gan_core.util.errors import InputError
 
 UPLOAD = "upload.zip"  # in the folder of a run
-PICTURES = {".png", ".jpg", ".jpeg", ".webp", ".bmp", ".gif", ".tif", ".tiff"}
+PICTURES = {".png", ".jpg", ".jpeg", ".webp", ".bmp", ".gif", ".tif", ".tiff", ".heic", ".heif"}
 
 
 def save_upload(name: str, upload: BinaryIO) -> Path:
@@ -50,6 +53,43 @@ def tidy(run: Run) -> None:
     if (run.directory / "training_set" / "set.json").exists():
         with contextlib.suppress(OSError):
             (run.directory / UPLOAD).unlink(missing_ok=True)
+
+
+def source_of(run: Run) -> Path | None:
+    """The folder or zip that a run's pictures came from, if the app was started with it."""
+    words = run.arguments
+    if "--images" not in words[:-1]:
+        return None
+    path = Path(run.cwd) / words[words.index("--images") + 1]
+    return path if confined(path) else None
+
+
+def added(run: Run) -> int:
+    """How many pictures were added to the folder of a run after it began."""
+    source = source_of(run)
+    packed = run.directory / "training_set"
+    if source is None or not (packed / "set.json").exists():
+        return 0
+    return _added(str(source), str(packed))
+
+
+@st.cache_data(ttl=30, max_entries=32, show_spinner=False)
+def _added(source: str, packed: str) -> int:
+    return from_folder.added(source, packed)
+
+
+def notes(run: Run) -> list[str]:
+    """What a person should know of how a run's pictures were packed, a sentence each."""
+    try:
+        return training_set.read_card(run.directory / "training_set").get("notes") or []
+    except InputError:
+        return []
+
+
+def label_of(source: Path) -> str | None:
+    """The label under which `image_folders` offers a folder or a zip, or None."""
+    real = source.resolve()
+    return next((label for label, p in image_folders().items() if p.resolve() == real), None)
 
 
 def image_folders() -> dict[str, Path]:

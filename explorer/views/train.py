@@ -323,6 +323,9 @@ def detail(run: Run, browse_page: StreamlitPage | None) -> None:
         share = min(run.shown / run.total, 1.0) if run.total else 0.0
         st.progress(share, progress_words(run))
     numbers(run)
+    for note in uploads.notes(run):
+        st.caption(stranger_text.sentence(note))
+    added(run)
     if run.running or run.lines or run_list.grids(run):
         left, right = st.columns([5, 6], gap="large")
         with left:
@@ -454,6 +457,39 @@ def numbers(run: Run) -> None:
         words.append(f"diversity {spread[-1]:.0%} of that of the training images")
     if words:
         st.caption(" · ".join(words))
+
+
+def added(run: Run) -> None:
+    """That pictures were added after a run began, and the way to use them."""
+    count = uploads.added(run)
+    if not count:
+        return
+    label = uploads.label_of(uploads.source_of(run) or Path())
+    with st.container(horizontal=True, vertical_alignment="center"):
+        st.info(
+            f"{from_folder.new_pictures(count)}, which goes on with those it began with. A new run "
+            "uses all.",
+            icon=":material/add_photo_alternate:",
+            width="stretch",
+        )
+        st.button(
+            "New run with all",
+            key="use-new",
+            on_click=use_new,
+            args=(run, label),
+            disabled=label is None or not trust.allowed(training=True),
+        )
+
+
+def use_new(run: Run, label: str) -> None:
+    """Fill in the form of a new run with the folder of a run."""
+    size = training_set.read_card(run.directory / "training_set")["shape"][1]
+    names = (f"{run.name}-{number}" for number in range(2, 1000))
+    free = next((name for name in names if not (run_list.folder() / name).exists()), "")
+    st.session_state.way = "folder"
+    st.session_state.update({"new-run": True, "new-way": "folder", "new-folder": label})
+    st.session_state.update({"new-name": free, "new-size": size})
+    fragments.redraw()
 
 
 DISTANCE = "FD-EffNetLite0"

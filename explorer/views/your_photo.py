@@ -17,7 +17,7 @@ from explorer.state import fragments, session, tray
 from explorer.widgets import add_to_tray, charts, model_picker
 from explorer.widgets.uploader import available, most, uploader
 from gan_core.checkpoint import Model
-from gan_core.data import photo_alignment
+from gan_core.data import decoding, photo_alignment
 from gan_core.data.photo_alignment import Eyes, Frame
 from gan_core.latent_space import inversion
 from gan_core.util.errors import InputError
@@ -146,7 +146,8 @@ def use_photo(source: str, model: Model) -> None:
 
 def read(content: bytes, model: Model) -> Photo:
     """The Photo in the bytes of a file, framed by its eyes if they are detected."""
-    image = photo_alignment.read_photo(content)
+    about = model.card["training_set"]
+    image = photo_alignment.read_photo(content, decoding.white_of(about.get("brightest") or 0))
     shown = io.BytesIO()
     image.save(shown, "JPEG", quality=90)
     return Photo(

@@ -32,10 +32,13 @@ def show(data: TrainingSet, index: int) -> None:
 
 def show_attributes(data: TrainingSet, index: int) -> None:
     """The attributes of a training image, if it has any."""
-    shows = [
-        f"{label}: {value}" if not isinstance(value, int | np.integer) else label
-        for label, value in ((n, values[index]) for n, values in data.attributes.items())
-        if not isinstance(value, int | np.integer) or value
-    ]
+    shows = []
+    for label, values in data.attributes.items():
+        value = str(values[index])
+        # Yes and no; empty cells, which mean unknown, make such a column one of text.
+        if values.dtype.kind != "U" or set(np.unique(values)) <= {"", "0", "1"}:
+            shows += [label] if value not in ("", "0") else []
+        elif value:
+            shows.append(f"{label}: {value}")
     if shows:
         st.caption(stranger_text.plain(" · ".join(readable_name(str(one)) for one in shows)))

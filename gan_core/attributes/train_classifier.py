@@ -29,7 +29,7 @@ from gan_core.attributes.classifier import (
     save,
     table,
 )
-from gan_core.data import image_sources
+from gan_core.data import attribute_tables
 from gan_core.data.training_set import TrainingSet
 from gan_core.util.errors import InputError
 
@@ -65,14 +65,22 @@ def train_and_save(
 def with_labels(training_set: TrainingSet, path: str | Path) -> TrainingSet:
     """A TrainingSet with its labels replaced by those of a table, matched by file name.
 
-    Raises InputError when the table cannot be read or an image is not in it.
+    Raises InputError when the table cannot be read, or when an image is not in it.
     """
-    rows, names = image_sources.read_attributes(path)
+    rows, names = attribute_tables.read(path)
+    find = attribute_tables.finder(rows)
+    files = [*training_set.files, *training_set.held_out_files]
+    known = sum(find(file) is not None for file in files)
+    if not known:
+        raise attribute_tables.nothing_matches(path, rows, files, len(files))
 
     def columns(images: Sequence[str]) -> dict[str, np.ndarray]:
-        matches = [rows.get(file) or rows.get(Path(file).name) for file in images]
+        matches = [find(file) for file in images]
         if None in matches:
-            raise InputError(f"{path} has no row for {images[matches.index(None)]}.")
+            raise InputError(
+                f"{path} has no row for {images[matches.index(None)]}: {known:,} of {len(files):,} "
+                "pictures are in the table. Add the others with empty cells."
+            )
         words: Any = zip(*matches, strict=True) if matches else [()] * len(names)
         return {
             name: np.array(column, np.uint8 if set(column) <= {"0", "1"} else str)
@@ -90,19 +98,22 @@ def concepts(training_set: TrainingSet) -> tuple[list[str], np.ndarray, np.ndarr
 
     A column of 0 and 1 is one attribute. A column of words, such as hair_colour, becomes one
     attribute per word: "hair_colour: red". Columns with a single value or more than 20 words are
-    skipped. labels: float32 (N, A) and (M, A), 0 or 1. Raises InputError when no attribute is left.
+    skipped. labels: float32 (N, A) and (M, A), 0 or 1, and NaN where a cell is empty, which means
+    unknown. Raises InputError when no attribute is left.
     """
     names: list[str] = []
     columns: list[np.ndarray] = []
     for name, first in training_set.attributes.items():
         whole = np.concatenate([first, training_set.held_out_attributes[name]])
         values = sorted(set(whole.tolist()) - {""}, key=str)
-        if values == [0, 1]:
+        # Empty cells make a column of 0 and 1 one of words.
+        unknown = whole == "" if whole.dtype.kind == "U" else np.zeros(len(whole), bool)
+        if values in ([0, 1], ["0", "1"]):
             names.append(name)
-            columns.append(whole)
+            columns.append(np.where(unknown, np.nan, np.where(unknown, "0", whole).astype(float)))
         elif 2 <= len(values) <= MOST_VALUES:
             names += [f"{name}: {value}" for value in values]
-            columns += [whole == value for value in values]
+            columns += [np.where(unknown, np.nan, whole == value) for value in values]
     if not names:
         raise InputError(
             f"The training set {training_set.card['name']} has no labels to learn from; "
@@ -169,7 +180,8 @@ def fit(
 ) -> None:
     """Train a network on images[order] with the binary cross entropy of each attribute.
 
-    images: uint8 (N, H, W, C). labels: float32 (N, A), 0 or 1. order: int (n,), rows of both.
+    images: uint8 (N, H, W, C). labels: float32 (N, A), 0 or 1, or NaN for unknown, which is left
+    out. order: int (n,), rows of both.
     """
     steps = epochs * -(-len(order) // BATCH)
     optimiser = torch.optim.AdamW(network.parameters(), 3e-3, weight_decay=0.02)
@@ -184,7 +196,7 @@ def fit(
             if len(rows) == 1:  # batch norm needs two
                 rows = np.concatenate([rows, shuffled[:1]])
             logits = network(augment(prepare(images[rows])))
-            loss = nn.functional.binary_cross_entropy_with_logits(logits, targets[rows])
+            loss = known_entropy(logits, targets[rows])
             optimiser.zero_grad()
             loss.backward()
             optimiser.step()
@@ -192,6 +204,20 @@ def fit(
             bar.update()
     bar.close()
     network.eval().requires_grad_(False)
+
+
+def known_entropy(logits: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:
+    """The mean binary cross entropy over the targets that are not NaN; 0 when there are none.
+
+    logits, targets: float32 (N, A).
+    """
+    known = ~targets.isnan()
+    if known.all():
+        return nn.functional.binary_cross_entropy_with_logits(logits, targets)
+    losses = nn.functional.binary_cross_entropy_with_logits(
+        logits, targets.nan_to_num(), reduction="none"
+    )
+    return (losses * known).sum() / known.sum().clamp(min=1)
 
 
 def augment(pictures: torch.Tensor) -> torch.Tensor:
@@ -219,12 +245,14 @@ def augment(pictures: torch.Tensor) -> torch.Tensor:
 def platt(logits: np.ndarray, labels: np.ndarray, steps: int = 50) -> tuple[np.ndarray, np.ndarray]:
     """Scale and offset, float32 (A,) each, that calibrate logits by Platt's method (1999).
 
-    logits: float (N, A). labels: float (N, A), 0 or 1. Targets are smoothed as in the paper, so
-    that attributes with few examples do not become overconfident. A scale is at least 0.05.
+    logits: float (N, A). labels: float (N, A), 0 or 1, or NaN, which is left out. Targets are
+    smoothed as in the paper, so that attributes with few examples do not become overconfident. A
+    scale is at least 0.05.
     """
     x = torch.tensor(logits, dtype=torch.float64)
     y = torch.tensor(labels, dtype=torch.float64)
-    yes, no = y.sum(0), (1 - y).sum(0)
+    known = ~y.isnan()
+    yes, no = y.nansum(0), (1 - y).nansum(0)
     y = torch.where(y > 0.5, (yes + 1) / (yes + 2), 1 / (no + 2))
     free = torch.zeros(2, x.shape[1], dtype=torch.float64)
     free[0] = 1
@@ -236,7 +264,7 @@ def platt(logits: np.ndarray, labels: np.ndarray, steps: int = 50) -> tuple[np.n
         scaled = free[0] * x + free[1]
         value = nn.functional.binary_cross_entropy_with_logits(scaled, y, reduction="none")
         # The penalty determines both where the examples do not.
-        value = value.mean(0).sum() + 1e-4 * ((free[0] - 1) ** 2 + free[1] ** 2).sum()
+        value = (value * known).mean(0).sum() + 1e-4 * ((free[0] - 1) ** 2 + free[1] ** 2).sum()
         value.backward()
         return value
 
@@ -250,13 +278,15 @@ def measure(
 ) -> list[dict[str, Any]]:
     """The accuracy for each attribute, a list of dicts of plain JSON types.
 
-    probabilities, labels: float (M, A). accuracy: the share classified correctly at probability
-    0.5. balanced_accuracy: the mean of the shares among images with it and among images without it,
-    None when there are none of one kind. n, positives: images, and images with it. recognised:
-    balanced accuracy of 0.85 or more, over at least 20 images of each kind.
+    probabilities, labels: float (M, A); NaN labels are left out. accuracy: the share classified
+    correctly at probability 0.5. balanced_accuracy: the mean of the shares among images with it and
+    among images without it, None when there are none of one kind. n, positives: images, and images
+    with it. recognised: balanced accuracy of 0.85 or more, over at least 20 images of each kind.
     """
     rows = []
     for name, probability, label in zip(names, probabilities.T, labels.T, strict=True):
+        known = ~np.isnan(label)
+        probability, label = probability[known], label[known]
         right, with_it = (probability >= 0.5) == (label > 0.5), label > 0.5
         positives, n = int(with_it.sum()), len(label)
         balanced = None
@@ -268,7 +298,7 @@ def measure(
                 "name": name,
                 "n": n,
                 "positives": positives,
-                "accuracy": float(right.mean()),
+                "accuracy": float(right.mean()) if n else 0.0,
                 "balanced_accuracy": balanced,
                 "recognised": enough and balanced is not None and balanced >= LEAST_ACCURACY,
             }
@@ -280,9 +310,12 @@ def calibration_error(probabilities: np.ndarray, labels: np.ndarray, bins: int =
     """Expected calibration error over all attributes (Guo et al. 2017).
 
     It is the mean difference between the predicted probability and the true share, in bins of equal
-    width. probabilities, labels: float (M, A).
+    width. probabilities, labels: float (M, A); NaN labels are left out.
     """
-    p, y = probabilities.ravel().astype(np.float64), labels.ravel()
+    known = ~np.isnan(labels)
+    p, y = probabilities[known].astype(np.float64), labels[known]
+    if not len(p):
+        return 0.0
     which = np.minimum((p * bins).astype(int), bins - 1)
     apart = np.bincount(which, p, bins) - np.bincount(which, y, bins)
     return float(np.abs(apart).sum() / len(p))

@@ -3,36 +3,33 @@
 Memory use is constant: one image is open at a time.
 """
 
-import csv
-import io
 import itertools
 import os
 import re
-import warnings
 import zipfile
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from functools import cache, partial
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from pathlib import Path
-from typing import Any, TextIO
+from typing import Any
 
 import numpy as np
-from PIL import Image, ImageOps
+from PIL import Image
 from tqdm import tqdm
 
-from gan_core.data import safe_zip, training_set
+from gan_core.data import attribute_tables, decoding, safe_zip, training_set
+from gan_core.data.attribute_tables import MAX_TABLE
+from gan_core.data.decoding import MAX_BYTES, Unreadable
 from gan_core.util import regular_files
 from gan_core.util.errors import InputError
 
 TORCHVISION = ("celeba", "cifar10", "mnist", "fashion-mnist", "lfw-people")
 NOT_IMAGES = {".csv", ".txt", ".json", ".jsonl", ".md", ".html", ".pdf", ".db", ".ini"}
-MAX_BYTES = 256 * 2**20  # of one image file
-# Bytes, rows and different values of a table of attributes. CelebA's has 26 MiB, 202,599 and 2.
-MAX_TABLE, MAX_ROWS, MAX_VALUES = 64 * 2**20, 1_000_000, 500_000
-# Pixels of one image, so that decoding takes less than 500 MB. Other formats than JPEG are held in
-# memory several times while they are decoded and converted.
-MAX_PIXELS = 25_000_000
-MAX_PIXELS_JPEG = 50_000_000
-
+SAME = 2  # levels by which pictures may differ and still look the same
+ALIKE = (
+    "All pictures look the same, so a model can only repeat them, and there is no diversity to "
+    "measure. Use pictures that differ."
+)
+SHOWN = 3  # names in a sentence that names some of many
 
 # Reads one image when called; raises Unreadable.
 Opener = Callable[[], bytes | Image.Image]
@@ -60,8 +57,9 @@ def pack(
 ) -> tuple[int, int, list[tuple[str, str]]]:
     """Pack images into a training set; returns (training images, held-out images, skipped).
 
-    skipped: (file, reason) of each file that could not be read. Raises InputError for options that
-    cannot work, when there is no usable image, or when `out` already exists.
+    skipped: (file, reason) of each file that could not be read. What else a person should know is
+    written into the card of the set, as "notes". Raises InputError for options that cannot work,
+    for a table with none of the images, when no image is usable, or when `out` already exists.
     """
     if not 0 < crop <= 1:
         raise InputError(f"crop is {crop}; it must be above 0 and at most 1.")
@@ -74,9 +72,14 @@ def pack(
     stream, count, names = open_source(source, root, download)
     if first:
         stream, count = itertools.islice(stream, first), min(first, count)
-    table, names = read_attributes(attributes) if attributes else ({}, names)
+    table, names = attribute_tables.read(attributes) if attributes else ({}, names)
+    find = attribute_tables.finder(table)
+    if attributes and str(source) not in TORCHVISION:
+        check_table(attributes, table, listed(source, first))  # before minutes of packing
     set_aside = read_held_out(held_out, count)
-    card = {
+    light = brightest(source, first)
+    white = decoding.white_of(light)
+    card: dict[str, Any] = {
         "name": name or Path(out).name,
         "source": str(source) if source in TORCHVISION else Path(source).name,
         "licence": licence,
@@ -84,19 +87,25 @@ def pack(
         "command": command,
         "framing": {"crop": crop, "size": size, "channels": channels},
     }
+    if white:
+        card["brightest"] = light
     skipped: list[tuple[str, str]] = []
-    used = [0, 0]
+    used, matched = [0, 0], 0
+    before, alike = None, True
     with training_set.writing(out, size, channels, card, names) as writer:
         for position, (file, opened, known, test) in enumerate(
             tqdm(stream, total=count, unit="img")
         ):
             try:
-                image = square(opened(), size, crop, channels)
+                image = decoding.square(opened(), size, crop, channels, white)
             except Unreadable as error:
                 skipped.append((file, str(error)))
                 continue
+            before = image if before is None else before
+            alike = alike and np.abs(image.astype(np.int16) - before).max() <= SAME
             file = file.encode("utf-8", "replace").decode()  # some file names are not valid text
-            row = table.get(file) or table.get(os.path.basename(file))
+            row = find(file)
+            matched += row is not None
             known = dict(zip(names, row, strict=True)) if row else known
             aside = test if set_aside is None else set_aside(position, file)
             writer.add(image, file, known, held_out=bool(aside))
@@ -107,96 +116,80 @@ def pack(
                 "No picture can be used, so no training set was made. The first of "
                 f"{len(skipped)} file{'' if len(skipped) == 1 else 's'} is {file}: {reason}."
             )
+        if attributes and not matched and any(used):
+            raise attribute_tables.nothing_matches(attributes, table, (), sum(used))
+        notes = [left_out(source), white_note(light), ALIKE if alike and sum(used) > 1 else ""]
+        if attributes and matched < sum(used):
+            notes.append(
+                f"{matched:,} of {sum(used):,} pictures are in the table "
+                f"{Path(attributes).name}; the attributes of the others are unknown."
+            )
+        if any(notes):
+            card["notes"] = [note for note in notes if note]
+        card["skipped"] = len(skipped)
+        writer.note_skipped(skipped)
     return used[0], used[1], skipped
 
 
-class Unreadable(Exception):
-    """One file cannot be used. The message is the reason."""
+def check_table(path: str | Path, table: attribute_tables.Table, files: Sequence[str]) -> None:
+    """Raise InputError when none of the files of pictures is in a table of attributes."""
+    find = attribute_tables.finder(table)
+    if files and not any(find(file) is not None for file in files):
+        raise attribute_tables.nothing_matches(path, table, files, len(files))
 
 
-def square(data: bytes | Image.Image, size: int, crop: float, channels: int) -> np.ndarray:
-    """Image file bytes or a Pillow image -> uint8 (size, size, channels).
+def listed(source: str | Path, first: int = 0) -> list[str]:
+    """The names of the files that `pack` would try to read in a folder or a zip, in its order."""
+    stream, _, _ = open_source(source, "", False)
+    # Some file names are not valid text; `pack` writes them as here.
+    names = (file.encode("utf-8", "replace").decode() for file, *_ in stream)
+    return list(itertools.islice(names, first or None))
 
-    The centre square, whose side is `crop` times the shorter side, is resized with antialiasing;
-    crop 1 is the framing of the PyTorch DCGAN tutorial. Transparent areas become white.
-    Raises Unreadable with the reason.
+
+def brightest(source: str | Path, first: int = 0) -> float:
+    """The brightest value in a source's files of more than 8 bits; 0 when there are none.
+
+    Only files that may have more are opened; torchvision's data sets have 8 bits.
     """
-    image = data if isinstance(data, Image.Image) else decode(data)
-    try:
-        image = to_mode(image, "L" if channels == 1 else "RGB")
-    except ValueError as error:
-        raise Unreadable(str(error)[:80]) from None
-    side = crop * min(image.size)
-    left, top = (image.width - side) / 2, (image.height - side) / 2
-    box = (left, top, left + side, top + side)
-    image = image.resize((size, size), Image.Resampling.BICUBIC, box=box)
-    return np.asarray(image).reshape(size, size, channels)
+    if str(source) in TORCHVISION:
+        return 0.0
+    light = 0.0
+    for file, opened, _, _ in itertools.islice(open_source(source, "", False)[0], first or None):
+        if os.path.splitext(file)[1].lower() not in decoding.EIGHT_BITS:
+            try:
+                data = opened()
+            except Unreadable:
+                continue
+            light = max(light, decoding.brightest(data) if isinstance(data, bytes) else 0.0)
+    return light
 
 
-def most_pixels(kind: str | None) -> int:
-    """The most pixels that an image of a format, named as Pillow does, may have."""
-    return MAX_PIXELS_JPEG if kind in ("JPEG", "MPO") else MAX_PIXELS
+def white_note(light: float) -> str:
+    """What a person should know of the range of 16-bit files; "" when they use all of it."""
+    white = decoding.white_of(light)
+    if white is None or white == 65535:
+        return ""
+    return (
+        f"The files of more than 8 bits hold values up to {light:,g}, so they were scaled by this "
+        "brightest value of the set: it is white. Pictures that are compared later are scaled "
+        "alike."
+    )
 
 
-def decode(
-    data: bytes, formats: tuple[str, ...] | None = None, longest: int | None = None
-) -> Image.Image:
-    """Image file bytes -> a fully read Pillow image, turned as its EXIF orientation says.
-
-    Bytes and pixels are limited before anything is decoded. The format follows from the content.
-    formats: Pillow's names of the accepted formats; None for all but EPS. longest: a sufficient
-    length of the longer side in pixels, so that a JPEG can be decoded at a half or a quarter of its
-    size. Raises Unreadable with the reason.
-    """
-    if len(data) > MAX_BYTES:
-        raise Unreadable(f"larger than {MAX_BYTES // 2**20} MiB")
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # Pillow warns about harmless odd metadata
-            image = Image.open(io.BytesIO(data), formats=formats or _formats())
-            most = most_pixels(image.format)
-            if image.width * image.height > most:
-                raise Unreadable(f"more than {most // 10**6} million pixels")
-            if longest and image.format == "JPEG":
-                image.draft("RGB", (longest, longest))
-            image.load()
-            return ImageOps.exif_transpose(image)
-    except Image.DecompressionBombError:  # more than Pillow itself opens
-        raise Unreadable(f"more than {MAX_PIXELS // 10**6} million pixels") from None
-    except Unreadable:
-        raise
-    except Image.UnidentifiedImageError:
-        raise Unreadable("not an image that Pillow can read") from None
-    except Exception as error:  # a damaged file can raise nearly anything
-        raise Unreadable(str(error).splitlines()[0][:80] if str(error) else "damaged") from None
-
-
-@cache
-def _formats() -> tuple[str, ...]:
-    """The formats that Pillow reads, except EPS, for which Pillow runs Ghostscript on the file."""
-    Image.init()
-    return tuple(kind for kind in Image.ID if kind != "EPS")
-
-
-def to_mode(image: Image.Image, mode: str) -> Image.Image:
-    """Any Pillow mode -> "L" or "RGB": palettes, alpha over white, CMYK, 16-bit and float."""
-    if image.mode.startswith("I") or image.mode == "F":
-        values = np.nan_to_num(np.asarray(image, np.float32))
-        # 16-bit files hold 0 … 65535. Modes I and F do not say: values above 255 mean 16 bits, and
-        # floats up to 1 mean a range of 0 to 1.
-        brightest = values.max(initial=0)
-        if image.mode.startswith("I;16") or brightest > 255:
-            scale = 255.0 / 65535.0
-        else:
-            scale = 255.0 if image.mode == "F" and brightest <= 1 else 1.0
-        image = Image.fromarray(np.clip(np.rint(values * scale), 0, 255).astype(np.uint8))
-    if image.has_transparency_data:
-        image = image.convert("RGBA")
-        white = Image.new("RGBA", image.size, (255, 255, 255, 255))
-        image = Image.alpha_composite(white, image)
-    if image.mode == "LAB":
-        image = image.convert("RGB")
-    return image.convert(mode)
+def left_out(source: str | Path) -> str:
+    """Which linked subfolders of a folder are left out, with what to do; "" when there are none."""
+    if str(source) in TORCHVISION or not Path(source).is_dir():
+        return ""
+    links = linked_folders(Path(source))
+    if not links:
+        return ""
+    names = ", ".join(links[:SHOWN]) + (" …" if len(links) > SHOWN else "")
+    one = len(links) == 1
+    return (
+        f"{len(links)} linked folder{'' if one else 's'} left out, because "
+        f"{'it leads' if one else 'they lead'} outside {Path(source).name}: {names}. Copy the "
+        f"pictures into {Path(source).name} to use them."
+    )
 
 
 def count(source: str | Path, root: str | Path = "data/torchvision", download: bool = False) -> int:
@@ -212,7 +205,7 @@ def check_first(source: str | Path, tries: int = 20) -> None:
     reason = ""
     for file, opened, _, _ in itertools.islice(open_source(source, "", False)[0], tries):
         try:
-            square(opened(), 8, 1.0, 3)
+            decoding.square(opened(), 8, 1.0, 3)
             return
         except Unreadable as error:
             reason = reason or f"; the first, {file}: {error}"
@@ -240,12 +233,43 @@ def open_source(source: str | Path, root: str | Path, download: bool) -> Source:
         return _folder_images(path)
     if path.is_file() and zipfile.is_zipfile(path):
         return _zip_images(path)
+    archive = "an archive that is no zip" if is_other_archive(path) else ""
+    if archive:
+        raise InputError(f"{path} is {archive}; unpack it and give the folder.")
     raise InputError(f"{path} is neither a folder nor a zip file.")
 
 
+def is_other_archive(path: Path) -> bool:
+    """Whether a file is a RAR, 7z, gzip, bzip2 or xz archive, or a tar."""
+    try:
+        start = regular_files.open_regular(path).read(512)
+    except (OSError, InputError):
+        return False
+    known = (b"Rar!", b"7z\xbc\xaf\x27\x1c", b"\x1f\x8b", b"BZh", b"\xfd7zXZ")
+    return start.startswith(known) or start[257:262] == b"ustar"
+
+
+def linked_folders(folder: Path) -> list[str]:
+    """The links to folders in a folder of pictures that lead out of it, by their paths in it.
+
+    Such a link is not followed: a folder that came from somebody else could link to anything on
+    this computer. A link to a folder inside leads to pictures that are packed already.
+    """
+    real, links = folder.resolve(), []
+    for place, folders, _ in os.walk(folder):
+        folders[:] = [name for name in folders if not _hidden(name)]
+        for path in (Path(place, name) for name in folders):
+            if path.is_symlink() and not path.resolve().is_relative_to(real):
+                links.append(path.relative_to(folder).as_posix())
+    return sorted(links)
+
+
 def _folder_images(folder: Path) -> Source:
-    inside = (path for path in folder.rglob("*") if path.is_file())
-    paths = sorted(p for p in inside if _may_be_image(p.relative_to(folder).as_posix()))
+    # os.walk follows no links to folders, in any version of Python.
+    inside = (Path(place, name) for place, _, names in os.walk(folder) for name in names)
+    paths = sorted(
+        p for p in inside if _may_be_image(p.relative_to(folder).as_posix()) and p.is_file()
+    )
     stream = ((p.relative_to(folder).as_posix(), partial(_read, p), None, False) for p in paths)
     return stream, len(paths), ()
 
@@ -255,6 +279,12 @@ def _zip_images(path: Path) -> Source:
     # Names stay strings: creating hundreds of thousands of paths is slow.
     members = [i for i in archive.infolist() if not i.is_dir() and _may_be_image(i.filename)]
     members.sort(key=lambda info: info.filename)
+    if members and all(info.flag_bits & 1 for info in members):
+        raise InputError(
+            f"{path} is protected by a password; unpack it with the password and give the folder."
+        )
+    if members and all(info.filename.lower().endswith(".zip") for info in members):
+        raise InputError(f"{path} holds zips, not pictures; unpack it and give one of them.")
     stream = (
         (info.filename, partial(_read_member, archive, info), None, False) for info in members
     )
@@ -262,8 +292,12 @@ def _zip_images(path: Path) -> Source:
 
 
 def _may_be_image(name: str) -> bool:
-    hidden = any(part.startswith((".", "__MACOSX")) for part in name.split("/"))
+    hidden = any(map(_hidden, name.split("/")))
     return not hidden and os.path.splitext(name)[1].lower() not in NOT_IMAGES
+
+
+def _hidden(name: str) -> bool:
+    return name.startswith((".", "__MACOSX"))
 
 
 def _read(path: Path) -> bytes:
@@ -332,54 +366,6 @@ def torchvision_images(name: str, root: str | Path, download: bool) -> Source:
 
 def _identity(image: Image.Image) -> Image.Image:
     return image
-
-
-def read_attributes(path: str | Path) -> tuple[dict[str, tuple[str, ...]], list[str]]:
-    """({file: (value, …)}, names) from a CSV or from CelebA's list_attr_celeba.txt.
-
-    CelebA's −1 becomes 0. File names may include folders or not. Raises InputError for anything
-    else, and for a table larger than MAX_TABLE, MAX_ROWS and MAX_VALUES allow.
-    """
-    path = Path(path)
-    try:
-        if regular_files.check(path).st_size > MAX_TABLE:
-            raise InputError(
-                f"{path} is larger than {MAX_TABLE // 2**20} MiB, far more than attributes need."
-            )
-        with open(path, encoding="utf-8-sig", newline="") as file:
-            return _table(file, path)
-    except (OSError, UnicodeError, csv.Error) as error:
-        why = f": {error}" if isinstance(error, csv.Error) else ""
-        raise InputError(f"{path} cannot be read as a table of attributes{why}.") from None
-
-
-def _table(file: TextIO, path: Path) -> tuple[dict[str, tuple[str, ...]], list[str]]:
-    """The result of `read_attributes` for an open file."""
-    rows: Iterable[list[str]]
-    first = file.readline(1000)
-    if first.strip().isdigit():  # CelebA: a count, the names, then rows
-        names = file.readline().split()
-        rows = (line.split() for line in file)
-    else:
-        file.seek(0)
-        rows = csv.reader(file)
-        header = next(rows, [])
-        if not header or header[0].strip().lower() not in ("file", "image_id", "filename", "image"):
-            raise InputError(f"{path} must begin with a header whose first column is file.")
-        names = [n.strip() for n in header[1:]]
-    table: dict[str, tuple[str, ...]] = {}
-    values = {"-1": "0"}
-    for number, row in enumerate(filter(None, rows), 1):
-        if len(row) != len(names) + 1:
-            raise InputError(f"{path}: row {number} has {len(row)} cells, not {len(names) + 1}.")
-        # A tuple of shared strings: one dictionary per row would take hundreds of megabytes.
-        table[row[0]] = tuple(values.setdefault(v, v) for v in row[1:])
-        if number > MAX_ROWS or len(values) > MAX_VALUES:
-            raise InputError(
-                f"{path} has more than {MAX_ROWS:,} rows or {MAX_VALUES:,} different values; "
-                "leave out the columns that are not attributes."
-            )
-    return table, names
 
 
 def read_held_out(held_out: str | int | None, count: int) -> Callable[[int, str], bool] | None:

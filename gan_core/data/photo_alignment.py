@@ -15,7 +15,7 @@ from dataclasses import dataclass
 import numpy as np
 from PIL import Image
 
-from gan_core.data import image_sources
+from gan_core.data import decoding
 from gan_core.util.errors import InputError
 
 # Recognised by content, not by name. Only these: for some others Pillow starts programs.
@@ -46,16 +46,25 @@ class Frame:
     turn: float = 0.0
 
 
-def read_photo(content: bytes) -> Image.Image:
+def kinds() -> tuple[str, ...]:
+    """Pillow's names of the formats that a photo may have here."""
+    return (*KINDS, "HEIF") if decoding.can_read_heic() else KINDS
+
+
+def read_photo(content: bytes, white: float | None = None) -> Image.Image:
     """The bytes of an image file -> an RGB Pillow image whose longer side has at most 1,024 pixels.
 
     Bytes and pixels are limited before anything is decoded, and the format follows from the
-    content. The EXIF orientation is applied, only the first frame of an animation is used, and
-    transparent areas become white. Raises InputError when the file is unusable.
+    content. The EXIF orientation is applied, colours become sRGB, only the first frame of an
+    animation is used, and transparent areas become white. white: the value that becomes white in a
+    file of more than 8 bits, as in the training images; None for the photo's own brightest one.
+    Raises InputError when the file is unusable.
     """
     check_picture(content, MAX_BYTES)
     try:
-        image = image_sources.to_mode(image_sources.decode(content, KINDS, LONGEST), "RGB")
+        image = decoding.decode(content, kinds(), LONGEST)
+        white = white or decoding.white_of(decoding.own_brightest(image))
+        image = decoding.to_mode(image, "RGB", white)
     except Exception:  # a damaged file can raise nearly anything
         raise InputError("This picture is damaged; choose another one.") from None
     image.thumbnail((LONGEST, LONGEST), Image.Resampling.BICUBIC)
@@ -69,15 +78,17 @@ def check_picture(content: bytes, most_bytes: int, least: int = LEAST_PIXELS) ->
 
     Only the picture's header is decoded. least: pixels of its shorter side.
     """
+    if decoding.is_heic(content) and not decoding.can_read_heic():
+        raise InputError(f"This file is {decoding.HEIC}.")
     if len(content) > most_bytes:
         raise InputError(f"This file is larger than {most_bytes // 2**20} MB; reduce its size.")
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # Pillow warns of many pixels, which are checked below
-            with Image.open(io.BytesIO(content), formats=KINDS) as image:
-                (width, height), most = image.size, image_sources.most_pixels(image.format)
+            with Image.open(io.BytesIO(content), formats=kinds()) as image:
+                (width, height), most = image.size, decoding.most_pixels(image.format)
     except Image.DecompressionBombError:
-        width = height = most = image_sources.MAX_PIXELS
+        width = height = most = decoding.MAX_PIXELS
     except Exception:  # a damaged file can raise nearly anything
         raise InputError(
             "This file is not a picture that can be read; choose a PNG, JPEG or WebP file."

@@ -84,6 +84,8 @@ def why_not(info: zipfile.ZipInfo, most: int) -> str | None:
     """Why a member of a zip is not read, or None. most: its largest size in bytes."""
     if stat.S_ISLNK(info.external_attr >> 16):
         return "a symlink, not a picture"
+    if info.flag_bits & 1:
+        return "protected by a password; unpack the zip with the password and use the folder"
     if info.file_size > most:
         return f"larger than {most // 2**20} MiB"
     if info.file_size > max(SMALL, MAX_MEMBER_RATIO * info.compress_size):

@@ -2,10 +2,13 @@
 
 On disk it is a directory:
 
-    set.json       format, shape, name, source, licence, framing, fingerprint, likeness
+    set.json       format, shape, name, source, licence, framing, fingerprint, likeness, and where
+                   it applies: skipped, the number of files that could not be used; brightest, the
+                   brightest value of files of more than 8 bits; notes, what a person should know
     images.npy     the training images, uint8 (N, H, W, C)
     held_out.npy   images set aside, never trained on, uint8 (M, H, W, C); M may be 0
     index.csv      one row per image, training images first: file, held_out, its attributes
+    skipped.csv    one row per file that could not be used: file, reason; only when there are any
 
 An embedded set, which is part of a checkpoint, has `images.zip` and `held_out.zip` instead of the
 arrays: sheets of images as lossless WebP. It is unpacked once into the cache and mapped there.
@@ -17,7 +20,7 @@ import hashlib
 import io
 import re
 import zipfile
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -32,6 +35,8 @@ from gan_core.util.errors import InputError
 
 FORMAT = 1
 SPLITS = ("images", "held_out")
+SKIPPED = "skipped.csv"
+MAX_NOTES = 20  # in a card
 SHEET = 20  # an embedded sheet holds up to SHEET × SHEET images
 # Limits for untrusted sets: pixels per side of an image, bytes per sheet, average bytes per row of
 # the index, characters per attribute value.
@@ -146,6 +151,15 @@ class Writer:
         }
         atomic_files.write_json(self.directory / "set.json", description | card)
 
+    def note_skipped(self, skipped: Sequence[tuple[str, str]]) -> None:
+        """Record the files that cannot be used, each with the reason, in skipped.csv."""
+        if skipped:
+            with open(self.directory / SKIPPED, "w", newline="", encoding="utf-8") as file:
+                rows = (
+                    [part.encode("utf-8", "replace").decode() for part in row] for row in skipped
+                )
+                csv.writer(file).writerows([["file", "reason"], *rows])
+
     def close(self) -> None:
         """Close the files of images."""
         for file in self.files.values():
@@ -190,6 +204,28 @@ def load(directory: str | Path) -> TrainingSet:
     )
 
 
+def names_of(directory: str | Path) -> set[str] | None:
+    """The files that a set was packed from, used and skipped; None when the skipped are unknown.
+
+    Raises InputError when the set is damaged.
+    """
+    directory = Path(directory)
+    card = read_card(directory)
+    count = card.get("skipped")
+    if not isinstance(count, int):
+        return None
+    names, _ = _read_index(directory / "index.csv", card["shape"][0] + card["held_out"])
+    path = directory / SKIPPED
+    if count:
+        try:
+            content = regular_files.read_bytes(path, MAX_ROW * (count + 1), directory)
+            rows = csv.reader(io.StringIO(content.decode("utf-8"), newline=""))
+            names += [row[0] for row in rows if row][1:]
+        except (OSError, ValueError, csv.Error):
+            return None
+    return set(names)
+
+
 def _map_both(arrays: Path, card: dict) -> tuple[np.ndarray, np.ndarray]:
     """The training images and the held-out ones of a folder of arrays."""
     held_out = [card["held_out"], *card["shape"][1:]]
@@ -232,6 +268,12 @@ def check_words(card: dict, path: str | Path) -> None:
     pattern = f"([0-9a-f]{{{LENGTH}}}){{0,{COUNT}}}"
     if not isinstance(hashes, str) or not re.fullmatch(pattern, hashes):
         raise InputError(f"{path} is damaged: the likeness of its training set is not a hash.")
+    notes = card.get("notes") or []
+    if json_values.misfit(notes, [json_values.TEXT]) or len(notes) > MAX_NOTES:
+        raise InputError(f"{path} is damaged: the notes of its training set are not sentences.")
+    light: Any = card.get("brightest") or 1
+    if type(light) not in (int, float) or not 1 <= light < 2**40:
+        raise InputError(f"{path} is damaged: the brightest value of its training set is invalid.")
     framing = card.get("framing") or {}
     crop: Any = framing.get("crop", 1.0) if isinstance(framing, dict) else None
     if type(crop) not in (int, float) or not 0 < crop <= 1:

@@ -22,6 +22,7 @@ from gan_core.util import atomic_files
 from gan_core.util.errors import MALFORMED, InputError
 
 GENERATED = 256  # samples generated before their features are extracted
+ALIKE = 1e-5  # spread of images that all look the same, as a share of the largest feature
 ORDER_SEED = 0  # of the order in which training images are used
 NOTE = (
     "A Fréchet distance falls as N grows, so compare only numbers with the same N on both sides. "
@@ -227,8 +228,10 @@ def numbers(
     for of, fakes in {"samples": samples[:half], "training": second}.items():
         for measure, value in fidelity.neighbours(first, fakes, k).items():
             add(f"{measure}-{name}", value, of, half, "training", half)
-    ratio = fidelity.diversity(samples[:half]) / max(fidelity.diversity(first), 1e-12)
-    add(f"diversity-{name}", ratio, "samples", half, "training", half)
+    spread = fidelity.diversity(first)
+    if spread > ALIKE * float(np.abs(first).max()):  # rounding gives equal images some distance
+        ratio = fidelity.diversity(samples[:half]) / spread
+        add(f"diversity-{name}", ratio, "samples", half, "training", half)
     return rows
 
 

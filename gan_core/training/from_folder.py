@@ -30,7 +30,8 @@ def check(images: Path | str, size: int, preset: str, given: dict[str, Any]) -> 
     """
     count = image_sources.count(images)
     if not count:
-        raise InputError(f"There are no pictures in {images}.")
+        links = image_sources.left_out(images)
+        raise InputError(f"There are no pictures in {images}.{links and ' ' + links}")
     chosen = presets.choose(preset or PRESET, count, size, 3) | given
     config_checks.check_options(TrainingConfig(**chosen), size, channels=3)
 
@@ -53,6 +54,9 @@ def prepare(
                 f"{out} was packed from {before.get('source')} at {shape[1]} pixels; use the same "
                 "--images and --size to resume, or another --name."
             )
+        new = added(images, out)
+        if new:
+            print(one_line(how_to_use_new(new, images, Path(run).name, size)), flush=True)
         return out
     if not new:
         for partial in Path(run).glob("training_set.partial-*"):  # left when packing was killed
@@ -77,7 +81,39 @@ def prepare(
         f"{out}: {used} training images, {held_out_count} held out, {len(skipped)} skipped",
         flush=True,
     )
+    for note in training_set.read_card(out).get("notes") or ():
+        print(one_line(note), flush=True)
     return out
+
+
+def added(images: Path | str, data: Path | str) -> int:
+    """How many files of a folder or a zip are not in the training set that was packed from it.
+
+    0 as well when that is unknown: the source is not there any more, or the set is of an older
+    version, which did not record the files that it skipped.
+    """
+    if str(images) in image_sources.TORCHVISION:
+        return 0
+    try:
+        before = training_set.names_of(data)
+        return 0 if before is None else len(set(image_sources.listed(images)) - before)
+    except InputError:
+        return 0
+
+
+def new_pictures(count: int) -> str:
+    """ "33 new pictures are not in this run", for any number."""
+    return f"{count:,} new picture{' is' if count == 1 else 's are'} not in this run"
+
+
+def how_to_use_new(count: int, images: Path | str, name: str, size: int) -> str:
+    """How to train on pictures that were added after a run began, two sentences."""
+    words = ["train", "--images", str(images), "--name", f"{name}-2"]
+    words += ["--size", str(size)] if size != 64 else []
+    return (
+        f"{new_pictures(count)}, which goes on with those it began with. A new run uses all: "
+        f"python -m gan_core {shlex.join(words)}"
+    )
 
 
 def _source(images: Path | str) -> str:

@@ -115,8 +115,9 @@ def train(
             board = log.board = run_log.open_board(run / "tensorboard", batches.position)
         grid = validation.Grid(images, prior, team.device)
         distance, reason = validation.measure_if_possible(images, config, prior, team.device)
-        if reason:
-            tqdm.write(reason)
+        for sentence in (reason, grid.why_no_diversity):
+            if sentence:
+                tqdm.write(sentence)
         if clock.boxed and not finished:
             box = time_box.rehearse(clock, state, batches.position, prior, grid, distance, publish)
     periods = {"log": config.log_kimg, "measure": config.measure_kimg}
@@ -306,10 +307,11 @@ def save_grid(
     """Save a sample grid and record its diversity; warns when G seems to have collapsed."""
     sheet, diversity = grid.draw(average)
     media.save(folder / f"{position // 1000:06d}.png", media.encode(sheet))
-    log.write(position, diversity=diversity)
+    if diversity is not None:
+        log.write(position, diversity=diversity)
     if log.board:
         log.board.grid(position, sheet)
-    if diversity < validation.COLLAPSED and position > EARLY:
+    if diversity is not None and diversity < validation.COLLAPSED and position > EARLY:
         bar.write(
             f"At {position / 1000:.0f} kimg samples differ from each other only {diversity:.0%} "
             "as much as training images do: G may have collapsed."

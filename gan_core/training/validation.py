@@ -11,6 +11,11 @@ from gan_core.training import ema, schedule
 from gan_core.training.config import TrainingConfig
 from gan_core.util.errors import InputError
 
+ALIKE = 1e-3  # spread of images that all look the same: a quarter of a level
+NO_DIVERSITY = (
+    "The training images all look the same, so there is no diversity to compare that of the "
+    "samples with. Train on pictures that differ."
+)
 COLLAPSED = 0.5  # a run warns when samples have less than this share of the images' diversity
 GRID = 64  # samples of a grid
 PROBE = 64  # images that a measurement is timed on before there is one
@@ -91,15 +96,20 @@ class Grid:
         self.z = torch.from_numpy(prior.sample(GRID, seed=0))
         some = np.random.RandomState(0).permutation(len(images))[:1000]
         self.images_spread = spread(images[np.sort(some)])
+        self.why_no_diversity = NO_DIVERSITY if self.images_spread <= ALIKE else ""
 
-    def draw(self, average: nn.Module) -> tuple[np.ndarray, float]:
+    def draw(self, average: nn.Module) -> tuple[np.ndarray, float | None]:
         """(sheet, uint8 (H, W, C); diversity) of the averaged generator.
 
-        diversity: the samples' spread as a share of the training images'.
+        diversity: the samples' spread as a share of the training images'; None when these are all
+        the same, so that there is nothing to compare with.
         """
         fitted = ema.fit_average(average, self.prior, self.device)
         samples = checkpoint.to_uint8(draw(fitted, self.z))
-        return media.sheet(samples), spread(samples) / max(self.images_spread, 1e-6)
+        sheet = media.sheet(samples)
+        if self.why_no_diversity:
+            return sheet, None
+        return sheet, spread(samples) / self.images_spread
 
 
 def spread(images: np.ndarray) -> float:

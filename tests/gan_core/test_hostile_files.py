@@ -19,7 +19,7 @@ from PIL import Image
 sys.path[:0] = [str(Path(__file__).resolve().parents[1])]  # when this file is run as a script
 import hostile  # noqa: E402
 from gan_core import checkpoint, importers  # noqa: E402
-from gan_core.data import image_sources, photo_alignment, training_set  # noqa: E402
+from gan_core.data import attribute_tables, decoding, image_sources, photo_alignment, training_set  # noqa: E402
 from gan_core.importers import onnx_import, safe_load  # noqa: E402
 from gan_core.latent_space import directions  # noqa: E402
 from gan_core.metrics import fidelity_report, realism, seed_table  # noqa: E402
@@ -107,10 +107,10 @@ def graph():
 
 
 def read_image(data, folder):
-    for read in (photo_alignment.read_photo, lambda data: image_sources.square(data, 16, 1.0, 3)):
+    for read in (photo_alignment.read_photo, lambda data: decoding.square(data, 16, 1.0, 3)):
         try:
             read(data)
-        except image_sources.Unreadable as error:  # what `pack` tells of a file that it skips
+        except decoding.Unreadable as error:  # what `pack` tells of a file that it skips
             problem = InputError(str(error))
         except InputError as error:
             problem = error
@@ -127,14 +127,14 @@ def read_zip(data, folder):
         if number > 20:
             break
         try:
-            image_sources.square(opened(), 16, 1.0, 3)
-        except image_sources.Unreadable:
+            decoding.square(opened(), 16, 1.0, 3)
+        except decoding.Unreadable:
             continue
 
 
 def read_csv(data, folder):
     (folder / "a.csv").write_bytes(data)
-    image_sources.read_attributes(folder / "a.csv")
+    attribute_tables.read(folder / "a.csv")
 
 
 def readers(folder):
@@ -360,8 +360,8 @@ IMAGES = {
 def test_pictures_that_claim_to_be_huge_are_refused_unread(tmp_path, data):
     before = hostile.peak()
     assert hostile.outcome(read_image, data, tmp_path) == "refused"
-    with pytest.raises(image_sources.Unreadable):
-        image_sources.decode(data)
+    with pytest.raises(decoding.Unreadable):
+        decoding.decode(data)
     assert hostile.peak() - before < 100
 
 
@@ -441,9 +441,9 @@ def test_tables_that_are_none_are_refused(tmp_path, text):
 
 def test_a_table_larger_than_attributes_need_is_not_read(tmp_path):
     with open(tmp_path / "a.csv", "wb") as file:
-        file.truncate(image_sources.MAX_TABLE + 1)
+        file.truncate(attribute_tables.MAX_TABLE + 1)
     with pytest.raises(InputError, match="far more than attributes need"):
-        image_sources.read_attributes(tmp_path / "a.csv")
+        attribute_tables.read(tmp_path / "a.csv")
 
 
 def tensor_file(header, length=None, data=bytes(8)):

@@ -4,6 +4,7 @@ import datetime
 import io
 import json
 import os
+import shlex
 import signal
 import subprocess
 import sys
@@ -11,6 +12,7 @@ import time
 import zipfile
 
 import pytest
+import streamlit as st
 from PIL import Image
 
 from explorer.services import (
@@ -24,7 +26,7 @@ from explorer.services import (
 )
 from explorer.views import train
 from fields import field
-from gan_core.training import run_lock
+from gan_core.training import from_folder, run_lock
 from gan_core.util.errors import InputError
 from support import ROOT, pictures, png, zipped
 
@@ -302,6 +304,57 @@ def test_what_never_began_is_tried_again_or_removed(place, open_app):
     assert "bad has been removed." in [toast.value for toast in app.toast]
     with pytest.raises(InputError, match="good has been trained"):
         run_launcher.remove(run_list.look(place / "runs" / "good"))
+
+
+@pytest.fixture
+def packed_run(place):
+    """A run that began with the 30 pictures of data/photos."""
+    source = place / "data" / "photos"
+    source.mkdir()
+    for i, image in enumerate(pictures(30, 32)):
+        (source / f"{i}.png").write_bytes(png(image))
+    words = ["train", "--images", str(source), "--name", "cats", "--size", "32"]
+    command = "python -m gan_core " + shlex.join(words)
+    run = make_run(
+        place, "cats", [line(4.0)], ended="stopped", kimg=10.0, command=command, cwd=str(place)
+    )
+    from_folder.prepare(source, run, size=32)
+    return source
+
+
+def test_pictures_added_after_a_run_began_are_said_and_can_be_used(packed_run, open_app):
+    app = open_app("train", run="cats")
+    assert "not in this run" not in texts(app)
+    for i, image in enumerate(pictures(33, 32, seed=5)):
+        (packed_run / f"new{i}.png").write_bytes(png(image))
+    st.cache_data.clear()
+    app = open_app("train", run="cats")
+    assert "33 new pictures are not in this run, which goes on with those it began with." in (
+        texts(app)
+    )
+    app.button(key="use-new").click().run()
+    assert not app.exception
+    assert app.text_input(key="new-name").value == "cats-2"
+    assert app.selectbox(key="new-folder").value == "data/photos"
+    assert "train --images" in app.code[0].value
+    assert "--name cats-2 --size 32" in app.code[0].value
+
+
+def test_a_folder_that_the_app_was_not_started_with_is_not_looked_at(
+    packed_run, open_app, monkeypatch, tmp_path
+):
+    (packed_run / "new.png").write_bytes(png(pictures(1, 32)[0]))
+    (tmp_path / "elsewhere").mkdir()
+    monkeypatch.setenv(training_data.VARIABLE, str(tmp_path / "elsewhere"))
+    st.cache_data.clear()
+    assert "not in this run" not in texts(open_app("train", run="cats"))
+
+
+def test_what_was_done_to_the_pictures_is_said(packed_run, open_app, place):
+    path = place / "runs" / "cats" / "training_set" / "set.json"
+    card = json.loads(path.read_text("utf-8"))
+    path.write_text(json.dumps(card | {"notes": ["They were <b>scaled</b>."]}), "utf-8")
+    assert "scaled" in texts(open_app("train", run="cats"))
 
 
 def test_a_choice_of_the_form_cannot_be_switched_off(place, open_app):

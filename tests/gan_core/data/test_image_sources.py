@@ -15,7 +15,7 @@ import pytest
 from PIL import Image
 from torchvision import datasets, transforms
 
-from gan_core.data import image_sources, training_set
+from gan_core.data import attribute_tables, decoding, image_sources, training_set
 from gan_core.util.errors import InputError
 from support import pictures, zipped
 
@@ -37,7 +37,7 @@ def save(path, image, **options):
 
 def centre(image, channels=3):
     """The middle pixel of a packed square, as a list of int."""
-    return image_sources.square(image, 8, 1.0, channels)[4, 4].tolist()
+    return decoding.square(image, 8, 1.0, channels)[4, 4].tolist()
 
 
 @pytest.fixture
@@ -132,7 +132,7 @@ def test_damaged_and_encrypted_members_of_a_zip_are_skipped(tmp_path):
 
 
 def test_too_large_is_said_before_it_is_read(tmp_path, folder, monkeypatch):
-    monkeypatch.setattr(image_sources, "MAX_PIXELS", 1000)
+    monkeypatch.setattr(decoding, "MAX_PIXELS", 1000)
     save(folder / "wide.png", flat("red", (200, 6)))
     monkeypatch.setattr(image_sources, "MAX_BYTES", 5000)
     save(folder / "heavy.bmp", flat("red", (100, 100)))
@@ -208,7 +208,7 @@ def test_a_transparent_palette_colour_is_white_and_the_others_stay():
     image = flat(0, (16, 16), "P")
     image.putpalette([255, 0, 0, 0, 0, 255])
     image.paste(1, (8, 0, 16, 16))
-    packed = image_sources.square(encoded(image, transparency=0), 16, 1.0, 3)
+    packed = decoding.square(encoded(image, transparency=0), 16, 1.0, 3)
     assert packed[8, 2].tolist() == [255, 255, 255]
     assert packed[8, 13].tolist() == [0, 0, 255]
 
@@ -231,7 +231,7 @@ def test_exif_orientation_is_followed(orientation):
     exif = Image.Exif()
     exif[0x0112] = orientation
     data = encoded(Image.fromarray(np.ascontiguousarray(stored)), exif=exif)
-    assert np.array_equal(image_sources.square(data, 16, 1.0, 3), upright)
+    assert np.array_equal(decoding.square(data, 16, 1.0, 3), upright)
 
 
 # --- Framing. ---
@@ -245,7 +245,7 @@ def test_whole_framing_is_that_of_the_tutorial(shape):
     image = Image.fromarray(np.stack(waves, -1).astype(np.uint8))
     tutorial = transforms.Compose([transforms.Resize(64), transforms.CenterCrop(64)])
     expected = np.asarray(tutorial(image)).astype(int)
-    difference = np.abs(image_sources.square(image, 64, 1.0, 3) - expected)
+    difference = np.abs(decoding.square(image, 64, 1.0, 3) - expected)
     # The tutorial rounds its crop to whole pixels and resizes bilinearly.
     assert difference.mean() < 4
     edge = np.abs(np.roll(expected, 3, axis=0) - expected).mean()
@@ -256,7 +256,7 @@ def test_a_square_lands_where_the_framing_says():
     image = flat("black", (300, 200))
     # The centre 100 × 100 pixels begin at (100, 50); a white square fills their upper left quarter.
     image.paste((255, 255, 255), (100, 50, 150, 100))
-    packed = image_sources.square(image, 20, 0.5, 1)[..., 0].astype(int)
+    packed = decoding.square(image, 20, 0.5, 1)[..., 0].astype(int)
     # The filter looks one packed pixel to either side.
     assert (packed[:10, :10] > 200).all()
     assert (packed[10:] < 30).all()
@@ -264,8 +264,8 @@ def test_a_square_lands_where_the_framing_says():
 
 
 def test_small_pictures_are_enlarged():
-    assert image_sources.square(flat("red", (3, 2)), 32, 1.0, 3).shape == (32, 32, 3)
-    assert image_sources.square(flat("red", (1, 900)), 8, 0.01, 3)[4, 4].tolist() == [255, 0, 0]
+    assert decoding.square(flat("red", (3, 2)), 32, 1.0, 3).shape == (32, 32, 3)
+    assert decoding.square(flat("red", (1, 900)), 8, 0.01, 3)[4, 4].tolist() == [255, 0, 0]
 
 
 def test_grey_sets_have_one_channel(tmp_path, folder):
@@ -315,6 +315,133 @@ def test_tables_that_do_not_fit_are_refused_in_one_sentence(tmp_path, folder, te
     assert str(table) in str(caught.value)
     assert "\n" not in str(caught.value)
     assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize(
+    "rows",
+    [
+        ["a", "b", "c", "d", "e"],  # without endings
+        ["x\\a.png", "x\\b.png", "x\\c.jpg", "deep\\d.png", "deep\\er\\e.webp"],
+        ["C:\\me\\pictures\\a.png", "b.png", "./c.jpg", "pictures/deep/d.png", "er/e.webp"],
+        ["A.PNG", "B.png", "C.JPG", "DEEP/D", " e.webp "],
+    ],
+    ids=["no endings", "backslashes", "whole paths", "capitals"],
+)
+def test_rows_match_however_the_files_are_written(tmp_path, folder, rows):
+    table = tmp_path / "labels.csv"
+    table.write_text("file,number\n" + "".join(f"{row},{i}\n" for i, row in enumerate(rows)))
+    loaded, _ = pack(tmp_path, folder, attributes=table)
+    assert loaded.attributes["number"].tolist() == ["0", "1", "2", "3", "4"]
+    assert "notes" not in loaded.card
+
+
+def test_a_row_of_another_folder_or_of_two_pictures_is_not_taken():
+    table = {"train/a.png": ("1",), "b/x.png": ("2",), "c/x.png": ("3",), "deep/y": ("4",)}
+    find = attribute_tables.finder(table)
+    assert find("train/a.png") == find("set/train/a.png") == find("a.png") == ("1",)
+    assert find("test/a.png") is None  # of another folder
+    assert find("x.png") is None  # of two rows
+    assert find("b/x.png") == ("2",)
+    assert find("deep/y.png") == ("4",)
+    assert find("y.tar.gz") is None
+
+
+@pytest.mark.parametrize("source", ["folder", "zip"])
+def test_a_table_without_any_of_the_pictures_is_refused_before_packing(
+    tmp_path, folder, source, monkeypatch
+):
+    table = tmp_path / "labels.csv"
+    table.write_text("file,smiling\n1.png,1\n2.png,0\n")
+    if source == "zip":
+        files = [p for p in folder.rglob("*") if p.is_file()]
+        members = {p.relative_to(folder).as_posix(): p.read_bytes() for p in files}
+        folder = zipped(tmp_path / "pictures.zip", members)
+    monkeypatch.setattr(decoding, "square", None)  # nothing is decoded
+    with pytest.raises(
+        InputError, match=r"0 of 5 pictures are in the table .*labels\.csv"
+    ) as caught:
+        image_sources.pack(folder, tmp_path / "out", size=8, attributes=table)
+    assert "'1.png', the first picture is 'a.png'" in str(caught.value)
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_table_without_any_picture_of_a_data_set_is_refused(tmp_path, celeba):
+    table = tmp_path / "mine.csv"
+    table.write_text("file,mine\nx.jpg,1\n")
+    with pytest.raises(InputError, match="0 of 9 pictures are in the table"):
+        pack(tmp_path, "celeba", root=tmp_path / "root", attributes=table)
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_table_with_some_of_the_pictures_is_told_with_numbers(tmp_path, folder):
+    table = tmp_path / "labels.csv"
+    table.write_text("file,smiling\na.png,1\nb.png,0\nother.png,1\n")
+    loaded, _ = pack(tmp_path, folder, attributes=table)
+    assert loaded.card["notes"] == [
+        "2 of 5 pictures are in the table labels.csv; the attributes of the others are unknown."
+    ]
+    assert loaded.attributes["smiling"].tolist() == ["1", "0", "", "", ""]
+
+
+@pytest.mark.parametrize(
+    ("yes", "no"),
+    [("True", "False"), ("yes", "no"), ("1.0", "0.0"), ("1", "-1"), ("1.0", "-1.0"), ("YES", "No")],
+)
+def test_yes_and_no_in_any_spelling(tmp_path, folder, yes, no):
+    table = tmp_path / "labels.csv"
+    rows = [yes, no, f" {yes}", no, no]
+    names = ["a.png", "b.png", "c.jpg", "d.png", "e.webp"]
+    table.write_text(
+        "file,smiling,hair\n" + "".join(f"{n},{v},fair\n" for n, v in zip(names, rows, strict=True))
+    )
+    loaded, _ = pack(tmp_path, folder, attributes=table)
+    assert loaded.attributes["smiling"].dtype == np.uint8
+    assert loaded.attributes["smiling"].tolist() == [1, 0, 1, 0, 0]
+    assert loaded.attributes["hair"].tolist() == ["fair"] * 5
+
+
+def test_other_columns_keep_their_words_and_empty_cells_are_unknown(tmp_path, folder):
+    table = tmp_path / "labels.csv"
+    table.write_text(
+        "file,age,known,odd\na.png,1.0,True,yes\nb.png,2.0,,no\nc.jpg,-1,False,maybe\n"
+        "d.png,0,,\ne.webp,1,True,yes\n"
+    )
+    loaded, _ = pack(tmp_path, folder, attributes=table)
+    assert loaded.attributes["age"].tolist() == ["1.0", "2.0", "-1", "0", "1"]
+    assert loaded.attributes["known"].tolist() == ["1", "", "0", "", "1"]
+    assert loaded.attributes["odd"].tolist() == ["yes", "no", "maybe", "", "yes"]
+
+
+# --- Links. ---
+
+
+def test_linked_folders_that_lead_outside_are_named_as_left_out(tmp_path, folder):
+    other = tmp_path / "elsewhere"
+    save(other / "x.png", flat("red"))
+    (folder / "more").symlink_to(other)
+    (folder / "again").symlink_to(folder)  # a loop
+    (folder / "deep" / "up").symlink_to(folder / "deep")
+    loaded, skipped = pack(tmp_path, folder)
+    assert loaded.files == ["a.png", "b.png", "c.jpg", "deep/d.png", "deep/er/e.webp"]
+    assert skipped == []
+    assert loaded.card["notes"] == [
+        "1 linked folder left out, because it leads outside pictures: more. Copy the pictures into "
+        "pictures to use them."
+    ]
+
+
+# --- Records. ---
+
+
+def test_the_files_that_were_skipped_are_listed_in_the_set(tmp_path, folder):
+    (folder / "text.jpg").write_text("not a picture")
+    loaded, _ = pack(tmp_path, folder)
+    assert loaded.card["skipped"] == 1
+    rows = (tmp_path / "out" / "skipped.csv").read_text("utf-8").splitlines()
+    assert rows == ["file,reason", "text.jpg,not an image that Pillow can read"]
+    assert training_set.names_of(tmp_path / "out") == {*loaded.files, "text.jpg"}
+    (tmp_path / "out" / "skipped.csv").write_bytes(b"\xff\0")
+    assert training_set.names_of(tmp_path / "out") is None
 
 
 @pytest.mark.parametrize("number", [2, "2"])
@@ -566,7 +693,7 @@ def test_a_table_goes_before_the_labels_of_the_data_set(tmp_path, celeba):
     table = tmp_path / "mine.csv"
     table.write_text("file,mine\n000000.jpg,yes\n")
     loaded, _ = pack(tmp_path, "celeba", root=tmp_path / "root", attributes=table)
-    assert loaded.attributes["mine"].tolist() == ["yes", *[""] * 6]
+    assert loaded.attributes["mine"].tolist() == ["1", *[""] * 6]
 
 
 def test_lfw_people_is_read_from_its_folder(tmp_path, monkeypatch):

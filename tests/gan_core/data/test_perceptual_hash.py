@@ -11,7 +11,7 @@ import gan_core
 import gan_core.checkpoint
 import gan_core.util.atomic_files
 from gan_core import checkpoint
-from gan_core.data import image_sources, perceptual_hash, training_set
+from gan_core.data import decoding, perceptual_hash, training_set
 from gan_core.util.errors import InputError
 from support import ROOT, pictures
 
@@ -132,7 +132,7 @@ def test_faces_of_another_size_are_those_that_faces_was_trained_on(shared):
 
         def packed(change, crop=crop, offset=0):
             result = [Image.open(archive.open(names[row + offset])) for row in rows]
-            return np.stack([image_sources.square(change(image), 64, crop, 3) for image in result])
+            return np.stack([decoding.square(change(image), 64, crop, 3) for image in result])
 
         def apart(images):
             ours, theirs = map(bytes.fromhex, (perceptual_hash.likeness(images), about["likeness"]))

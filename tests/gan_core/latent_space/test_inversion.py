@@ -207,11 +207,11 @@ def test_what_is_no_photo_is_one_sentence(content, words):
 
 
 def test_a_plain_square_is_cut_as_training_images_are():
-    from gan_core.data import image_sources
+    from gan_core.data import decoding
 
     image = photo()
     ours = photo_alignment.cut(image, photo_alignment.Frame(side=0.8), 64)
-    np.testing.assert_array_equal(ours, image_sources.square(image, 64, 0.8, 3))
+    np.testing.assert_array_equal(ours, decoding.square(image, 64, 0.8, 3))
     assert photo_alignment.cut(image, photo_alignment.Frame(), 32, 1).shape == (32, 32, 1)
 
 

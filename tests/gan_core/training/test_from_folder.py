@@ -109,6 +109,76 @@ def test_the_same_command_goes_on_without_the_pictures(folder, train, tmp_path, 
     assert (run / "training_set" / "set.json").exists()
 
 
+def add(folder, n, name="new"):
+    for i, image in enumerate(pictures(n, 16, seed=9)):
+        (folder / f"{name}{i}.png").write_bytes(png(image))
+
+
+def test_pictures_added_after_a_run_began_are_counted_with_the_way_to_use_them(
+    folder, train, tmp_path, no_features, capsys
+):
+    (folder / "text.png").write_text("no picture")
+    assert train(folder) == 0
+    assert train(folder, "--kimg", 0.2) == 0
+    assert "not in this run" not in capsys.readouterr().out  # what was skipped is not new
+    add(folder, 33)
+    next(folder.glob("[!n]*.png")).unlink()
+    assert train(folder, "--kimg", 0.3) == 0
+    out = capsys.readouterr().out
+    assert "33 new pictures are not in this run, which goes on with those it began with." in out
+    assert f"python -m gan_core train --images {folder} --name x-2 --size 32" in out
+    data = training_set.load(tmp_path / "runs" / "x" / "training_set")
+    assert len(data.images) + len(data.held_out) == 40
+
+
+def test_one_new_picture_is_one(folder, train, tmp_path, no_features):
+    assert train(folder) == 0
+    packed = tmp_path / "runs" / "x" / "training_set"
+    assert from_folder.added(folder, packed) == 0
+    add(folder, 1)
+    assert from_folder.added(folder, packed) == 1
+    assert from_folder.new_pictures(1) == "1 new picture is not in this run"
+    # A set of a version that did not record what it skipped: nothing is claimed.
+    card = json.loads((packed / "set.json").read_text("utf-8"))
+    del card["skipped"]
+    (packed / "set.json").write_text(json.dumps(card), "utf-8")
+    assert from_folder.added(folder, packed) == 0
+
+
+@pytest.fixture
+def one_colour(tmp_path):
+    folder = tmp_path / "pictures"
+    folder.mkdir()
+    for i in range(40):
+        (folder / f"{i:02d}.png").write_bytes(png(np.full((36, 36, 3), (200, 100, 50), np.uint8)))
+    return folder
+
+
+def test_pictures_of_one_colour_are_a_sentence_and_no_number(one_colour, train, tmp_path, capsys):
+    assert train(one_colour, "--measure-n", 64, "--measure-kimg", 0.1) == 0
+    output = "".join(capsys.readouterr())
+    assert "All pictures look the same, so a model can only repeat them" in output
+    assert "there is no diversity to compare" in output
+    log = (tmp_path / "runs" / "x" / "log.jsonl").read_text("utf-8")
+    assert "kimg" in log
+    assert not any(word in log for word in ("diversity", "NaN", "Infinity"))
+    card = checkpoint.read_card(tmp_path / "models" / "x")
+    numbers = fidelity_report.load_metrics(card)["metrics"]["EffNetLite0"]["numbers"]
+    assert all(np.isfinite(line["value"]) for line in numbers)
+    assert not any(line["measure"].startswith("diversity") for line in numbers)
+    page = (tmp_path / "models" / "x" / "README.md").read_text("utf-8")
+    assert not any(word in page.lower() for word in ("nan", "inf "))
+
+
+def test_a_folder_of_nothing_but_links_says_so(folder, train, tmp_path, capsys):
+    (tmp_path / "links").mkdir()
+    (tmp_path / "links" / "more").symlink_to(folder)
+    assert train(tmp_path / "links") == 2
+    assert "1 linked folder left out, because it leads outside links: more" in (
+        capsys.readouterr().err
+    )
+
+
 def test_other_pictures_or_another_size_need_another_name(
     folder, train, tmp_path, no_features, capsys
 ):
