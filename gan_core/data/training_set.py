@@ -36,7 +36,7 @@ from gan_core.util.errors import InputError
 FORMAT = 1
 SPLITS = ("images", "held_out")
 SKIPPED = "skipped.csv"
-MAX_NOTES = 20  # in a card
+MAX_NOTES, MAX_SKIPPED = 20, 300_000  # notes in a card, and rows of skipped.csv
 SHEET = 20  # an embedded sheet holds up to SHEET × SHEET images
 # Limits for untrusted sets: pixels per side of an image, bytes per sheet, average bytes per row of
 # the index, characters per attribute value.
@@ -212,7 +212,7 @@ def names_of(directory: str | Path) -> set[str] | None:
     directory = Path(directory)
     card = read_card(directory)
     count = card.get("skipped")
-    if not isinstance(count, int):
+    if type(count) is not int or not 0 <= count <= MAX_SKIPPED:
         return None
     names, _ = _read_index(directory / "index.csv", card["shape"][0] + card["held_out"])
     path = directory / SKIPPED

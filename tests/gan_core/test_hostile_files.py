@@ -16,7 +16,8 @@ import pytest
 import torch
 from PIL import Image
 
-sys.path[:0] = [str(Path(__file__).resolve().parents[1])]  # when this file is run as a script
+TESTS = Path(__file__).resolve().parents[1]
+sys.path[:0] = [str(TESTS), str(TESTS / "gan_core" / "data")]  # when this file is run as a script
 import hostile  # noqa: E402
 from gan_core import checkpoint, importers  # noqa: E402
 from gan_core.data import attribute_tables, decoding, image_sources, photo_alignment, training_set  # noqa: E402
@@ -27,6 +28,7 @@ from gan_core.networks import onnx_generator, registry  # noqa: E402
 from gan_core.training import snapshot  # noqa: E402
 from gan_core.util import checked_safetensors  # noqa: E402
 from gan_core.util.errors import InputError  # noqa: E402
+from picture_cases import ADOBE, P3  # noqa: E402
 
 KINDS = (
     *("image", "zip", "csv", "model.json", "weights", "sealed", "directions", "state"),
@@ -167,7 +169,8 @@ def readers(folder):
         ),
         *(picture("GIF", frames=3), picture("WEBP", lossless=True), picture("WEBP", frames=3)),
         *(picture("TIFF"), picture("TIFF", compression="tiff_lzw"), picture("PNG", "I;16")),
-        picture("JPEG", progressive=True),
+        *(picture("JPEG", progressive=True), picture("PNG", icc_profile=P3)),
+        picture("TIFF", icc_profile=ADOBE),
     ]
     small = picture()
     zips = [

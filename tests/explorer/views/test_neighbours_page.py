@@ -1,5 +1,6 @@
 """The page Neighbours, without a browser: what is found, beside what, and what it says."""
 
+import dataclasses
 import io
 import itertools
 import json
@@ -455,6 +456,14 @@ def test_pictures_of_any_kind_fit(alpha, mode, size):
     kind = "TIFF" if mode == "CMYK" else "PNG"
     image = training_data.read_picture(encoded(picture, kind, mode), model, data)
     assert (image.shape, image.dtype) == ((32, 32, 3), np.uint8)
+
+
+def test_a_16_bit_picture_is_scaled_as_the_training_images_were(alpha):
+    model, data = alpha
+    picture = encoded(np.full((32, 32), 1000, np.uint16), "PNG", "I;16")
+    assert training_data.read_picture(picture, model, data).max() == 255  # by its own brightest
+    known = dataclasses.replace(data, card=data.card | {"brightest": 4000})
+    assert set(training_data.read_picture(picture, model, known).ravel()) == {64}
 
 
 def test_the_first_picture_of_an_animation(alpha):

@@ -242,8 +242,52 @@ def test_labels_from_a_table(toy_set, tmp_path):
     np.testing.assert_array_equal(result.attributes["even"], np.arange(400) % 2)
     np.testing.assert_array_equal(result.held_out_attributes["even"], np.arange(400, 500) % 2)
     table.write_text("\n".join(["file,even,third", *rows[:-1]]))
-    with pytest.raises(InputError, match=r"has no row for 499\.png"):
+    with pytest.raises(InputError, match=r"has no row for 499\.png: 499 of 500 pictures are in"):
         train_classifier.with_labels(whole, table)
+    table.write_text("file,even\nx.png,1\n")
+    with pytest.raises(InputError, match="0 of 500 pictures are in the table"):
+        train_classifier.with_labels(whole, table)
+
+
+def with_unknown(whole, name, unknown):
+    """A set whose rows of some places have an empty cell in a column."""
+    column = np.where(unknown, "", whole.attributes[name].astype(str))
+    return replace(whole, attributes={**whole.attributes, name: column})
+
+
+def test_empty_cells_are_unknown_and_teach_nothing(toy_set):
+    whole = training_set.load(toy_set)
+    unknown = np.arange(400) % 3 > 0
+    names, labels, unseen = train_classifier.concepts(with_unknown(whole, "large", unknown))
+    assert names == ["large", "colour: blue", "colour: red", "odd"]
+    np.testing.assert_array_equal(np.isnan(labels[:, 0]), unknown)
+    np.testing.assert_array_equal(labels[~unknown, 0], whole.attributes["large"][~unknown])
+    assert not np.isnan(unseen).any()
+    names, labels, _ = train_classifier.concepts(with_unknown(whole, "colour", unknown))
+    np.testing.assert_array_equal(np.isnan(labels[:, 1]), unknown)
+
+
+def test_an_attribute_is_learned_from_the_cells_that_are_known(toy_set):
+    whole = training_set.load(toy_set)
+    # Where the label is unknown it would be wrong: a no for every large square.
+    unknown = (np.arange(400) % 3 > 0) & (whole.attributes["large"] == 1)
+    trained = train_classifier.train(with_unknown(whole, "large", unknown), epochs=4)
+    row = trained.about["attributes"][0]
+    assert row["name"] == "large"
+    assert row["accuracy"] > 0.95
+    assert np.isfinite([trained.scale, trained.offset]).all()
+
+
+def test_unknown_labels_leave_the_loss_and_the_measures_alone():
+    logits, targets = torch.randn(6, 2), torch.tensor([[0.0, 1.0]] * 6)
+    some = targets.clone()
+    some[3:, 0] = torch.nan
+    losses = torch.nn.functional.binary_cross_entropy_with_logits(logits, targets, reduction="none")
+    expected = torch.cat([losses[:3, 0], losses[:, 1]]).mean()
+    torch.testing.assert_close(train_classifier.known_entropy(logits, some), expected)
+    labels = np.float32([[1], [0], [np.nan], [np.nan]])
+    row = train_classifier.measure(["a"], np.float32([[0.9], [0.1], [0.9], [0.1]]), labels)[0]
+    assert (row["n"], row["positives"], row["accuracy"]) == (2, 1, 1.0)
 
 
 @pytest.mark.slow
