@@ -192,3 +192,9 @@ def test_a_view_that_draws_by_itself_is_seen(monkeypatch):
     ):
         with pytest.raises(AssertionError, match=r"explorer\.views\.example"):
             check()
+
+
+def test_no_test_waits_for_a_time():
+    call = "wait_for_" + "timeout"
+    for path in (ROOT / "tests").rglob("*.py"):
+        assert call not in path.read_text("utf-8"), f"{path.name}: wait for a condition"

@@ -54,9 +54,9 @@ function begin(root, data) {
     slow: false,
     pace: 2,
     phase: null, // of slow motion: {name, turn, since, from, to}
-    asked: 0, // number of the last question to the worker
+    requested: 0, // number of the last request to the worker
     answered: 0,
-    first: 0, // answers to earlier questions are of games that are gone
+    first: 0, // answers to earlier requests are of games that are gone
     owed: 0, // steps, a part of one
     frames: 0,
     measured: 0,
@@ -84,7 +84,7 @@ function startWorker(state) {
   worker.onerror = () => say(state, "The game's worker could not be started.");
   worker.onmessage = ({ data }) => {
     if (data.kind === "failed") {
-      state.answered = state.asked;
+      state.answered = state.requested;
       state.mode = "paused";
       showBar(state);
       say(state, `The game stopped: ${data.reason}`);
@@ -120,7 +120,7 @@ function build(state) {
     draw: button("Draw data", "draw", pen("draw")),
     erase: button("Erase", "erase", pen("erase")),
   };
-  const { play: playing, step: one, slow, restart: anew, draw: pencil, erase } = state.buttons;
+  const { play: playing, step: one, slow, restart: again, draw: pencil, erase } = state.buttons;
   state.range = make("input");
   Object.assign(state.range, { type: "range", min: 0, max: PACES.length - 1, step: 1 });
   state.range.setAttribute("aria-label", "Speed");
@@ -132,7 +132,7 @@ function build(state) {
   state.words = make("span", "pace");
   const speed = make("label", "speed", make("span", "", "Speed"), state.range, state.words);
   bar.replaceChildren(
-    make("div", "group", playing, one, slow, anew),
+    make("div", "group", playing, one, slow, again),
     make("div", "group", pencil, erase),
     make("div", "group time", speed, state.steps),
   );
@@ -197,7 +197,7 @@ function take(state, data) {
   const words = make("p", "", data.sentences);
   state.root.querySelector(".words").replaceChildren(words, make("p", "paper", data.paper));
   if (again || key !== state.sentGames) setGames(state, again);
-  else if (rebuilt) ask(state, { measure: true });
+  else if (rebuilt) request(state, { measure: true });
   // A scene that was picked, and not one that a link opened, plays at once.
   if (before && again && !state.calm.matches) play(state);
 }
@@ -233,7 +233,7 @@ function gamesOf(state) {
   }));
 }
 
-// again: whether the games begin anew.
+// again: whether the games start again.
 function setGames(state, again) {
   const boards = gamesOf(state);
   state.sentGames = JSON.stringify([boards, false]);
@@ -241,15 +241,15 @@ function setGames(state, again) {
   const networks = JSON.stringify(
     boards.map(({ settings, seed }) => [settings.width, settings.activation, seed]),
   );
-  const anew = again || networks !== state.networks;
+  const restarts = again || networks !== state.networks;
   state.networks = networks;
-  if (anew) {
+  if (restarts) {
     state.boards.forEach((board) => Object.assign(board, { curves: noCurves(), frame: null }));
     state.phase = null;
   }
-  state.first = state.asked + 1;
-  state.worker.postMessage({ kind: "set", boards, again: anew });
-  ask(state, { measure: true });
+  state.first = state.requested + 1;
+  state.worker.postMessage({ kind: "set", boards, again: restarts });
+  request(state, { measure: true });
 }
 
 function restart(state) {
@@ -279,16 +279,17 @@ function reportPoints(state) {
 
 // Time.
 
-function ask(state, { steps = 0, half = "", moment = "", measure = false }) {
-  state.asked += 1;
-  const number = state.asked;
+function request(state, { steps = 0, half = "", moment = "", measure = false }) {
+  state.requested += 1;
+  const number = state.requested;
+  showIdle(state, false);
   const best = state.data.boards.map((one) => one.best);
   state.worker.postMessage({ kind: "advance", steps, half, moment, measure, best, number });
   return number;
 }
 
 function waiting(state) {
-  return state.answered < state.asked;
+  return state.answered < state.requested;
 }
 
 function hear(state, { boards, records, number }) {
@@ -325,7 +326,7 @@ function pause(state) {
   state.mode = "paused";
   if (!state.slow) state.phase = null;
   showBar(state);
-  if (!waiting(state) && state.boards[0]?.frame && !state.phase) ask(state, { measure: true });
+  if (!waiting(state) && state.boards[0]?.frame && !state.phase) request(state, { measure: true });
 }
 
 function step(state) {
@@ -334,7 +335,7 @@ function step(state) {
     nextPhase(state);
     wake(state);
   } else {
-    ask(state, { steps: 1, measure: true });
+    request(state, { steps: 1, measure: true });
   }
 }
 
@@ -343,12 +344,13 @@ function slowDown(state, slow) {
   state.phase = null;
   showBar(state);
   showPhase(state);
-  if (!slow && state.mode === "paused" && !waiting(state)) ask(state, { measure: true });
+  if (!slow && state.mode === "paused" && !waiting(state)) request(state, { measure: true });
   if (slow && state.mode === "paused") nextPhase(state);
   wake(state);
 }
 
 function wake(state) {
+  showIdle(state, false);
   if (state.next) return;
   state.next = requestAnimationFrame((now) => {
     state.next = 0;
@@ -369,15 +371,21 @@ function tick(state, now) {
     state.owed -= steps;
     if (steps) {
       state.measured = (state.measured + 1) % MEASURE;
-      ask(state, { steps, measure: state.measured === 0 || state.pace === 0 });
+      request(state, { steps, measure: state.measured === 0 || state.pace === 0 });
     }
   }
   const moving = state.phase && now - state.phase.since < PHASE_MS;
   draw(state, now);
   if (playing || moving) wake(state);
+  else showIdle(state, !waiting(state));
 }
 
-// Slow motion: each phase asks the worker once, and is then shown for a while.
+// Whether nothing is computed and nothing moves.
+function showIdle(state, idle) {
+  state.root.dataset.idle = String(idle);
+}
+
+// Slow motion: each phase sends the worker one request, and is then shown for a while.
 
 function playSlowly(state, now) {
   const { phase } = state;
@@ -401,7 +409,7 @@ function nextPhase(state) {
     gradient: { moment: "g" },
     move: { half: "g", moment: "moved", measure: true },
   };
-  if (asks[name]) state.phase.number = ask(state, asks[name]);
+  if (asks[name]) state.phase.number = request(state, asks[name]);
   else state.phase.there = true;
 }
 

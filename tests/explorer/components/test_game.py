@@ -169,9 +169,8 @@ def test_points_are_written_alike(browser):
 
 
 def board(page):
-    found = page.locator(".game .board").first
     page.locator(".game[data-step]").wait_for()
-    return found
+    return page.locator(".game .board").first
 
 
 def steps(page):
@@ -180,6 +179,11 @@ def steps(page):
 
 def button(page, name):
     return page.locator(".game").get_by_role("button", name=name, exact=True)
+
+
+def at_rest(page):
+    """Wait until the game computes nothing and nothing on its boards moves."""
+    expect(page.locator(".game")).to_have_attribute("data-idle", "true")
 
 
 def painted(page, place=0):
@@ -228,10 +232,12 @@ def test_it_plays_until_it_is_paused(visit):
     expect(page.locator(".game")).to_have_attribute("data-step", re.compile(r"^([4-9]|\d\d+)$"))
     button(page, "Pause").click()
     expect(button(page, "Play")).to_be_visible()
-    page.wait_for_timeout(500)  # the frame that was under way
+    at_rest(page)
     stopped = steps(page)
-    page.wait_for_timeout(500)
-    assert steps(page) == stopped
+    # If it went on, it would be further than one step from here.
+    button(page, "Step").click()
+    at_rest(page)
+    assert steps(page) == stopped + 1
 
 
 def test_keys_play_and_step(visit):
@@ -251,7 +257,7 @@ def test_slow_motion_shows_every_half_step(visit):
     button(page, "Slow motion").click()
     seen, looks = [], []
     for _ in range(9):
-        page.wait_for_timeout(1300)  # a phase is shown for 1.1 s
+        at_rest(page)
         seen.append(page.locator(".game").get_attribute("data-phase"))
         looks.append(painted(page))
         if len(seen) < 9:
@@ -276,7 +282,7 @@ def test_a_preset_is_one_click_and_two_boards_start_alike(visit):
     button(page, "Pause").click()
     button(page, "Restart").click()
     expect(page.locator(".game")).to_have_attribute("data-step", "0")
-    page.wait_for_timeout(500)
+    at_rest(page)
     labels = page.locator(".game .curve").evaluate_all("all => all.map(one => one.ariaLabel)")
     half = len(labels) // 2
     assert [re.sub("Loss.*", "", one) for one in labels[:half]] == [
