@@ -118,7 +118,7 @@ def main():
                 rounds[name].append(drag(page, name, i))
         result["tiles"] = tiles(browser, live_url, arguments.model, arguments.rounds)
         browser.close()
-    result |= {name: summary(name, found) for name, found in rounds.items()}
+    result |= {name: summary(name, measured) for name, measured in rounds.items()}
     for name in rounds:
         print(f"{name:8}", *(f"{key} {value}" for key, value in result[name].items()))
     print("tiles   ", *(f"{key} {value}" for key, value in result["tiles"].items()))
@@ -222,31 +222,31 @@ def measure(name, grabbed, after):
     down, up = grabbed["marks"]["down"], after["marks"]["up"]
     held = [paint for paint in grabbed["paints"] if paint["shown"] != "exact"]
     released = [paint for paint in after["paints"] if paint["at"] > up]
-    found = {"first": held[0]["at"] - down} if held else {}
+    measured = {"first": held[0]["at"] - down} if held else {}
     fine = [paint for paint in held if paint["shown"].startswith("64:")]
     if name == "strips" and fine:
-        found["fine"] = fine[0]["at"] - down
+        measured["fine"] = fine[0]["at"] - down
     steady = [paint for paint in held if paint["at"] > down + 500]
     if name == "strips":
         steady = [paint for paint in steady if paint["shown"].startswith("64:")]
-    found["rate"] = len(steady) / SECONDS
-    found["latencies"] = [p["at"] - p["since"] for p in steady if p["since"]]
+    measured["rate"] = len(steady) / SECONDS
+    measured["latencies"] = [p["at"] - p["since"] for p in steady if p["since"]]
     if released:
-        found["settled"] = released[-1]["at"] - up
+        measured["settled"] = released[-1]["at"] - up
         if name == "native":
-            found["latencies"] = [released[0]["at"] - up]
-    return found
+            measured["latencies"] = [released[0]["at"] - up]
+    return measured
 
 
 def summary(name, rounds):
-    latencies = sorted(latency for found in rounds for latency in found["latencies"])
+    latencies = sorted(latency for measured in rounds for latency in measured["latencies"])
     result = {
         "median_ms": round(statistics.median(latencies), 1),
         "p95_ms": round(latencies[min(len(latencies) - 1, int(0.95 * len(latencies)))], 1),
-        "pictures_per_s": round(statistics.median(found["rate"] for found in rounds), 1),
+        "pictures_per_s": round(statistics.median(measured["rate"] for measured in rounds), 1),
     }
     for key in ("first", "fine", "settled"):
-        times = [found[key] for found in rounds if key in found]
+        times = [measured[key] for measured in rounds if key in measured]
         if times or key == "first":
             result[f"{key}_ms"] = round(statistics.median(times), 1) if times else None
     return result | {"inputs": len(latencies)}

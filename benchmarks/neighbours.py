@@ -89,11 +89,11 @@ def run(options, folder):
             many = queries[QUERIES:], [part[QUERIES:] for part in truth]
             for key, (batch, expected) in {"one": one, "many": many}.items():
                 began = time.perf_counter()
-                found = query(batch, K)
+                results = query(batch, K)
                 took = 1000 * (time.perf_counter() - began)
                 if turn:
                     times[name][key].append(took)
-                same = all(np.array_equal(a, b) for a, b in zip(found, expected, strict=True))
+                same = all(np.array_equal(a, b) for a, b in zip(results, expected, strict=True))
                 times[name]["exact"] &= same
     table = {
         name: {
@@ -199,7 +199,7 @@ def hard_queries(index, images):
     """{kind: {"q1_ms", "exact"}} of queries far from all images."""
     random = np.random.RandomState(0)
     noise = random.randint(0, 256, (1, SIZE, SIZE, 3)).astype(np.uint8)
-    found = {}
+    results = {}
     for kind, query in {"noise": noise, "grey": noise * 0 + 128}.items():
         took = []
         for _ in range(3):
@@ -208,8 +208,8 @@ def hard_queries(index, images):
             took.append(1000 * (time.perf_counter() - began))
         expected = brute_force(images, query)
         same = all(np.array_equal(a, b) for a, b in zip(answer, expected, strict=True))
-        found[kind] = {"q1_ms": round(statistics.median(took), 1), "exact": same}
-    return found
+        results[kind] = {"q1_ms": round(statistics.median(took), 1), "exact": same}
+    return results
 
 
 def in_torch(images, rows=500):
@@ -249,8 +249,8 @@ def others():
             index.add(images[start : start + 2000].reshape(-1, size).astype(np.float32))
 
         def query(queries, k):
-            found = index.search(queries.reshape(len(queries), -1).astype(np.float32), k)
-            return np.rint(found[0]).astype(np.int64), found[1]
+            results = index.search(queries.reshape(len(queries), -1).astype(np.float32), k)
+            return np.rint(results[0]).astype(np.int64), results[1]
 
         return query, each * len(images)
 
@@ -265,9 +265,9 @@ def others():
 
         def query(queries, k):
             batch = (queries.reshape(len(queries), -1) ^ 128).view(np.int8)
-            found = search(signed, batch, k, MetricKind.L2sq, exact=True)
-            distances = np.reshape(found.distances, (len(batch), k)).astype(np.int64)
-            return distances, np.reshape(found.keys, (len(batch), k)).astype(np.int64)
+            results = search(signed, batch, k, MetricKind.L2sq, exact=True)
+            distances = np.reshape(results.distances, (len(batch), k)).astype(np.int64)
+            return distances, np.reshape(results.keys, (len(batch), k)).astype(np.int64)
 
         return query, signed.nbytes
 

@@ -81,11 +81,11 @@ def measure(count, options):
     )
     try:
         port = int(server.stdout.readline().rsplit(":", 1)[1])
-        found = asyncio.run(visit(port, count, server.pid, options))
+        measured = asyncio.run(visit(port, count, server.pid, options))
     finally:
         server.terminate()
         output = server.communicate(timeout=30)[1]
-    times, errors, strangers, memory = found
+    times, errors, strangers, memory = measured
     row = {"sessions": count, "errors": errors, "strange_trays": strangers}
     row |= {"memory_mb": round(memory / 1e6, 1), "loads": output.count("loaded ")}
     row["kinds"] = {

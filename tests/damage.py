@@ -73,8 +73,8 @@ def write(path, value):
 
 def mutations(name, value, count):
     """So many (path, odd value), the same every time for a name."""
-    found = [(path, odd) for path in fields(value) for odd in ODD]
-    return random.Random(name).sample(found, min(count, len(found)))
+    variants = [(path, odd) for path in fields(value) for odd in ODD]
+    return random.Random(name).sample(variants, min(count, len(variants)))
 
 
 def changed(data, stream):

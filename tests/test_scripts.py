@@ -72,8 +72,8 @@ def test_files_that_are_too_large_stay_behind(script, images, tmp_path, monkeypa
     for name, size in sizes.items():
         (model / name).write_bytes(bytes(size))
     assert script.main(words(tmp_path, images, "--throughput", "")) == 1
-    told = capfd.readouterr().out
-    assert "discriminator.safetensors is larger than 16 MiB and was not collected" in told
+    output = capfd.readouterr().out
+    assert "discriminator.safetensors is larger than 16 MiB and was not collected" in output
     collected = [path.name for path in (tmp_path / "out" / "tiny").iterdir()]
     assert collected == ["generator.safetensors"]
 

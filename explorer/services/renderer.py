@@ -18,7 +18,7 @@ from gan_core.attributes.classifier import Classifier
 from gan_core.checkpoint import Model
 from gan_core.data import media
 from gan_core.feature_extractors import Features
-from gan_core.importers import Found
+from gan_core.importers import Imported
 from gan_core.latent_space import coordinate_effects, encoder, inversion
 from gan_core.metrics.realism import Reference
 from gan_core.util.errors import InputError
@@ -165,12 +165,12 @@ def _each_once(
     return np.stack([rendered[key] for key in keys])
 
 
-def preview(found: Found, n: int) -> bytes:
+def preview(imported: Imported, n: int) -> bytes:
     """Samples of weights that are not saved yet, of the seeds 0 to n − 1, as one PNG.
 
     Raises InputError when the network fails.
     """
-    images = media.sheet(found.draw(n), math.ceil(math.sqrt(n)))
+    images = media.sheet(imported.draw(n), math.ceil(math.sqrt(n)))
     return png(media.enlarge(images, max(1, PREVIEW // images.shape[0])))
 
 

@@ -34,11 +34,11 @@ def reference_of(model: Model) -> Reference | None:
 
 def problems(model: Model) -> list[str]:
     """Why a table or a reference that lies beside a model is not used, a sentence each."""
-    found = (
+    parts = (
         _table(*_table_key(model), _model=model)[1],
         _reference(*_reference_key(model), _model=model)[1],
     )
-    return [problem for problem in found if problem]
+    return [problem for problem in parts if problem]
 
 
 def _table_key(model: Model) -> tuple[str, int, str, str]:

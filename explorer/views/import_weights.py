@@ -68,8 +68,8 @@ def page(browse_page: StreamlitPage | None = None) -> None:
         preview(imported)
 
 
-def recognise(upload: UploadedFile, judge: UploadedFile | None) -> importers.Found | None:
-    """The Found of an upload with the choices made for it; None if it was refused."""
+def recognise(upload: UploadedFile, judge: UploadedFile | None) -> importers.Imported | None:
+    """The Imported of an upload, with the choices made for it; None if it was refused."""
     key: tuple = (upload.file_id, judge and judge.file_id, chosen())
     before = st.session_state.get("import_read")
     if before is None or before[0][0] != upload.file_id:
@@ -84,7 +84,7 @@ def recognise(upload: UploadedFile, judge: UploadedFile | None) -> importers.Fou
             before = key, read(upload, judge)
         st.session_state.import_read = before
     result = before[1]
-    if isinstance(result, importers.Found):
+    if isinstance(result, importers.Imported):
         return result
     if isinstance(result, importers.SizeUnknown):
         ask_size(result.sizes)
@@ -124,7 +124,7 @@ def ask_size(sizes: list[int]) -> None:
     )
 
 
-def read(upload: UploadedFile, judge: UploadedFile | None) -> importers.Found | InputError:
+def read(upload: UploadedFile, judge: UploadedFile | None) -> importers.Imported | InputError:
     """What `importers.read` returns for an upload, or the InputError that it raised."""
     trust.check()
     values, size, activation, output, prior = chosen()
@@ -158,7 +158,7 @@ def safe(name: str) -> str:
     return re.sub(r"[^\w .+-]", "_", Path(name).name)[:100].lstrip(".") or "file"
 
 
-def facts(imported: importers.Found) -> None:
+def facts(imported: importers.Imported) -> None:
     """What was recognised and what was assumed."""
     sizes = imported.architecture
     judged = "none, so no D(x)" if imported.discriminator is None else "recognised too"
@@ -183,7 +183,7 @@ def facts(imported: importers.Found) -> None:
         st.warning(stranger_text.sentence(doubt))
 
 
-def settle(imported: importers.Found) -> None:
+def settle(imported: importers.Imported) -> None:
     """Controls for what the file does not say; a choice makes the file be read again."""
     if imported.values is not None:
         choose(
@@ -239,7 +239,7 @@ def choose(
     )
 
 
-def name_and_button(imported: importers.Found) -> None:
+def name_and_button(imported: importers.Imported) -> None:
     """The name, the training set if one fits, and the button."""
     sets = matching_sets(imported)
     data: str | Path = ""
@@ -269,7 +269,7 @@ def named() -> None:
     st.session_state.import_named = st.session_state["import-name"]
 
 
-def write(imported: importers.Found, data: str | Path) -> None:
+def write(imported: importers.Imported, data: str | Path) -> None:
     """Write the checkpoint and switch to it."""
     name = st.session_state["import-name"].strip()
     st.session_state.pop("import_done", None)
@@ -321,7 +321,7 @@ def unused(file: str) -> str:
     return model_registry.unused(stem, model_registry.entries()).replace(" (", "-").rstrip(")")
 
 
-def matching_sets(imported: importers.Found) -> dict[str, Path]:
+def matching_sets(imported: importers.Imported) -> dict[str, Path]:
     """name -> folder of the available packed training sets with images of the same size."""
     size, channels = imported.architecture["size"], imported.architecture["channels"]
     sets = {}
@@ -335,7 +335,7 @@ def matching_sets(imported: importers.Found) -> dict[str, Path]:
     return sets
 
 
-def preview(imported: importers.Found) -> None:
+def preview(imported: importers.Imported) -> None:
     """The first samples, large enough to judge them."""
     try:
         with st.spinner("Drawing samples …", show_time=True):

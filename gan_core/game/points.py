@@ -50,10 +50,10 @@ def read_csv(content: bytes) -> list[Point]:
     except UnicodeDecodeError:
         raise InputError("This file is not text; save the points as CSV in UTF-8.") from None
     rows = rows_of(text)
-    found = [pair(row, line) for line, row in rows]
-    if len(found) > MOST:
-        found = [found[i * len(found) // MOST] for i in range(MOST)]
-    return fit(found)
+    pairs = [pair(row, line) for line, row in rows]
+    if len(pairs) > MOST:
+        pairs = [pairs[i * len(pairs) // MOST] for i in range(MOST)]
+    return fit(pairs)
 
 
 def rows_of(text: str) -> list[tuple[int, list[str]]]:

@@ -7,19 +7,19 @@
     layer_layout         recognises networks of any names by the order and shapes of their layers
     norm_statistics      infers activation, strides and prior from batch norm's statistics
     onnx_import          ONNX generators, examined by running them in a separate process
-    import_checkpoint    all of it: a file -> Found -> a checkpoint directory with a card
+    import_checkpoint    all of it: a file -> Imported -> a checkpoint directory with a card
 
 docs/your-own-weights.md lists what is accepted.
 """
 
-from gan_core.importers.import_checkpoint import Found, read, save, sheet
+from gan_core.importers.import_checkpoint import Imported, read, save, sheet
 from gan_core.importers.recognised import ACTIVATIONS, OUTPUTS, SizeUnknown
 from gan_core.importers.state_dict_layouts import Unrecognised
 
 __all__ = [
     "ACTIVATIONS",
     "OUTPUTS",
-    "Found",
+    "Imported",
     "SizeUnknown",
     "Unrecognised",
     "read",

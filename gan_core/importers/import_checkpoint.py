@@ -37,7 +37,7 @@ UNKNOWN = "They are not known, because the weights were trained elsewhere."
 
 
 @dataclass
-class Found:
+class Imported:
     """A generator that was read from a file and is not saved yet.
 
     words: its layout. architecture: its description. generator, discriminator: networks in eval
@@ -80,7 +80,7 @@ def read(
     size: int = 0,
     activation: str = "",
     output: str = "",
-) -> Found:
+) -> Imported:
     """The generator in a file, and its discriminator if there is one.
 
     file: a state dict (.pt, .pth), safetensors or ONNX, recognised by its contents. discriminator:
@@ -132,7 +132,7 @@ def read(
         origin |= {"discriminator": Path(discriminator).name}
         origin |= {"discriminator_sha256": checkpoint.sha256(discriminator)}
     assumed = [] if exact else [ASSUMED]
-    return Found(
+    return Imported(
         words=player.words,
         architecture=architecture,
         generator=generator.eval().requires_grad_(False),
@@ -166,8 +166,8 @@ def check_size(player: Player, path: Path) -> None:
         )
 
 
-def from_onnx(path: Path, origin: dict, prior: str, nz: int, values: str) -> Found:
-    """The Found of an ONNX file; see `read`."""
+def from_onnx(path: Path, origin: dict, prior: str, nz: int, values: str) -> Imported:
+    """What an ONNX file holds, ready to be saved; see `read`."""
     graph, sizes, facts = onnx_import.read(path, nz, values, prior)
     generator, _ = registry.build({"name": "onnx", **sizes})
     tensor = torch.frombuffer(bytearray(graph), dtype=torch.uint8)
@@ -183,7 +183,7 @@ def from_onnx(path: Path, origin: dict, prior: str, nz: int, values: str) -> Fou
         notes.append(
             f"The graph takes exactly {facts['batch']} latents at a time, which is slower."
         )
-    return Found(
+    return Imported(
         words="ONNX generator",
         architecture={"name": "onnx", **sizes},
         generator=generator.eval(),
@@ -295,9 +295,9 @@ def of_discriminator(judge: Player) -> dict:
 
 
 def save(
-    found: Found, directory: str | Path, name: str, data: str | Path = "", command: str = ""
+    imported: Imported, directory: str | Path, name: str, data: str | Path = "", command: str = ""
 ) -> Path:
-    """Write a Found as a checkpoint directory with a card.
+    """Write an Imported as a checkpoint directory with a card.
 
     name: the model's name. data: directory of the packed training set, or "" when it is not
     available. Raises InputError when the directory is not empty or cannot be written.
@@ -306,30 +306,30 @@ def save(
     about = {"name": "not known", "how": UNKNOWN}
     if data:
         about = {k: v for k, v in training_set.read_card(data).items() if k != "format"}
-        sizes = found.architecture["size"], found.architecture["channels"]
+        sizes = imported.architecture["size"], imported.architecture["channels"]
         if (about["shape"][1], about["shape"][3]) != sizes:
             raise InputError(f"The images in {data} differ in size from this model's pictures.")
     card = {
         "name": name,
-        "architecture": found.architecture,
-        "prior": {"kind": found.prior.kind, "size": found.prior.size},
+        "architecture": imported.architecture,
+        "prior": {"kind": imported.prior.kind, "size": imported.prior.size},
         "objective": None,
         "training": {},
         "metrics": {},
         "licence": "Not known; ask the person who trained it.",
         "origin": {
-            **found.origin,
-            "parameters": found.parameters,
-            "notes": [*found.notes, *found.doubts],
+            **imported.origin,
+            "parameters": imported.parameters,
+            "notes": [*imported.notes, *imported.doubts],
         }
         | ({"command": command} if command else {}),
         "training_set": about,
     }
     try:
         with atomic_files.new_directory(directory) as temporary:
-            checkpoint.save(temporary, found.generator, found.discriminator, card)
+            checkpoint.save(temporary, imported.generator, imported.discriminator, card)
             model = checkpoint.Model(
-                found.generator, found.discriminator, found.prior, card, temporary
+                imported.generator, imported.discriminator, imported.prior, card, temporary
             )
             model_card.write(temporary, model)
     except OSError as error:
@@ -337,6 +337,6 @@ def save(
     return Path(directory)
 
 
-def sheet(found: Found, path: str | Path) -> None:
+def sheet(imported: Imported, path: str | Path) -> None:
     """Write 16 samples as an image file, to be inspected before anything is saved."""
-    media.save(path, media.encode(media.enlarge(media.sheet(found.draw(16)), 2)))
+    media.save(path, media.encode(media.enlarge(media.sheet(imported.draw(16)), 2)))

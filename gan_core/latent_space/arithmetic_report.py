@@ -205,13 +205,13 @@ def measure(
             far = rms(random, pictures[0])
             for control in (False, True):
                 judged, drawn = labels[1 + control], pictures[1 + control]
-                kept = judged[:, columns] == labels[0][:, columns]
+                agrees = judged[:, columns] == labels[0][:, columns]
                 row: dict[str, Any] = {"exemplars": count, "pick": pick, "strength": strength}
                 row |= {"shell": shell, "control": control}
                 row["target"] = list(intervals.wilson(judged[:, goal]))
-                row["kept"] = list(intervals.bootstrap_mean(kept.mean(1), seed))
-                row["kept_each"] = dict(zip(other, kept.mean(0).tolist(), strict=True))
-                row["meant"] = list(intervals.bootstrap_mean(kept[:, meant].mean(1), seed))
+                row["kept"] = list(intervals.bootstrap_mean(agrees.mean(1), seed))
+                row["kept_each"] = dict(zip(other, agrees.mean(0).tolist(), strict=True))
+                row["meant"] = list(intervals.bootstrap_mean(agrees[:, meant].mean(1), seed))
                 row["c_target"] = float(labels[0][:, goal].mean())
                 row["distance"] = float(rms(drawn, pictures[0]).mean() / far.mean())
                 rows.append(row)

@@ -29,9 +29,9 @@ def make(directory, mark=""):
     """
     names = [name + mark for name in NAMES]
     directory = Path(directory)
-    told = json.loads((AVATARS / "model.json").read_text("utf-8"))
+    about = json.loads((AVATARS / "model.json").read_text("utf-8"))
     data = make_set(directory / "training_set", mark)
-    card = {key: told[key] for key in ("objective", "training", "metrics", "licence", "use")}
+    card = {key: about[key] for key in ("objective", "training", "metrics", "licence", "use")}
     card["training"] = card["training"] | {"tied": names}
     card["training_set"] = data.card | {"how": "Ask somebody.", "command": "gan_core pack a b"}
     save_checkpoint(directory, NZ, **card)
@@ -43,9 +43,9 @@ def make(directory, mark=""):
     add_seeds(model, data)
     for control in memorisation_report.FILES:
         options = {"n": 20, "k": 2, "spaces": "pixels,discriminator", "control": control}
-        found = memorisation_report.report(model, data, **options)
-        found["missing"] = {"effnet": "It was not asked for."}
-        memorisation_report.save_report(model, found)
+        measured = memorisation_report.report(model, data, **options)
+        measured["missing"] = {"effnet": "It was not asked for."}
+        memorisation_report.save_report(model, measured)
     shutil.copy(AVATARS / "README.md", directory / "README.md")
     return directory
 

@@ -61,8 +61,8 @@ def spoil(directory):
     """Put markup into every file of a checkpoint."""
     marks = itertools.cycle(MARKS)
     for file in ("model.json", "training_set/set.json", *everything.REPORTS):
-        told = json.loads((directory / file).read_text("utf-8"))
-        (directory / file).write_text(json.dumps(marked(told, marks)), "utf-8")
+        fields = json.loads((directory / file).read_text("utf-8"))
+        (directory / file).write_text(json.dumps(marked(fields, marks)), "utf-8")
     path = directory / directions.FILE
     arrays, about, _ = load_file(path), *checked_safetensors.load(path, "")[1:]
     for entry in about["directions"]:
@@ -80,17 +80,17 @@ def spoil_run(directory):
     """Put markup into every file of a run."""
     marks = itertools.cycle(MARKS)
     for file in ("process.json", "started.json"):
-        told = json.loads((directory / file).read_text("utf-8"))
-        (directory / file).write_text(json.dumps(marked(told, marks)), "utf-8")
+        fields = json.loads((directory / file).read_text("utf-8"))
+        (directory / file).write_text(json.dumps(marked(fields, marks)), "utf-8")
     (directory / "output.log").write_text("\n".join(MARKS), "utf-8")
 
 
 @contextlib.contextmanager
 def evil_free(browser, app):
     """A function that opens pages of an app; in the end nobody else may have been asked."""
-    context, asked = browser.new_context(viewport={"width": 1280, "height": 1600}), []
+    context, requested = browser.new_context(viewport={"width": 1280, "height": 1600}), []
     context.set_default_timeout(PATIENCE)
-    context.on("request", lambda request: asked.append(request.url))
+    context.on("request", lambda request: requested.append(request.url))
     page = context.new_page()
 
     def visit(path):
@@ -101,7 +101,7 @@ def evil_free(browser, app):
     yield visit
     check(page)
     ours = (app.address, app.address.replace("http", "ws"), "data:", "blob:")
-    assert [url for url in asked if not url.startswith(ours)] == []
+    assert [url for url in requested if not url.startswith(ours)] == []
     context.close()
 
 

@@ -33,9 +33,9 @@ def sentences(app):
 
 def one_sentence(app, *words):
     """The app ran and complains in one sentence that holds these words."""
-    (found,) = sentences(app)
-    assert all(word in found for word in words), found
-    return found
+    (sentence,) = sentences(app)
+    assert all(word in sentence for word in words), sentence
+    return sentence
 
 
 def shown(app, key="browse-tiles"):
@@ -255,10 +255,10 @@ def test_an_enlarged_picture_says_what_it_shows(two_models, open_app, with_class
     app = fine(click(click(app, "browse-tiles-3"), "browse-tiles-3"))
     model = gan_core.load(two_models / "alpha")
     seen = with_classifier.predict(model.generate(model.prior.sample(1, seed=3)))[0]
-    (told,) = [c.value for c in app.caption if "classifier sees" in c.value]
-    assert "Eyeglasses" not in told  # not recognised well enough
+    (line,) = [c.value for c in app.caption if "classifier sees" in c.value]
+    assert "Eyeglasses" not in line  # not recognised well enough
     for name, p in zip(with_classifier.recognised, seen, strict=False):
-        assert (f"{name.replace('_', ' ')} {p:.2f}" in told) == (p >= 0.5)
+        assert (f"{name.replace('_', ' ')} {p:.2f}" in line) == (p >= 0.5)
 
 
 def test_a_model_without_a_discriminator(make_checkpoint, folders, open_app):

@@ -54,13 +54,13 @@ def test_the_first_samples_are_painted(visit, avatars):
 
 @pytest.mark.parametrize("page_name", ["browse", "arithmetic"])
 def test_what_a_link_says_is_shown_and_never_followed(visit, page_name):
-    asked = []
+    requested = []
     page = visit(f"{page_name}?model=avatars&n=16")
-    page.context.on("request", lambda request: asked.append(request.url))
+    page.context.on("request", lambda request: requested.append(request.url))
     hostile = "%21%5Bseen%5D%28http%3A//127.0.0.1%3A9/seen.png%29"
     page.goto(urljoin(page.url, f"{page_name}?model={hostile}&run={hostile}&seed={hostile}"))
     expect(page.get_by_text("![seen](http://127.0.0.1:9/seen.png)").first).to_be_visible()
-    assert [url for url in asked if "127.0.0.1:9/" in url] == []
+    assert [url for url in requested if "127.0.0.1:9/" in url] == []
 
 
 def test_every_picture_is_a_button_with_alternative_text(visit):

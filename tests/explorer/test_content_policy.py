@@ -103,8 +103,8 @@ def get(address, path, **headers):
     ],
 )
 def test_every_answer_carries_the_policy(app, path, status, headers):
-    found, answer = get(app, path, **headers)
-    assert found == status
+    answered, answer = get(app, path, **headers)
+    assert answered == status
     policy = answer["content-security-policy"]
     assert policy == content_policy.policy()
     scripts = next(part for part in policy.split("; ") if part.startswith("script-src"))
@@ -155,11 +155,11 @@ def test_the_browser_draws_with_webassembly(visit):
 @pytest.fixture
 def elsewhere():
     """Another site, and the list of what it was asked for."""
-    asked = []
+    requests = []
 
     class Answer(http.server.BaseHTTPRequestHandler):
         def do_GET(self):
-            asked.append(self.path)
+            requests.append(self.path)
             self.send_response(200)
             self.send_header("Access-Control-Allow-Origin", "*")
             self.end_headers()
@@ -172,7 +172,7 @@ def elsewhere():
     server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Answer)
     thread = threading.Thread(target=server.serve_forever, daemon=True)
     thread.start()
-    yield f"http://127.0.0.1:{server.server_port}", asked
+    yield f"http://127.0.0.1:{server.server_port}", requests
     server.shutdown()
     thread.join()
 
@@ -191,7 +191,7 @@ INJECTED = {
 
 @pytest.mark.parametrize("directive", INJECTED)
 def test_markup_that_got_in_all_the_same_is_refused(visit, elsewhere, directive):
-    address, asked = elsewhere
+    address, requests = elsewhere
     page, _ = visit("about")
     page.evaluate(
         "markup => document.body.insertAdjacentHTML('beforeend', markup)",
@@ -199,7 +199,7 @@ def test_markup_that_got_in_all_the_same_is_refused(visit, elsewhere, directive)
     )
     page.wait_for_function("d => refused.some(one => one.startsWith(d))", arg=directive)
     assert page.evaluate("window.evil") is None
-    assert asked == []
+    assert requests == []
 
 
 @pytest.mark.parametrize(
@@ -213,7 +213,7 @@ def test_markup_that_got_in_all_the_same_is_refused(visit, elsewhere, directive)
     ],
 )
 def test_a_script_that_got_in_all_the_same_reaches_nobody(visit, elsewhere, script):
-    address, asked = elsewhere
+    address, requests = elsewhere
     page, _ = visit("about")
     page.evaluate(
         "code => {{ const s = document.createElement('script');"
@@ -224,13 +224,13 @@ def test_a_script_that_got_in_all_the_same_reaches_nobody(visit, elsewhere, scri
     )
     page.wait_for_function("() => refused.length > 0")
     assert page.evaluate("window.evil") is None
-    assert asked == []
+    assert requests == []
 
 
 def test_without_the_policy_the_same_markup_is_followed(browser, elsewhere):
-    address, asked = elsewhere
+    address, requests = elsewhere
     page = browser.new_page()
     page.set_content(INJECTED["img-src"].format(address))
     page.wait_for_function("() => document.images[0].complete")
     page.close()
-    assert asked == ["/a.png"]
+    assert requests == ["/a.png"]

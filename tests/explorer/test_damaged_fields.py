@@ -69,9 +69,13 @@ def check(place, open_app, name, count):
                 continue
             app = open_app(page, model="alpha", run="run")
             assert not app.exception, (field, odd, app.exception)
-            told = [element.value for element in app.error]
-            assert not [t for t in told if "could not be drawn" in t], (page, field, str(odd)[:40])
-            for sentence in told:
+            errors = [element.value for element in app.error]
+            assert not [t for t in errors if "could not be drawn" in t], (
+                page,
+                field,
+                str(odd)[:40],
+            )
+            for sentence in errors:
                 assert "\n" not in sentence
                 assert len(sentence) < 1000
 

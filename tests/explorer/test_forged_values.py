@@ -48,8 +48,8 @@ def app(tmp_path_factory):
         patch.setenv("LATENT_EXPLORER_CACHE", str(place / "cache"))
         everything.make(place / "models" / "alpha")
         everything.make_run(place / "runs")
-    with wire.serving(place) as found:
-        yield found
+    with wire.serving(place) as running:
+        yield running
 
 
 @contextlib.contextmanager

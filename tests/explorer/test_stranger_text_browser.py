@@ -50,8 +50,8 @@ def app(tmp_path_factory):
         spoil(everything.make(place / "models" / "alpha", mark=MARKS[0]))
         shutil.copytree(place / "models" / "alpha", place / "models" / f"beta{NAME}")
         spoil_run(everything.make_run(place / "runs", f"run{NAME}"))
-    with wire.serving(place) as found:
-        yield found
+    with wire.serving(place) as running:
+        yield running
 
 
 @pytest.fixture
@@ -71,13 +71,13 @@ CASES = [
 @pytest.mark.parametrize(("page", "model"), CASES)
 def test_markup_in_any_file_is_shown_as_letters(visit, page, model):
     query = quote(model)
-    found = visit(f"{page.partition('?')[0]}?model={query}&{PAGES[page]}")
-    assert "could not be drawn" not in found.inner_text("body")
+    opened = visit(f"{page.partition('?')[0]}?model={query}&{PAGES[page]}")
+    assert "could not be drawn" not in opened.inner_text("body")
     # Of a report the page shows numbers; its sentences are the app's own, so that of a stranger's
     # text only the model's name is left there.
     named = page == "memorisation" and model != "alpha"
     if page in ("card", "directions?saved", "train") or named:
-        assert "evil" in found.inner_text(".stMain")
+        assert "evil" in opened.inner_text(".stMain")
 
 
 def test_markup_in_a_tray_and_in_an_arithmetic_file_is_shown_as_letters(visit, app, tmp_path):
@@ -110,6 +110,6 @@ def test_markup_in_a_tray_and_in_an_arithmetic_file_is_shown_as_letters(visit, a
 def test_the_marks_are_in_what_the_app_reads(app):
     card = checkpoint.read_card(app.place / "models" / "alpha")
     packed = training_set.read_card(app.place / "models" / "alpha" / "training_set")
-    told = [card["name"], card["licence"], card["training_set"]["how"]]
-    for text in (*told, packed["name"], packed["source"], packed["licence"]):
+    texts = [card["name"], card["licence"], card["training_set"]["how"]]
+    for text in (*texts, packed["name"], packed["source"], packed["licence"]):
         assert any(mark in text for mark in MARKS)

@@ -48,8 +48,8 @@ def app(tmp_path_factory):
         (data / f"pictures{NAME}").mkdir()
         (data / f"pictures{NAME}" / f"a{NAME}.png").write_bytes(picture())
         (data / f"zip{NAME}.zip").write_bytes(zipped({f"{FILES[0]}.png": picture()}))
-    with wire.serving(place, "--data", data) as found:
-        yield found
+    with wire.serving(place, "--data", data) as running:
+        yield running
 
 
 @pytest.fixture

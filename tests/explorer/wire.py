@@ -112,20 +112,20 @@ class Tab:
 
 def widgets(elements):
     """{id: kind of element} of those that send values."""
-    found = {}
+    kinds = {}
     for element in elements:
         kind = element.WhichOneof("type")
         known = getattr(element, kind)
         if getattr(known, "id", "") and kind != "imgs":
-            found[known.id] = kind
-    return found
+            kinds[known.id] = kind
+    return kinds
 
 
 def failures(elements):
     """What on a page says that something went wrong: exceptions, and parts that were not drawn."""
-    found = [e.exception.message for e in elements if e.WhichOneof("type") == "exception"]
+    messages = [e.exception.message for e in elements if e.WhichOneof("type") == "exception"]
     alerts = [e.alert.body for e in elements if e.WhichOneof("type") == "alert"]
-    return found + [body for body in alerts if "could not be drawn" in body]
+    return messages + [body for body in alerts if "could not be drawn" in body]
 
 
 # Values that no browser sends.
@@ -159,12 +159,12 @@ def json_texts():
 
 def states(widget_id):
     """A WidgetState of every kind for a widget, with values that are odd for that kind."""
-    found = []
+    samples = []
 
     def add(kind, set_value):
         state = WidgetState(id=widget_id)
         set_value(state)
-        found.append((kind, state))
+        samples.append((kind, state))
 
     for value in (True, False):
         add("bool", lambda s, v=value: setattr(s, "bool_value", v))
@@ -194,7 +194,7 @@ def states(widget_id):
         add("json", lambda s, v=text: setattr(s, "json_value", v))
     for text in ["", "{", "null", DEEP, '[{"event": "pick", "value": 1}]', "1" * 5000]:
         add("json trigger", lambda s, v=text: setattr(s, "json_trigger_value", v))
-    return found
+    return samples
 
 
 def some(widget_id, count, seed):

@@ -275,19 +275,19 @@ def test_another_version_of_the_export_is_another_file(model, quick, monkeypatch
 
 
 def test_of_threads_at_the_same_time_one_makes_it(model, quick):
-    gate, found = threading.Barrier(4), []
+    gate, exported = threading.Barrier(4), []
 
     def ask():
         gate.wait()
-        found.append(export_onnx.cached(model))
+        exported.append(export_onnx.cached(model))
 
     threads = [threading.Thread(target=ask) for _ in range(4)]
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join()
-    assert len(found) == 4
-    assert len(set(found)) == 1
+    assert len(exported) == 4
+    assert len(set(exported)) == 1
     assert quick == [model.name]
 
 
@@ -330,17 +330,17 @@ def test_the_verb_writes_weights_that_pytorch_reads(tmp_path, model, capsys, kin
     assert message["sha256"] == checkpoint.sha256(out)
     assert 0 <= message["difference"] < 1e-5
     if kind == "safetensors":
-        found = load_file(out)
+        exported = load_file(out)
         with safe_open(out, "pt") as file:
             notes = file.metadata()
         assert json.loads(notes["architecture"])["name"] == "dcgan"
         assert "ndf" not in json.loads(notes["architecture"])
         assert (notes["prior"], notes["name"]) == ("normal", model.name)
     else:
-        found = torch.load(out, weights_only=True)
+        exported = torch.load(out, weights_only=True)
     expected = model.generator.state_dict()
-    assert list(map(str, sorted(found))) == sorted(expected)
-    assert all(torch.equal(found[name], tensor) for name, tensor in expected.items())
+    assert list(map(str, sorted(exported))) == sorted(expected)
+    assert all(torch.equal(exported[name], tensor) for name, tensor in expected.items())
 
 
 def test_weights_that_do_not_come_back_leave_the_file_before(tmp_path, model, monkeypatch):

@@ -48,10 +48,10 @@ def counting():
     """Features of size 2 that count what they are asked for: the mean and the first pixel."""
 
     class Counting:
-        name, size, version, asked = "Counting", 2, "1", 0
+        name, size, version, seen = "Counting", 2, "1", 0
 
         def extract(self, images, batch=8, progress=None):
-            self.asked += len(images)
+            self.seen += len(images)
             return np.stack([images.mean((1, 2, 3)), images[:, 0, 0, 0]], 1).astype(np.float32)
 
     return Counting()
@@ -235,9 +235,9 @@ def test_inception_weights_that_cannot_be_fetched(inception_class, monkeypatch, 
 def test_cached_features_are_computed_once(counting, tmp_path):
     images = pictures(6)
     first = feature_extractors.cached(counting, images)
-    assert counting.asked == 6
+    assert counting.seen == 6
     assert np.array_equal(feature_extractors.cached(counting, images.copy(), batch=2), first)
-    assert counting.asked == 6
+    assert counting.seen == 6
     assert np.array_equal(first, counting.extract(images))
     saved = list((cache_dir.cache_directory() / "features").iterdir())
     assert len(saved) == 1
@@ -252,12 +252,12 @@ def test_cached_features_are_never_those_of_others(counting):
     changed[-1, 0, 0, 0] ^= 1
     assert feature_extractors.cached(counting, changed)[-1, 1] == changed[-1, 0, 0, 0]
     assert len(feature_extractors.cached(counting, images[:-1])) == 2499
-    before = counting.asked
+    before = counting.seen
     counting.version = "2"
     feature_extractors.cached(counting, images)
     counting.name = "Other"
     feature_extractors.cached(counting, images)
-    assert counting.asked == before + 5000
+    assert counting.seen == before + 5000
 
 
 @pytest.mark.parametrize("damage", ["cut", "flip", "empty", "other"])
@@ -277,6 +277,6 @@ def test_a_damaged_cache_is_computed_again(counting, damage):
         with path.open("wb") as file:
             np.savez(file, features=first[:3])
     assert np.array_equal(feature_extractors.cached(counting, images), first)
-    assert counting.asked == 120
+    assert counting.seen == 120
     feature_extractors.cached(counting, images)
-    assert counting.asked == 120  # and it is whole again
+    assert counting.seen == 120  # and it is whole again

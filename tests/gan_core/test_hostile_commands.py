@@ -417,9 +417,9 @@ def test_a_card_of_many_fields_is_written_or_refused_in_one_sentence(place):
 def test_a_card_says_what_is_missing_and_is_left_as_it_was(place):
     directory = place / "models" / "alpha"
     about = damage.read(directory / "model.json")
-    told = write_card(directory, damage.without(about, ("training_set", "framing")))
-    assert "framing is missing" in told
-    assert "README.md stays as it was" in told
+    output = write_card(directory, damage.without(about, ("training_set", "framing")))
+    assert "framing is missing" in output
+    assert "README.md stays as it was" in output
 
 
 # What only a process of its own shows.

@@ -66,10 +66,10 @@ def write_checkpoint(directory):
     architecture = {"name": "dcgan", "size": 32, "channels": 3, "nz": 4, "ngf": 1, "ndf": 1}
     about = {"name": "toy", "architecture": architecture, "prior": {"kind": "normal", "size": 4}}
     about |= {"objective": "wgan", "training": {"kimg": 1.5, "hours": 0.1}, "licence": "CC0"}
-    told = {"name": "set", "how": "Ask.", "fingerprint": "0" * 64, "shape": [9, 32, 32, 3]}
+    about_set = {"name": "set", "how": "Ask.", "fingerprint": "0" * 64, "shape": [9, 32, 32, 3]}
     number = {"measure": "FD-x", "of": "samples", "to": "training", "value": 1.5, "n_of": 9}
     about["metrics"] = {"x": {"features": "x", "numbers": [{**number, "n_to": 9}]}}
-    about["training_set"] = told | {"framing": {"crop": 0.9, "size": 32, "channels": 3}}
+    about["training_set"] = about_set | {"framing": {"crop": 0.9, "size": 32, "channels": 3}}
     checkpoint.save(directory, *registry.build(architecture), about)
     model = checkpoint.load(directory)
     directions.save(model, [directions.Direction("smile", np.float32([1, 0, 0, 0]))])
@@ -198,18 +198,18 @@ def readers(folder):
         return reader
 
     def load():
-        found = checkpoint.load(model)
-        fidelity_report.headline(found.card)
-        directions.load(found)
-        found.generate(found.prior.sample(1))
+        opened = checkpoint.load(model)
+        fidelity_report.headline(opened.card)
+        directions.load(opened)
+        opened.generate(opened.prior.sample(1))
 
     def read_weights(data, folder):
         """Weights whose hash the card tells, as a stranger's card would."""
         (model / "generator.safetensors").write_bytes(data)
-        told = card | {
+        about_set = card | {
             "files": {"generator.safetensors": checkpoint.sha256(model / "generator.safetensors")}
         }
-        (model / "model.json").write_text(json.dumps(told))
+        (model / "model.json").write_text(json.dumps(about_set))
         try:
             checkpoint.load(model)
         finally:
@@ -241,8 +241,8 @@ def readers(folder):
             return
         about = about if isinstance(about, dict) else {"": about}
         checked_safetensors.save(model / seed_table.FILE, table, about)
-        found = seed_table.load(loaded)
-        found.search(dict.fromkeys(found.attributes, True))
+        read_back = seed_table.load(loaded)
+        read_back.search(dict.fromkeys(read_back.attributes, True))
 
     def read_import(data, folder):
         (folder / "netG").write_bytes(data)
@@ -271,7 +271,7 @@ def readers(folder):
 
     about = {"format": 1, "generator": card["files"]["generator.safetensors"]}
     about |= {"directions": [{"name": "smile", "kind": "own", "about": {"effects": {"hat": 0.5}}}]}
-    told = json.loads(right["set.json"])
+    about_set = json.loads(right["set.json"])
     table = {"realism": np.ones(8, np.float16), "probabilities": np.ones((8, 2), np.float16)}
     described = {"format": 1, "generator": card["files"]["generator.safetensors"]}
     described |= {"classifier": "", "reference": "", "attributes": ["a", "b"], "openings": [3, 1]}
@@ -293,7 +293,7 @@ def readers(folder):
         "import": (cut([weights, sealed_file, *saved]), read_import),
         "onnx": (cut([graph()]), read_onnx),
         "set.json": (
-            some.one_of(hostile.bent([told]), cut([right["set.json"]])),
+            some.one_of(hostile.bent([about_set]), cut([right["set.json"]])),
             in_place("set.json", packed, lambda: training_set.load(packed)),
         ),
         "index.csv": (

@@ -240,12 +240,12 @@ def test_values_beyond_a_slider_are_its_end(canvases):
 
 
 @pytest.mark.parametrize(
-    ("name", "kept"),
+    ("name", "shown_id"),
     [("x" * 500, "x" * 40), (None, "None"), (7, "7"), ([1], "[1]"), ({}, "{}"), ("\ud800",) * 2],
 )
-def test_any_name_of_a_question_comes_back_short(canvases, name, kept):
+def test_any_name_of_a_question_comes_back_short(canvases, name, shown_id):
     reply = json.loads(server.draw_strip(json.dumps(QUESTION | {"id": name})))
-    assert reply["id"] == kept
+    assert reply["id"] == shown_id
 
 
 def test_a_context_is_forgotten_once_many_came_after_it(canvases):
@@ -488,7 +488,7 @@ def test_a_report_before_anything_was_drawn_is_not_heard(session):
 
 
 @pytest.mark.parametrize(
-    ("frozen", "kept"),
+    ("frozen", "accepted"),
     [
         (None, []),
         ([], []),
@@ -499,8 +499,8 @@ def test_a_report_before_anything_was_drawn_is_not_heard(session):
         ({"1": 2}, []),
     ],
 )
-def test_only_sliders_that_there_are_can_be_frozen(session, frozen, kept):
-    assert heard(session, REPORT | {"frozen": frozen}) == ([1.5, -0.25, 0.0], kept)
+def test_only_sliders_that_there_are_can_be_frozen(session, frozen, accepted):
+    assert heard(session, REPORT | {"frozen": frozen}) == ([1.5, -0.25, 0.0], accepted)
 
 
 @pytest.mark.parametrize(

@@ -18,9 +18,9 @@ def app(tmp_path_factory):
         (place / folder).mkdir()
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("STREAMLIT_SERVER_ENABLE_AGENT_API", "true")  # which must not count
-        with wire.serving(place) as found:
-            yield found
-    assert "Traceback" not in found.log()
+        with wire.serving(place) as running:
+            yield running
+    assert "Traceback" not in running.log()
 
 
 def send(app, *messages):

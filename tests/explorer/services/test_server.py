@@ -107,9 +107,9 @@ def get(address, path):
 
 
 def test_the_runtime_is_what_its_readme_says():
-    told = dict(re.findall(r"`(\S+)` \| `([0-9a-f]{64})`", (RUNTIME / "README.md").read_text()))
-    assert set(told) == set(server.KINDS)
-    for name, digest in told.items():
+    listed = dict(re.findall(r"`(\S+)` \| `([0-9a-f]{64})`", (RUNTIME / "README.md").read_text()))
+    assert set(listed) == set(server.KINDS)
+    for name, digest in listed.items():
         packed = (RUNTIME / f"{name}.gz").read_bytes()
         assert hashlib.sha256(gzip.decompress(packed)).hexdigest() == digest
         assert packed[3:8] == bytes(5)  # gzip -n: no name and no time, so it can be made again
@@ -119,18 +119,18 @@ def test_the_runtime_is_what_its_readme_says():
 
 def test_a_page_gets_the_urls_of_a_model(gray):
     assert not server.available()  # this process serves nothing
-    found = server.urls(gray)
-    assert set(found) == {"worker", "runtime", "wasm", "model"}
+    urls = server.urls(gray)
+    assert set(urls) == {"worker", "runtime", "wasm", "model"}
     digest = gray.card["files"]["generator.safetensors"]
-    assert found["model"] == f"live/models/{digest}.onnx?v={export_onnx.VERSION}"
+    assert urls["model"] == f"live/models/{digest}.onnx?v={export_onnx.VERSION}"
 
 
 @pytest.mark.parametrize("before", ["", "/some/base"])
 def test_the_routes_answer_below_any_base_path(before):
     def answering(path):
         scope = {"type": "http", "method": "GET", "path": before + path, "headers": []}
-        found = [route for route in server.ROUTES if route.matches(scope)[0] is Match.FULL]
-        return found[0].endpoint if found else None
+        routes = [route for route in server.ROUTES if route.matches(scope)[0] is Match.FULL]
+        return routes[0].endpoint if routes else None
 
     assert answering("/live/worker.js") is server.send_worker
     assert answering("/live/runtime/1/x") is server.send_runtime
@@ -297,9 +297,9 @@ def ask(page, **message):
 
 
 def load(page, drawer, **changes):
-    found = server.urls(drawer) | changes
-    found.pop("worker")
-    return ask(page, kind="load", **found)
+    urls = server.urls(drawer) | changes
+    urls.pop("worker")
+    return ask(page, kind="load", **urls)
 
 
 def is_sentence(text):

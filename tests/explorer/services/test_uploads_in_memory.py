@@ -33,21 +33,21 @@ def app(tmp_path_factory):
     (place / "models").mkdir()
     (place / "models" / "avatars").symlink_to(AVATARS)
     (place / "runs").mkdir()
-    with wire.serving(place) as found:
-        yield found
+    with wire.serving(place) as running:
+        yield running
 
 
 def unnamed_files(pid):
     """Files that a process has open and that have no name on any disk."""
-    found = []
+    targets = []
     for handle in Path(f"/proc/{pid}/fd").iterdir():
         try:
             target = os.readlink(handle)
         except OSError:
             continue
         if target.endswith("(deleted)") and "memfd" not in target:
-            found.append(target)
-    return set(found)
+            targets.append(target)
+    return set(targets)
 
 
 def send(app, session, size):

@@ -276,8 +276,8 @@ def test_the_tray_in_a_link():
     items = [item(12), item(40, 0.7), item(None), item(3, 0.0, "ganz, anders: ü@1")]
     text = url_state.write(View(model="avatars"), "browse", items)["tray"]
     assert text.startswith("avatars:12,avatars:40@0.7,")
-    found, unread = url_state.read_tray(text)
-    assert found == [("avatars", 12, 1.0), ("avatars", 40, 0.7), ("ganz, anders: ü@1", 3, 0.0)]
+    entries, unread = url_state.read_tray(text)
+    assert entries == [("avatars", 12, 1.0), ("avatars", 40, 0.7), ("ganz, anders: ü@1", 3, 0.0)]
     assert unread == 0
 
 
@@ -302,8 +302,8 @@ def test_an_empty_tray_is_nothing():
 
 def test_a_tray_that_is_too_long_is_cut_and_counted():
     text = ",".join(f"avatars:{i}" for i in range(url_state.MAX_TRAY + 5))
-    found, unread = url_state.read_tray(text)
-    assert [seed for _, seed, _ in found] == list(range(url_state.MAX_TRAY))
+    entries, unread = url_state.read_tray(text)
+    assert [seed for _, seed, _ in entries] == list(range(url_state.MAX_TRAY))
     assert unread == 5
 
 

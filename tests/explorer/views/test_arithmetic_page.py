@@ -201,8 +201,8 @@ def test_another_model_keeps_the_seeds(opened):
 
 def test_another_model_refuses_pictures_without_a_seed_and_lets_them_be_taken_out(opened):
     model, app = opened(a="1", b="2", c="3")
-    kept = exemplars.store("Mine", "alpha", model.hash, np.ones(8))
-    app = field(app, "basket-text-a").set_value(f"1, {kept}").run()
+    stored = exemplars.store("Mine", "alpha", model.hash, np.ones(8))
+    app = field(app, "basket-text-a").set_value(f"1, {stored}").run()
     assert sentences(app) == []
     app = field(app, "set-model").set_value("beta").run()
     said = sentences(app)
@@ -234,8 +234,8 @@ def test_what_should_stay_can_be_taken_out_of_the_difference(opened, monkeypatch
         for about in [{"attribute": name, "effects": {}}]
     }
     monkeypatch.setattr(attribute_labels, "classifier_of", lambda model: reader)
-    found = direction_store.Known(list(known.values()))
-    monkeypatch.setattr(direction_store, "of", lambda model, classifier: found)
+    listed = direction_store.Known(list(known.values()))
+    monkeypatch.setattr(direction_store, "of", lambda model, classifier: listed)
     for changed in (["warm"], ["warm", "cold"]):
         monkeypatch.setattr(attribute_labels, "changed_by", lambda *_, changed=changed: changed)
         _, app = opened(a="3,4", b="5", c="6,7", apart="1")
@@ -243,8 +243,8 @@ def test_what_should_stay_can_be_taken_out_of_the_difference(opened, monkeypatch
         way = mean(model, 3, 4) - mean(model, 5)
         way = arithmetic.conditional_step(way, [known[n].vector for n in known if n not in changed])
         assert is_shown(app, model, mean(model, 6, 7) + way)
-        told = [c.value for c in app.caption if "To first order" in c.value]
-        assert [all(name in line for name in changed) for line in told] == [True]
+        lines = [c.value for c in app.caption if "To first order" in c.value]
+        assert [all(name in line for name in changed) for line in lines] == [True]
     # What is taken away says so, too.
     words = "A − B, the rest left alone"
     assert any(c.value.startswith(f"{words}, scaled to length 1") for c in app.caption)

@@ -91,16 +91,16 @@ def test_a_search_looks_through_all_seeds_and_draws_only_what_it_shows(
     app = field(app, "set-having").set_value(["Smiling"]).run()
     app = field(app, "set-lacking").set_value(["Male"]).run()
     smiling, male = with_table.column("Smiling"), with_table.column("Male")
-    found = np.flatnonzero((smiling >= 0.5) & (1 - male >= 0.5))
-    assert 16 < len(found) < 150
-    assert seeds(app) == best(with_table, found)[:16]
+    matching = np.flatnonzero((smiling >= 0.5) & (1 - male >= 0.5))
+    assert 16 < len(matching) < 150
+    assert seeds(app) == best(with_table, matching)[:16]
     assert sum(drawn) <= 48
     assert {"having": "Smiling", "lacking": "Male"}.items() <= link(app).items()
     again = open_app(**link(app))
     assert seeds(again) == seeds(app)
     assert field(again, "set-having").value == ["Smiling"]
     app = field(app, "set-sort").set_value("seed").run()
-    assert seeds(app) == list(found[:16])
+    assert seeds(app) == list(matching[:16])
     # What is searched for is only offered once.
     assert "Smiling" not in field(app, "set-lacking").options
 

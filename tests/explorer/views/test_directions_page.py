@@ -143,8 +143,8 @@ def test_the_first_visit_shows_each_attribute_and_a_chart(opened):
     effects = {d.name: d.about["effects"] for d in directions.load(opened.model)}
     attribute = app.selectbox(key="look-attribute").value
     for bar, kind in zip(figure["data"], ("normal", "difference"), strict=True):
-        told = dict(zip(bar["y"], np.array(to_list(bar["x"])) / 100, strict=True))
-        assert told == pytest.approx(effects[f"{attribute} ({kind})"])
+        drawn_effects = dict(zip(bar["y"], np.array(to_list(bar["x"])) / 100, strict=True))
+        assert drawn_effects == pytest.approx(effects[f"{attribute} ({kind})"])
         assert bar["y"][0] == attribute
 
 
@@ -198,14 +198,14 @@ def test_what_is_locked_is_left_alone_but_for_its_own_slider(opened):
 
 
 def test_a_locked_direction_is_measured_on_the_samples_of_the_others(opened, monkeypatch):
-    asked, describe = [], directions.describe
+    described, describe = [], directions.describe
     monkeypatch.setattr(
-        directions, "describe", lambda *given: asked.append(given[3]) or describe(*given)
+        directions, "describe", lambda *given: described.append(given[3]) or describe(*given)
     )
     direction_store._measured.clear()
     opened(along=f"{BRIGHT}:2", locked="warm")
     own = {d.about["n"] for d in directions.load(opened.model) if d.kind == "normal"}
-    assert own == set(asked)
+    assert own == set(described)
 
 
 def test_a_lock_that_leaves_nothing_is_reported(opened):
@@ -232,10 +232,10 @@ def test_directions_are_chosen_and_put_away(opened):
 
 def test_unnamed_directions_say_what_they_change_and_get_a_slider(opened):
     app = opened(look="factors")
-    told = " ".join(m.value for m in app.markdown)
+    text = " ".join(m.value for m in app.markdown)
     about = {d.name: d.about for d in directions.load(opened.model)}
     for i in (1, 2, 3):
-        assert f"**Factor {i}** · {about[f'factor {i}']['moves']} " in told
+        assert f"**Factor {i}** · {about[f'factor {i}']['moves']} " in text
     assert len(app.get("image")) == 3
     app = click(app, "slider-factor 3")
     assert "factor 3" in sliders(app)

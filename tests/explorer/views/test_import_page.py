@@ -60,8 +60,8 @@ def test_weights_become_a_model_in_the_menu(two_models, open_app, file_of):
     healthy(app)
     assert "my-netG-3- is now in the model menu" in app.main.success[0].value
     assert app.session_state["view"].model == "my-netG-3-"
-    kept = checkpoint.read_card(two_models / "my-netG-3-")
-    assert kept["origin"]["file"] == "my netG _3_.pth"
+    saved = checkpoint.read_card(two_models / "my-netG-3-")
+    assert saved["origin"]["file"] == "my netG _3_.pth"
     # Pages that need D say so; all others work.
     for page in ("browse", "interpolate", "arithmetic", "neighbours", "card", "latents"):
         other = open_app(page, model="my-netG-3-")
@@ -96,9 +96,9 @@ def test_a_persons_choices_are_used(two_models, open_app):
     app.main.get("button_group")[1].set_value("uniform").run()
     app.text_input(key="import-name").set_value("chosen").run()
     press(app)
-    kept = checkpoint.read_card(two_models / "chosen")
-    assert kept["prior"] == {"kind": "uniform", "size": 4}
-    assert kept["origin"]["values"] == "byte"
+    saved = checkpoint.read_card(two_models / "chosen")
+    assert saved["prior"] == {"kind": "uniform", "size": 4}
+    assert saved["origin"]["values"] == "byte"
 
 
 def test_what_is_not_recognised_is_listed(two_models, open_app, file_of):
@@ -164,12 +164,12 @@ def test_activation_output_and_prior_can_be_chosen_beside_the_preview(
     group(app, "Latents it was trained on").set_value("uniform").run()
     healthy(app)
     press(app)
-    kept = checkpoint.read_card(two_models / "bare")
-    kinds = [layer["kind"] for layer in kept["architecture"]["layers"]]
+    saved = checkpoint.read_card(two_models / "bare")
+    kinds = [layer["kind"] for layer in saved["architecture"]["layers"]]
     assert "leaky_relu" in kinds
     assert "relu" not in kinds
     assert kinds[-1] == "sigmoid"
-    assert kept["prior"]["kind"] == "uniform"
+    assert saved["prior"]["kind"] == "uniform"
     for page in ("browse", "latents", "directions", "card"):
         assert not open_app(page, model="bare").exception, page
 

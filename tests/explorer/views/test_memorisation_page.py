@@ -54,9 +54,9 @@ def alpha(trained, tmp_path, monkeypatch):
 
 
 def keep(model, data, **options):
-    found = memorisation_report.report(model, data, **(OPTIONS | options))
-    memorisation_report.save_report(model, found)
-    return found
+    summary = memorisation_report.report(model, data, **(OPTIONS | options))
+    memorisation_report.save_report(model, summary)
+    return summary
 
 
 def test_without_a_report_it_offers_to_make_one(alpha, open_app, monkeypatch):
@@ -79,8 +79,8 @@ def test_without_a_report_it_offers_to_make_one(alpha, open_app, monkeypatch):
     )
     app = app.button(key="measure-24").click().run()
     assert sentences(app) == []
-    found = memorisation_report.load_report(model)
-    assert found["n"] == 24
+    summary = memorisation_report.load_report(model)
+    assert summary["n"] == 24
     assert memorisation_report.load_report(model, "held-out")["control"] == "held-out"
     assert not (model.directory / "memorisation.json").exists()  # a checkpoint is left as it was
     assert len(tiles(app, "suspects")) == 24
@@ -89,12 +89,12 @@ def test_without_a_report_it_offers_to_make_one(alpha, open_app, monkeypatch):
 
 def test_it_shows_what_the_report_says(alpha, open_app):
     model, data = alpha
-    found = keep(model, data)
+    summary = keep(model, data)
     keep(model, data, control="held-out")
     app = open_app("memorisation", model="alpha")
     assert sentences(app) == []
-    told = found["spaces"]["pixels"]
-    first = told["suspicious"][0]
+    results = summary["spaces"]["pixels"]
+    first = results["suspicious"][0]
     assert f"Seed {first['id']}," in tiles(app, "suspects")[0]["label"]
     assert len(tiles(app, "suspects")) == 40
     assert "Samples of alpha" in texts(app)
@@ -107,7 +107,7 @@ def test_it_shows_what_the_report_says(alpha, open_app):
     figures = [json.loads(chart.proto.spec) for chart in app.get("plotly_chart")]
     assert len(figures) == 2 + 3  # two histograms; C_T, Farther and AuthPct, of pixels no others
     labels = figures[-1]["layout"]["yaxis"]["ticktext"]
-    share, low, high = told["auth_pct"]["samples"]
+    share, low, high = results["auth_pct"]["samples"]
     assert labels[0].endswith(f"{share:.1f} ({low:.1f} to {high:.1f})")
     app = field(app, "set-space").set_value("discriminator").run()
     assert sentences(app) == []
@@ -143,8 +143,8 @@ def test_measuring_gives_the_space_that_a_shipped_report_lacks(alpha, open_app, 
 
 def test_histograms_count_every_image(alpha):
     model, data = alpha
-    found = keep(model, data)
-    for space in found["spaces"].values():
+    summary = keep(model, data)
+    for space in summary["spaces"].values():
         bins = space["histogram"]
         assert len(bins["edges"]) == memorisation_report.BINS + 1
         sums = {kind: sum(bins[kind]) for kind in ("samples", "held-out", "training")}
@@ -157,10 +157,10 @@ def test_histograms_count_every_image(alpha):
 
 def test_a_click_shows_a_suspect_large_and_puts_it_on_the_tray(alpha, open_app):
     model, data = alpha
-    found = keep(model, data)
+    summary = keep(model, data)
     app = open_app("memorisation", model="alpha")
     app = app.button(key="suspects-2").click().run()
-    third = found["spaces"]["pixels"]["suspicious"][2]
+    third = summary["spaces"]["pixels"]["suspicious"][2]
     assert f"{third['distance']:.1f} levels" in texts(app)
     assert ("authentic" if third["authentic"] else "not authentic") in texts(app)
     app = app.button(key="suspect-add").click().run()
@@ -171,9 +171,9 @@ def test_a_click_shows_a_suspect_large_and_puts_it_on_the_tray(alpha, open_app):
 
 def test_a_report_of_other_weights_is_not_shown(alpha, open_app):
     model, data = alpha
-    found = keep(model, data)
+    summary = keep(model, data)
     path = model.directory / "memorisation.json"
-    path.write_text(json.dumps(found | {"model": "0" * 12}), "utf-8")
+    path.write_text(json.dumps(summary | {"model": "0" * 12}), "utf-8")
     (sentence,) = sentences(open_app("memorisation", model="alpha"))
     assert "no memorisation report for these weights" in sentence
 
@@ -300,8 +300,8 @@ def test_a_control_that_was_not_measured_in_a_space_is_not_called_missing():
     )
     own = memorisation_controls.Case("Samples", "", both, None, None)
     assert memorisation_controls.missing_text([own, innocent, guilty], "pixels") == ""
-    told = memorisation_controls.missing_text([own, innocent, guilty], "discriminator")
-    assert told == "The guilty control was not measured in D’s features."
+    results = memorisation_controls.missing_text([own, innocent, guilty], "discriminator")
+    assert results == "The guilty control was not measured in D’s features."
     assert "innocent control is missing" in memorisation_controls.missing_text(
         [own, guilty], "pixels"
     )

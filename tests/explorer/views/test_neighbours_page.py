@@ -95,12 +95,12 @@ def test_another_seed_and_another_space_stand_in_the_link(alpha, open_app):
 def test_a_training_image_is_its_own_neighbour_at_distance_0(alpha):
     model, data = alpha
     for space in ("pixels", "discriminator"):
-        found = nearest.find(model, data, np.asarray(data.images[7]), space, 3)
-        assert found.indices[0] == 7
-        assert found.distances[0] == pytest.approx(0, abs=1e-6)
+        result = nearest.find(model, data, np.asarray(data.images[7]), space, 3)
+        assert result.indices[0] == 7
+        assert result.distances[0] == pytest.approx(0, abs=1e-6)
     mirrored = np.ascontiguousarray(data.images[7][:, ::-1])
-    found = nearest.find(model, data, mirrored, "pixels", 1)
-    assert (found.indices[0], found.distances[0], found.mirrored[0]) == (7, 0, True)
+    result = nearest.find(model, data, mirrored, "pixels", 1)
+    assert (result.indices[0], result.distances[0], result.mirrored[0]) == (7, 0, True)
 
 
 def test_where_a_distance_stands_among_real_ones(alpha):
@@ -152,8 +152,8 @@ def test_near_duplicates_are_taken_from_pixels_in_every_space(alpha, open_app, m
 
 
 def test_a_share_is_called_none_only_when_it_is():
-    told = [distance_space.percent_text(share) for share in (0, 0.2, 3.4, 99.7, 100)]
-    assert told == ["0 %", "Less than 1 %", "3 %", "More than 99 %", "100 %"]
+    texts = [distance_space.percent_text(share) for share in (0, 0.2, 3.4, 99.7, 100)]
+    assert texts == ["0 %", "Less than 1 %", "3 %", "More than 99 %", "100 %"]
 
 
 def test_missing_images_are_explained(alpha, open_app, monkeypatch):
@@ -241,8 +241,8 @@ def test_images_that_look_alike_are_used_with_a_warning(
 
 
 def test_the_pack_command_is_shown_without_its_sentences():
-    told = {"command": "python -m gan_core pack a b --licence 'Ask me.' --crop 0.8 --how It\\'s"}
-    assert training_data.pack_command(told) == "python -m gan_core pack a b --crop 0.8"
+    about = {"command": "python -m gan_core pack a b --licence 'Ask me.' --crop 0.8 --how It\\'s"}
+    assert training_data.pack_command(about) == "python -m gan_core pack a b --crop 0.8"
     assert "pack FOLDER" in training_data.pack_command({"command": "a 'quote that never ends"})
     assert "pack FOLDER" in training_data.pack_command({})
 
@@ -308,11 +308,11 @@ def test_pixels_and_features_stand_one_under_the_other(alpha, open_app):
     assert sentences(app) == []
     image = model.generate(model.prior.sample(1, 5))[0]
     for space, unit in (("pixels", "levels"), ("discriminator", "")):
-        found = nearest.find(model, data, image, space, 4)
+        result = nearest.find(model, data, image, space, 4)
         assert len(shown(app, space)) == 4
-        assert data.files[found.indices[0]] in shown(app, space)[0]["label"]
+        assert data.files[result.indices[0]] in shown(app, space)[0]["label"]
         assert shown(app, space)[0]["caption"].startswith(
-            distance_space.distance_text(found.distances[0], space).removesuffix(f" {unit}")
+            distance_space.distance_text(result.distances[0], space).removesuffix(f" {unit}")
         )
     assert markdown(app).count("of held-out images are closer to a training image") == 2
     # A click puts a neighbour of the other space beside the picture.
@@ -356,11 +356,11 @@ def test_a_copy_is_not_authentic_but_beside_a_duplicate(
             for i, image in enumerate(shown):
                 writer.add(image, f"{i}.png")
         data = training_set.load(tmp_path / place)
-        found = nearest.find(model, data, images[3], "pixels", 2)
+        result = nearest.find(model, data, images[3], "pixels", 2)
         own = nearest.own_nearest(model, data, 3, "pixels")
-        assert found.distances[0] == 0
+        assert result.distances[0] == 0
         assert bool(own.distances[0] == 0) == twin
-        assert not found.distances[0] > own.distances[0]
+        assert not result.distances[0] > own.distances[0]
 
 
 def test_neighbours_follow_a_path(alpha, open_app):
@@ -522,23 +522,23 @@ def test_two_sessions_at_once(alpha, open_app):
     assert [t["current"] for t in shown(one)].index(True) == 3
     assert [t["current"] for t in shown(two)].index(True) == 0
     images = np.asarray(data.images[:8])
-    expected_found = {
+    expected_results = {
         s: nearest.search(model, data, images, s, 3) for s in ("pixels", "discriminator")
     }
-    found = []
+    results = []
 
     def ask(space):
         for _ in range(5):
-            found.append((space, nearest.search(model, data, images, space, 3)))
+            results.append((space, nearest.search(model, data, images, space, 3)))
 
     threads = [threading.Thread(target=ask, args=(s,)) for s in ("pixels", "discriminator") * 2]
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join()
-    assert len(found) == 20
-    for space, parts in found:
-        for part, wanted in zip(parts, expected_found[space], strict=True):
+    assert len(results) == 20
+    for space, parts in results:
+        for part, wanted in zip(parts, expected_results[space], strict=True):
             np.testing.assert_array_equal(part, wanted)
 
 
@@ -550,11 +550,11 @@ def test_background_work_is_done_once_and_shows_progress():
         tell("Counting", 0.5)
         go.wait(60)
 
-    jobs_found = [background.start("a test", work) for _ in range(3)]
+    started_jobs = [background.start("a test", work) for _ in range(3)]
     assert background.under_way("a test")
     go.set()
-    assert all(job.ended.wait(60) for job in jobs_found)
-    assert (begun, jobs_found[0].words, jobs_found[0].share) == ([1], "Counting", 0.5)
+    assert all(job.ended.wait(60) for job in started_jobs)
+    assert (begun, started_jobs[0].words, started_jobs[0].share) == ([1], "Counting", 0.5)
     background.forget("a test")
     assert background.start("a test", work).ended.wait(60)
     assert len(begun) == 2
@@ -592,14 +592,14 @@ def test_features_of_d_lock_a_batch_at_a_time(alpha):
 
 def brute_force(data, image):
     """The pictures that may stand beside an image: the nearest training image, either way round."""
-    image, least, found = image.astype(np.int32), None, None
+    image, least, nearest_part = image.astype(np.int32), None, None
     for start in range(0, len(data.images), 500):
         part = data.images[start : start + 500].astype(np.int32)
         for way in (1, -1):
             distances = np.square(part[:, :, ::way] - image).sum((1, 2, 3))
             if least is None or distances.min() < least:
-                least, found = distances.min(), part[distances.argmin(), :, ::way]
-    return found.astype(np.uint8)
+                least, nearest_part = distances.min(), part[distances.argmin(), :, ::way]
+    return nearest_part.astype(np.uint8)
 
 
 def test_the_neighbour_follows_the_slider(visit, avatars):
@@ -646,9 +646,9 @@ def test_images_that_travel_with_another_model_serve_too(
     assert any("do not come with it" in sentence for sentence in sentences(opened(open_app)))
     other = make_checkpoint("models/other", nz=8, seed=2)
     training_set.embed(tmp_path / "sets" / "noise", other / "training_set")
-    found = training_data.training_images(model)
-    assert found.fingerprint == data.fingerprint
-    np.testing.assert_array_equal(found.images, data.images)
+    result = training_data.training_images(model)
+    assert result.fingerprint == data.fingerprint
+    np.testing.assert_array_equal(result.images, data.images)
     assert sentences(opened(open_app)) == []
 
 

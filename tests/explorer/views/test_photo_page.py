@@ -33,8 +33,8 @@ def encoded(seed=0, size=(120, 160)):
 
 
 def button(app, label):
-    (found,) = (b for b in app.button if b.label == label)
-    return found
+    (one,) = (b for b in app.button if b.label == label)
+    return one
 
 
 @pytest.fixture
@@ -118,8 +118,8 @@ def test_the_frame_follows_the_hand_and_the_numbers(open_photo):
     for key, value in eyes.items():
         app.number_input(key=f"photo-{key}").set_value(float(value))
     app = button(app, "Place the eyes").click().run()
-    found = photo_alignment.eyes_of_frame((120, 160), app.session_state.photo.frame)
-    assert np.allclose(found, [(0.35, 0.45), (0.65, 0.45)], atol=2e-3)
+    placed = photo_alignment.eyes_of_frame((120, 160), app.session_state.photo.frame)
+    assert np.allclose(placed, [(0.35, 0.45), (0.65, 0.45)], atol=2e-3)
     nowhere = {"x": 9, "y": -9, "side": 1e9, "turn": 10, "count": 2}
     app = app.text_input(key="photo-framer-field").set_value(json.dumps(nowhere)).run()
     frame = app.session_state.photo.frame
@@ -170,7 +170,7 @@ def test_in_a_browser(visit, tmp_path):
     framer = page.locator(".framer")
     framer.locator(".photo img").wait_for()
     before = framer.get_attribute("data-frame")
-    asked = other_than(page, None)
+    latest = other_than(page, None)
     eye = framer.get_by_role("button", name="Left eye")
     box = eye.bounding_box()
     x, y = box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
@@ -186,7 +186,7 @@ def test_in_a_browser(visit, tmp_path):
     # A ring drawn past the other one takes its place, and the frame stays upright.
     other = framer.get_by_role("button", name="Right eye").bounding_box()
     x, y = (after[k] + after[s] / 2 for k, s in (("x", "width"), ("y", "height")))
-    asked = other_than(page, asked)
+    latest = other_than(page, latest)
     page.mouse.move(x, y)
     page.mouse.down()
     page.mouse.move(other["x"] + 100, y, steps=8)
@@ -195,7 +195,7 @@ def test_in_a_browser(visit, tmp_path):
     assert abs(turn) < 45
     right = framer.get_by_role("button", name="Right eye").bounding_box()
     assert right["x"] + right["width"] / 2 == pytest.approx(other["x"] + 100, abs=3)
-    other_than(page, asked)
+    other_than(page, latest)
     page.get_by_role("button", name="Start", exact=True).click()
     page.get_by_text(re.compile(r"Step \d+ of")).wait_for()
     # By now the search may be done, and the button with it: then this click does nothing.
@@ -213,8 +213,8 @@ def test_a_model_without_gradients_is_one_sentence(two_models, open_app, monkeyp
     assert not inversion.has_gradients(replace(model, generator=graph))
     monkeypatch.setattr(inversion, "has_gradients", lambda model: False)
     app = open_app("photo", model="alpha")
-    (found,) = sentences(app)
-    assert "alpha is an ONNX graph" in found
+    (sentence,) = sentences(app)
+    assert "alpha is an ONNX graph" in sentence
     assert not [u for u in app.get("file_uploader") if "photo" in u.label]
 
 
@@ -254,8 +254,8 @@ def test_eyes_that_change_places_do_not_turn_the_face_upside_down(open_photo):
         app.number_input(key=f"photo-{key}").set_value(float(value))
     app = button(app, "Place the eyes").click().run()
     frame = app.session_state.photo.frame
-    found = photo_alignment.eyes_of_frame((120, 160), frame)
-    assert np.allclose(found, [(0.35, 0.40), (0.65, 0.45)], atol=2e-3)
+    placed = photo_alignment.eyes_of_frame((120, 160), frame)
+    assert np.allclose(placed, [(0.35, 0.40), (0.65, 0.45)], atol=2e-3)
     assert abs(frame.turn) < 20
 
 
@@ -271,8 +271,8 @@ def test_eyes_that_make_no_frame_stay_in_the_fields_beside_the_reason(open_photo
     app.number_input(key="photo-left-across").set_value(30.0)
     app = button(app, "Place the eyes").click().run()
     assert sentences(app) == []
-    found = photo_alignment.eyes_of_frame((120, 160), app.session_state.photo.frame)
-    assert np.allclose(found, [(0.3, 0.5), (0.5, 0.5)], atol=2e-3)
+    placed = photo_alignment.eyes_of_frame((120, 160), app.session_state.photo.frame)
+    assert np.allclose(placed, [(0.3, 0.5), (0.5, 0.5)], atol=2e-3)
 
 
 def test_an_emptied_field_of_an_eye_moves_nothing(open_photo):

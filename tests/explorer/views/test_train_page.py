@@ -108,12 +108,12 @@ def test_runs_are_listed_with_their_states(place, open_app):
     make_run(place, "broken", [line(2.0)], ended="failed", reason="The disk is full.", kimg=10.0)
     make_run(place, "killed", [line(3.0)], doing="training", kimg=10.0)
     (place / "runs" / "no run").mkdir()
-    found = run_list.entries()
-    states = {name: run.state for name, run in found.items()}
+    listed = run_list.entries()
+    states = {name: run.state for name, run in listed.items()}
     expected = {"done": "finished", "halted": "stopped", "broken": "failed", "killed": "failed"}
     assert states == expected
-    assert found["broken"].reason == "The disk is full."
-    assert "without a message" in found["killed"].reason
+    assert listed["broken"].reason == "The disk is full."
+    assert "without a message" in listed["killed"].reason
     app = open_app("train", run="broken")
     assert [error.value for error in app.error] == ["The disk is full."]
     buttons = {button.label for button in app.button}
@@ -233,10 +233,10 @@ def test_damaged_files_are_as_good_as_missing(place, open_app, content):
         (run / name).write_bytes(content)
     (run / "samples").mkdir()
     (run / "samples" / "000001.png").write_bytes(content)
-    found = run_list.entries()["x"]
-    assert found.state in ("stopped", "failed")
-    assert not found.running
-    assert all(value == value for each in found.lines for value in each.values())
+    entry = run_list.entries()["x"]
+    assert entry.state in ("stopped", "failed")
+    assert not entry.running
+    assert all(value == value for each in entry.lines for value in each.values())
     assert texts(open_app("train", run="x"))
 
 
@@ -562,8 +562,8 @@ def test_a_clock_that_was_set_back_or_forward_fails_no_run(place, monkeypatch, m
     about |= {"pid": 999_999_999, "began": now + moved, "ended": "finished"}
     (run / "process.json").write_text(json.dumps(about))
     (run / run_list.OUTPUT).write_text("$ python -m gan_core train\nall is well\n")
-    found = run_list.look(run)
-    assert (found.state, found.reason) == ("finished", "")
+    entry = run_list.look(run)
+    assert (entry.state, entry.reason) == ("finished", "")
 
 
 def test_a_process_that_starts_is_alive_whatever_the_clock_says(place, monkeypatch):

@@ -26,8 +26,8 @@ class Named(nn.Module):
         """modules: [(dotted name or "", module)]; without a name it has no tensors."""
         super().__init__()
         self.run = [module for _, module in modules]
-        kept = [one for one in modules if one[0]]
-        for name, module in sorted(kept, key=order) if order else kept:
+        named = [one for one in modules if one[0]]
+        for name, module in sorted(named, key=order) if order else named:
             place = self
             *parents, last = name.split(".")
             for parent in parents:

@@ -19,8 +19,8 @@ def saved(folder, content, name="g.pth"):
     return folder / name
 
 
-def loaded(found, folder, name="mine"):
-    return checkpoint.load(importers.save(found, folder / "checkpoints" / name, name))
+def loaded(recognised, folder, name="mine"):
+    return checkpoint.load(importers.save(recognised, folder / "checkpoints" / name, name))
 
 
 def statistics(network, momentum, batches, size=64, prior="normal"):
@@ -58,18 +58,18 @@ def test_statistics_tell_activation_and_prior(tmp_path, momentum, batches, prior
     layer = nn.ReLU if activation == "relu" else lambda: nn.LeakyReLU(0.2)
     network = prepared(layouts.Layout("", "", lambda: dcgan(activation=layer)), seed=batches)
     statistics(network, momentum, batches, prior=prior)
-    found = importers.read(saved(tmp_path, network.state_dict()))
-    assert (found.choices.activation, found.prior.kind) == (activation, prior)
-    assert found.doubts == []
-    assert apart(loaded(found, tmp_path), network) <= 1
+    recognised = importers.read(saved(tmp_path, network.state_dict()))
+    assert (recognised.choices.activation, recognised.prior.kind) == (activation, prior)
+    assert recognised.doubts == []
+    assert apart(loaded(recognised, tmp_path), network) <= 1
 
 
 def test_what_statistics_cannot_tell_is_a_warning_and_can_be_chosen(tmp_path):
     network = prepared(layouts.Layout("", "", lambda: dcgan(norms=False)))
     path = saved(tmp_path, network.state_dict())
-    found = importers.read(path)
-    assert any("No batch norm" in doubt for doubt in found.doubts)
-    assert (found.choices.activation, found.prior.kind) == ("relu", "normal")
+    recognised = importers.read(path)
+    assert any("No batch norm" in doubt for doubt in recognised.doubts)
+    assert (recognised.choices.activation, recognised.prior.kind) == ("relu", "normal")
     chosen = importers.read(path, activation="leaky", prior="uniform", output="sigmoid")
     assert chosen.doubts == []
     assert chosen.prior.kind == "uniform"
@@ -89,8 +89,8 @@ def test_what_statistics_cannot_tell_is_a_warning_and_can_be_chosen(tmp_path):
 def test_other_activations_can_be_chosen(tmp_path, activation):
     layer = nn.ELU if activation == "elu" else nn.LeakyReLU
     network = prepared(layouts.Layout("", "", lambda: dcgan(activation=layer)))
-    found = importers.read(saved(tmp_path, network.state_dict()), activation=activation)
-    assert apart(loaded(found, tmp_path), network) <= 1
+    recognised = importers.read(saved(tmp_path, network.state_dict()), activation=activation)
+    assert apart(loaded(recognised, tmp_path), network) <= 1
 
 
 def test_a_choice_that_there_is_not_is_one_sentence(tmp_path):
@@ -108,19 +108,19 @@ def test_statistics_of_other_weights_or_another_prior_are_a_warning(tmp_path):
     network = prepared(LAYOUTS["tutorial"])
     state = network.state_dict()
     wide = {k: 9 * v if k.endswith("main.1.running_var") else v for k, v in state.items()}
-    found = importers.read(saved(tmp_path, wide))
-    assert any("main.1 saw" in doubt and "the prior" in doubt for doubt in found.doubts)
+    recognised = importers.read(saved(tmp_path, wide))
+    assert any("main.1 saw" in doubt and "the prior" in doubt for doubt in recognised.doubts)
     wrong = {k: 9 * v if k.endswith("main.7.running_var") else v for k, v in state.items()}
-    found = importers.read(saved(tmp_path, wrong))
-    assert any("main.7 saw" in doubt and "a stride" in doubt for doubt in found.doubts)
+    recognised = importers.read(saved(tmp_path, wrong))
+    assert any("main.7 saw" in doubt and "a stride" in doubt for doubt in recognised.doubts)
 
 
 def test_a_stride_that_nobody_expects_is_exposed_by_statistics(tmp_path):
     """A layer of stride 3, between ones of 2: no known layout has it, so it is in doubt."""
     steps = [(4, 1, 0, 0), (4, 2, 1, 0), (4, 4, 0, 0), (4, 2, 1, 0)]
     network = prepared(layouts.Layout("", "", lambda: dcgan(widths=(16, 8, 4), steps=steps)))
-    found = importers.read(saved(tmp_path, network.state_dict()))
-    assert any("a stride" in doubt for doubt in found.doubts)
+    recognised = importers.read(saved(tmp_path, network.state_dict()))
+    assert any("a stride" in doubt for doubt in recognised.doubts)
 
 
 def fresh(network):
@@ -137,21 +137,21 @@ def fresh(network):
 def test_an_average_with_dead_statistics_gives_way_to_a_generator_that_is_whole(tmp_path):
     network, average = prepared(LAYOUTS["tutorial"], 1), prepared(LAYOUTS["tutorial"], 2)
     both = {"netG": network.state_dict(), "g_ema": fresh(average)}
-    found = importers.read(saved(tmp_path, both))
-    assert any("g_ema in the file is not used" in note for note in found.notes)
-    assert apart(loaded(found, tmp_path), network) <= 1
+    recognised = importers.read(saved(tmp_path, both))
+    assert any("g_ema in the file is not used" in note for note in recognised.notes)
+    assert apart(loaded(recognised, tmp_path), network) <= 1
     both["g_ema"] = average.state_dict()
-    found = importers.read(saved(tmp_path, both))
-    assert apart(loaded(found, tmp_path, "whole"), average) <= 1
+    recognised = importers.read(saved(tmp_path, both))
+    assert apart(loaded(recognised, tmp_path, "whole"), average) <= 1
 
 
 @pytest.mark.parametrize("name", ["tutorial", "leaky", "linear, norm of values"])
 def test_dead_statistics_alone_are_estimated_again(tmp_path, name):
     network = prepared(LAYOUTS[name])
     given = {"activation": "leaky"} if name == "leaky" else {}
-    found = importers.read(saved(tmp_path, {"g_ema": fresh(network)}), **given)
-    assert any("estimated on fresh latents" in note for note in found.notes)
-    model = loaded(found, tmp_path)
+    recognised = importers.read(saved(tmp_path, {"g_ema": fresh(network)}), **given)
+    assert any("estimated on fresh latents" in note for note in recognised.notes)
+    model = loaded(recognised, tmp_path)
     z = model.prior.sample(16, seed=5)
     expected = checkpoint.to_uint8(drawn(network, z)).astype(int)
     # Both statistics are estimates on other latents.
@@ -175,8 +175,8 @@ def test_the_size_of_a_model_of_this_project_is_not_asked_for(tmp_path):
     from gan_core.networks import registry
 
     generator, _ = registry.build({"name": "dcgan", "size": 32, "channels": 1, "nz": 6, "ngf": 4})
-    found = importers.read(saved(tmp_path, generator.state_dict()))
-    assert (found.architecture["name"], found.architecture["size"]) == ("dcgan", 32)
+    recognised = importers.read(saved(tmp_path, generator.state_dict()))
+    assert (recognised.architecture["name"], recognised.architecture["size"]) == ("dcgan", 32)
 
 
 def test_the_command_line_decides_and_warns(tmp_path, capsys):
@@ -275,12 +275,12 @@ def test_discriminators_of_any_names_judge_as_their_own_modules(tmp_path, names,
     if apart_from:
         path = saved(tmp_path, network.state_dict())
         judging = saved(tmp_path, other.state_dict(), "d.pth")
-        found = importers.read(path, discriminator=judging)
+        recognised = importers.read(path, discriminator=judging)
     else:
         both = {"generator": network.state_dict(), "discriminator": other.state_dict()}
-        found = importers.read(saved(tmp_path, both))
-    assert found.left_out == ""
-    model = loaded(found, tmp_path)
+        recognised = importers.read(saved(tmp_path, both))
+    assert recognised.left_out == ""
+    model = loaded(recognised, tmp_path)
     assert apart(model, network) <= 1
     images = model.generate(model.prior.sample(6))
     with torch.inference_mode():

@@ -199,8 +199,8 @@ def saved(folder, network, name="netG.pth"):
     return folder / name
 
 
-def imported(found, folder, name="mine"):
-    return checkpoint.load(importers.save(found, folder / "checkpoints" / name, name))
+def imported(recognised, folder, name="mine"):
+    return checkpoint.load(importers.save(recognised, folder / "checkpoints" / name, name))
 
 
 def same(model, network, most=MOST_APART):
@@ -228,12 +228,12 @@ GENERATORS = {
 def test_imported_weights_draw_what_their_own_network_draws(tmp_path, case):
     kind, options, (name, size, channels) = GENERATORS[case]
     network = trained(kind(**options))
-    found = importers.read(saved(tmp_path, network))
-    described = found.architecture
+    recognised = importers.read(saved(tmp_path, network))
+    described = recognised.architecture
     assert (described["name"], described["size"], described["channels"]) == (name, size, channels)
     assert described["nz"] == options.get("nz", 9)
     assert "ndf" not in described
-    model = imported(found, tmp_path)
+    model = imported(recognised, tmp_path)
     assert model.discriminator is None
     assert model.prior.kind == "normal"
     same(model, network)
@@ -295,14 +295,14 @@ def test_the_discriminator_judges_as_its_own_network_does(tmp_path, case, apart)
     network, judge = trained(kind()), trained(judging(**options), 1)
     path = tmp_path / "both.pt"
     if apart:
-        found = importers.read(
+        recognised = importers.read(
             saved(tmp_path, network), discriminator=saved(tmp_path, judge, "netD.pth")
         )
-        assert found.origin["discriminator"] == "netD.pth"
+        assert recognised.origin["discriminator"] == "netD.pth"
     else:
         torch.save({"netG": network.state_dict(), "netD": judge.state_dict()}, path)
-        found = importers.read(path)
-    model = imported(found, tmp_path)
+        recognised = importers.read(path)
+    model = imported(recognised, tmp_path)
     images = model.generate(model.prior.sample(6))
     floats = checkpoint.to_float(torch.from_numpy(images))
     with torch.inference_mode():
@@ -324,18 +324,18 @@ def test_a_strange_discriminator_never_stops_a_good_generator(tmp_path):
         tmp_path / "missing.pth": "cannot be read",
     }
     for other, words in strangers.items():
-        found = importers.read(path, discriminator=other)
-        assert found.discriminator is None
-        assert found.left_out.startswith("The discriminator was left out: ")
-        assert words in found.left_out
-        assert found.left_out in found.notes
-        assert "discriminator" not in found.origin
-    same(imported(found, tmp_path), network)
+        recognised = importers.read(path, discriminator=other)
+        assert recognised.discriminator is None
+        assert recognised.left_out.startswith("The discriminator was left out: ")
+        assert words in recognised.left_out
+        assert recognised.left_out in recognised.notes
+        assert "discriminator" not in recognised.origin
+    same(imported(recognised, tmp_path), network)
     odd = {"netD.conv.weight": torch.zeros(7, 5, 3, 3)}
     torch.save({"netG": network.state_dict(), **odd}, tmp_path / "both.pth")
-    found = importers.read(tmp_path / "both.pth")
-    assert found.discriminator is None
-    assert "No discriminator was recognised in it" in found.left_out
+    recognised = importers.read(tmp_path / "both.pth")
+    assert recognised.discriminator is None
+    assert "No discriminator was recognised in it" in recognised.left_out
 
 
 def test_a_checkpoint_of_the_zoo_is_read_although_it_holds_settings(tmp_path, monkeypatch):
@@ -378,9 +378,9 @@ def test_what_is_not_recognised_is_listed_tensor_by_tensor(tmp_path, capsys):
         ("2.bias", "12", "float32"),
     ]
     assert cli.main(["import", str(path), "mine", "--checkpoints", str(tmp_path / "c")]) == 2
-    told = capsys.readouterr().err.splitlines()
-    assert told[0] == "0.weight  8 × 4  float32"
-    assert told[-1].startswith("gan_core: No generator was recognised in netG.pth")
+    rows = capsys.readouterr().err.splitlines()
+    assert rows[0] == "0.weight  8 × 4  float32"
+    assert rows[-1].startswith("gan_core: No generator was recognised in netG.pth")
     assert not (tmp_path / "c").exists()
 
 
@@ -544,15 +544,15 @@ def test_noise_in_a_file_is_one_sentence_or_harmless(tmp_path, kind):
         places = stream.randint(0, min(len(content), 3000), 8)
         damaged[places] = stream.randint(0, 256, 8)
         path.write_bytes(damaged.tobytes())
-        told = ""
+        message = ""
         try:
             if kind == "onnx":
                 onnx_import.ends(onnx_import.parse(path), path)
             else:
                 safe_load.tensors(path)
         except InputError as error:
-            told = str(error)
-        assert "\n" not in told
+            message = str(error)
+        assert "\n" not in message
 
 
 def rewritten(path, change, compression=zipfile.ZIP_STORED):
@@ -780,16 +780,16 @@ def test_an_onnx_generator_is_probed_and_draws_the_same(tmp_path, case):
     opset = 9 if case == "old" else 17
     path = tmp_path / "g.onnx"
     path.write_bytes(graph_of(shape, steps, more=[HALF, ONE, FULL], opset=opset))
-    found = importers.read(path)
-    assert found.architecture == {"name": "onnx", "size": 8, "channels": 3, "nz": 4}
-    assert found.values == values
-    assert found.parameters > 4 * 8 * 8 * 3
-    model = imported(found, tmp_path)
+    recognised = importers.read(path)
+    assert recognised.architecture == {"name": "onnx", "size": 8, "channels": 3, "nz": 4}
+    assert recognised.values == values
+    assert recognised.parameters > 4 * 8 * 8 * 3
+    model = imported(recognised, tmp_path)
     z = model.prior.sample(7, seed=3)
     assert np.abs(model.synthesize(z) - expected_of(z)).max() < MOST_APART
     alone = np.concatenate([model.synthesize(z[i : i + 1]) for i in range(7)])
     assert np.abs(alone - expected_of(z)).max() < MOST_APART
-    assert any(f"takes exactly {batch} latents" in note for note in found.notes) == (batch > 0)
+    assert any(f"takes exactly {batch} latents" in note for note in recognised.notes) == (batch > 0)
     if batch:
         with pytest.raises(InputError, match=r"only takes . latents at a time"):
             export_onnx.to_onnx(model, tmp_path / "again.onnx")
@@ -907,10 +907,10 @@ def test_hostile_graphs_are_one_sentence(tmp_path, case):
 
 def test_a_graph_gives_no_gradient_and_says_so(tmp_path):
     (tmp_path / "g.onnx").write_bytes(graph_of(["n", 4], [TANH]))
-    found = importers.read(tmp_path / "g.onnx")
+    recognised = importers.read(tmp_path / "g.onnx")
     with pytest.raises(InputError, match="no gradient"):
-        found.generator(torch.zeros(1, 4, requires_grad=True))
-    model = imported(found, tmp_path)
+        recognised.generator(torch.zeros(1, 4, requires_grad=True))
+    model = imported(recognised, tmp_path)
     model.directory.joinpath("generator.safetensors").write_bytes(b"x")
     with pytest.raises(InputError, match="damaged"):
         checkpoint.load(model.directory)
@@ -938,14 +938,14 @@ def test_onnx_written_in_train_mode_is_refused_with_the_fix(tmp_path, count):
         numpy_helper.from_array(stream.standard_normal((3, 5, 1, 1)).astype("f4"), "rgb")
     )
     for training in (1, 0):
-        kept = ["m", "v"] if training else []
+        moments = ["m", "v"] if training else []
         nodes = [
             helper.make_node("Reshape", ["z", "shape"], ["map"]),
             helper.make_node("ConvTranspose", ["map", "w"], ["wide"]),
             helper.make_node(
                 "BatchNormalization",
                 ["wide", *names[2:]],
-                ["normed", *kept],
+                ["normed", *moments],
                 training_mode=training,
             ),
             helper.make_node("Conv", ["normed", "rgb"], ["linear"]),
@@ -988,14 +988,14 @@ def test_the_checkpoint_says_where_it_came_from(tmp_path, capsys):
     out = tmp_path / "checkpoints"
     arguments = ["import", str(path), "mine", "--prior", "uniform", "--checkpoints", str(out)]
     assert cli.main(arguments) == 0
-    told = capsys.readouterr()
-    assert "DCGAN as in PyTorch’s tutorial, 64 × 64 × 3, nz 9" in told.out
-    assert "without a discriminator" in told.out
-    kept = checkpoint.read_card(out / "mine")
-    assert kept["origin"]["file"] == path.name
-    assert kept["origin"]["sha256"] == checkpoint.sha256(path)
-    assert kept["prior"] == {"kind": "uniform", "size": 9}
-    assert kept["origin"]["command"].startswith("python -m gan_core import ")
+    printed = capsys.readouterr()
+    assert "DCGAN as in PyTorch’s tutorial, 64 × 64 × 3, nz 9" in printed.out
+    assert "without a discriminator" in printed.out
+    card = checkpoint.read_card(out / "mine")
+    assert card["origin"]["file"] == path.name
+    assert card["origin"]["sha256"] == checkpoint.sha256(path)
+    assert card["prior"] == {"kind": "uniform", "size": 9}
+    assert card["origin"]["command"].startswith("python -m gan_core import ")
     words = (out / "mine" / "README.md").read_text("utf-8")
     assert checkpoint.sha256(path) in words
     assert "These weights were imported." in words
@@ -1023,13 +1023,15 @@ def test_a_preview_imports_nothing(tmp_path, capsys):
 
 
 def test_the_training_set_can_be_given(tmp_path, make_set):
-    found = importers.read(saved(tmp_path, trained(Tutorial())))
+    recognised = importers.read(saved(tmp_path, trained(Tutorial())))
     data = make_set("set", size=64)
-    out = importers.save(found, tmp_path / "c" / "mine", "mine", data=data)
+    out = importers.save(recognised, tmp_path / "c" / "mine", "mine", data=data)
     fingerprint = json.loads((data / "set.json").read_text())["fingerprint"]
     assert checkpoint.read_card(out)["training_set"]["fingerprint"] == fingerprint
     with pytest.raises(InputError, match="differ in size"):
-        importers.save(found, tmp_path / "c" / "other", "other", data=make_set("small", size=32))
+        importers.save(
+            recognised, tmp_path / "c" / "other", "other", data=make_set("small", size=32)
+        )
     assert not (tmp_path / "c" / "other").exists()
 
 
@@ -1042,12 +1044,12 @@ def test_what_is_exported_can_be_imported(tmp_path, family, kind):
     about |= {"prior": {"kind": "uniform", "size": 6}}
     checkpoint.save(tmp_path / family, trained(generator), judge, about)
     model = checkpoint.load(tmp_path / family)
-    told = export_onnx.write(model, tmp_path / f"out.{kind}")
-    assert told["difference"] < MOST_APART
-    assert told["sha256"] == checkpoint.sha256(tmp_path / f"out.{kind}")
-    found = importers.read(tmp_path / f"out.{kind}")
-    assert found.prior.kind == ("uniform" if kind == "safetensors" else "normal")
-    again = imported(found, tmp_path)
+    written = export_onnx.write(model, tmp_path / f"out.{kind}")
+    assert written["difference"] < MOST_APART
+    assert written["sha256"] == checkpoint.sha256(tmp_path / f"out.{kind}")
+    recognised = importers.read(tmp_path / f"out.{kind}")
+    assert recognised.prior.kind == ("uniform" if kind == "safetensors" else "normal")
+    again = imported(recognised, tmp_path)
     assert again.discriminator is None
     z = model.prior.sample(4)
     assert np.array_equal(again.synthesize(z), model.synthesize(z))
@@ -1060,9 +1062,9 @@ def test_metadata_that_lies_is_not_believed(tmp_path):
     network = trained(Tutorial())
     lie = {"architecture": json.dumps({"name": "dcgan", "size": 32}), "prior": "wild"}
     save_file(network.state_dict(), tmp_path / "lie.safetensors", lie)
-    found = importers.read(tmp_path / "lie.safetensors")
-    assert found.prior.kind == "normal"
-    same(imported(found, tmp_path), network)
+    recognised = importers.read(tmp_path / "lie.safetensors")
+    assert recognised.prior.kind == "normal"
+    same(imported(recognised, tmp_path), network)
 
 
 @pytest.mark.parametrize("name", ["upsample", "dcgan"])

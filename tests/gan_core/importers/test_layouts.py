@@ -25,8 +25,10 @@ def most_levels_apart(images, expected):
 
 
 def read_and_loaded(path, folder, **options):
-    found = importers.read(path, **options)
-    return found, checkpoint.load(importers.save(found, folder / "checkpoints" / "mine", "mine"))
+    recognised = importers.read(path, **options)
+    return recognised, checkpoint.load(
+        importers.save(recognised, folder / "checkpoints" / "mine", "mine")
+    )
 
 
 @pytest.mark.parametrize("name", LAYOUTS)
@@ -34,11 +36,11 @@ def test_a_layout_draws_what_its_own_module_draws(tmp_path, name):
     layout = LAYOUTS[name]
     network = prepared(layout)
     torch.save(network.state_dict(), tmp_path / "g.pth")
-    found, model = read_and_loaded(tmp_path / "g.pth", tmp_path, **layout.options)
-    assert found.prior.kind == layout.prior
+    recognised, model = read_and_loaded(tmp_path / "g.pth", tmp_path, **layout.options)
+    assert recognised.prior.kind == layout.prior
     assert (model.size, model.card["architecture"]["channels"]) == layout.images
     assert model.card["architecture"]["name"] == layout.family
-    assert not found.doubts
+    assert not recognised.doubts
     z = np.random.RandomState(1).standard_normal((5, NZ)).astype(np.float32)
     with torch.inference_mode():
         drawn = network(torch.from_numpy(z)).permute(0, 2, 3, 1).numpy()

@@ -177,11 +177,11 @@ def alive(pid):
 
 
 @pytest.mark.parametrize(
-    ("data", "told"),
+    ("data", "message"),
     [(b"no graph", "Protobuf|protobuf|INVALID"), (graph()[:-20], "rotobuf|INVALID|load model")],
 )
-def test_what_onnxruntime_cannot_read_is_a_problem(data, told):
-    with pytest.raises(onnx_sandbox.Problem, match=told):
+def test_what_onnxruntime_cannot_read_is_a_problem(data, message):
+    with pytest.raises(onnx_sandbox.Problem, match=message):
         onnx_sandbox.Runner(data)
 
 

@@ -84,19 +84,19 @@ def test_equals_brute_force(make, size_and_channels, pruned):
     images = make(600, *size_and_channels)
     others = smooth(3, *size_and_channels, seed=9)
     queries = np.concatenate([images[:4], images[-2:], 255 - images[7:9], others])
-    found = pixel_index.PixelIndex(images).query(queries, 8)
+    results = pixel_index.PixelIndex(images).query(queries, 8)
     expected = brute_force(images, queries, 8)
-    assert found[0].dtype == found[1].dtype == np.int64
-    np.testing.assert_array_equal(found[0], expected[0])
-    np.testing.assert_array_equal(found[1], expected[1])
+    assert results[0].dtype == results[1].dtype == np.int64
+    np.testing.assert_array_equal(results[0], expected[0])
+    np.testing.assert_array_equal(results[1], expected[1])
 
 
 @pytest.mark.parametrize("make", SETS)
 def test_equals_brute_force_where_all_is_as_it_ships(make):
     images, k = make(700, 16, 3), 5
     queries = np.concatenate([images[::97], smooth(60, 16, 3, seed=3)])  # more than one batch
-    found = pixel_index.PixelIndex(images).query(queries, k)
-    for one, other in zip(found, brute_force(images, queries, k), strict=True):
+    results = pixel_index.PixelIndex(images).query(queries, k)
+    for one, other in zip(results, brute_force(images, queries, k), strict=True):
         np.testing.assert_array_equal(one, other)
 
 
@@ -109,8 +109,8 @@ def test_bounds_spare_most_of_the_work(monkeypatch):
         "to_one",
         lambda *given: (compared.append(len(given[-1])), to_one(*given))[1],
     )
-    found = index.query(smooth(4, seed=5), 3)
-    np.testing.assert_array_equal(found[1], brute_force(images, smooth(4, seed=5), 3)[1])
+    results = index.query(smooth(4, seed=5), 3)
+    np.testing.assert_array_equal(results[1], brute_force(images, smooth(4, seed=5), 3)[1])
     assert sum(compared) < 4 * 300
 
 
@@ -182,8 +182,8 @@ def test_leave_one_out_is_by_index(n):
     np.testing.assert_array_equal(distances, expected[0])
     np.testing.assert_array_equal(indices, expected[1])
     some = np.where(itself[::9] % 2, itself[::9], -1)
-    found = pixel_index.PixelIndex(images).query(images[::9], 1, some)
-    np.testing.assert_array_equal(found[1], brute_force(images, images[::9], 1, some)[1])
+    results = pixel_index.PixelIndex(images).query(images[::9], 1, some)
+    np.testing.assert_array_equal(results[1], brute_force(images, images[::9], 1, some)[1])
 
 
 @pytest.mark.parametrize(("n", "k"), [(30, 3), (250, 5), (600, 1), (2000, 4)])
@@ -245,10 +245,10 @@ def test_loops_are_compiled_where_nothing_can_be_cached(monkeypatch):
 
     monkeypatch.setattr(numba_loops.numba, "njit", refusing)
     again = numba_loops.compiled(numba_loops.pixel_distances.py_func)
-    images, found = pictures(9).reshape(9, -1), np.empty(2, np.int64)
-    again(images, np.array([3, 5]), images[4].astype(np.float32), found)
+    images, results = pictures(9).reshape(9, -1), np.empty(2, np.int64)
+    again(images, np.array([3, 5]), images[4].astype(np.float32), results)
     true_ones = ((images[[3, 5]].astype(np.int64) - images[4]) ** 2).sum(1)
-    np.testing.assert_array_equal(found, true_ones)
+    np.testing.assert_array_equal(results, true_ones)
 
 
 def test_the_compiler_is_loaded_by_the_first_query_only(python):
@@ -271,8 +271,8 @@ def test_both_products_of_several_queries(monkeypatch, pays):
         pytest.skip("PyTorch's 8-bit product is wrong here, which is what the check is for")
     monkeypatch.setattr(exact_distance, "int8_is_usable", lambda: pays)
     images = pictures(70)
-    found = pixel_index.PixelIndex(images).query(images[:9], 4)
-    np.testing.assert_array_equal(found[0], brute_force(images, images[:9], 4)[0])
+    results = pixel_index.PixelIndex(images).query(images[:9], 4)
+    np.testing.assert_array_equal(results[0], brute_force(images, images[:9], 4)[0])
 
 
 def test_a_product_that_saturates_is_noticed(monkeypatch):
@@ -290,11 +290,11 @@ def test_two_threads_at_once(pruned):
     index = pixel_index.PixelIndex(images)
     queries = [smooth(40, seed=seed) for seed in (5, 6)]
     alone = [index.query(q, 4) for q in queries]
-    found, start = {}, threading.Barrier(2)
+    results, start = {}, threading.Barrier(2)
 
     def ask(i):
         start.wait()
-        found[i] = [index.query(queries[i], 4) for _ in range(5)]
+        results[i] = [index.query(queries[i], 4) for _ in range(5)]
 
     threads = [threading.Thread(target=ask, args=(i,)) for i in (0, 1)]
     for thread in threads:
@@ -302,7 +302,7 @@ def test_two_threads_at_once(pruned):
     for thread in threads:
         thread.join()
     for i in (0, 1):
-        for distances, indices in found[i]:
+        for distances, indices in results[i]:
             np.testing.assert_array_equal(distances, alone[i][0])
             np.testing.assert_array_equal(indices, alone[i][1])
 
@@ -311,8 +311,8 @@ def test_reads_a_memory_map_and_notices_a_change(tmp_path):
     path = tmp_path / "images.npy"
     np.save(path, smooth(800))
     index = gan_core.PixelIndex(np.load(path, mmap_mode="r"))
-    found = index.query(smooth(2, seed=1), 3)
-    np.testing.assert_array_equal(found[1], brute_force(smooth(800), smooth(2, seed=1), 3)[1])
+    results = index.query(smooth(2, seed=1), 3)
+    np.testing.assert_array_equal(results[1], brute_force(smooth(800), smooth(2, seed=1), 3)[1])
     part = gan_core.PixelIndex(np.load(path, mmap_mode="r")[100:300])
     change(path, 5)
     for changed in (index, part):
@@ -452,8 +452,8 @@ def test_features_equal_brute_force():
 
 def test_equal_images_are_at_distance_0_whatever_float32_makes_of_them():
     features = np.random.RandomState(0).rand(40, 3000).astype(np.float32)
-    found, indices = feature_index.FeatureIndex(features).query(features * (1 + 3e-7), 1)
-    assert found.max() == 0
+    results, indices = feature_index.FeatureIndex(features).query(features * (1 + 3e-7), 1)
+    assert results.max() == 0
     assert indices.ravel().tolist() == list(range(40))
 
 
@@ -474,10 +474,10 @@ def test_features_of_the_discriminator(make_checkpoint, channels):
     model = checkpoint.load(make_checkpoint(channels=channels))
     network = feature_index.discriminator_features(model)
     images = pictures(70, channels=channels)
-    found = network.extract(images)
-    assert found.shape == (70, network.size)
-    assert found.dtype == np.float32
-    np.testing.assert_allclose(network.extract(images[3:4])[0], found[3], atol=1e-5)
+    results = network.extract(images)
+    assert results.shape == (70, network.size)
+    assert results.dtype == np.float32
+    np.testing.assert_allclose(network.extract(images[3:4])[0], results[3], atol=1e-5)
     with pytest.raises(InputError, match="takes uint8 images"):
         network.extract(pictures(2, 64, channels))
     alone = checkpoint.load(make_checkpoint("alone", discriminator=False))
@@ -498,8 +498,8 @@ def test_values_are_selected_by_group(n):
     values = np.random.RandomState(0).randint(0, 90, n).astype(np.float32)
     groups, least = pixel_index.grouped(values, 20)
     for limit in (-1, 0, 3, 40, 90, np.inf):
-        found = pixel_index.up_to(limit, values, groups, least)
-        np.testing.assert_array_equal(found, np.flatnonzero(values <= limit))
+        results = pixel_index.up_to(limit, values, groups, least)
+        np.testing.assert_array_equal(results, np.flatnonzero(values <= limit))
     best = pixel_index.best_of_groups(groups, least, 20)
     assert len(set(best.tolist())) == len(best) == min(20, len(least))
     np.testing.assert_array_equal(np.sort(values[best]), np.sort(least)[: len(best)])

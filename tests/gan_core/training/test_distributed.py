@@ -122,11 +122,11 @@ def check_norm():
 
 def check_batch(data, folder):
     """Nine images are not for two: one sentence, status 2, nothing written."""
-    told = folder.parent / f"told {dist.get_rank()}"
+    output = folder.parent / f"output {dist.get_rank()}"
     command = ["train", str(data), "--name", "x", "--runs", str(folder), "--batch", "9"]
-    with open(told, "w") as file, contextlib.redirect_stderr(file):
+    with open(output, "w") as file, contextlib.redirect_stderr(file):
         assert cli.main(command) == 2
-    text = told.read_text()
+    text = output.read_text()
     assert text == "gan_core: batch is 9; it must be a multiple of the 2 processes.\n"
     assert not folder.exists()
 
@@ -205,8 +205,8 @@ def pair(python, tmp_path_factory):
 @pytest.mark.slow
 @pytest.mark.parametrize("check", ["train", "norm", "batch", "stop", "probe", "go on"])
 def test_a_pair_of_processes(pair, check):
-    _, statuses, told = pair
-    assert statuses[check] == [0, 0], told
+    _, statuses, output = pair
+    assert statuses[check] == [0, 0], output
 
 
 def same_run(first, second):

@@ -70,8 +70,8 @@ def test_from_a_folder_to_a_measured_model(folder, train, tmp_path, capsys):
     data = model.training_set()
     assert (len(data.images), len(data.held_out)) == (36, 4)
     assert data.images.shape[1:] == (32, 32, 3)
-    told = capsys.readouterr()
-    assert "skipped notes.png" in told.err
+    output = capsys.readouterr()
+    assert "skipped notes.png" in output.err
     # Measured, told of in the card, and with the preset for few pictures.
     numbers = fidelity_report.load_metrics(model.card)["metrics"]["EffNetLite0"]["numbers"]
     assert (numbers[0]["n_of"], numbers[0]["n_to"]) == (36, 36)
@@ -94,8 +94,8 @@ def test_a_zip_does_as_well_and_nothing_else_is_needed(
         for path in sorted(folder.iterdir()):
             file.write(path, path.name)
     assert train(archive) == 0
-    told = capsys.readouterr().out
-    assert "No distance was measured: The features need a package" in told
+    output = capsys.readouterr().out
+    assert "No distance was measured: The features need a package" in output
     assert checkpoint.load(tmp_path / "models" / "x").training_set().images.shape[0] == 36
 
 
@@ -315,8 +315,8 @@ def test_names_that_lead_elsewhere_are_only_names(tmp_path, good):
     names = ["../up.png", "/etc/root.png", "a/../../../b.png", "C:\\windows.png", "..\\up.png"]
     inside = tmp_path / "a" / "b"
     inside.mkdir(parents=True)
-    found, skipped = pack(inside, zipped(inside / "a.zip", dict.fromkeys(names, good)))
-    assert (found, skipped) == (["/etc/root.png", "C:\\windows.png"], {})  # .. counts as hidden
+    packed, skipped = pack(inside, zipped(inside / "a.zip", dict.fromkeys(names, good)))
+    assert (packed, skipped) == (["/etc/root.png", "C:\\windows.png"], {})  # .. counts as hidden
     everything = {path.relative_to(tmp_path).as_posix() for path in tmp_path.rglob("*")}
     allowed = {
         f"a/b/out/{name}" for name in ("images.npy", "held_out.npy", "index.csv", "set.json")
@@ -334,8 +334,8 @@ def test_links_and_other_files_in_a_zip_are_skipped(tmp_path, good):
         archive.writestr("program.png", b"\x7fELF" + bytes(100))
         archive.writestr("inner.zip", zipped(tmp_path / "b.zip", {"c.png": good}).read_bytes())
         archive.writestr("drawing.eps", b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 9 9\n")
-    found, skipped = pack(tmp_path, path)
-    assert found == ["good.png"]
+    packed, skipped = pack(tmp_path, path)
+    assert packed == ["good.png"]
     assert skipped["link.png"] == "a symlink, not a picture"
     assert set(skipped) == {"link.png", "program.png", "inner.zip", "drawing.eps"}
 
@@ -409,8 +409,8 @@ def test_ways_of_packing_that_ask_for_memory_are_skipped(tmp_path, good):
     with zipfile.ZipFile(path, "w", zipfile.ZIP_LZMA) as archive:
         archive.writestr("lzma.png", good)
         archive.writestr("good.png", good, zipfile.ZIP_BZIP2)
-    found, skipped = pack(tmp_path, path)
-    assert (found, skipped) == (["good.png"], {"lzma.png": "compressed by an unsupported method"})
+    packed, skipped = pack(tmp_path, path)
+    assert (packed, skipped) == (["good.png"], {"lzma.png": "compressed by an unsupported method"})
 
 
 def test_no_zip_however_damaged_ends_in_anything_but_a_sentence(tmp_path, good):
@@ -441,8 +441,8 @@ def test_a_file_name_that_is_no_text_is_packed_all_the_same(tmp_path, good):
         (folder / os.fsdecode(b"\xff.png")).write_bytes(good)
     except OSError:
         pytest.skip("this disk does not take such names")
-    found, skipped = pack(tmp_path, folder)
-    assert (found, skipped) == (["?.png"], {})
+    packed, skipped = pack(tmp_path, folder)
+    assert (packed, skipped) == (["?.png"], {})
 
 
 def test_the_record_of_a_run_may_be_damaged(tmp_path):

@@ -95,9 +95,9 @@ def test_a_run_leaves_its_state_log_and_grids(data, tmp_path):
     run = tmp_path / "run"
     shown = train(data, run, log_kimg=0.016, grid_kimg=0.040)
     assert shown == 64
-    told = [line for line in lines(run) if "d_loss" in line]
-    assert [line["kimg"] for line in told] == [0.016, 0.032, 0.048, 0.064]
-    for line in told:
+    logged = [line for line in lines(run) if "d_loss" in line]
+    assert [line["kimg"] for line in logged] == [0.016, 0.032, 0.048, 0.064]
+    for line in logged:
         assert set(line) == {"kimg", *LOSSES, "images_per_second", "hours"}
         for key in ("d_real", "d_fake", "wins"):
             assert 0 <= line[key] <= 1
@@ -200,16 +200,16 @@ def test_wgan_keeps_every_weight_of_d_within_the_bound(data, tmp_path):
 
 
 def test_a_penalty_counts_as_much_when_it_is_rarer(data, tmp_path, monkeypatch):
-    asked = []
+    penalties = []
 
     def penalty(discriminator, *about):
-        asked.append(None)
+        penalties.append(None)
         return 0.0 * next(discriminator.parameters()).sum()
 
     monkeypatch.setattr(step, "penalty", penalty)
     for every in (1, 3):
         train(data, tmp_path / str(every), norm="none", r1=1.0, penalty_every=every)
-    assert len(asked) == 8 + 2  # of eight steps of D: all, and the third and the sixth
+    assert len(penalties) == 8 + 2  # of eight steps of D: all, and the third and the sixth
     assert same(state(tmp_path / "1")[0], state(tmp_path / "3")[0])
 
 
@@ -288,10 +288,10 @@ def test_a_resumed_run_is_the_uninterrupted_run_bit_for_bit(data, tmp_path, monk
 
 def test_a_finished_run_is_left_as_it_is(data, tmp_path):
     train(data, tmp_path / "run", log_kimg=0.032)
-    before, told = state(tmp_path / "run")[0], lines(tmp_path / "run")
+    before, logged = state(tmp_path / "run")[0], lines(tmp_path / "run")
     assert train(data, tmp_path / "run", log_kimg=0.032) == 64
     assert same(before, state(tmp_path / "run")[0])
-    assert lines(tmp_path / "run") == told
+    assert lines(tmp_path / "run") == logged
 
 
 def test_a_run_that_starts_again_forgets_an_earlier_log(data, tmp_path):
@@ -417,8 +417,8 @@ def test_a_run_goes_back_from_a_loss_that_is_no_number_and_on_with_other_noise(
     with monkeypatch.context() as patch:
         spoil_loss(patch, {6})
         assert train(data, run, **periods) == 64
-    told = capsys.readouterr()
-    assert (told.out + told.err).count("became NaN or infinite") == 1
+    logged = capsys.readouterr()
+    assert (logged.out + logged.err).count("became NaN or infinite") == 1
     tensors, notes = state(run)
     assert notes["position"] == 64
     assert notes["record"]["rollbacks"] == 1
@@ -482,8 +482,8 @@ def test_the_snapshot_at_the_smallest_distance_is_published(data, tmp_path, monk
     run = tmp_path / "run"
     train(data, run, kimg=0.048, **measuring(monkeypatch, 5, 3, 4))
     name = FakeDistance.name
-    told = [(line["kimg"], line[name]) for line in lines(run) if name in line]
-    assert told == [(0.016, 5), (0.032, 3), (0.048, 4)]
+    logged = [(line["kimg"], line[name]) for line in lines(run) if name in line]
+    assert logged == [(0.016, 5), (0.032, 3), (0.048, 4)]
     tensors, notes = publish.read(run)
     assert notes["position"] == 32
     assert notes["record"]["best"]["distance"] == 3
@@ -593,8 +593,8 @@ def test_a_generator_is_reported_only_when_it_draws_the_same_picture(
     data = make_set(size=28, channels=1)
     options = {"batch": 5250, "kimg": 21.0, "lr_g": 1e-12, "augment": ""}
     train(data, tmp_path / "run", **options)
-    told = capsys.readouterr()
-    assert ("may have collapsed" in told.out + told.err) == reported
+    logged = capsys.readouterr()
+    assert ("may have collapsed" in logged.out + logged.err) == reported
     (line,) = (line for line in lines(tmp_path / "run") if "diversity" in line)
     assert (line["diversity"] < validation.COLLAPSED) == reported
 
@@ -806,9 +806,9 @@ def test_a_best_snapshot_put_in_the_states_place_is_one_sentence(data, tmp_path)
     run = tmp_path / "run"
     train(data, run)
     tensors, notes = states.read(run / "state.safetensors")
-    kept = {name: value for name, value in tensors.items() if name.startswith("average/")}
+    averages = {name: value for name, value in tensors.items() if name.startswith("average/")}
     text = {"state": json.dumps(notes)}
-    save_file(kept, run / "state.safetensors", text)
+    save_file(averages, run / "state.safetensors", text)
     with pytest.raises(InputError, match="not the complete state of a run") as caught:
         train(data, run)
     assert "\n" not in str(caught.value)

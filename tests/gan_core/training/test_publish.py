@@ -111,9 +111,9 @@ def test_the_card_lists_the_options(make_set, tmp_path, family):
     train(data, tmp_path / "run", kimg=0.008, **family)
     publish.publish(tmp_path / "run", tmp_path / "model", name="tiny", data=data, **ABOUT)
     text = model_card.write(tmp_path / "model").read_text("utf-8")
-    told = [family.get("objective", "non-saturating"), "tiny", "CC0", "samples.png"]
-    told += ["python -m gan_core train", family.get("architecture", "dcgan").upper()]
-    assert [part for part in told if part not in text] == []
+    expected = [family.get("objective", "non-saturating"), "tiny", "CC0", "samples.png"]
+    expected += ["python -m gan_core train", family.get("architecture", "dcgan").upper()]
+    assert [part for part in expected if part not in text] == []
     with Image.open(tmp_path / "model" / "samples.png") as samples:
         assert samples.size == (8 * 32, 8 * 32)
 
@@ -188,8 +188,8 @@ def test_the_same_command_again_keeps_what_was_measured(make_set, tmp_path):
     data = make_set(n=32)
     status, out = train_named("m", data, tmp_path)
     assert status == 0
-    told = checkpoint.read_card(out) | {"metrics": {"X": {"mark": 1}}}
-    atomic_files.write_json(out / "model.json", told)
+    changed = checkpoint.read_card(out) | {"metrics": {"X": {"mark": 1}}}
+    atomic_files.write_json(out / "model.json", changed)
     assert train_named("m", data, tmp_path)[0] == 0
     assert checkpoint.read_card(out)["metrics"] == {"X": {"mark": 1}}
 
@@ -197,9 +197,9 @@ def test_the_same_command_again_keeps_what_was_measured(make_set, tmp_path):
 def test_other_weights_lose_what_was_measured_on_the_old(make_set, tmp_path):
     data = make_set(n=32)
     _, out = train_named("m", data, tmp_path)
-    told = checkpoint.read_card(out) | {"metrics": {"X": {"mark": 1}}}
-    told["files"] = told["files"] | {"generator.safetensors": "0" * 64}
-    atomic_files.write_json(out / "model.json", told)
+    changed = checkpoint.read_card(out) | {"metrics": {"X": {"mark": 1}}}
+    changed["files"] = changed["files"] | {"generator.safetensors": "0" * 64}
+    atomic_files.write_json(out / "model.json", changed)
     assert train_named("m", data, tmp_path)[0] == 0
     assert checkpoint.read_card(out)["metrics"] == {}
 

@@ -66,8 +66,8 @@ def test_a_resumed_run_logs_each_step_once(make_set, tmp_path):
     with open(run / "log.jsonl", "a") as file:
         file.write('{"kimg": 0.08}\n{"kimg": 0.0')
     train(data, run, kimg=0.096, log_kimg=0.016)
-    told = [line["kimg"] for line in lines(run) if "d_loss" in line]
-    assert told == [0.016, 0.032, 0.048, 0.064, 0.08, 0.096]
+    logged = [line["kimg"] for line in lines(run) if "d_loss" in line]
+    assert logged == [0.016, 0.032, 0.048, 0.064, 0.08, 0.096]
 
 
 # --- TensorBoard. ---
@@ -95,8 +95,8 @@ def test_tensorboard_shows_the_scalars_of_the_log(board_run):
     assert {*LOSSES, "images_per_second", "hours", "diversity"} <= set(read.Tags()["scalars"])
     for name in LOSSES:
         shown = {event.step: event.value for event in read.Scalars(name)}
-        told = {round(x["kimg"] * 1000): x[name] for x in lines(board_run) if name in x}
-        assert shown == pytest.approx(told, abs=1e-4)
+        logged = {round(x["kimg"] * 1000): x[name] for x in lines(board_run) if name in x}
+        assert shown == pytest.approx(logged, abs=1e-4)
         assert list(shown) == [16, 32, 48, 64]
 
 

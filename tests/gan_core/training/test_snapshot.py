@@ -246,8 +246,8 @@ def kill_often(folder):
             assert reached == 0
         if best.exists():
             assert snapshot.read(best)[1]["position"] <= reached + 32
-        told = [line for line in run_log.read_log(run / "log.jsonl") if "d_loss" in line]
-        stored = [round(line["kimg"] * 1000) for line in told]
+        output = [line for line in run_log.read_log(run / "log.jsonl") if "d_loss" in line]
+        stored = [round(line["kimg"] * 1000) for line in output]
         assert stored == [8 * (i + 1) for i in range(len(stored))]
         assert len(stored) * 8 >= reached
     assert went_on >= 10
@@ -300,8 +300,8 @@ def command(data, folder, kimg):
     return [str(part) for part in parts]
 
 
-def told_by(work):
-    """(exit status, what it told) of work() in a child; one that hangs is ended after a while."""
+def output_of(work):
+    """(exit status, what it printed) of work() in a child; ended if it hangs."""
     reading, writing = os.pipe()
 
     def quietly():
@@ -314,8 +314,8 @@ def told_by(work):
     child = forked(quietly)
     os.close(writing)
     with open(reading) as pipe:
-        told = pipe.read()
-    return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]), told
+        output = pipe.read()
+    return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]), output
 
 
 def fill_at(owner, name):
@@ -333,36 +333,36 @@ def fill_at(owner, name):
 def fill_often(folder):
     """Every writer once is the first to find the disk full."""
     folder = Path(folder)
-    data, found = prepare(folder), {}
+    data, results = prepare(folder), {}
     cli.main(command(data, folder / "warm", 0.016))  # what is compiled here, no child compiles
     for name, (owner, function) in WRITERS.items():
         where = folder / name
         path = where / "runs" / "x" / "state.safetensors"
-        status, told = told_by(lambda where=where: cli.main(command(data, where, 0.016)))
-        assert status == 0, told
+        status, output = output_of(lambda where=where: cli.main(command(data, where, 0.016)))
+        assert status == 0, output
         before = snapshot.read(path)[1]["position"]
 
         def work(owner=owner, function=function, where=where):
             fill_at(owner, function)
             return cli.main(command(data, where, 0.048))
 
-        status, told = told_by(work)
+        status, output = output_of(work)
         after = snapshot.read(path)[1]["position"]
         loaded = checkpoint.load(where / "models" / "x").card["training"]["kimg"]
-        again, _ = told_by(lambda where=where: cli.main(command(data, where, 0.048)))
-        found[name] = {
+        again, _ = output_of(lambda where=where: cli.main(command(data, where, 0.048)))
+        results[name] = {
             "status": status,
-            "told": told,
+            "output": output,
             "positions": [before, after, snapshot.read(path)[1]["position"]],
             "loaded": loaded,
             "again": again,
         }
-    print("\n" + json.dumps(found))
+    print("\n" + json.dumps(results))
 
 
-def sentence(told):
-    """What is told beside the progress bar."""
-    rows = [row for row in told.replace("\r", "\n").splitlines() if row.strip()]
+def sentence(output):
+    """What is printed beside the progress bar."""
+    rows = [row for row in output.replace("\r", "\n").splitlines() if row.strip()]
     return [row.strip() for row in rows if "img/s" not in row and "img]" not in row]
 
 
@@ -375,15 +375,15 @@ def filled(python, tmp_path_factory):
 @pytest.mark.slow
 @pytest.mark.parametrize("writer", WRITERS)
 def test_a_full_disk_is_one_sentence_and_the_last_snapshot_goes_on(filled, writer):
-    found = filled[writer]
-    assert found["status"] == 2, found["told"]
-    assert "Traceback" not in found["told"]
-    (told,) = sentence(found["told"])
-    assert told.startswith("gan_core: ")
-    before, after, finished = found["positions"]
+    results = filled[writer]
+    assert results["status"] == 2, results["output"]
+    assert "Traceback" not in results["output"]
+    (output,) = sentence(results["output"])
+    assert output.startswith("gan_core: ")
+    before, after, finished = results["positions"]
     assert before <= after
-    assert found["loaded"] > 0
-    assert (found["again"], finished) == (0, 48)
+    assert results["loaded"] > 0
+    assert (results["again"], finished) == (0, 48)
 
 
 def fill_really(folder):
@@ -397,7 +397,7 @@ def fill_really(folder):
         print("no mount")
         return
     try:
-        assert told_by(lambda: cli.main(command(data, disk, 0.016)))[0] == 0
+        assert output_of(lambda: cli.main(command(data, disk, 0.016)))[0] == 0
         path, kimg = disk / "runs" / "x" / "state.safetensors", 0.016
         for left in (0, 8_192, 32_768, 131_072):
             with contextlib.suppress(OSError), open(disk / "filler", "wb", buffering=0) as file:
@@ -405,16 +405,16 @@ def fill_really(folder):
                     file.write(b"x" * 4096)
             os.truncate(disk / "filler", max(0, (disk / "filler").stat().st_size - left))
             kimg += 0.032
-            status, told = told_by(lambda kimg=kimg: cli.main(command(data, disk, kimg)))
-            assert status in (0, 2), (left, status, told)
-            assert status == 2 or left, (left, told)
-            assert "Traceback" not in told, (left, told)
-            assert len(sentence(told)) == 1, (left, told)
+            status, output = output_of(lambda kimg=kimg: cli.main(command(data, disk, kimg)))
+            assert status in (0, 2), (left, status, output)
+            assert status == 2 or left, (left, output)
+            assert "Traceback" not in output, (left, output)
+            assert len(sentence(output)) == 1, (left, output)
             before = snapshot.read(path)[1]["position"]
             checkpoint.load(disk / "models" / "x")
             (disk / "filler").unlink()
-            status, told = told_by(lambda kimg=kimg: cli.main(command(data, disk, kimg)))
-            assert status == 0, told
+            status, output = output_of(lambda kimg=kimg: cli.main(command(data, disk, kimg)))
+            assert status == 0, output
             assert before <= snapshot.read(path)[1]["position"] == round(kimg * 1000)
     finally:
         subprocess.run(["umount", str(disk)], check=True)

@@ -192,8 +192,8 @@ def test_the_log_says_what_the_run_will_reach(data, tmp_path, time, capsys):
     expected = [line["expected_kimg"] for line in lines(tmp_path / "run", "d_loss")]
     assert len(expected) >= 4
     assert expected == pytest.approx([shown / 1000] * len(expected), rel=0.15)
-    told = capsys.readouterr()
-    (sentence,) = [text for text in (told.out + told.err).splitlines() if "will reach" in text]
+    output = capsys.readouterr()
+    (sentence,) = [text for text in (output.out + output.err).splitlines() if "will reach" in text]
     assert sentence.strip().startswith(
         "Training runs at 7 images per second and will reach about 0.3"
     )

@@ -151,9 +151,9 @@ def test_every_file_of_a_run_counts_as_missing(tmp_path, name, how):
     (run / "samples").mkdir(parents=True)
     (run / "log.jsonl").write_text('{"kimg": 1}\n')
     replace(run / name, how)
-    found = run_list.look(run)
-    assert not found.running
-    assert run_list.grids(found) == []
+    entry = run_list.look(run)
+    assert not entry.running
+    assert run_list.grids(entry) == []
     assert not any("root:" in line for line in run_list.output_lines(run))
     run_lock.read(run)
 
@@ -186,9 +186,9 @@ def test_a_listing_survives_every_kind_of_model_json(original, tmp_path, monkeyp
     for how in HOW:
         (tmp_path / how).mkdir()
         replace(tmp_path / how / "model.json", how)
-    found = model_registry.entries()
-    assert not found["good"].problem
-    assert all(entry.problem for name, entry in found.items() if name != "good")
+    listed = model_registry.entries()
+    assert not listed["good"].problem
+    assert all(entry.problem for name, entry in listed.items() if name != "good")
 
 
 def test_reading_is_bounded_although_the_file_has_no_size():
