@@ -131,7 +131,7 @@ def watch_packets(packets):
             else:
                 continue
             address = ipaddress.ip_address(target)
-            # The answers of the loopback to somebody who asked another address go to that sender.
+            # Answers from the loopback go to the sender, whatever address it contacted.
             if address.is_loopback or address.is_multicast:
                 continue
             port = struct.unpack("!H", packet[start + 2 : start + 4])[0] if kind in (6, 17) else 0

@@ -5,6 +5,9 @@ import signal
 import subprocess
 import sys
 
+# Before NumPy is imported: threads of BLAS that wait for one another take more time than they save.
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+
 import pytest
 import torch
 

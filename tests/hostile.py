@@ -4,7 +4,7 @@ A test file lists its readers, {kind: (files, read)}, and calls `main` when it i
 In that process of its own each reader gets mutations of the files, always the same ones. What may
 come of one: it is read, or refused by an InputError of one line. Anything else ends the process,
 and so do HANG seconds of work on one, a file written outside the folder for temporary ones, a
-program started and a connection opened. What is left is told as JSON: how often which came, and by
+program started and a connection opened. The outcome is reported as JSON: the count of each, and by
 how many MB the process grew.
 """
 
@@ -245,7 +245,7 @@ def main(readers):
 
 
 def results(finished):
-    """{kind: what `main` told of it} of a finished process that ran it."""
+    """{kind: what `main` reported of it} of a finished process that ran it."""
     assert finished.returncode == 0, finished.stderr[-4000:]
     lines = [json.loads(line) for line in finished.stdout.splitlines() if line.startswith("{")]
     return {line["kind"]: line for line in lines}

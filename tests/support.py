@@ -6,6 +6,7 @@ import zipfile
 from pathlib import Path
 
 import numpy as np
+import pytest
 import torch
 from PIL import Image
 
@@ -30,6 +31,13 @@ HOSTILE = {
     *("test_stranger_text_browser.py", "test_stranger_uploads_browser.py"),
     *("test_trust.py", "test_visitors.py", "test_visitors_on_a_server.py", "test_words.py"),
 }
+
+
+def first_quick(values, quick=1):
+    """Values to parametrise a test with; all but the first `quick` are left to the slow lane."""
+    values = list(values)
+    rest = [value if isinstance(value, tuple) else (value,) for value in values[quick:]]
+    return values[:quick] + [pytest.param(*value, marks=pytest.mark.slow) for value in rest]
 
 
 def pictures(n, size=32, channels=3, seed=0):

@@ -1,6 +1,6 @@
 """The game in the browser: boards with two players each, their curves, and the bar that runs them.
 
-All of it happens in the browser: one Web Worker computes, and nothing is asked of the server. The
+All of it happens in the browser: one Web Worker computes, and the server computes nothing. The
 browser reports a person's own points once a stroke of the pen is over.
 """
 

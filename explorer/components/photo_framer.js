@@ -121,15 +121,15 @@ function through(state, [left, right], turn) {
   const square = there[0] ** 2 + there[1] ** 2;
   const re = (here[0] * there[0] + here[1] * there[1]) / square;
   const im = (here[1] * there[0] - here[0] * there[1]) / square;
-  const found = (Math.atan2(im, re) * 180) / Math.PI;
-  if (Math.cos(((found - turn) * Math.PI) / 180) < 0) return through(state, [right, left], found + 180);
+  const angle = (Math.atan2(im, re) * 180) / Math.PI;
+  if (Math.cos(((angle - turn) * Math.PI) / 180) < 0) return through(state, [right, left], angle + 180);
   const side = Math.hypot(re, im) / Math.min(width, height);
   if (side < state.data.limits[0] || side > state.data.limits[1]) return;
   const [u, v] = [0.5 - a[0], 0.5 - a[1]];
   const x = (left[0] + re * u - im * v) / width;
   const y = (left[1] + im * u + re * v) / height;
   if (x < 0 || x > 1 || y < 0 || y > 1) return;
-  state.frame = { x, y, side, turn: found };
+  state.frame = { x, y, side, turn: angle };
 }
 
 // A place in the frame, given as fractions of its side, in pixels of the photo.

@@ -9,12 +9,12 @@ const FINE_PAD = 16;
 const PATIENCE = 4000; // ms to wait for an answer
 
 export function makeStrips() {
-  return { kept: new Map(), pending: null, wish: null, asked: 0 };
+  return { loaded: new Map(), pending: null, wish: null, requests: 0 };
 }
 
 export function forgetStrips(strips) {
-  for (const strip of strips.kept.values()) strip.bitmap.close();
-  strips.kept.clear();
+  for (const strip of strips.loaded.values()) strip.bitmap.close();
+  strips.loaded.clear();
 }
 
 // Requests the next strip of an axis, unless it is there. One request at a time: of the wishes that
@@ -29,9 +29,9 @@ export function wantStrip(state, axis) {
     strips.wish = axis;
     return;
   }
-  strips.asked += 1;
+  strips.requests += 1;
   const question = {
-    id: `${state.id}-${strips.asked}`,
+    id: `${state.id}-${strips.requests}`,
     context: data.context,
     axis,
     n: have ? fine : coarse,
@@ -44,7 +44,7 @@ export function wantStrip(state, axis) {
 
 // The finest strip of an axis that fits the current values of the other sliders, or undefined.
 export function stripFor(state, axis) {
-  const strip = state.strips.kept.get(axis);
+  const strip = state.strips.loaded.get(axis);
   return strip && fits(strip, state) ? strip : undefined;
 }
 
@@ -65,8 +65,8 @@ export async function takeStrip(state, answer, then) {
   if (!fits(strip, state) || (before && before.n > strip.n)) {
     bitmap.close(); // it arrived too late, for values that have changed
   } else {
-    strips.kept.get(strip.axis)?.bitmap.close();
-    strips.kept.set(strip.axis, strip);
+    strips.loaded.get(strip.axis)?.bitmap.close();
+    strips.loaded.set(strip.axis, strip);
   }
   then();
 }

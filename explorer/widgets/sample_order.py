@@ -90,7 +90,7 @@ def orders(table: SeedTable | None, view: View) -> dict[str, str]:
     if view.by == REALISM:
         return SORTS_REALISM if table is not None else {"seed": "Seed"}
     known = table is not None and view.by in table.attributes
-    # An order of one page is only kept for the links that say it.
+    # The order of another page is offered only where a link names it.
     shown = ["seed", *(("best", "worst") if known else ("real", "fake"))]
     shown += [view.sort] * (view.sort not in shown and view.sort not in WHOLE)
     words = SORTS_ATTRIBUTE if known else {**SORTS, "real": "Most", "fake": "Least"}

@@ -92,10 +92,10 @@ def gap(values: torch.Tensor, norm: Layer, share: float = 0.0) -> Gap:
     over = [axis for axis in range(values.ndim) if axis != 1]
     mean, variance = values.mean(over), values.var(over)
     mean, variance = (1 - share) * mean, share + (1 - share) * variance
-    kept_mean = norm.parts["running_mean"].float()
-    kept_variance = norm.parts["running_var"].float().clamp_min(0) + EPS
-    ratios = torch.log((variance + EPS) / kept_variance)
-    return Gap(norm.owner, ratios.numpy(), ((mean - kept_mean) / kept_variance.sqrt()).numpy())
+    stored_mean = norm.parts["running_mean"].float()
+    stored_variance = norm.parts["running_var"].float().clamp_min(0) + EPS
+    ratios = torch.log((variance + EPS) / stored_variance)
+    return Gap(norm.owner, ratios.numpy(), ((mean - stored_mean) / stored_variance.sqrt()).numpy())
 
 
 def latents(prior: str, nz: int, n: int = LATENTS) -> torch.Tensor:
@@ -247,8 +247,8 @@ def leaning(one: Walk, other: Walk) -> tuple[float, float]:
 
     0 where they are as the first walk makes them, 1 as the second. Over all channels of the norms
     after the first, whose input no activation reaches, the gaps of the first walk are regressed on
-    what the second walk changes: training that goes on while statistics are kept moves all of them,
-    but not in that pattern. Means and variances give an estimate each, weighted by its error.
+    what the second walk changes: training that goes on while statistics are recorded moves all of
+    them, but not in that pattern. Means and variances each give an estimate, weighted by its error.
     """
     estimates = []
     for kind in ("shifts", "ratios"):

@@ -86,7 +86,7 @@ def load_cached(
             path.parent.mkdir(parents=True, exist_ok=True)
             directions.save(model, result, path)
         except (OSError, InputError):
-            pass  # they will be found again next time
+            pass  # they will be computed again next time
     return result
 
 

@@ -44,7 +44,7 @@ def make(directory, mark=""):
     for control in memorisation_report.FILES:
         options = {"n": 20, "k": 2, "spaces": "pixels,discriminator", "control": control}
         measured = memorisation_report.report(model, data, **options)
-        measured["missing"] = {"effnet": "It was not asked for."}
+        measured["missing"] = {"effnet": "It was not requested."}
         memorisation_report.save_report(model, measured)
     shutil.copy(AVATARS / "README.md", directory / "README.md")
     return directory
@@ -88,7 +88,7 @@ def save_classifier(model, rows, fingerprint=None):
 
 
 def add_directions(model, names):
-    """Some of each kind, with all that is told of one."""
+    """Some of each kind, with everything a card says of one."""
     made, stream = [], np.random.RandomState(0)
     effects = dict.fromkeys(names, 0.1)
     measured = {"effects": effects, "n": 16, "seed": 0, "moves": names[0], "leakage": 1.0}

@@ -87,7 +87,7 @@ def spoil_run(directory):
 
 @contextlib.contextmanager
 def evil_free(browser, app):
-    """A function that opens pages of an app; in the end nobody else may have been asked."""
+    """A function that opens pages of an app; in the end no other host may have been contacted."""
     context, requested = browser.new_context(viewport={"width": 1280, "height": 1600}), []
     context.set_default_timeout(PATIENCE)
     context.on("request", lambda request: requested.append(request.url))

@@ -17,6 +17,7 @@ from explorer.state import tray, url_state
 from fields import field, state
 from gan_core import latent
 from gan_core.util.errors import InputError
+from support import first_quick
 
 
 def fine(app):
@@ -89,7 +90,7 @@ OF_NO_MODEL = ("game", "train", "import", "about")
 PAGES = [page for page in url_state.PAGES if page not in OF_NO_MODEL]
 
 
-@pytest.mark.parametrize("model", ["alpha", "beta"])
+@pytest.mark.parametrize("model", first_quick(["alpha", "beta"]))
 @pytest.mark.parametrize("page", PAGES)
 def test_a_page_opens(two_models, open_app, page, model):
     app = fine(open_app(page, model=model))

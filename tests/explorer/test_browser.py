@@ -126,7 +126,7 @@ def test_the_keyboard_walks_the_grid_and_picks(visit):
     page.keyboard.press("Enter")
     on_tray(page, 1)
     address_has(page, "tray=avatars:21")
-    expect(tile(page, 21)).to_be_focused()  # where it was before the page was drawn anew
+    expect(tile(page, 21)).to_be_focused()  # where it was before the page was redrawn
     page.keyboard.press("End")
     expect(tile(page, 35)).to_be_focused()
     page.keyboard.press("ArrowRight")

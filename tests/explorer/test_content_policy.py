@@ -154,7 +154,7 @@ def test_the_browser_draws_with_webassembly(visit):
 
 @pytest.fixture
 def elsewhere():
-    """Another site, and the list of what it was asked for."""
+    """Another site, and the list of the paths requested from it."""
     requests = []
 
     class Answer(http.server.BaseHTTPRequestHandler):

@@ -1,4 +1,4 @@
-"""Values of widgets and components that no browser sends: the page stays, and nobody is told.
+"""Values of widgets and components that no browser sends: the page stays, and no message appears.
 
 The app itself runs, and is spoken to in its own protocol, see tests/explorer/wire.py.
 """

@@ -185,7 +185,7 @@ def test_images_that_become_shorter_under_pages_and_a_measurement(tmp_path):
             if "images.npy" in said or map_guard.SENTENCE in said:
                 break
         else:
-            pytest.fail("the measurement never told what happened")
+            pytest.fail("the measurement never reported what happened")
         assert failures(elements) == []
 
 
@@ -203,7 +203,7 @@ def test_a_full_cache_disk_is_a_sentence_on_the_page(tmp_path):
                 if "No space left on device" in text_of(elements):
                     break
             else:
-                pytest.fail("the page never told that the disk is full")
+                pytest.fail("the page never said that the disk is full")
             assert failures(elements) == []
     finally:
         subprocess.run(["umount", "-l", str(cache)])

@@ -62,7 +62,7 @@ def read_link(data, folder):
     for page in url_state.PAGES:
         written = url_state.write(view, page)
         assert url_state.read(written)[1] == []
-    if unread:  # a link is never refused as a whole: this is told in a sentence
+    if unread:  # a link is never refused as a whole: a sentence says what was dropped
         raise InputError(f"Part of the link could not be read: {', '.join(unread)}.")
 
 
@@ -119,6 +119,7 @@ def fuzzed(python):
     return hostile.results(python(__file__, timeout=300))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", KINDS)
 def test_mutated_texts_are_read_or_refused(fuzzed, kind):
     hostile.check(fuzzed[kind])

@@ -31,7 +31,7 @@ pytestmark = pytest.mark.skipif(
     not (AVATARS / "model.json").exists(), reason="needs checkpoints/avatars"
 )
 
-# Names of uploaded files may have slashes: no disk is asked.
+# Names of uploaded files may have slashes: no disk is involved.
 FILES = [f"{mark} {number}" for number, mark in enumerate(MARKS)]
 
 

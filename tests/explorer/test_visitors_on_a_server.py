@@ -176,7 +176,7 @@ def test_nothing_is_imported(address, models):
 
 def test_nothing_is_measured_or_prepared(address):
     with tab(address) as visitor:
-        page = visitor.open("directions", "model=beta")  # whose directions nobody has found
+        page = visitor.open("directions", "model=beta")  # whose directions nobody has computed
         assert "--trust-visitors" in texts(page)
         page = visitor.open("latents", "model=beta&browser=1")
         assert find(page, "Run this model in my browser").disabled

@@ -53,10 +53,16 @@ def model(tmp_path):
     return make_model(tmp_path)
 
 
+@pytest.fixture(scope="module")
+def encoded(tmp_path_factory):
+    """The bytes of the file of `model`, which is the same in every test."""
+    return export_onnx.encode(make_model(tmp_path_factory.mktemp("encoded")))
+
+
 @pytest.fixture
-def quick(monkeypatch, model):
+def quick(monkeypatch, model, encoded):
     """The bytes of the model's file, encoded once; what encodes again is counted in a list."""
-    encoded, calls = export_onnx.encode(model), []
+    calls = []
 
     def again(model):
         calls.append(model.name)

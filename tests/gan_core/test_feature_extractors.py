@@ -45,7 +45,7 @@ def avatars():
 
 @pytest.fixture
 def counting():
-    """Features of size 2 that count what they are asked for: the mean and the first pixel."""
+    """Features of size 2, the mean and the first pixel, that count the images they see."""
 
     class Counting:
         name, size, version, seen = "Counting", 2, "1", 0

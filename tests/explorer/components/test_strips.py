@@ -161,7 +161,7 @@ ON_PAD = {"id": "b-1", "context": "pad", "axis": "pad", "n": 5, "values": [0.25,
 
 @pytest.fixture
 def canvases(monkeypatch):
-    """Two canvases that can be asked for, and no others."""
+    """Two canvases that answer requests, and no others."""
     monkeypatch.setattr(strips, "_canvases", OrderedDict())
     monkeypatch.setattr(server, "answer_strip", strips.answer)
     strips.remember("sliders", flat(), [Coordinates()], AXES)
@@ -236,14 +236,18 @@ def test_values_beyond_a_slider_are_its_end(canvases):
     reply = strips.answer(QUESTION | {"values": [99, 0, -1e300]})
     expected = colours([(3, y, -1) for y in np.linspace(-2, 2, 9)])
     assert np.abs(painted(reply) - expected).max() <= JPEG
-    assert reply["values"] == [99, 0, -1e300]  # what was asked, so that the browser knows it again
+    assert reply["values"] == [
+        99,
+        0,
+        -1e300,
+    ]  # as requested, so that the browser can match the answer
 
 
 @pytest.mark.parametrize(
     ("name", "shown_id"),
     [("x" * 500, "x" * 40), (None, "None"), (7, "7"), ([1], "[1]"), ({}, "{}"), ("\ud800",) * 2],
 )
-def test_any_name_of_a_question_comes_back_short(canvases, name, shown_id):
+def test_any_id_of_a_request_comes_back_short(canvases, name, shown_id):
     reply = json.loads(server.draw_strip(json.dumps(QUESTION | {"id": name})))
     assert reply["id"] == shown_id
 
@@ -680,6 +684,7 @@ def test_settling_runs_the_usual_batches(make_checkpoint, monkeypatch, discrimin
     not (model_registry.ROOT / "checkpoints" / "avatars" / "model.json").exists(),
     reason="needs checkpoints/avatars",
 )
+@pytest.mark.slow
 def test_once_settled_the_collector_has_almost_nothing_to_walk(python):
     code = (
         "import gc, explorer.services.server, streamlit, torch, gan_core; "

@@ -200,7 +200,7 @@ def test_a_refused_origin_asks_no_outside_service(port):
         "from streamlit import net_util, config\n"
         "from streamlit.web.server import server_util\n"
         "from explorer.services import server\n"
-        "def fail(*_, **__): raise SystemExit('asked')\n"
+        "def fail(*_, **__): raise SystemExit('requested')\n"
         "net_util._make_blocking_http_get = fail\n"
         "print(server_util.is_url_from_allowed_origins('http://rebind.example'))\n"
     )

@@ -196,7 +196,7 @@ WRONG = [
     "/live/models/sub/{digest}.onnx",
     "/live/models/./{digest}.onnx",
 ]
-# Most of these Streamlit refuses with 400 before any route is asked.
+# Streamlit refuses most of these with 400 before any route sees them.
 TRICKS = [
     "/live/models/..%5c{digest}.onnx",
     "/live/models/{digest}.onnx%00",
@@ -275,7 +275,7 @@ def ask(page, **message):
             worker.addEventListener("error", () => fail("the worker threw"), {once: true});
             worker.addEventListener("message", ({data}) => {
                 if (data.pixels) {
-                    data.kept = data.pixels.constructor.name;
+                    data.type = data.pixels.constructor.name;
                     let text = "";
                     for (let i = 0; i < data.pixels.length; i += 8192)
                         text += String.fromCharCode(...data.pixels.subarray(i, i + 8192));
@@ -317,7 +317,7 @@ def test_the_browser_draws_what_pytorch_draws(page, avatars):
     for n in (1, 64):
         drawn = ask(page, kind="draw", token=f"t{n}", z=z[:n], n=n)
         assert (drawn["kind"], drawn["token"], drawn["n"]) == ("drawn", f"t{n}", n), drawn
-        assert drawn["kept"] == "Uint8ClampedArray"
+        assert drawn["type"] == "Uint8ClampedArray"
         pixels = drawn["pixels"]
         assert (pixels[..., 3] == 255).all()
         apart = np.abs(pixels[..., :3].astype(int) - expected[:n])
@@ -373,7 +373,7 @@ def test_without_a_network_drawing_goes_on(page, gray):
     z = gray.prior.sample(2, seed=9)
     drawn = ask(page, kind="draw", token=1, z=z, n=2)
     assert np.abs(drawn["pixels"][..., :1].astype(int) - gray.generate(z)).max() <= 1
-    # The browser kept the model, and the network really is cut.
+    # The browser has cached the model, and the network really is cut.
     assert load(page, gray)["kind"] == "ready"
     failed = load(page, gray, model="live/models/" + "0" * 64 + ".onnx")
     assert failed["reason"] == "The model could not be fetched: the server does not answer."
@@ -386,9 +386,9 @@ def test_a_damaged_model_in_the_browsers_cache_is_fetched_again(page, gray):
     page.evaluate(
         """async url => {
             const shelf = await caches.open("gan-models");
-            const [kept] = await shelf.keys();
-            if (kept.url !== new URL(url, document.baseURI).href) throw Error(kept.url);
-            await shelf.put(kept, new Response("damaged"));
+            const [cached] = await shelf.keys();
+            if (cached.url !== new URL(url, document.baseURI).href) throw Error(cached.url);
+            await shelf.put(cached, new Response("damaged"));
         }""",
         server.urls(gray)["model"],
     )

@@ -513,7 +513,7 @@ def test_the_page_shows_what_the_classifier_sees(opened, with_classifier):
     see = lambda z: with_classifier.predict(model.generate(np.float32(z)))  # noqa: E731
     z = weighted(model, [1, -1, 1], 0.5, [1, 2, 3], [4, 5], [6])
     for name, a, b, c, plain, on_shell, *_ in table[1:]:
-        column = names[name]  # Eyeglasses is not recognised, so it is not told
+        column = names[name]  # Eyeglasses is not recognised, so it is not listed
         for cell, seeds in ((a, [1, 2, 3]), (b, [4, 5]), (c, [6])):
             p = see(np.concatenate([model.prior.sample(1, s) for s in seeds]))[:, column].mean()
             assert float(cell) == pytest.approx(p, abs=0.011)

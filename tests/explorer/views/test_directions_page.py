@@ -65,7 +65,7 @@ def quick(monkeypatch):
 
 @pytest.fixture
 def opened(quick, two_models, open_app, monkeypatch):
-    """Open the page on alpha, whose two attributes a toy classifier reads, once all is found."""
+    """Open the page on alpha, with two attributes of a toy classifier and all directions there."""
     model = gan_core.load(two_models / "alpha")
     reader = Centred(["bright", "warm"], model)
     monkeypatch.setattr(attribute_labels, "classifier_of", lambda model: reader)
@@ -85,7 +85,7 @@ def captions(app):
 
 
 def settled(app):
-    """The app once its directions are found, as the page draws itself anew until then."""
+    """The app once its directions are computed; until then the page redraws itself."""
     while "computed once" in captions(app):
         app.run()
     return app
@@ -193,7 +193,7 @@ def test_what_is_locked_is_left_alone_but_for_its_own_slider(opened):
     assert (shown(app) != before).any()
     assert state(app, "link")["locked"] == "warm"
     assert "Locked: warm" in captions(app)
-    assert "warm locked" in " ".join(m.value for m in app.markdown)  # measured anew
+    assert "warm locked" in " ".join(m.value for m in app.markdown)  # measured again
     np.testing.assert_array_equal(shown(opened(along=along, locked="warm")), shown(app))
 
 
@@ -270,7 +270,9 @@ def test_a_saved_direction_is_there_after_a_reload_and_can_be_renamed_and_remove
         d.kind for d in directions.load(opened.model) if d.kind not in directions.DISCOVERED
     ] == []
     assert "ours" not in sliders(app)
-    assert len(directions.load(opened.model)) == len(opened.vectors)  # those found are all there
+    assert len(directions.load(opened.model)) == len(
+        opened.vectors
+    )  # all discovered ones are there
 
 
 def test_a_name_that_is_refused_or_emptied_gives_way_to_the_old_one(opened):

@@ -157,7 +157,7 @@ def test_what_a_link_says_wrongly_is_named(tmp_path, folders, open_app, name, va
     assert boards(app) == [presets.get("first").boards[0][1]]
 
 
-def test_a_value_of_a_link_between_those_of_a_field_is_kept(opened):
+def test_a_linked_value_between_the_steps_of_a_field_stays(opened):
     app = opened(first="lr_d:0.0037")
     assert boards(app)[0].lr_d == 0.0037
     assert field(app, "game-lr_d-0").value == 0.0037

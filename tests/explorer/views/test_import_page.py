@@ -136,7 +136,7 @@ def group(app, label):
     return next(one for one in app.main.get("button_group") if one.label == label)
 
 
-def test_a_size_that_nothing_tells_is_asked_for(two_models, open_app, file_of):
+def test_an_ambiguous_size_must_be_given(two_models, open_app, file_of):
     app = open_app("import")
     give(app, "digits.pth", file_of(prepared(LAYOUTS["28 px by padding 3"])))
     healthy(app)

@@ -135,7 +135,7 @@ def test_measuring_gives_the_space_that_a_shipped_report_lacks(alpha, open_app, 
     app = app.button(key="measure-40").click().run()
     assert sentences(app) == []
     assert len(tiles(app, "suspects")) == 40
-    # And the other space is still told by the other report.
+    # The other report still describes the other space.
     app = field(app, "set-space").set_value("pixels").run()
     assert sentences(app) == []
     assert set(memorisation_report.load_report(model, space="pixels")["spaces"]) == {"pixels"}

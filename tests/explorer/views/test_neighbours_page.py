@@ -1,4 +1,4 @@
-"""The page Neighbours, without a browser: what is found, beside what, and what it says."""
+"""The page Neighbours, without a browser: what is shown, beside what, and with which words."""
 
 import dataclasses
 import io

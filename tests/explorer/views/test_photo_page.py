@@ -1,4 +1,4 @@
-"""The page Your photo: framed, inverted, kept on the tray; without a browser, then in one."""
+"""The page Your photo: framing, inversion, the tray; without a browser, then in one."""
 
 import io
 import json
@@ -241,7 +241,7 @@ def test_what_comes_before_the_search_is_seen_and_can_be_stopped(open_photo, mon
     app = button(app, "Stop").click().run()
     assert not app.session_state.search.running
     assert sentences(app) == []
-    # What was not drawn to its end is drawn anew.
+    # An unfinished drawing starts over.
     monkeypatch.setattr(your_photo, "CHUNK", 600)
     app = button(app, "Start again").click().run()
     assert app.session_state.search.now.step == SMALL["steps"]

@@ -165,7 +165,7 @@ def test_a_run_with_a_time_box_says_what_it_will_reach(place, open_app, monkeypa
     assert app.get("progress")[0].proto.value == 33
 
 
-def test_the_length_of_a_run_is_what_was_asked_for_last(place):
+def test_the_length_of_a_run_is_the_last_one_requested(place):
     run = make_run(place, "x", [line(4.0, expected_kimg=12.0)], ended="stopped", kimg=100.0)
     assert (run_list.look(run).total, run_list.look(run).minutes) == (100.0, None)
     about = {"arguments": ["train", "--minutes", "9"], "pid": 1, "at": 2.0, "before": [1, 1.0]}
@@ -479,7 +479,7 @@ def test_stopped_killed_and_resumed(place, packed):
     assert (stopped.state, stopped.shown >= run.shown) == ("stopped", True)
     with pytest.raises(InputError, match="no longer running"):
         run_launcher.stop(stopped)
-    # It goes on from its snapshot, and a kill without notice is told.
+    # It resumes from its snapshot, and a kill without notice is reported.
     run_launcher.resume(stopped)
     run = wait("x", lambda run: run.doing == "training" and run.shown > stopped.shown)
     os.kill(run_lock.read(run.directory)["pid"], signal.SIGKILL)
@@ -549,7 +549,7 @@ def test_a_process_that_is_no_run_is_not_taken_for_one(place):
 
 @pytest.mark.parametrize("moved", [-7200, 0, 7200])
 def test_a_clock_that_was_set_back_or_forward_fails_no_run(place, monkeypatch, moved):
-    """The start of a run is told from its process by their order, not by their times."""
+    """The order of a run's entries, not their times, tells its start from its process."""
     now = time.time()
     run = make_run(place, "x", [line(1.0)], ended="stopped", kimg=10.0, began=now - 60)
     # Started from here, and not yet holding the run: the clock may be set before it does.

@@ -1,4 +1,4 @@
-"""The attribute classifier: it learns what can be learned, says what cannot, and is safely kept."""
+"""The attribute classifier: learns what can be learned, says what cannot, and is stored safely."""
 
 import json
 from dataclasses import replace

@@ -136,7 +136,7 @@ def test_rendering_repeats_byte_for_byte_whatever_the_workers(rendering, tmp_pat
     files = [{f.name: f.read_bytes() for f in (tmp_path / n).iterdir()} for n in ("one", "two")]
     assert len(files[0]) == 71
     assert files[0] == files[1]
-    for index in range(5):  # a picture does not depend on how many are asked for
+    for index in range(5):  # a picture does not depend on how many are drawn
         name = f"{index:06d}.png"
         assert (tmp_path / "few" / name).read_bytes() == files[0][name]
 

@@ -1,4 +1,4 @@
-"""Drawings and photographs are told apart."""
+"""Drawings and photographs are distinguished."""
 
 import io
 import zipfile

@@ -25,6 +25,7 @@ from gan_core import checkpoint, export_onnx, importers, model_card
 from gan_core.importers import inert, onnx_import, safe_load, state_dict_layouts
 from gan_core.networks import registry
 from gan_core.util.errors import InputError
+from support import first_quick
 
 MOST_APART = 1e-5
 
@@ -240,7 +241,7 @@ def test_imported_weights_draw_what_their_own_network_draws(tmp_path, case):
 
 
 @pytest.mark.parametrize("wrapped", ["DataParallel", "nested", "deep", "safetensors", "legacy"])
-@pytest.mark.parametrize("kind", [Tutorial, Zoo, Linear])
+@pytest.mark.parametrize("kind", first_quick([Tutorial, Zoo, Linear]))
 def test_prefixes_and_other_containers_make_no_difference(tmp_path, kind, wrapped):
     network = trained(kind())
     path, state = tmp_path / "file", network.state_dict()
@@ -443,6 +444,7 @@ def test_a_discriminator_in_place_of_a_generator_is_named(tmp_path):
 MEASURE = """
 import resource, sys
 from gan_core import importers
+from support import first_quick
 def peak():
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
 importers.save(importers.read("small.pth"), "small", "small")
@@ -773,7 +775,7 @@ GRAPHS = {
 }
 
 
-@pytest.mark.parametrize("case", GRAPHS)
+@pytest.mark.parametrize("case", first_quick(GRAPHS, 2))
 def test_an_onnx_generator_is_probed_and_draws_the_same(tmp_path, case):
     shape, steps, values, batch = GRAPHS[case]
     steps = [(kind, dict(attributes)) for kind, attributes in steps]
@@ -807,7 +809,7 @@ def test_a_range_that_a_person_gives_wins_and_gives_other_weights(tmp_path):
     b = imported(importers.read(path, values="signed"), tmp_path, "b")
     z = a.prior.sample(3)
     assert np.abs(a.synthesize(z) - (2 * b.synthesize(z) - 1)).max() < MOST_APART
-    assert a.hash != b.hash  # pictures drawn before are kept by it
+    assert a.hash != b.hash  # drawn pictures are cached under it
     with pytest.raises(InputError, match="must be signed, unit, byte"):
         importers.read(path, values="percent")
 

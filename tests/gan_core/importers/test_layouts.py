@@ -7,7 +7,7 @@ import torch
 import layouts
 from gan_core import checkpoint, importers
 from layouts import LAYOUTS, NZ, prepared
-from support import ROOT
+from support import ROOT, first_quick
 
 CASES = ROOT.parent / "shared" / "cases"
 NEEDS = {"padding_3_28px": {"size": 28}}
@@ -31,7 +31,7 @@ def read_and_loaded(path, folder, **options):
     )
 
 
-@pytest.mark.parametrize("name", LAYOUTS)
+@pytest.mark.parametrize("name", first_quick(LAYOUTS, 10))
 def test_a_layout_draws_what_its_own_module_draws(tmp_path, name):
     layout = LAYOUTS[name]
     network = prepared(layout)

@@ -1,4 +1,4 @@
-"""Directions: recovered where they are known, at right angles where asked, and safely kept."""
+"""Directions: recovered where they are known, orthogonal on request, and safely stored."""
 
 import dataclasses
 import os

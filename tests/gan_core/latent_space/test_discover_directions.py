@@ -1,4 +1,4 @@
-"""All directions at once: what is found, told, kept and printed, and what is refused."""
+"""All directions at once: what is computed, reported, stored and printed, and what is refused."""
 
 import json
 
@@ -106,7 +106,7 @@ def test_the_verb_keeps_directions_and_those_of_people(make_checkpoint, capsys):
     assert [row["name"] for row in message["directions"]] == names[:4]
     discover_directions.discover_and_save(
         directory, k=1
-    )  # those found before make room, the person's stays
+    )  # discovered ones make room, the person's stays
     assert [d.name for d in directions.load(model)] == ["component 1", "factor 1", "mine"]
 
 

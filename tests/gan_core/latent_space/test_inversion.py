@@ -20,7 +20,7 @@ from gan_core.util.errors import InputError
 
 
 class Turned(nn.Module):
-    """A linear generator: latents (N, nz) -> images (N, 3, 4, 4), so that z can be told."""
+    """A linear generator: latents (N, nz) -> images (N, 3, 4, 4), so that z can be recovered."""
 
     def __init__(self, nz):
         super().__init__()

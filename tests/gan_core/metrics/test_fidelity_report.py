@@ -1,4 +1,4 @@
-"""Measuring a model: what is compared with what, what is kept, and what cannot be measured."""
+"""Measuring a model: what is compared with what, what is stored, and what cannot be measured."""
 
 import json
 import shutil

@@ -84,7 +84,7 @@ def test_mann_whitney_by_hand():
     z, share = memorisation_stats.mann_whitney(np.array([1.0, 2.0]), np.array([3.0, 4.0]))
     assert share == 0
     assert z == pytest.approx(-2 / np.sqrt(2 * 2 * 5 / 12))
-    # All equal: nothing can be told. Ties: half.
+    # All equal: no decision is possible. Ties: half.
     assert memorisation_stats.mann_whitney(np.ones(3), np.ones(4)) == (0.0, 0.5)
     assert memorisation_stats.mann_whitney(np.array([1, 2]), np.array([1, 2]))[1] == 0.5
 

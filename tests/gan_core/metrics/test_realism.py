@@ -69,7 +69,9 @@ def test_what_the_components_cannot_describe_is_far_from_everything():
     assert reference.score(outside[None])[0] < inside / 2
 
 
-def test_half_of_the_images_are_kept_in_half_precision_below_a_megabyte(tmp_path, make_checkpoint):
+def test_half_of_the_images_are_stored_in_half_precision_below_a_megabyte(
+    tmp_path, make_checkpoint
+):
     directory = make_checkpoint()
     stream = np.random.RandomState(0)
     real = stream.uniform(0, 6, (realism.IMAGES, 1280)).astype(np.float32)

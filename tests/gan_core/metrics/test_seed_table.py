@@ -79,7 +79,7 @@ def test_one_command_makes_everything_once(model, network, capsys):
     assert [file.stat().st_mtime_ns for file in files] == times
 
 
-def test_only_what_is_out_of_date_is_made_anew(model, network, capsys):
+def test_only_what_is_out_of_date_is_rebuilt(model, network, capsys):
     main(["seeds", str(model)])
     add_classifier(model)
     capsys.readouterr()
@@ -88,7 +88,7 @@ def test_only_what_is_out_of_date_is_made_anew(model, network, capsys):
     assert seed_table.load(gan_core.load(model)).attributes == ["beard", "hat"]
 
 
-def test_a_table_of_other_weights_is_refused_and_made_anew(model, network, make_checkpoint, capsys):
+def test_a_table_of_other_weights_is_refused_and_rebuilt(model, network, make_checkpoint, capsys):
     main(["seeds", str(model)])
     make_checkpoint(seed=5)  # the same directory, other weights; its card knows no training set
     card = json.loads((model / "model.json").read_text())
@@ -115,7 +115,7 @@ def test_the_images_of_another_folder_do(model, network, tmp_path):
     assert main(["seeds", str(model)]) == 0
 
 
-def test_a_damaged_table_is_one_sentence_and_made_anew(model, network):
+def test_a_damaged_table_is_one_sentence_and_is_rebuilt(model, network):
     main(["seeds", str(model)])
     path = model / seed_table.FILE
     path.write_bytes(path.read_bytes()[:-9])

@@ -35,7 +35,7 @@ def brute_force(images, queries, k, exclude=None):
     return np.array(distances), np.array(indices)
 
 
-def smooth(n, size=16, channels=3, seed=0):
+def smooth(n, size=12, channels=3, seed=0):
     """n pictures that bounds can tell apart: noise of 4 × 4, enlarged, and grain."""
     random = np.random.RandomState(seed)
     coarse = random.randint(0, 240, (n, 4, 4, channels))
@@ -78,7 +78,7 @@ def pruned(monkeypatch):
 SETS = [smooth, duplicates, constant, extremes, levels, pictures]
 
 
-@pytest.mark.parametrize("size_and_channels", [(16, 3), (28, 1), (5, 4), (33, 1)])
+@pytest.mark.parametrize("size_and_channels", [(12, 3), (28, 1), (5, 4), (33, 1)])
 @pytest.mark.parametrize("make", SETS)
 def test_equals_brute_force(make, size_and_channels, pruned):
     images = make(600, *size_and_channels)
@@ -93,8 +93,8 @@ def test_equals_brute_force(make, size_and_channels, pruned):
 
 @pytest.mark.parametrize("make", SETS)
 def test_equals_brute_force_where_all_is_as_it_ships(make):
-    images, k = make(700, 16, 3), 5
-    queries = np.concatenate([images[::97], smooth(60, 16, 3, seed=3)])  # more than one batch
+    images, k = make(700, 12, 3), 5
+    queries = np.concatenate([images[::97], smooth(60, 12, 3, seed=3)])  # more than one batch
     results = pixel_index.PixelIndex(images).query(queries, k)
     for one, other in zip(results, brute_force(images, queries, k), strict=True):
         np.testing.assert_array_equal(one, other)
@@ -174,7 +174,7 @@ def test_no_query():
 
 @pytest.mark.parametrize("n", [40, 900])
 def test_leave_one_out_is_by_index(n):
-    images = duplicates(n, 16, 3)
+    images = duplicates(n, 12, 3)
     itself = np.arange(n)
     distances, indices = pixel_index.PixelIndex(images).query(images[::9], 6, itself[::9])
     assert (distances[:, 0] == 0).all()  # another copy, not the image itself
@@ -198,9 +198,9 @@ def test_leave_one_out_by_bounds(n, k, pruned):
 
 @pytest.mark.parametrize("make", [smooth, duplicates, constant])
 def test_mirrored(make, pruned):
-    images = make(300, 16, 3)
+    images = make(300, 12, 3)
     images[40] = images[41, :, ::-1]  # a copy and its mirror image
-    images[50, :, 8:] = images[50, :, :8][:, ::-1]  # the same both ways
+    images[50, :, 6:] = images[50, :, :6][:, ::-1]  # the same both ways
     queries = np.concatenate([images[[41, 50]], smooth(3, seed=4), images[7:9, :, ::-1]])
     distances, indices, mirrored = pixel_index.PixelIndex(images, mirrored=True).query(queries, 5)
     flat = images.astype(np.int64)
@@ -366,7 +366,7 @@ def test_no_images():
         pixel_index.PixelIndex(smooth(3)[:0])
 
 
-# An index that is kept.
+# A cached index.
 
 
 def test_a_cached_index_is_built_once(make_set, monkeypatch):

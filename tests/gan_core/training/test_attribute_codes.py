@@ -181,7 +181,7 @@ def test_codes_without_a_classifier_are_refused(make_set, option):
 
 @pytest.mark.slow
 def test_a_run_learns_what_its_first_coordinate_stands_for(shades, tmp_path):
-    """A picture is bright when the coordinate says so, in the averaged generator that is kept."""
+    """A picture is bright when the coordinate says so, in the averaged generator that is saved."""
     data, judge = shades
     small = {"nz": 4, "ngf": 4, "ndf": 4, "batch": 32, "kimg": 6.0, "ema_kimg": 0.3, "lr_g": 2e-3}
     small |= {"measure_kimg": 0.0, "grid_kimg": 1e3, "log_kimg": 1.0, "patience_kimg": 0.0}

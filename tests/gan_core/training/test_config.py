@@ -259,7 +259,7 @@ def test_what_cannot_work_together_is_refused_before_anything_is_written(
 
 
 def allowed(objective, norm, penalty):
-    """Whether the combination can work, for dcgan, told the other way round than in the code."""
+    """Whether the combination can work, for dcgan, stated the other way round than in the code."""
     if objective == "wgan":
         return norm != "spectral" and penalty == "none"
     if objective == "wgan-gp":

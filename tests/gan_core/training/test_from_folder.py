@@ -72,7 +72,7 @@ def test_from_a_folder_to_a_measured_model(folder, train, tmp_path, capsys):
     assert data.images.shape[1:] == (32, 32, 3)
     output = capsys.readouterr()
     assert "skipped notes.png" in output.err
-    # Measured, told of in the card, and with the preset for few pictures.
+    # Measured, described in the card, and trained with the preset for few pictures.
     numbers = fidelity_report.load_metrics(model.card)["metrics"]["EffNetLite0"]["numbers"]
     assert (numbers[0]["n_of"], numbers[0]["n_to"]) == (36, 36)
     assert "36 samples" in (tmp_path / "models" / "x" / "README.md").read_text("utf-8")

@@ -20,7 +20,7 @@ from gan_core.training.batches import Order
 from gan_core.training.config import TrainingConfig
 from gan_core.training.losses import OBJECTIVES
 from gan_core.util.errors import InputError
-from support import save_set
+from support import first_quick, save_set
 
 TINY = {"ngf": 2, "ndf": 2, "nz": 6, "batch": 8, "kimg": 0.064, "ema_kimg": 0.1}
 # What "auto" finds is not always the same.
@@ -259,7 +259,7 @@ VARIANTS = {
 }
 
 
-@pytest.mark.parametrize("variant", VARIANTS)
+@pytest.mark.parametrize("variant", first_quick(VARIANTS, 2))
 def test_a_resumed_run_is_the_uninterrupted_run_bit_for_bit(data, tmp_path, monkeypatch, variant):
     whole, parts = tmp_path / "whole", tmp_path / "parts"
     options = VARIANTS[variant] | {"log_kimg": 0.016, "kimg": 0.096}  # the epoch ends at 0.064
@@ -456,7 +456,7 @@ def test_a_loss_that_is_no_number_before_the_first_snapshot_stops_the_run(
     assert not (tmp_path / "run" / "state.safetensors").exists()
 
 
-# --- The best is kept. ---
+# --- The best is saved. ---
 
 
 class FakeDistance:
