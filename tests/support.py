@@ -15,6 +15,10 @@ from gan_core.data import training_set
 from gan_core.networks import registry
 
 ROOT = Path(__file__).resolve().parent.parent
+AVATARS = ROOT / "checkpoints" / "avatars"
+needs_avatars = pytest.mark.skipif(
+    not (AVATARS / "model.json").exists(), reason="needs checkpoints/avatars"
+)
 # How many odd values the long fuzzing tests try in each place; hundreds take hours.
 TRIALS = int(os.environ.get("HOSTILE_TRIALS", 4))
 

@@ -169,12 +169,8 @@ def load(directory: str | Path, second: bool = False) -> Classifier:
     """
     path = Path(directory) / FILES[second]
     remedy = f"python -m gan_core attributes {directory}{' --second' * second} makes it"
-    arrays, about, digest = checked_safetensors.load(path, remedy)
-    if about.get("format") != FORMAT:
-        raise InputError(f"{path} is of format {about.get('format')!r}; {remedy} again.")
+    arrays, about, digest = checkpoint.load_companion(path, remedy, FORMAT, "was trained on")
     card = checkpoint.read_card(directory)
-    if about.get("training_set") != card["training_set"].get("fingerprint"):
-        raise InputError(f"{path} was trained on other images than the model; {remedy} again.")
     rows: Any = about.get("attributes")
     channels: Any = about.get("channels")
     good = isinstance(rows, list) and 1 <= len(rows) <= MAX_ATTRIBUTES

@@ -206,12 +206,7 @@ def load(directory: str | Path) -> Reference:
     """
     path = Path(directory) / FILE
     remedy = f"python -m gan_core seeds {directory} makes it"
-    arrays, about, seal = checked_safetensors.load(path, remedy)
-    if about.get("format") != FORMAT:
-        raise InputError(f"{path} is of format {about.get('format')!r}; {remedy} again.")
-    card = checkpoint.read_card(directory)
-    if about.get("training_set") != card["training_set"].get("fingerprint"):
-        raise InputError(f"{path} was made from other images than the model; {remedy} again.")
+    arrays, about, seal = checkpoint.load_companion(path, remedy, FORMAT, "was made from")
     try:
         mean, basis, centres, rests, radii = (
             arrays[name].astype(np.float32)

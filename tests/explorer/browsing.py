@@ -20,7 +20,6 @@ from gan_core import latent
 CHROMIUM = next(
     filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), 0
 )
-AVATARS = model_registry.ROOT / "checkpoints" / "avatars"
 ARGUMENTS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--no-first-run"]
 PATIENCE = int(os.environ.get("PATIENCE_MS", 60_000))  # only ends a test that would wait for ever
 PHONE = {"width": 390, "height": 844}

@@ -15,12 +15,12 @@ import explorer.components.canvas
 import explorer.components.game
 import explorer.components.tiles
 import gan_core
-from browsing import ARGUMENTS, AVATARS, CHROMIUM, PATIENCE, running
+from browsing import ARGUMENTS, CHROMIUM, PATIENCE, running
 from explorer.services import model_registry, renderer
 from gan_core import feature_extractors
 from gan_core.attributes import classifier
 from gan_core.metrics import realism, seed_table
-from support import save_checkpoint
+from support import AVATARS, save_checkpoint
 from toys import quick_features, thumbnails
 
 APP = model_registry.ROOT / "explorer" / "app.py"

@@ -7,14 +7,13 @@ from pathlib import Path
 import numpy as np
 
 import gan_core
-from browsing import AVATARS
 from gan_core import checkpoint
 from gan_core.attributes import classifier
 from gan_core.data import media, training_set
 from gan_core.latent_space import directions
 from gan_core.metrics import memorisation_report, realism, seed_table
 from gan_core.util import atomic_files
-from support import pictures, save_checkpoint
+from support import AVATARS, pictures, save_checkpoint
 from toys import quick_features
 
 SIDE, NZ, IMAGES, HELD_OUT = 32, 8, 40, 24

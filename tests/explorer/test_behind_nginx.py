@@ -13,14 +13,14 @@ from pathlib import Path
 import pytest
 
 import everything
-from browsing import ARGUMENTS, AVATARS, CHROMIUM, PATIENCE, exact, grid, on_tray, running, tile
-from support import ROOT
+from browsing import ARGUMENTS, CHROMIUM, PATIENCE, exact, grid, on_tray, running, tile
+from support import AVATARS, ROOT, needs_avatars
 
 sync_api = pytest.importorskip("playwright.sync_api", reason="needs playwright")
 
 pytestmark = [
     pytest.mark.browser,
-    pytest.mark.skipif(not (AVATARS / "model.json").exists(), reason="needs checkpoints/avatars"),
+    needs_avatars,
     pytest.mark.skipif(
         not (CHROMIUM and shutil.which("nginx") and shutil.which("openssl")),
         reason="needs Chromium, nginx and openssl",

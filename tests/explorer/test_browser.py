@@ -14,7 +14,6 @@ from PIL import Image
 
 import gan_core
 from browsing import (
-    AVATARS,
     PHONE,
     address_has,
     apart,
@@ -32,13 +31,12 @@ from browsing import (
 )
 from explorer.state import tray
 from gan_core import latent
+from support import needs_avatars
 
 sync_api = pytest.importorskip("playwright.sync_api", reason="needs playwright")
 expect = sync_api.expect
 
-pytestmark = pytest.mark.skipif(
-    not (AVATARS / "model.json").exists(), reason="needs checkpoints/avatars"
-)
+pytestmark = needs_avatars
 
 
 def test_the_first_samples_are_painted(visit, avatars):

@@ -8,15 +8,14 @@ from urllib.parse import urlsplit
 import pytest
 
 import everything
-from browsing import AVATARS, PATIENCE, address_has, exact, grid, on_tray, running, tile
+from browsing import PATIENCE, address_has, exact, grid, on_tray, running, tile
 from explorer.services import content_policy
+from support import needs_avatars
 
 sync_api = pytest.importorskip("playwright.sync_api", reason="needs playwright")
 expect = sync_api.expect
 
-pytestmark = pytest.mark.skipif(
-    not (AVATARS / "model.json").exists(), reason="needs checkpoints/avatars"
-)
+pytestmark = needs_avatars
 
 BASE = "class/gan"
 PAGES = {

@@ -8,11 +8,10 @@ import shutil
 import pytest
 
 import everything
-from browsing import AVATARS
 from damage import mutations, read, replaced, write
 from explorer.services import model_registry, run_list
 from gan_core.latent_space import directions
-from support import TRIALS
+from support import TRIALS, needs_avatars
 
 PAGES = {
     "model.json": ("card", "photo", "memorisation", "arithmetic", "interpolate", "latents"),
@@ -27,9 +26,7 @@ PAGES = {
     "log.jsonl": ("train",),
 }
 
-pytestmark = pytest.mark.skipif(
-    not (AVATARS / "model.json").exists(), reason="needs checkpoints/avatars"
-)
+pytestmark = needs_avatars
 
 
 @pytest.fixture(scope="module")

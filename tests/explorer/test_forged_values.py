@@ -11,9 +11,8 @@ from streamlit.runtime.state.common import unpack_widget_state_value
 
 import everything
 import wire
-from browsing import AVATARS
 from explorer.services import widget_states
-from support import TRIALS
+from support import TRIALS, needs_avatars
 
 PAGES = {
     "browse": "",
@@ -33,9 +32,7 @@ PAGES = {
     "import": "",
 }
 
-pytestmark = pytest.mark.skipif(
-    not (AVATARS / "model.json").exists(), reason="needs checkpoints/avatars"
-)
+pytestmark = needs_avatars
 
 
 @pytest.fixture(scope="module")

@@ -11,17 +11,15 @@ import pytest
 
 import everything
 import wire
-from browsing import AVATARS
 from explorer.state import arithmetic_file, tray
 from gan_core import checkpoint
 from gan_core.data import training_set
 from marked import MARKS, NAME, check, evil_free, spoil, spoil_run
+from support import needs_avatars
 
 sync_api = pytest.importorskip("playwright.sync_api", reason="needs playwright")
 
-pytestmark = pytest.mark.skipif(
-    not (AVATARS / "model.json").exists(), reason="needs checkpoints/avatars"
-)
+pytestmark = needs_avatars
 
 PAGES = {
     "card": "",

@@ -17,19 +17,16 @@ from safetensors.numpy import load_file, save
 
 import everything
 import wire
-from browsing import AVATARS
 from explorer.state import arithmetic_file, tray, url_state
 from gan_core import checkpoint
 from gan_core.latent_space import directions
 from gan_core.util import checked_safetensors
 from marked import EVIL, FOLLOWED, MARKS, NAME, check, evil_free, spoil
-from support import pictures
+from support import needs_avatars, pictures
 
 sync_api = pytest.importorskip("playwright.sync_api", reason="needs playwright")
 
-pytestmark = pytest.mark.skipif(
-    not (AVATARS / "model.json").exists(), reason="needs checkpoints/avatars"
-)
+pytestmark = needs_avatars
 
 # Names of uploaded files may have slashes: no disk is involved.
 FILES = [f"{mark} {number}" for number, mark in enumerate(MARKS)]

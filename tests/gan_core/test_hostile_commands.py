@@ -22,16 +22,15 @@ from safetensors.torch import save_file
 import damage
 import everything
 import hostile
-from browsing import AVATARS
 from damage import EVIL
 from gan_core import __main__ as cli
 from gan_core import checkpoint, model_card
 from gan_core.util import atomic_files
 from gan_core.util.errors import InputError
-from support import ROOT, TRIALS, first_quick, pictures
+from support import ROOT, TRIALS, first_quick, needs_avatars, pictures
 
 pytestmark = [
-    pytest.mark.skipif(not (AVATARS / "model.json").exists(), reason="needs checkpoints/avatars"),
+    needs_avatars,
     pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="this system has no pipes"),
 ]
 

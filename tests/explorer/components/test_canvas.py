@@ -8,7 +8,6 @@ import pytest
 
 import gan_core
 from browsing import (
-    AVATARS,
     PHONE,
     address_has,
     apart,
@@ -28,13 +27,12 @@ from explorer.state import url_state
 from gan_core import latent
 from gan_core.training import attribute_codes
 from gan_core.util.errors import InputError
+from support import AVATARS, needs_avatars
 
 sync_api = pytest.importorskip("playwright.sync_api", reason="needs playwright")
 expect = sync_api.expect
 
-pytestmark = pytest.mark.skipif(
-    not (AVATARS / "model.json").exists(), reason="needs checkpoints/avatars"
-)
+pytestmark = needs_avatars
 JPEG = 6  # levels that a picture of a strip may be apart from what PyTorch draws
 
 

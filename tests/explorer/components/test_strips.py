@@ -20,6 +20,7 @@ from explorer.components.motions import Coordinates, Pad, Path, Sum
 from explorer.services import model_registry, renderer, server
 from gan_core import latent
 from gan_core.latent import Prior
+from support import needs_avatars
 
 SIDE = 16
 NZ = 3
@@ -680,10 +681,7 @@ def test_settling_runs_the_usual_batches(make_checkpoint, monkeypatch, discrimin
     assert judged == (drawn if discriminator else [])
 
 
-@pytest.mark.skipif(
-    not (model_registry.ROOT / "checkpoints" / "avatars" / "model.json").exists(),
-    reason="needs checkpoints/avatars",
-)
+@needs_avatars
 @pytest.mark.slow
 def test_once_settled_the_collector_has_almost_nothing_to_walk(python):
     code = (

@@ -9,11 +9,11 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from browsing import AVATARS, running
+from browsing import running
 from explorer import __main__ as start
 from explorer.services import allowed_hosts
 from gan_core.util.errors import InputError
-from support import ROOT
+from support import AVATARS, ROOT
 
 BASE = "class/gan"
 GIVEN = "class.example.org"

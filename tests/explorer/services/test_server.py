@@ -22,12 +22,12 @@ from explorer.services import model_registry, server
 from gan_core import checkpoint, export_onnx
 from gan_core.networks import registry
 from gan_core.util import atomic_files
+from support import AVATARS
 
 onnx = pytest.importorskip("onnx", reason="needs onnx")
 pytest.importorskip("onnxscript", reason="needs onnxscript")
 pytest.importorskip("onnxruntime", reason="needs onnxruntime")
 
-AVATARS = model_registry.ROOT / "checkpoints" / "avatars"
 RUNTIME = model_registry.ROOT / "explorer" / "components" / "runtime"
 CHROMIUM = next(
     filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), 0

@@ -10,15 +10,13 @@ from urllib.parse import urlsplit
 import pytest
 
 import wire
-from browsing import AVATARS
 from explorer.services import server, training_data
 from gan_core.data import photo_alignment
+from support import AVATARS, needs_avatars
 
 MB = 2**20
 
-pytestmark = pytest.mark.skipif(
-    not (AVATARS / "model.json").exists(), reason="needs checkpoints/avatars"
-)
+pytestmark = needs_avatars
 
 
 def test_every_picture_that_is_taken_is_held_in_memory():

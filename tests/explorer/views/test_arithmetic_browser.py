@@ -7,26 +7,14 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from browsing import (
-    AVATARS,
-    PHONE,
-    address_has,
-    apart,
-    download,
-    exact,
-    grid,
-    idle,
-    no_trouble,
-    query,
-)
+from browsing import PHONE, address_has, apart, download, exact, grid, idle, no_trouble, query
 from explorer.state import arithmetic_file, url_state
+from support import AVATARS, needs_avatars
 
 sync_api = pytest.importorskip("playwright.sync_api", reason="needs playwright")
 expect = sync_api.expect
 
-pytestmark = pytest.mark.skipif(
-    not (AVATARS / "model.json").exists(), reason="needs checkpoints/avatars"
-)
+pytestmark = needs_avatars
 LINK = "arithmetic?model=avatars&a=1,2&b=3&c=4"
 
 

@@ -6,9 +6,10 @@ import numpy as np
 import pytest
 
 import gan_core
-from browsing import AVATARS, PHONE, address_has, apart, drawn, grid, no_trouble, pixels
+from browsing import PHONE, address_has, apart, drawn, grid, no_trouble, pixels
 from gan_core.attributes import classifier
 from gan_core.metrics import seed_table
+from support import AVATARS
 
 sync_api = pytest.importorskip("playwright.sync_api", reason="needs playwright")
 expect = sync_api.expect

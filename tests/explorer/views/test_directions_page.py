@@ -13,17 +13,7 @@ import pytest
 from PIL import Image
 
 import gan_core
-from browsing import (
-    AVATARS,
-    address_has,
-    apart,
-    canvas_pixels,
-    exact,
-    no_trouble,
-    on_tray,
-    query,
-    running,
-)
+from browsing import address_has, apart, canvas_pixels, exact, no_trouble, on_tray, query, running
 from explorer.services import attribute_labels, background, direction_store, model_registry
 from explorer.state import url_state
 from fields import field, sentences, state
@@ -31,6 +21,7 @@ from gan_core.attributes import classifier
 from gan_core.latent_space import directions, discover_directions
 from gan_core.latent_space.directions import Direction
 from gan_core.util import atomic_files
+from support import AVATARS
 from toys import Reader
 
 BRIGHT = "bright (normal)"

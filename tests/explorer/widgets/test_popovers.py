@@ -2,12 +2,11 @@
 
 import pytest
 
-from browsing import AVATARS, query
+from browsing import query
+from support import needs_avatars
 
 pytest.importorskip("playwright.sync_api", reason="needs playwright")
-pytestmark = pytest.mark.skipif(
-    not (AVATARS / "model.json").exists(), reason="needs checkpoints/avatars"
-)
+pytestmark = needs_avatars
 # A link, what is clicked first, the popover, and what that shows then: the value of its slider, the
 # choices that are on, and the switch that is.
 LATE = {

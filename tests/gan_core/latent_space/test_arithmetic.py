@@ -3,7 +3,6 @@
 import functools
 import json
 import shutil
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -13,9 +12,9 @@ from gan_core.__main__ import main
 from gan_core.attributes import label_cache
 from gan_core.latent_space import arithmetic, arithmetic_report
 from gan_core.util.errors import InputError
+from support import AVATARS
 from toys import Linear, Reader
 
-AVATARS = Path(__file__).resolve().parents[3] / "checkpoints" / "avatars"
 RNG = np.random.RandomState(0)
 
 
