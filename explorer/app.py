@@ -37,6 +37,7 @@ STYLE = """<style>
 .stMainBlockContainer { padding-top: 4rem; padding-bottom: 4rem; }
 .stMainBlockContainer :is(.stImage, .stImage img) { max-width: 100%; }
 .stMarkdown table { display: block; max-width: 100%; overflow-x: auto; }
+.stMarkdown thead:not(:has(th:not(:empty))) { display: none; }
 .stTable code { white-space: normal; overflow-wrap: anywhere; }
 .stElementContainer:has(#one-step) { display: none; }
 /* As high as the fields and buttons beside them, so that labels line up. */

@@ -24,7 +24,7 @@ from explorer.services import (
 )
 from explorer.services.run_list import Run
 from explorer.state import fragments, session
-from explorer.widgets import charts
+from explorer.widgets import charts, page_title
 from explorer.widgets.uploader import most, uploader
 from gan_core.data import image_sources, media, training_set
 from gan_core.training import dry_run, from_folder, presets
@@ -60,10 +60,9 @@ def page(browse_page: StreamlitPage | None = None) -> None:
     runs = run_list.entries()
     may = trust.allowed(training=True)
     st.html(STEADY)
-    with st.container(horizontal=True, vertical_alignment="center"):
-        st.header("Train", anchor=False, width="content")
-        if runs:
-            st.toggle("New run", key="new-run", disabled=not may)
+    row = page_title.title("Train")
+    if runs:
+        row.toggle("New run", key="new-run", disabled=not may)
     if not may:
         st.info(trust.reason(training=True))
     if not runs or (may and st.session_state.get("new-run")):
@@ -167,9 +166,9 @@ def settings(
         step=50.0,
         format="%g",
         key="new-kimg",
-        placeholder=f"{usual:g}, from the preset" if usual else "from the preset",
+        placeholder=f"{usual:g}" if usual else "preset",
         disabled=bool(st.session_state.get("new-minutes")),
-        help=f"{length.sentence} A finished run can be extended.",
+        help=f"{length.sentence} Left empty, the preset decides. A finished run can be extended.",
     )
     minutes = fifth.number_input(
         "Or in minutes",
@@ -178,7 +177,7 @@ def settings(
         step=1.0,
         format="%g",
         key="new-minutes",
-        placeholder="no time limit",
+        placeholder="no limit",
         help="The model is published when this time has passed, counted from the start of "
         "training. The run estimates how many kimg it will reach.",
     )

@@ -7,6 +7,7 @@ from streamlit.navigation.page import StreamlitPage
 
 from explorer.services import model_registry
 from explorer.state import openings, session
+from explorer.widgets import page_title
 from gan_core.checkpoint import Model
 from gan_core.util.errors import InputError
 
@@ -19,7 +20,7 @@ def choose(title: str, card_page: StreamlitPage | None = None) -> tuple[str, Mod
     """
     entries = model_registry.entries()
     if not entries:
-        st.header(title, anchor=False)
+        page_title.title(title)
         raise InputError(
             "There is no model yet. Put a checkpoint into the folder `checkpoints`, or start the"
             " app with `python -m explorer --checkpoints FOLDER`."
@@ -34,8 +35,7 @@ def choose(title: str, card_page: StreamlitPage | None = None) -> tuple[str, Mod
         if wanted:
             session.leave_coordinates()
         st.session_state.pop("touched", None)
-    with st.container(horizontal=True, vertical_alignment="center"):
-        st.header(title, anchor=False, width="content")
+    with page_title.title(title):
         st.selectbox(
             "Model",
             list(entries),
