@@ -46,6 +46,7 @@ def words(tmp_path, images, *more):
     return [*map(str, given), "--minutes", "0", *more, "--", *TINY.split()]
 
 
+@pytest.mark.slow
 def test_from_pictures_to_what_is_worth_taking_home(script, images, tmp_path, capfd):
     assert script.main(words(tmp_path, images, "--throughput", "")) == 0
     out = tmp_path / "out"
@@ -78,6 +79,7 @@ def test_files_that_are_too_large_stay_behind(script, images, tmp_path, monkeypa
     assert collected == ["generator.safetensors"]
 
 
+@pytest.mark.slow
 def test_a_training_that_fails_is_no_success(script, images, tmp_path):
     assert script.main([*words(tmp_path, images, "--throughput", ""), "--objective", "hope"]) == 2
 
@@ -110,6 +112,7 @@ def test_the_networks_of_the_gpu_fit_into_files_of_16_mib(script, size):
         assert checkpoint.bytes_of(network) < script.LIMIT - 2**16  # and a header
 
 
+@pytest.mark.slow
 def test_the_throughput_is_timed_between_steps(script, monkeypatch, tmp_path):
     """Two steps of four images between marks of one second are four images per second."""
     benchmark = load("benchmarks", "train_throughput")

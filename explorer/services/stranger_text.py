@@ -40,7 +40,7 @@ BLOCK = re.compile(r"^(?=[-+](?:\s|$)|-{3}|=+$|\d+[.)](?:\s|$))")
 PICTURE = re.compile(r"!\[[^\[\]]*\](?:\([^()]*\)|\[[^\[\]]*\])|<img\b[^<>]*>", re.IGNORECASE)
 FRONT_MATTER = re.compile(r"\A---\n.*?\n---\n", re.DOTALL)
 FENCE = re.compile(r"^ {0,3}(`{3,}|~{3,})")
-LINE = re.compile(r"^(\s*(?:#{1,6} |[-*+] |\d{1,9}[.)] |> )?)(.*)$")
+LINE = re.compile(r"^(\s*(?:#{1,6} |[-*+] |\d{1,9}[.)] )?)(.*)$")
 RULE = re.compile(r"^[\s|:-]*-[\s|:-]*$")  # below a table's heading, or across the page
 CODE = re.compile(r"(?<![`\\])`[^`]+`(?!`)")
 BOLD = re.compile(r"\*\*")

@@ -101,6 +101,7 @@ def get(address, path, **headers):
         ("/", 403, {"Host": "rebind.example"}),
     ],
 )
+@pytest.mark.slow
 def test_every_answer_carries_the_policy(app, path, status, headers):
     answered, answer = get(app, path, **headers)
     assert answered == status

@@ -78,6 +78,7 @@ def check(place, open_app, name, count):
 
 
 @pytest.mark.parametrize("name", PAGES)
+@pytest.mark.slow
 def test_any_damaged_field_is_one_sentence(place, open_app, name):
     check(place, open_app, name, 8 // len(PAGES[name]) + 1)
 

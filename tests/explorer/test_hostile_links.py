@@ -255,6 +255,7 @@ def test_pictures_outside_of_the_folders_given_start_nothing(place, path, what, 
     assert uploads.confined(place / "data" / "mine")
 
 
+@pytest.mark.slow
 def test_a_run_from_elsewhere_brings_no_code(place, monkeypatch):
     """Its folder may tell that its process ran in a place where a package lies called gan_core."""
     elsewhere = place / "outside"

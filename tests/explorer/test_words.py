@@ -3,7 +3,7 @@
 import re
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as some
 
 from explorer.services import stranger_text
@@ -62,6 +62,7 @@ def test_no_text_holds_markup(text, around, kind):
 
 
 @pytest.mark.parametrize("kind", ["plain", "sentence", "card"])
+@example("> ")
 @given(some.text("`!*[]()<>:/\\&#$|~@.\n- wimghtps1{}", max_size=40))
 def test_no_mixture_holds_markup(kind, text):
     shown = getattr(stranger_text, kind)(text)

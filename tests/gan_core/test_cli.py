@@ -90,6 +90,7 @@ def test_options_reach_the_trainer_as_they_are_given(monkeypatch, tmp_path, make
     assert {key: given[key] for key in expected} == expected
 
 
+@pytest.mark.slow
 def test_from_pictures_to_samples(pictures_folder, tmp_path, capsys):
     (pictures_folder / "bad.jpg").write_text("no picture")
     packed = tmp_path / "set"
@@ -111,6 +112,7 @@ def test_from_pictures_to_samples(pictures_folder, tmp_path, capsys):
         assert grid.size == (96, 96)
 
 
+@pytest.mark.slow
 def test_a_sample_is_the_same_bytes_twice_and_in_a_fresh_process(make_checkpoint, tmp_path, python):
     model = make_checkpoint()
     for name in ("a.png", "b.png"):
@@ -220,6 +222,7 @@ def test_bad_input_is_one_line_and_status_2(
     assert sorted(tmp_path.rglob("*")) == before
 
 
+@pytest.mark.slow
 def test_a_fresh_process_shows_no_traceback_either(tmp_path, python):
     done = python("-m", "gan_core", "sample", tmp_path / "nowhere", tmp_path / "out.png", cwd=ROOT)
     assert done.returncode == 2

@@ -98,6 +98,7 @@ def test_features_see_colour_and_orientation(effnet, avatars):
         assert np.abs(effnet.extract(other) - effnet.extract(image)).max() > 0.1
 
 
+@pytest.mark.slow
 def test_distances_in_features_go_the_way_a_person_sees(effnet, avatars):
     real, others = avatars[:64], avatars[64:]
     blurred = np.stack(
@@ -168,6 +169,7 @@ def random_inception(inception_class, monkeypatch, path):
     return path
 
 
+@pytest.mark.slow
 def test_inception_of_a_file_of_weights(inception_class, monkeypatch, tmp_path):
     path = random_inception(inception_class, monkeypatch, tmp_path / "weights.pth")
     result = feature_extractors.inception(path)

@@ -341,6 +341,7 @@ def try_fields(whole, place, file, count, verbs):
 
 
 @pytest.mark.parametrize("file", JSON)
+@pytest.mark.slow
 def test_any_field_may_hold_anything(whole, place, file):
     try_fields(whole, place, file, 2, JSON[file][:1])
 
@@ -404,6 +405,7 @@ def card_trials(place, count):
         write_card(directory, damage.without(about, field))
 
 
+@pytest.mark.slow
 def test_a_card_of_any_fields_is_written_or_refused_in_one_sentence(place):
     card_trials(place, 40)
 
@@ -424,6 +426,7 @@ def test_a_card_says_what_is_missing_and_is_left_as_it_was(place):
 # What only a process of its own shows.
 
 
+@pytest.mark.slow
 def test_a_process_says_one_sentence_whatever_the_terminal_can_show(whole, tmp_path, python):
     shutil.copytree(whole / "models" / "alpha", tmp_path / f"models{NAME}")
     (tmp_path / f"models{NAME}" / "generator.safetensors").write_bytes(b"nothing")

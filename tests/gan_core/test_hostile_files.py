@@ -369,6 +369,7 @@ def test_pictures_that_claim_to_be_huge_are_refused_unread(tmp_path, data):
 
 
 @pytest.mark.parametrize("kind", ["GIF", "WEBP"])
+@pytest.mark.slow
 def test_of_thousands_of_frames_the_first_is_read(tmp_path, kind):
     data = picture(kind, frames=3000, size=(8, 8))
     assert hostile.outcome(read_image, data, tmp_path) == "read"

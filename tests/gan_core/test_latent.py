@@ -321,6 +321,7 @@ def test_combine_of_several_rows_is_row_by_row():
 
 
 @pytest.mark.parametrize(("kind", "size"), [("normal", 100), ("uniform", 100), ("normal", 512)])
+@pytest.mark.slow
 def test_below_the_least_psi_hardly_a_sample_is_as_short(kind, size):
     prior = Prior(kind, size)
     lengths = np.linalg.norm(prior.sample(5000), axis=1)

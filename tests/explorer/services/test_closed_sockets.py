@@ -89,6 +89,7 @@ def test_a_tab_that_is_closed_while_its_page_is_drawn_leaves_no_traceback(app):
     check(app)
 
 
+@pytest.mark.slow
 def test_the_interface_for_programs_is_off(app):
     link = http.client.HTTPConnection(app.address.removeprefix("http://"), timeout=wire.PATIENCE)
     for path in ("/_stcore/agent/interact", "/_stcore/agent/mcp"):

@@ -492,6 +492,7 @@ def test_a_preset_fills_an_empty_page_in_one_click(opened, with_classifier):
     ("best", "apart", "strength"),
     [({"apart": True, "strength": 1.25}, True, 1.25), (None, False, 1.0)],
 )
+@pytest.mark.slow
 def test_a_preset_opens_in_the_way_that_measured_best(
     best, apart, strength, opened, with_classifier, monkeypatch
 ):

@@ -21,7 +21,7 @@ from gan_core.attributes import classifier
 from gan_core.latent_space import directions, discover_directions
 from gan_core.latent_space.directions import Direction
 from gan_core.util import atomic_files
-from support import AVATARS
+from support import AVATARS, first_quick
 from toys import Reader
 
 BRIGHT = "bright (normal)"
@@ -382,6 +382,7 @@ for i in range(first, first + 20):
 """
 
 
+@pytest.mark.slow
 def test_two_processes_that_save_at_once_lose_nothing(opened):
     folder = str(opened.model.directory)
     both = [
@@ -399,10 +400,14 @@ def test_two_processes_that_save_at_once_lose_nothing(opened):
 @pytest.mark.parametrize(
     ("params", "part"),
     [
-        ({"along": "junk"}, "along"),
-        ({"along": f"{BRIGHT}:1e9"}, "along"),
-        ({"along": f"{BRIGHT}:nan"}, "along"),
-        ({"along": ",".join(f"x{i}:1" for i in range(25))}, "along"),
+        *first_quick(
+            [
+                ({"along": "junk"}, "along"),
+                ({"along": f"{BRIGHT}:1e9"}, "along"),
+                ({"along": f"{BRIGHT}:nan"}, "along"),
+                ({"along": ",".join(f"x{i}:1" for i in range(25))}, "along"),
+            ]
+        ),
         ({"locked": ",".join(map(str, range(99)))}, "locked"),
         ({"look": "everything"}, "look"),
         ({"level": "yes"}, "level"),

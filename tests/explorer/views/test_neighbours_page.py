@@ -638,6 +638,7 @@ def test_the_neighbour_follows_the_slider(visit, avatars):
     assert browsing.apart(picture[:, side:], brute_force(data, wanted)) < 6
 
 
+@pytest.mark.slow
 def test_images_that_travel_with_another_model_serve_too(
     alpha, make_checkpoint, open_app, tmp_path, monkeypatch
 ):

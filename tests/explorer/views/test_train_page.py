@@ -507,6 +507,7 @@ run_launcher.start("x", [*words, *{TINY!r}, "--kimg", "4000"])
     assert wait("x", lambda run: not run.running).state == "stopped"
 
 
+@pytest.mark.slow
 def test_a_run_that_cannot_begin_says_why(place, packed):
     start("x", packed, "--kimg", 0.001)
     failed = wait("x", lambda run: not run.running)
@@ -592,6 +593,7 @@ def test_a_run_stopped_before_it_began_is_stopped_and_not_failed(place, packed):
     assert (killed.state, killed.reason) == ("failed", run_list.KILLED)
 
 
+@pytest.mark.slow
 def test_a_resumed_run_can_be_stopped_again(place, open_app, monkeypatch):
     run = make_run(place, "x", [line(1.0)], ended="stopped", kimg=10.0)
     monkeypatch.setattr(run_processes, "alive", lambda pid, at: True)

@@ -13,6 +13,7 @@ from gan_core.attributes import classifier, train_classifier
 from gan_core.data import training_set
 from gan_core.util import atomic_files
 from gan_core.util.errors import InputError
+from support import first_quick
 
 COLOURS = {"red": (200, 40, 40), "blue": (40, 40, 200)}
 
@@ -36,7 +37,7 @@ def toy_set(tmp_path_factory):
     return directory
 
 
-@pytest.fixture(scope="module", params=classifier.ARCHITECTURES)
+@pytest.fixture(scope="module", params=first_quick(classifier.ARCHITECTURES))
 def trained(request, toy_set):
     return train_classifier.train(training_set.load(toy_set), request.param, epochs=4)
 

@@ -96,6 +96,7 @@ def _without_ids(svg):
 
 
 @pytest.mark.parametrize("name", avatar_renderer.ATTRIBUTES)
+@pytest.mark.slow
 def test_flipping_one_attribute_changes_its_region_and_nothing_else(rendering, drawn, name):
     top, bottom, left, right = REGIONS[name]
     for one in drawn[:24]:

@@ -261,6 +261,7 @@ def test_the_cache_is_where_the_environment_says(tmp_path, embedded, monkeypatch
     assert cache_dir.cache_directory() == tmp_path / "xdg" / "latent-explorer"
 
 
+@pytest.mark.slow
 def test_other_held_out_images_are_unpacked_beside(tmp_path, make_set):
     """Two sets with the same training images have the same fingerprint."""
     first = make_set("first", n=8, held_out=4)

@@ -142,6 +142,7 @@ def test_measured_errors_are_saved_and_read_again(make_checkpoint, make_set):
         assert inversion.load_metrics(again) is None
 
 
+@pytest.mark.slow
 def test_the_encoder_learns_latents_and_stays_with_its_generator(make_checkpoint):
     model = tiny(make_checkpoint)
     trained = encoder.train(model, steps=60, batch=32)
@@ -248,6 +249,7 @@ def test_without_a_detector_no_eyes_are_detected(monkeypatch):
     assert photo_alignment.find_eyes(photo()) is None
 
 
+@pytest.mark.slow
 def test_the_verbs_encoder_and_invert(make_checkpoint, tmp_path, capsys, monkeypatch):
     from gan_core import model_card
 

@@ -19,6 +19,7 @@ def control():
     return checkpoint.load(CONTROL)
 
 
+@pytest.mark.slow
 def test_the_report_distinguishes_the_two_controls(control):
     data = control.training_set()
     options = {"n": 300, "k": 3, "spaces": "pixels"}

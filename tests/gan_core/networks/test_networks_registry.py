@@ -359,6 +359,7 @@ def test_an_outline_is_what_is_built_without_memory_or_random_numbers(name, norm
         assert not weights & {t.data_ptr() for t in empty.state_dict().values() if t.numel()}
 
 
+@pytest.mark.slow
 def test_loading_and_drawing_imports_no_compiler(make_checkpoint):
     program = (
         "import sys; from gan_core import checkpoint\n"

@@ -251,6 +251,7 @@ def test_loops_are_compiled_where_nothing_can_be_cached(monkeypatch):
     np.testing.assert_array_equal(results, true_ones)
 
 
+@pytest.mark.slow
 def test_the_compiler_is_loaded_by_the_first_query_only(python):
     code = """
 import sys

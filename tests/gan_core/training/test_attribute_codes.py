@@ -134,6 +134,7 @@ def shades(tmp_path_factory):
     return data, model
 
 
+@pytest.mark.slow
 def test_without_labels_the_classifier_estimates_the_shares(shades, monkeypatch):
     data, model = shades
     result = training_set.load(data)

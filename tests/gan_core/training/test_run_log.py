@@ -90,6 +90,7 @@ def board_run(tmp_path_factory):
     return run
 
 
+@pytest.mark.slow
 def test_tensorboard_shows_the_scalars_of_the_log(board_run):
     read = events(board_run / "tensorboard")
     assert {*LOSSES, "images_per_second", "hours", "diversity"} <= set(read.Tags()["scalars"])

@@ -127,6 +127,7 @@ def test_what_a_run_will_reach_follows_from_its_average_speed(time):
 # --- A run. ---
 
 
+@pytest.mark.slow
 def test_the_checkpoint_is_published_before_the_time_is_out(data, tmp_path, time):
     shown, seconds, stop = train(data, tmp_path / "run", time, kimg=1e-6)
     assert shown == 8 * len(time.rounds)
@@ -150,6 +151,7 @@ def test_schedules_follow_the_share_of_the_time(data, tmp_path, time):
     assert time.rounds[-1][1] < 1e-3 * ROUND / (0.5 * total)
 
 
+@pytest.mark.slow
 def test_grids_come_at_equal_times(data, tmp_path, time, monkeypatch):
     time.round = 8.0
     seen, real = [], loop.save_grid
@@ -165,6 +167,7 @@ def test_grids_come_at_equal_times(data, tmp_path, time, monkeypatch):
     assert max(between) - min(between) <= 2 * (time.round + SAVE + GRID)
 
 
+@pytest.mark.slow
 def test_grids_that_take_long_are_fewer(data, tmp_path, time, monkeypatch):
     time.round = 8.0
     slow = time.taking(10.0, validation.Grid.draw)
@@ -173,6 +176,7 @@ def test_grids_that_take_long_are_fewer(data, tmp_path, time, monkeypatch):
     assert 10 <= len(lines(tmp_path / "run", "diversity")) <= 12  # a tenth of 20 minutes
 
 
+@pytest.mark.slow
 def test_snapshots_come_every_minute_whatever_the_speed(data, tmp_path, time, monkeypatch):
     time.round = 4.0
     saved, real = [], snapshot.State.save
@@ -187,6 +191,7 @@ def test_snapshots_come_every_minute_whatever_the_speed(data, tmp_path, time, mo
     assert len(saved) == 5
 
 
+@pytest.mark.slow
 def test_the_log_says_what_the_run_will_reach(data, tmp_path, time, capsys):
     shown, *_ = train(data, tmp_path / "run", time)
     expected = [line["expected_kimg"] for line in lines(tmp_path / "run", "d_loss")]
@@ -237,6 +242,7 @@ def test_an_interrupted_run_has_the_rest_of_its_time(data, tmp_path, time, monke
     assert record(run)["hours"] * 3600 <= 60
 
 
+@pytest.mark.slow
 def test_a_finished_run_is_left_as_it_is_and_may_get_more_time(data, tmp_path, time):
     run = tmp_path / "run"
     shown, *_ = train(data, run, time)
@@ -300,6 +306,7 @@ def train_measured(data, run, time, monkeypatch, distance, **options):
     return train(data, run, time, measure_kimg=0.04, **options)
 
 
+@pytest.mark.slow
 def test_measured_distances_take_a_tenth_of_the_time_and_the_end_is_measured(
     data, tmp_path, time, monkeypatch
 ):
@@ -317,6 +324,7 @@ def test_measured_distances_take_a_tenth_of_the_time_and_the_end_is_measured(
     assert best["position"] == shown  # the last measurement, at the end
 
 
+@pytest.mark.slow
 def test_a_distance_that_does_not_fit_is_skipped(data, tmp_path, time, monkeypatch, capsys):
     distance = Distance(time, 30.0)
     _, seconds, _ = train_measured(data, tmp_path / "run", time, monkeypatch, distance)
@@ -325,6 +333,7 @@ def test_a_distance_that_does_not_fit_is_skipped(data, tmp_path, time, monkeypat
     assert "No distance was measured, which takes about 30 seconds" in capsys.readouterr().out
 
 
+@pytest.mark.slow
 def test_a_distance_that_takes_longer_than_before_delays_nothing(data, tmp_path, time, monkeypatch):
     """The end is measured only if it still fits after what the last measurement took."""
     distance = Distance(time, 2.0)
@@ -368,6 +377,7 @@ def command(data, folder, *more):
     return cli.main([str(word) for word in words])
 
 
+@pytest.mark.slow
 def test_a_command_with_minutes_publishes_when_the_time_is_over(data, tmp_path, time, capsys):
     assert command(data, tmp_path, "--minutes", 1) == 0
     model = checkpoint.load(tmp_path / "models" / "m")
@@ -380,6 +390,7 @@ def test_a_command_with_minutes_publishes_when_the_time_is_over(data, tmp_path, 
     assert checkpoint.load(tmp_path / "models" / "m").hash == model.hash
 
 
+@pytest.mark.slow
 def test_a_command_with_minutes_that_is_interrupted_publishes_nothing(
     data, tmp_path, time, monkeypatch, capsys
 ):
@@ -398,6 +409,7 @@ def test_a_length_is_given_in_one_way(data, tmp_path, capsys):
     assert "either by --kimg or by --minutes" in capsys.readouterr().err
 
 
+@pytest.mark.slow
 def test_the_rehearsed_checkpoint_is_what_is_published(data, tmp_path, time, monkeypatch):
     """The rehearsal publishes into the folder that is removed, and never where the model goes."""
     places, real = [], publish.publish

@@ -119,6 +119,7 @@ def test_what_is_in_use_is_counted(root, monkeypatch):
 
 
 @pytest.mark.parametrize("of", ["samples", "index", "training set"])
+@pytest.mark.slow
 def test_what_goes_between_making_and_opening_is_made_again(
     of, root, make_checkpoint, make_set, tmp_path, monkeypatch
 ):

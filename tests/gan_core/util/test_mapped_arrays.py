@@ -83,6 +83,7 @@ except InputError as error:
 """
 
 
+@pytest.mark.slow
 def test_an_index_on_a_full_disk_is_a_sentence(small_disk, make_set):
     """Before, `open_memmap(…, "w+")` made a file with a hole, and to fill it was SIGBUS."""
     data = make_set("set", n=2000, size=16)  # whose index takes more than 1 MB
@@ -134,6 +135,7 @@ with map_guard.watching():  # nothing new happened
 
 
 @guarded
+@pytest.mark.slow
 def test_a_file_that_becomes_shorter_while_it_is_read_is_a_sentence(make_set, tmp_path):
     data = make_set("set", n=600, held_out=4)
     done = run(SHORTER, data, tmp_path / "neighbours")
@@ -171,6 +173,7 @@ except InputError as error:
 
 
 @guarded
+@pytest.mark.slow
 def test_a_search_during_which_the_file_becomes_shorter_is_a_sentence(make_set, tmp_path):
     done = run(DURING, make_set("set", n=600), tmp_path / "neighbours")
     assert done.returncode == 0, done.stderr
@@ -215,6 +218,7 @@ sys.exit(main(["memorisation", sys.argv[1], "--data", sys.argv[2]]))
 
 
 @guarded
+@pytest.mark.slow
 def test_a_command_ends_with_a_sentence(make_set, make_checkpoint):
     import json
 
