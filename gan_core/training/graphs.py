@@ -78,7 +78,10 @@ class Replayed:
     def record(self, inputs: list[torch.Tensor], kind: Hashable) -> bool:
         """Record a call without running it; False, with a warning, if that is impossible."""
         held = [tensor.clone() for tensor in inputs]
-        graph, before = torch.cuda.CUDAGraph(), self.rng.clone_state()
+        graph = torch.cuda.CUDAGraph()
+        # PyTorch records the device's own generator too, and both stay unusable after a failure.
+        generators = [self.rng, torch.cuda.default_generators[self.stream.device_index]]
+        before = [generator.clone_state() for generator in generators]
         graph.register_generator_state(self.rng)
         try:
             # Only this thread's calls matter: a progress bar's thread does nothing here.
@@ -87,7 +90,8 @@ class Replayed:
         except RuntimeError as error:
             self.failed = True
             self.recorded.clear()
-            self.rng.graphsafe_set_state(before)
+            for generator, state in zip(generators, before, strict=True):
+                generator.graphsafe_set_state(state)
             reason = str(error).partition("\n")[0]
             warnings.warn(f"Training steps are not replayed as CUDA graphs: {reason}", stacklevel=2)
             return False

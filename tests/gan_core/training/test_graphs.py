@@ -127,6 +127,7 @@ def test_what_cannot_be_recorded_is_run_as_usual():
     again = replayed(given, "")
     assert not torch.equal(once, again)
     assert (once >= 3).all()
+    assert torch.rand(2, device="cuda").isfinite().all()  # the device's own generator works too
 
 
 @on_cuda
