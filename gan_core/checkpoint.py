@@ -28,7 +28,7 @@ from safetensors.torch import save_file
 from gan_core import latent
 from gan_core.data import training_set
 from gan_core.networks import fuse_layers, registry
-from gan_core.util import atomic_files, checked_safetensors, json_values, regular_files
+from gan_core.util import atomic_files, checked_safetensors, errors, json_values, regular_files
 from gan_core.util.errors import InputError
 
 FORMAT = 1
@@ -290,9 +290,7 @@ def read_card(directory: str | Path) -> dict:
     path = Path(directory) / "model.json"
     card = atomic_files.read_json(path, "a checkpoint")
     if card.get("format") != FORMAT:
-        raise InputError(
-            f"{path} is of format {card.get('format')!r}; this version reads format {FORMAT}."
-        )
+        raise errors.wrong_format(path, card.get("format"), FORMAT)
     wrong = json_values.misfit(card, CARD)
     if wrong:
         raise InputError(f"{path} is damaged: it has no usable {wrong}.")

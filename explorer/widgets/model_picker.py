@@ -27,7 +27,11 @@ def choose(title: str, card_page: StreamlitPage | None = None) -> tuple[str, Mod
         )
     wanted = session.view().model
     if wanted and wanted not in entries:
-        session.warn(f"There is no model called “{wanted}”; another one is shown.")
+        session.warn(
+            f"There is no model called “{wanted}” here: it was removed, renamed, or is on another "
+            "computer. Another one is shown, so what the link says of latents does not apply. Put "
+            "the checkpoint into a folder of checkpoints, and open the link again."
+        )
     usable = [name for name, entry in entries.items() if not entry.problem] or list(entries)
     if wanted not in entries:
         first = model_registry.DEFAULT if model_registry.DEFAULT in usable else usable[0]

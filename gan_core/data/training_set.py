@@ -30,7 +30,14 @@ from PIL import Image
 
 from gan_core.data import safe_zip
 from gan_core.data.perceptual_hash import COUNT, LENGTH, alike, likeness
-from gan_core.util import atomic_files, cache_dir, json_values, mapped_arrays, regular_files
+from gan_core.util import (
+    atomic_files,
+    cache_dir,
+    errors,
+    json_values,
+    mapped_arrays,
+    regular_files,
+)
 from gan_core.util.errors import InputError
 
 FORMAT = 1
@@ -236,6 +243,8 @@ def read_card(directory: str | Path) -> dict:
     """The contents of set.json. Raises InputError when it does not describe a training set."""
     path = Path(directory) / "set.json"
     card = atomic_files.read_json(path, "a training set")
+    if card.get("format") != FORMAT:
+        raise errors.wrong_format(path, card.get("format"), FORMAT)
     shape: Any = card.get("shape")
     good = (
         isinstance(shape, list)
@@ -246,7 +255,7 @@ def read_card(directory: str | Path) -> dict:
         and isinstance(card.get("fingerprint"), str)
         and re.fullmatch("[0-9a-f]{64}", card["fingerprint"]) is not None
     )
-    if card.get("format") != FORMAT or not good or max(shape[1:]) > MAX_SIDE:
+    if not good or max(shape[1:]) > MAX_SIDE:
         raise InputError(f"{path} does not describe a training set of format {FORMAT}.")
     check_words(card, path)
     return card

@@ -1,6 +1,7 @@
 """The exception whose message is shown to the user."""
 
 import os
+from pathlib import Path
 
 MOST = 1000  # characters
 # What reading fields of a stranger's description can raise where they are not as expected.
@@ -40,3 +41,14 @@ def from_os_error(error: OSError, path: str | os.PathLike | None = None) -> Inpu
     where = error.filename or path or "A file"
     reason = error.strerror or str(error) or type(error).__name__
     return InputError(f"{where} cannot be read or written: {reason}.")
+
+
+def wrong_format(path: str | Path, found: object, reads: int) -> InputError:
+    """The InputError for a file of another format than the one that this version reads."""
+    what = f"{path} is of format {found!r}"
+    if type(found) is int and found > reads:
+        return InputError(
+            f"{what}, which a newer version of this project wrote; this version reads format "
+            f"{reads}. Update this project, or choose another one."
+        )
+    return InputError(f"{what}; this version reads format {reads}.")

@@ -303,8 +303,16 @@ def test_values_that_cannot_be_read_are_one_warning(two_models, open_app):
 
 def test_a_model_that_is_not_here_is_one_warning(two_models, open_app):
     app = open_app(model="nowhere")
-    one_sentence(app, "nowhere")
+    one_sentence(app, "nowhere", "Another one is shown", "folder of checkpoints, and open the link")
     assert link(app)["model"] == "alpha"
+
+
+def test_a_model_of_a_newer_format_is_one_sentence_beside_the_picker(two_models, open_app):
+    path = two_models / "beta" / "model.json"
+    path.write_text(json.dumps(json.loads(path.read_text("utf-8")) | {"format": 2}), "utf-8")
+    app = open_app(model="beta")
+    one_sentence(app, "format 2, which a newer version of this project wrote", "Update")
+    fine(field(app, "set-model").set_value("alpha").run())  # the way on
 
 
 def test_a_link_of_other_weights_is_one_warning(two_models, open_app):

@@ -276,6 +276,21 @@ def test_damage_is_one_sentence_that_names_the_file(make_checkpoint, name, damag
     assert len(message) < len(str(directory)) * 2 + 300
 
 
+@pytest.mark.parametrize(("change", "newer"), [(1, True), (-1, False)])
+def test_a_newer_format_says_so_and_what_to_do(make_checkpoint, make_set, change, newer):
+    directory, packed = make_checkpoint(), make_set()
+    for path, read in (
+        (directory / "model.json", checkpoint.load),
+        (packed / "set.json", training_set.load),
+    ):
+        card = json.loads(path.read_text("utf-8"))
+        path.write_text(json.dumps(card | {"format": card["format"] + change}), "utf-8")
+        with pytest.raises(InputError, match="this version reads format 1") as caught:
+            read(path.parent)
+        told = "is of format 2, which a newer version of this project wrote" in str(caught.value)
+        assert told == newer == ("Update this project" in str(caught.value))
+
+
 def test_a_directory_that_is_not_there(tmp_path):
     with pytest.raises(InputError, match=r"model\.json is missing"):
         checkpoint.load(tmp_path / "nowhere")
