@@ -255,6 +255,7 @@ def to_srgb(image: Image.Image) -> Image.Image:
         image = image.convert("RGBA")
     alpha = image.getchannel("A") if image.mode == "RGBA" else None
     converted = ImageCms.applyTransform(image.convert(mode), transform)
+    assert converted is not None  # it is None only when the image itself is changed
     if alpha is not None:
         converted.putalpha(alpha)
     converted.info.pop("icc_profile", None)

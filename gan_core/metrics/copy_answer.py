@@ -100,7 +100,8 @@ def of_sample(
     counted = {name: one for name, one in known.items() if one.told_apart is not False}
     if not counted:
         return Answer(CONTROLS, tuple(known))
-    features = [one.percentile for name, one in counted.items() if name != "pixels"]
+    shares = {name: one.percentile or 0.0 for name, one in counted.items()}
+    features = [share for name, share in shares.items() if name != "pixels"]
     unreal = (
         bool(features) and min(features) == 100
         if realism_percentile is None

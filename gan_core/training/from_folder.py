@@ -54,9 +54,9 @@ def prepare(
                 f"{out} was packed from {before.get('source')} at {shape[1]} pixels; use the same "
                 "--images and --size to resume, or another --name."
             )
-        new = added(images, out)
-        if new:
-            print(one_line(how_to_use_new(new, images, Path(run).name, size)), flush=True)
+        count = added(images, out)
+        if count:
+            print(one_line(how_to_use_new(count, images, Path(run).name, size)), flush=True)
         return out
     if not new:
         for partial in Path(run).glob("training_set.partial-*"):  # left when packing was killed
