@@ -52,7 +52,7 @@ def measure(browser):
     try:
         line = server.stdout.readline()
         page = browser.new_page(viewport={"width": 1440, "height": 900})
-        page.goto(line.split()[-1], wait_until="commit")
+        page.goto(f"{line.split()[-1]}/browse", wait_until="commit")
         page.wait_for_selector(".tiles[data-painted]", timeout=120_000)
         seconds = time.monotonic() - start
         page.close()

@@ -9,10 +9,11 @@ from playwright.sync_api import sync_playwright
 
 DOCS = Path(__file__).resolve().parent
 ARGUMENTS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--no-first-run"]
-PAINTED = ".tiles[data-painted], .live canvas[data-shown], .game[data-step]"
+PAINTED = ".tiles[data-painted], .loop canvas[data-at], .live canvas[data-shown], .game[data-step]"
 STEPS = 1500  # of the game
 HEIGHTS = {"arithmetic": 1400}  # pixels, where the first 900 do not show what it is about
 VIEWS = {
+    "start-avatars.png": "",
     "browse-{}.png": "?model={}",
     "latents-{}.png": "latents?model={}&start=7",
     "pad-{}.png": "latents?model={}&way=pad&corners=0,7,11,15",

@@ -25,6 +25,7 @@ from explorer.views import (
     memorisation,
     model_card,
     neighbours,
+    start,
     the_game,
     train,
     your_photo,
@@ -46,13 +47,38 @@ STYLE = """<style>
 [class*="st-key-answer"] > .stElementContainer:first-child p {
   font-size: 1.15rem; line-height: 1.5;
 }
+.st-key-page-sentence { margin-top: -0.75rem; }
+.st-key-start-words { max-width: 46rem; font-size: 1.05rem; }
+/* Six places to go: the whole card is the link. */
+[class*="st-key-place-"] { position: relative; }
+[class*="st-key-place-"] * { position: static; }
+[class*="st-key-place-"] a { padding-left: 0; }
+[class*="st-key-place-"] a::after { content: ""; position: absolute; inset: 0; border-radius: 8px; }
+[class*="st-key-place-"]:hover { border-color: var(--st-primary-color); }
+.st-key-places { display: grid; grid-template-columns: repeat(3, 1fr); gap: 1rem; }
+@media (max-width: 640px) {
+  .st-key-places { grid-template-columns: repeat(2, 1fr); gap: 0.5rem; }
+}
+.st-key-places [class*="st-key-place-"] { height: 100%; }
+.place-picture {
+  aspect-ratio: 2; overflow: hidden; border-radius: 6px; position: relative !important;
+  display: flex;
+  align-items: center; justify-content: center; gap: 2%; background: rgb(128 128 128 / 0.08);
+}
+.place-picture img { width: 100%; display: block; image-rendering: pixelated; }
+.place-picture.smooth img { image-rendering: auto; }
+.place-picture.row { padding: 0 2%; }
+.place-picture.row img { flex: 1; min-width: 0; border-radius: 4px; }
+.place-picture.row b { font-size: 1.1rem; font-weight: 400; opacity: 0.75; }
+.place-picture.dots i {
+  position: absolute !important; width: 6px; height: 6px; border-radius: 50%; margin: -3px;
+  opacity: 0.8;
+}
+.place-picture.dots .data { background: #2e9e8f; }
+.place-picture.dots .samples { background: #d8575f; }
 [class*="st-key-answer"] details { border: 0; }
 [class*="st-key-answer"] summary { padding: 0; }
 </style>"""
-
-
-def nothing() -> None:
-    """The page without a path, which redirects to Browse."""
 
 
 def main() -> None:
@@ -60,7 +86,6 @@ def main() -> None:
     widget_states.install()
     map_guard.enable()
     server.serve_strips(strips.answer)
-    st.set_page_config("Latent explorer", layout="wide")
     st.html(STYLE)
     st.html(
         f'<i id="one-step"></i><script>{content_policy.HISTORY}</script>',
@@ -93,30 +118,41 @@ def main() -> None:
     game_page = st.Page(the_game.page, title="The game", url_path="game")
     photo_page = st.Page(partial(your_photo.page, card_page), title="Your photo", url_path="photo")
     about_page = st.Page(about.page, title="About", url_path="about")
-    # Streamlit's first page has no path, but a link to Browse should have one.
-    root = st.Page(nothing, title="Start", url_path="start", default=True, visibility="hidden")
+    places = {
+        "browse": browse_page,
+        "latents": latents_page,
+        "interpolate": interpolate_page,
+        "arithmetic": arithmetic_page,
+        "neighbours": neighbours_page,
+        "game": game_page,
+    }
+    # Streamlit's first page has no path.
+    root = st.Page(partial(start.page, places), title="Start", url_path="start", default=True)
     current = st.navigation(
-        [
-            root,
-            browse_page,
-            latents_page,
-            interpolate_page,
-            directions_page,
-            arithmetic_page,
-            neighbours_page,
-            photo_page,
-            report_page,
-            game_page,
-            train_page,
-            card_page,
-            import_page,
-            about_page,
-        ],
+        {
+            "": [root],
+            "Explore": [
+                browse_page,
+                latents_page,
+                interpolate_page,
+                directions_page,
+                arithmetic_page,
+                photo_page,
+            ],
+            "Evidence": [neighbours_page, report_page],
+            "Learn": [game_page],
+            "Make": [train_page, import_page, card_page],
+            "More": [about_page],
+        },
         position="top",
+        expanded=True,  # on a phone, where the pages are listed in the drawer
     )
-    if current is root:
+    # Older links have no path: those that carry settings are of Browse.
+    if current is root and st.query_params.to_dict():
         st.switch_page(browse_page, query_params=st.query_params.to_dict())
-    session.begin(current.url_path)
+    page = session.START if current is root else current.url_path
+    st.set_page_config(f"{current.title} · Latent explorer", layout="wide")
+    session.begin(page)
     if refused := upload_limits.refused():
         session.warn(refused)
     warnings = st.container()
@@ -128,7 +164,7 @@ def main() -> None:
     for sentence in session.notes():
         warnings.warning(stranger_text.sentence(sentence))
     session.show_messages()
-    session.end(current.url_path)
+    session.end(page)
     upload_limits.end_of_run()
 
 

@@ -17,6 +17,8 @@ from explorer.state.url_state import View
 from gan_core.checkpoint import Model
 from gan_core.util.errors import InputError
 
+START = "start"  # the page without a path, whose address carries nothing
+
 
 def begin(page: str) -> None:
     """At the start of a run: read the link unless the app wrote it itself.
@@ -33,6 +35,7 @@ def begin(page: str) -> None:
     # the browser's history. (A changed widget may send an address that is slightly out of date.)
     elif state.pop("touched", False) or not params or params == state.get("link"):
         return
+    page = "browse" if page == START else page  # any settings are those of Browse
     linked, unread = url_state.read(params, page)
     state.link = params  # read once, also when this run ends early
     state.opening, state.free = None, url_state.left_open(params, page)  # see state.openings
@@ -79,6 +82,8 @@ def follow() -> None:
 
 
 def write_link() -> None:
+    if st.session_state.page == START:
+        return
     link = url_state.write(st.session_state.view, st.session_state.page, picked().items)
     st.session_state.link = link
     if st.query_params.to_dict() != link:

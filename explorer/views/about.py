@@ -14,7 +14,7 @@ import streamlit as st
 import gan_core
 from explorer.services import background, folders, model_registry, server, stranger_text, trust
 from explorer.state import session
-from explorer.widgets import page_title
+from explorer.widgets import page_intro
 from gan_core import checkpoint
 from gan_core.data import avatar_renderer
 from gan_core.util import cache_contents, cache_dir
@@ -37,7 +37,7 @@ MOST_MODELS = 50  # listed
 
 def page() -> None:
     """The page, top to bottom."""
-    page_title.title("About")
+    page_intro.header("About", "about")
     st.markdown(
         f"Latent explorer {gan_core.__version__}, on Python {platform.python_version()},"
         f" {platform.system()} {platform.machine()}."

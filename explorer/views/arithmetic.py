@@ -41,7 +41,7 @@ Change = Callable[[np.ndarray], np.ndarray]  # of a step in the latent space
 
 def page(card_page: StreamlitPage | None = None) -> None:
     """The page, top to bottom."""
-    name, model = model_picker.choose("Arithmetic", card_page)
+    name, model = model_picker.choose("Arithmetic", "arithmetic", card_page)
     take_preset(model)
     bar(name, model)
     if not any(map(baskets.text, baskets.names())):

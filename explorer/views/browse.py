@@ -26,7 +26,7 @@ from gan_core.metrics.seed_table import SeedTable
 
 def page(card_page: StreamlitPage | None = None) -> None:
     """The page, top to bottom."""
-    name, model = model_picker.choose("Browse", card_page)
+    name, model = model_picker.choose("Browse", "browse", card_page)
     classifier, table = attribute_labels.classifier_of(model), seed_tables.table_of(model)
     for problem in seed_tables.problems(model):
         st.warning(stranger_text.sentence(problem))

@@ -32,7 +32,7 @@ REACH = {"normal": 4.0, "uniform": 2.5}  # how far a slider goes, in units of th
 
 def page(card_page: StreamlitPage | None = None) -> None:
     """The page, top to bottom."""
-    name, model = model_picker.choose("Directions", card_page)
+    name, model = model_picker.choose("Directions", "directions", card_page)
     classifier = attribute_labels.classifier_of(model)
     known = direction_store.of(model, classifier)
     if known is None:

@@ -13,7 +13,7 @@ from streamlit.runtime.uploaded_file_manager import UploadedFile
 
 from explorer.services import model_registry, quotas, renderer, stranger_text, training_data, trust
 from explorer.state import session
-from explorer.widgets import page_title
+from explorer.widgets import page_intro
 from explorer.widgets.uploader import uploader
 from gan_core import importers
 from gan_core.data import training_set
@@ -36,7 +36,7 @@ NOT_KNOWN = "Not known"
 
 def page(browse_page: StreamlitPage | None = None) -> None:
     """The page, top to bottom."""
-    page_title.title("Import")
+    page_intro.header("Import", "import")
     st.markdown(
         "Import a generator that was trained elsewhere: the weights of a DCGAN, whatever its "
         "layers are called, as a PyTorch checkpoint or safetensors file, or any ONNX file that "

@@ -30,7 +30,7 @@ FILMS = {
 
 def page(card_page: StreamlitPage | None = None) -> None:
     """The page, top to bottom."""
-    name, model = model_picker.choose("Interpolate", card_page)
+    name, model = model_picker.choose("Interpolate", "interpolate", card_page)
     keyframes = choose_keyframes(name, model)
     settings(model)
     if keyframes is None:

@@ -30,7 +30,7 @@ def page(
     card_page: StreamlitPage | None = None, neighbours_page: StreamlitPage | None = None
 ) -> None:
     """The page, top to bottom."""
-    name, model = model_picker.choose("Memorisation", card_page)
+    name, model = model_picker.choose("Memorisation", "memorisation", card_page)
     try:
         data, missing = training_data.training_images(model), ""
     except InputError as error:

@@ -16,7 +16,7 @@ from gan_core.util.errors import InputError
 
 def page() -> None:
     """The page, top to bottom."""
-    _, model = model_picker.choose("Model card")
+    _, model = model_picker.choose("Model card", "card")
     text = read(model.directory / "README.md")
     left, right = st.columns([3, 2], gap="large")
     with left:

@@ -38,7 +38,7 @@ Draw = Callable[[TrainingSet], None]  # draws the comparison with these training
 
 def page(card_page: StreamlitPage | None = None, report_page: StreamlitPage | None = None) -> None:
     """The page, top to bottom."""
-    name, model = model_picker.choose("Neighbours", card_page)
+    name, model = model_picker.choose("Neighbours", "neighbours", card_page)
     st.segmented_control(
         "Neighbours of",
         QUERY_KINDS,

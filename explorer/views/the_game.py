@@ -10,7 +10,7 @@ import streamlit as st
 from explorer.components.game import game
 from explorer.services import stranger_text
 from explorer.state import session
-from explorer.widgets import page_title
+from explorer.widgets import page_intro
 from explorer.widgets.uploader import uploader
 from gan_core.game import points, presets, settings
 from gan_core.game.presets import Preset
@@ -55,7 +55,7 @@ STYLE = """<style>
 
 def page() -> None:
     """The page, top to bottom."""
-    page_title.title("The game")
+    page_intro.header("The game", "game")
     st.html(STYLE)
     view = session.view()
     st.pills(

@@ -24,7 +24,7 @@ from explorer.services import (
 )
 from explorer.services.run_list import Run
 from explorer.state import fragments, session
-from explorer.widgets import charts, page_title
+from explorer.widgets import charts, page_intro
 from explorer.widgets.uploader import most, uploader
 from gan_core.data import image_sources, media, training_set
 from gan_core.training import dry_run, from_folder, presets
@@ -60,7 +60,7 @@ def page(browse_page: StreamlitPage | None = None) -> None:
     runs = run_list.entries()
     may = trust.allowed(training=True)
     st.html(STEADY)
-    row = page_title.title("Train")
+    row = page_intro.header("Train", "train")
     if runs:
         row.toggle("New run", key="new-run", disabled=not may)
     if not may:

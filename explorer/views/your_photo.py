@@ -66,7 +66,7 @@ class Search:
 
 def page(card_page: StreamlitPage | None = None) -> None:
     """The page, top to bottom."""
-    name, model = model_picker.choose("Your photo", card_page)
+    name, model = model_picker.choose("Your photo", "photo", card_page)
     st.session_state.setdefault("photo", None)
     if not inversion.has_gradients(model):
         st.info(

@@ -7,15 +7,15 @@ from streamlit.navigation.page import StreamlitPage
 
 from explorer.services import model_registry
 from explorer.state import openings, session
-from explorer.widgets import page_title
+from explorer.widgets import page_intro, page_title
 from gan_core.checkpoint import Model
 from gan_core.util.errors import InputError
 
 
-def choose(title: str, card_page: StreamlitPage | None = None) -> tuple[str, Model]:
-    """Draw the page's title and the picker. Returns (name, Model).
+def choose(title: str, page: str, card_page: StreamlitPage | None = None) -> tuple[str, Model]:
+    """Draw the page's title, the picker and the page's sentence. Returns (name, Model).
 
-    card_page: the st.Page of the card, to link to; None on the card itself.
+    page: its path. card_page: the st.Page of the card, to link to; None on the card itself.
     Raises InputError when there is no model to show.
     """
     entries = model_registry.entries()
@@ -49,6 +49,8 @@ def choose(title: str, card_page: StreamlitPage | None = None) -> tuple[str, Mod
         )
         if card_page is not None:
             st.page_link(card_page, label="Model card", icon=":material/description:")
+        page_intro.terms(page)
+    page_intro.sentence(page)
     name = str(session.view().model)  # the picker has chosen one by now
     model = model_registry.load(entries[name])
     compare_weights(name, model)

@@ -103,7 +103,7 @@ def of_sample(
     shares = {name: one.percentile or 0.0 for name, one in counted.items()}
     features = [share for name, share in shares.items() if name != "pixels"]
     unreal = (
-        bool(features) and min(features) == 100
+        bool(features) and all(percentile == 100 for percentile in features)
         if realism_percentile is None
         else realism_percentile < UNREAL_PERCENT
     )

@@ -158,3 +158,20 @@ def download(page, name):
     with page.expect_download() as caught:
         page.get_by_role("button", name=name).first.click()
     return caught.value.suggested_filename, caught.value.path().read_bytes()
+
+
+# The group of the navigation that a page is in.
+GROUPS = {
+    "Explore": ("Browse", "Latents", "Interpolate", "Directions", "Arithmetic", "Your photo"),
+    "Evidence": ("Neighbours", "Memorisation"),
+    "Learn": ("The game",),
+    "Make": ("Train", "Import", "Model card"),
+    "More": ("About",),
+}
+
+
+def go_to(page, name):
+    """Choose a page in the navigation at the top."""
+    group = next(group for group, names in GROUPS.items() if name in names)
+    page.get_by_test_id("stTopNavSection").filter(has_text=group).click()
+    page.get_by_role("menuitem", name=name, exact=True).click()

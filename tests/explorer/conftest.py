@@ -86,7 +86,7 @@ def open_app(monkeypatch):
         for name, value in params.items():
             app.query_params[name] = value
         # How Streamlit names a page: the digest of its path. The first page's is empty.
-        app._page_hash = "" if page == "browse" else calc_hash(page)
+        app._page_hash = "" if page == "start" else calc_hash(page)
         return app.run()
 
     return open_page

@@ -622,7 +622,7 @@ def test_the_components_themselves_load(two_models, monkeypatch, page, key):
     """Everywhere else something simpler stands for them."""
     monkeypatch.setattr(model_registry, "settle", lambda model: None)
     app = AppTest.from_file(str(model_registry.ROOT / "explorer" / "app.py"), default_timeout=60)
-    app._page_hash = "" if page == "browse" else calc_hash(page)
+    app._page_hash = calc_hash(page)
     fine(app.run())
     assert f"key='{key}'" in str(app.main)
 

@@ -138,7 +138,7 @@ def unlock(page):
 
 
 def test_pictures_are_painted_over_a_websocket(page, site):
-    page.goto(page.home)
+    page.goto(f"{page.home}browse")
     tile(page, 3).click()
     on_tray(page, 1)
     assert page.sockets == [f"wss://{NAME}:{site}/{BASE}/_stcore/stream"]
@@ -150,6 +150,8 @@ def test_pictures_are_painted_over_a_websocket(page, site):
 
 def test_the_address_without_its_last_slash_leads_there(page):
     page.goto(page.home.rstrip("/"))
+    page.locator(".loop canvas[data-at]").wait_for()
+    page.locator(".st-key-place-browse a").click()
     grid(page)
     assert f"/{BASE}/browse" in page.url
 

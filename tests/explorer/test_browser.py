@@ -21,6 +21,7 @@ from browsing import (
     download,
     drawn,
     exact,
+    go_to,
     grid,
     large,
     no_trouble,
@@ -253,7 +254,7 @@ def test_the_tray_goes_along_to_another_page(visit):
     for seed in (2, 6):
         tile(page, seed).click()
         on_tray(page, 2 if seed == 6 else 1)
-    page.get_by_role("link", name="Interpolate").first.click()
+    go_to(page, "Interpolate")
     grid(page, "Filmstrip")
     on_tray(page, 2)
     assert urlsplit(page.url).path == "/interpolate"
@@ -272,7 +273,7 @@ def test_the_menus_go_along_to_another_page(visit):
     page.locator('.tiles[aria-label="Pictures on the tray"] .tile').click()
     expect(page.get_by_label("Name", exact=True)).to_have_value("Seed 2")
     for name in ("Interpolate", "Latents", "Browse", "Neighbours", "Interpolate", "Browse"):
-        page.get_by_role("link", name=name, exact=True).first.click()
+        go_to(page, name)
         page.get_by_role("heading", name=name, exact=True).wait_for()
         address_has(page, "model=other")
         page.locator("[data-testid=stStatusWidget]").wait_for(state="detached")
@@ -289,10 +290,10 @@ def test_one_press_of_back_leads_to_the_page_before(visit):
     page = visit("?model=avatars&n=16&seed=40")
     grid(page)
     address_has(page, "weights=")
-    page.get_by_role("link", name="Interpolate").first.click()
+    go_to(page, "Interpolate")
     grid(page, "Filmstrip")
     address_has(page, "keys=")
-    page.get_by_role("link", name="Model card").first.click()
+    go_to(page, "Model card")
     page.get_by_role("heading", name="Model card").wait_for()
     address_has(page, "weights=")
     page.go_back()

@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 import pytest
 
 import everything
-from browsing import PATIENCE, address_has, exact, grid, on_tray, running, tile
+from browsing import PATIENCE, address_has, exact, go_to, grid, on_tray, running, tile
 from explorer.services import content_policy
 from support import needs_avatars
 
@@ -131,11 +131,11 @@ def test_components_charts_and_the_history_work(visit):
     on_tray(page, 1)
     address_has(page, "tray=alpha:3")
     page.wait_for_function("() => history.patched")  # the app's own script within the page has run
-    page.get_by_role("link", name="Memorisation").click()
+    go_to(page, "Memorisation")
     page.locator(".js-plotly-plot").first.wait_for()
-    page.get_by_role("link", name="Train").click()
+    go_to(page, "Train")
     page.locator(".js-plotly-plot").first.wait_for()
-    page.get_by_role("link", name="Browse").click()
+    go_to(page, "Browse")
     grid(page)
     assert page.evaluate("refused") == []
     assert [text for text in said if "Content Security Policy" in text] == []
