@@ -3,7 +3,7 @@
 Everything is in the view, and so in the link; undoing goes back to an older view.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -14,7 +14,7 @@ from gan_core.util.errors import InputError
 
 START = 2  # C, to which the sum of the others is added
 MAX_STEPS = 100  # of undo
-FIELDS = (*url_state.BASKETS, "sum", "strength", "apart")
+FIELDS = (*url_state.BASKETS, "sum", "wishes", "strength", "apart")
 
 
 def weights() -> list[float]:
@@ -33,6 +33,19 @@ def names() -> str:
 def text(basket: str) -> str:
     """The exemplars of a basket, as links write them."""
     return getattr(session.view(), basket)
+
+
+def wishes() -> list[dict[str, bool]]:
+    """What each basket of BASKETS should show, {attribute: whether it should}; {} for no wish."""
+    given = url_state.read_wishes(session.view().wishes)
+    return given + [{} for _ in url_state.BASKETS[len(given) :]]
+
+
+def wish_for(basket: str, wish: Mapping[str, bool]) -> str:
+    """The setting `wishes` after one basket got another wish."""
+    after: list[Mapping[str, bool]] = [*wishes()]
+    after[url_state.BASKETS.index(basket)] = wish
+    return url_state.write_wishes(after)
 
 
 def held(basket: str) -> list[str]:
@@ -105,8 +118,13 @@ def remove(basket: str) -> None:
     """Remove a basket; later ones move up."""
     place = url_state.BASKETS.index(basket)
     left = [text(other) for other in url_state.BASKETS if other != basket]
-    now = weights()
-    change(**dict(zip(url_state.BASKETS, [*left, ""], strict=True), sum=without(now, place)))
+    now, wanted = weights(), wishes()
+    del wanted[place]
+    change(
+        **dict(zip(url_state.BASKETS, [*left, ""], strict=True)),
+        sum=without(now, place),
+        wishes=url_state.write_wishes(wanted),
+    )
 
 
 def without(now: Sequence[float], place: int) -> str:
@@ -128,28 +146,38 @@ def turn(basket: str) -> None:
 def swap() -> None:
     """Exchange the contents of A and B."""
     view = session.view()
-    session.store(changed(view, a=view.b, b=view.a))
+    first, second, *rest = wishes()
+    wanted = url_state.write_wishes([second, first, *rest])
+    session.store(changed(view, a=view.b, b=view.a, wishes=wanted))
 
 
-def put(basket: str, exemplar: str) -> None:
-    """Put an exemplar into a basket, unless it is already there."""
+def put(basket: str, exemplar: str, wish: Mapping[str, bool] | None = None) -> None:
+    """Put an exemplar into a basket, unless it is already there.
+
+    wish: what was searched for; the first exemplar of a basket names the basket after it.
+    """
     now = held(basket)
     if exemplar in now:
         return
     if len(now) >= url_state.MAX_EXEMPLARS:
         session.warn(f"A basket holds {url_state.MAX_EXEMPLARS} exemplars; remove one first.")
         return
-    change(**{basket: ", ".join([*now, exemplar])})
+    named = {} if now else {"wishes": wish_for(basket, wish or {})}
+    change(**{basket: ", ".join([*now, exemplar])}, **named)
 
 
 def take_out(basket: str, exemplar: str) -> None:
     """Take an exemplar out of a basket; anything else, such as the mean, is ignored."""
-    change(**{basket: ", ".join(one for one in held(basket) if one != exemplar)})
+    rest = [one for one in held(basket) if one != exemplar]
+    change(**{basket: ", ".join(rest)}, **({} if rest else {"wishes": wish_for(basket, {})}))
 
 
-def toggle(basket: str, exemplar: str) -> None:
-    """Put an exemplar into a basket, or take it out if it is there."""
-    (take_out if exemplar in held(basket) else put)(basket, exemplar)
+def toggle(basket: str, exemplar: str, wish: Mapping[str, bool] | None = None) -> None:
+    """Put an exemplar into a basket, or take it out if it is there. wish: as for `put`."""
+    if exemplar in held(basket):
+        take_out(basket, exemplar)
+    else:
+        put(basket, exemplar, wish)
 
 
 def drop(basket: str, name: str, model: Model, what: str) -> None:

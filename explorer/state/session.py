@@ -37,6 +37,8 @@ def begin(page: str) -> None:
         return
     page = "browse" if page == START else page  # any settings are those of Browse
     linked, unread = url_state.read(params, page)
+    if page == "arithmetic":  # the link says both the model and its exemplars
+        state.pop("baskets_of", None)
     state.link = params  # read once, also when this run ends early
     state.opening, state.free = None, url_state.left_open(params, page)  # see state.openings
     if first:

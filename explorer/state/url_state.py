@@ -137,6 +137,39 @@ def read_sum(text: str) -> list[float]:
     return [round(read_float(part, -MAX_WEIGHT, MAX_WEIGHT), 2) for part in parts]
 
 
+MAX_WISH = 12  # attributes
+
+
+def read_wishes(text: str) -> list[dict[str, bool]]:
+    """ "+Smiling,-Male;;+Smiling" -> [{"Smiling": True, "Male": False}, {}, {"Smiling": True}].
+
+    What the exemplars of each basket should show; names are escaped as in a link. Raises ValueError
+    when it is anything else.
+    """
+    wishes = []
+    for part in text.split(";") if text else []:
+        wish: dict[str, bool] = {}
+        for one in part.split(",") if part else []:
+            if one[:1] not in ("+", "-"):
+                raise ValueError(one)
+            wish[read_label(unquote(one[1:], errors="strict"))] = one[0] == "+"
+        if len(wish) > MAX_WISH:
+            raise ValueError(f"{len(wish)} attributes")
+        wishes.append(wish)
+    if len(wishes) > len(BASKETS):
+        raise ValueError(f"{len(wishes)} wishes")
+    return wishes
+
+
+def write_wishes(wishes: Iterable[Mapping[str, bool]]) -> str:
+    """The same, backwards; empty ones at the end are left out."""
+    parts = [
+        ",".join(f"{'+' if has else '-'}{quote(name, safe=' :')}" for name, has in wish.items())
+        for wish in wishes
+    ]
+    return ";".join(parts).rstrip(";")
+
+
 def write_coordinates(moved: Mapping[int, float]) -> str:
     """{3: 1.25, 17: -0.8} -> "3:1.25,17:-0.8"; nine digits identify a float32."""
     return ",".join(f"{i}:{value:.9g}" for i, value in sorted(moved.items()))
@@ -406,6 +439,9 @@ class View:
     d: str = setting("", EXEMPLARS, "arithmetic", "the exemplars of basket D", write_seeds)
     e: str = setting("", EXEMPLARS, "arithmetic", "the exemplars of basket E", write_seeds)
     sum: str = setting("1,-1,1", normal(read_sum, write_sum), "arithmetic", "the baskets' weights")
+    wishes: str = setting(
+        "", normal(read_wishes, write_wishes), "arithmetic", "what each basket should show"
+    )
     strength: float = setting(
         1.0, number(0, MAX_STRENGTH), "arithmetic", "how much of the sum is added to C"
     )

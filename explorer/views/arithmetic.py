@@ -2,6 +2,7 @@
 
 import functools
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -20,10 +21,26 @@ from explorer.services import (
     stranger_text,
     trust,
 )
-from explorer.state import arithmetic_file, baskets, fragments, session, tray, url_state
+from explorer.state import (
+    arithmetic_file,
+    baskets,
+    exemplars,
+    fragments,
+    session,
+    tray,
+    url_state,
+)
 from explorer.state.url_state import View
-from explorer.widgets import add_to_tray, basket_panel, model_picker, neighbours_link
+from explorer.widgets import (
+    add_to_tray,
+    basket_names,
+    basket_panel,
+    equation,
+    model_picker,
+    neighbours_link,
+)
 from explorer.widgets.uploader import uploader
+from gan_core.attributes import label_cache
 from gan_core.attributes.classifier import readable_name
 from gan_core.checkpoint import Model
 from gan_core.data import media
@@ -42,12 +59,19 @@ Change = Callable[[np.ndarray], np.ndarray]  # of a step in the latent space
 def page(card_page: StreamlitPage | None = None) -> None:
     """The page, top to bottom."""
     name, model = model_picker.choose("Arithmetic", "arithmetic", card_page)
+    follow_model(model)
     take_preset(model)
     bar(name, model)
+    # The samples to pick from are above everything that grows when one is picked.
+    with st.container(key="equation"):
+        equation_line(name, model)
+    state = st.session_state
     if not any(map(baskets.text, baskets.names())):
+        state.inviting = True
+    if state.get("inviting"):
         invite(model)
-    held = basket_panel.show(name, model)
     basket_panel.fill(name, model)
+    held = basket_panel.show(name, model)
     # A fourth or fifth basket may be empty.
     if any(z is not None and not len(z) for z in held[: baskets.START + 1]):
         st.info("Put at least one exemplar into each basket: click samples, or type their seeds.")
@@ -59,7 +83,123 @@ def page(card_page: StreamlitPage | None = None) -> None:
     result(name, model, [term for term in terms if len(term[2])])
 
 
+# A model that was changed.
+
+
+def follow_model(model: Model) -> None:
+    """After a change of model, fill the baskets by the same wishes, or empty them and say so.
+
+    A seed stands for another picture in every model.
+    """
+    state = st.session_state
+    before = state.get("baskets_of")
+    state.baskets_of = model.hash
+    view = session.view()
+    if before in (None, model.hash) or not any(getattr(view, b) for b in url_state.BASKETS):
+        return
+    filled = refilled(model)
+    names = [basket_names.of(wish) for wish in baskets.wishes() if wish]
+    empty = dict.fromkeys(url_state.BASKETS, "")
+    new: dict[str, Any] = empty | (filled or {"wishes": ""})
+    # Steps that could be undone are about samples of the other model.
+    session.store(replace(view, **new, undo=(), redo=()))
+    if filled:
+        listed = "; ".join(names)
+        session.say(f"The baskets now hold samples of {model.name} that show the same: {listed}.")
+    else:
+        state.inviting = True
+        session.warn(
+            f"The baskets were emptied: a seed is another picture in {model.name}, and what they"
+            " were to show is not known or cannot be found in its samples."
+        )
+    fragments.redraw()
+
+
+def refilled(model: Model) -> dict[str, str] | None:
+    """The baskets, filled by their wishes from another model's samples; None if one cannot be."""
+    used = [basket for basket in baskets.names() if baskets.text(basket)]
+    wishes = dict(zip(url_state.BASKETS, baskets.wishes(), strict=True))
+    classifier = attribute_labels.classifier_of(model)
+    new = {basket: basket_names.translated(wishes[basket], classifier) for basket in used}
+    if classifier is None or not all(new.values()) or preset_refusal(model):
+        return None
+    known = seed_tables.probabilities(model, classifier)
+    if known is None:
+        with st.spinner(f"Searching {basket_panel.POOL} samples …", show_time=True):
+            known = label_cache.probabilities(model, classifier, basket_panel.POOL)
+    triple = basket_names.triple_of([new.get(basket) or {} for basket in "abc"])
+    rows: dict[str, np.ndarray]
+    if triple is not None and len(used) == len("abc"):
+        found = arithmetic.find_exemplars(
+            model,
+            classifier,
+            triple[1],
+            triple[2:],
+            n=len(known),
+            most=PRESET,
+            probabilities=known,
+        )
+        rows = dict(zip("abc", found, strict=True))
+    else:
+        rows = {
+            basket: arithmetic.most_confident(classifier, known, wish or {})[:PRESET]
+            for basket, wish in new.items()
+        }
+    if not all(map(len, rows.values())):
+        return None
+    wanted = [new.get(basket) or {} for basket in url_state.BASKETS]
+    seeds = {basket: ", ".join(map(str, found)) for basket, found in rows.items()}
+    return seeds | {"wishes": url_state.write_wishes(wanted)}
+
+
 # Above the baskets.
+
+
+@fragments.panel("equation")
+def equation_line(name: str, model: Model) -> None:
+    """A − B + C = result in one line, and the strength beside it."""
+    view, shell = session.view(), arithmetic.shell(model.prior)
+    weights, wishes = baskets.weights(), baskets.wishes()
+    terms: list[Term] = []
+    shown = []
+    for basket, weight, wish in zip(baskets.names(), weights, wishes, strict=False):
+        letter, image = basket.upper(), None
+        try:
+            z = exemplars.latents(letter, model, baskets.text(basket))
+        except InputError:  # the basket says why
+            z = np.empty((0, model.prior.size), np.float32)
+        if len(z):
+            mean = arithmetic.calculate([arithmetic.concept(z)], [1], shell)
+            image = renderer.pictures(model, mean[None])[0]
+            terms.append((letter, weight, z))
+        shown.append(equation.Part(letter, weight, basket_names.of(wish), image))
+    result_image = None
+    if all(part.image is not None for part in shown[: baskets.START + 1]):
+        start, way = parts([(weight, arithmetic.concept(z)) for _, weight, z in terms])
+        apart = leaving_the_rest(model, terms)[0] if view.apart else None
+        way = apart(way) if apart else way
+        z = arithmetic.calculate([start + view.strength * way], [1], shell)
+        result_image = renderer.pictures(model, z[None])[0]
+    left, right = st.columns([3, 1], gap="medium", vertical_alignment="center")
+    with left:
+        equation.show(shown, result_image, view.smooth)
+    with right:
+        st.slider(
+            "Strength of the difference",
+            0.0,
+            float(url_state.MAX_STRENGTH),
+            step=0.05,
+            disabled=result_image is None,
+            **session.fill("equation-strength", view.strength, take_strength),
+        )
+
+
+def take_strength() -> None:
+    """Take the strength from the slider beside the equation, as a step that can be undone."""
+    value = session.value_of("equation-strength")
+    if value is not None:
+        baskets.change(strength=round(float(value), 2))
+    fragments.redraw("canvas", "arithmetic-history", "equation")
 
 
 def bar(name: str, model: Model) -> None:
@@ -124,8 +264,8 @@ def take_file(name: str, model: Model) -> None:
     except InputError as error:
         session.warn(str(error))
         return
-    st.session_state.filling = False
-    baskets.change(**settings)
+    st.session_state.filling = st.session_state.inviting = False
+    baskets.change(**settings, wishes="")
 
 
 # Presets.
@@ -187,8 +327,8 @@ def nine_samples(model: Model) -> None:
     table = seed_tables.table_of(model)
     nine = [str(seed) for seed in (table.openings if table else ())[:9]]
     nine = nine if len(nine) == 9 else list(map(str, range(9)))
-    st.session_state.filling = False
-    baskets.change(a=", ".join(nine[:3]), b=", ".join(nine[3:6]), c=", ".join(nine[6:]))
+    st.session_state.filling = st.session_state.inviting = False
+    baskets.change(wishes="", a=", ".join(nine[:3]), b=", ".join(nine[3:6]), c=", ".join(nine[6:]))
 
 
 def take_preset(model: Model) -> None:
@@ -204,7 +344,7 @@ def take_preset(model: Model) -> None:
     known = seed_tables.probabilities(model, classifier)
     pool = basket_panel.POOL if known is None else len(known)
     with st.spinner(f"Searching {pool} samples …", show_time=True):
-        exemplars = arithmetic.find_exemplars(
+        found = arithmetic.find_exemplars(
             model,
             classifier,
             triple[1],
@@ -213,18 +353,19 @@ def take_preset(model: Model) -> None:
             most=PRESET,
             probabilities=known,
         )
-    if not all(map(len, exemplars)):
+    if not all(map(len, found)):
         session.warn(
             f"Not all exemplars of this preset were found among {pool} samples of {model.name}."
         )
         return
-    st.session_state.filling = False
-    filled = [", ".join(map(str, rows)) for rows in exemplars]
+    st.session_state.filling = st.session_state.inviting = False
+    filled = [", ".join(map(str, rows)) for rows in found]
     emptied = dict.fromkeys(url_state.BASKETS, "")
     best = arithmetic_report.best(model.card, title) or {}
     baskets.change(
         **emptied | dict(zip("abc", filled, strict=True)),
         sum=url_state.View.sum,
+        wishes=url_state.write_wishes(triple[2:]),
         strength=best.get("strength", url_state.View.strength),
         apart=best.get("apart", False),
     )
@@ -260,6 +401,7 @@ def result(name: str, model: Model, terms: Sequence[Term]) -> None:
             browser=browser_rendering.addresses(model),
         )
         numbers(model, letters, locked, way, z, images)
+        show_verdicts(model, terms, images)
         if note:
             st.caption(stranger_text.sentence(note))
     controls = find_controls(model, terms, start, way, shell, apart)
@@ -320,7 +462,7 @@ def leaving_the_rest(model: Model, terms: Sequence[Term]) -> tuple[Change | None
 def release(values: Sequence[float], _: object) -> None:
     """Take the strength after a drag, as a step that can be undone."""
     baskets.change(strength=round(values[0], 2))
-    fragments.redraw("canvas", "arithmetic-history")
+    fragments.redraw("canvas", "arithmetic-history", "equation")
 
 
 def parts(weighted: Sequence[tuple[float, np.ndarray]]) -> tuple[np.ndarray, np.ndarray]:
@@ -434,6 +576,32 @@ def see(
     )
 
 
+VERDICTS = {"yes": ":green[:material/check:]", "no": ":red[:material/close:]"}
+UNSURE = ":orange[:material/question_mark:]"
+
+
+def show_verdicts(model: Model, terms: Sequence[Term], images: np.ndarray) -> None:
+    """Whether it worked, for each of the two results: yes, no or unsure for every attribute."""
+    classifier = attribute_labels.classifier_of(model)
+    if classifier is None:
+        return
+    means = [attribute_labels.seen_in(classifier, renderer.pictures(model, z)) for *_, z in terms]
+    goals = arithmetic.goals(means, [weight for _, weight, _ in terms])
+    if not goals:
+        return
+    lines = ["**Did it work?** The classifier’s answer for each picture:"]
+    for title, image in zip(("As summed", "On the shell"), images, strict=True):
+        seen = attribute_labels.seen_in(classifier, image[None])
+        said = []
+        for column, wanted in goals.items():
+            verdict = arithmetic.verdict(float(seen[column]), wanted)
+            name = stranger_text.plain(readable_name(classifier.recognised[column]))
+            words = f"{name if wanted else f'no {name}'}: {verdict}"
+            said.append(f"{VERDICTS.get(verdict, UNSURE)} {words}")
+        lines.append(f"- {title} — " + " · ".join(said))
+    st.markdown("\n".join([lines[0], "", *lines[1:]]))
+
+
 # Saving the result.
 
 
@@ -543,7 +711,9 @@ def sheet(
         mean = renderer.pictures(model, mean[None])[0]
         whole = weight if i == baskets.START else weight * view.strength
         pictures = renderer.pictures(model, latents)
-        drawn.append(arithmetic_slide.Basket(letter, whole, mean, pictures))
+        wish = baskets.wishes()[baskets.names().upper().index(letter)]
+        title = basket_names.of(wish)
+        drawn.append(arithmetic_slide.Basket(letter, whole, mean, pictures, title))
     lengths = [f"|z| {np.linalg.norm(row):.2f}" for row in z]
     figure = arithmetic_slide.Figure(
         title=formula([(letter, weight) for letter, weight, _ in terms], view.strength, locked),

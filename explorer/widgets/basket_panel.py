@@ -10,6 +10,7 @@ from explorer.components.tiles import tiles
 from explorer.services import attribute_labels, renderer, seed_tables, stranger_text, trust
 from explorer.state import baskets, exemplars, session, url_state
 from explorer.state.url_state import Exemplar
+from explorer.widgets import basket_names
 from gan_core.attributes.classifier import Classifier, readable_name
 from gan_core.checkpoint import Model
 from gan_core.latent_space import arithmetic
@@ -58,8 +59,10 @@ def one(name: str, model: Model, basket: str) -> np.ndarray | None:
 
 
 def head(basket: str, title: str) -> None:
-    """The sign, the weight, and a button that removes a fourth or fifth basket."""
+    """The name, the sign, the weight, and a button that removes a fourth or fifth basket."""
     place = url_state.BASKETS.index(basket)
+    name = basket_names.of(baskets.wishes()[place])
+    st.markdown(f"**{title}**" + (f" :grey[{stranger_text.plain(name)}]" if name else ""))
     weight = baskets.weights()[place]
     with st.container(horizontal=True, vertical_alignment="center", gap="small"):
         st.button(
@@ -218,7 +221,7 @@ def fill(name: str, model: Model) -> None:
                 }
                 for one in offered
             ],
-            lambda one: baskets.toggle(into, one),
+            lambda one: baskets.toggle(into, one, wanted),
             label="Samples to pick exemplars from",
             width=72,
             smooth=session.view().smooth,

@@ -150,6 +150,32 @@ def intended_changes(
     return changed, [i for i in present if i not in changed]
 
 
+def goals(
+    probabilities: ArrayLike, weights: ArrayLike, start: int = 2, most: int = 4
+) -> dict[int, bool]:
+    """What a sum should show, {column: whether}: at most `most` attributes, changed ones first.
+
+    Arguments as for `intended_changes`. An attribute that should change is wanted where the
+    weighted sum is one half or more; one that should stay is wanted as the start has it. {} where
+    nothing should change.
+    """
+    probabilities, weights = np.asarray(probabilities, np.float64), np.asarray(weights, np.float64)
+    changed, unchanged = intended_changes(probabilities, weights, start)
+    total = weights @ probabilities
+    wanted = {i: bool(total[i] >= 0.5) for i in changed}
+    stays = dict.fromkeys(unchanged, True) if wanted else {}
+    return dict(list((wanted | stays).items())[:most])
+
+
+def verdict(probability: float, wanted: bool) -> str:
+    """Whether a picture shows what it should: "yes", "no", or "unsure" between both.
+
+    probability: of the attribute. "yes" needs the probability LEAST that exemplars need.
+    """
+    sure = probability if wanted else 1 - probability
+    return "yes" if sure >= LEAST else "no" if sure <= 1 - LEAST else "unsure"
+
+
 def search(
     model: Model,
     classifier: Classifier,

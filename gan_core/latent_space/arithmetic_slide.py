@@ -24,12 +24,16 @@ SPELLED = str.maketrans({"−": "-", "–": "-", "×": "x", "ψ": "psi", "“": 
 
 @dataclass(frozen=True)
 class Basket:
-    """One term: its name and weight, its mean's picture, and its exemplars' (m, H, W, C)."""
+    """One term: its name and weight, its mean's picture, and its exemplars' (m, H, W, C).
+
+    title: what its exemplars show, such as "smiling woman"; "" for nothing in particular.
+    """
 
     name: str
     weight: float
     mean: np.ndarray
     exemplars: np.ndarray
+    title: str = ""
 
 
 @dataclass(frozen=True)
@@ -82,6 +86,7 @@ def equation(page: Image.Image, pen: ImageDraw.ImageDraw, figure: Figure) -> Non
         if i or minus[i]:
             sign(pen, "-" if minus[i] else "+", x - (gap if i else first) // 2, top + 125)
         paste(page, basket.mean, x, top, side, figure.crisp)
+        write(pen, (x, top - 28), fitting(pen, basket.title, 20, side), 20, QUIET)
         many = len(basket.exemplars)
         what = "one exemplar" if many == 1 else f"mean of {many}"
         write(pen, (x, top + side + 8), basket.name, 26)
@@ -168,6 +173,14 @@ def write(
 ) -> None:
     """Write text, its upper left corner at a place."""
     pen.text(place, spell(text), ink, font(size))
+
+
+def fitting(pen: ImageDraw.ImageDraw, text: str, size: float, width: float) -> str:
+    """Text cut to a width in pixels."""
+    short = text
+    while short and pen.textlength(spell(short), font(size)) > width:
+        short = short[:-1]
+    return text if short == text else short[:-2].rstrip() + "..."
 
 
 def spell(text: str) -> str:

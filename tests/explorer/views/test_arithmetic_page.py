@@ -7,13 +7,17 @@ import re
 
 import numpy as np
 import pytest
+import torch
 from PIL import Image
 
+import everything
 import gan_core
 from explorer.services import attribute_labels, direction_store
 from explorer.state import arithmetic_file, exemplars, url_state
 from explorer.views import arithmetic as page_of
+from explorer.widgets import basket_names
 from fields import field, sentences, state
+from gan_core.attributes import classifier
 from gan_core.latent_space import arithmetic, arithmetic_report, directions
 from toys import Reader
 
@@ -192,25 +196,104 @@ def test_the_trays_pictures_can_be_exemplars_with_or_without_a_seed(opened):
     assert captions[2:] == ["1", "3@0.7", state(app, "tray").items[-1].name]
 
 
-def test_another_model_keeps_the_seeds(opened):
-    _, app = opened(a="1", b="2", c="3")
-    app = field(app, "set-model").set_value("beta").run()
-    assert sentences(app) == []
-    assert url_state.read_exemplars(state(app, "link")["a"]) == [(1, None)]
-
-
-def test_another_model_refuses_pictures_without_a_seed_and_lets_them_be_taken_out(opened):
+def test_after_a_change_of_model_baskets_without_a_wish_are_emptied_with_a_sentence(opened):
+    """The same seeds are other pictures there; so are pictures without a seed."""
     model, app = opened(a="1", b="2", c="3")
     stored = exemplars.store("Mine", "alpha", model.hash, np.ones(8))
     app = field(app, "basket-text-a").set_value(f"1, {stored}").run()
     assert sentences(app) == []
     app = field(app, "set-model").set_value("beta").run()
-    said = sentences(app)
-    assert any("“Mine” was made with alpha" in sentence for sentence in said)
-    assert not any("at least one exemplar" in sentence for sentence in said)
-    app = press(app, "Remove exemplars that do not belong here")
+    assert any("The baskets were emptied" in sentence for sentence in sentences(app))
+    assert not {"a", "b", "c"} & state(app, "link").keys()
+    assert all(ids(app, basket) == [] for basket in "abc")
+    assert state(app, "view").undo == ()  # its seeds were those of alpha
+
+
+def test_a_link_says_both_the_model_and_the_exemplars(opened, open_app):
+    _, app = opened(a="1", b="2", c="3")
+    app = open_app("arithmetic", model="beta", a="4", b="5", c="6")
     assert sentences(app) == []
-    assert ids(app, "a") == ["1"]
+    assert url_state.read_exemplars(state(app, "link")["a"]) == [(4, None)]
+
+
+def test_after_a_change_of_model_the_same_wish_fills_the_baskets(
+    opened, with_classifier, two_models
+):
+    title = "smiling woman − neutral woman + neutral man"
+    _, app = opened()
+    app = app.button(key=f"preset-page-{title}").click().run().run()
+    before = state(app, "link")
+    assert names_of(app) == basket_names.parts(title)
+    # Beta learns to recognise the same attributes, less one that nobody asked for.
+    other = gan_core.load(two_models / "beta")
+    torch.manual_seed(0)
+    everything.save_classifier(
+        other, [{"name": name, "recognised": True} for name in ("Male", "Smiling", "Hat")]
+    )
+    app = field(app, "set-model").set_value("beta").run().run()
+    assert not any("emptied" in sentence for sentence in sentences(app))
+    after = state(app, "link")
+    assert after["wishes"] == before["wishes"]
+    assert names_of(app) == basket_names.parts(title)
+    recognise = classifier.load(two_models / "beta")
+    wanted = {"a": (False, True), "b": (False, False), "c": (True, False)}
+    for basket, (man, smile) in wanted.items():
+        seeds = [int(seed) for seed in ids(app, basket)]
+        assert seeds
+        pictures = other.generate(np.concatenate([other.prior.sample(1, s) for s in seeds]))
+        p = recognise.predict(pictures)
+        assert ((p[:, 0] > 0.5) == man).all()
+        assert ((p[:, 1] > 0.5) == smile).all()
+
+
+def names_of(app):
+    """The names of the baskets, as the line at the top shows them."""
+    line = next(e.proto.body for e in app.main.get("html") if 'class="equation' in e.proto.body)
+    return [name for name in re.findall(r"<i>(.*?)</i>", line) if name != "on the shell"]
+
+
+def test_a_search_names_an_empty_basket_and_the_name_stays(opened, with_classifier):
+    _, app = opened()
+    app = next(m for m in app.multiselect if m.key == "fill-with").set_value(["Smiling"]).run()
+    app = next(m for m in app.multiselect if m.key == "fill-without").set_value(["Male"]).run()
+    first, second = (t["id"] for t in state(app, "fill-tiles-data")["tiles"][:2])
+    app = click(app, f"fill-tiles-{first}")
+    assert state(app, "link")["wishes"] == "+Smiling,-Male"
+    assert names_of(app)[0] == "smiling woman"  # as the preset calls it
+    app = next(m for m in app.multiselect if m.key == "fill-without").set_value([]).run()
+    app = click(app, f"fill-tiles-{second}")
+    assert names_of(app)[0] == "smiling woman"
+    app = app.button(key="turn-a").click().run().run()
+    app = press(app, "Swap A and B")
+    assert names_of(app)[:2] == ["", "smiling woman"]
+
+
+def test_the_line_at_the_top_shows_the_result(opened):
+    model, app = opened(a="1,2,3", b="4,5", c="6", strength="0.5")
+    line = next(e.proto.body for e in app.main.get("html") if 'class="equation' in e.proto.body)
+    sources = re.findall(r'src="data:image/jpeg;base64,([^"]*)"', line)
+    z = weighted(model, [1, -1, 1], 0.5, [1, 2, 3], [4, 5], [6])
+    wanted = model.generate(np.float32(z * np.sqrt(8) / np.linalg.norm(z))[None])[0]
+    painted = np.asarray(Image.open(io.BytesIO(base64.b64decode(sources[-1]))).convert("RGB"))
+    assert len(sources) == 4
+    assert np.abs(painted.astype(float) - wanted).mean() < 6
+    app = field(app, "equation-strength").set_value(0.75).run().run()
+    assert state(app, "view").strength == 0.75
+    app = press(app, "Undo")
+    assert state(app, "view").strength == 0.5
+
+
+def test_the_page_says_of_each_picture_whether_it_worked(opened, with_classifier, monkeypatch):
+    model, app = opened(a="1,2,3", b="4,5", c="6")
+    (said,) = [e.value for e in app.main.markdown if e.value.startswith("**Did it work?**")]
+    lines = said.splitlines()[2:]
+    assert [line.partition(" — ")[0] for line in lines] == ["- As summed", "- On the shell"]
+    verdicts = [set(re.findall(r": (yes|no|unsure)\b", line)) for line in lines]
+    assert all(verdicts)
+    monkeypatch.setattr(arithmetic, "LEAST", 1.01)
+    _, app = opened(a="1,2,3", b="4,5", c="6")
+    (said,) = [e.value for e in app.main.markdown if e.value.startswith("**Did it work?**")]
+    assert set(re.findall(r": (yes|no|unsure)\b", said)) == {"unsure"}
 
 
 def test_a_link_with_a_picture_that_it_cannot_carry_says_so(opened):

@@ -426,3 +426,18 @@ def test_a_measurement_that_is_impossible_gets_a_sentence(tmp_path, capsys, make
     assert main(["evaluate", str(shipped), "--arithmetic", "--n", "-1"]) == 2
     assert "draws must be 1 or more" in capsys.readouterr().err
     assert (shipped / "model.json").read_bytes() == before
+
+
+def test_what_a_sum_should_show_and_whether_it_does():
+    """Columns: smiling, male, hat. A smiling woman − a neutral woman + a neutral man with a hat."""
+    shown = [[0.9, 0.1, 0.0], [0.1, 0.1, 0.0], [0.1, 0.9, 0.95]]
+    assert arithmetic.goals(shown, [1, -1, 1]) == {0: True, 2: True, 1: True}
+    assert arithmetic.goals([shown[1], shown[0], [0.9, 0.9, 0.1]], [1, -1, 1]) == {
+        0: False,
+        1: True,
+    }
+    assert arithmetic.goals([shown[0], shown[0], shown[2]], [1, -1, 1]) == {}
+    assert len(arithmetic.goals(shown, [1, -1, 1], most=2)) == 2
+    said = [arithmetic.verdict(p, True) for p in (0.1, 0.2, 0.5, 0.79, 0.8, 1)]
+    assert said == ["no", "no", "unsure", "unsure", "yes", "yes"]
+    assert [arithmetic.verdict(p, False) for p in (0.1, 0.5, 0.9)] == ["yes", "unsure", "no"]
