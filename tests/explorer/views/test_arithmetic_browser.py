@@ -170,3 +170,33 @@ def test_on_a_phone_nothing_is_wider_than_the_screen(visit):
     expect(page.locator('.tiles[aria-label^="Exemplars of"]')).to_have_count(len(url_state.BASKETS))
     wide = page.evaluate("document.querySelector('[data-testid=stMain]').scrollWidth")
     assert wide <= PHONE["width"]
+
+
+def test_the_samples_do_not_move_under_the_cursor_on_the_first_click(visit):
+    """Nor on the click that completes the baskets and brings the result."""
+    page = visit("arithmetic?model=avatars")
+    samples = grid(page, "Samples to pick")
+    first = samples.locator(".tile").first
+    idle(page)
+    before = first.bounding_box()
+    for place, letter in enumerate("ABC"):
+        page.get_by_role("radio", name=letter, exact=True).click()
+        samples.locator(".tile").nth(place).click()
+        address_has(page, f"{letter.lower()}={offered(samples, place)}")
+        idle(page)
+        after = first.bounding_box()
+        assert (after["x"], after["y"]) == (before["x"], before["y"])
+    exact(page)
+    assert first.bounding_box()["y"] == before["y"]
+
+
+@pytest.mark.parametrize("viewport", [None, PHONE])
+def test_the_sum_stands_in_one_line(visit, viewport):
+    page = visit(LINK, viewport)
+    page.locator(".equation .result img").wait_for()
+    boxes = [face.bounding_box() for face in page.locator(".equation .face").all()]
+    assert len(boxes) == 4
+    assert {round(box["y"]) for box in boxes} == {round(boxes[0]["y"])}
+    assert boxes[-1]["x"] + boxes[-1]["width"] <= page.viewport_size["width"]
+    top = page.locator('.tiles[aria-label="Exemplars of A"]').bounding_box()["y"]
+    assert boxes[0]["y"] < top

@@ -284,7 +284,7 @@ def test_the_line_at_the_top_shows_the_result(opened):
 
 
 def test_the_page_says_of_each_picture_whether_it_worked(opened, with_classifier, monkeypatch):
-    model, app = opened(a="1,2,3", b="4,5", c="6")
+    _, app = opened(a="1,2,3", b="4,5", c="6")
     (said,) = [e.value for e in app.main.markdown if e.value.startswith("**Did it work?**")]
     lines = said.splitlines()[2:]
     assert [line.partition(" — ")[0] for line in lines] == ["- As summed", "- On the shell"]
