@@ -62,25 +62,27 @@ def gather(
     return evidence, lines
 
 
-def realism_percentile(model: Model, data: TrainingSet, image: np.ndarray) -> float | None:
-    """The percentage of held-out images that look less realistic than a picture; None where it
-    cannot be told, and while it is being measured.
+def realism_percentile(
+    model: Model, data: TrainingSet, image: np.ndarray
+) -> tuple[bool, float | None]:
+    """(whether it is known by now, the percentage of held-out images that look less realistic than
+    a picture). The percentage is None where it cannot be told.
 
     image: uint8 (H, W, C).
     """
     reference = seed_tables.reference_of(model)
     if reference is None:
-        return None
+        return True, None
     try:
         if not references.realism_known(reference, data):
-            return None
+            return False, None
         known = references.real_realism(reference, data)
         if len(known) < copy_answer.LEAST_HELD_OUT:
-            return None
+            return True, None
         own = renderer.realism(reference, image[None])
     except InputError:  # the network is not installed, or this visitor may not start it
-        return None
-    return float(memorisation_stats.percentiles(own, known)[0])
+        return True, None
+    return True, float(memorisation_stats.percentiles(own, known)[0])
 
 
 def show_caution(data: TrainingSet) -> None:

@@ -30,7 +30,7 @@ def show(model: Model, data: TrainingSet, words: str, image: np.ndarray, noun: s
     with top:
         answer.show_waiting()
     said: dict[str, tuple[SampleEvidence, list[str]]] = {}
-    refused = ""
+    refused, pending = "", False
     closest_index = 0
     st.subheader(f"Nearest of {len(data.images):,} training images", anchor=False)
     # The fastest space comes first, so that it is visible while the others are prepared.
@@ -41,6 +41,7 @@ def show(model: Model, data: TrainingSet, words: str, image: np.ndarray, noun: s
         )
         try:
             if not nearest.ready(space, model, data):
+                pending = True
                 continue  # a bar shows the progress
         except trust.Refused as error:
             st.caption(str(error))
@@ -66,9 +67,11 @@ def show(model: Model, data: TrainingSet, words: str, image: np.ndarray, noun: s
         except trust.Refused as error:
             refused = f"The distances of real images have not been measured. {error}"
             continue
-        if evidence is not None:
+        if evidence is None:
+            pending = True
+        else:
             said[space] = evidence
-    if not said and not refused:
+    if pending or not (said or refused):
         return  # the bars show how far the measurement is
     with top.container():
         show_answer(model, data, image, noun, said, closest_index, refused)
@@ -91,7 +94,12 @@ def show_answer(
     if not said:
         answer.show("none", refused)
         return
-    realism = None if noun == "picture" else copy_evidence.realism_percentile(model, data, image)
+    realism = None
+    if noun != "picture":
+        known, realism = copy_evidence.realism_percentile(model, data, image)
+        if not known:
+            answer.show_waiting("realism")
+            return
     spaces = {space: evidence for space, (evidence, _) in said.items()}
     result = copy_answer.of_sample(spaces, realism)
 
