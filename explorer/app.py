@@ -55,6 +55,8 @@ STYLE = """<style>
 [class*="st-key-place-"] a { padding-left: 0; }
 [class*="st-key-place-"] a::after { content: ""; position: absolute; inset: 0; border-radius: 8px; }
 [class*="st-key-place-"]:hover { border-color: var(--st-primary-color); }
+.loop-place { aspect-ratio: 8; border-radius: 8px; background: rgb(128 128 128 / 0.08); }
+@media (max-width: 640px) { .loop-place { aspect-ratio: 4; } }
 .st-key-places { display: grid; grid-template-columns: repeat(3, 1fr); gap: 1rem; }
 @media (max-width: 640px) {
   .st-key-places { grid-template-columns: repeat(2, 1fr); gap: 0.5rem; }

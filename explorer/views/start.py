@@ -35,6 +35,8 @@ def page(places: Mapping[str, StreamlitPage]) -> None:
     name = model_registry.DEFAULT if model_registry.DEFAULT in usable else usable[0]
     # The cards are there before any picture, so that the page does not jump.
     loop = st.empty()
+    with loop:
+        st.html('<div class="loop-place"></div>')
     slots = {}
     with st.container(key="places"):  # a grid, see app.STYLE
         for path, (title, words, _) in CARDS.items():

@@ -21,8 +21,8 @@ def show(kind: str, sentence: str, why: Callable[[], None] | None = None) -> Non
                 why()
 
 
-def show_waiting(key: str = "waiting") -> None:
-    """Show, in the place of an answer, that it is being worked out. key: unique on the page."""
-    with st.container(border=True, key=f"answer-{key}", gap="small"):
+def show_waiting() -> None:
+    """Show, in the place of an answer, that it is being worked out."""
+    with st.container(border=True, key="answer-waiting", gap="small"):
         words = "Comparing with images that the model has never seen …"
         st.markdown(f":grey[:material/hourglass_empty:] {words}")

@@ -71,10 +71,10 @@ def show(model: Model, data: TrainingSet, words: str, image: np.ndarray, noun: s
             pending = True
         else:
             said[space] = evidence
-    if pending or not (said or refused):
+    if not (said or refused):
         return  # the bars show how far the measurement is
     with top.container():
-        show_answer(model, data, image, noun, said, closest_index, refused)
+        show_answer(model, data, image, noun, said, closest_index, refused, pending)
 
 
 def show_answer(
@@ -85,11 +85,13 @@ def show_answer(
     said: Mapping[str, tuple[SampleEvidence, list[str]]],
     index: int,
     refused: str = "",
+    pending: bool = False,
 ) -> None:
     """Show the answer with its evidence.
 
     said: what each space says, {space: (SampleEvidence, sentences)}. index: of the nearest training
-    image in pixels. refused: why nothing could be measured, in a sentence.
+    image in pixels. refused: why nothing could be measured, in a sentence. pending: whether other
+    comparisons are still being made, which the answer then says.
     """
     if not said:
         answer.show("none", refused)
@@ -97,9 +99,7 @@ def show_answer(
     realism = None
     if noun != "picture":
         known, realism = copy_evidence.realism_percentile(model, data, image)
-        if not known:
-            answer.show_waiting("realism")
-            return
+        pending = pending or not known
     spaces = {space: evidence for space, (evidence, _) in said.items()}
     result = copy_answer.of_sample(spaces, realism)
 
@@ -116,4 +116,5 @@ def show_answer(
         copy_evidence.show_caution(data)
 
     sentence = copy_sentences.of_sample(result, spaces, noun, realism, index)
+    sentence += " :grey[Other comparisons are still being made.]" if pending else ""
     answer.show(copy_sentences.kind(result), sentence, why)
