@@ -5,14 +5,13 @@ from urllib.parse import urlsplit
 import pytest
 
 import browsing
-from browsing import AVATARS, PHONE, go_to, grid, no_trouble
+from browsing import PHONE, go_to, grid, no_trouble
+from support import needs_avatars
 
 sync_api = pytest.importorskip("playwright.sync_api", reason="needs playwright")
 expect = sync_api.expect
 
-pytestmark = pytest.mark.skipif(
-    not (AVATARS / "model.json").exists(), reason="needs checkpoints/avatars"
-)
+pytestmark = needs_avatars
 
 
 def position(page):
