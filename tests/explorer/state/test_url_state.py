@@ -49,6 +49,7 @@ CHANGED = View(
     d="4, ~0123456789ab",
     e="1",
     sum="1,-1,0.5,-2,0",
+    wishes="+Smiling,-Male;;+hair_colour: red",
     strength=0.75,
     apart=True,
     ask="training",
