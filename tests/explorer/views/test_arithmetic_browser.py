@@ -67,7 +67,7 @@ def test_pictures_are_dragged_into_a_basket_and_between_baskets(visit):
 def test_the_strength_is_dragged_and_undone(visit, avatars):
     page = visit(LINK)
     exact(page)
-    slider = page.get_by_role("slider", name="Strength")
+    slider = page.get_by_role("slider", name="Strength", exact=True)
     slider.focus()
     slider.press("Home")
     slider.blur()
