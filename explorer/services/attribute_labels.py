@@ -52,6 +52,14 @@ def check_labelled(model: Model, classifier: Classifier, n: int, seed: int = 0) 
         trust.check()
 
 
+def probabilities(model: Model, classifier: Classifier, n: int) -> np.ndarray:
+    """The attribute probabilities of the first n seeds, float32 (n, A); labelled once, then cached.
+
+    For visitors that `check_labelled` lets through.
+    """
+    return label_cache.probabilities(model, classifier, n)
+
+
 def seen_in(classifier: Classifier, pictures: np.ndarray) -> np.ndarray:
     """The mean probability of each recognised attribute in pictures."""
     columns = [classifier.column(name) for name in classifier.recognised]

@@ -40,7 +40,6 @@ from explorer.widgets import (
     neighbours_link,
 )
 from explorer.widgets.uploader import uploader
-from gan_core.attributes import label_cache
 from gan_core.attributes.classifier import readable_name
 from gan_core.checkpoint import Model
 from gan_core.data import media
@@ -126,7 +125,7 @@ def refilled(model: Model) -> dict[str, str] | None:
     known = seed_tables.probabilities(model, classifier)
     if known is None:
         with st.spinner(f"Searching {basket_panel.POOL} samples …", show_time=True):
-            known = label_cache.probabilities(model, classifier, basket_panel.POOL)
+            known = attribute_labels.probabilities(model, classifier, basket_panel.POOL)
     triple = basket_names.triple_of([new.get(basket) or {} for basket in "abc"])
     rows: dict[str, np.ndarray]
     if triple is not None and len(used) == len("abc"):
