@@ -12,6 +12,7 @@ receives a message, and the one that registers a widget, for values that arrive 
 import functools
 import json
 import logging
+from collections.abc import Callable
 from typing import Any
 
 from streamlit.runtime.state import session_state
@@ -23,6 +24,9 @@ DEEPEST = 16  # levels of nested objects and lists
 # Streamlit calls whole numbers "double" when it declares a widget.
 ALIKE = {"int_value": "double_value"}
 JSON = ("json_value", "json_trigger_value")
+ARRAYS = ("double_array_value", "int_array_value", "string_array_value")
+
+Check = Callable[[Any, Any], bool]  # of a protobuf WidgetState and Streamlit's WidgetMetadata
 
 
 def install() -> None:
@@ -38,7 +42,7 @@ def install() -> None:
         known = self._new_widget_state.widget_metadata
         for widget in widget_states.widgets:
             if widget.id in known:
-                drop_unless_good(self._new_widget_state, known[widget.id])
+                drop_unless_good(self._new_widget_state, known[widget.id], offered)
 
     @functools.wraps(register)
     def register_widget(self: Any, metadata: Any, user_key: str | None) -> Any:
@@ -54,10 +58,12 @@ def install() -> None:
     logging.getLogger("streamlit.web.server.starlette.starlette_websocket").addFilter(quietly)
 
 
-def drop_unless_good(values: Any, metadata: Any) -> None:
-    """Drop a widget's value if its deserializer could not read it."""
+def drop_unless_good(values: Any, metadata: Any, *further: Check) -> None:
+    """Drop a widget's value if its deserializer could not read it, or a further check fails."""
     value = values.states.get(metadata.id)
-    if isinstance(value, session_state.Serialized) and not good(value.value, metadata):
+    if isinstance(value, session_state.Serialized) and not all(
+        check(value.value, metadata) for check in (good, *further)
+    ):
         del values.states[metadata.id]
 
 
@@ -71,13 +77,48 @@ def good(proto: Any, metadata: Any) -> bool:
     if proto.ByteSize() > MOST:
         return False
     try:
-        if kind in JSON and not shallow(json.loads(getattr(proto, kind))):
-            return False
+        if kind in JSON:
+            sent = json.loads(getattr(proto, kind))
+            # Of a text, a component's deserializer logs that it is not JSON, with a traceback.
+            if isinstance(sent, str) or not shallow(sent):
+                return False
         value = metadata.deserializer(unpack_widget_state_value(proto))
     except Exception:  # each kind of widget raises its own
         return False
     files = value if isinstance(value, list) else [value]
     return not any(isinstance(file, DeletedFile) for file in files)  # one that never arrived
+
+
+def offered(proto: Any, metadata: Any) -> bool:
+    """Whether a good WidgetState is one of the options, or in the range, that its widget offers.
+
+    Only for values of a widget that the visitor has before them. A value that comes before its
+    widget calls no callback, and Streamlit itself compares it with the options.
+    """
+    serde = getattr(metadata.deserializer, "__self__", None)
+    options = getattr(serde, "formatted_option_to_option_index", None)
+    if metadata.value_type == "bool_value":  # a toggle, which is never empty
+        return proto.WhichOneof("value") is not None
+    if options is None and not hasattr(serde, "min_value"):  # neither a menu nor a number
+        return True
+    if proto.WhichOneof("value") is None:
+        usual = getattr(serde, "default_option_index" if options is not None else "value", None)
+        return usual is None  # others cannot be emptied
+    values = values_of(proto)
+    if options is not None and not all(value in options for value in values):
+        return False
+    # Streamlit replaces what is out of range, too many, or not whole.
+    back = metadata.serializer(metadata.deserializer(unpack_widget_state_value(proto)))
+    return (back if isinstance(back, list | tuple) else [back]) == values
+
+
+def values_of(proto: Any) -> list[Any]:
+    """The single values in a WidgetState; [] for an empty one."""
+    kind = proto.WhichOneof("value")
+    if kind is None:
+        return []
+    value = getattr(proto, kind)
+    return list(value.data) if kind in ARRAYS else [value]
 
 
 def shallow(value: Any) -> bool:

@@ -1,6 +1,5 @@
 """The game: two players in the plane, a GAN small enough to watch."""
 
-import contextlib
 from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Any
@@ -246,5 +245,4 @@ def tied(name: str, current: Settings, act: Act, place: int, closed: bool) -> di
 
 def take(key: str, name: str, act: Act) -> None:
     """A field's new value into the settings."""
-    with contextlib.suppress(InputError):  # a forged value changes nothing
-        act({name: session.value_of(key)})
+    act({name: session.value_of(key)})

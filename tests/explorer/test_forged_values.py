@@ -4,6 +4,7 @@ The app itself runs, and is spoken to in its own protocol, see tests/explorer/wi
 """
 
 import contextlib
+import json
 
 import pytest
 from streamlit.proto.WidgetStates_pb2 import WidgetState
@@ -11,6 +12,7 @@ from streamlit.runtime.state.common import unpack_widget_state_value
 
 import everything
 import wire
+from explorer.components import game
 from explorer.services import widget_states
 from support import TRIALS, needs_avatars
 
@@ -27,6 +29,8 @@ PAGES = {
     "neighbours?upload": "ask=upload",
     "photo": "",
     "memorisation": "",
+    "game": "",
+    "game?two": "preset=k&first=k:4&points=AAAA",
     "train": "",
     "card": "",
     "import": "",
@@ -86,6 +90,73 @@ def test_many_forged_values_leave_every_page_as_it_is(app, page):
                 widget, TRIALS if kind == "bidi_component" else TRIALS // 4, seed="long"
             ):
                 assert not wire.failures(tab.send(value)), str(value)[:300]
+
+
+GAME = "preset=collapse&first=k:4&second=objective:wgan&game_seed=7"
+FIELDS = ("selectbox", "button_group", "number_input", "checkbox", "bidi_component")
+
+
+def settings_of(elements):
+    """Everything that the page tells the game in the browser, less how often it was heard."""
+    assert not wire.failures(elements)
+    (sent,) = (e.bidi_component for e in elements if e.WhichOneof("type") == "bidi_component")
+    data = json.loads(json.loads(sent.json)["json"])
+    del data["heard"]
+    return data
+
+
+def forged(widget, kind):
+    """All states of a field of the game that its browser cannot have sent."""
+
+    def genuine(state):
+        value = state.WhichOneof("value")
+        if kind == "checkbox":
+            return value == "bool_value"
+        if kind == "number_input":
+            return value == "double_value" and state.double_value == 3e9  # a seed
+        if kind == "bidi_component" and value == "json_value":
+            with contextlib.suppress(ValueError, RecursionError, TypeError, KeyError):
+                points = json.loads(state.json_value)["drawn"]["points"]
+                return isinstance(points, str) and game.readable(points)
+        return False
+
+    def meant(state):
+        """Whether it is for this kind of field: not JSON for a menu, no other component's."""
+        text = state.json_value[:20]
+        return text[:2] != '{"' or (kind == "bidi_component" and "drawn" in text)
+
+    every = [state for _, state in wire.states(widget)]
+    return [state for state in every if meant(state) and not genuine(state)]
+
+
+@pytest.mark.slow
+def test_no_forged_value_changes_a_setting_of_the_game(app):
+    """Values of every kind for each field, one of each field in a message."""
+    with watched(app) as tab:
+        page = tab.open("game", GAME)
+        before = settings_of(page)
+        assert before["seed"] == 7
+        assert before["boards"][0]["settings"]["k"] == 4
+        known = {w: kind for w, kind in wire.widgets(page).items() if kind in FIELDS}
+        assert set(known.values()) == set(FIELDS)
+        every = [forged(widget, kind) for widget, kind in known.items()]
+        most = max(map(len, every))
+        every = [[states[i % len(states)] for i in range(most)] for states in every]
+        for values in zip(*every, strict=True):
+            assert settings_of(tab.send(*values)) == before, values
+    for values in zip(*(states[::10] for states in every), strict=True):
+        with watched(app) as tab:  # values that come before their fields
+            tab.page, tab.query = "game", GAME
+            assert settings_of(tab.send(*values)) == before, values
+
+
+@pytest.mark.slow
+def test_a_genuine_value_changes_a_setting_of_the_game(app):
+    with watched(app) as tab:
+        page = tab.open("game", GAME)
+        k = next(one for one in wire.widgets(page) if one.endswith("-game-k-0"))
+        changed = settings_of(tab.send(WidgetState(id=k, string_value="5")))
+        assert changed["boards"][0]["settings"]["k"] == 5
 
 
 @pytest.mark.slow

@@ -136,13 +136,14 @@ ODD = [
     *([], {}, [[]], [None], [10**400], [float("nan")] * 3, ["\ud800"], {"id": None}, [1] * 3000),
 ]
 DEEP = '{"pick": ' + "[" * 5000 + "]" * 5000 + "}"
-NAMES = ("pick", "drop", "values", "want", "frame")
+NAMES = ("pick", "drop", "values", "want", "frame", "drawn")
 KEYS = {
     "pick": ("id", "count"),
     "drop": ("what", "count"),
     "values": ("values", "context", "frozen", "count"),
     "want": ("id", "context", "axis", "n", "values"),
     "frame": ("x", "y", "side", "turn"),
+    "drawn": ("points", "count"),
 }
 
 
