@@ -21,6 +21,7 @@ HERE = Path(__file__).resolve().parent
 CHECKPOINTS, DATA = "LATENT_EXPLORER_CHECKPOINTS", "LATENT_EXPLORER_DATA"
 RUNS = "LATENT_EXPLORER_RUNS"
 TRUST, TRAINING = "LATENT_EXPLORER_TRUST", "LATENT_EXPLORER_TRAINING"
+PRIVATE = "LATENT_EXPLORER_PRIVATE"
 PASSWORD = "LATENT_EXPLORER_PASSWORD"  # where --password looks first
 FIRST_PORT = 8501
 
@@ -45,6 +46,7 @@ def main(argv: Sequence[str] | None = None) -> None:
         password, trusted = read_password(arguments.password, password or ""), False
     training = trusted or (arguments.training and password is None)
     os.environ[TRUST], os.environ[TRAINING] = str(int(trusted)), str(int(training))
+    os.environ[PRIVATE] = str(int(private))
     hand_on_hosts(address, arguments.allowed_host)
     port = choose_port(arguments.address, arguments.port)
     host = arguments.address if arguments.address not in ("0.0.0.0", "::") else "localhost"
@@ -262,6 +264,8 @@ def serve(address: str, port: int, base_path: str, max_upload: int) -> None:
         "browser.gatherUsageStats": False,
         # An experimental interface for programs, to which the limits of the app do not apply.
         "server.enableAgentApi": False,
+        # Sites that may steer the app from a frame around it: none, not even Streamlit's cloud.
+        "client.allowedOrigins": [],
         # Number of runs after which a browser forgets a message. Quick clicks abort many runs; the
         # server does not count those, and would refer to a message that is already forgotten.
         "global.maxCachedMessageAge": 100,

@@ -53,7 +53,7 @@ class AllowedHosts:
     def refusal(self, scope: Scope) -> tuple[int, str] | None:
         """(status, sentence) for a request that must not reach the app, None for any other."""
         hosts, origins = headers(scope, b"host"), headers(scope, b"origin")
-        if len(hosts) != 1:
+        if len(hosts) != 1 or not hosts[0]:  # a server may add an empty one where there is none
             return 400, NO_HOST
         host = hosts[0]
         name = host_name(host)

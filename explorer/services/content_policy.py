@@ -1,5 +1,8 @@
 """What pages of the app may load and run: from the app itself, and nothing from anywhere else.
 
+Two more headers of every answer: the browser takes a file for nothing but what the app says it is,
+and tells no other site the address of a page, which holds settings and names of models.
+
 Strangers' text is made harmless before it is shown (see `stranger_text`). This header of every
 answer is a second line behind that: were a picture, a script or a style sheet of another site to
 get into a page all the same, the browser would refuse it.
@@ -15,6 +18,8 @@ from starlette.datastructures import MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 INLINE = re.compile(r"<script>(.*?)</script>", re.DOTALL)
+PLAIN = {"X-Content-Type-Options": "nosniff", "Referrer-Policy": "same-origin"}
+STARTS = ("http.response.start", "websocket.http.response.start")  # the second refuses a socket
 HISTORY = (Path(__file__).parents[1] / "components" / "history.js").read_text(encoding="utf-8")
 
 
@@ -58,19 +63,19 @@ def policy() -> str:
 
 
 class ContentPolicy:
-    """ASGI middleware: every answer carries the policy, also the refusals of other layers."""
+    """ASGI middleware: every answer carries the headers, also the refusals of other layers."""
 
     def __init__(self, app: ASGIApp) -> None:
         self.app = app
-        self.policy = policy()
+        self.headers = {"Content-Security-Policy": policy(), **PLAIN}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != "http":
+        if scope["type"] not in ("http", "websocket"):
             return await self.app(scope, receive, send)
 
         async def send_with_policy(message: Message) -> None:
-            if message["type"] == "http.response.start":
-                MutableHeaders(scope=message)["Content-Security-Policy"] = self.policy
+            if message["type"] in STARTS:
+                MutableHeaders(scope=message).update(self.headers)
             await send(message)
 
         await self.app(scope, receive, send_with_policy)

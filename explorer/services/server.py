@@ -31,6 +31,7 @@ from starlette.routing import Route
 
 from explorer.services import (
     allowed_hosts,
+    closed_routes,
     closed_sockets,
     content_policy,
     shutdown,
@@ -194,6 +195,7 @@ app = st.App(
     middleware=[
         Middleware(content_policy.ContentPolicy),
         Middleware(allowed_hosts.AllowedHosts),
+        Middleware(closed_routes.ClosedRoutes),
         Middleware(upload_limits.UploadLimits),
         Middleware(closed_sockets.ClosedSockets),
     ],

@@ -16,6 +16,8 @@ import html
 import re
 from collections.abc import Callable, Sequence
 
+from explorer.services import shown_paths
+
 MOST = 200  # characters of a name or a value
 MOST_OF_SENTENCE = 2000
 MOST_OF_CARD = 200_000
@@ -63,8 +65,11 @@ def plain(value: object, most: int = MOST) -> str:
 
 
 def sentence(value: object, most: int = MOST_OF_SENTENCE) -> str:
-    """Markdown of a message that may quote a stranger's text; commands in it stay code."""
-    text = clean(value, most)
+    """Markdown of a message that may quote a stranger's text; commands in it stay code.
+
+    Visitors from other computers see names in place of paths.
+    """
+    text = clean(shown_paths.shown(value), most)
     return BLOCK.sub(JOINT, in_parts(text, COMMAND, str, literal))
 
 

@@ -24,6 +24,7 @@ from gan_core.util.errors import InputError
 
 # Set by `python -m explorer`: "1" when every visitor is trusted, "0" when none is.
 VARIABLE = "LATENT_EXPLORER_TRUST"
+PRIVATE = "LATENT_EXPLORER_PRIVATE"  # "1" when only this computer can reach the app
 TRAINING = "LATENT_EXPLORER_TRAINING"  # "1" when every visitor may start and stop training runs
 CLOSED = {  # by whether the visitor wants to train
     training: "Not available to visitors: other computers can reach this app, which was started"
@@ -63,8 +64,19 @@ def allowed(training: bool = False, session: str | None = None) -> bool:
     if training and environment.get(TRAINING) == "1":
         return True
     trusted = environment.get(VARIABLE)
-    if trusted is not None:
-        return trusted == "1"
+    return own_computer() if trusted is None else trusted == "1"
+
+
+def sees_paths() -> bool:
+    """Whether this visitor uses the computer that runs the app, and may see its paths."""
+    return own_computer() and allowed()
+
+
+def own_computer() -> bool:
+    """Whether only this computer can reach the app, so that every visitor is its user."""
+    private = environment.get(PRIVATE)
+    if private is not None:
+        return private == "1"
     return config.private(st.get_option("server.address") or "")
 
 

@@ -136,7 +136,7 @@ def caches() -> None:
     total = sum(one.bytes for one in usage.values())
     may = trust.allowed()
     # The folder contains a user's name, which strangers need not know.
-    where = f" in `{cache_dir.cache_directory()}`" if may else ""
+    where = f" in `{cache_dir.cache_directory()}`" if trust.sees_paths() else ""
     st.markdown(
         f"The cache{where} holds {size(total)} that can be computed again. Models and runs are"
         " stored elsewhere and are not affected."

@@ -1,7 +1,7 @@
 """Train: start a run on your own pictures, watch it, stop it and resume it."""
 
 import datetime
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any, Literal
@@ -18,6 +18,7 @@ from explorer.services import (
     run_launcher,
     run_list,
     run_processes,
+    shown_paths,
     stranger_text,
     trust,
     uploads,
@@ -88,17 +89,24 @@ def new_run() -> None:
             if not there:
                 del ways[kind]
         choose_again("new-way", ways, st.session_state.get("way", "upload"))
+        may = trust.allowed(training=True)
         way = st.segmented_control(
-            "Pictures from", ways, format_func=lambda way: ways[way], key="new-way"
+            "Pictures from",
+            ways,
+            format_func=lambda way: ways[way],
+            key="new-way",
+            disabled=not may,
         )
         st.session_state.way = way  # for the next run
         images: str | Path = ""
         data: str | Path = ""
         upload = None
         if way == "folder":
-            images = folders[st.selectbox("Folder or zip", folders, key="new-folder")]
+            images = folders[
+                st.selectbox("Folder or zip", folders, key="new-folder", disabled=not may)
+            ]
         elif way == "packed":
-            data = packed[st.selectbox("Training set", packed, key="new-packed")]
+            data = packed[st.selectbox("Training set", packed, key="new-packed", disabled=not may)]
         else:
             upload = uploader(
                 f"Zip of pictures, up to {most('training')} MB",
@@ -110,15 +118,13 @@ def new_run() -> None:
         shown = images or (upload.name if upload is not None else "pictures.zip")
         given: dict[str, Any] = {"data": data, "preset": preset, "size": size, **length}
         words = run_launcher.arguments(name or "NAME", "" if data else shown, **given)
-        st.code(run_launcher.command(words), language="bash", wrap_lines=True)
+        show_command(words)
         with st.container(horizontal=True, vertical_alignment="center"):
             st.button(
                 "Start",
                 type="primary",
                 icon=":material/play_arrow:",
-                disabled=not name
-                or (way == "upload" and upload is None)
-                or not trust.allowed(training=True),
+                disabled=not name or (way == "upload" and upload is None) or not may,
                 on_click=begin,
                 args=(name, images, upload, given),
             )
@@ -135,14 +141,20 @@ def settings(
     first, second, third, fourth, fifth = st.columns(
         [2.0, 2.0, 1.6, 1.3, 1.3], vertical_alignment="bottom"
     )
+    closed = not trust.allowed(training=True)
     name = first.text_input(
-        "Name", key="new-name", max_chars=64, placeholder="a name for the model"
+        "Name",
+        key="new-name",
+        max_chars=64,
+        placeholder="a name for the model",
+        disabled=closed,
     ).strip()
     preset = second.selectbox(
         "Preset",
         ["", *(name for name in presets.PRESETS if name != from_folder.PRESET)],
         format_func=lambda name: name or "By number of pictures",
         key="new-preset",
+        disabled=closed,
         help="Network widths, augmentation and length that are known to work.",
     )
     size = None
@@ -155,6 +167,7 @@ def settings(
             "Size in pixels",
             SIZES,
             key="new-size",
+            disabled=closed,
             help="Training at twice the size takes four times as long.",
         )
     usual = usual_length(str(images), str(data), preset, size or 64)
@@ -167,7 +180,7 @@ def settings(
         format="%g",
         key="new-kimg",
         placeholder=f"{usual:g}" if usual else "preset",
-        disabled=bool(st.session_state.get("new-minutes")),
+        disabled=closed or bool(st.session_state.get("new-minutes")),
         help=f"{length.sentence} Left empty, the preset decides. A finished run can be extended.",
     )
     minutes = fifth.number_input(
@@ -178,6 +191,7 @@ def settings(
         format="%g",
         key="new-minutes",
         placeholder="no limit",
+        disabled=closed,
         help="The model is published when this time has passed, counted from the start of "
         "training. The run estimates how many kimg it will reach.",
     )
@@ -333,12 +347,19 @@ def detail(run: Run, browse_page: StreamlitPage | None) -> None:
             curves(run)
     if run.arguments:
         with st.expander("The command"):
-            st.code(run_launcher.command(run.arguments), language="bash", wrap_lines=True)
+            show_command(run.arguments)
             st.caption("The same command resumes from the last snapshot.")
     output = run_list.output_lines(run.directory)
     if output:
         with st.expander("Output"):
-            st.code("\n".join(output), language=None, wrap_lines=True)
+            lines = map(shown_paths.shown, output)
+            st.code("\n".join(lines), language=None, wrap_lines=True)
+
+
+def show_command(words: Sequence[str]) -> None:
+    """A command of `python -m gan_core`, with the paths that this visitor may see."""
+    words = [shown_paths.shown(word) for word in words]
+    st.code(run_launcher.command(words), language="bash", wrap_lines=True)
 
 
 def progress_words(run: Run) -> str:
@@ -397,6 +418,7 @@ def head(run: Run, browse_page: StreamlitPage | None) -> None:
                     value=before * 1.5,
                     format="%g",
                     key=f"longer-{run.name}",
+                    disabled=not may,
                 )
                 st.button(
                     "Continue",

@@ -7,6 +7,7 @@ from pathlib import Path
 from explorer.services import folders as where
 from explorer.services import (
     memorisation_reports,
+    shown_paths,
     training_data,
 )
 from explorer.state import session
@@ -41,10 +42,10 @@ class Case:
         return self.result["spaces"].get(name)
 
 
-def path_text(directory: Path) -> Path:
+def path_text(directory: Path) -> str:
     """A checkpoint's directory as one would type it in the project's folder."""
     inside = directory.is_relative_to(where.home())
-    return directory.relative_to(where.home()) if inside else directory
+    return shown_paths.shown(directory.relative_to(where.home()) if inside else directory)
 
 
 def how_to_measure(case: Case, space: str) -> str:

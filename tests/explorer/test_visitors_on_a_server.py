@@ -2,7 +2,9 @@
 
 import contextlib
 import http.client
+import json
 import os
+import shlex
 import sys
 import time
 import uuid
@@ -21,6 +23,7 @@ from wire import PATIENCE, failures, tab
 
 pytestmark = pytest.mark.slow
 
+FIELDS = ("button_group", "selectbox", "text_input", "number_input", "file_uploader", "button")
 PASSWORD = "correct horse"
 # The app with limits that a test reaches: 2 uploads of a visitor, 3 of all, 6 MB and 9 MB; it
 # forgets visitors soon.
@@ -157,6 +160,43 @@ def test_no_training_is_started(address, models):
         assert "`--trust-visitors` and `--training`" in texts(click(visitor, page, "Start"))
         page = visitor.open("train")
         assert "There is no run yet." in texts(page)
+
+
+def test_the_form_says_why_it_is_not_available(address):
+    with tab(address) as visitor:
+        page = visitor.open("train")
+        assert "`--trust-visitors` and `--training`" in texts(page)
+        fields = [known(e) for e in page if e.WhichOneof("type") in FIELDS]
+        labels = {field.label for field in fields}
+        assert labels >= {"Pictures from", "Name", "Preset", "Size in pixels", "Or in minutes"}
+        open_to_all = ("Load a tray",)  # beside every page
+        assert [f.label for f in fields if not f.disabled and f.label not in open_to_all] == []
+        page = visitor.send(typed(page, "Name", "mine"))
+        assert "mine" not in str([known(e) for e in page if e.WhichOneof("type") == "code"])
+
+
+@pytest.mark.parametrize(
+    ("options", "whole"),
+    [([], True), (["--trust-visitors", "--allowed-host", "class.example.org"], False)],
+)
+def test_only_the_owner_sees_where_things_lie(models, tmp_path, options, whole):
+    (tmp_path / "runs" / "bad").mkdir(parents=True)
+    place = tmp_path / "runs" / "bad"
+    command = f"python -m gan_core train --images {tmp_path}/x.zip --runs {tmp_path}/runs"
+    words = shlex.split(command)
+    process = {"command": shlex.join([sys.executable, *words[1:]]), "cwd": str(tmp_path)}
+    process |= {"pid": 1, "began": 1.0, "processes": 1, "ended": "failed"}
+    process["reason"] = f"{tmp_path}/x.zip is damaged."
+    (place / "process.json").write_text(json.dumps(process), "utf-8")
+    (place / "output.log").write_text(f"$ {command}\n{tmp_path}/x.zip\n", "utf-8")
+    with app(tmp_path, models, *options) as address, tab(address) as visitor:
+        page = str(visitor.open("train", "run=bad"))
+        assert "x.zip is damaged" in page.replace("\\", "")
+        assert page.count("x.zip") >= 3
+        for name in ("directions", "memorisation", "about", "import", "card"):
+            page += str(visitor.open(name, "model=alpha"))
+        assert (str(tmp_path) in page) == whole
+        assert (str(models) in page) == whole
 
 
 def test_nothing_is_imported(address, models):

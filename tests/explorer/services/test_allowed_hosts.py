@@ -145,8 +145,10 @@ def test_other_names_are_refused_in_one_sentence(port, headers):
     ],
 )
 def test_what_is_no_host_is_refused(port, headers):
-    statuses, _ = ask_both(port, *headers)
+    statuses, bodies = ask_both(port, *headers)
     assert statuses == [400, 400, 400]
+    for body in bodies:
+        assert ", ," not in body
 
 
 def test_a_second_origin_is_refused(port):
