@@ -220,7 +220,7 @@ def runs(tmp_path, monkeypatch, two_models):
 def test_no_training_is_started(runs, open_app, tmp_path):
     app = open_app("train")
     assert "`--trust-visitors` and `--training`" in small_print(app)
-    app.text_input(key="new-name").set_value("mine").run()
+    forge(app.text_input(key="new-name")).set_value("mine").run()
     archive = io.BytesIO()
     with zipfile.ZipFile(archive, "w") as file:
         file.writestr("a.txt", "x")

@@ -129,6 +129,7 @@ def test_damaged_and_encrypted_members_of_a_zip_are_skipped(tmp_path):
     assert loaded.files == ["a.png"]
     assert {file for file, _ in skipped} == {"b.png", "c.png", "d.png"}
     assert all(reason for _, reason in skipped)
+    assert dict(skipped)["c.png"].startswith("protected by a password")
 
 
 def test_too_large_is_said_before_it_is_read(tmp_path, folder, monkeypatch):
