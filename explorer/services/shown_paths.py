@@ -23,7 +23,7 @@ def shown(text: object) -> str:
     if trust.sees_paths():
         return text
     for root, name in roots():
-        text = re.sub(rf"{re.escape(root)}(?![\w.-])", lambda _, name=name: name, text)
+        text = name.join(re.split(rf"{re.escape(root)}(?![\w.-])", text))
     return FOLDERS.sub("", text)
 
 

@@ -19,8 +19,7 @@ from streamlit.proto.WidgetStates_pb2 import WidgetState
 import everything
 import odd_files
 import wire
-from browsing import AVATARS
-from support import ROOT
+from support import ROOT, needs_avatars
 
 DATA = ROOT / "tests" / "data" / "format-1"
 HANG = 5  # seconds of the app's own work on one file
@@ -56,7 +55,7 @@ KEYS = {  # of the upload fields, in their ids
 
 pytestmark = [
     pytest.mark.slow,
-    pytest.mark.skipif(not (AVATARS / "model.json").exists(), reason="needs checkpoints/avatars"),
+    needs_avatars,
 ]
 
 
