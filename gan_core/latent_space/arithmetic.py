@@ -173,7 +173,7 @@ def verdict(probability: float, wanted: bool) -> str:
     probability: of the attribute. "yes" needs the probability LEAST that exemplars need.
     """
     sure = probability if wanted else 1 - probability
-    return "yes" if sure >= LEAST else "no" if sure <= 1 - LEAST else "unsure"
+    return "yes" if sure >= LEAST else "no" if 1 - sure >= LEAST else "unsure"
 
 
 def search(

@@ -188,6 +188,7 @@ MALFORMED = {
         for key in url_state.BASKETS
     },
     "sum": ["", "1,1", "1,1,1,1,1,1", "1,x,1", "1,,1", "1,nan,1", "1,1e9,1", "-3.1,1,1"],
+    "wishes": ["Smiling", "+", "+a;-b;;;;+c", "+%FF", ",".join(f"+{i}" for i in range(13))],
     "strength": ["", "x", "-0.1", "1.6", "nan"],
     "ask": ["", "else"],
     "image": ["", "x", "-1", "4294967296"],
