@@ -23,6 +23,7 @@ VIEWS = {
     "&b=636,1064,269,155,725,1681,1741,599&c=645,674,1221,196,754,1777,53,1650&strength=1.5",
     "neighbours-avatars.png": "neighbours?model={}&of=7",
     "latents-avatars-tied.png": "latents?model={}&start=7",
+    "compare-avatars.png": "latents?model={}&start=7&beside=avatars-tied",
     "directions-{}.png": "directions?model={}&start=7",
     "interpolate-{}.png": "interpolate?model={}&keys=0,7,11,15",
     "the-game.png": "game?preset=first",

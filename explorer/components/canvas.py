@@ -69,6 +69,7 @@ def canvas(
     home: Iterable[float] | None = None,
     frozen: Collection[int] | None = None,
     panel: str = "canvas",
+    map_by: renderer.Drawer | None = None,
 ) -> tuple[np.ndarray, np.ndarray]:
     """Show the picture at `values` and its sliders.
 
@@ -78,7 +79,8 @@ def canvas(
     `home` holds their values for "Reset", `frozen` the indices of frozen ones), "beside" (some
     sliders beside the picture) or "pad" (two sliders and a plane). panes: names of the panes; there
     are more than motions for a model whose pictures hold several side by side. browser: the URLs
-    for drawing in the browser, or None. panel: the panel that is redrawn after a drag.
+    for drawing in the browser, or None. panel: the panel that is redrawn after a drag. map_by: what
+    draws the plane of a pad, for a model that draws several pictures at once.
     Returns (float32 (panes, nz), uint8 (panes, H, W, C)) at `values`.
     """
     values = [float(v) for v in values]
@@ -93,7 +95,9 @@ def canvas(
         "axes": axes,
         "values": values,
         "exact": {"values": values, "src": exact},
-        "map": strips.grid(model, motions, strips.PAD_SIDES[0]) if layout == PAD else None,
+        "map": strips.grid(map_by or model, motions, strips.PAD_SIDES[0])
+        if layout == PAD
+        else None,
         "layout": layout,
         "panes": list(panes),
         "width": images.shape[2] * len(motions),

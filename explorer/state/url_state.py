@@ -405,6 +405,10 @@ class View:
     rank: int = setting(
         *(0, integer(0, MOST_RANKED), "browse"), "samples of the ranking before the first one shown"
     )
+    beside: str = setting(
+        *("", read_label, "browse interpolate latents"),
+        "a model that draws the same latents",
+    )
     smooth: bool = setting(False, read_bool, MODEL, "smooth scaling of pictures")
     source: str = setting("seeds", choice(SOURCES), "interpolate", "where the keyframes come from")
     keys: str = setting("0, 1, 2", READABLE, "interpolate", "keyframes", write_readable, True)

@@ -12,6 +12,7 @@ from explorer.state import fragments, session, url_state
 from explorer.state.url_state import REALISM, View
 from explorer.widgets import (
     add_to_tray,
+    compare_with,
     model_picker,
     picture_dialog,
     sample_order,
@@ -40,14 +41,25 @@ def page(card_page: StreamlitPage | None = None) -> None:
             session.set_view(rank=max(len(ranked) - 1, 0) // view.n * view.n)
             view = session.view()
         seeds = [int(seed) for seed in ranked[view.rank : view.rank + view.n]]
-    turn(model, view, ranked)
+    turn(name, model, view, ranked)
+    other = compare_with.chosen(name, model)
     if not seeds:
         st.info("No seed has these attributes; search for fewer of them.")
         return
     images = renderer.pictures(model, renderer.latents(model, seeds, view.psi))
     scores = judge(model, classifier, table, seeds, images)
     order = sort(scores, view.sort, len(seeds))
-    grid(name, model, [seeds[i] for i in order], images[order], pick(scores, order))
+    shown = [seeds[i] for i in order]
+    if other is None:
+        grid(name, model, shown, images[order], pick(scores, order))
+    else:
+        for column, title in zip(st.columns(2, gap="medium"), (name, other[0]), strict=True):
+            with column:
+                st.markdown(f"**{stranger_text.plain(title)}**")
+                if title == name:
+                    grid(name, model, shown, images[order], pick(scores, order))
+                else:
+                    grid_beside(name, model, shown, *other)
     note(model, classifier, table, scores)
     if view.by == REALISM and scores is not None and np.isnan(scores).any():
         learn(model, seeds, view, images)
@@ -118,7 +130,7 @@ def pick(scores: np.ndarray | None, order: np.ndarray) -> np.ndarray | None:
     return None if scores is None else scores[order]
 
 
-def turn(model: Model, view: View, ranked: np.ndarray | None) -> None:
+def turn(name: str, model: Model, view: View, ranked: np.ndarray | None) -> None:
     """Page to what comes before and after; beside it, how the grid looks."""
     here = view.seed if ranked is None else view.rank
     last = MAX_SEED if ranked is None else max(len(ranked) - 1, 0)
@@ -132,15 +144,16 @@ def turn(model: Model, view: View, ranked: np.ndarray | None) -> None:
             st.button(label, icon=icon, disabled=end, on_click=turn_page, args=arguments)
         st.button("Random seed", icon=":material/casino:", on_click=random_seed)
         with st.popover("View", icon=":material/tune:"):
-            options(model)
+            options(name, model)
         if ranked is not None and len(ranked):
             to = min(view.rank + view.n, len(ranked))
             words = f"{view.rank + 1:,} to {to:,} of {len(ranked):,}"
             st.caption(f"{words} {'seed' if len(ranked) == 1 else 'seeds'}", width="content")
 
 
-def options(model: Model) -> None:
+def options(name: str, model: Model) -> None:
     """How the grid looks, and what is seldom changed."""
+    compare_with.control(name)
     st.segmented_control(
         "Pictures", url_state.NUMBERS, **session.widget("n", url_state.NUMBERS, closed=True)
     )
@@ -234,6 +247,33 @@ def grid(
         ],
         click,
         label=f"Samples of {name}",
+        width=WIDTHS[view.size],
+        full=True,
+        smooth=view.smooth,
+    )
+
+
+@fragments.panel("beside")
+def grid_beside(first: str, model: Model, seeds: Sequence[int], name: str, other: Model) -> None:
+    """The same latents drawn by another model, in the same order and of the same size.
+
+    first, model: the model of the page.
+    """
+    view = session.view()
+    images = renderer.pictures(other, renderer.latents(other, seeds, view.psi))
+
+    def click(tile_id: str) -> None:
+        add(name, other, int(tile_id), view.psi)
+
+    tiles(
+        "beside-tiles",
+        renderer.sheet(images),
+        [
+            {"id": str(seed), "label": f"Seed {seed} of {name}", "caption": str(seed)}
+            for seed in seeds
+        ],
+        click,
+        label=f"Samples of {name}, the same latents as those of {first}",
         width=WIDTHS[view.size],
         full=True,
         smooth=view.smooth,

@@ -11,10 +11,17 @@ from explorer.components import browser_rendering
 from explorer.components.canvas import axis, canvas
 from explorer.components.motions import Path
 from explorer.components.tiles import tiles
-from explorer.services import renderer
+from explorer.services import renderer, stranger_text
 from explorer.state import fragments, session, tray, url_state
 from explorer.state.url_state import View
-from explorer.widgets import add_to_tray, charts, model_picker, neighbours_link, truncation
+from explorer.widgets import (
+    add_to_tray,
+    charts,
+    compare_with,
+    model_picker,
+    neighbours_link,
+    truncation,
+)
 from explorer.widgets.keyframes import MODES, choose_keyframes, frame_count
 from gan_core import latent
 from gan_core.checkpoint import Model
@@ -32,18 +39,21 @@ def page(card_page: StreamlitPage | None = None) -> None:
     """The page, top to bottom."""
     name, model = model_picker.choose("Interpolate", "interpolate", card_page)
     keyframes = choose_keyframes(name, model)
-    settings(model)
+    settings(name, model)
+    other = compare_with.chosen(name, model)
     if keyframes is None:
         return
     view = session.view()
     end = len(keyframes) - (0 if view.closed else 1)
     if view.at > end:
         session.set_view(at=float(end))
-    explore(name, model, keyframes)
+    explore(name, model, keyframes, other)
 
 
 @fragments.panel("canvas")
-def explore(name: str, model: Model, keyframes: np.ndarray) -> None:
+def explore(
+    name: str, model: Model, keyframes: np.ndarray, other: tuple[str, Model] | None
+) -> None:
     """The picture on the path, the frames of the path, and the path as files."""
     view = session.view()
     modes = ("slerp", "lerp") if view.mode == "both" else (view.mode,)
@@ -52,18 +62,23 @@ def explore(name: str, model: Model, keyframes: np.ndarray) -> None:
     # A single path is beside its picture; two paths are below theirs.
     left, right = st.columns(2, gap="large") if len(modes) == 1 else (st.container(),) * 2
     with left:
-        z, images = canvas(
+        z, _ = canvas(
             "path-canvas",
-            model,
+            compare_with.drawer(model, other),
             [Path(keyframes, mode, view.closed) for mode in modes],
             [axis("Position", 0, segments, ticks=list(range(segments + 1)))],
             [at],
             lambda values, _: session.set_view(at=round(values[0], 2)),
             label=f"Picture of {name} at position {at:.2f} of the path",
-            panes=[MODES[mode] if len(modes) > 1 else "" for mode in modes],
+            panes=[
+                pane
+                for mode in modes
+                for pane in compare_with.panes(name, other, MODES[mode] if len(modes) > 1 else "")
+            ],
             smooth=view.smooth,
-            browser=browser_rendering.addresses(model),
+            browser=browser_rendering.addresses(model) if other is None else None,
         )
+        images = renderer.pictures(model, z)
     frames = frame_count(segments, view)
     paths = {
         m: renderer.pictures(model, latent.path(keyframes, frames, m, view.closed)) for m in modes
@@ -71,7 +86,12 @@ def explore(name: str, model: Model, keyframes: np.ndarray) -> None:
     with right:
         for place, mode in enumerate(modes):
             readout(name, model, z[place], images[place], mode, at)
-            filmstrip(mode, paths[mode], view, at, row=len(modes) > 1)
+            filmstrip(mode, paths[mode], view, at, row=len(modes) > 1 or other is not None)
+            if other is not None:
+                st.caption(f"{stranger_text.plain(other[0])}, the same latents")
+                beside = latent.path(keyframes, frames, mode, view.closed)
+                images_of_other = renderer.pictures(other[1], beside)
+                filmstrip(mode, images_of_other, view, at, row=True, of="beside")
         downloads(name, paths, view)
     with left:
         along(model, paths, view, at)
@@ -96,7 +116,7 @@ def along(model: Model, paths: Mapping[str, np.ndarray], view: View, at: float) 
         )
 
 
-def settings(model: Model) -> None:
+def settings(name: str, model: Model) -> None:
     """Settings of the path."""
     with st.container(horizontal=True, vertical_alignment="bottom", gap="medium"):
         st.segmented_control(
@@ -117,6 +137,7 @@ def settings(model: Model) -> None:
             if session.view().source == "seeds":
                 truncation.slider(model)
             browser_rendering.options()
+            compare_with.control(name)
 
 
 def readout(
@@ -138,12 +159,16 @@ def of_path(name: str, model: Model, z: np.ndarray, mode: str, at: float) -> tra
     return tray.Item(f"{MODES[mode]} {at:.2f}", name, model.hash, None, 1.0, z)
 
 
-def filmstrip(mode: str, images: np.ndarray, view: View, at: float, row: bool) -> None:
-    """The frames of a path; a click on one moves the slider there."""
+def filmstrip(
+    mode: str, images: np.ndarray, view: View, at: float, row: bool, of: str = ""
+) -> None:
+    """The frames of a path; a click on one moves the slider there. of: "beside" for the model that
+    the first one is compared with.
+    """
     times = np.arange(len(images)) / view.step
     nearest = int(np.argmin(np.abs(times - at)))
     tiles(
-        f"film-{mode}",
+        f"film-{mode}" + (of and f"-{of}"),
         renderer.sheet(images),
         [
             {

@@ -15,6 +15,7 @@ from explorer.services import renderer
 from explorer.state import fragments, session, tray, url_state
 from explorer.widgets import (
     add_to_tray,
+    compare_with,
     model_picker,
     neighbours_link,
     start_from_tray,
@@ -48,15 +49,16 @@ def page(card_page: StreamlitPage | None = None) -> None:
             corners = choose_corners(model)
         else:
             choose_start(name, model)
-        options(model)
+        options(name, model)
+    other = compare_with.chosen(name, model)
     if session.view().way == "sliders":
-        sliders(name, model)
+        sliders(name, model, other)
         learn_strengths(model)
     elif corners is not None:
-        pad(name, model, corners)
+        pad(name, model, corners, other)
 
 
-def options(model: Model) -> None:
+def options(name: str, model: Model) -> None:
     """Rarely changed settings."""
     with st.popover("View", icon=":material/tune:"):
         truncation.slider(model)
@@ -68,6 +70,7 @@ def options(model: Model) -> None:
                 **session.widget("mode", MODES, closed=True),
             )
         browser_rendering.options()
+        compare_with.control(name)
 
 
 # The sliders.
@@ -122,7 +125,7 @@ def keep_frozen(**settings: Any) -> None:
 
 
 @fragments.panel("canvas")
-def sliders(name: str, model: Model) -> None:
+def sliders(name: str, model: Model, other: tuple[str, Model] | None) -> None:
     """The picture, and a slider for every coordinate."""
     view = session.view()
     home = renderer.latents(model, [view.start], view.psi)[0].astype(float)
@@ -130,9 +133,9 @@ def sliders(name: str, model: Model) -> None:
     values = home.copy()
     values[list(moved)] = list(moved.values())
     frozen = [i for i in split(view.frozen) if i < len(home)]
-    z, images = canvas(
+    z, _ = canvas(
         "latents-canvas",
-        model,
+        compare_with.drawer(model, other),
         [Coordinates()],
         axes(model, values),
         values,
@@ -141,9 +144,11 @@ def sliders(name: str, model: Model) -> None:
         layout="list",
         home=home,
         frozen=frozen,
+        panes=compare_with.panes(name, other),
         smooth=view.smooth,
-        browser=browser_rendering.addresses(model),
+        browser=browser_rendering.addresses(model) if other is None else None,
     )
+    images = renderer.pictures(model, z)
     words = [f"{len(moved)} of {len(home)} coordinates moved"] if moved else []
     seed = None if moved else view.start
     label = f"Seed {view.start}" + (", moved" if moved else "")
@@ -215,21 +220,24 @@ def choose_corners(model: Model) -> np.ndarray | None:
 
 
 @fragments.panel("canvas")
-def pad(name: str, model: Model, corners: np.ndarray) -> None:
+def pad(name: str, model: Model, corners: np.ndarray, other: tuple[str, Model] | None) -> None:
     """The picture, and the pad."""
     view = session.view()
-    z, images = canvas(
+    z, _ = canvas(
         "pad-canvas",
-        model,
+        compare_with.drawer(model, other),
         [Pad(corners, view.mode)],
         [axis("Across", 0, 1), axis("Down", 0, 1)],
         [view.x, view.y],
         lambda values, _: session.set_view(x=round(values[0], 2), y=round(values[1], 2)),
         label=f"Picture of {name}, {view.x:.0%} across and {view.y:.0%} down between the corners",
         layout=PAD,
+        map_by=model,
+        panes=compare_with.panes(name, other),
         smooth=view.smooth,
-        browser=browser_rendering.addresses(model),
+        browser=browser_rendering.addresses(model) if other is None else None,
     )
+    images = renderer.pictures(model, z)
     words = [f"Across {view.x:.2f}", f"down {view.y:.2f}"]
     label = f"Pad {view.x:.2f}, {view.y:.2f}"
     readout(model, images[0], words, tray.Item(label, name, model.hash, None, view.psi, z[0]))

@@ -24,6 +24,7 @@ CHANGED = View(
     lacking="glasses",
     rank=72,
     smooth=True,
+    beside="faces",
     browser=True,
     source="tray",
     keys="3, 14, 15@0.7",
@@ -138,6 +139,7 @@ def test_a_link_leaves_open_what_it_does_not_say(params, page, left):
 
 
 MALFORMED = {
+    "beside": ["", "m" * 201, "a\nb"],
     "having": ["a\nb", ",".join("abcdefghijklmnopqrstuvwxyz")],
     "lacking": ["m" * 201],
     "rank": ["", "x", "-1", "65537", "1.5"],
