@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 
 import gan_core
-from browsing import AVATARS, apart, drawn, exact, no_trouble, running
+from browsing import apart, drawn, exact, no_trouble, running
+from support import AVATARS
 
 sync_api = pytest.importorskip("playwright.sync_api", reason="needs playwright")
 expect = sync_api.expect
