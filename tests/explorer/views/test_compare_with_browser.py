@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 import gan_core
-from browsing import apart, drawn, exact, no_trouble, running
+from browsing import apart, drawn, exact, idle, no_trouble, running
 from support import AVATARS
 
 sync_api = pytest.importorskip("playwright.sync_api", reason="needs playwright")
@@ -37,8 +37,11 @@ def test_both_are_painted_at_the_same_size_and_follow_a_drag(visit, avatars, tie
     both = np.concatenate([drawn(avatars, 7), drawn(tied, 7)], axis=1)
     assert before.shape == both.shape
     assert apart(before, both) < 2
-    page.locator(".live input[type=range]").first.focus()
-    page.keyboard.press("End")
+    if way == "sliders":  # they are sorted anew when their strengths are known
+        expect(page.get_by_text("Strongest 1 to 10")).to_be_visible()
+    idle(page)
+    exact(page)
+    page.locator(".live input[type=range]").first.press("End")
     page.wait_for_function("() => /coords=|[?&]x=1/.test(location.search)")
     after = exact(page)
     side = before.shape[0]
