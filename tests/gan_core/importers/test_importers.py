@@ -444,7 +444,6 @@ def test_a_discriminator_in_place_of_a_generator_is_named(tmp_path):
 MEASURE = """
 import resource, sys
 from gan_core import importers
-from support import first_quick
 def peak():
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
 importers.save(importers.read("small.pth"), "small", "small")
