@@ -49,6 +49,6 @@ def wrong_format(path: str | Path, found: object, reads: int) -> InputError:
     if type(found) is int and found > reads:
         return InputError(
             f"{what}, which a newer version of this project wrote; this version reads format "
-            f"{reads}. Update this project, or choose another one."
+            f"{reads}, so update this project or choose another model or file."
         )
     return InputError(f"{what}; this version reads format {reads}.")

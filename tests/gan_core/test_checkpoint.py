@@ -287,8 +287,8 @@ def test_a_newer_format_says_so_and_what_to_do(make_checkpoint, make_set, change
         path.write_text(json.dumps(card | {"format": card["format"] + change}), "utf-8")
         with pytest.raises(InputError, match="this version reads format 1") as caught:
             read(path.parent)
-        told = "is of format 2, which a newer version of this project wrote" in str(caught.value)
-        assert told == newer == ("Update this project" in str(caught.value))
+        said = "is of format 2, which a newer version of this project wrote" in str(caught.value)
+        assert said == newer == ("update this project" in str(caught.value))
 
 
 def test_a_directory_that_is_not_there(tmp_path):
