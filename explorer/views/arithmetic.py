@@ -710,8 +710,11 @@ def sheet(
         mean = renderer.pictures(model, mean[None])[0]
         whole = weight if i == baskets.START else weight * view.strength
         pictures = renderer.pictures(model, latents)
-        wish = baskets.wishes()[baskets.names().upper().index(letter)]
-        title = basket_names.of(wish)
+        # The sheet is drawn when it is downloaded, without a session.
+        wishes = dict(
+            zip(url_state.BASKETS.upper(), url_state.read_wishes(view.wishes), strict=False)
+        )
+        title = basket_names.of(wishes.get(letter, {}))
         drawn.append(arithmetic_slide.Basket(letter, whole, mean, pictures, title))
     lengths = [f"|z| {np.linalg.norm(row):.2f}" for row in z]
     figure = arithmetic_slide.Figure(
