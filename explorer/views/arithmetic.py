@@ -61,16 +61,10 @@ def page(card_page: StreamlitPage | None = None) -> None:
     follow_model(model)
     take_preset(model)
     bar(name, model)
-    # The samples to pick from are above everything that grows when one is picked.
     with st.container(key="equation"):
         equation_line(name, model)
-    state = st.session_state
-    if not any(map(baskets.text, baskets.names())):
-        state.inviting = True
-    if state.get("inviting"):
-        invite(model)
-    basket_panel.fill(name, model)
     held = basket_panel.show(name, model)
+    basket_panel.fill(name, model)
     # A fourth or fifth basket may be empty.
     if any(z is not None and not len(z) for z in held[: baskets.START + 1]):
         st.info("Put at least one exemplar into each basket: click samples, or type their seeds.")
@@ -106,7 +100,6 @@ def follow_model(model: Model) -> None:
         listed = "; ".join(names)
         session.say(f"The baskets now hold samples of {model.name} that show the same: {listed}.")
     else:
-        state.inviting = True
         session.warn(
             f"The baskets were emptied: a seed is another picture in {model.name}, and what they"
             " were to show is not known or cannot be found in its samples."
@@ -179,16 +172,18 @@ def equation_line(name: str, model: Model) -> None:
         way = apart(way) if apart else way
         z = arithmetic.calculate([start + view.strength * way], [1], shell)
         result_image = renderer.pictures(model, z[None])[0]
-    left, right = st.columns([3, 1], gap="medium", vertical_alignment="center")
+    left, right = st.columns([5, 3], gap="medium", vertical_alignment="center")
     with left:
         equation.show(shown, result_image, view.smooth)
-    with right:
+    with right, st.container(key="equation-side"):
+        if result_image is None:
+            invite(model)
+            return
         st.slider(
             "Strength of the difference",
             0.0,
             float(url_state.MAX_STRENGTH),
             step=0.05,
-            disabled=result_image is None,
             **session.fill("equation-strength", view.strength, take_strength),
         )
 
@@ -263,7 +258,7 @@ def take_file(name: str, model: Model) -> None:
     except InputError as error:
         session.warn(str(error))
         return
-    st.session_state.filling = st.session_state.inviting = False
+    st.session_state.filling = False
     baskets.change(**settings, wishes="")
 
 
@@ -306,19 +301,18 @@ def preset_refusal(model: Model) -> str:
 
 def request_preset(title: str) -> None:
     st.session_state.preset = title
+    fragments.redraw()
 
 
 def invite(model: Model) -> None:
-    """Buttons on an empty page that fill all baskets."""
-    with st.container(border=True):
-        if triples(model):
-            st.markdown("Start with a preset, or fill the three baskets yourself.")
-        else:
-            st.markdown("Fill the three baskets with samples, or start with any nine.")
-        with st.container(horizontal=True, gap="small"):
-            preset_buttons(model, "page")
-            if not triples(model):
-                st.button("Nine samples", on_click=nine_samples, args=(model,))
+    """Buttons that fill all baskets, in the place of the strength until there is a result."""
+    if triples(model):
+        st.caption("Start with a preset, or fill the three baskets yourself.")
+    else:
+        st.caption("Fill the three baskets with samples, or start with any nine.")
+    preset_buttons(model, "page")
+    if not triples(model):
+        st.button("Nine samples", on_click=nine_samples, args=(model,))
 
 
 def nine_samples(model: Model) -> None:
@@ -326,8 +320,9 @@ def nine_samples(model: Model) -> None:
     table = seed_tables.table_of(model)
     nine = [str(seed) for seed in (table.openings if table else ())[:9]]
     nine = nine if len(nine) == 9 else list(map(str, range(9)))
-    st.session_state.filling = st.session_state.inviting = False
+    st.session_state.filling = False
     baskets.change(wishes="", a=", ".join(nine[:3]), b=", ".join(nine[3:6]), c=", ".join(nine[6:]))
+    fragments.redraw()
 
 
 def take_preset(model: Model) -> None:
@@ -357,7 +352,7 @@ def take_preset(model: Model) -> None:
             f"Not all exemplars of this preset were found among {pool} samples of {model.name}."
         )
         return
-    st.session_state.filling = st.session_state.inviting = False
+    st.session_state.filling = False
     filled = [", ".join(map(str, rows)) for rows in found]
     emptied = dict.fromkeys(url_state.BASKETS, "")
     best = arithmetic_report.best(model.card, title) or {}

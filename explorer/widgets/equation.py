@@ -28,7 +28,13 @@ STYLE = """<style>
   flex: none; width: 1.1em; display: flex; align-items: center; justify-content: center;
   padding-bottom: 2.7rem; font-size: 1.3rem; font-weight: 400;
 }
-@media (max-width: 640px) { .equation b { width: 0.7em; font-size: 1rem; } }
+[class*="st-key-held-"] { min-height: 19.5rem; }
+/* As high with presets as with the strength, so that nothing below moves. */
+.st-key-equation-side { min-height: 11.5rem; justify-content: center; }
+@media (max-width: 640px) {
+  .equation b { width: 0.7em; font-size: 1rem; }
+  [class*="st-key-held-"] { min-height: 21.5rem; }
+}
 </style>"""
 
 

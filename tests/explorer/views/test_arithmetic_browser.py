@@ -52,6 +52,10 @@ def test_pictures_are_dragged_into_a_basket_and_between_baskets(visit):
     page = visit("arithmetic?model=avatars&b=3&tray=avatars:9")
     samples = grid(page, "Samples to pick")
     seed = offered(samples, 5)
+    # A person scrolls until both are on the screen.
+    main = page.get_by_test_id("stMain")
+    basket(page, "A").evaluate("basket => basket.scrollIntoView({ block: 'start' })")
+    main.evaluate("main => main.scrollBy(0, -100)")
     samples.locator(".tile").nth(5).drag_to(basket(page, "A"))
     address_has(page, f"a={seed}")
     grid(page, "Pictures on the tray").locator(".tile").first.drag_to(basket(page, "A"))
@@ -177,10 +181,12 @@ def test_the_samples_do_not_move_under_the_cursor_on_the_first_click(visit):
     page = visit("arithmetic?model=avatars")
     samples = grid(page, "Samples to pick")
     first = samples.locator(".tile").first
+    first.scroll_into_view_if_needed()
     idle(page)
     before = first.bounding_box()
     for place, letter in enumerate("ABC"):
         page.get_by_role("radio", name=letter, exact=True).click()
+        samples.locator(f'.tile[aria-label$=" into {letter}"]').first.wait_for()
         samples.locator(".tile").nth(place).click()
         address_has(page, f"{letter.lower()}={offered(samples, place)}")
         idle(page)
@@ -193,7 +199,8 @@ def test_the_samples_do_not_move_under_the_cursor_on_the_first_click(visit):
 @pytest.mark.parametrize("viewport", [None, PHONE])
 def test_the_sum_stands_in_one_line(visit, viewport):
     page = visit(LINK, viewport)
-    page.locator(".equation .result img").wait_for()
+    exact(page)
+    idle(page)
     boxes = [face.bounding_box() for face in page.locator(".equation .face").all()]
     assert len(boxes) == 4
     assert {round(box["y"]) for box in boxes} == {round(boxes[0]["y"])}
