@@ -32,11 +32,15 @@ def pytest_collection_modifyitems(items):
 
 @pytest.fixture(autouse=True)
 def undisturbed(monkeypatch, tmp_path):
-    """No test touches the user's cache or leaves a signal handler behind."""
+    """No test touches the user's cache or leaves a signal handler or an option behind."""
     monkeypatch.setenv("LATENT_EXPLORER_CACHE", str(tmp_path / "cache"))
     monkeypatch.setattr(interrupts, "_noted", False)
     before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+    options = {name for name in os.environ if name.startswith("LATENT_EXPLORER_")}
     yield
+    for name in [*os.environ]:  # what `python -m explorer` sets for the app that it starts
+        if name.startswith("LATENT_EXPLORER_") and name not in options:
+            del os.environ[name]
     for number, handler in before.items():
         signal.signal(number, handler)
 

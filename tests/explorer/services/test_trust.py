@@ -35,8 +35,8 @@ def password(stranger):
     ],
 )
 def test_without_an_option_only_a_loopback_address_allows_it(address, allowed, monkeypatch):
-    monkeypatch.delenv(trust.VARIABLE, raising=False)
-    monkeypatch.delenv(trust.TRAINING, raising=False)
+    for name in (trust.VARIABLE, trust.TRAINING, trust.PRIVATE):
+        monkeypatch.delenv(name, raising=False)
     monkeypatch.setattr(trust.st, "get_option", {"server.address": address}.get)
     for training in (False, True):
         assert trust.allowed(training) == allowed
