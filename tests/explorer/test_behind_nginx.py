@@ -182,6 +182,7 @@ def test_large_uploads_arrive_and_touch_no_disk_of_the_proxy(page):
 def test_a_model_is_fetched_and_drawn_in_the_browser(page):
     page.goto(f"{page.home}latents?model=alpha")
     unlock(page)
+    page.locator("[data-testid=stApp][data-test-script-state=notRunning]").wait_for()
     exact(page)
     page.get_by_role("button", name="View").click()
     page.get_by_text("Run this model in my browser").click()
