@@ -311,7 +311,9 @@ def test_a_model_of_a_newer_format_is_one_sentence_beside_the_picker(two_models,
     path = two_models / "beta" / "model.json"
     path.write_text(json.dumps(json.loads(path.read_text("utf-8")) | {"format": 2}), "utf-8")
     app = open_app(model="beta")
-    one_sentence(app, "format 2, which a newer version of this project wrote", "update this project")
+    one_sentence(
+        app, "format 2, which a newer version of this project wrote", "update this project"
+    )
     fine(field(app, "set-model").set_value("alpha").run())  # the way on
 
 

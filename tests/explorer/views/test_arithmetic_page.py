@@ -14,8 +14,7 @@ import everything
 import gan_core
 from explorer.services import attribute_labels, direction_store
 from explorer.state import arithmetic_file, exemplars, url_state
-from explorer.views import arithmetic as page_of
-from explorer.widgets import basket_names
+from explorer.widgets import arithmetic_presets, basket_names
 from fields import field, sentences, state
 from gan_core.attributes import classifier
 from gan_core.latent_space import arithmetic, arithmetic_report, directions
@@ -566,7 +565,7 @@ def test_a_preset_fills_an_empty_page_in_one_click(opened, with_classifier):
     wanted = {"a": (False, True), "b": (False, False), "c": (True, False)}
     for basket, (man, smile) in wanted.items():
         seeds = [int(seed) for seed in ids(app, basket)]
-        assert len(seeds) == page_of.PRESET
+        assert len(seeds) == arithmetic_presets.EXEMPLARS
         pictures = model.generate(np.concatenate([model.prior.sample(1, s) for s in seeds]))
         p = with_classifier.predict(pictures)
         assert ((p[:, male] > 0.5) == man).all()

@@ -1,0 +1,112 @@
+"""The presets of the page Arithmetic: evaluated sums whose baskets the classifier can fill."""
+
+import streamlit as st
+
+from explorer.services import attribute_labels, seed_tables, trust
+from explorer.state import baskets, fragments, session, url_state
+from explorer.widgets import basket_panel
+from gan_core.checkpoint import Model
+from gan_core.latent_space import arithmetic, arithmetic_report
+
+EXEMPLARS = 8  # that a preset puts into each basket
+
+
+def triples(model: Model) -> list[tuple]:
+    """The evaluated triples for which this model's classifier can fill the baskets."""
+    classifier = attribute_labels.classifier_of(model)
+    known = set(classifier.recognised if classifier else ())
+    triples = arithmetic_report.TRIPLES
+    return [t for t in triples if all(known.issuperset(wanted) for wanted in t[2:])]
+
+
+def buttons(model: Model, place: str) -> None:
+    why = refusal(model)
+    for title, *_ in triples(model):
+        st.button(
+            title,
+            key=f"preset-{place}-{title}",
+            on_click=request,
+            args=(title,),
+            help=arithmetic_report.summary(model.card, title) or None,
+            disabled=bool(why),
+        )
+    if why:
+        st.caption(why)
+
+
+def refusal(model: Model) -> str:
+    """Why this visitor cannot use presets, which need labelled samples; "" if they can."""
+    classifier = attribute_labels.classifier_of(model)
+    try:
+        if classifier is not None and seed_tables.probabilities(model, classifier) is None:
+            attribute_labels.check_labelled(model, classifier, basket_panel.POOL)
+    except trust.Refused as error:
+        return str(error)
+    return ""
+
+
+def request(title: str) -> None:
+    st.session_state.preset = title
+    fragments.redraw()
+
+
+def invite(model: Model) -> None:
+    """Buttons that fill all baskets, in the place of the strength until there is a result."""
+    if triples(model):
+        st.caption("Start with a preset, or fill the three baskets yourself.")
+    else:
+        st.caption("Fill the three baskets with samples, or start with any nine.")
+    buttons(model, "page")
+    if not triples(model):
+        st.button("Nine samples", on_click=nine_samples, args=(model,))
+
+
+def nine_samples(model: Model) -> None:
+    """Any nine, good ones where the model brings a table of its first seeds."""
+    table = seed_tables.table_of(model)
+    nine = [str(seed) for seed in (table.openings if table else ())[:9]]
+    nine = nine if len(nine) == 9 else list(map(str, range(9)))
+    st.session_state.filling = False
+    baskets.change(wishes="", a=", ".join(nine[:3]), b=", ".join(nine[3:6]), c=", ".join(nine[6:]))
+    fragments.redraw()
+
+
+def take(model: Model) -> None:
+    """Fill the baskets with the requested preset, if any, and redraw the page."""
+    title = st.session_state.pop("preset", None)
+    triple = next((t for t in triples(model) if t[0] == title), None)
+    classifier = attribute_labels.classifier_of(model)
+    if triple is None or classifier is None:
+        return
+    if why := refusal(model):
+        session.warn(why)
+        return
+    known = seed_tables.probabilities(model, classifier)
+    pool = basket_panel.POOL if known is None else len(known)
+    with st.spinner(f"Searching {pool} samples …", show_time=True):
+        found = arithmetic.find_exemplars(
+            model,
+            classifier,
+            triple[1],
+            triple[2:],
+            n=pool,
+            most=EXEMPLARS,
+            probabilities=known,
+        )
+    if not all(map(len, found)):
+        session.warn(
+            f"Not all exemplars of this preset were found among {pool} samples of {model.name}."
+        )
+        return
+    st.session_state.filling = False
+    filled = [", ".join(map(str, rows)) for rows in found]
+    emptied = dict.fromkeys(url_state.BASKETS, "")
+    best = arithmetic_report.best(model.card, title) or {}
+    baskets.change(
+        **emptied | dict(zip("abc", filled, strict=True)),
+        sum=url_state.View.sum,
+        wishes=url_state.write_wishes(triple[2:]),
+        strength=best.get("strength", url_state.View.strength),
+        apart=best.get("apart", False),
+    )
+    fragments.redraw()

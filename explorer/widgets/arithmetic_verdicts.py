@@ -1,0 +1,86 @@
+"""What the classifier makes of a sum: its table, the verdicts, and what should stay as it is."""
+
+from collections.abc import Sequence
+
+import numpy as np
+import streamlit as st
+
+from explorer.services import attribute_labels, direction_store, renderer, stranger_text
+from explorer.widgets.arithmetic_controls import RANDOM, Change, Controls
+from explorer.widgets.arithmetic_formula import Term
+from gan_core.attributes.classifier import readable_name
+from gan_core.checkpoint import Model
+from gan_core.latent_space import arithmetic
+from gan_core.util.errors import InputError
+
+VERDICTS = {"yes": ":green[:material/check:]", "no": ":red[:material/close:]"}
+UNSURE = ":orange[:material/question_mark:]"
+
+
+def leaving_the_rest(model: Model, terms: Sequence[Term]) -> tuple[Change | None, list[str], str]:
+    """(function, attributes, note): removes from a step the attributes that should stay.
+
+    (None, [], why not) when that is not possible.
+    """
+    classifier = attribute_labels.classifier_of(model)
+    known = direction_store.of(model, classifier) if classifier else None
+    if classifier is None or known is None or not known.normals:
+        return None, [], "This model has no attribute directions yet."
+    drawn = [(letter, weight, renderer.pictures(model, z)) for letter, weight, z in terms]
+    changed = attribute_labels.changed_by(classifier, drawn)
+    if not changed:
+        return (
+            None,
+            [],
+            "The baskets do not differ in any recognised attribute, so nothing is removed.",
+        )
+    locked = [name for name in known.normals if name not in changed]
+    vectors = [known.normals[name].vector for name in locked]
+
+    def apart(way: np.ndarray) -> np.ndarray:
+        try:
+            return arithmetic.conditional_step(way, vectors)
+        except InputError:  # nothing is left of it
+            return np.zeros_like(way)
+
+    moved = ", ".join(map(readable_name, changed))
+    return apart, locked, f"To first order, every attribute except {moved} is left unchanged."
+
+
+def table(
+    model: Model, terms: Sequence[Term], images: np.ndarray, controls: Controls
+) -> tuple[list[list[str]], int]:
+    """The table of what the classifier sees, see attribute_labels.table."""
+    classifier = attribute_labels.classifier_of(model)
+    if classifier is None:
+        return [], 0
+    drawn = [(letter, w, renderer.pictures(model, z)) for letter, w, z in terms]
+    pictures = np.stack([picture for _, picture in controls])
+    return attribute_labels.table(
+        classifier,
+        drawn,
+        [("sum", images[:1]), ("on shell", images[1:])],
+        [("random", pictures[1 : 1 + RANDOM]), ("single", pictures[-1:])],
+    )
+
+
+def show(model: Model, terms: Sequence[Term], images: np.ndarray) -> None:
+    """Whether it worked, for each of the two results: yes, no or unsure for every attribute."""
+    classifier = attribute_labels.classifier_of(model)
+    if classifier is None:
+        return
+    means = [attribute_labels.seen_in(classifier, renderer.pictures(model, z)) for *_, z in terms]
+    goals = arithmetic.goals(means, [weight for _, weight, _ in terms])
+    if not goals:
+        return
+    lines = ["**Did it work?** The classifier’s answer for each picture:"]
+    for title, image in zip(("As summed", "On the shell"), images, strict=True):
+        seen = attribute_labels.seen_in(classifier, image[None])
+        said = []
+        for column, wanted in goals.items():
+            verdict = arithmetic.verdict(float(seen[column]), wanted)
+            name = stranger_text.plain(readable_name(classifier.recognised[column]))
+            words = f"{name if wanted else f'no {name}'}: {verdict}"
+            said.append(f"{VERDICTS.get(verdict, UNSURE)} {words}")
+        lines.append(f"- {title} — " + " · ".join(said))
+    st.markdown("\n".join([lines[0], "", *lines[1:]]))

@@ -1,0 +1,79 @@
+"""What becomes of the baskets of the page Arithmetic when another model is chosen."""
+
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import streamlit as st
+
+from explorer.services import attribute_labels, seed_tables
+from explorer.state import baskets, fragments, session, url_state
+from explorer.widgets import arithmetic_presets, basket_names, basket_panel
+from gan_core.checkpoint import Model
+from gan_core.latent_space import arithmetic
+
+
+def follow_model(model: Model) -> None:
+    """After a change of model, fill the baskets by the same wishes, or empty them and say so.
+
+    A seed stands for another picture in every model.
+    """
+    state = st.session_state
+    before = state.get("baskets_of")
+    state.baskets_of = model.hash
+    view = session.view()
+    if before in (None, model.hash) or not any(getattr(view, b) for b in url_state.BASKETS):
+        return
+    filled = refilled(model)
+    names = [basket_names.of(wish) for wish in baskets.wishes() if wish]
+    empty = dict.fromkeys(url_state.BASKETS, "")
+    new: dict[str, Any] = empty | (filled or {"wishes": ""})
+    # Steps that could be undone are about samples of the other model.
+    session.store(replace(view, **new, undo=(), redo=()))
+    if filled:
+        listed = "; ".join(names)
+        session.say(f"The baskets now hold samples of {model.name} that show the same: {listed}.")
+    else:
+        session.warn(
+            f"The baskets were emptied: a seed is another picture in {model.name}, and what they"
+            " were to show is not known or cannot be found in its samples."
+        )
+    fragments.redraw()
+
+
+def refilled(model: Model) -> dict[str, str] | None:
+    """The baskets, filled by their wishes from another model's samples; None if one cannot be."""
+    used = [basket for basket in baskets.names() if baskets.text(basket)]
+    wishes = dict(zip(url_state.BASKETS, baskets.wishes(), strict=True))
+    classifier = attribute_labels.classifier_of(model)
+    new = {basket: basket_names.translated(wishes[basket], classifier) for basket in used}
+    if classifier is None or not all(new.values()) or arithmetic_presets.refusal(model):
+        return None
+    known = seed_tables.probabilities(model, classifier)
+    if known is None:
+        with st.spinner(f"Searching {basket_panel.POOL} samples …", show_time=True):
+            known = attribute_labels.probabilities(model, classifier, basket_panel.POOL)
+    triple = basket_names.triple_of([new.get(basket) or {} for basket in "abc"])
+    rows: dict[str, np.ndarray]
+    most = arithmetic_presets.EXEMPLARS
+    if triple is not None and len(used) == len("abc"):
+        found = arithmetic.find_exemplars(
+            model,
+            classifier,
+            triple[1],
+            triple[2:],
+            n=len(known),
+            most=most,
+            probabilities=known,
+        )
+        rows = dict(zip("abc", found, strict=True))
+    else:
+        rows = {
+            basket: arithmetic.most_confident(classifier, known, wish or {})[:most]
+            for basket, wish in new.items()
+        }
+    if not all(map(len, rows.values())):
+        return None
+    wanted = [new.get(basket) or {} for basket in url_state.BASKETS]
+    seeds = {basket: ", ".join(map(str, found)) for basket, found in rows.items()}
+    return seeds | {"wishes": url_state.write_wishes(wanted)}
