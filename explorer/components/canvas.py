@@ -24,6 +24,7 @@ SCRIPTS = (  # each after those that it imports; the default export is in the la
     "latents",
     "strips",
     "drawing",
+    "icons",
     "rows",
     "list",
     "pad",

@@ -1,5 +1,7 @@
 // A film: frames with a slider. The browser holds them all, so moving through them sends nothing.
 
+import { PLAY, PAUSE, showIcon } from "./icons.js";
+
 const states = new WeakMap();
 const STEP = 140; // ms per frame
 
@@ -58,24 +60,11 @@ function play(state) {
     show(state, state.at + 1);
     if (state.at === state.frames.length - 1 || !state.image.isConnected) pause(state);
   }, STEP);
-  icon(state.play, "Pause", "M4 2 H6.5 V14 H4 Z M9.5 2 H12 V14 H9.5 Z");
+  showIcon(state.play, "Pause", PAUSE);
 }
 
 function pause(state) {
   clearInterval(state.timer);
   state.timer = null;
-  icon(state.play, "Play", "M4 2 L13 8 L4 14 Z");
-}
-
-function icon(button, label, path) {
-  const space = "http://www.w3.org/2000/svg";
-  const drawing = document.createElementNS(space, "svg");
-  drawing.setAttribute("viewBox", "0 0 16 16");
-  drawing.setAttribute("aria-hidden", "true");
-  const shape = document.createElementNS(space, "path");
-  shape.setAttribute("d", path);
-  drawing.append(shape);
-  button.replaceChildren(drawing);
-  button.setAttribute("aria-label", label);
-  button.title = label;
+  showIcon(state.play, "Play", PLAY);
 }

@@ -3,9 +3,10 @@
 from collections.abc import Sequence
 from pathlib import Path
 
-from explorer.components.component import component
+from explorer.components.component import component, joined
 
 HERE = Path(__file__).parent
+SCRIPTS = ("icons", "film_player")  # each after those that it imports
 
 HTML = """<div class="film">
   <img draggable="false">
@@ -20,7 +21,7 @@ _component = component(
     "gan_explorer_film",
     html=HTML,
     css=(HERE / "film_player.css").read_text(encoding="utf-8"),
-    js=(HERE / "film_player.js").read_text(encoding="utf-8"),
+    js=joined(*SCRIPTS),
 )
 
 

@@ -26,7 +26,15 @@ WORKER = (
     "game_frame",
     "game_worker",
 )
-SCRIPTS = ("game_points", "game_board", "game_curves", "game_controls", "game_pen", "game")
+SCRIPTS = (
+    "icons",
+    "game_points",
+    "game_board",
+    "game_curves",
+    "game_controls",
+    "game_pen",
+    "game",
+)
 
 HTML = """<div class="game"><div class="all">
   <div class="words"></div>

@@ -1,6 +1,7 @@
 // What is around the boards: the bar of buttons, the strip of half-steps, charts and legends.
 
 import { number, valueOf } from "./game_curves.js";
+import { makeIcon } from "./icons.js";
 
 const ICONS = {
   play: "M4 2.5 L13 8 L4 13.5 Z",
@@ -39,15 +40,7 @@ export function button(name, icon, act) {
 export function showButton(one, name, icon) {
   if (one.dataset.shows === icon + name) return;
   one.dataset.shows = icon + name;
-  const space = "http://www.w3.org/2000/svg";
-  const drawing = document.createElementNS(space, "svg");
-  drawing.setAttribute("viewBox", "0 0 16 16");
-  drawing.setAttribute("aria-hidden", "true");
-  const shape = document.createElementNS(space, "path");
-  shape.setAttribute("d", ICONS[icon]);
-  shape.setAttribute("fill-rule", "evenodd");
-  drawing.append(shape);
-  one.replaceChildren(drawing, make("span", "", name));
+  one.replaceChildren(makeIcon(ICONS[icon], "evenodd"), make("span", "", name));
   one.setAttribute("aria-label", name);
   one.title = name;
 }

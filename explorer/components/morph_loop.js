@@ -1,11 +1,11 @@
 // A loop of pictures that morph into one another. The browser holds one sheet of all frames and
 // fades between neighbouring frames; each tile plays the loop from another place in it.
 
+import { PLAY, PAUSE, showIcon } from "./icons.js";
+
 const states = new WeakMap();
 const FRAME = 120; // ms from one frame of the sheet to the next
 const NARROW = 600; // CSS pixels, below which fewer tiles are shown
-const PLAY = ["Play", "M4 2 L13 8 L4 14 Z"];
-const PAUSE = ["Pause", "M4 2 H6.5 V14 H4 Z M9.5 2 H12 V14 H9.5 Z"];
 
 export default function ({ data: { json }, parentElement }) {
   let state = states.get(parentElement);
@@ -58,7 +58,8 @@ function tiles(state) {
 }
 
 function start(state) {
-  icon(state.button, ...(state.playing ? PAUSE : PLAY));
+  if (state.playing) showIcon(state.button, "Pause", PAUSE);
+  else showIcon(state.button, "Play", PLAY);
   cancelAnimationFrame(state.waiting);
   state.before = null;
   if (!state.data || !state.image.complete || !state.image.naturalWidth) return;
@@ -100,18 +101,4 @@ function draw(state) {
   }
   pen.globalAlpha = 1;
   canvas.dataset.at = state.at.toFixed(2);
-}
-
-function icon(button, label, path) {
-  if (button.title === label) return;
-  const space = "http://www.w3.org/2000/svg";
-  const drawing = document.createElementNS(space, "svg");
-  drawing.setAttribute("viewBox", "0 0 16 16");
-  drawing.setAttribute("aria-hidden", "true");
-  const shape = document.createElementNS(space, "path");
-  shape.setAttribute("d", path);
-  drawing.append(shape);
-  button.replaceChildren(drawing);
-  button.setAttribute("aria-label", label);
-  button.title = label;
 }

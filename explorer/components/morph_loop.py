@@ -3,9 +3,10 @@
 from pathlib import Path
 from typing import Any
 
-from explorer.components.component import component
+from explorer.components.component import component, joined
 
 HERE = Path(__file__).parent
+SCRIPTS = ("icons", "morph_loop")  # each after those that it imports
 
 HTML = """<div class="loop">
   <canvas role="img"></canvas>
@@ -16,7 +17,7 @@ _component = component(
     "gan_explorer_loop",
     html=HTML,
     css=(HERE / "morph_loop.css").read_text(encoding="utf-8"),
-    js=(HERE / "morph_loop.js").read_text(encoding="utf-8"),
+    js=joined(*SCRIPTS),
 )
 
 

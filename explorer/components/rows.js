@@ -5,6 +5,8 @@
 //   hand.release()          it was released
 //   hand.freeze(axis)       it was frozen or thawed
 
+import { makeIcon } from "./icons.js";
+
 export function makeRow(state, axis, i, hand) {
   const row = element("div", "row");
   const id = `${state.id}-${i}`;
@@ -133,7 +135,7 @@ function button(name, label, onClick) {
   const made = element("button", name);
   made.type = "button";
   made.setAttribute("aria-label", label);
-  made.append(icon(ICONS[name]));
+  made.append(makeIcon(ICONS[name]));
   made.addEventListener("click", onClick);
   return made;
 }
@@ -142,17 +144,6 @@ const ICONS = {
   freeze: "M8 1v14M2 4.5l12 7M14 4.5l-12 7M6 2l2 2 2-2M6 14l2-2 2 2",
   reset: "M3.5 6A5 5 0 1 1 3 9M3 2.5V6h3.5",
 };
-
-function icon(path) {
-  const space = "http://www.w3.org/2000/svg";
-  const svg = document.createElementNS(space, "svg");
-  svg.setAttribute("viewBox", "0 0 16 16");
-  svg.setAttribute("aria-hidden", "true");
-  const line = document.createElementNS(space, "path");
-  line.setAttribute("d", path);
-  svg.append(line);
-  return svg;
-}
 
 export function element(tag, className, text) {
   const made = document.createElement(tag);

@@ -8,7 +8,7 @@ import subprocess
 import numpy as np
 import pytest
 
-from explorer.components import canvas, motions
+from explorer.components import canvas, film_player, game, morph_loop, motions
 from explorer.components.component import HERE, joined
 
 FILES = sorted(path.stem for path in HERE.glob("*.js"))
@@ -41,10 +41,11 @@ def test_everything_exported_is_imported_somewhere():
     assert {(module, n) for module in FILES for n in exports(module)} == used
 
 
-def test_the_canvas_joins_its_modules_in_an_order_that_works():
-    for place, name in enumerate(canvas.SCRIPTS):
-        assert set(imports(name)) <= set(canvas.SCRIPTS[:place])
-    program = joined(*canvas.SCRIPTS)
+@pytest.mark.parametrize("component", [canvas, film_player, game, morph_loop])
+def test_a_component_joins_its_modules_in_an_order_that_works(component):
+    for place, name in enumerate(component.SCRIPTS):
+        assert set(imports(name)) <= set(component.SCRIPTS[:place])
+    program = joined(*component.SCRIPTS)
     assert not re.search(r"^import\b", program, re.MULTILINE)
     assert re.findall(r"^export.*", program, re.MULTILINE) == re.findall(
         r"^export default.*", program, re.MULTILINE
