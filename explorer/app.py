@@ -22,6 +22,7 @@ from explorer.views import (
     import_weights,
     interpolate,
     latents,
+    lessons,
     memorisation,
     model_card,
     neighbours,
@@ -30,7 +31,7 @@ from explorer.views import (
     train,
     your_photo,
 )
-from explorer.widgets import password, picture_dialog, tray_panel
+from explorer.widgets import lesson_bar, lesson_panel, password, picture_dialog, tray_panel
 from gan_core.util import map_guard
 
 # Less margin above the pictures than Streamlit's, and no picture wider than a phone's screen.
@@ -47,6 +48,17 @@ STYLE = """<style>
 [class*="st-key-answer"] > .stElementContainer:first-child p {
   font-size: 1.15rem; line-height: 1.5;
 }
+/* The bar of a lesson: quiet, and apart from the page below it. */
+.st-key-lesson-bar, .st-key-lesson-large {
+  border-left: 3px solid var(--st-primary-color); border-radius: 0 8px 8px 0;
+  background: rgb(128 128 128 / 0.08); padding: 0.75rem 1rem 0.5rem; margin-bottom: 0.5rem;
+}
+.st-key-lesson-bar .stMarkdown { max-width: 52rem; }
+.st-key-lesson-large { padding: 1.25rem 1.5rem 1rem; }
+.st-key-lesson-large .stMarkdown { max-width: 60rem; }
+.st-key-lesson-large .stMarkdown :is(p, li) { font-size: 1.6rem; line-height: 1.45; }
+.st-key-lesson-large .stMarkdown strong { font-size: 2rem; }
+.stElementContainer:has([data-key="lesson-keys"]) { display: none; }
 .st-key-page-sentence { margin-top: -0.75rem; }
 .st-key-start-words { max-width: 46rem; font-size: 1.05rem; }
 /* Six places to go: the whole card is the link. */
@@ -122,32 +134,29 @@ def main() -> None:
     game_page = st.Page(the_game.page, title="The game", url_path="game")
     photo_page = st.Page(partial(your_photo.page, card_page), title="Your photo", url_path="photo")
     about_page = st.Page(about.page, title="About", url_path="about")
-    places = {
-        "browse": browse_page,
-        "latents": latents_page,
-        "interpolate": interpolate_page,
-        "arithmetic": arithmetic_page,
-        "neighbours": neighbours_page,
-        "game": game_page,
-    }
+    lessons_page = st.Page(lambda: lessons.page(by_path), title="Lessons", url_path="lessons")
     # Streamlit's first page has no path.
-    root = st.Page(partial(start.page, places), title="Start", url_path="start", default=True)
+    root = st.Page(lambda: start.page(by_path), title="Start", url_path="start", default=True)
+    groups = {
+        "": [root],
+        "Explore": [
+            browse_page,
+            latents_page,
+            interpolate_page,
+            directions_page,
+            arithmetic_page,
+            photo_page,
+        ],
+        "Evidence": [neighbours_page, report_page],
+        "Learn": [lessons_page, game_page],
+        "Make": [train_page, import_page, card_page],
+        "More": [about_page],
+    }
+    by_path = {
+        page.url_path: page for pages in groups.values() for page in pages if page is not root
+    }
     current = st.navigation(
-        {
-            "": [root],
-            "Explore": [
-                browse_page,
-                latents_page,
-                interpolate_page,
-                directions_page,
-                arithmetic_page,
-                photo_page,
-            ],
-            "Evidence": [neighbours_page, report_page],
-            "Learn": [game_page],
-            "Make": [train_page, import_page, card_page],
-            "More": [about_page],
-        },
+        groups,
         position="top",
         expanded=True,  # on a phone, where the pages are listed in the drawer
     )
@@ -159,11 +168,15 @@ def main() -> None:
     session.begin(page)
     if refused := upload_limits.refused():
         session.warn(refused)
+    if page != session.START:
+        guarded(partial(lesson_bar.show, by_path))
     warnings = st.container()
     guarded(current.run)
     with st.sidebar:
         password.panel()
         tray_panel.tray_panel()
+        if page not in (session.START, "lessons"):
+            lesson_panel.panel(current.title)
     guarded(picture_dialog.show)
     for sentence in session.notes():
         warnings.warning(stranger_text.sentence(sentence))

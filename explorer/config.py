@@ -16,10 +16,11 @@ UPLOAD_MB = {
     "directions": 5,
     "arithmetic": 5,  # page Arithmetic
     "tray": 5,
+    "lesson": 1,  # page Lessons
     "points": 1,  # CSV, page The game; gan_core.game.command.MOST_BYTES
 }
 # Uploaders that neither write files nor start long work: available to untrusted visitors.
-OPEN_UPLOADS = ("picture", "arithmetic", "tray", "points")
+OPEN_UPLOADS = ("picture", "arithmetic", "tray", "points", "lesson")
 
 
 @dataclass(frozen=True)

@@ -5,6 +5,7 @@
     /latents?model=avatars&start=7&coords=3:1.25,17:-0.8&frozen=17
     /directions?model=avatars&start=7&along=glasses (normal):2.5,factor 1:-1&locked=beard
     /game?preset=k&first=lr_d:0.002&second=k:3&game_seed=4
+    /latents?model=avatars&lesson=tour&lesson_step=1
 
 The class View is the table of all settings; links are written, read and documented from it. A value
 that cannot be read keeps its default and is named in a warning, so that a link with a typo opens.
@@ -17,6 +18,7 @@ from dataclasses import dataclass, field, fields
 from typing import Any, TypeVar
 from urllib.parse import quote, unquote
 
+from explorer.state import lesson as lessons
 from explorer.state.tray import Item
 from gan_core.game import points, presets, settings
 from gan_core.latent import MAX_SEED
@@ -373,7 +375,7 @@ def setting(
 
 LIVE = "interpolate latents directions arithmetic"
 MODEL = f"browse {LIVE} neighbours memorisation photo"
-ALL = f"{MODEL} game train card import about"
+ALL = f"{MODEL} game lessons train card import about"
 ANY_SEED = integer(0, MAX_SEED)
 READABLE = normal(lambda text: read_keys(",".join(sift(text)[0])), write_keys)
 EXEMPLARS = normal(read_exemplars, write_keys)
@@ -469,6 +471,13 @@ class View:
     )
     optimal: bool = setting(False, read_bool, "game", "whether the optimal D is drawn")
     game_seed: int = setting(0, ANY_SEED, "game", "the seed of the players and of the data")
+    lesson: str = setting(
+        "", lessons.read_name, ALL, "the lesson above the page: its name, or all of it, compressed"
+    )
+    lesson_step: int = setting(
+        0, integer(0, lessons.MAX_STEPS - 1), ALL, "the step of the lesson, from 0"
+    )
+    large: bool = setting(False, read_bool, ALL, "whether the lesson is shown for a projector")
     # Earlier and later settings of Arithmetic (see explorer.state.baskets), in no link. They are
     # here so that a change and what undoes it are stored in one step.
     undo: tuple = ()

@@ -8,6 +8,8 @@ from streamlit.navigation.page import StreamlitPage
 
 from explorer.components.morph_loop import morph_loop
 from explorer.services import attribute_labels, model_registry, renderer, seed_tables, stranger_text
+from explorer.state import lesson
+from explorer.widgets import lesson_bar
 from gan_core import latent
 from gan_core.checkpoint import Model
 from gan_core.latent_space import arithmetic, arithmetic_report
@@ -23,7 +25,7 @@ WORDS = (
 
 
 def page(places: Mapping[str, StreamlitPage]) -> None:
-    """The page, top to bottom. places: the pages to go to, by path."""
+    """The page, top to bottom. places: all other pages, by path."""
     st.header("See what a generative model has learned", anchor=False)
     with st.container(key="start-words"):
         st.markdown(WORDS)
@@ -33,6 +35,7 @@ def page(places: Mapping[str, StreamlitPage]) -> None:
         st.info("There is no model yet. Train one, or import one.")
         return
     name = model_registry.DEFAULT if model_registry.DEFAULT in usable else usable[0]
+    tour(places)
     # The cards are there before any picture, so that the page does not jump.
     loop = st.empty()
     with loop:
@@ -57,6 +60,15 @@ def page(places: Mapping[str, StreamlitPage]) -> None:
     for path, slot in slots.items():
         with slot:
             st.html(CARDS[path][2](model, seeds, smooth))
+
+
+def tour(pages: Mapping[str, StreamlitPage]) -> None:
+    """A button that begins the tour, or goes on with it where it was left."""
+    place = lesson_bar.place_of(lesson.TOUR)
+    steps = len(lesson.find(lesson.TOUR).steps)
+    label = f"Go on with the tour, step {place + 1}" if place else f"Take the tour, {steps} steps"
+    if st.button(label, key="tour", icon=":material/tour:", type="primary"):
+        lesson_bar.go(pages, lesson.TOUR, place)
 
 
 def good_seeds(model: Model) -> list[int]:

@@ -208,6 +208,10 @@ PAGES: dict[str, tuple[str, tuple[str, ...]]] = {
         "Watch two networks play against each other, one step at a time.",
         ("generator", "latent", "D(x)"),
     ),
+    "lessons": (
+        "Views of this app with notes: to follow, to show to a class, and to make yourself.",
+        (),
+    ),
     "train": (
         "Train a model on pictures of your own.",
         ("generator", "kimg", "ema", "FD"),

@@ -86,7 +86,7 @@ def click(app, key):
 # Every page opens. Train and Import are about models that are not there yet, About is about all,
 # and The game needs none.
 
-OF_NO_MODEL = ("game", "train", "import", "about")
+OF_NO_MODEL = ("game", "lessons", "train", "import", "about")
 PAGES = [page for page in url_state.PAGES if page not in OF_NO_MODEL]
 
 
