@@ -58,7 +58,7 @@ STYLE = """<style>
 .st-key-lesson-large .stMarkdown { max-width: 60rem; }
 .st-key-lesson-large .stMarkdown :is(p, li) { font-size: 1.6rem; line-height: 1.45; }
 .st-key-lesson-large .stMarkdown strong { font-size: 2rem; }
-.stElementContainer:has([data-key="lesson-keys"]) { display: none; }
+.st-key-lesson-keys { display: none; }
 .st-key-page-sentence { margin-top: -0.75rem; }
 .st-key-start-words { max-width: 46rem; font-size: 1.05rem; }
 /* Six places to go: the whole card is the link. */

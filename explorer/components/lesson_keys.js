@@ -15,7 +15,8 @@ export function keyOf(event) {
   return BACK.includes(event.key) ? "back" : null;
 }
 
-export default function () {
+export default function ({ parentElement }) {
+  parentElement.querySelector("i").dataset.listening = "1";
   const press = (event) => {
     const key = keyOf(event);
     if (!key) return;

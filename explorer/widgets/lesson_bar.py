@@ -38,19 +38,26 @@ def show(pages: Pages) -> None:
                     go(pages, view.lesson, place + 1, view.large)
                 else:
                     finish(pages)
+            st.button("Leave", key="lesson-leave", type="tertiary", on_click=leave)
             if st.button(
-                "Show again", key="lesson-again", type="tertiary", help="Open this step as it was."
+                "",
+                key="lesson-again",
+                icon=":material/replay:",
+                type="tertiary",
+                help="Show this step as it was",
             ):
                 go(pages, view.lesson, place, view.large)
             st.button(
-                "Normal size" if view.large else "For a projector",
+                "",
                 key="lesson-size",
+                icon=":material/close_fullscreen:" if view.large else ":material/slideshow:",
                 type="tertiary",
                 on_click=session.set_view,
                 kwargs={"large": not view.large},
-                help="Large type; the keys → and ← lead to the next and the previous step.",
+                help="Normal size"
+                if view.large
+                else "For a projector: large type, and the keys → and ← change the step",
             )
-            st.button("Leave", key="lesson-leave", type="tertiary", on_click=leave)
     if view.large:
         lesson_keys()
 

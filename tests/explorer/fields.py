@@ -1,7 +1,7 @@
 """How the tests with AppTest read a page, and find a field that the session fills."""
 
 KINDS = (
-    *("text_input", "number_input", "slider", "selectbox", "multiselect"),
+    *("text_input", "text_area", "number_input", "slider", "selectbox", "multiselect"),
     *("segmented_control", "pills", "toggle", "checkbox", "radio"),
 )
 
