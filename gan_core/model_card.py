@@ -7,6 +7,8 @@ imported is described by what was recognised in the file; how it was trained is 
 import re
 from pathlib import Path
 
+from torch import nn
+
 from gan_core import checkpoint, latent
 from gan_core.attributes import classifier
 from gan_core.data import media
@@ -37,7 +39,7 @@ Seeds 0 to 63, row by row, ψ = 1, unselected:
 | Augmentation | {augmentation} |
 | Adam | G {lr_g:g}, D {lr_d:g}, β {beta1:g}, {second}; {batch} images per step; k = {k} |
 | Discriminator | {regularisation} |
-| Averaging | EMA with a half-life of {half_life}; batch-norm statistics re-estimated on it |
+| Averaging | EMA with a half-life of {half_life}{statistics} |
 | Licence | {licence} |
 | Training images | {data_licence} |
 
@@ -143,6 +145,7 @@ def _of_run(model: checkpoint.Model, directory: Path) -> str:
         regularisation=regularisation(sizes, training),
         half_life=f"{training['ema_kimg']:g} kimg"
         + rising("from {:.0%} of that", training.get("ema_initial", 1), 1),
+        statistics=re_estimated(model.generator),
         second=f"{training['beta2']:g}"
         + rising("β2 from {:g}", training.get("beta2_initial", 0), 0),
         g_parameters=registry.parameters(model.generator),
@@ -232,6 +235,12 @@ def augmentation(training: dict) -> str:
     final = training["augment_p"]
     initial = final * training["augment_initial"]
     return f"{names}; probability {initial:g} at the start, {final:g} at the end"
+
+
+def re_estimated(generator: nn.Module) -> str:
+    """What was done to the average after training, in words; "" for a G without batch norm."""
+    norms = any(isinstance(module, nn.BatchNorm2d) for module in generator.modules())
+    return "; batch-norm statistics re-estimated on it" if norms else ""
 
 
 def rising(words: str, initial: float, constant: float) -> str:

@@ -19,6 +19,7 @@ from torch.overrides import TorchFunctionMode
 from gan_core.networks import (
     dcgan,
     layer_list,
+    mlp,
     onnx_generator,
     pytorch_gan_dcgan,
     residual_gan,
@@ -27,7 +28,13 @@ from gan_core.networks import (
 )
 from gan_core.util.errors import InputError
 
-FAMILIES = {"dcgan": dcgan, "residual": residual_gan, "resize": resize_dcgan, "style": style}
+FAMILIES = {
+    "dcgan": dcgan,
+    "residual": residual_gan,
+    "resize": resize_dcgan,
+    "style": style,
+    "mlp": mlp,
+}
 IMPORTED = {"upsample": pytorch_gan_dcgan, "onnx": onnx_generator, "layers": layer_list}
 SETTINGS = ("size", "channels", "nz", "ngf")
 OF_DISCRIMINATOR = ("ndf", "norm", "discriminator_layers")  # what describes D in an architecture

@@ -123,8 +123,18 @@ class TrainingConfig:
         "dcgan", "family of the networks, see gan_core/networks", choices=tuple(registry.FAMILIES)
     )
     nz: int = _network(100, "coordinates of z", at_least=1, at_most=65536)
-    ngf: int = _network(64, "channels of G before its last layer", at_least=1, at_most=65536)
-    ndf: int = _network(64, "channels of D after its first layer", at_least=1, at_most=65536)
+    ngf: int = _network(
+        64,
+        "channels of G before its last layer; of an mlp, units of a hidden layer",
+        at_least=1,
+        at_most=65536,
+    )
+    ndf: int = _network(
+        64,
+        "channels of D after its first layer; of an mlp, units of a hidden layer",
+        at_least=1,
+        at_most=65536,
+    )
     norm: str = _network(
         "auto",
         "normalisation in D; auto is the family's own",

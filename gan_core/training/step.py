@@ -11,6 +11,7 @@ from typing import Any
 
 import torch
 
+from gan_core.networks import mlp
 from gan_core.training import augment, augment_control, autotune, ema, graphs, regularisers
 from gan_core.training.attribute_codes import Codes
 from gan_core.training.batches import Batches
@@ -49,6 +50,9 @@ class Game:
     def __post_init__(self) -> None:
         self.half_life = self.config.ema_kimg
         self.augmentations = augment.parse(self.config.augment)
+        for module in self.players.discriminator.modules():
+            if isinstance(module, mlp.Dropout):
+                module.draws = self.draws
         if self.config.augment_target:
             control = augment_control.Controller(self.config.augment_target)
             self.control = control.to(self.team.device)

@@ -8,13 +8,22 @@ from pathlib import Path
 from typing import Any
 
 from gan_core.data import training_set
-from gan_core.training.presets import avatars, cifar10, faces, folder, gpu_faces, mnist
+from gan_core.training.presets import (
+    avatars,
+    cifar10,
+    faces,
+    folder,
+    gpu_faces,
+    mnist,
+    mnist_mlp,
+)
 from gan_core.util.errors import InputError
 
 PRESETS = {
     "faces": faces,
     "avatars": avatars,
     "mnist": mnist,
+    "mnist-mlp": mnist_mlp,
     "cifar10": cifar10,
     "gpu-faces": gpu_faces,
     "folder": folder,

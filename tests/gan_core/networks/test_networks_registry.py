@@ -13,7 +13,7 @@ from gan_core.networks import fuse_layers, registry, residual_gan, resize_dcgan
 from gan_core.util.errors import InputError
 
 SIZES = (28, 32, 64, 128, 256)
-FAMILIES = ("dcgan", "resize", "residual", "style")
+FAMILIES = ("dcgan", "resize", "residual", "style", "mlp")
 ALONE = [("dcgan", "none"), ("dcgan", "spectral"), ("residual", "none")]  # without batch norm in D
 NORMALISING = (nn.modules.batchnorm._NormBase, nn.LayerNorm, nn.GroupNorm, nn.LocalResponseNorm)
 
@@ -36,7 +36,8 @@ def seeded():
 @pytest.mark.parametrize("size", SIZES)
 @pytest.mark.parametrize("name", FAMILIES)
 def test_shapes_and_ranges(name, size, channels):
-    generator, discriminator = build(size, channels, name=name)
+    # Of two rectifiers a layer, an mlp may well have none that is on.
+    generator, discriminator = build(size, channels, ngf=16 if name == "mlp" else 2, name=name)
     with torch.no_grad():
         images = generator.eval()(torch.randn(3, 10))
         logits = discriminator(images)

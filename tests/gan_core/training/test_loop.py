@@ -244,6 +244,7 @@ VARIANTS = {
     "hinge": {"objective": "hinge", "norm": "spectral"},
     "wgan": {"objective": "wgan", "norm": "none"},
     "cooldown": {"cooldown": 0.5, "prior": "uniform", "smoothing": 0.1},
+    "mlp": {"architecture": "mlp", "augment": "none"},
     "bf16": {"precision": "bf16", "layout": "contiguous"},
     "style": {
         "architecture": "style",

@@ -39,8 +39,16 @@ def test_gray_pictures_are_not_coloured():
     assert "colour" not in presets.folder.options(500, 64, 1)["augment"]
 
 
-def test_digits_are_not_mirrored():
-    assert "mirror" not in presets.mnist.options(60_000, 28, 1)["augment"]
+@pytest.mark.parametrize("name", ["mnist", "mnist-mlp"])
+def test_digits_are_not_mirrored(name):
+    assert "mirror" not in presets.choose(name, 60_000, 28, 1)["augment"]
+
+
+def test_the_original_gan_is_played_as_in_the_paper():
+    config = TrainingConfig(**presets.choose("mnist-mlp", 60_000, 28, 1))
+    assert (config.architecture, config.objective) == ("mlp", "non-saturating")
+    assert (config.nz, config.prior, config.k, config.batch) == (100, "normal", 1, 100)
+    assert (2 * config.ngf, 2 * config.ndf) == (1200, 240)  # the paper's widths
 
 
 @pytest.mark.parametrize("option", ["--preset", "--recipe"])  # the second is its former name

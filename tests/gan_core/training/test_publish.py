@@ -104,7 +104,13 @@ def test_the_card_describes_the_schedules(make_set, tmp_path, options, words):
 
 
 @pytest.mark.parametrize(
-    "family", [{}, {"architecture": "residual", "objective": "wgan-gp"}, {"architecture": "style"}]
+    "family",
+    [
+        {},
+        {"architecture": "residual", "objective": "wgan-gp"},
+        {"architecture": "style"},
+        {"architecture": "mlp"},
+    ],
 )
 def test_the_card_lists_the_options(make_set, tmp_path, family):
     data = make_set()
@@ -114,6 +120,7 @@ def test_the_card_lists_the_options(make_set, tmp_path, family):
     expected = [family.get("objective", "non-saturating"), "tiny", "CC0", "samples.png"]
     expected += ["python -m gan_core train", family.get("architecture", "dcgan").upper()]
     assert [part for part in expected if part not in text] == []
+    assert ("batch-norm statistics" in text) == ("architecture" not in family)
     with Image.open(tmp_path / "model" / "samples.png") as samples:
         assert samples.size == (8 * 32, 8 * 32)
 
