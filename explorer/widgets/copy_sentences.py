@@ -74,16 +74,14 @@ def of_sample(
 def of_model(answer: Answer, results: Mapping[str, Mapping], count: int) -> str:
     """The answer for a model, in Markdown. results: its report's "spaces". count: its samples."""
     if answer.outcome == copy_answer.COPY:
-        name = min(answer.near, key=lambda one: results[one]["farther"])
-        closer = share_text(100 * (1 - results[name]["farther"]))
+        closer = largest_share(results, answer.near)
         return (
             f"**This model seems to copy.** In {listed(answer.near)}, its samples lie closer to the"
             f" training images than images it has never seen: a sample is the closer one in"
             f" {closer} of pairs, where 50 % would be expected."
         )
     if answer.outcome == copy_answer.CLEAR:
-        name = max(answer.spaces, key=lambda one: 1 - results[one]["farther"])
-        closer = share_text(100 * (1 - results[name]["farther"]))
+        closer = largest_share(results, answer.spaces)
         return (
             f"**No sign of copying** in {count:,} samples, in {listed(answer.spaces, 'or')}. Of a"
             f" sample and an image that the model has never seen, the sample is the one closer to a"
@@ -108,6 +106,11 @@ def of_model(answer: Answer, results: Mapping[str, Mapping], count: int) -> str:
         "**No answer yet: a control is missing.** A distance means something only beside the"
         " distances of real images that the model has never seen and of a generator that copies."
     )
+
+
+def largest_share(results: Mapping[str, Mapping], spaces: Sequence[str]) -> str:
+    """The largest share of pairs, over spaces, in which the sample is the closer one; in words."""
+    return share_text(100 * (1 - min(results[name]["farther"] for name in spaces)))
 
 
 def no_controls(spaces: Sequence[str]) -> str:
