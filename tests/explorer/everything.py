@@ -5,6 +5,7 @@ import shutil
 from pathlib import Path
 
 import numpy as np
+import pytest
 
 import gan_core
 from gan_core import checkpoint
@@ -47,6 +48,21 @@ def make(directory, mark=""):
         memorisation_report.save_report(model, measured)
     shutil.copy(AVATARS / "README.md", directory / "README.md")
     return directory
+
+
+def make_place(place, run=True):
+    """Write the folders models, runs and cache of an app, with the checkpoint alpha; returns place.
+
+    run: whether there is a run that has ended, too.
+    """
+    (place / "models").mkdir()
+    (place / "runs").mkdir()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("LATENT_EXPLORER_CACHE", str(place / "cache"))
+        make(place / "models" / "alpha")
+        if run:
+            make_run(place / "runs")
+    return place
 
 
 def make_set(directory, mark=""):

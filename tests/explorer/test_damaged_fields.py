@@ -32,12 +32,7 @@ pytestmark = needs_avatars
 @pytest.fixture(scope="module")
 def whole(tmp_path_factory):
     """A folder with a checkpoint and a run that have every file."""
-    place = tmp_path_factory.mktemp("whole")
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("LATENT_EXPLORER_CACHE", str(place / "cache"))
-        everything.make(place / "models" / "alpha")
-        everything.make_run(place / "runs")
-    return place
+    return everything.make_place(tmp_path_factory.mktemp("whole"))
 
 
 @pytest.fixture

@@ -45,14 +45,7 @@ pytestmark = needs_avatars
 @pytest.fixture(scope="module")
 def app(tmp_path_factory):
     """An app with a checkpoint that has everything."""
-    place = tmp_path_factory.mktemp("forged")
-    (place / "models").mkdir()
-    (place / "runs").mkdir()
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("LATENT_EXPLORER_CACHE", str(place / "cache"))
-        everything.make(place / "models" / "alpha")
-        everything.make_run(place / "runs")
-    with wire.serving(place) as running:
+    with wire.serving(everything.make_place(tmp_path_factory.mktemp("forged"))) as running:
         yield running
 
 

@@ -65,12 +65,7 @@ def text(name):
 
 @pytest.fixture(scope="module")
 def app(tmp_path_factory):
-    place = tmp_path_factory.mktemp("uploads")
-    (place / "models").mkdir()
-    (place / "runs").mkdir()
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("LATENT_EXPLORER_CACHE", str(place / "cache"))
-        everything.make(place / "models" / "alpha")
+    place = everything.make_place(tmp_path_factory.mktemp("uploads"), run=False)
     with wire.serving(place, "--address", "0.0.0.0", "--trust-visitors") as found:
         yield found
     for started in (place / "runs").glob("*/started.json"):  # runs go on after the app
