@@ -409,7 +409,7 @@ class View:
     )
     beside: str = setting(
         *("", read_label, "browse interpolate latents"),
-        "a model that draws the same latents",
+        "a model that draws the same latents, or an earlier state of this one: NAME@KIMG",
     )
     smooth: bool = setting(False, read_bool, MODEL, "smooth scaling of pictures")
     source: str = setting("seeds", choice(SOURCES), "interpolate", "where the keyframes come from")

@@ -7,7 +7,7 @@ import streamlit as st
 from streamlit.navigation.page import StreamlitPage
 
 from explorer.components.tiles import WIDTHS, tiles
-from explorer.services import attribute_labels, renderer, seed_tables, stranger_text
+from explorer.services import attribute_labels, model_registry, renderer, seed_tables, stranger_text
 from explorer.state import fragments, session, url_state
 from explorer.state.url_state import REALISM, View
 from explorer.widgets import (
@@ -263,7 +263,9 @@ def grid_beside(first: str, model: Model, seeds: Sequence[int], name: str, other
     images = renderer.pictures(other, renderer.latents(other, seeds, view.psi))
 
     def click(tile_id: str) -> None:
-        add(name, other, int(tile_id), view.psi)
+        # An earlier state is no model of the list, so the tray gets today's picture of the latent.
+        earlier = name not in model_registry.entries()
+        add(*((first, model) if earlier else (name, other)), int(tile_id), view.psi)
 
     tiles(
         "beside-tiles",

@@ -2,31 +2,40 @@
 
 import streamlit as st
 
-from explorer.services import model_registry, stranger_text
+from explorer.services import earlier_states, model_registry, stranger_text
 from explorer.services.side_by_side import SideBySide, why_not
 from explorer.state import session
 from gan_core.checkpoint import Model
 from gan_core.util.errors import InputError
 
 HELP = (
-    "Draws the same latents with a second model, beside this one: another model, or an earlier "
-    "state of this one that was kept as a checkpoint."
+    "Draws the same latents with a second model, beside this one: an earlier state of this one, "
+    "where its training kept some, or another model."
 )
 
 
 def control(name: str) -> None:
     """The field for a page's View menu. name: of the model that is shown."""
-    others = [other for other, e in model_registry.entries().items() if other != name]
+    entries = model_registry.entries()
+    others = earlier_states.names(entries[name]) if name in entries else []
+    others += [other for other in entries if other != name]
     wanted = session.view().beside
     if wanted and wanted not in others:  # of a link; `chosen` says why nothing is compared
         others.append(wanted)
     st.selectbox(
         "Compare with",
         ["", *others],
-        format_func=lambda other: stranger_text.plain(other) or "No other model",
+        format_func=label,
         help=HELP,
         **session.widget("beside", closed=True),
     )
+
+
+def label(other: str) -> str:
+    """A choice of the field as text."""
+    if other in model_registry.entries():
+        return stranger_text.plain(other)
+    return stranger_text.plain(earlier_states.in_words(other)) or "No other model"
 
 
 def chosen(name: str, model: Model) -> tuple[str, Model] | None:
@@ -35,14 +44,14 @@ def chosen(name: str, model: Model) -> tuple[str, Model] | None:
     if not wanted or wanted == name:
         return None
     entry = model_registry.entries().get(wanted)
-    if entry is None:
-        st.info(
-            f"There is no model called “{stranger_text.plain(wanted)}” to compare with. Choose "
-            "another one in View."
-        )
-        return None
     try:
-        other = model_registry.load(entry)
+        other = model_registry.load(entry) if entry else earlier_states.load(wanted)
+        if other is None:
+            st.info(
+                f"There is no model called “{stranger_text.plain(wanted)}” to compare with. Choose "
+                "another one in View."
+            )
+            return None
     except InputError as error:
         st.info(stranger_text.sentence(error))
         return None
@@ -50,7 +59,7 @@ def chosen(name: str, model: Model) -> tuple[str, Model] | None:
     if problem:
         st.info(stranger_text.sentence(f"{problem} Choose another one in View."))
         return None
-    return wanted, other
+    return wanted if entry else earlier_states.in_words(wanted), other
 
 
 def drawer(model: Model, other: tuple[str, Model] | None) -> Model | SideBySide:

@@ -17,6 +17,7 @@ from gan_core.data import media
 from gan_core.training import (
     attribute_codes,
     autotune,
+    earlier,
     ema,
     players,
     run_log,
@@ -53,7 +54,8 @@ def train(
 
     data: directory of a packed training set. Writes `run`/state.safetensors (everything needed to
     resume, replaced atomically at every snapshot), `run`/best.safetensors (the networks at the
-    smallest measured distance), `run`/log.jsonl, `run`/samples/ and `run`/tensorboard/.
+    smallest measured distance), `run`/log.jsonl, `run`/samples/, `run`/earlier/ (a few
+    generators to look back at) and `run`/tensorboard/.
     stop: notices interrupts, and says in the end whether there was one. publish: makes a checkpoint
     of a run's directory; a run with a time box rehearses it once.
 
@@ -101,9 +103,12 @@ def train(
     if resuming:
         batches.position = state.restore()
         clock.before = record["hours"] * 3600
+        if team.leads:
+            earlier.drop_after(run, batches.position)
     elif team.leads:
         run.mkdir(parents=True, exist_ok=True)
         (run / "best.safetensors").unlink(missing_ok=True)  # of an earlier run
+        earlier.drop_after(run, -1)
     team.wait()
     over = clock.boxed and record.get("finished_minutes") == config.minutes
     finished = resuming and (over or clock.over(batches.position))
@@ -164,6 +169,7 @@ def train(
                 team.wait()
                 if team.leads:
                     log.drop_after(position)
+                    earlier.drop_after(run, position)
                 continue
             if "log" in now:
                 means, rate = meter.read(position, team)
@@ -193,6 +199,7 @@ def train(
                 state.save(position)
             if "grid" in now or (finished and not stopping):
                 save_grid(grid, playing.average, run / "samples", position, log, bar)
+                earlier.keep(run, playing.average, position)
     if finished and distance and box and not box.has_best:
         tqdm.write(
             f"No distance was measured, which takes about {box.measurement:.0f} seconds here and "

@@ -12,6 +12,7 @@ from gan_core.data import training_set
 from gan_core.training import (
     config_checks,
     distributed,
+    earlier,
     from_folder,
     loop,
     presets,
@@ -102,6 +103,7 @@ def train(
             return
         update(doing="publishing")
         best = finish(run, out)
+        earlier.publish(run, out)
         print(
             f"{out}: the snapshot at {best:g} of {shown / 1000:g} kimg; "
             "load it with gan_core.load, or explore it with python -m explorer",

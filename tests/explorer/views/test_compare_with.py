@@ -8,6 +8,7 @@ from explorer.services import model_registry, renderer
 from explorer.services.side_by_side import SideBySide, why_not
 from fields import field, state
 from gan_core import latent
+from gan_core.training import earlier
 from test_app import fine, link, painted, seeds, shown
 
 PAGES = ("browse", "latents", "interpolate")
@@ -94,3 +95,40 @@ def test_models_of_other_sizes_and_of_grey_have_the_same_size(make_checkpoint):
     assert np.array_equal(images[:, :, 64:], large.generate(z))
     assert why_not(small, large) == ""
     assert SideBySide(small, large).hash != SideBySide(large, small).hash
+
+
+# --- An earlier state of the same model. ---
+
+
+@pytest.fixture
+def earlier_states(pair, tmp_path):
+    """Two earlier states of alpha, made of other weights."""
+    earlier.keep(tmp_path / "alpha", pair[1].generator, 12_000)
+    earlier.keep(tmp_path / "alpha", pair[0].generator, 40_000)
+    return earlier.load(tmp_path / "alpha", 12_000)
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_earlier_states_are_offered_first(earlier_states, open_app, page):
+    app = fine(open_app(page, model="alpha"))
+    box = field(app, "set-beside")
+    assert box.options[1:3] == ["alpha at 12 kimg", "alpha at 40 kimg"]
+    app = fine(box.set_value("alpha@12").run())
+    assert link(app)["beside"] == "alpha@12"
+
+
+def test_browse_shows_the_seeds_as_the_earlier_state_drew_them(earlier_states, open_app):
+    app = fine(open_app(model="alpha", beside="alpha@12", n="16", seed="3"))
+    assert "**alpha at 12 kimg**" in [m.value for m in app.markdown]
+    beside = [int(tile["id"]) for tile in shown(app, "beside-tiles")]
+    assert beside == seeds(app)
+    drawn = renderer.pictures(earlier_states, renderer.latents(earlier_states, beside))
+    assert np.abs(painted(app, "beside-tiles").astype(int) - drawn).mean() < 6
+    assert np.abs(painted(app).astype(int) - drawn).mean() > 8
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_a_state_that_is_gone_says_so(earlier_states, open_app, page):
+    app = fine(open_app(page, model="alpha", beside="alpha@13"))
+    (sentence,) = [info for info in infos(app) if "13" in info]
+    assert "There is no state of alpha at 13 kimg" in sentence
