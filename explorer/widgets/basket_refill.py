@@ -32,11 +32,13 @@ def follow_model(model: Model) -> None:
     session.store(replace(view, **new, undo=(), redo=()))
     if filled:
         listed = "; ".join(names)
-        session.say(f"The baskets now hold samples of {model.name} that show the same: {listed}.")
+        session.say(
+            f"The baskets now hold samples of {model.name} that show the same attributes: {listed}."
+        )
     else:
         session.warn(
-            f"The baskets were emptied: a seed is another picture in {model.name}, and what they"
-            " were to show is not known or cannot be found in its samples."
+            f"The baskets were emptied: the same seeds draw other pictures in {model.name}, and"
+            " samples that show the same attributes could not be found."
         )
     fragments.redraw()
 

@@ -14,7 +14,7 @@ import everything
 import gan_core
 from explorer.services import attribute_labels, direction_store
 from explorer.state import arithmetic_file, exemplars, url_state
-from explorer.widgets import arithmetic_presets, basket_names
+from explorer.widgets import arithmetic_presets, basket_names, basket_panel
 from fields import field, sentences, state
 from gan_core.attributes import classifier
 from gan_core.latent_space import arithmetic, arithmetic_report, directions
@@ -29,6 +29,12 @@ def ids(app, basket):
 def click(app, key):
     """Click a tile or button; then a run of the whole page, as AppTest shows what ran alone."""
     return app.button(key=key).click().run().run()
+
+
+@pytest.fixture(autouse=True)
+def fewer_samples(monkeypatch):
+    """Searches cover fewer samples, of which enough show every wish of these tests."""
+    monkeypatch.setattr(basket_panel, "POOL", 256)
 
 
 @pytest.fixture
