@@ -3,7 +3,7 @@
 import { PLAY, PAUSE, showIcon } from "./icons.js";
 
 const states = new WeakMap();
-const STEP = 140; // ms per frame
+const NEWEST = "newest"; // a film that grows: it begins with its newest frame, and plays once
 
 export default function ({ data: { json }, parentElement }) {
   const data = JSON.parse(json);
@@ -17,6 +17,7 @@ export default function ({ data: { json }, parentElement }) {
       words: root.querySelector("output"),
       at: 0,
       timer: null,
+      way: 1,
       name: null,
     };
     state.range.addEventListener("input", () => {
@@ -29,7 +30,10 @@ export default function ({ data: { json }, parentElement }) {
   }
   const last = state.frames ? state.frames.length - 1 : -1;
   // If the newest frame is shown, keep showing the newest.
-  const newest = state.name !== data.name || state.at === last;
+  const grows = data.turn === NEWEST;
+  const newest = grows && (state.name !== data.name || state.at === last);
+  state.step = data.step;
+  state.turn = data.turn;
   state.frames = data.frames;
   state.name = data.name;
   state.label = data.label;
@@ -55,12 +59,25 @@ function show(state, at) {
 }
 
 function play(state) {
-  if (state.at === state.frames.length - 1) show(state, 0);
+  if (state.turn === NEWEST && state.at === state.frames.length - 1) show(state, 0);
+  state.way = 1;
   state.timer = setInterval(() => {
-    show(state, state.at + 1);
-    if (state.at === state.frames.length - 1 || !state.image.isConnected) pause(state);
-  }, STEP);
+    advance(state);
+    const ended = state.turn === NEWEST && state.at === state.frames.length - 1;
+    if (ended || !state.image.isConnected) pause(state);
+  }, state.step);
   showIcon(state.play, "Pause", PAUSE);
+}
+
+function advance(state) {
+  const last = state.frames.length - 1;
+  if (state.turn === "back and forth") {
+    if (state.at >= last) state.way = -1;
+    else if (state.at <= 0) state.way = 1;
+    show(state, state.at + state.way);
+  } else {
+    show(state, state.turn === "loop" && state.at >= last ? 0 : state.at + 1);
+  }
 }
 
 function pause(state) {

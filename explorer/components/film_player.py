@@ -25,10 +25,21 @@ _component = component(
 )
 
 
-def film(key: str, frames: Sequence[dict[str, str]], *, name: str, label: str) -> None:
-    """Show frames with a slider and a button to play them, beginning at the last frame.
+def film(
+    key: str,
+    frames: Sequence[dict[str, str]],
+    *,
+    name: str,
+    label: str,
+    step: int = 140,
+    turn: str = "newest",
+) -> None:
+    """Show frames with a slider and a button to play them.
 
     frames: dicts with "src", a data URL, and "words", its text beside the slider. name: identifies
-    the film; a new name starts at the last frame again. label: the pictures' alternative text.
+    the film. label: the pictures' alternative text. step: milliseconds per frame. turn: "newest"
+    for a film that begins at its last frame and plays once; "loop" or "back and forth" for one that
+    begins at its first frame and plays until it is paused.
     """
-    _component(key=key, data={"frames": frames, "name": name, "label": label})
+    data = {"frames": frames, "name": name, "label": label, "step": step, "turn": turn}
+    _component(key=key, data=data)

@@ -38,6 +38,8 @@ MODES = ("slerp", "lerp", "both")
 WAYS = ("sliders", "pad")
 SPACES = ("pixels", "discriminator", "effnet")
 STEPS = (4, 8, 16, 30)
+FILM_SECONDS = (3.0, 12.0)
+FILM_SIDES = (128, 256, 512)  # pixels
 SOURCES = ("seeds", "tray")
 LOOKS = ("attributes", "components", "factors", "saved")
 QUERIES = ("sample", "path", "training", "upload")
@@ -419,6 +421,15 @@ class View:
     closed: bool = setting(False, read_bool, "interpolate", "whether the path is a loop")
     step: int = setting(8, choice(STEPS), "interpolate", "frames per segment")
     at: float = setting(0.0, number(0, MAX_KEYS), "interpolate", "the position on the path")
+    seconds: float = setting(
+        4.0, number(*FILM_SECONDS), "interpolate", "the duration of the film, in seconds"
+    )
+    pingpong: bool = setting(
+        False, read_bool, "interpolate", "whether the film runs back and forth"
+    )
+    side: int = setting(
+        256, choice(FILM_SIDES), "interpolate", "the height of the film's file, in pixels"
+    )
     way: str = setting("sliders", choice(WAYS), "latents", "sliders or the pad")
     start: int = setting(0, ANY_SEED, "latents directions", "the seed of the latent that is moved")
     coords: str = setting(

@@ -20,6 +20,8 @@ from explorer.widgets import (
     compare_with,
     model_picker,
     neighbours_link,
+    path_film,
+    start_from_tray,
     truncation,
 )
 from explorer.widgets.keyframes import MODES, choose_keyframes, frame_count
@@ -30,14 +32,13 @@ from gan_core.metrics import path_length
 COLOURS = (charts.FIRST, charts.SECOND)  # of the first and the second path
 FILMS = {
     "png": ("Strip, PNG", "image/png"),
-    "gif": ("GIF", "image/gif"),
-    "mp4": ("MP4", "video/mp4"),
 }
 
 
 def page(card_page: StreamlitPage | None = None) -> None:
     """The page, top to bottom."""
     name, model = model_picker.choose("Interpolate", "interpolate", card_page)
+    start_from_tray.keyframes(name, model)
     keyframes = choose_keyframes(name, model)
     settings(name, model)
     other = compare_with.chosen(name, model)
@@ -48,6 +49,13 @@ def page(card_page: StreamlitPage | None = None) -> None:
     if view.at > end:
         session.set_view(at=float(end))
     explore(name, model, keyframes, other)
+    view = session.view()
+    st.subheader("Film", anchor=False)
+    path_film.panel(name, model, keyframes, path_modes(view))
+
+
+def path_modes(view: View) -> tuple[str, ...]:
+    return ("slerp", "lerp") if view.mode == "both" else (view.mode,)
 
 
 @fragments.panel("canvas")
@@ -56,7 +64,7 @@ def explore(
 ) -> None:
     """The picture on the path, the frames of the path, and the path as files."""
     view = session.view()
-    modes = ("slerp", "lerp") if view.mode == "both" else (view.mode,)
+    modes = path_modes(view)
     segments = len(keyframes) if view.closed else len(keyframes) - 1
     at = view.at
     # A single path is beside its picture; two paths are below theirs.

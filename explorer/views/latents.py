@@ -33,6 +33,7 @@ REACH = {"normal": 3.0, "uniform": 1.0}  # how far a slider goes, in units of th
 def page(card_page: StreamlitPage | None = None) -> None:
     """The page, top to bottom."""
     name, model = model_picker.choose("Latents", "latents", card_page)
+    start_from_tray.corners(name, model)
     with st.container(horizontal=True, vertical_alignment="bottom", gap="medium"):
         st.segmented_control(
             "Move by",

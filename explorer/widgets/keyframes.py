@@ -22,12 +22,18 @@ def choose_keyframes(name: str, model: Model) -> np.ndarray | None:
         "Keyframes from",
         SOURCES,
         format_func=lambda source: SOURCES[source],
-        **session.widget("source", SOURCES),
+        **session.widget("source", SOURCES, on_change=choose_source),
     )
     with right:
         if session.view().source == "tray":
             return keyframes_from_tray(name, model)
         return keyframes_from_seeds(model)
+
+
+def choose_source(name: str) -> None:
+    """Take a person's choice, which also holds when the page is opened again."""
+    session.take(name)
+    st.session_state.source_chosen = True
 
 
 def keyframes_from_seeds(model: Model) -> np.ndarray | None:

@@ -1,4 +1,8 @@
-"""A popover to start the sliders of Latents and Directions from a picture of the tray."""
+"""How pages start from the tray: keyframes, the pad, and a popover for sliders."""
+
+from dataclasses import replace
+
+import streamlit as st
 
 from explorer.state import session, url_state
 from explorer.widgets.tray_popover import tray_popover
@@ -23,3 +27,34 @@ def start_from(item_id: str) -> None:
     else:
         coords = url_state.write_coordinates(dict(enumerate(map(float, item.z))))
         session.set_view(coords=coords, frozen="")
+
+
+def arrived() -> bool:
+    """Whether the page has just been opened by its name, not by a link that carries settings."""
+    return bool(st.session_state.get("arrived")) and not st.query_params.to_dict()
+
+
+def keyframes(name: str, model: Model) -> None:
+    """Let Interpolate open on the tray if two or more of its pictures are of the model."""
+    mine = session.picked().of_model(name, model.prior.size)
+    if arrived() and len(mine) >= url_state.MIN_KEYS and not st.session_state.get("source_chosen"):
+        st.session_state.view = replace(session.view(), source="tray")
+
+
+def corners(name: str, model: Model) -> None:
+    """Let the pad open on the tray's first pictures with seeds, if there are two or more.
+
+    Corners that a person has typed stay.
+    """
+    state, view = st.session_state, session.view()
+    mine = session.picked().of_model(name, model.prior.size)
+    seeds = [(item.seed, item.psi) for item in mine if item.seed is not None][:4]
+    usual = ((state.get("opening") or {}).get("corners"), url_state.View.corners)
+    untouched = view.corners in (*usual, state.get("tray_corners"))
+    if not arrived() or len(seeds) < 2 or not untouched:
+        return
+    others = [key for key in url_state.read_keys(view.corners) if key[0] not in dict(seeds)]
+    four = [*seeds, *others][:4]
+    if len(four) == 4:
+        state.tray_corners = url_state.write_keys(four)
+        state.view = replace(view, corners=state.tray_corners)

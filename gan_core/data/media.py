@@ -1,6 +1,7 @@
-"""Pictures as files: sheets, strips, GIF and MP4, from uint8 images (N, H, W, C)."""
+"""Pictures as files: sheets, strips, GIF, MP4 and WebM, from uint8 images (N, H, W, C)."""
 
 import io
+from collections.abc import Iterable
 from pathlib import Path
 
 import numpy as np
@@ -91,4 +92,45 @@ def mp4(frames: np.ndarray, fps: int = 24) -> bytes:
                 stream.encode(av.VideoFrame.from_ndarray(np.ascontiguousarray(frame), "rgb24"))
             )
         film.mux(stream.encode(None))
+    return buffer.getvalue()
+
+
+def webm(frames: np.ndarray, fps: int = 24) -> bytes:
+    """Frames uint8 (N, H, W, C) -> the bytes of a WebM (VP9), which browsers play."""
+    return encode_film(frames, "webm", fps)
+
+
+def encode_film(frames: Iterable[np.ndarray], kind: str, fps: int) -> bytes:
+    """Frames uint8 (H, W, C) of one size, one after another -> a film of kind "mp4" or "webm".
+
+    The frames are taken one at a time, so that a long film needs the memory of a single frame.
+    Frames of odd size gain a row or a column.
+    """
+    import av
+
+    codec, options = {
+        "mp4": ("libx264", {"crf": "16", "threads": "1"}),
+        "webm": ("libvpx-vp9", {"crf": "24", "b": "0", "cpu-used": "5", "deadline": "realtime"}),
+    }[kind]
+    buffer = io.BytesIO()
+    with av.open(buffer, "w", format=kind) as film:
+        stream = film.add_stream(codec, rate=fps, options=options)
+        stream.pix_fmt = "yuv420p"
+        for i, frame in enumerate(frames):
+            frame = frame.repeat(3, axis=-1) if frame.shape[-1] == 1 else frame
+            frame = np.pad(frame, [(0, size % 2) for size in frame.shape[:2]] + [(0, 0)], "edge")
+            if i == 0:
+                stream.height, stream.width = frame.shape[:2]
+            picture_of_film = av.VideoFrame.from_ndarray(np.ascontiguousarray(frame), "rgb24")
+            film.mux(stream.encode(picture_of_film))
+        film.mux(stream.encode(None))
+    return buffer.getvalue()
+
+
+def encode_gif(frames: Iterable[np.ndarray], fps: int) -> bytes:
+    """Frames uint8 (H, W, C), one after another -> an animated GIF that repeats."""
+    pictures = (picture(frame).convert("RGB") for frame in frames)
+    first, buffer = next(pictures), io.BytesIO()
+    duration = max(20, round(100 / fps) * 10)
+    first.save(buffer, "GIF", save_all=True, append_images=pictures, duration=duration, loop=0)
     return buffer.getvalue()

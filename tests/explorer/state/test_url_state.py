@@ -67,6 +67,12 @@ CHANGED = View(
     points="AAAABBBB",
     optimal=True,
     game_seed=4,
+    lesson="tour",
+    lesson_step=3,
+    large=True,
+    seconds=6.5,
+    pingpong=True,
+    side=512,
 )
 
 
@@ -205,6 +211,12 @@ MALFORMED = {
     "points": ["A", "AAA!", "AAAA" * 401, "ÄAAA"],
     "optimal": ["", "yes"],
     "game_seed": ["", "x", "-1", "4294967296"],
+    "lesson": ["nothing", "z.", "z.AAAA", "../tour"],
+    "lesson_step": ["-1", "40", "x"],
+    "large": ["yes", "2"],
+    "seconds": ["2", "13", "nan"],
+    "pingpong": ["yes", "2"],
+    "side": ["64", "1024", "x"],
 }
 
 
