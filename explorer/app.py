@@ -41,7 +41,7 @@ STYLE = """<style>
 .stMarkdown table { display: block; max-width: 100%; overflow-x: auto; }
 .stMarkdown thead:not(:has(th:not(:empty))) { display: none; }
 .stTable code { white-space: normal; overflow-wrap: anywhere; }
-.stElementContainer:has(#one-step, #sidebar-first) { display: none; }
+[data-testid="stLayoutWrapper"]:has(> [class*="st-key-unseen"]) { display: none; }
 /* As high as the fields and buttons beside them, so that labels line up. */
 .stButtonGroup button[data-variant="segmented_control"] { min-height: 2.5rem; }
 /* The answer at the top of a page is larger than the text around it. */
@@ -102,8 +102,8 @@ def main() -> None:
     server.serve_strips(strips.answer)
     st.html(STYLE)
     # The sidebar is there from the first paint and does not push the page aside later.
-    st.sidebar.html('<i id="sidebar-first"></i>')
-    st.html(
+    st.sidebar.container(key="unseen-sidebar").html('<i id="sidebar-first"></i>')
+    st.container(key="unseen-history").html(
         f'<i id="one-step"></i><script>{content_policy.HISTORY}</script>',
         unsafe_allow_javascript=True,
     )

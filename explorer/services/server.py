@@ -34,6 +34,7 @@ from explorer.services import (
     closed_routes,
     closed_sockets,
     content_policy,
+    first_paint,
     shutdown,
     upload_limits,
 )
@@ -198,5 +199,6 @@ app = st.App(
         Middleware(closed_routes.ClosedRoutes),
         Middleware(upload_limits.UploadLimits),
         Middleware(closed_sockets.ClosedSockets),
+        Middleware(first_paint.FirstPaint),
     ],
 )
