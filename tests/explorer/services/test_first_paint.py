@@ -36,7 +36,7 @@ def get(tmp_path):
         sent = []
 
         async def receive():
-            return {"type": "http.request", "body": b"", "more_body": False}
+            await asyncio.Event().wait()  # the browser sends no more and stays
 
         async def send(message):
             sent.append(message)
