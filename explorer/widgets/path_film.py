@@ -32,22 +32,52 @@ def panel(name: str, model: Model, keyframes: np.ndarray, modes: tuple[str, ...]
             **session.widget("side", url_state.FILM_SIDES),
         )
     view = session.view()
-    images = frames(model, keyframes, modes, view)
-    stamp = hashlib.blake2b(images.tobytes(), digest_size=8).hexdigest()
-    moments = [
-        {
-            "src": renderer.data_url(
-                media.encode(image, "JPEG", quality=92, subsampling=0), "jpeg"
-            ),
-            "words": f"{i / FPS:.1f} s",
-        }
-        for i, image in enumerate(images)
-    ]
-    turn = "back and forth" if view.pingpong else "loop"
-    label = f"Film of {name}"
-    with st.container(width=320 * len(modes)):
-        film("path-film", moments, name=stamp, label=label, step=1000 // FPS, turn=turn)
-    files(name, images, view, stamp)
+    stamp = identify(model, keyframes, modes, view)
+    if st.session_state.get("film_shown"):
+        moments = encoded(stamp, model, keyframes, modes, view)
+        turn = "back and forth" if view.pingpong else "loop"
+        with st.container(width=320 * len(modes)):
+            film(
+                "path-film",
+                moments,
+                name=stamp,
+                label=f"Film of {name}",
+                step=1000 // FPS,
+                turn=turn,
+            )
+    else:  # not before: its frames take a moment to draw and to send
+        st.button("Show the film", key="show-film", icon=":material/movie:", on_click=show)
+    files(name, model, keyframes, modes, view, stamp)
+
+
+def show() -> None:
+    st.session_state.film_shown = True
+
+
+def identify(model: Model, keyframes: np.ndarray, modes: tuple[str, ...], view: View) -> str:
+    """Names a film by all that its frames depend on."""
+    settings = repr((model.hash, modes, view.closed, view.seconds, view.pingpong)).encode()
+    return hashlib.blake2b(keyframes.tobytes() + settings, digest_size=8).hexdigest()
+
+
+def encoded(
+    stamp: str, model: Model, keyframes: np.ndarray, modes: tuple[str, ...], view: View
+) -> list[dict[str, str]]:
+    """What the player shows. The last film is held, as every click on the page draws it again."""
+    held: dict[str, list[dict[str, str]]] = st.session_state.get("film_moments", {})
+    if stamp not in held:
+        images = frames(model, keyframes, modes, view)
+        moments = [
+            {
+                "src": renderer.data_url(
+                    media.encode(image, "JPEG", quality=92, subsampling=0), "jpeg"
+                ),
+                "words": f"{i / FPS:.1f} s",
+            }
+            for i, image in enumerate(images)
+        ]
+        held = st.session_state.film_moments = {stamp: moments}
+    return held[stamp]
 
 
 def frames(model: Model, keyframes: np.ndarray, modes: tuple[str, ...], view: View) -> np.ndarray:
@@ -69,7 +99,14 @@ def whole(images: np.ndarray, view: View) -> list[int]:
     return there + there[-2:0:-1] if view.pingpong else there
 
 
-def files(name: str, images: np.ndarray, view: View, stamp: str) -> None:
+def files(
+    name: str,
+    model: Model,
+    keyframes: np.ndarray,
+    modes: tuple[str, ...],
+    view: View,
+    stamp: str,
+) -> None:
     """A button for each kind of file; one that was made is offered for saving."""
     made: dict[tuple, bytes] = st.session_state.get("films", {})
     row, progress = st.container(horizontal=True, gap="small"), st.empty()
@@ -81,7 +118,7 @@ def files(name: str, images: np.ndarray, view: View, stamp: str) -> None:
             if not slot.button(f"Make {label}", key=f"make-film-{kind}", icon=":material/movie:"):
                 continue
             with progress:
-                made = {key: make(images, kind, view)}
+                made = {key: make(frames(model, keyframes, modes, view), kind, view)}
             progress.empty()
             st.session_state.films = made
         slot.download_button(

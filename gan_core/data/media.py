@@ -3,6 +3,7 @@
 import io
 from collections.abc import Iterable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from PIL import Image
@@ -114,7 +115,7 @@ def encode_film(frames: Iterable[np.ndarray], kind: str, fps: int) -> bytes:
     }[kind]
     buffer = io.BytesIO()
     with av.open(buffer, "w", format=kind) as film:
-        stream = film.add_stream(codec, rate=fps, options=options)
+        stream: Any = film.add_stream(codec, rate=fps, options=options)
         stream.pix_fmt = "yuv420p"
         for i, frame in enumerate(frames):
             frame = frame.repeat(3, axis=-1) if frame.shape[-1] == 1 else frame

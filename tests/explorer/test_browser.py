@@ -192,6 +192,7 @@ def test_a_film_plays_in_the_browser_and_is_saved(visit, avatars, kind):
     page = visit(
         "interpolate?model=avatars&keys=3,9&step=4&mode=both&seconds=3&pingpong=1&side=128"
     )
+    page.get_by_role("button", name="Show the film").click()
     playing = page.locator(".film img[data-frame]")
     playing.wait_for()
     assert page.get_by_role("slider", name="Film of avatars").get_attribute("max") == "30"
