@@ -32,7 +32,7 @@ HOSTILE = {
     *("test_json_values.py", "test_train_page.py", "test_uploads_in_memory.py"),
     *("test_behind_nginx.py", "test_closed_sockets.py", "test_content_policy.py"),
     *("test_answers.py", "test_shown_paths.py", "test_hostile_uploads.py"),
-    *("test_image_sources.py",),
+    *("test_image_sources.py", "test_lesson.py", "test_lessons_page.py"),
     *("test_hostile_commands.py", "test_printable_output.py"),
     *("test_stranger_text_browser.py", "test_stranger_uploads_browser.py"),
     *("test_trust.py", "test_visitors.py", "test_visitors_on_a_server.py", "test_words.py"),

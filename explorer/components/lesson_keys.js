@@ -7,7 +7,7 @@ const OWN =
   "input, textarea, select, canvas, [contenteditable], [role=slider], [role=radio]," +
   " [role=tab], [role=combobox], [role=option], [role=dialog] *";
 
-export function keyOf(event) {
+function keyOf(event) {
   if (event.defaultPrevented || event.ctrlKey || event.altKey || event.metaKey || event.shiftKey)
     return null;
   if (event.target.closest && event.target.closest(OWN)) return null;

@@ -91,6 +91,11 @@ def tile(page, seed):
     return grid(page).locator(f'.tile[aria-label^="Sample of seed {seed},"]')
 
 
+def view_button(page):
+    """The button that opens the settings of a page's view."""
+    return page.get_by_test_id("stPopoverButton").filter(has_text="View")
+
+
 def query(page):
     return {name: values[-1] for name, values in parse_qs(urlsplit(page.url).query).items()}
 

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 import everything
-from browsing import ARGUMENTS, CHROMIUM, PATIENCE, exact, grid, on_tray, running, tile
+from browsing import ARGUMENTS, CHROMIUM, PATIENCE, exact, grid, on_tray, running, tile, view_button
 from support import AVATARS, ROOT, needs_avatars
 
 sync_api = pytest.importorskip("playwright.sync_api", reason="needs playwright")
@@ -184,7 +184,7 @@ def test_a_model_is_fetched_and_drawn_in_the_browser(page):
     unlock(page)
     page.locator("[data-testid=stApp][data-test-script-state=notRunning]").wait_for()
     exact(page)
-    page.get_by_role("button", name="View").click()
+    view_button(page).click()
     page.get_by_text("Run this model in my browser").click()
     page.keyboard.press("Escape")
     page.locator('.live[data-engine="ready"]').wait_for()

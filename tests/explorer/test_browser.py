@@ -30,6 +30,7 @@ from browsing import (
     query,
     tile,
     until,
+    view_button,
 )
 from explorer.state import tray
 from gan_core import latent
@@ -298,7 +299,7 @@ def test_the_menus_go_along_to_another_page(visit):
         expect(page.get_by_role("combobox", name="Model")).to_have_value("other")
         expect(page.get_by_label("Name", exact=True)).to_have_value("Seed 2")
         if name == "Browse":
-            page.get_by_role("button", name="View").click()
+            view_button(page).click()
             expect(page.get_by_role("slider", name="Truncation ψ")).to_have_value("0.7")
             page.keyboard.press("Escape")
     assert query(page)["psi"] == "0.7"

@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 import pytest
 
 import everything
-from browsing import PATIENCE, address_has, exact, go_to, grid, on_tray, running, tile
+from browsing import PATIENCE, address_has, exact, go_to, grid, on_tray, running, tile, view_button
 from explorer.services import content_policy
 from support import needs_avatars
 
@@ -144,7 +144,7 @@ def test_components_charts_and_the_history_work(visit):
 def test_the_browser_draws_with_webassembly(visit):
     page, said = visit("latents?model=alpha")
     exact(page)
-    page.get_by_role("button", name="View").click()
+    view_button(page).click()
     page.get_by_text("Run this model in my browser").click()
     page.keyboard.press("Escape")
     page.locator('.live[data-engine="ready"]').wait_for()

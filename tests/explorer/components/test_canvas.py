@@ -20,6 +20,7 @@ from browsing import (
     running,
     shown,
     until,
+    view_button,
 )
 from explorer.components import browser_rendering
 from explorer.services import background, server
@@ -416,7 +417,7 @@ def test_a_finger_that_came_to_scroll_moves_nothing(visit, avatars):
 
 def in_browser(page):
     """Let the browser draw, and wait until it can."""
-    page.get_by_role("button", name="View").click()
+    view_button(page).click()
     page.get_by_text("Run this model in my browser").click()
     page.keyboard.press("Escape")
     expect(page.get_by_text("Run this model in my browser")).to_be_hidden()

@@ -65,6 +65,7 @@ def test_messages_for_streamlits_own_tests_do_nothing(app):
     check(app)
 
 
+@pytest.mark.slow
 def test_mutated_messages_close_the_socket_or_are_ignored(app):
     message = BackMsg()
     message.rerun_script.page_name, message.rerun_script.query_string = "browse", "model=alpha"

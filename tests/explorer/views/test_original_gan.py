@@ -18,15 +18,21 @@ from test_app import fine, state
 MLP = {"name": "mlp", "size": 28, "channels": 1, "ngf": 16, "ndf": 4}
 
 
+@pytest.fixture(scope="module")
+def saved(tmp_path_factory):
+    """The folder of a model with its training images."""
+    place = tmp_path_factory.mktemp("checkpoints")
+    data = save_set(place.parent / "digits-set", n=64, size=28, channels=1, held_out=8)
+    save_checkpoint(place / "digits", architecture=MLP, training_set=training_set.read_card(data))
+    training_set.embed(data, place / "digits" / "training_set")
+    return place / "digits"
+
+
 @pytest.fixture
-def digits(tmp_path, folders):
-    """A model that the app shows, with its training images; returns its Model."""
-    folder = tmp_path / "checkpoints" / "digits"
-    data = save_set(tmp_path / "set", n=64, size=28, channels=1, held_out=8)
-    save_checkpoint(folder, architecture=MLP, training_set=training_set.read_card(data))
-    training_set.embed(data, folder / "training_set")
-    folders(folder.parent)
-    return gan_core.load(folder)
+def digits(saved, folders):
+    """The same, shown by the app; returns its Model."""
+    folders(saved.parent)
+    return gan_core.load(saved)
 
 
 def shown(src):
