@@ -51,6 +51,11 @@ def train_and_save(
     reference = checkpoint.find_images(loaded, data)
     if labels:
         reference = with_labels(reference, labels)
+        if missing := unlabelled(reference):
+            count = len(reference.images) + len(reference.held_out)
+            print(
+                f"{missing:,} of {count:,} pictures have no label in {labels}; they are left out."
+            )
     architecture = ARCHITECTURES[second]
     trained = train(reference, architecture, epochs=epochs, seed=seed, progress=True)
     save(model, trained, second)
@@ -65,7 +70,8 @@ def train_and_save(
 def with_labels(training_set: TrainingSet, path: str | Path) -> TrainingSet:
     """A TrainingSet with its labels replaced by those of a table, matched by file name.
 
-    Raises InputError when the table cannot be read, or when an image is not in it.
+    An image that is not in the table gets empty cells, which means that its attributes are unknown.
+    Raises InputError when the table cannot be read, or when no image is in it.
     """
     rows, names = attribute_tables.read(path)
     find = attribute_tables.finder(rows)
@@ -73,14 +79,10 @@ def with_labels(training_set: TrainingSet, path: str | Path) -> TrainingSet:
     known = sum(find(file) is not None for file in files)
     if not known:
         raise attribute_tables.nothing_matches(path, rows, files, len(files))
+    unknown = ("",) * len(names)
 
     def columns(images: Sequence[str]) -> dict[str, np.ndarray]:
-        matches = [find(file) for file in images]
-        if None in matches:
-            raise InputError(
-                f"{path} has no row for {images[matches.index(None)]}: {known:,} of {len(files):,} "
-                "pictures are in the table. Add the others with empty cells."
-            )
+        matches = [find(file) or unknown for file in images]
         words: Any = zip(*matches, strict=True) if matches else [()] * len(names)
         return {
             name: np.array(column, np.uint8 if set(column) <= {"0", "1"} else str)
@@ -91,6 +93,15 @@ def with_labels(training_set: TrainingSet, path: str | Path) -> TrainingSet:
     attributes, held_out = map(columns, files_of)
     fields = {**vars(training_set), "attributes": attributes, "held_out_attributes": held_out}
     return type(training_set)(**fields)
+
+
+def unlabelled(training_set: TrainingSet) -> int:
+    """How many images, training and held-out, have only empty cells."""
+    tables = (training_set.attributes, training_set.held_out_attributes)
+    return sum(
+        int(np.all([column.astype(str) == "" for column in columns.values()], axis=0).sum())
+        for columns in tables
+    )
 
 
 def concepts(training_set: TrainingSet) -> tuple[list[str], np.ndarray, np.ndarray]:

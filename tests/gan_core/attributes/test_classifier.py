@@ -242,12 +242,25 @@ def test_labels_from_a_table(toy_set, tmp_path):
     assert set(result.attributes) == {"even", "third"}
     np.testing.assert_array_equal(result.attributes["even"], np.arange(400) % 2)
     np.testing.assert_array_equal(result.held_out_attributes["even"], np.arange(400, 500) % 2)
-    table.write_text("\n".join(["file,even,third", *rows[:-1]]))
-    with pytest.raises(InputError, match=r"has no row for 499\.png: 499 of 500 pictures are in"):
-        train_classifier.with_labels(whole, table)
+    assert train_classifier.unlabelled(result) == 0
     table.write_text("file,even\nx.png,1\n")
     with pytest.raises(InputError, match="0 of 500 pictures are in the table"):
         train_classifier.with_labels(whole, table)
+
+
+def test_pictures_that_are_not_in_the_table_are_unknown(toy_set, tmp_path):
+    whole = training_set.load(toy_set)
+    table = tmp_path / "labels.csv"
+    rows = [f"{i}.png,{int(i % 2)}" for i in range(500) if i not in (3, 499)]
+    table.write_text("\n".join(["file,even", *rows]))
+    result = train_classifier.with_labels(whole, table)
+    assert train_classifier.unlabelled(result) == 2
+    names, labels, held_out = train_classifier.concepts(result)
+    assert names == ["even"]
+    assert np.flatnonzero(np.isnan(labels)).tolist() == [3]
+    assert np.flatnonzero(np.isnan(held_out)).tolist() == [99]
+    known = np.delete(np.arange(400), 3)
+    np.testing.assert_array_equal(labels[known, 0], known % 2)
 
 
 def with_unknown(whole, name, unknown):

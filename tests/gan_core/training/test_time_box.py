@@ -66,7 +66,7 @@ def time(monkeypatch):
     monkeypatch.setattr(loop, "play_round", play_round)
     monkeypatch.setattr(snapshot, "save", time.taking(SAVE, snapshot.save))
     monkeypatch.setattr(validation.Grid, "draw", time.taking(GRID, validation.Grid.draw))
-    monkeypatch.setattr(ema, "fit_average", lambda *about: real_fit(*about, batches=1, batch=4))
+    monkeypatch.setattr(ema, "fit_average", lambda *a, **_: real_fit(*a, batches=1, batch=4))
     return time
 
 
