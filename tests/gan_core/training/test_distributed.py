@@ -162,7 +162,7 @@ def together(folder):
     """Everything that needs a pair, one after the other; prints the exit statuses."""
     torch.set_num_threads(1)
     fit = ema.fit_average
-    ema.fit_average = lambda *about: fit(*about, batches=2)
+    ema.fit_average = lambda *about, **_: fit(*about, batches=2)
     data = folder / "set"
     with training_set.writing(data, 32, 3, {"name": "set", "framing": {}}) as writer:
         for i, image in enumerate(pictures(64)):

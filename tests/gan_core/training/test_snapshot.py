@@ -162,7 +162,7 @@ def prepare(folder):
     torch.set_num_threads(1)
     tqdm.monitor_interval = 0  # else a thread of tqdm's may hold a lock that a fork inherits
     fit = ema.fit_average
-    ema.fit_average = lambda *about: fit(*about, batches=2)
+    ema.fit_average = lambda *about, **_: fit(*about, batches=2)
     validation.measure_if_possible = lambda *about: (weight_of, "")
     data = Path(folder) / "set"
     card = {"name": "set", "source": "noise", "licence": "CC0", "framing": {"crop": 1.0}}
