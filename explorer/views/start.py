@@ -63,10 +63,10 @@ def page(places: Mapping[str, StreamlitPage]) -> None:
 
 
 def tour(pages: Mapping[str, StreamlitPage]) -> None:
-    """A button that begins the tour, or goes on with it where it was left."""
+    """A button that starts the tour, or resumes it at the step where the person left it."""
     place = lesson_bar.place_of(lesson.TOUR)
     steps = len(lesson.find(lesson.TOUR).steps)
-    label = f"Go on with the tour, step {place + 1}" if place else f"Take the tour, {steps} steps"
+    label = f"Resume the tour at step {place + 1}" if place else f"Take the tour, {steps} steps"
     if st.button(label, key="tour", icon=":material/tour:", type="primary"):
         lesson_bar.go(pages, lesson.TOUR, place)
 

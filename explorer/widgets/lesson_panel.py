@@ -1,4 +1,4 @@
-"""A button beside every page that adds what it shows to a lesson of one's own."""
+"""A button in the sidebar that adds the current view to the lesson being written."""
 
 import streamlit as st
 

@@ -76,24 +76,7 @@ def mp4(frames: np.ndarray, fps: int = 24) -> bytes:
 
     Frames of odd size gain a row or a column, because the usual pixel format needs even sizes.
     """
-    import av
-
-    frames = np.asarray(frames)
-    if frames.shape[-1] == 1:
-        frames = frames.repeat(3, axis=-1)
-    odd = [(0, 0), (0, frames.shape[1] % 2), (0, frames.shape[2] % 2), (0, 0)]
-    frames = np.pad(frames, odd, mode="edge")
-    buffer = io.BytesIO()
-    with av.open(buffer, "w", format="mp4") as film:
-        stream = film.add_stream("libx264", rate=fps, options={"crf": "16", "threads": "1"})
-        stream.height, stream.width = frames.shape[1:3]
-        stream.pix_fmt = "yuv420p"
-        for frame in frames:
-            film.mux(
-                stream.encode(av.VideoFrame.from_ndarray(np.ascontiguousarray(frame), "rgb24"))
-            )
-        film.mux(stream.encode(None))
-    return buffer.getvalue()
+    return encode_film(frames, "mp4", fps)
 
 
 def webm(frames: np.ndarray, fps: int = 24) -> bytes:

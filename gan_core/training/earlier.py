@@ -54,7 +54,7 @@ def crowded(places: list[int]) -> int:
 
 
 def drop_after(run: Path | str, position: int) -> None:
-    """Remove the states after a position in images: a run went back to it, or begins anew."""
+    """Remove the states after a position in images, when a run rolls back to it or restarts."""
     for place, file in positions(run).items():
         if place > position:
             file.unlink(missing_ok=True)

@@ -1,4 +1,4 @@
-"""The section Film on Interpolate: drawn when it is asked for, and once."""
+"""The Film section on Interpolate draws its frames only on request, and only once."""
 
 import pytest
 

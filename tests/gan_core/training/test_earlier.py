@@ -69,7 +69,7 @@ def test_files_are_few_and_evenly_spread(place):
 def test_a_new_run_and_a_rollback_forget_what_came_later(place, tmp_path):
     data, run = place / "set", tmp_path / "run"
     train(data, run, kimg=0.048, grid_kimg=0.016)
-    (run / "state.safetensors").unlink()  # the next call begins anew
+    (run / "state.safetensors").unlink()  # the next call starts over
     train(data, run, kimg=0.016, grid_kimg=0.016)
     assert list(earlier.positions(run)) == [16]
     earlier.keep(run, checkpoint.load(place / "model").generator, 40)
