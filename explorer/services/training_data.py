@@ -181,8 +181,9 @@ def read_picture(content: bytes, model: Model, data: TrainingSet) -> np.ndarray:
     crop = data.card.get("framing", {}).get("crop", 1.0)
     try:
         channels = model.card["architecture"]["channels"]
-        image = decoding.decode(content, photo_alignment.kinds())
-        light = data.card.get("brightest") or decoding.own_brightest(image)
-        return decoding.square(image, model.size, crop, channels, decoding.white_of(light))
+        kinds = photo_alignment.kinds()
+        white = decoding.white_of(data.card.get("brightest") or decoding.brightest(content, kinds))
+        image = decoding.decode(content, kinds, white=white)
+        return decoding.square(image, model.size, crop, channels, white)
     except decoding.Unreadable as error:
         raise InputError(f"This picture cannot be read: {error}.") from None

@@ -12,6 +12,8 @@ from functools import cache, lru_cache
 import numpy as np
 from PIL import Image, ImageCms, ImageOps
 
+from gan_core.data import deep_colour
+
 MAX_BYTES = 256 * 2**20  # of one image file
 # Pixels of one image, so that decoding takes less than 500 MB. Other formats than JPEG and HEIC are
 # held in memory several times while they are decoded and converted.
@@ -22,8 +24,10 @@ REDUCED = 50_000_000  # JPEGs with more pixels than this are decoded at a reduce
 # Bytes of coefficients, which libjpeg holds for the whole of a progressive JPEG.
 MAX_COEFFICIENTS = 330 * 2**20
 MAX_PROFILE = 8 * 2**20  # bytes of a colour profile; those of printers have up to 3 MB
+WHITE = 65535.0  # of 16 bits, where no other value is known
 SAME = 2  # levels by which a profile may differ from sRGB and still count as sRGB
 HEIC = "an iPhone photo (HEIC); install pillow-heif or export the photo as JPEG"
+NOT_IN_FULL = "16 bits per colour in a form that cannot be read in full; save it as PNG"
 HEIC_BRANDS = {b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"hevm", b"hevs"}
 # Endings of files that hold 8 bits per channel, so that their values need no look.
 EIGHT_BITS = {".jpg", ".jpeg", ".jfif", ".webp", ".gif", ".bmp", ".heic", ".heif", ".avif"}
@@ -42,7 +46,7 @@ def square(
     crop 1 is the framing of the PyTorch DCGAN tutorial. Transparent areas become white. white: as
     for `to_mode`. Raises Unreadable with the reason.
     """
-    image = data if isinstance(data, Image.Image) else decode(data)
+    image = data if isinstance(data, Image.Image) else decode(data, white=white)
     try:
         image = to_mode(image, "L" if channels == 1 else "RGB", white)
     except ValueError as error:
@@ -62,7 +66,10 @@ def most_pixels(kind: str | None) -> int:
 
 
 def decode(
-    data: bytes, formats: tuple[str, ...] | None = None, longest: int | None = None
+    data: bytes,
+    formats: tuple[str, ...] | None = None,
+    longest: int | None = None,
+    white: float | None = None,
 ) -> Image.Image:
     """Image file bytes -> a fully read Pillow image, turned as its EXIF orientation says.
 
@@ -70,7 +77,8 @@ def decode(
     JPEGs of more than 50 million pixels are decoded at half their size.
     formats: Pillow's names of the accepted formats; None for all but EPS. longest: a sufficient
     length of the longer side in pixels, so that a JPEG can be decoded at a half or a quarter of its
-    size. Raises Unreadable with the reason.
+    size. white: the value that becomes white in a colour file of 16 bits, of which Pillow keeps 8;
+    None for 65,535. Grey files of 16 bits stay as they are. Raises Unreadable with the reason.
     """
     if len(data) > MAX_BYTES:
         raise Unreadable(f"larger than {MAX_BYTES // 2**20} MiB")
@@ -89,7 +97,13 @@ def decode(
                     image.draft("RGB", (longest, longest) if longest else half)
                 if image.width * image.height > REDUCED:
                     raise Unreadable(f"more than {REDUCED // 10**6} million pixels")
+            deep = deep_colour.is_deep(image, data)
+            if deep and deep_colour.in_planes(image):
+                raise Unreadable(NOT_IN_FULL)
             image.load()
+            white = white or WHITE
+            if deep and white != WHITE and not deep_colour.scale(image, data, white):
+                raise Unreadable(NOT_IN_FULL)
             return ImageOps.exif_transpose(image)
     except Image.DecompressionBombError:  # more than Pillow itself opens
         raise Unreadable(f"more than {MAX_PIXELS // 10**6} million pixels") from None
@@ -161,28 +175,31 @@ def _formats() -> tuple[str, ...]:
 # Values.
 
 
-def brightest(data: bytes) -> float:
+def brightest(data: bytes, formats: tuple[str, ...] | None = None) -> float:
     """The brightest value in a file of more than 8 bits per value; 0 for any other file.
 
-    Integers of 16 bits count always; others and floats when they exceed 255.
+    Integers of 16 bits count always; others and floats when they exceed 255. formats: as for
+    `decode`.
     """
     if data[:4] == b"\x89PNG" and data[24:25] != b"\x10":
         return 0.0  # the usual case needs no decoding
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            with Image.open(io.BytesIO(data), formats=_formats()) as image:
+            with Image.open(io.BytesIO(data), formats=formats or _formats()) as image:
+                if deep_colour.is_deep(image, data):
+                    check_pixels(image)
+                    if deep_colour.in_planes(image):
+                        return 0.0
+                    return deep_colour.brightest(image, data)
                 if not _deep(image):
                     return 0.0
-        return own_brightest(decode(data))
-    except Exception:  # it is skipped, with the reason, when it is packed
+        return _brightest_grey(decode(data, formats))
+    except Exception:  # the file is skipped, with the reason, when it is packed
         return 0.0
 
 
-def own_brightest(image: Image.Image) -> float:
-    """The same for a Pillow image."""
-    if not _deep(image):
-        return 0.0
+def _brightest_grey(image: Image.Image) -> float:
     top = float(np.nan_to_num(np.asarray(image, np.float32)).max(initial=0))
     return top if image.mode.startswith("I;16") or top > 255 else 0.0
 
@@ -195,7 +212,7 @@ def white_of(brightest: float) -> float | None:
     """
     if not brightest:
         return None
-    return 65535.0 if 32768 <= brightest <= 65535 else float(brightest)
+    return WHITE if 32768 <= brightest <= 65535 else float(brightest)
 
 
 def _deep(image: Image.Image) -> bool:
@@ -213,7 +230,7 @@ def _to_8_bits(image: Image.Image, white: float | None) -> Image.Image:
     elif not image.mode.startswith("I;16") and top <= 255 and white is None:
         scale = 1.0
     else:
-        scale = 255.0 / (white or max(65535.0, float(top)))
+        scale = 255.0 / (white or max(WHITE, float(top)))
     return Image.fromarray(np.clip(np.rint(values * scale), 0, 255).astype(np.uint8))
 
 

@@ -62,8 +62,8 @@ def read_photo(content: bytes, white: float | None = None) -> Image.Image:
     """
     check_picture(content, MAX_BYTES)
     try:
-        image = decoding.decode(content, kinds(), LONGEST)
-        white = white or decoding.white_of(decoding.own_brightest(image))
+        white = white or decoding.white_of(decoding.brightest(content, kinds()))
+        image = decoding.decode(content, kinds(), LONGEST, white)
         image = decoding.to_mode(image, "RGB", white)
     except Exception:  # a damaged file can raise nearly anything
         raise InputError("This picture is damaged; choose another one.") from None

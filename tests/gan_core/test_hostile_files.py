@@ -28,7 +28,7 @@ from gan_core.networks import onnx_generator, registry  # noqa: E402
 from gan_core.training import snapshot  # noqa: E402
 from gan_core.util import checked_safetensors  # noqa: E402
 from gan_core.util.errors import InputError  # noqa: E402
-from picture_cases import ADOBE, P3  # noqa: E402
+from picture_cases import ADOBE, P3, png_of_16_bits, tiff_of_16_bits  # noqa: E402
 
 KINDS = (
     *("image", "zip", "csv", "model.json", "weights", "sealed", "directions", "state"),
@@ -159,6 +159,7 @@ def readers(folder):
         torch.save(generator, folder / "g.pt", _use_new_zipfile_serialization=new)
         saved.append((folder / "g.pt").read_bytes())
     (folder / "g.pt").unlink()
+    deep = np.random.default_rng(0).integers(0, 4000, (16, 24, 3), np.uint16)
     pictures = [
         *(
             picture("PNG"),
@@ -171,6 +172,8 @@ def readers(folder):
         *(picture("TIFF"), picture("TIFF", compression="tiff_lzw"), picture("PNG", "I;16")),
         *(picture("JPEG", progressive=True), picture("PNG", icc_profile=P3)),
         picture("TIFF", icc_profile=ADOBE),
+        png_of_16_bits(deep),
+        tiff_of_16_bits(deep),
     ]
     small = picture()
     zips = [

@@ -16,6 +16,7 @@ from PIL import Image
 
 import browsing
 import gan_core
+import picture_cases
 from explorer.services import background, nearest, references, training_data
 from explorer.widgets import copy_sentences, distance_space
 from fields import field, sentences, state
@@ -465,6 +466,9 @@ def test_a_16_bit_picture_is_scaled_as_the_training_images_were(alpha):
     assert training_data.read_picture(picture, model, data).max() == 255  # by its own brightest
     known = dataclasses.replace(data, card=data.card | {"brightest": 4000})
     assert set(training_data.read_picture(picture, model, known).ravel()) == {64}
+    colour = picture_cases.colour(picture_cases.png_of_16_bits, "png", (1000, 500, 250))["0.png"]
+    assert training_data.read_picture(colour, model, data)[16, 16].tolist() == [255, 128, 64]
+    assert training_data.read_picture(colour, model, known)[16, 16].tolist() == [64, 32, 16]
 
 
 def test_the_first_picture_of_an_animation(alpha):

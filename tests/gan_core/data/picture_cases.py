@@ -9,6 +9,7 @@ import io
 import struct
 import sys
 import zipfile
+import zlib
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -139,6 +140,49 @@ def deep(*values):
     return files
 
 
+def png_of_16_bits(values):
+    """uint16 (H, W, C), C from 2 to 4 -> a PNG; Pillow writes none with several channels."""
+    height, width, channels = values.shape
+    lines = b"".join(b"\0" + line.astype(">u2").tobytes() for line in values)
+    head = struct.pack(">IIBBBBB", width, height, 16, {2: 4, 3: 2, 4: 6}[channels], 0, 0, 0)
+    data = b"\x89PNG\r\n\x1a\n"
+    for kind, chunk in ((b"IHDR", head), (b"IDAT", zlib.compress(lines)), (b"IEND", b"")):
+        data += struct.pack(">I", len(chunk)) + kind + chunk
+        data += struct.pack(">I", zlib.crc32(kind + chunk))
+    return data
+
+
+def tiff_of_16_bits(values, order="<", planes=False):
+    """uint16 (H, W, C), C 3 or 4 -> an uncompressed TIFF. planes: a channel after the other."""
+    height, width, channels = values.shape
+    parts = list(np.moveaxis(values, -1, 0)) if planes else [values]
+    strips = [part.astype(f"{order}u2").tobytes() for part in parts]
+    tags = {256: [width], 257: [height], 258: [16] * channels, 259: [1], 262: [2]}
+    tags |= {273: [0] * len(strips), 277: [channels], 278: [height], 279: list(map(len, strips))}
+    tags |= {284: [2 if planes else 1]} | ({338: [2]} if channels == 4 else {})
+    long = (256, 257, 273, 278, 279)
+    beyond = 8 + 2 + 12 * len(tags) + 4
+    start = beyond + sum(4 * len(values) for values in tags.values() if len(values) > 1)
+    tags[273] = [start + sum(map(len, strips[:i])) for i in range(len(strips))]
+    table, rest = b"", b""
+    for tag, numbers in sorted(tags.items()):
+        packed = struct.pack(f"{order}{len(numbers)}{'I' if tag in long else 'H'}", *numbers)
+        if len(packed) > 4:
+            where = struct.pack(f"{order}I", beyond + len(rest))
+            rest, packed = rest + packed.ljust(4 * len(numbers), b"\0"), where
+        kind = 4 if tag in long else 3
+        table += struct.pack(f"{order}HHI", tag, kind, len(numbers)) + packed.ljust(4, b"\0")
+    head = (b"II" if order == "<" else b"MM") + struct.pack(f"{order}HI", 42, 8)
+    head += struct.pack(f"{order}H", len(tags)) + table + bytes(4) + rest
+    return head.ljust(start, b"\0") + b"".join(strips)
+
+
+def colour(write, ending, *pictures, **options):
+    """{name: a 16-bit file} of colours."""
+    arrays = [np.full((24, 24, len(values)), values, np.uint16) for values in pictures]
+    return {f"{i}.{ending}": write(array, **options) for i, array in enumerate(arrays)}
+
+
 def zip_of(members):
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w") as archive:
@@ -181,6 +225,8 @@ def skipped(name, data, reason, **more):
     return Case(lambda: {name: data() if callable(data) else data}, name, reason=reason, **more)
 
 
+BY_THE_SET = "scaled by the brightest value of the set, and said"
+NOT_IN_FULL = "16 bits per colour in a form that cannot be read in full; save it as PNG"
 NOT_HEIC = "an iPhone photo (HEIC); install pillow-heif or export the photo as JPEG"
 CASES = {
     "JPEG": one("a.jpg", lambda: encoded(flat(), "JPEG", quality=95)),
@@ -218,17 +264,33 @@ CASES = {
     "16 bits per value": Case(
         lambda: deep(65535, 32896), "1.png", (128,) * 3, "scaled by 65,535, the white of 16 bits"
     ),
-    "12 bits in a 16-bit file": Case(
-        lambda: deep(4000, 2000),
+    "12 bits in a 16-bit file": Case(lambda: deep(4000, 2000), "1.png", (128,) * 3, BY_THE_SET),
+    "8 bits in a 16-bit file": Case(lambda: deep(250, 125), "1.png", (128,) * 3, BY_THE_SET),
+    "16 bits per colour": Case(
+        lambda: colour(png_of_16_bits, "png", (65535, 0, 0), (51400, 25700, 12850)),
         "1.png",
-        (128,) * 3,
-        "scaled by the brightest value of the set, and said",
+        COLOUR,
+        "scaled by 65,535, the white of 16 bits",
     ),
-    "8 bits in a 16-bit file": Case(
-        lambda: deep(250, 125),
+    "12 bits per colour in a 16-bit PNG": Case(
+        lambda: colour(png_of_16_bits, "png", (4000, 0, 0), (3137, 1569, 784)),
         "1.png",
-        (128,) * 3,
-        "scaled by the brightest value of the set, and said",
+        COLOUR,
+        BY_THE_SET,
+    ),
+    "8 bits per colour in a 16-bit PNG": Case(
+        lambda: colour(png_of_16_bits, "png", (255, 0, 0), COLOUR), "1.png", COLOUR, BY_THE_SET
+    ),
+    "12 bits per colour in a 16-bit TIFF": Case(
+        lambda: colour(tiff_of_16_bits, "tif", (4000, 0, 0), (3137, 1569, 784)),
+        "1.tif",
+        COLOUR,
+        BY_THE_SET,
+    ),
+    "a 16-bit TIFF that keeps one colour after the other": skipped(
+        "0.tif",
+        lambda: colour(tiff_of_16_bits, "tif", (4000, 200, 100), planes=True)["0.tif"],
+        NOT_IN_FULL,
     ),
     "a file that ends too early": skipped(
         "a.jpg",

@@ -1,11 +1,14 @@
 """Every case of picture_cases.py becomes what the docs say, in a folder and in a zip."""
 
+import struct
+import zlib
+
 import numpy as np
 import pytest
 from PIL import Image
 
 import picture_cases
-from gan_core.data import decoding, image_sources, photo_alignment, training_set
+from gan_core.data import decoding, deep_colour, image_sources, photo_alignment, training_set
 from gan_core.util.errors import InputError
 from picture_cases import ADOBE, CASES, P3, SIZE, adobe_in_srgb, encoded, flat, p3_in_srgb
 from support import zipped
@@ -143,6 +146,70 @@ def test_the_card_keeps_the_brightest_value_for_pictures_that_come_later(tmp_pat
     white = decoding.white_of(loaded.card["brightest"])
     assert np.asarray(photo_alignment.read_photo(later, white))[8, 8].tolist() == [128] * 3
     assert np.asarray(photo_alignment.read_photo(later))[8, 8].tolist() == [255] * 3  # its own
+
+
+def noise(channels, top, seed=0):
+    """uint16 (21, 13, channels), the brightest value of which is top."""
+    values = np.random.default_rng(seed).integers(0, top, (21, 13, channels), np.uint16)
+    values[5, 5, 0] = top
+    return values
+
+
+@pytest.mark.parametrize("white", [255, 1000, 4095])
+@pytest.mark.parametrize("kind", ["png", "tiff little-endian", "tiff big-endian"])
+@pytest.mark.parametrize("channels", [3, 4])
+def test_every_value_of_a_colour_file_is_scaled(channels, kind, white):
+    values = noise(channels, white)
+    if kind == "png":
+        data = picture_cases.png_of_16_bits(values)
+    else:
+        data = picture_cases.tiff_of_16_bits(values, "<" if "little" in kind else ">")
+    assert decoding.brightest(data) == values[..., :3].max() == white
+    image = decoding.decode(data, white=white)
+    assert image.mode == ("RGB" if channels == 3 else "RGBA")
+    assert np.array_equal(np.asarray(image), np.rint(values * (255 / white)))
+    # By 65,535 they are as Pillow reads them.
+    assert np.array_equal(np.asarray(decoding.decode(data, white=65535)), values >> 8)
+
+
+def test_grey_with_alpha_of_16_bits_is_scaled_and_full_alpha_stays():
+    values = noise(2, 4000)
+    values[..., 1] = 65535
+    data = picture_cases.png_of_16_bits(values)
+    assert decoding.brightest(data) == 4000  # of the grey values
+    packed = decoding.square(data, 13, 1.0, 1, white=4000)
+    assert np.array_equal(packed[..., 0], np.rint(values[4:17, :, 0] * (255 / 4000)))
+
+
+def test_a_colour_file_is_turned_and_its_profile_converted_after_scaling():
+    values = np.zeros((24, 24, 3), np.uint16)
+    values[:12] = np.multiply(picture_cases.COLOUR, 16)
+    profile = b"iCCP" + b"p\0\0" + zlib.compress(P3)
+    exif = b"eXIf" + bytes.fromhex("4d4d002a0000000800010112000300000001000300000000 0000")
+    data = picture_cases.png_of_16_bits(values)
+    for chunk in (profile, exif):
+        check = struct.pack(">I", zlib.crc32(chunk))
+        data = data[:33] + struct.pack(">I", len(chunk) - 4) + chunk + check + data[33:]
+    packed = decoding.square(data, 24, 1.0, 3, white=255 * 16)
+    assert packed[6, 12].tolist() == [0, 0, 0]
+    assert np.abs(packed[18, 12] - p3_in_srgb(picture_cases.COLOUR)).max() <= 2
+
+
+def test_a_colour_file_that_comes_later_is_scaled_as_the_set():
+    later = picture_cases.colour(picture_cases.png_of_16_bits, "png", (2000, 1000, 500))["0.png"]
+    photo = np.asarray(photo_alignment.read_photo(later, 4000))
+    assert photo[8, 8].tolist() == [128, 64, 32]
+    own = np.asarray(photo_alignment.read_photo(later))
+    assert own[8, 8].tolist() == [255, 128, 64]
+
+
+def test_a_colour_file_that_two_readers_read_differently_is_never_shown(monkeypatch):
+    data = picture_cases.png_of_16_bits(noise(3, 4000))
+    read = deep_colour._read
+    monkeypatch.setattr(deep_colour, "_read", lambda *a: read(*a)[::-1])
+    assert decoding.brightest(data) == 16 * 256 - 1  # by the upper byte, the most it can be
+    with pytest.raises(decoding.Unreadable, match="cannot be read in full; save it as PNG"):
+        decoding.decode(data, white=4000)
 
 
 @pytest.mark.parametrize(
