@@ -201,7 +201,11 @@ def parse(argv: Sequence[str] | None) -> argparse.Namespace:
 
 
 def choose_port(address: str, wanted: int | None) -> int:
-    """The wanted port, or the first free one. Exits with a sentence when there is none."""
+    """The wanted port, or the first free one. Exits with a sentence when there is none.
+
+    The first one is the same at every start where that is possible, because the storage of a
+    browser, which holds the tray, belongs to host and port.
+    """
     if wanted is None:
         ports = list(range(FIRST_PORT, FIRST_PORT + 100))
     elif 1 <= wanted <= 65535:
@@ -214,6 +218,12 @@ def choose_port(address: str, wanted: int | None) -> int:
             with socket.socket(family) as probe:
                 probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
                 probe.bind((address, port))
+            if wanted is None and port != FIRST_PORT:
+                print(
+                    f"Port {FIRST_PORT} is in use, so this is {port}. What a browser stores of the"
+                    " tray belongs to one port; --port chooses it.",
+                    file=sys.stderr,
+                )
             return port
         except OSError as error:
             reason = error.strerror or str(error)

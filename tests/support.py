@@ -36,6 +36,7 @@ HOSTILE = {
     *("test_hostile_commands.py", "test_printable_output.py"),
     *("test_stranger_text_browser.py", "test_stranger_uploads_browser.py"),
     *("test_trust.py", "test_visitors.py", "test_visitors_on_a_server.py", "test_words.py"),
+    *("test_stored_tray.py", "test_browser_memory.py"),
 }
 
 

@@ -51,6 +51,7 @@ def begin(page: str) -> None:
         state.view = replace(state.view, **{name: getattr(linked, name) for name in settings})
     if first and "tray" in params:
         unread += read_tray(params["tray"])
+        state.linked_tray = params["tray"]
     if unread:
         # Keyframes that could be read are used; the others are named.
         readable, lost = url_state.sift(params.get("keys", ""))

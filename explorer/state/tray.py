@@ -35,7 +35,8 @@ class Item:
 
     model, model_hash: its checkpoint, and the weights with which it was picked. seed: the seed it
     came from, or None when it came from a path, sliders or a file. psi: the truncation with which
-    it was picked. z: float32 (nz,), already truncated, so that G(z) is the picture.
+    it was picked. z: float32 (nz,), already truncated, so that G(z) is the picture. from_photo:
+    whether it was found from a photo of somebody.
     """
 
     name: str
@@ -45,6 +46,7 @@ class Item:
     psi: float
     z: np.ndarray
     id: str = field(default_factory=lambda: f"item{next(_numbers)}")
+    from_photo: bool = False
 
     def came_from(self, model: str, seed: int, psi: float) -> bool:
         """Whether this is the picture of that seed; ψ is compared as links write it."""
@@ -152,6 +154,7 @@ def to_json(items: Iterable[Item]) -> str:
                 "psi": item.psi,
                 # The shortest decimal that reads back as the same float32.
                 "z": [float(str(value)) for value in item.z],
+                **({"from_photo": True} if item.from_photo else {}),
             }
             for item in items
         ],
@@ -205,8 +208,12 @@ def read_item(number: int, record: Any) -> Item:
         raise InputError(
             f"Picture {number} of this tray has a latent with values that are not finite numbers."
         )
+    from_photo = record.get("from_photo", False)
+    if not isinstance(from_photo, bool):
+        raise InputError(f"Picture {number} of this tray does not say whether it is from a photo.")
     name = clean(name) or f"Picture {number}"
-    return Item(name, model, model_hash, seed, float(psi), np.array(z, np.float32))
+    latent = np.array(z, np.float32)
+    return Item(name, model, model_hash, seed, float(psi), latent, from_photo=from_photo)
 
 
 def is_finite(value: Any) -> TypeGuard[float]:

@@ -11,7 +11,7 @@ from explorer.services import stranger_text
 from explorer.state import lesson as lessons
 from explorer.state import session
 from explorer.state.lesson import Lesson
-from explorer.widgets import lesson_bar, lesson_panel, page_intro
+from explorer.widgets import browser_memory, lesson_bar, lesson_panel, page_intro
 from explorer.widgets.uploader import uploader
 from gan_core.util.errors import InputError
 
@@ -116,7 +116,7 @@ def give(pages: Mapping[str, StreamlitPage], lesson: Lesson) -> None:
         )
         if "draft_before" in st.session_state:
             st.button("Undo", key="lesson-undo", icon=":material/undo:", on_click=undo)
-    st.caption("A lesson lasts as long as this browser tab: save it to keep it.")
+    st.caption(browser_memory.of_lesson())
     if why:
         st.info(stranger_text.sentence(why))
         return

@@ -36,7 +36,8 @@ KINDS = {
 }
 PRIVATE = (
     "Your photo stays in the memory of this session: it is never saved or put in a link, and "
-    "is gone when you close this tab."
+    "is gone when you close this tab. A latent that was found from it is stored in this browser "
+    "only if you say so, under “Save and load” beside the tray."
 )
 
 
@@ -440,8 +441,8 @@ def empty(model: Model) -> None:
 def add(name: str, model: Model) -> None:
     """Put the latent on the tray, from which other pages can use it."""
     now = st.session_state.search.now
-    item = tray.Item("Photo", name, model.hash, None, 1.0, now.z)
-    message = "Photo is on the tray: Interpolate, Arithmetic and Neighbours can use it from there."
+    item = tray.Item("From a photo", name, model.hash, None, 1.0, now.z, from_photo=True)
+    message = "It is on the tray: Interpolate, Arithmetic and Neighbours can use it from there."
     add_to_tray.add(item, message)
 
 

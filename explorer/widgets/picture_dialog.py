@@ -1,5 +1,7 @@
 """A dialog with one picture of the tray, enlarged, and everything known about it."""
 
+from collections.abc import Sequence
+
 import numpy as np
 import streamlit as st
 
@@ -67,6 +69,17 @@ def find_model(item: Item) -> Model | None:
         return None
 
 
+def check_sizes(items: Sequence[Item]) -> None:
+    """Raise InputError for latents that do not fit their model, if that model is available."""
+    for item in items:
+        model = find_model(item)
+        if model is not None and len(item.z) != model.prior.size:
+            raise InputError(
+                f"“{item.name}” has a latent of {len(item.z)} numbers; those of {item.model} have"
+                f" {model.prior.size}."
+            )
+
+
 def describe(item: Item) -> str:
     """The picture's alternative text."""
     return f"{item.name}, {origin(item)}"
@@ -74,6 +87,8 @@ def describe(item: Item) -> str:
 
 def origin(item: Item) -> str:
     """Where the item came from, in words."""
+    if item.from_photo:
+        return f"{item.model}, from a photo"
     return f"{item.model}, " + ("made on a path" if item.seed is None else f"seed {item.seed}")
 
 
@@ -107,7 +122,8 @@ def facts(item: Item, model: Model, image: np.ndarray) -> None:
 def downloads(item: Item, model: Model, image: np.ndarray, smooth: bool) -> None:
     """The picture and its latent as files."""
     side = image.shape[0]
-    stem = f"{item.model}-{'path' if item.seed is None else item.seed}"
+    unseeded = "photo" if item.from_photo else "path"
+    stem = f"{item.model}-{unseeded if item.seed is None else item.seed}"
     latent = renderer.latent_json(model, item.z, item.seed, item.psi)
     files: list[tuple[str, str, str, str | bytes]] = [
         (f"PNG, {side} px", f"{stem}.png", "image/png", renderer.png(image)),

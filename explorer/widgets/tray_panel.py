@@ -1,6 +1,5 @@
 """The tray beside every page."""
 
-import hashlib
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -8,12 +7,10 @@ import numpy as np
 import streamlit as st
 
 from explorer.components.tiles import tiles
-from explorer.services import renderer, stranger_text
+from explorer.services import renderer
 from explorer.state import fragments, session, tray
-from explorer.state.tray import Item, Tray
-from explorer.widgets import picture_dialog
-from explorer.widgets.uploader import uploader
-from gan_core.util.errors import InputError
+from explorer.state.tray import Item
+from explorer.widgets import browser_memory, picture_dialog, tray_files
 
 SIDE = 64  # pixels per side of a thumbnail
 MANY = 15  # more pictures than this scroll, so that the buttons stay visible
@@ -24,15 +21,19 @@ TALL = 400  # height of the scrolling area, in pixels
 def tray_panel() -> None:
     """Draw the whole panel."""
     items = session.picked().items
-    st.subheader(f"Tray ({len(items)})" if items else "Tray", anchor=False)
-    if items:
-        with st.container(height=TALL if len(items) > MANY else "content", border=False):
-            grid(items)
-        selected(items)
-    else:
-        st.caption("Click a picture to put it here. Click it again to see it large.")
-    history()
-    files(items)
+    # What follows keeps its place in the panel, however much stands here, and so stays open.
+    with st.container():
+        st.subheader(f"Tray ({len(items)})" if items else "Tray", anchor=False)
+        if items:
+            with st.container(height=TALL if len(items) > MANY else "content", border=False):
+                grid(items)
+            selected(items)
+        else:
+            st.caption("Click a picture to put it here. Click it again to see it large.")
+        history()
+        browser_memory.offer()
+    tray_files.files(items)
+    browser_memory.follow()
 
 
 def grid(items: Sequence[Item]) -> None:
@@ -136,62 +137,3 @@ def history() -> None:
         button("Undo", "undo", change, tray.undo, disabled=not now.before)
         button("Redo", "redo", change, tray.redo, disabled=not now.after)
         button("Empty", "delete_sweep", change, tray.empty, disabled=not now.items)
-
-
-def files(items: Sequence[Item]) -> None:
-    """Save the tray to a file, and load one."""
-    with st.expander("Save and load"):
-        if items:
-            st.download_button(
-                "Save tray",
-                tray.to_json(items),
-                "tray.json",
-                "application/json",
-                icon=":material/download:",
-                on_click="ignore",
-            )
-            if any(item.seed is None for item in items):
-                st.caption(
-                    "Pictures without a seed cannot be stored in the link: save the tray to "
-                    "keep them."
-                )
-        upload = uploader("Load a tray", "tray", type="json", key="tray-upload")
-        if upload is not None:
-            offer(upload.getvalue())
-
-
-def offer(content: bytes) -> None:
-    """Check an uploaded tray and offer to add it."""
-    try:
-        items = tray.from_json(content)
-        check_sizes(items)
-    except InputError as error:
-        st.error(stranger_text.sentence(error))
-        return
-    st.caption(f"{len(items)} pictures in this file.")
-    stamp = hashlib.blake2b(content, digest_size=8).hexdigest()
-    with st.container(horizontal=True, gap="small"):
-        st.button("Add", key=f"add-{stamp}", on_click=take, args=(tray.add, items))
-        st.button("Replace", key=f"replace-{stamp}", on_click=take, args=(replace_all, items))
-
-
-def check_sizes(items: Sequence[Item]) -> None:
-    """Raise InputError for latents that do not fit their model, if that model is available."""
-    for item in items:
-        model = picture_dialog.find_model(item)
-        if model is not None and len(item.z) != model.prior.size:
-            raise InputError(
-                f"“{item.name}” has a latent of {len(item.z)} numbers; those of {item.model} have"
-                f" {model.prior.size}."
-            )
-
-
-def take(verb: Callable[..., Tray], items: Sequence[Item]) -> None:
-    """Put loaded items on the tray; each gets a new id, so that it can be added twice."""
-    session.change_tray(verb, *(tray.copy(item) for item in items))
-    fragments.redraw()
-
-
-def replace_all(now: Tray, *items: Item) -> Tray:
-    """A tray of only these items."""
-    return tray.change(now, items)

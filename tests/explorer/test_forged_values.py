@@ -95,8 +95,9 @@ FIELDS = ("selectbox", "button_group", "number_input", "checkbox", "bidi_compone
 def settings_of(elements):
     """Everything that the page tells the game in the browser, less how often it was heard."""
     assert not wire.failures(elements)
-    (sent,) = (e.bidi_component for e in elements if e.WhichOneof("type") == "bidi_component")
-    data = json.loads(json.loads(sent.json)["json"])
+    sent = [e.bidi_component for e in elements if e.WhichOneof("type") == "bidi_component"]
+    every = [json.loads(json.loads(one.json)["json"]) for one in sent]
+    (data,) = (one for one in every if isinstance(one, dict) and "boards" in one)
     del data["heard"]
     return data
 

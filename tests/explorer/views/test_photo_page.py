@@ -87,7 +87,8 @@ def test_a_photo_is_inverted_and_its_latent_goes_to_the_tray(open_photo, two_mod
     assert any(f"**{now.error:.0f} levels**" in text.value for text in app.markdown)
     app = button(app, "Add to tray").click().run()
     (item,) = app.session_state.tray.items
-    assert (item.name, item.model, item.seed) == ("Photo", "alpha", None)
+    assert (item.name, item.model, item.seed) == ("From a photo", "alpha", None)
+    assert item.from_photo
     model = gan_core.load(two_models / "alpha")
     drawn = model.generate(item.z[None])[0].astype(int)
     assert np.abs(drawn - now.image).max() <= 1
