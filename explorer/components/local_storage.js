@@ -2,9 +2,11 @@
 // one that all tabs share. The text is the server's; here nobody reads it.
 
 const OFF = "off"; // stands in place of the text where a person wants nothing to be stored
+const MOST = 900000; // characters that the server takes
+const TRIES = 10;
 
 // As long as the page is loaded, also when the component is made anew.
-const memory = { asked: "", waiting: "", count: 0, own: null, shared: null, said: "" };
+const memory = { asked: "", answer: null, tries: 0, count: 0, own: null, shared: null, said: "" };
 
 function read(storage, key) {
   try {
@@ -36,18 +38,22 @@ export default function ({ data: { json }, parentElement, setTriggerValue }) {
     memory.asked = question;
     const mine = data.ask === "own" ? read(own, data.name) : null;
     const text = mine ?? read(shared, data.name);
-    if (text) {
-      memory.waiting = question;
-      const alone = mine !== null && read(own, apart) === "1";
-      const about = { session: data.session, own: mine !== null, apart: alone };
-      memory.count += 1;
-      setTriggerValue("stored", { text, ...about, count: memory.count });
-    }
+    const alone = mine !== null && read(own, apart) === "1";
+    const about = { session: data.session, own: mine !== null, apart: alone };
+    memory.answer = text && text.length <= MOST ? { text, ...about } : null;
+    memory.tries = 0;
     // What a session begins with is not yet a change that other tabs should have.
     memory.shared = null;
   }
-  // Nothing is overwritten before the server has read it.
-  if (data.ask && memory.waiting === question) return;
+  // Nothing is overwritten before the server has read it; a click at the same moment may have kept
+  // it from that, and then it asks again.
+  if (data.ask && memory.answer) {
+    if (memory.tries >= TRIES) return;
+    memory.tries += 1;
+    memory.count += 1;
+    setTriggerValue("stored", { ...memory.answer, count: memory.count });
+    return;
+  }
   const report = (what) => {
     if (!what || memory.said === what) return;
     memory.said = what;

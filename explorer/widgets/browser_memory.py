@@ -37,6 +37,7 @@ def memory() -> dict[str, Any]:
     usual = {
         "session": secrets.token_hex(8),
         "ask": "own",
+        "asked": 0,
         "keep": "on",
         "photos": False,
         "apart": False,
@@ -58,6 +59,7 @@ def change(**settings: Any) -> None:
 def follow() -> None:
     """Let the browser store the present tray and lesson, or ask what it has."""
     now, items, draft = memory(), session.picked().items, st.session_state.get("draft")
+    now["asked"] += 1 if now["ask"] else 0
     of = (items, draft, now["photos"])
     if now["of"] is None or any(a is not b for a, b in zip(now["of"], of, strict=True)):
         text, too_large = stored_tray.write(*of)
@@ -67,7 +69,7 @@ def follow() -> None:
             "name": NAME + st.get_option("server.baseUrlPath").strip("/"),
             "text": now["text"],
             "changed": bool(session.picked().before) or "draft_before" in st.session_state,
-            **{name: now[name] for name in ("session", "ask", "keep", "apart")},
+            **{name: now[name] for name in ("session", "ask", "asked", "keep", "apart")},
         },
         arrived,
         failed,
@@ -79,10 +81,8 @@ def arrived(text: str, own: bool, apart: bool) -> None:
     now = memory()
     if not now["ask"]:
         return
-    first = now["ask"] == "own"
-    change(ask="")
     if text == OFF:
-        change(keep=OFF)
+        change(ask="", keep=OFF)
         fragments.redraw()
     stored = stored_tray.read(text)
     items, problems = stored.items, list(stored.problems)
@@ -90,31 +90,38 @@ def arrived(text: str, own: bool, apart: bool) -> None:
         picture_dialog.check_sizes(items)
     except InputError as error:
         items, problems = (), [*problems, str(error)]
-    for problem in problems:
-        session.warn(f"A part of what this browser had stored was ignored. {problem}")
     if stored.lesson is not None and not st.session_state.get("draft"):
         st.session_state.draft = stored.lesson
-    if items:
-        place(items, first)
+    first = now["ask"] == "own"
+    decided = place(items, first) if items else {}
     # The tab of a link stores for itself; what the others have is offered again after a reload.
     if first and own and apart:
-        change(ask="shared", apart=True)
+        decided |= {"ask": "shared", "apart": True}
+    for problem in problems:
+        session.warn(f"A part of what this browser had stored was ignored. {problem}")
+    # A click during a callback aborts it at any access to the session state. Then `ask` is still
+    # what it was, and the browser sends the same again.
+    change(**{"ask": "", **decided})
     fragments.redraw()
 
 
-def place(items: tuple[Item, ...], first: bool) -> None:
-    """Put stored items on the tray, if it holds nothing but what a link has of them."""
-    if any(item.from_photo for item in items):
-        change(photos=True)
+def place(items: tuple[Item, ...], first: bool) -> dict[str, Any]:
+    """Put stored items on the tray, if it holds nothing but what a link has of them.
+
+    Returns what that decides, as `change` takes it.
+    """
     shown, state = session.picked(), st.session_state
     linked = state.get("linked_tray", "")
-    same = first and not shown.before and linked in ("", url_state.write_tray(items))
-    if same:
+    decided: dict[str, Any] = {}
+    if any(item.from_photo for item in items):
+        decided["photos"] = True
+    if first and not shown.before and linked in ("", url_state.write_tray(items)):
         state.tray = Tray(items)
-    elif [i.z.tobytes() for i in items] != [i.z.tobytes() for i in shown.items]:
-        change(offered=items, apart=True)
+    elif [i.z.tobytes() for i in items] == [i.z.tobytes() for i in shown.items]:
+        decided["apart"] = False
     else:
-        change(apart=False)
+        decided |= {"offered": items, "apart": True}
+    return decided
 
 
 def failed(what: str) -> None:
