@@ -1,11 +1,23 @@
-"""Two models side by side in Chromium: both painted, of the same latent, and following one drag."""
+"""Two models, or two states of one, side by side in Chromium: painted, and following one drag."""
 
 import numpy as np
 import pytest
 
 import gan_core
-from browsing import apart, drawn, exact, idle, no_trouble, running
-from support import AVATARS
+from browsing import (
+    address_has,
+    apart,
+    drawn,
+    exact,
+    grid,
+    idle,
+    no_trouble,
+    pixels,
+    running,
+    view_button,
+)
+from gan_core.training import earlier
+from support import AVATARS, save_checkpoint
 
 sync_api = pytest.importorskip("playwright.sync_api", reason="needs playwright")
 expect = sync_api.expect
@@ -17,8 +29,19 @@ pytestmark = pytest.mark.skipif(
 
 
 @pytest.fixture(scope="module")
-def address(tmp_path_factory):
-    with running(tmp_path_factory.mktemp("elsewhere"), "--checkpoints", AVATARS, TIED) as address:
+def alpha(tmp_path_factory):
+    """The folder of a model with one earlier state, which is of other weights."""
+    place = tmp_path_factory.mktemp("checkpoints")
+    directory = save_checkpoint(place / "alpha", statistics=True, seed=1)
+    then = gan_core.load(save_checkpoint(place / "then", statistics=True, seed=2))
+    earlier.keep(directory, then.generator, 12_000)
+    return directory
+
+
+@pytest.fixture(scope="module")
+def address(alpha, tmp_path_factory):
+    elsewhere = tmp_path_factory.mktemp("elsewhere")
+    with running(elsewhere, "--checkpoints", AVATARS, TIED, alpha) as address:
         yield address
 
 
@@ -47,4 +70,32 @@ def test_both_are_painted_at_the_same_size_and_follow_a_drag(visit, avatars, tie
     side = before.shape[0]
     assert apart(before[:, :side], after[:, :side]) > 2
     assert apart(before[:, side:], after[:, side:]) > 2
+    no_trouble(page)
+
+
+def test_an_earlier_state_is_chosen_in_view_and_drawn_beside_the_model(visit, alpha):
+    now, then = gan_core.load(alpha), earlier.load(alpha, 12_000)
+    page = visit("latents?model=alpha&start=7")
+    exact(page)
+    view_button(page).click()
+    page.get_by_role("combobox", name="Compare with").click()
+    page.get_by_role("option", name="alpha at 12 kimg").click()
+    address_has(page, "beside=alpha@12")
+    expect(page.locator(".live .names span")).to_have_text(["alpha", "alpha at 12 kimg"])
+    idle(page)
+    ours, theirs = drawn(now, 7), drawn(then, 7)
+    assert apart(ours, theirs) > 8
+    assert apart(exact(page), np.concatenate([ours, theirs], axis=1)) < 2
+    no_trouble(page)
+
+
+def test_a_link_shows_samples_of_an_earlier_state_beside_those_of_the_model(visit, alpha):
+    then = earlier.load(alpha, 12_000)
+    page = visit("browse?model=alpha&beside=alpha@12&n=4&sort=seed")
+    expect(page.get_by_text("alpha at 12 kimg", exact=True).first).to_be_visible()
+    tiles = grid(page, "Samples of alpha at 12 kimg").locator(".tile")
+    expect(tiles).to_have_count(4)
+    for tile in tiles.all():
+        seed = int(tile.get_attribute("aria-label").split("seed ")[1].split(",")[0])
+        assert apart(pixels(tile), drawn(then, seed)) < 6  # the sheet is compressed
     no_trouble(page)
