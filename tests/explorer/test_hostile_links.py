@@ -24,7 +24,8 @@ from explorer.services import (  # noqa: E402
     uploads,
 )
 from explorer.state import arithmetic_file, tray, url_state  # noqa: E402
-from explorer.views import import_weights, train  # noqa: E402
+from explorer.views import import_weights  # noqa: E402
+from explorer.widgets import train_form  # noqa: E402
 from gan_core import importers, latent  # noqa: E402
 from gan_core.util.errors import InputError  # noqa: E402
 
@@ -211,11 +212,11 @@ def test_a_typed_name_is_never_a_path(place, name, monkeypatch):
     assert not set("/\\\0\n:") & set(import_weights.safe(name))
     assert import_weights.safe(name) not in ("", ".", "..")
     warned = []
-    monkeypatch.setattr(train.session, "warn", warned.append)
+    monkeypatch.setattr(train_form.session, "warn", warned.append)
     monkeypatch.setattr(
         run_launcher.subprocess, "Popen", lambda *_, **__: pytest.fail("a process was started")
     )
-    train.begin(name, place / "data" / "mine", None, {"data": ""})
+    train_form.begin(name, place / "data" / "mine", None, {"data": ""})
     assert len(warned) == 1
     assert sorted(place.rglob("*")) == before
 
@@ -244,12 +245,12 @@ def test_a_typed_name_is_never_a_path(place, name, monkeypatch):
 @pytest.mark.parametrize("what", ["images", "data"])
 def test_pictures_outside_of_the_folders_given_start_nothing(place, path, what, monkeypatch):
     path, warned = path.format(place), []
-    monkeypatch.setattr(train.session, "warn", warned.append)
+    monkeypatch.setattr(train_form.session, "warn", warned.append)
     monkeypatch.setattr(
         run_launcher.subprocess, "Popen", lambda *_, **__: pytest.fail("a process was started")
     )
     given = {"data": path if what == "data" else ""}
-    train.begin("mine", path if what == "images" else "", None, given)
+    train_form.begin("mine", path if what == "images" else "", None, given)
     assert warned == ["These pictures are not in a folder that the app was started with."]
     assert not list((place / "runs").iterdir())
     assert uploads.confined(place / "data" / "mine")

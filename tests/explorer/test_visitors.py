@@ -20,7 +20,7 @@ from explorer.services import (
     uploads,
 )
 from explorer.services import training_data as td
-from explorer.views import your_photo
+from explorer.widgets import photo_choice, photo_search
 from gan_core.latent_space import directions
 from gan_core.latent_space.directions import Direction
 from test_importers import Tutorial, trained
@@ -198,10 +198,10 @@ def test_no_photo_is_searched_for(two_models, open_app, monkeypatch):
     assert app.main.get("file_uploader")[0].proto.disabled
     encoded = io.BytesIO()
     Image.new("RGB", (80, 80), "red").save(encoded, "PNG")
-    app.session_state["photo"] = your_photo.read(
+    app.session_state["photo"] = photo_choice.read(
         encoded.getvalue(), gan_core.load(two_models / "alpha")
     )
-    monkeypatch.setattr(your_photo.inversion, "invert", lambda *_, **__: pytest.fail("searched"))
+    monkeypatch.setattr(photo_search.inversion, "invert", lambda *_, **__: pytest.fail("searched"))
     app.run()
     forge(app.button(key="photo-start")).click().run()
     assert "--trust-visitors" in small_print(app)

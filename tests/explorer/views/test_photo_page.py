@@ -14,7 +14,7 @@ from streamlit.testing.v1.element_tree import FileUploader
 import explorer.components.photo_framer
 import gan_core
 from browsing import on_tray, until
-from explorer.views import your_photo
+from explorer.widgets import photo_search
 from fields import sentences
 from gan_core.data import photo_alignment
 from gan_core.latent_space import inversion
@@ -95,7 +95,7 @@ def test_a_photo_is_inverted_and_its_latent_goes_to_the_tray(open_photo, two_mod
 
 
 def test_stop_keeps_the_best_so_far(open_photo, monkeypatch):
-    monkeypatch.setattr(your_photo, "CHUNK", 0)
+    monkeypatch.setattr(photo_search, "CHUNK", 0)
     app = open_photo(encoded())
     app = button(app, "Start").click().run()
     assert app.session_state.search.running
@@ -230,7 +230,7 @@ def test_a_search_that_cannot_go_on_says_why(open_photo, monkeypatch):
 
 
 def test_what_comes_before_the_search_is_seen_and_can_be_stopped(open_photo, monkeypatch):
-    monkeypatch.setattr(your_photo, "CHUNK", 0)
+    monkeypatch.setattr(photo_search, "CHUNK", 0)
     monkeypatch.setattr(inversion, "POOL", 640)
     monkeypatch.setattr(inversion, "_pools", {})
     app = button(open_photo(encoded()), "Start").click().run()
@@ -243,7 +243,7 @@ def test_what_comes_before_the_search_is_seen_and_can_be_stopped(open_photo, mon
     assert not app.session_state.search.running
     assert sentences(app) == []
     # An unfinished drawing starts over.
-    monkeypatch.setattr(your_photo, "CHUNK", 600)
+    monkeypatch.setattr(photo_search, "CHUNK", 600)
     app = button(app, "Start again").click().run()
     assert app.session_state.search.now.step == SMALL["steps"]
 

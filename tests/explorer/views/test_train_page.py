@@ -24,7 +24,7 @@ from explorer.services import (
     trust,
     uploads,
 )
-from explorer.views import train
+from explorer.widgets import run_facts
 from fields import field
 from gan_core.training import from_folder, run_lock
 from gan_core.util.errors import InputError
@@ -125,9 +125,9 @@ def test_runs_are_listed_with_their_states(place, open_app):
 
 def test_times_are_in_words_on_any_system():
     long_ago = datetime.datetime(2024, 3, 7, 9, 5)
-    assert train.ago(long_ago.timestamp()) == "7 March, 09:05"
+    assert run_facts.ago(long_ago.timestamp()) == "7 March, 09:05"
     now = datetime.datetime.now()
-    assert train.ago(now.timestamp()) == f"today, {now:%H:%M}"
+    assert run_facts.ago(now.timestamp()) == f"today, {now:%H:%M}"
 
 
 def test_speed_time_left_and_curves_come_from_the_log(place, open_app):
@@ -249,7 +249,8 @@ def test_sample_grids_are_a_film_in_their_order(place, monkeypatch, open_app):
     (run / "samples" / "notes.png").write_text("nothing")
     shown = {}
     monkeypatch.setattr(
-        "explorer.views.train.film", lambda key, frames, **more: shown.update(frames=frames, **more)
+        "explorer.widgets.run_curves.film",
+        lambda key, frames, **more: shown.update(frames=frames, **more),
     )
     open_app("train", run="x")
     assert [frame["words"] for frame in shown["frames"]] == ["25 kimg", "50 kimg", "100 kimg"]

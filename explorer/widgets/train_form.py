@@ -1,0 +1,195 @@
+"""The form of the page Train for a new run, and the equivalent command."""
+
+from collections.abc import Collection
+from pathlib import Path
+from typing import Any
+
+import streamlit as st
+from streamlit.runtime.uploaded_file_manager import UploadedFile
+
+from explorer.services import (
+    run_launcher,
+    trust,
+    uploads,
+)
+from explorer.state import session
+from explorer.widgets.run_facts import show_command
+from explorer.widgets.uploader import most, uploader
+from gan_core.data import image_sources, training_set
+from gan_core.training import from_folder, presets
+from gan_core.training.config import OPTIONS
+from gan_core.util.errors import InputError
+
+SIZES = (32, 64, 128)
+WAYS = {"upload": "Upload a zip", "folder": "Pictures on this computer", "packed": "Packed set"}
+FEW = 100  # with fewer pictures, a GAN can only memorise them
+CONTINUES = "The run continues when this page is closed, and when the app ends."
+
+
+def new_run() -> None:
+    """The form, and the equivalent command."""
+    with st.container(border=True):
+        ways = dict(WAYS)
+        folders, packed = uploads.image_folders(), uploads.packed_sets()
+        for kind, there in {"folder": folders, "packed": packed}.items():
+            if not there:
+                del ways[kind]
+        choose_again("new-way", ways, st.session_state.get("way", "upload"))
+        may = trust.allowed(training=True)
+        way = st.segmented_control(
+            "Pictures from",
+            ways,
+            format_func=lambda way: ways[way],
+            key="new-way",
+            disabled=not may,
+        )
+        st.session_state.way = way  # for the next run
+        images: str | Path = ""
+        data: str | Path = ""
+        upload = None
+        if way == "folder":
+            images = folders[
+                st.selectbox("Folder or zip", folders, key="new-folder", disabled=not may)
+            ]
+        elif way == "packed":
+            data = packed[st.selectbox("Training set", packed, key="new-packed", disabled=not may)]
+        else:
+            upload = uploader(
+                f"Zip of pictures, up to {most('training')} MB",
+                "training",
+                type="zip",
+                key=f"new-upload-{st.session_state.get('uploads', 0)}",
+            )
+        name, preset, size, length = settings(way, images, data)
+        shown = images or (upload.name if upload is not None else "pictures.zip")
+        given: dict[str, Any] = {"data": data, "preset": preset, "size": size, **length}
+        words = run_launcher.arguments(name or "NAME", "" if data else shown, **given)
+        show_command(words)
+        with st.container(horizontal=True, vertical_alignment="center"):
+            st.button(
+                "Start",
+                type="primary",
+                icon=":material/play_arrow:",
+                disabled=not name or (way == "upload" and upload is None) or not may,
+                on_click=begin,
+                args=(name, images, upload, given),
+            )
+            st.caption(
+                f"Equivalent to this command, run in the project’s folder. {CONTINUES}",
+                width="stretch",
+            )
+
+
+def settings(
+    way: str | None, images: str | Path, data: str | Path
+) -> tuple[str, str, int | None, dict[str, float | None]]:
+    """(name, preset, size, {"kimg": …, "minutes": …}) from the form."""
+    first, second, third, fourth, fifth = st.columns(
+        [2.0, 2.0, 1.6, 1.3, 1.3], vertical_alignment="bottom"
+    )
+    closed = not trust.allowed(training=True)
+    name = first.text_input(
+        "Name",
+        key="new-name",
+        max_chars=64,
+        placeholder="a name for the model",
+        disabled=closed,
+    ).strip()
+    preset = second.selectbox(
+        "Preset",
+        ["", *(name for name in presets.PRESETS if name != from_folder.PRESET)],
+        format_func=lambda name: name or "By number of pictures",
+        key="new-preset",
+        disabled=closed,
+        help="Network widths, augmentation and length that are known to work.",
+    )
+    size = None
+    if way == "packed":
+        shape = training_set.read_card(data)["shape"]
+        third.metric("Pictures", f"{shape[0]:,}, {shape[1]} px")
+    else:
+        choose_again("new-size", SIZES, 64)
+        size = third.segmented_control(
+            "Size in pixels",
+            SIZES,
+            key="new-size",
+            disabled=closed,
+            help="Training at twice the size takes four times as long.",
+        )
+    usual = usual_length(str(images), str(data), preset, size or 64)
+    length = OPTIONS["kimg"]
+    kimg = fourth.number_input(
+        f"Length in {length.unit}",
+        min_value=0.1,
+        value=None,
+        step=50.0,
+        format="%g",
+        key="new-kimg",
+        placeholder=f"{usual:g}" if usual else "preset",
+        disabled=closed or bool(st.session_state.get("new-minutes")),
+        help=f"{length.sentence} Left empty, the preset decides. A finished run can be extended.",
+    )
+    minutes = fifth.number_input(
+        "Or in minutes",
+        min_value=0.5,
+        value=None,
+        step=1.0,
+        format="%g",
+        key="new-minutes",
+        placeholder="no limit",
+        disabled=closed,
+        help="The model is published when this time has passed, counted from the start of "
+        "training. The run estimates how many kimg it will reach.",
+    )
+    return name, preset, size, {"kimg": None if minutes else kimg, "minutes": minutes}
+
+
+def choose_again(key: str, options: Collection, usual: str | int) -> None:
+    """Keep a choice from being switched off by a second click on it."""
+    if st.session_state.get(key) not in options:
+        st.session_state[key] = usual if usual in options else next(iter(options))
+
+
+@st.cache_data(ttl=60, max_entries=32, show_spinner=False)
+def usual_length(images: str, data: str, preset: str, size: int) -> float | None:
+    """The kimg that a preset chooses, or None while the pictures are unknown."""
+    try:
+        if data:
+            count, size, _, channels = training_set.read_card(data)["shape"]
+        elif images:
+            count, channels = image_sources.count(images), 3
+        else:
+            return None
+        return presets.choose(preset or from_folder.PRESET, count, size, channels)["kimg"]
+    except InputError:
+        return None
+
+
+def begin(
+    name: str, images: str | Path, upload: UploadedFile | None, given: dict[str, Any]
+) -> None:
+    """Start the run that the form describes."""
+    try:
+        trust.check(training=True)
+        run_launcher.check_name(name)
+        if upload is not None:
+            images = uploads.save_upload(name, upload)
+        for given_path in (given["data"], "" if upload is not None else images):
+            if given_path and not uploads.confined(given_path):
+                raise InputError(
+                    "These pictures are not in a folder that the app was started with."
+                )
+        run_launcher.start(name, run_launcher.arguments(name, images, **given))
+    except InputError as error:
+        session.warn(str(error))
+        return
+    session.set_view(run=name)
+    st.session_state["new-run"] = False
+    st.session_state.uploads = st.session_state.get("uploads", 0) + 1  # an empty upload field
+    session.say(f"{name} has started.")
+    count = image_sources.count(images) if images else FEW
+    if count < FEW:
+        session.warn(
+            f"{count} picture{' is' if count == 1 else 's are'} too few: the model will mostly "
+            f"repeat them. Several hundred work better; {name} can be stopped at any time."
+        )
