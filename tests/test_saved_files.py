@@ -8,7 +8,7 @@ import pytest
 from PIL import Image
 
 import gan_core
-from explorer.state import arithmetic_file, tray, url_state
+from explorer.state import arithmetic_file, tray, url_parts, url_state
 from gan_core.data import media
 from gan_core.latent_space import directions
 from gan_core.networks import registry
@@ -92,7 +92,7 @@ def test_a_saved_link_says_what_it_said(link):
     params = dict(parse_qsl(query, strict_parsing=True))
     view, unread = url_state.read(params, page)
     assert unread == []
-    picks, lost = url_state.read_tray(params["tray"])
+    picks, lost = url_parts.read_tray(params["tray"])
     assert (picks, lost) == ([("dcgan", 3, 1.0), ("dcgan", 4, 0.7)], 0)
     items = [tray.Item("", model, "", seed, psi, np.zeros(1)) for model, seed, psi in picks]
     assert url_state.write(view, page, items) == params

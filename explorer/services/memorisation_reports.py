@@ -4,7 +4,7 @@ from explorer.services import folders as where
 from explorer.services import model_registry
 from gan_core.checkpoint import Model
 from gan_core.data.training_set import TrainingSet
-from gan_core.metrics import memorisation_report
+from gan_core.metrics import memorisation_file, memorisation_report
 from gan_core.util.errors import InputError
 from gan_core.util.progress import Progress
 
@@ -21,11 +21,11 @@ def control_model() -> Model | None:
 
 def measure(model: Model, data: TrainingSet, n: int, tell: Progress) -> None:
     """Make a Model's reports, on n samples and on the control, and save them in the cache."""
-    for control in memorisation_report.FILES:
+    for control in memorisation_file.FILES:
         try:
             report = memorisation_report.report(model, data, n=n, control=control, progress=tell)
         except InputError:
             if not control:
                 raise
             continue  # too few images are held out for the control
-        memorisation_report.save_report(model, report, cache=True)
+        memorisation_file.save_report(model, report, cache=True)

@@ -9,7 +9,11 @@ import streamlit as st
 from explorer.services import background, nearest, renderer
 from gan_core.checkpoint import Model
 from gan_core.data.training_set import TrainingSet
-from gan_core.metrics import memorisation_report, memorisation_stats
+from gan_core.metrics import (
+    memorisation_file,
+    memorisation_spaces,
+    memorisation_stats,
+)
 from gan_core.metrics.realism import Reference
 from gan_core.search import held_out
 from gan_core.search import pixel_index as exact
@@ -21,7 +25,7 @@ REFERENCES = 500  # real images of each kind
 PART = 50  # images per search
 SMALL = 4  # images per step where each takes a while
 REALISTIC = 100  # held-out images whose realism is measured
-NEAR = memorisation_report.NEAR  # levels up to which two training images are near-duplicates
+NEAR = memorisation_spaces.NEAR  # levels up to which two training images are near-duplicates
 
 
 def compared(
@@ -168,4 +172,4 @@ def _unseen(fingerprint: str, stamp: list[int] | str | None, _data: TrainingSet)
 def left_out(data: TrainingSet) -> str:
     """How many held-out images equal a training image, in words; "" when none does."""
     equal = len(data.held_out) - len(unseen(data))
-    return memorisation_report.excluded(equal) if equal else ""
+    return memorisation_file.excluded(equal) if equal else ""

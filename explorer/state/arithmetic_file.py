@@ -13,9 +13,9 @@ from typing import Any
 
 import numpy as np
 
-from explorer.state import exemplars, url_state
+from explorer.state import exemplars, url_parts, url_state
 from explorer.state.tray import MAX_LATENT, MAX_NAME, clean, is_finite
-from explorer.state.url_state import Exemplar
+from explorer.state.url_parts import Exemplar
 from gan_core.checkpoint import Model
 from gan_core.util.errors import InputError
 
@@ -42,10 +42,10 @@ def write(
             {
                 "name": basket.upper(),
                 "weight": weight,
-                "exemplars": [write_one(*one) for one in url_state.read_exemplars(text)],
+                "exemplars": [write_one(*one) for one in url_parts.read_exemplars(text)],
             }
             for basket, weight, text in zip(
-                url_state.BASKETS, weights, texts(view, weights), strict=False
+                url_parts.BASKETS, weights, texts(view, weights), strict=False
             )
         ],
         "strength": view.strength,
@@ -56,7 +56,7 @@ def write(
 
 
 def texts(view: url_state.View, weights: Sequence[float]) -> list[str]:
-    return [getattr(view, basket) for basket in url_state.BASKETS[: len(weights)]]
+    return [getattr(view, basket) for basket in url_parts.BASKETS[: len(weights)]]
 
 
 def write_one(seed: int | str, psi: float | None) -> dict[str, Any]:
@@ -94,12 +94,12 @@ def read(content: str | bytes, name: str, model: Model) -> dict[str, Any]:
             f"This arithmetic file is not version {VERSION}, the only one that this app reads."
         )
     check_model(record, name, model)
-    baskets, most = record.get("baskets"), len(url_state.BASKETS)
-    if not isinstance(baskets, list) or not url_state.MIN_BASKETS <= len(baskets) <= most:
-        raise InputError(f"An arithmetic file must have {url_state.MIN_BASKETS} to {most} baskets.")
+    baskets, most = record.get("baskets"), len(url_parts.BASKETS)
+    if not isinstance(baskets, list) or not url_parts.MIN_BASKETS <= len(baskets) <= most:
+        raise InputError(f"An arithmetic file must have {url_parts.MIN_BASKETS} to {most} baskets.")
     read_baskets = [
         read_basket(letter.upper(), basket, name, model)
-        for letter, basket in zip(url_state.BASKETS, baskets, strict=False)
+        for letter, basket in zip(url_parts.BASKETS, baskets, strict=False)
     ]
     strength = record.get("strength")
     if not is_finite(strength) or not 0 <= strength <= url_state.MAX_STRENGTH:
@@ -107,9 +107,9 @@ def read(content: str | bytes, name: str, model: Model) -> dict[str, Any]:
     apart = record.get("apart", False)  # missing in older files
     if not isinstance(apart, bool):
         raise InputError("The file’s setting “apart” must be true or false.")
-    held = dict.fromkeys(url_state.BASKETS, "")
-    held |= {b: text for b, (_, text) in zip(url_state.BASKETS, read_baskets, strict=False)}
-    weights = url_state.write_sum([weight for weight, _ in read_baskets])
+    held = dict.fromkeys(url_parts.BASKETS, "")
+    held |= {b: text for b, (_, text) in zip(url_parts.BASKETS, read_baskets, strict=False)}
+    weights = url_parts.write_sum([weight for weight, _ in read_baskets])
     return {**held, "sum": weights, "strength": round(float(strength), 2), "apart": apart}
 
 
@@ -135,20 +135,20 @@ def read_basket(letter: str, basket: Any, name: str, model: Model) -> tuple[floa
     if not isinstance(basket, dict):
         raise InputError(f"Basket {letter} of this file is not a record.")
     weight, held = basket.get("weight"), basket.get("exemplars")
-    if not is_finite(weight) or abs(weight) > url_state.MAX_WEIGHT:
-        most = f"{url_state.MAX_WEIGHT:g}"
+    if not is_finite(weight) or abs(weight) > url_parts.MAX_WEIGHT:
+        most = f"{url_parts.MAX_WEIGHT:g}"
         raise InputError(f"The weight of basket {letter} must be from −{most} to {most}.")
-    if not isinstance(held, list) or len(held) > url_state.MAX_EXEMPLARS:
+    if not isinstance(held, list) or len(held) > url_parts.MAX_EXEMPLARS:
         raise InputError(
-            f"Basket {letter} of this file must be a list of at most {url_state.MAX_EXEMPLARS} "
+            f"Basket {letter} of this file must be a list of at most {url_parts.MAX_EXEMPLARS} "
             "exemplars."
         )
     parsed = [read_one(f"{letter}{i}", one, name, model) for i, one in enumerate(held, 1)]
-    return round(float(weight), 2), url_state.write_keys(dict.fromkeys(parsed))
+    return round(float(weight), 2), url_parts.write_keys(dict.fromkeys(parsed))
 
 
 def read_one(place: str, record: Any, name: str, model: Model) -> Exemplar:
-    """An exemplar's record in the form of url_state.read_exemplars."""
+    """An exemplar's record in the form of url_parts.read_exemplars."""
     record = record if isinstance(record, dict) else {}
     seed, psi = record.get("seed"), record.get("psi")
     if "z" in record:
@@ -168,6 +168,6 @@ def read_one(place: str, record: Any, name: str, model: Model) -> Exemplar:
     # JSON's true is Python's True, which is an int.
     if type(seed) is not int or not 0 <= seed <= url_state.MAX_SEED or not is_finite(psi):
         raise InputError(f"Exemplar {place} of this file has neither a seed and ψ nor a latent.")
-    if not 0 <= psi <= url_state.MAX_PSI:
-        raise InputError(f"Exemplar {place} of this file has a ψ outside 0 to {url_state.MAX_PSI}.")
+    if not 0 <= psi <= url_parts.MAX_PSI:
+        raise InputError(f"Exemplar {place} of this file has a ψ outside 0 to {url_parts.MAX_PSI}.")
     return seed, None if psi == 1 else float(f"{psi:g}")

@@ -7,27 +7,27 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from explorer.state import exemplars, session, url_state
+from explorer.state import exemplars, session, url_parts
 from explorer.state.url_state import View
 from gan_core.checkpoint import Model
 from gan_core.util.errors import InputError
 
 START = 2  # C, to which the sum of the others is added
 MAX_STEPS = 100  # of undo
-FIELDS = (*url_state.BASKETS, "sum", "wishes", "strength", "apart")
+FIELDS = (*url_parts.BASKETS, "sum", "wishes", "strength", "apart")
 
 
 def weights() -> list[float]:
     """The weight of each basket, three to five floats."""
-    given = url_state.read_sum(session.view().sum)
+    given = url_parts.read_sum(session.view().sum)
     # A link may fill basket D without giving its weight.
-    filled = [i for i, basket in enumerate(url_state.BASKETS, 1) if getattr(session.view(), basket)]
+    filled = [i for i, basket in enumerate(url_parts.BASKETS, 1) if getattr(session.view(), basket)]
     return given + [1.0] * (max(filled, default=0) - len(given))
 
 
 def names() -> str:
     """The baskets in use: "abc", "abcd" or "abcde"."""
-    return url_state.BASKETS[: len(weights())]
+    return url_parts.BASKETS[: len(weights())]
 
 
 def text(basket: str) -> str:
@@ -37,20 +37,20 @@ def text(basket: str) -> str:
 
 def wishes() -> list[dict[str, bool]]:
     """What each basket of BASKETS should show, {attribute: whether it should}; {} for no wish."""
-    given = url_state.read_wishes(session.view().wishes)
-    return given + [{} for _ in url_state.BASKETS[len(given) :]]
+    given = url_parts.read_wishes(session.view().wishes)
+    return given + [{} for _ in url_parts.BASKETS[len(given) :]]
 
 
 def wish_for(basket: str, wish: Mapping[str, bool]) -> str:
     """The setting `wishes` after one basket got another wish."""
     after: list[Mapping[str, bool]] = [*wishes()]
-    after[url_state.BASKETS.index(basket)] = wish
-    return url_state.write_wishes(after)
+    after[url_parts.BASKETS.index(basket)] = wish
+    return url_parts.write_wishes(after)
 
 
 def held(basket: str) -> list[str]:
     """The same as a list of single exemplars: ["3", "14@0.7"]."""
-    return [url_state.write_keys([exemplar]) for exemplar in url_state.read_exemplars(text(basket))]
+    return [url_parts.write_keys([exemplar]) for exemplar in url_parts.read_exemplars(text(basket))]
 
 
 def contents() -> dict[str, Any]:
@@ -110,44 +110,44 @@ def step(way: int) -> None:
 def add() -> None:
     """Add an empty basket with weight 1."""
     now = weights()
-    if len(now) < len(url_state.BASKETS):
-        change(sum=url_state.write_sum([*now, 1.0]))
+    if len(now) < len(url_parts.BASKETS):
+        change(sum=url_parts.write_sum([*now, 1.0]))
 
 
 def remove(basket: str) -> None:
     """Remove a basket; later ones move up."""
-    place = url_state.BASKETS.index(basket)
-    left = [text(other) for other in url_state.BASKETS if other != basket]
+    place = url_parts.BASKETS.index(basket)
+    left = [text(other) for other in url_parts.BASKETS if other != basket]
     now, wanted = weights(), wishes()
     del wanted[place]
     change(
-        **dict(zip(url_state.BASKETS, [*left, ""], strict=True)),
+        **dict(zip(url_parts.BASKETS, [*left, ""], strict=True)),
         sum=without(now, place),
-        wishes=url_state.write_wishes(wanted),
+        wishes=url_parts.write_wishes(wanted),
     )
 
 
 def without(now: Sequence[float], place: int) -> str:
-    return url_state.write_sum([weight for i, weight in enumerate(now) if i != place])
+    return url_parts.write_sum([weight for i, weight in enumerate(now) if i != place])
 
 
 def weigh(basket: str, weight: float) -> None:
     """Set the weight of a basket."""
     now = weights()
-    now[url_state.BASKETS.index(basket)] = round(float(weight), 2)
-    change(sum=url_state.write_sum(now))
+    now[url_parts.BASKETS.index(basket)] = round(float(weight), 2)
+    change(sum=url_parts.write_sum(now))
 
 
 def turn(basket: str) -> None:
     """Change the sign of a basket."""
-    weigh(basket, -weights()[url_state.BASKETS.index(basket)])
+    weigh(basket, -weights()[url_parts.BASKETS.index(basket)])
 
 
 def swap() -> None:
     """Exchange the contents of A and B."""
     view = session.view()
     first, second, *rest = wishes()
-    wanted = url_state.write_wishes([second, first, *rest])
+    wanted = url_parts.write_wishes([second, first, *rest])
     session.store(changed(view, a=view.b, b=view.a, wishes=wanted))
 
 
@@ -159,8 +159,8 @@ def put(basket: str, exemplar: str, wish: Mapping[str, bool] | None = None) -> N
     now = held(basket)
     if exemplar in now:
         return
-    if len(now) >= url_state.MAX_EXEMPLARS:
-        session.warn(f"A basket holds {url_state.MAX_EXEMPLARS} exemplars; remove one first.")
+    if len(now) >= url_parts.MAX_EXEMPLARS:
+        session.warn(f"A basket holds {url_parts.MAX_EXEMPLARS} exemplars; remove one first.")
         return
     named = {} if now else {"wishes": wish_for(basket, wish or {})}
     change(**{basket: ", ".join([*now, exemplar])}, **named)
@@ -185,7 +185,7 @@ def drop(basket: str, name: str, model: Model, what: str) -> None:
     item = session.picked().find(what)
     try:
         exemplar = exemplars.of_item(item, name, model) if item else what
-        if len(url_state.read_exemplars(exemplar)) == 1:
+        if len(url_parts.read_exemplars(exemplar)) == 1:
             put(basket, exemplar)
     except InputError as error:
         session.warn(str(error))

@@ -5,7 +5,7 @@ from collections.abc import Collection, Mapping, Sequence
 import numpy as np
 
 from explorer.services.direction_store import Known
-from explorer.state import session, url_state
+from explorer.state import session, url_parts
 from gan_core.attributes.classifier import readable_name
 from gan_core.latent_space import directions
 from gan_core.latent_space.directions import Direction
@@ -27,9 +27,9 @@ Row = tuple[Direction, np.ndarray, float]  # a direction, its vector and its wei
 def weights(known: Known) -> dict[str, float]:
     """{name: weight} of the known directions with a slider; by default the strongest few."""
     text = session.view().along
-    there = url_state.read_along(text or url_state.NOTHING)
+    there = url_parts.read_along(text or url_parts.NOTHING)
     there = {name: weight for name, weight in there.items() if name in known.by_name}
-    if there or text == url_state.NOTHING:
+    if there or text == url_parts.NOTHING:
         return there
     names = [known.normals[a].name for a in known.attributes[:FIRST]]
     names = names or [d.name for d in known.discovered[:FIRST]]
@@ -38,12 +38,12 @@ def weights(known: Known) -> dict[str, float]:
 
 def set_weights(new: Mapping[str, float]) -> None:
     """Put directions and weights into the view, at most as many as fit a link. For callbacks."""
-    if len(new) > url_state.MAX_ALONG:
+    if len(new) > url_parts.MAX_ALONG:
         session.warn(
-            f"At most {url_state.MAX_ALONG} directions can have a slider; remove one first."
+            f"At most {url_parts.MAX_ALONG} directions can have a slider; remove one first."
         )
-        new = dict(list(new.items())[: url_state.MAX_ALONG])
-    session.set_view(along=url_state.write_along(new))
+        new = dict(list(new.items())[: url_parts.MAX_ALONG])
+    session.set_view(along=url_parts.write_along(new))
 
 
 def take(names: Collection[str], on: Collection[str], known: Known) -> None:
@@ -65,27 +65,27 @@ def rename(old: str, new: str | None) -> None:
     """Follow a direction's new name, or its removal if that is None. For callbacks."""
     view = session.view()
     if view.along:
-        pairs = url_state.read_along(view.along).items()
+        pairs = url_parts.read_along(view.along).items()
         named = {new if name == old else name: weight for name, weight in pairs}
-        session.set_view(along=url_state.write_along({n: w for n, w in named.items() if n}))
+        session.set_view(along=url_parts.write_along({n: w for n, w in named.items() if n}))
 
 
 def locked(known: Known) -> list[str]:
     """The attributes that every slider leaves alone."""
-    return [name for name in url_state.read_names(session.view().locked) if name in known.normals]
+    return [name for name in url_parts.read_names(session.view().locked) if name in known.normals]
 
 
 def take_locked() -> None:
-    session.set_view(locked=url_state.write_names(session.value_of("set-locked")))
+    session.set_view(locked=url_parts.write_names(session.value_of("set-locked")))
 
 
 def unknown(known: Known) -> list[str]:
     """The directions and attributes in the view that the model does not have."""
     view = session.view()
     names = [
-        n for n in url_state.read_along(view.along or url_state.NOTHING) if n not in known.by_name
+        n for n in url_parts.read_along(view.along or url_parts.NOTHING) if n not in known.by_name
     ]
-    return names + [n for n in url_state.read_names(view.locked) if n not in known.normals]
+    return names + [n for n in url_parts.read_names(view.locked) if n not in known.normals]
 
 
 def held(direction: Direction, known: Known) -> np.ndarray:

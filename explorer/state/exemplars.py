@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from explorer.services import renderer
-from explorer.state import url_state
+from explorer.state import url_parts
 from explorer.state.tray import Item
 from gan_core.checkpoint import Model
 from gan_core.util.errors import InputError
@@ -67,7 +67,7 @@ def latents(title: str, model: Model, text: str) -> np.ndarray:
     title: the basket's, for messages. Raises InputError for exemplars that are not stored here or
     belong to another model; `usable` removes those.
     """
-    parsed = url_state.read_exemplars(text)
+    parsed = url_parts.read_exemplars(text)
     unseeded = {name: find(name) for name, _ in parsed if is_name(name)}
     known = {name: one for name, one in unseeded.items() if one is not None}
     unknown = len(unseeded) - len(known)
@@ -106,10 +106,10 @@ def usable(model: Model, text: str) -> str:
     """A basket without the exemplars that `latents` would refuse."""
     rest = [
         (seed, psi)
-        for seed, psi in url_state.read_exemplars(text)
+        for seed, psi in url_parts.read_exemplars(text)
         if not is_name(seed) or ((one := find(seed)) and one.model_hash == model.hash)
     ]
-    return url_state.write_keys(rest)
+    return url_parts.write_keys(rest)
 
 
 def is_name(seed: int | str) -> TypeGuard[str]:
@@ -126,7 +126,7 @@ def caption(seed: int | str, psi: float | None) -> str:
     if is_name(seed):
         one = find(seed)
         return one.title if one else seed
-    return url_state.write_keys([(seed, psi)])
+    return url_parts.write_keys([(seed, psi)])
 
 
 def of_item(item: Item, name: str, model: Model) -> str:
@@ -137,7 +137,7 @@ def of_item(item: Item, name: str, model: Model) -> str:
     if item.model != name or (item.seed is None and item.model_hash != model.hash):
         raise InputError(of_other_weights(item.name, item.model, model))
     if item.seed is not None:
-        return url_state.write_keys([(item.seed, None if item.psi == 1.0 else item.psi)])
+        return url_parts.write_keys([(item.seed, None if item.psi == 1.0 else item.psi)])
     return store(item.name, name, item.model_hash, item.z)
 
 

@@ -10,7 +10,7 @@ from typing import Any
 import streamlit as st
 
 from explorer.services import seed_tables
-from explorer.state import session, url_state
+from explorer.state import session, url_parts, url_state
 from gan_core.checkpoint import Model
 
 
@@ -26,8 +26,8 @@ def of(model: Model) -> dict[str, Any]:
     if len(table.openings) >= 4:
         first, seeds = table.openings[0], [(seed, None) for seed in table.openings]
         settings |= {"start": first, "of": first}
-        settings["keys"] = url_state.write_keys(seeds[:3])
-        settings["corners"] = url_state.write_keys(seeds[:4])
+        settings["keys"] = url_parts.write_keys(seeds[:3])
+        settings["corners"] = url_parts.write_keys(seeds[:4])
     return settings
 
 

@@ -11,7 +11,7 @@ from typing import Any
 import streamlit as st
 
 from explorer.services import model_registry, renderer, stranger_text
-from explorer.state import tray, url_state
+from explorer.state import tray, url_parts, url_state
 from explorer.state.tray import Item, Tray
 from explorer.state.url_state import View
 from gan_core.checkpoint import Model
@@ -54,8 +54,8 @@ def begin(page: str) -> None:
         state.linked_tray = params["tray"]
     if unread:
         # Keyframes that could be read are used; the others are named.
-        readable, lost = url_state.sift(params.get("keys", ""))
-        if "keys" in unread and len(readable) >= url_state.MIN_KEYS:
+        readable, lost = url_parts.sift(params.get("keys", ""))
+        if "keys" in unread and len(readable) >= url_parts.MIN_KEYS:
             unread[unread.index("keys")] = f"keys ({', '.join(lost)})"
         whole = sum("(" not in name for name in unread)
         usual = f" {'It has its' if whole == 1 else 'They have their'} default value."
@@ -232,7 +232,7 @@ def note_picks(ids: Iterable[str]) -> None:
 
 def read_tray(text: str) -> list[str]:
     """Fill the tray from a link. Returns what could not be read, for the warning."""
-    seeds, unread = url_state.read_tray(text)
+    seeds, unread = url_parts.read_tray(text)
     entries = model_registry.entries()
     items = []
     for name, seed, psi in seeds:

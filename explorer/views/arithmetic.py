@@ -11,7 +11,15 @@ from explorer.components import browser_rendering
 from explorer.components.canvas import axis, canvas
 from explorer.components.motions import Sum
 from explorer.services import attribute_labels, renderer, stranger_text
-from explorer.state import arithmetic_file, baskets, exemplars, fragments, session, url_state
+from explorer.state import (
+    arithmetic_file,
+    baskets,
+    exemplars,
+    fragments,
+    session,
+    url_parts,
+    url_state,
+)
 from explorer.widgets import (
     arithmetic_controls,
     arithmetic_formula,
@@ -72,7 +80,7 @@ def bar(name: str, model: Model) -> None:
                     " change."
                 ),
             )
-        full = len(baskets.names()) == len(url_state.BASKETS)
+        full = len(baskets.names()) == len(url_parts.BASKETS)
         st.button("Add basket", icon=":material/add:", on_click=baskets.add, disabled=full)
         with st.popover("Load file", icon=":material/upload:"):
             uploader(

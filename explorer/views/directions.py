@@ -12,7 +12,7 @@ from explorer.components.canvas import axis, canvas
 from explorer.components.motions import Sum
 from explorer.services import attribute_labels, direction_store, renderer, stranger_text
 from explorer.services.direction_store import Known
-from explorer.state import direction_state, fragments, session, tray, url_state
+from explorer.state import direction_state, fragments, session, tray, url_parts
 from explorer.state.direction_state import Row
 from explorer.widgets import (
     add_to_tray,
@@ -174,7 +174,7 @@ def picture(name: str, model: Model, classifier: Classifier | None, known: Known
     """The picture, a slider for every direction, and buttons to save the result."""
     view = session.view()
     home = renderer.latents(model, [view.start], view.psi)[0]
-    coords = {i: v for i, v in url_state.read_coordinates(view.coords).items() if i < len(home)}
+    coords = {i: v for i, v in url_parts.read_coordinates(view.coords).items() if i < len(home)}
     home[list(coords)] = list(coords.values())
     rows, cancelled = direction_state.chosen(known)
     z, images = canvas(

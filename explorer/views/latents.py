@@ -12,7 +12,7 @@ from explorer.components.canvas import axis, canvas
 from explorer.components.motions import Coordinates, Pad
 from explorer.components.strips import PAD
 from explorer.services import renderer
-from explorer.state import fragments, session, tray, url_state
+from explorer.state import fragments, session, tray, url_parts
 from explorer.widgets import (
     add_to_tray,
     compare_with,
@@ -121,8 +121,8 @@ def keep_frozen(**settings: Any) -> None:
     """Change settings and leave behind what was moved, less what is frozen."""
     view = session.view()
     frozen = split(view.frozen)
-    moved = {i: v for i, v in url_state.read_coordinates(view.coords).items() if i in frozen}
-    session.set_view(coords=url_state.write_coordinates(moved), **settings)
+    moved = {i: v for i, v in url_parts.read_coordinates(view.coords).items() if i in frozen}
+    session.set_view(coords=url_parts.write_coordinates(moved), **settings)
 
 
 @fragments.panel("canvas")
@@ -130,7 +130,7 @@ def sliders(name: str, model: Model, other: tuple[str, Model] | None) -> None:
     """The picture, and a slider for every coordinate."""
     view = session.view()
     home = renderer.latents(model, [view.start], view.psi)[0].astype(float)
-    moved = {i: v for i, v in url_state.read_coordinates(view.coords).items() if i < len(home)}
+    moved = {i: v for i, v in url_parts.read_coordinates(view.coords).items() if i < len(home)}
     values = home.copy()
     values[list(moved)] = list(moved.values())
     frozen = [i for i in split(view.frozen) if i < len(home)]
@@ -191,7 +191,7 @@ def moved_to(values: Sequence[float], home: np.ndarray, frozen: Iterable[int]) -
     """After a drag: remember coordinates that differ from the seed, and all frozen ones."""
     frozen = list(frozen)
     moved = {i: v for i, v in enumerate(values) if v != home[i] or i in frozen}
-    session.set_view(coords=url_state.write_coordinates(moved), frozen=",".join(map(str, frozen)))
+    session.set_view(coords=url_parts.write_coordinates(moved), frozen=",".join(map(str, frozen)))
 
 
 def split(text: str) -> list[int]:
@@ -213,7 +213,7 @@ def choose_corners(model: Model) -> np.ndarray | None:
     )
     view = session.view()
     try:
-        corners = url_state.read_corners(view.corners)
+        corners = url_parts.read_corners(view.corners)
     except ValueError:
         st.warning("Type four seeds separated by commas, such as 3, 14, 15, 92.")
         return None

@@ -22,7 +22,7 @@ from explorer.widgets import (
     suspicious_samples,
 )
 from explorer.widgets.memorisation_controls import Case
-from gan_core.metrics import memorisation_report
+from gan_core.metrics import memorisation_file
 from gan_core.util.errors import InputError
 
 
@@ -35,7 +35,7 @@ def page(
         data, missing = training_data.training_images(model), ""
     except InputError as error:
         data, missing = None, str(error)
-    result = memorisation_report.load_report(model, space=session.view().space)
+    result = memorisation_file.load_report(model, space=session.view().space)
     key = ("report", model.hash)
     if result is None or background.under_way(key) or key in st.session_state.get("measured", {}):
         memorisation_measuring.show_offer(model, data, missing, key)

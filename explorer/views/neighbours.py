@@ -8,7 +8,7 @@ import streamlit as st
 from streamlit.navigation.page import StreamlitPage
 
 from explorer.services import nearest, renderer, stranger_text, training_data
-from explorer.state import exemplars, fragments, session, url_state
+from explorer.state import exemplars, fragments, session, url_parts, url_state
 from explorer.widgets import (
     distance_space,
     missing_images,
@@ -110,7 +110,7 @@ def take_item(item_id: str) -> None:
 def chosen_picture(model: Model) -> tuple[str, np.ndarray]:
     """(title, float32 (1, nz)) of the picture from another page, or else of the seed."""
     view = session.view()
-    seed, psi = url_state.read_exemplars(view.picture)[0] if view.picture else (view.of, None)
+    seed, psi = url_parts.read_exemplars(view.picture)[0] if view.picture else (view.of, None)
     stored = exemplars.find(seed) if isinstance(seed, str) else None
     if stored is not None and stored.model_hash == model.hash:
         return stored.title, stored.z[None]

@@ -3,7 +3,7 @@
 import streamlit as st
 
 from explorer.services import attribute_labels, seed_tables, trust
-from explorer.state import baskets, fragments, session, url_state
+from explorer.state import baskets, fragments, session, url_parts, url_state
 from explorer.widgets import basket_panel
 from gan_core.checkpoint import Model
 from gan_core.latent_space import arithmetic, arithmetic_report
@@ -100,12 +100,12 @@ def take(model: Model) -> None:
         return
     st.session_state.filling = False
     filled = [", ".join(map(str, rows)) for rows in found]
-    emptied = dict.fromkeys(url_state.BASKETS, "")
+    emptied = dict.fromkeys(url_parts.BASKETS, "")
     best = arithmetic_report.best(model.card, title) or {}
     baskets.change(
         **emptied | dict(zip("abc", filled, strict=True)),
         sum=url_state.View.sum,
-        wishes=url_state.write_wishes(triple[2:]),
+        wishes=url_parts.write_wishes(triple[2:]),
         strength=best.get("strength", url_state.View.strength),
         apart=best.get("apart", False),
     )

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from explorer.services import renderer
-from explorer.state import baskets, url_state
+from explorer.state import baskets, url_parts
 from explorer.state.url_state import View
 from explorer.widgets import arithmetic_formula, basket_names
 from explorer.widgets.arithmetic_controls import Controls
@@ -36,7 +36,7 @@ def draw(
         pictures = renderer.pictures(model, latents)
         # The sheet is drawn when it is downloaded, without a session.
         wishes = dict(
-            zip(url_state.BASKETS.upper(), url_state.read_wishes(view.wishes), strict=False)
+            zip(url_parts.BASKETS.upper(), url_parts.read_wishes(view.wishes), strict=False)
         )
         title = basket_names.of(wishes.get(letter, {}))
         drawn.append(arithmetic_slide.Basket(letter, whole, mean, pictures, title))

@@ -8,8 +8,8 @@ import streamlit as st
 
 from explorer.components.tiles import tiles
 from explorer.services import attribute_labels, renderer, seed_tables, stranger_text, trust
-from explorer.state import baskets, exemplars, session, url_state
-from explorer.state.url_state import Exemplar
+from explorer.state import baskets, exemplars, session, url_parts, url_state
+from explorer.state.url_parts import Exemplar
 from explorer.widgets import basket_names
 from gan_core.attributes.classifier import Classifier, readable_name
 from gan_core.checkpoint import Model
@@ -37,7 +37,7 @@ def show(name: str, model: Model) -> list[np.ndarray | None]:
 
 def one(name: str, model: Model, basket: str) -> np.ndarray | None:
     """A basket: sign and weight, its mean face, its exemplars, and a field with their seeds."""
-    title, parsed = basket.upper(), url_state.read_exemplars(baskets.text(basket))
+    title, parsed = basket.upper(), url_parts.read_exemplars(baskets.text(basket))
     head(basket, title)
     try:
         z, trouble = exemplars.latents(title, model, baskets.text(basket)), None
@@ -63,7 +63,7 @@ def one(name: str, model: Model, basket: str) -> np.ndarray | None:
 
 def head(basket: str, title: str) -> None:
     """The name, the sign, the weight, and a button that removes a fourth or fifth basket."""
-    place = url_state.BASKETS.index(basket)
+    place = url_parts.BASKETS.index(basket)
     name = basket_names.of(baskets.wishes()[place])
     st.markdown(f"**{title}**" + (f" :grey[{stranger_text.plain(name)}]" if name else ""))
     weight = baskets.weights()[place]
@@ -78,13 +78,13 @@ def head(basket: str, title: str) -> None:
         st.number_input(
             f"Weight of {title}",
             0.0,
-            url_state.MAX_WEIGHT,
+            url_parts.MAX_WEIGHT,
             step=0.25,
             width=116,
             label_visibility="collapsed",
             **session.fill(f"weight-{basket}", abs(weight), weighed, basket),
         )
-        if place >= url_state.MIN_BASKETS:
+        if place >= url_parts.MIN_BASKETS:
             st.button(
                 f"Remove {title}",
                 key=f"remove-{basket}",
@@ -98,7 +98,7 @@ def head(basket: str, title: str) -> None:
 def weighed(basket: str) -> None:
     """Take a basket's weight from its field; the sign stays."""
     value, now = session.value_of(f"weight-{basket}"), baskets.weights()
-    negative = arithmetic.is_subtracted(now[url_state.BASKETS.index(basket)])
+    negative = arithmetic.is_subtracted(now[url_parts.BASKETS.index(basket)])
     if value is not None:
         baskets.weigh(basket, -value if negative else value)
 
@@ -123,7 +123,7 @@ def pictures(
         many = "1 exemplar" if len(z) == 1 else f"{len(z)} exemplars"
         lengths = f"{many}, |mean| {np.linalg.norm(mean):.2f}"
     for seed, psi in parsed:
-        which, caption = url_state.write_keys([(seed, psi)]), exemplars.caption(seed, psi)
+        which, caption = url_parts.write_keys([(seed, psi)]), exemplars.caption(seed, psi)
         words = f"Take {'' if exemplars.is_name(seed) else 'seed '}{caption} out of {title}"
         shown.append({"id": which, "label": words, "caption": caption, "drag": which})
     tiles(
@@ -160,11 +160,11 @@ def typing(basket: str, title: str) -> None:
 def typed(basket: str) -> None:
     """Take a basket's seeds from its field."""
     try:
-        parsed = url_state.read_exemplars(session.value_of(f"basket-text-{basket}"))
-        baskets.change(**{basket: url_state.write_keys(parsed)})
+        parsed = url_parts.read_exemplars(session.value_of(f"basket-text-{basket}"))
+        baskets.change(**{basket: url_parts.write_keys(parsed)})
     except ValueError:
         session.warn(
-            f"A basket takes up to {url_state.MAX_EXEMPLARS} seeds separated by commas, such as "
+            f"A basket takes up to {url_parts.MAX_EXEMPLARS} seeds separated by commas, such as "
             "3, 14, 15@0.7. The basket was not changed."
         )
 
@@ -208,7 +208,7 @@ def fill(name: str, model: Model) -> None:
         if into is None or not offered:
             st.caption("Nothing to show: choose a basket, or change the search.")
             return
-        parsed = url_state.read_exemplars  # one by one, because a grid may exceed a basket
+        parsed = url_parts.read_exemplars  # one by one, because a grid may exceed a basket
         z = np.concatenate([exemplars.latents("the grid", model, one) for one in offered])
         held = baskets.held(into)
         tiles(

@@ -7,7 +7,7 @@ import numpy as np
 import streamlit as st
 
 from explorer.services import attribute_labels, seed_tables
-from explorer.state import baskets, fragments, session, url_state
+from explorer.state import baskets, fragments, session, url_parts
 from explorer.widgets import arithmetic_presets, basket_names, basket_panel
 from gan_core.checkpoint import Model
 from gan_core.latent_space import arithmetic
@@ -22,11 +22,11 @@ def follow_model(model: Model) -> None:
     before = state.get("baskets_of")
     state.baskets_of = model.hash
     view = session.view()
-    if before in (None, model.hash) or not any(getattr(view, b) for b in url_state.BASKETS):
+    if before in (None, model.hash) or not any(getattr(view, b) for b in url_parts.BASKETS):
         return
     filled = refilled(model)
     names = [basket_names.of(wish) for wish in baskets.wishes() if wish]
-    empty = dict.fromkeys(url_state.BASKETS, "")
+    empty = dict.fromkeys(url_parts.BASKETS, "")
     new: dict[str, Any] = empty | (filled or {"wishes": ""})
     # Steps that could be undone are about samples of the other model.
     session.store(replace(view, **new, undo=(), redo=()))
@@ -46,7 +46,7 @@ def follow_model(model: Model) -> None:
 def refilled(model: Model) -> dict[str, str] | None:
     """The baskets, filled by their wishes from another model's samples; None if one cannot be."""
     used = [basket for basket in baskets.names() if baskets.text(basket)]
-    wishes = dict(zip(url_state.BASKETS, baskets.wishes(), strict=True))
+    wishes = dict(zip(url_parts.BASKETS, baskets.wishes(), strict=True))
     classifier = attribute_labels.classifier_of(model)
     new = {basket: basket_names.translated(wishes[basket], classifier) for basket in used}
     if classifier is None or not all(new.values()) or arithmetic_presets.refusal(model):
@@ -76,6 +76,6 @@ def refilled(model: Model) -> dict[str, str] | None:
         }
     if not all(map(len, rows.values())):
         return None
-    wanted = [new.get(basket) or {} for basket in url_state.BASKETS]
+    wanted = [new.get(basket) or {} for basket in url_parts.BASKETS]
     seeds = {basket: ", ".join(map(str, found)) for basket, found in rows.items()}
-    return seeds | {"wishes": url_state.write_wishes(wanted)}
+    return seeds | {"wishes": url_parts.write_wishes(wanted)}

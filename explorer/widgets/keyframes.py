@@ -6,7 +6,7 @@ import numpy as np
 import streamlit as st
 
 from explorer.services import renderer, stranger_text
-from explorer.state import session, url_state
+from explorer.state import session, url_parts
 from explorer.state.url_state import View
 from gan_core.checkpoint import Model
 
@@ -46,7 +46,7 @@ def keyframes_from_seeds(model: Model) -> np.ndarray | None:
     )
     view = session.view()
     try:
-        keys = url_state.read_keys(view.keys)
+        keys = url_parts.read_keys(view.keys)
     except ValueError:
         st.warning("Type two to eight seeds separated by commas, such as 3, 14, 15@0.7.")
         return None
@@ -57,7 +57,7 @@ def keyframes_from_tray(name: str, model: Model) -> np.ndarray | None:
     """Two to eight pictures of this model on the tray."""
     items = session.picked().items
     mine = {item.id: item for item in session.picked().of_model(name, model.prior.size)}
-    if len(mine) < url_state.MIN_KEYS:
+    if len(mine) < url_parts.MIN_KEYS:
         st.info(
             f"Put at least two pictures of {stranger_text.plain(name)} on the tray by clicking "
             "them on the page Browse, or use seeds."
@@ -68,7 +68,7 @@ def keyframes_from_tray(name: str, model: Model) -> np.ndarray | None:
         "Pictures, in the order of the path",
         list(mine),
         format_func=lambda i: mine[i].name if i in mine else "",
-        max_selections=url_state.MAX_KEYS,
+        max_selections=url_parts.MAX_KEYS,
         **session.fill(
             FIELD,
             chosen,
@@ -80,8 +80,8 @@ def keyframes_from_tray(name: str, model: Model) -> np.ndarray | None:
             f"Pictures of models other than {stranger_text.plain(name)} stay on the tray but "
             "cannot be keyframes."
         )
-    session.note_picks(chosen if chosen != list(mine)[: url_state.MAX_KEYS] else ())
-    if len(chosen) < url_state.MIN_KEYS:
+    session.note_picks(chosen if chosen != list(mine)[: url_parts.MAX_KEYS] else ())
+    if len(chosen) < url_parts.MIN_KEYS:
         st.warning("Choose at least two pictures.")
         return None
     return np.stack([mine[i].z for i in chosen])
@@ -98,7 +98,7 @@ def chosen_before(name: str, mine: list[str]) -> list[str]:
         chosen = [i for i in chosen if i in mine] + [i for i in mine if i not in known]
     else:
         chosen = [i for i in session.picks() if i in mine] or mine
-    choose(name, mine, chosen[: url_state.MAX_KEYS], touched=False)
+    choose(name, mine, chosen[: url_parts.MAX_KEYS], touched=False)
     return by_model[name][1]
 
 

@@ -17,7 +17,7 @@ from explorer.widgets import (
 )
 from gan_core.checkpoint import Model
 from gan_core.data.training_set import TrainingSet
-from gan_core.metrics import memorisation_report
+from gan_core.metrics import memorisation_file, memorisation_measures
 from gan_core.util.errors import InputError
 
 GUILTY = charts.SECOND  # colour of the overfitted control
@@ -62,7 +62,7 @@ def inconclusive_text(cases: Sequence[Case], space: str) -> str:
     """A warning if the two controls look alike in a space, else ""."""
     results = {case.title.partition(":")[0]: case.space(space) for case in cases}
     guilty, innocent = results.get("Guilty"), results.get("Innocent")
-    if not guilty or not innocent or memorisation_report.separates(guilty, innocent):
+    if not guilty or not innocent or memorisation_measures.separates(guilty, innocent):
         return ""
     return (
         f"In {distance_space.SPACE_NAMES[space]} this report does not distinguish the guilty"
@@ -74,15 +74,15 @@ def inconclusive_text(cases: Sequence[Case], space: str) -> str:
 def told_apart(model: Model, space: str) -> bool | None:
     """Whether the two controls differ in a space, for a model; None where one was not measured."""
     try:
-        innocent = memorisation_report.load_report(model, "held-out", space)
+        innocent = memorisation_file.load_report(model, "held-out", space)
         overfitted = memorisation_reports.control_model()
-        guilty = overfitted and memorisation_report.load_report(overfitted, space=space)
+        guilty = overfitted and memorisation_file.load_report(overfitted, space=space)
     except InputError:  # a damaged file; the page Memorisation says which
         return None
     if not innocent or not guilty:
         return None
     known = [report["spaces"].get(space) for report in (guilty, innocent)]
-    return memorisation_report.separates(*known) if all(known) else None
+    return memorisation_measures.separates(*known) if all(known) else None
 
 
 def excluded_text(result: dict) -> str:
@@ -95,7 +95,7 @@ def load(case: Case) -> list[Case]:
     """The innocent and the guilty control, if their reports exist."""
     cases = []
     space = session.view().space
-    innocent = memorisation_report.load_report(case.model, "held-out", space)
+    innocent = memorisation_file.load_report(case.model, "held-out", space)
     if innocent is not None:
         cases.append(
             Case(
@@ -104,7 +104,7 @@ def load(case: Case) -> list[Case]:
         )
     overfitted = memorisation_reports.control_model()
     if overfitted is not None and overfitted.hash != case.model.hash:
-        guilty = memorisation_report.load_report(overfitted, space=space)
+        guilty = memorisation_file.load_report(overfitted, space=space)
         if guilty is not None:
             data = training_data.training_images(overfitted)
             count = len(data.images)

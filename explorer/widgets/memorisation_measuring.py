@@ -12,7 +12,7 @@ from explorer.state import session
 from explorer.widgets import memorisation_controls
 from gan_core.checkpoint import Model
 from gan_core.data.training_set import TrainingSet
-from gan_core.metrics import memorisation_report
+from gan_core.metrics import memorisation_file
 from gan_core.util.errors import InputError
 
 COUNTS = (1_000, 10_000)  # numbers of samples that a button measures
@@ -45,7 +45,7 @@ def show_offer(model: Model, data: TrainingSet | None, missing: str, key: tuple)
     if ready:  # the report may have been removed since
         background.forget(key)
         st.session_state.measured.pop(key, None)
-        if memorisation_report.load_report(model) is not None:
+        if memorisation_file.load_report(model) is not None:
             st.rerun()
     else:
         st.caption("You and others can go on using the app meanwhile.")

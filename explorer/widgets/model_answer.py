@@ -7,7 +7,11 @@ import streamlit as st
 from explorer.services import memorisation_reports, nearest
 from explorer.widgets import answer, copy_sentences, distance_space
 from gan_core.checkpoint import Model
-from gan_core.metrics import copy_answer, memorisation_report
+from gan_core.metrics import (
+    copy_answer,
+    memorisation_file,
+    memorisation_measures,
+)
 
 Spaces = Mapping[str, Mapping]  # a report's "spaces"
 
@@ -34,7 +38,7 @@ def show(model: Model) -> None:
             " suspicious samples below are for."
         )
 
-    report = memorisation_report.load_report(model)
+    report = memorisation_file.load_report(model)
     count = 0 if report is None else report["n"]
     sentence = copy_sentences.of_model(result, own, count)
     answer.show(copy_sentences.kind(result), sentence, why)
@@ -44,7 +48,7 @@ def spaces_of(model: Model, control: str = "") -> dict[str, Mapping]:
     """The "spaces" of a model's reports, {} without any; each space from the report covering it."""
     spaces = {}
     for space in nearest.SPACES:
-        report = memorisation_report.load_report(model, control, space)
+        report = memorisation_file.load_report(model, control, space)
         if report is not None and space in report["spaces"]:
             spaces[space] = report["spaces"][space]
     return spaces
@@ -81,6 +85,6 @@ def evidence(own: Mapping, innocent: Mapping | None, guilty: Mapping | None) -> 
         )
     if innocent is None or guilty is None:
         lines.append("A control was not measured here, so this space does not count.")
-    elif not memorisation_report.separates(guilty, innocent):
+    elif not memorisation_measures.separates(guilty, innocent):
         lines.append("The controls cannot be told apart here, so this space does not count.")
     return lines

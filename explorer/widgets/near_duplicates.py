@@ -10,7 +10,7 @@ from explorer.services import (
 from explorer.state import session
 from explorer.widgets import pictures_side_by_side
 from explorer.widgets.memorisation_controls import Case
-from gan_core.metrics import memorisation_report
+from gan_core.metrics import memorisation_spaces
 
 TWINS = 24  # near-duplicate pairs shown
 
@@ -27,7 +27,7 @@ def show(case: Case) -> None:
     if not summary:
         return
     st.subheader(f"Near-duplicates in the training set: {summary['count']:,} pairs", anchor=False)
-    searched = min(case.result["n_training"], memorisation_report.LEAVE_ONE_OUT)
+    searched = min(case.result["n_training"], memorisation_spaces.LEAVE_ONE_OUT)
     st.caption(
         f"Pairs among {searched:,} training images that are at most {summary['limit']:g} levels of"
         " 256 apart. Duplicates are memorised first, and next to a duplicate even a copy counts as"

@@ -6,7 +6,7 @@ import numpy as np
 import streamlit as st
 
 from explorer.services import seed_tables
-from explorer.state import session, url_state
+from explorer.state import session, url_parts
 from explorer.state.url_state import REALISM, View
 from gan_core.attributes.classifier import Classifier, readable_name
 from gan_core.checkpoint import Model
@@ -131,8 +131,8 @@ def searchable(classifier: Classifier, table: SeedTable) -> list[str]:
 def wanted_lists(names: Sequence[str]) -> tuple[list[str], list[str]]:
     """(with, without) as the view has them, as far as they are among these names."""
     view = session.view()
-    having = [name for name in url_state.read_names(view.having) if name in names]
-    lacking = [name for name in url_state.read_names(view.lacking) if name in names]
+    having = [name for name in url_parts.read_names(view.having) if name in names]
+    lacking = [name for name in url_parts.read_names(view.lacking) if name in names]
     return having, [name for name in lacking if name not in having]
 
 
@@ -177,7 +177,7 @@ def take_score(name: str) -> None:
 def take_names(name: str) -> None:
     """Take the attributes to search for."""
     names = session.value_of(f"set-{name}") or []
-    session.set_view(**{name: url_state.write_names(names), "rank": 0})
+    session.set_view(**{name: url_parts.write_names(names), "rank": 0})
 
 
 def take_opinion() -> None:

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import streamlit as st
 
-from explorer.state import session, url_state
+from explorer.state import session, url_parts, url_state
 from explorer.widgets.tray_popover import tray_popover
 from gan_core.checkpoint import Model
 
@@ -25,7 +25,7 @@ def start_from(item_id: str) -> None:
     if item.seed is not None:
         session.set_view(start=item.seed, psi=item.psi, coords="", frozen="")
     else:
-        coords = url_state.write_coordinates(dict(enumerate(map(float, item.z))))
+        coords = url_parts.write_coordinates(dict(enumerate(map(float, item.z))))
         session.set_view(coords=coords, frozen="")
 
 
@@ -37,7 +37,7 @@ def arrived() -> bool:
 def keyframes(name: str, model: Model) -> None:
     """Let Interpolate open on the tray if two or more of its pictures are of the model."""
     mine = session.picked().of_model(name, model.prior.size)
-    if arrived() and len(mine) >= url_state.MIN_KEYS and not st.session_state.get("source_chosen"):
+    if arrived() and len(mine) >= url_parts.MIN_KEYS and not st.session_state.get("source_chosen"):
         st.session_state.view = replace(session.view(), source="tray")
 
 
@@ -53,8 +53,8 @@ def corners(name: str, model: Model) -> None:
     untouched = view.corners in (*usual, state.get("tray_corners"))
     if not arrived() or len(seeds) < 2 or not untouched:
         return
-    others = [key for key in url_state.read_keys(view.corners) if key[0] not in dict(seeds)]
+    others = [key for key in url_parts.read_keys(view.corners) if key[0] not in dict(seeds)]
     four = [*seeds, *others][:4]
     if len(four) == 4:
-        state.tray_corners = url_state.write_keys(four)
+        state.tray_corners = url_parts.write_keys(four)
         state.view = replace(view, corners=state.tray_corners)

@@ -2,7 +2,7 @@
 
 import streamlit as st
 
-from explorer.state import session, url_state
+from explorer.state import session, url_parts
 from gan_core import latent
 from gan_core.checkpoint import Model
 from gan_core.latent_space import arithmetic, intermediate
@@ -24,7 +24,7 @@ def slider(model: Model, closed: bool = True) -> None:
         "Truncation ψ",
         # A link may say less, and then the slider begins there.
         min(least, session.view().psi),
-        url_state.MAX_PSI,
+        url_parts.MAX_PSI,
         step=0.05,
         help="Below 1, pictures are more typical and less varied; above 1, more extreme.",
         **session.widget("psi", closed=closed),

@@ -18,6 +18,7 @@ from gan_core import checkpoint, latent, model_card
 from gan_core.data import media, training_set
 from gan_core.importers import (
     fold_weights,
+    matching_shapes,
     norm_statistics,
     onnx_import,
     safe_load,
@@ -208,7 +209,7 @@ def described(tensors: dict[str, torch.Tensor], notes: dict) -> Player | None:
     except (AttributeError, KeyError, TypeError, ValueError, RecursionError, InputError):
         return None
     floats = [tensor for tensor in tensors.values() if tensor.is_floating_point()]
-    if not all(map(state_dict_layouts.finite, floats)):
+    if not all(map(matching_shapes.finite, floats)):
         return None
     return Player(f"this project’s {sizes['name']}", sizes, dict(tensors))
 

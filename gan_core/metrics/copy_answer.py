@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from gan_core.metrics import memorisation_report
+from gan_core.metrics import memorisation_measures
 
 # The outcomes. EXACT and COPY say yes, CLEAR says no, the others say why there is no answer.
 EXACT = "exact"  # at distance 0 in pixels
@@ -130,12 +130,12 @@ def of_model(
     known = [name for name in spaces if name in innocent and name in guilty]
     if not known:
         return Answer(UNKNOWN)
-    counted = [n for n in known if memorisation_report.separates(guilty[n], innocent[n])]
+    counted = [n for n in known if memorisation_measures.separates(guilty[n], innocent[n])]
     if not counted:
         return Answer(CONTROLS, tuple(known))
     shares = {name: precision_ratio(spaces[name], innocent[name]) for name in counted}
     measured = [share for share in shares.values() if share is not None]
-    near = tuple(n for n in counted if memorisation_report.separates(spaces[n], innocent[n]))
+    near = tuple(n for n in counted if memorisation_measures.separates(spaces[n], innocent[n]))
     far = tuple(n for n in counted if not any(below(spaces[n], innocent[n])))
     if measured and max(measured) < UNREAL_SHARE:
         return Answer(UNREAL, tuple(counted), near, far)

@@ -12,14 +12,14 @@ from gan_core import checkpoint
 from gan_core.attributes import classifier
 from gan_core.data import media, training_set
 from gan_core.latent_space import directions
-from gan_core.metrics import memorisation_report, realism, seed_table
+from gan_core.metrics import memorisation_file, memorisation_report, realism, seed_table
 from gan_core.util import atomic_files
 from support import AVATARS, pictures, save_checkpoint
 from toys import quick_features
 
 SIDE, NZ, IMAGES, HELD_OUT = 32, 8, 40, 24
 NAMES = ("smiling", "glasses")
-REPORTS = tuple(memorisation_report.FILES.values())
+REPORTS = tuple(memorisation_file.FILES.values())
 
 
 def make(directory, mark=""):
@@ -41,11 +41,11 @@ def make(directory, mark=""):
     save_classifier(model, rows, data.fingerprint)
     add_directions(model, names)
     add_seeds(model, data)
-    for control in memorisation_report.FILES:
+    for control in memorisation_file.FILES:
         options = {"n": 20, "k": 2, "spaces": "pixels,discriminator", "control": control}
         measured = memorisation_report.report(model, data, **options)
         measured["missing"] = {"effnet": "It was not requested."}
-        memorisation_report.save_report(model, measured)
+        memorisation_file.save_report(model, measured)
     shutil.copy(AVATARS / "README.md", directory / "README.md")
     return directory
 

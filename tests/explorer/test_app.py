@@ -13,7 +13,7 @@ from streamlit.util import calc_hash
 
 import gan_core
 from explorer.services import model_registry, renderer
-from explorer.state import tray, url_state
+from explorer.state import tray, url_parts, url_state
 from fields import field, state
 from gan_core import latent
 from gan_core.util.errors import InputError
@@ -571,7 +571,7 @@ def test_a_wider_tray_than_a_path_takes(two_models, open_app, source):
     many = ",".join(f"alpha:{i}" for i in range(12))
     app = fine(open_app("interpolate", model="alpha", source=source, tray=many))
     if source == "tray":
-        assert len(field(app, "choose-keyframes").value) == url_state.MAX_KEYS
+        assert len(field(app, "choose-keyframes").value) == url_parts.MAX_KEYS
 
 
 # Parts of the app that need no page.

@@ -23,7 +23,7 @@ from explorer.services import (  # noqa: E402
     trust,
     uploads,
 )
-from explorer.state import arithmetic_file, tray, url_state  # noqa: E402
+from explorer.state import arithmetic_file, tray, url_parts, url_state  # noqa: E402
 from explorer.views import import_weights  # noqa: E402
 from explorer.widgets import train_form  # noqa: E402
 from gan_core import importers, latent  # noqa: E402
@@ -59,7 +59,7 @@ def read_link(data, folder):
     )
     view, unread = url_state.read(params)
     assert {name.split(" (")[0] for name in unread} <= set(params)
-    url_state.read_tray(params.get("tray", ""))
+    url_parts.read_tray(params.get("tray", ""))
     for page in url_state.PAGES:
         written = url_state.write(view, page)
         assert url_state.read(written)[1] == []
@@ -164,7 +164,7 @@ def test_no_value_of_a_link_is_more_than_unread(value):
     view, unread = url_state.read(params)
     assert "seed" in unread
     assert view.seed == 0
-    url_state.read_tray(value)
+    url_parts.read_tray(value)
     url_state.write(view, "browse")
 
 

@@ -24,7 +24,7 @@ from browsing import (
 )
 from explorer.components import browser_rendering
 from explorer.services import background, server
-from explorer.state import url_state
+from explorer.state import url_parts
 from gan_core import latent
 from gan_core.training import attribute_codes
 from gan_core.util.errors import InputError
@@ -184,7 +184,7 @@ def test_a_strip_for_other_values_is_not_shown(visit, avatars):
     page.mouse.up()
     coordinates[3] = value(page, "z3")
     assert coordinates[3] != first
-    address_has(page, url_state.write_coordinates(coordinates))
+    address_has(page, url_parts.write_coordinates(coordinates))
     assert np.array_equal(exact(page), moved(avatars, 5, coordinates))
 
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 import gan_core
-from explorer.state import arithmetic_file, exemplars, tray, url_state
+from explorer.state import arithmetic_file, exemplars, tray, url_parts, url_state
 from gan_core.util.errors import InputError
 
 
@@ -18,7 +18,7 @@ def model(make_checkpoint):
 def file_of(model, **settings):
     view = url_state.View(**({"a": "1, 2@0.7", "b": "3", "c": "4"} | settings))
     return view, arithmetic_file.write(
-        "alpha", model, view, url_state.read_sum(view.sum), np.ones((2, 8))
+        "alpha", model, view, url_parts.read_sum(view.sum), np.ones((2, 8))
     )
 
 
@@ -28,7 +28,7 @@ def test_an_arithmetic_file_reads_back_as_it_was_written(model):
     view, text = file_of(model, d=f"5, {stored}", sum="1,-0.25,1,2.5", strength=0.35)
     back = arithmetic_file.read(text.encode(), "alpha", model)
     assert back == {
-        name: getattr(view, name) for name in (*url_state.BASKETS, "sum", "strength", "apart")
+        name: getattr(view, name) for name in (*url_parts.BASKETS, "sum", "strength", "apart")
     }
     record = json.loads(text)
     assert record["baskets"][3]["exemplars"][1]["title"] == "On a path"

@@ -6,7 +6,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from explorer.state import tray, url_state
+from explorer.state import tray, url_parts, url_state
 from explorer.state.url_state import View
 from support import ROOT
 
@@ -106,7 +106,7 @@ def test_keys_survive_the_link_however_they_were_typed(typed):
     params = url_state.write(View(keys=typed), "interpolate")
     back, unread = url_state.read(params)
     assert unread == []
-    assert url_state.read_keys(back.keys) == [(3, None), (14, None), (15, None)]
+    assert url_parts.read_keys(back.keys) == [(3, None), (14, None), (15, None)]
 
 
 @pytest.mark.parametrize("typed", ["", "abc", "1", "1,2,3,4,5,6,7,8,9", "1,,,", "-1,2"])
@@ -193,7 +193,7 @@ MALFORMED = {
     "y": ["", "x", "-0.1", "1.1", "nan"],
     **{
         key: ["x", "-1", "1,1", "1,2@9", "~12", ",".join(map(str, range(17)))]
-        for key in url_state.BASKETS
+        for key in url_parts.BASKETS
     },
     "sum": ["", "1,1", "1,1,1,1,1,1", "1,x,1", "1,,1", "1,nan,1", "1,1e9,1", "-3.1,1,1"],
     "wishes": ["Smiling", "+", "+a;-b;;;;+c", "+%FF", ",".join(f"+{i}" for i in range(13))],
@@ -252,7 +252,7 @@ def test_several_malformed_values_are_all_named():
     [("0", 0, None), ("4294967295", 4294967295, None), ("7@0", 7, 0.0), ("7@1.5", 7, 1.5)],
 )
 def test_read_seed(text, seed, psi):
-    assert url_state.read_seed(text) == (seed, psi)
+    assert url_parts.read_seed(text) == (seed, psi)
 
 
 @pytest.mark.parametrize(
@@ -267,7 +267,7 @@ def test_keyframes_that_can_be_read_are_used_and_the_others_named(text, keys, lo
     view, unread = url_state.read({"keys": text})
     assert view.keys == keys
     assert unread == ["keys"]
-    assert ", ".join(url_state.sift(text)[1]) == lost
+    assert ", ".join(url_parts.sift(text)[1]) == lost
 
 
 def test_keyframes_that_cannot_be_read_stand_in_no_link():
@@ -284,15 +284,15 @@ def test_a_seed_is_where_a_picture_starts(page):
 
 def test_keys_write_and_read():
     keys = [(3, None), (14, 0.7), (15, 1.0)]
-    assert url_state.write_keys(keys) == "3, 14@0.7, 15@1"
-    assert url_state.read_keys(url_state.write_keys(keys)) == keys
+    assert url_parts.write_keys(keys) == "3, 14@0.7, 15@1"
+    assert url_parts.read_keys(url_parts.write_keys(keys)) == keys
 
 
 def test_the_tray_in_a_link():
     items = [item(12), item(40, 0.7), item(None), item(3, 0.0, "ganz, anders: ü@1")]
     text = url_state.write(View(model="avatars"), "browse", items)["tray"]
     assert text.startswith("avatars:12,avatars:40@0.7,")
-    entries, unread = url_state.read_tray(text)
+    entries, unread = url_parts.read_tray(text)
     assert entries == [("avatars", 12, 1.0), ("avatars", 40, 0.7), ("ganz, anders: ü@1", 3, 0.0)]
     assert unread == 0
 
@@ -305,43 +305,43 @@ def test_a_tray_of_nothing_from_seeds_is_not_in_the_link():
     "part", ["avatars", ":3", "avatars:", "avatars:x", "a:1@9", "a:-1", "a:1@"]
 )
 def test_malformed_parts_of_the_tray_are_counted_and_the_rest_is_read(part):
-    assert url_state.read_tray(f"avatars:1,{part},avatars:2") == (
+    assert url_parts.read_tray(f"avatars:1,{part},avatars:2") == (
         [("avatars", 1, 1.0), ("avatars", 2, 1.0)],
         1,
     )
 
 
 def test_an_empty_tray_is_nothing():
-    assert url_state.read_tray("") == ([], 0)
-    assert url_state.read_tray(",,") == ([], 0)
+    assert url_parts.read_tray("") == ([], 0)
+    assert url_parts.read_tray(",,") == ([], 0)
 
 
 def test_a_tray_that_is_too_long_is_cut_and_counted():
-    text = ",".join(f"avatars:{i}" for i in range(url_state.MAX_TRAY + 5))
-    entries, unread = url_state.read_tray(text)
-    assert [seed for _, seed, _ in entries] == list(range(url_state.MAX_TRAY))
+    text = ",".join(f"avatars:{i}" for i in range(url_parts.MAX_TRAY + 5))
+    entries, unread = url_parts.read_tray(text)
+    assert [seed for _, seed, _ in entries] == list(range(url_parts.MAX_TRAY))
     assert unread == 5
 
 
 def test_the_link_holds_as_many_pictures_as_the_tray():
-    assert url_state.MAX_TRAY == tray.MAX_ITEMS
+    assert url_parts.MAX_TRAY == tray.MAX_ITEMS
 
 
 @pytest.mark.parametrize("value", [1.25, -0.8, 0.1, 1e-7, 2.9999999, -999.5])
 def test_a_coordinate_reads_back_as_the_same_float32(value):
     value = float(np.float32(value))
-    (back,) = url_state.read_coordinates(url_state.write_coordinates({3: value})).values()
+    (back,) = url_parts.read_coordinates(url_parts.write_coordinates({3: value})).values()
     assert np.float32(back) == np.float32(value)
 
 
 def test_coordinates_stand_in_their_order():
-    assert url_state.write_coordinates({17: -0.8, 3: 1.25}) == "3:1.25,17:-0.8"
-    assert url_state.write_coordinates({}) == ""
-    assert url_state.read_coordinates("") == {}
+    assert url_parts.write_coordinates({17: -0.8, 3: 1.25}) == "3:1.25,17:-0.8"
+    assert url_parts.write_coordinates({}) == ""
+    assert url_parts.read_coordinates("") == {}
 
 
 @pytest.mark.parametrize("text", ["3,3@1", "3@1.0,3", "3@0.7,3@0.70", "3@0.70000001,3@0.7"])
 def test_an_exemplar_counts_once_however_it_is_written(text):
     with pytest.raises(ValueError, match="2 exemplars"):
-        url_state.read_exemplars(text)
-    assert url_state.read_exemplars("3@1, 4@1.5") == [(3, None), (4, 1.5)]
+        url_parts.read_exemplars(text)
+    assert url_parts.read_exemplars("3@1, 4@1.5") == [(3, None), (4, 1.5)]

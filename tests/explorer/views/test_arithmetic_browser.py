@@ -8,7 +8,7 @@ import pytest
 from PIL import Image
 
 from browsing import PHONE, address_has, apart, download, exact, grid, idle, no_trouble, query
-from explorer.state import arithmetic_file, url_state
+from explorer.state import arithmetic_file, url_parts
 from support import AVATARS, needs_avatars
 
 sync_api = pytest.importorskip("playwright.sync_api", reason="needs playwright")
@@ -171,7 +171,7 @@ def test_a_preset_is_one_click_on_the_first_visit(visit):
 def test_on_a_phone_nothing_is_wider_than_the_screen(visit):
     page = visit(f"{LINK}&d=5&e=6&sum=1,-1,1,0.25,-3", viewport=PHONE)
     exact(page)
-    expect(page.locator('.tiles[aria-label^="Exemplars of"]')).to_have_count(len(url_state.BASKETS))
+    expect(page.locator('.tiles[aria-label^="Exemplars of"]')).to_have_count(len(url_parts.BASKETS))
     wide = page.evaluate("document.querySelector('[data-testid=stMain]').scrollWidth")
     assert wide <= PHONE["width"]
 

@@ -13,7 +13,7 @@ from PIL import Image
 import everything
 import gan_core
 from explorer.services import attribute_labels, direction_store
-from explorer.state import arithmetic_file, exemplars, url_state
+from explorer.state import arithmetic_file, exemplars, url_parts, url_state
 from explorer.widgets import arithmetic_presets, basket_names, basket_panel
 from fields import field, sentences, state
 from gan_core.attributes import classifier
@@ -218,7 +218,7 @@ def test_a_link_says_both_the_model_and_the_exemplars(opened, open_app):
     _, app = opened(a="1", b="2", c="3")
     app = open_app("arithmetic", model="beta", a="4", b="5", c="6")
     assert sentences(app) == []
-    assert url_state.read_exemplars(state(app, "link")["a"]) == [(4, None)]
+    assert url_parts.read_exemplars(state(app, "link")["a"]) == [(4, None)]
 
 
 def test_after_a_change_of_model_the_same_wish_fills_the_baskets(

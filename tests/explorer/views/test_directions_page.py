@@ -15,7 +15,7 @@ from PIL import Image
 import gan_core
 from browsing import address_has, apart, canvas_pixels, exact, no_trouble, on_tray, query, running
 from explorer.services import attribute_labels, background, direction_store, model_registry
-from explorer.state import url_state
+from explorer.state import url_parts
 from fields import field, sentences, state
 from gan_core.attributes import classifier
 from gan_core.latent_space import directions, discover_directions
@@ -161,7 +161,10 @@ def test_the_picture_is_the_start_and_the_weighted_directions(opened):
 def test_a_drag_is_in_the_view_and_in_the_link(opened):
     app = drag(opened(), warm=2.5)
     assert sliders(app) == {"bright": 0.0, "warm": 2.5}
-    assert url_state.read_along(state(app, "link")["along"]) == {BRIGHT: 0.0, "warm (normal)": 2.5}
+    assert url_parts.read_along(state(app, "link")["along"]) == {
+        BRIGHT: 0.0,
+        "warm (normal)": 2.5,
+    }
     z = opened.model.prior.sample(1)[0] + 2.5 * opened.vectors["warm (normal)"]
     assert is_picture_of(app, opened.model, z)
     again = opened(along=state(app, "link")["along"])
@@ -217,7 +220,7 @@ def test_directions_are_chosen_and_put_away(opened):
     assert list(sliders(app)) == ["component 2"]
     app = field(app, "along-2").set_value([]).run()
     assert sliders(app) == {}
-    assert state(app, "link")["along"] == url_state.NOTHING
+    assert state(app, "link")["along"] == url_parts.NOTHING
     assert is_picture_of(app, opened.model, opened.model.prior.sample(1)[0])
 
 
@@ -425,7 +428,7 @@ def test_names_that_the_model_has_not_are_left_out(opened):
     assert sentences(app) == []
     assert sliders(app) == {"bright": 1.0}
     assert "Unknown to alpha and ignored: age, hat." in captions(app)
-    assert url_state.read_along(state(app, "link")["along"]) == {BRIGHT: 1.0, "age": 2.0}
+    assert url_parts.read_along(state(app, "link")["along"]) == {BRIGHT: 1.0, "age": 2.0}
     assert sliders(opened(along="age:2")) == {"bright": 0.0, "warm": 0.0}
 
 

@@ -11,7 +11,7 @@ from PIL import Image
 import gan_core
 from explorer.components import strips
 from explorer.services import renderer, server
-from explorer.state import tray, url_state
+from explorer.state import tray, url_parts, url_state
 from fields import field
 from gan_core import latent
 from gan_core.util import atomic_files
@@ -139,7 +139,7 @@ def test_a_report_can_freeze_what_did_not_move(alpha, open_app):
     app = fine(report(app, home(alpha, 5), frozen=[6, 2]))
     assert link(app)["frozen"] == "2,6"
     assert data(app)["frozen"] == [2, 6]
-    saved = url_state.read_coordinates(link(app)["coords"])
+    saved = url_parts.read_coordinates(link(app)["coords"])
     assert {i: np.float32(v) for i, v in saved.items()} == {i: home(alpha, 5)[i] for i in (2, 6)}
     app = fine(report(app, home(alpha, 5), count=2))
     assert not {"frozen", "coords"} & set(link(app))
@@ -322,7 +322,7 @@ def test_a_picture_without_a_seed_comes_from_the_tray_exactly(alpha, open_app):
     app = fine(click(app, f"start-tiles-{items(app)[0].id}")).run()
     assert holds(app, z)
     assert np.array_equal(picture(app), drawn(alpha, z))
-    assert len(url_state.read_coordinates(link(app)["coords"])) == 8
+    assert len(url_parts.read_coordinates(link(app)["coords"])) == 8
     assert "frozen" not in link(app)
     again = fine(open_app("latents", **link(app)))
     assert holds(again, z)

@@ -16,7 +16,12 @@ from explorer.widgets import (
 )
 from fields import field, sentences
 from gan_core.data import training_set
-from gan_core.metrics import copy_answer, memorisation_report
+from gan_core.metrics import (
+    copy_answer,
+    memorisation_file,
+    memorisation_measures,
+    memorisation_report,
+)
 
 OPTIONS = {"n": 40, "spaces": "pixels,discriminator"}
 
@@ -55,7 +60,7 @@ def alpha(trained, tmp_path, monkeypatch):
 
 def keep(model, data, **options):
     summary = memorisation_report.report(model, data, **(OPTIONS | options))
-    memorisation_report.save_report(model, summary)
+    memorisation_file.save_report(model, summary)
     return summary
 
 
@@ -65,7 +70,7 @@ def test_without_a_report_it_offers_to_make_one(alpha, open_app, monkeypatch):
     app = open_app("memorisation", model="alpha")
     (sentence,) = sentences(app)
     assert "python -m gan_core memorisation models/alpha`" in sentence
-    assert memorisation_report.load_report(model) is None
+    assert memorisation_file.load_report(model) is None
     monkeypatch.setattr(
         memorisation_report,
         "SPACES",
@@ -79,9 +84,9 @@ def test_without_a_report_it_offers_to_make_one(alpha, open_app, monkeypatch):
     )
     app = app.button(key="measure-24").click().run()
     assert sentences(app) == []
-    summary = memorisation_report.load_report(model)
+    summary = memorisation_file.load_report(model)
     assert summary["n"] == 24
-    assert memorisation_report.load_report(model, "held-out")["control"] == "held-out"
+    assert memorisation_file.load_report(model, "held-out")["control"] == "held-out"
     assert not (model.directory / "memorisation.json").exists()  # a checkpoint is left as it was
     assert len(tiles(app, "suspects")) == 24
     assert "24 samples, seeds 0 to 23" in texts(app)
@@ -138,7 +143,7 @@ def test_measuring_gives_the_space_that_a_shipped_report_lacks(alpha, open_app, 
     # The other report still describes the other space.
     app = field(app, "set-space").set_value("pixels").run()
     assert sentences(app) == []
-    assert set(memorisation_report.load_report(model, space="pixels")["spaces"]) == {"pixels"}
+    assert set(memorisation_file.load_report(model, space="pixels")["spaces"]) == {"pixels"}
 
 
 def test_histograms_count_every_image(alpha):
@@ -146,7 +151,7 @@ def test_histograms_count_every_image(alpha):
     summary = keep(model, data)
     for space in summary["spaces"].values():
         bins = space["histogram"]
-        assert len(bins["edges"]) == memorisation_report.BINS + 1
+        assert len(bins["edges"]) == memorisation_measures.BINS + 1
         sums = {kind: sum(bins[kind]) for kind in ("samples", "held-out", "training")}
         assert sums == {"samples": 40, "held-out": 44, "training": 60}
         low, high = (space["distances"]["samples"][q] for q in ("1%", "99%"))
@@ -239,9 +244,9 @@ def test_the_answer_rests_on_three_reports(alpha, trained, open_app, monkeypatch
         patch.setattr(memorisation_report, "generate", lambda *_: copies)
         keep(other, images)
     own, innocent = (
-        memorisation_report.load_report(model, control)["spaces"] for control in ("", "held-out")
+        memorisation_file.load_report(model, control)["spaces"] for control in ("", "held-out")
     )
-    guilty = memorisation_report.load_report(other)["spaces"]
+    guilty = memorisation_file.load_report(other)["spaces"]
     result = copy_answer.of_model(own, innocent, guilty)
     wanted = copy_sentences.of_model(result, own, 40)
     app = open_app("memorisation", model="alpha")

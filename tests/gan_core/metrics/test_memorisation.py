@@ -8,7 +8,7 @@ import pytest
 from gan_core import __main__ as cli
 from gan_core import checkpoint
 from gan_core.data import training_set as sets
-from gan_core.metrics import intervals, memorisation_report, memorisation_stats
+from gan_core.metrics import intervals, memorisation_report, memorisation_stats, memorisation_table
 from gan_core.search import held_out
 from gan_core.util import atomic_files
 from gan_core.util.errors import InputError
@@ -238,7 +238,7 @@ def test_held_out_images_that_equal_a_training_image_are_left_out(make_pair, tmp
     assert result["n_held_out"] == (10 if control else 20)
     assert result["spaces"]["pixels"]["distances"]["held-out"]["1%"] > 0
     assert "10 held-out images equal a training image" in result["caveats"][-1]
-    assert "excluded: 10" in memorisation_report.table(result)
+    assert "excluded: 10" in memorisation_table.table(result)
     if control:
         ids = {row["id"] for row in result["spaces"]["pixels"]["suspicious"]}
         assert ids <= set(numbers[1::2].tolist())

@@ -8,7 +8,7 @@ import pytest
 import gan_core
 from explorer.widgets import memorisation_controls
 from gan_core import checkpoint
-from gan_core.metrics import memorisation_report
+from gan_core.metrics import memorisation_file, memorisation_measures, memorisation_report
 from support import ROOT
 
 CONTROL = ROOT / "checkpoints" / "controls" / "overfitted-200"
@@ -37,8 +37,8 @@ def test_the_report_distinguishes_the_two_controls(control):
 
 
 def test_the_shipped_reports_distinguish_the_controls_or_the_page_says_otherwise(control):
-    guilty = memorisation_report.load_report(control)
-    innocent = memorisation_report.load_report(control, "held-out")
+    guilty = memorisation_file.load_report(control)
+    innocent = memorisation_file.load_report(control, "held-out")
     spaces = set(guilty["spaces"]) & set(innocent["spaces"])
     assert "pixels" in spaces
     for space in spaces:
@@ -48,7 +48,7 @@ def test_the_shipped_reports_distinguish_the_controls_or_the_page_says_otherwise
             memorisation_controls.Case("Innocent: real images", "", innocent, None, None),
         ]
         message = memorisation_controls.inconclusive_text(cases, space)
-        if memorisation_report.separates(result, clean):
+        if memorisation_measures.separates(result, clean):
             assert message == ""
             assert result["auth_pct"]["samples"][2] < clean["auth_pct"]["samples"][1]
             assert result["intervals"]["farther"][1] < 0.3 < clean["intervals"]["farther"][0]

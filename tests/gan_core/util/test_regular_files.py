@@ -12,7 +12,7 @@ from gan_core import checkpoint
 from gan_core.attributes import classifier
 from gan_core.data import training_set
 from gan_core.latent_space import directions, encoder
-from gan_core.metrics import memorisation_report, realism, seed_table
+from gan_core.metrics import memorisation_file, realism, seed_table
 from gan_core.training import run_lock, run_log, snapshot
 from gan_core.util import regular_files
 from gan_core.util.errors import InputError
@@ -92,8 +92,8 @@ READERS = {
     "directions.safetensors": lambda d: directions.load(checkpoint.load(d)),
     "realism.safetensors": lambda d: realism.load(d),
     "seeds.safetensors": lambda d: seed_table.load(checkpoint.load(d)),
-    "memorisation.json": lambda d: memorisation_report.load_report(checkpoint.load(d)),
-    "memorisation-held-out.json": lambda d: memorisation_report.load_report(
+    "memorisation.json": lambda d: memorisation_file.load_report(checkpoint.load(d)),
+    "memorisation-held-out.json": lambda d: memorisation_file.load_report(
         checkpoint.load(d), "held-out"
     ),
     "training_set/set.json": lambda d: training_set.load(d / "training_set"),
