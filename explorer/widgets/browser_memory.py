@@ -10,7 +10,7 @@ from typing import Any
 import streamlit as st
 
 from explorer.components.local_storage import local_storage
-from explorer.state import fragments, session, stored_tray, tray, url_state
+from explorer.state import fragments, session, stored_tray, tray, url_parts
 from explorer.state.tray import Item, Tray
 from explorer.widgets import picture_dialog
 from gan_core.util.errors import InputError
@@ -115,7 +115,7 @@ def place(items: tuple[Item, ...], first: bool) -> dict[str, Any]:
     decided: dict[str, Any] = {}
     if any(item.from_photo for item in items):
         decided["photos"] = True
-    if first and not shown.before and linked in ("", url_state.write_tray(items)):
+    if first and not shown.before and linked in ("", url_parts.write_tray(items)):
         state.tray = Tray(items)
     elif [i.z.tobytes() for i in items] == [i.z.tobytes() for i in shown.items]:
         decided["apart"] = False
