@@ -14,14 +14,14 @@ python docs/links.py
 ```
 
 The address bar is always a link to what a page shows. Each page's link carries the settings that
-the page uses, except those that have their default. `weights` lets the app warn when a link was
-made with other weights than the current ones, and marks a link that the app wrote: its missing
-settings have their default. A link without it, as a person types it, opens on what the model
-suggests where it says nothing: realistic seeds, sorted by realism, and smooth scaling of
-photographs. On pages with a `start`, `seed` sets it too. Every
-link also carries the pictures of the tray that came from seeds, as `tray=avatars:12,avatars:40@0.7`
-(a seed, and its ψ if that is not 1). A value that cannot be read keeps its default, and a warning
-names it. The command above writes this page from the table in `explorer/state/url_state.py`.
+the page uses, except those at their default. `weights` lets the app warn when a link was made with
+other weights than the current ones. It also marks a link that the app wrote, in which a missing
+setting has its default. In a link that a person typed, which lacks `weights`, missing settings
+follow the model: realistic seeds, sorted by realism, and smooth scaling of photographs. On pages
+with a `start`, `seed` sets it too. Every link also carries the pictures of the tray that came from
+seeds, as `tray=avatars:12,avatars:40@0.7` (a seed, and its ψ if that is not 1). A value that cannot
+be read keeps its default, and a warning names it. The command above writes this page from the table
+in `explorer/state/url_state.py`.
 
 | setting | what it is | default | pages |
 |---|---|---|---|

@@ -225,7 +225,7 @@ def skipped(name, data, reason, **more):
     return Case(lambda: {name: data() if callable(data) else data}, name, reason=reason, **more)
 
 
-BY_THE_SET = "scaled by the brightest value of the set, and said"
+BY_THE_SET = "scaled by the brightest value of the set, with a note"
 NOT_IN_FULL = "16 bits per colour in a form that cannot be read in full; save it as PNG"
 NOT_HEIC = "an iPhone photo (HEIC); install pillow-heif or export the photo as JPEG"
 CASES = {

@@ -307,7 +307,7 @@ LAYOUTS = {
 
 def table():
     """The table of the page, in Markdown."""
-    lines = ["| layers | names, for example | images | to be given |", "|---|---|---|---|"]
+    lines = ["| layers | names, for example | images | option needed |", "|---|---|---|---|"]
     for layout in LAYOUTS.values():
         size, channels = layout.images
         given = " ".join(f"`--{key} {value}`" for key, value in layout.options.items())
