@@ -31,68 +31,15 @@ from explorer.views import (
     train,
     your_photo,
 )
-from explorer.widgets import lesson_bar, lesson_panel, password, picture_dialog, tray_panel
+from explorer.widgets import (
+    lesson_bar,
+    lesson_panel,
+    page_style,
+    password,
+    picture_dialog,
+    tray_panel,
+)
 from gan_core.util import map_guard
-
-# Less margin above the pictures than Streamlit's, and no picture wider than a phone's screen.
-STYLE = """<style>
-.stMainBlockContainer { padding-top: 4rem; padding-bottom: 4rem; }
-.stMainBlockContainer :is(.stImage, .stImage img) { max-width: 100%; }
-.stMarkdown table { display: block; max-width: 100%; overflow-x: auto; }
-.stMarkdown thead:not(:has(th:not(:empty))) { display: none; }
-.stTable code { white-space: normal; overflow-wrap: anywhere; }
-[data-testid="stLayoutWrapper"]:has(> [class*="st-key-unseen"]) { display: none; }
-/* As high as the fields and buttons beside them, so that labels line up. */
-.stButtonGroup button[data-variant="segmented_control"] { min-height: 2.5rem; }
-/* The answer at the top of a page is larger than the text around it. */
-[class*="st-key-answer"] > .stElementContainer:first-child p {
-  font-size: 1.15rem; line-height: 1.5;
-}
-/* The bar of a lesson: quiet, and apart from the page below it. */
-.st-key-lesson-bar, .st-key-lesson-large {
-  border-left: 3px solid var(--st-primary-color); border-radius: 0 8px 8px 0;
-  background: rgb(128 128 128 / 0.08); padding: 0.75rem 1rem 0.5rem; margin-bottom: 0.5rem;
-}
-.st-key-lesson-bar .stMarkdown { max-width: 52rem; }
-.st-key-lesson-large { padding: 1.25rem 1.5rem 1rem; }
-.st-key-lesson-large .stMarkdown { max-width: 60rem; }
-.st-key-lesson-large .stMarkdown :is(p, li) { font-size: 1.6rem; line-height: 1.45; }
-.st-key-lesson-large .stMarkdown strong { font-size: 2rem; }
-.st-key-lesson-keys { display: none; }
-.st-key-page-sentence { margin-top: -0.75rem; }
-.st-key-start-words { max-width: 46rem; font-size: 1.05rem; }
-/* Six places to go: the whole card is the link. */
-[class*="st-key-place-"] { position: relative; }
-[class*="st-key-place-"] * { position: static; }
-[class*="st-key-place-"] a { padding-left: 0; }
-[class*="st-key-place-"] a::after { content: ""; position: absolute; inset: 0; border-radius: 8px; }
-[class*="st-key-place-"]:hover { border-color: var(--st-primary-color); }
-.loop-place { aspect-ratio: 8; border-radius: 8px; background: rgb(128 128 128 / 0.08); }
-@media (max-width: 640px) { .loop-place { aspect-ratio: 4; } }
-.st-key-places { display: grid; grid-template-columns: repeat(3, 1fr); gap: 1rem; }
-@media (max-width: 640px) {
-  .st-key-places { grid-template-columns: repeat(2, 1fr); gap: 0.5rem; }
-}
-.st-key-places [class*="st-key-place-"] { height: 100%; }
-.place-picture {
-  aspect-ratio: 2; overflow: hidden; border-radius: 6px; position: relative !important;
-  display: flex;
-  align-items: center; justify-content: center; gap: 2%; background: rgb(128 128 128 / 0.08);
-}
-.place-picture img { width: 100%; display: block; image-rendering: pixelated; }
-.place-picture.smooth img { image-rendering: auto; }
-.place-picture.row { padding: 0 2%; }
-.place-picture.row img { flex: 1; min-width: 0; border-radius: 4px; }
-.place-picture.row b { font-size: 1.1rem; font-weight: 400; opacity: 0.75; }
-.place-picture.dots i {
-  position: absolute !important; width: 6px; height: 6px; border-radius: 50%; margin: -3px;
-  opacity: 0.8;
-}
-.place-picture.dots .data { background: #2e9e8f; }
-.place-picture.dots .samples { background: #d8575f; }
-[class*="st-key-answer"] details { border: 0; }
-[class*="st-key-answer"] summary { padding: 0; }
-</style>"""
 
 
 def main() -> None:
@@ -100,13 +47,13 @@ def main() -> None:
     widget_states.install()
     map_guard.enable()
     server.serve_strips(strips.answer)
-    st.html(STYLE)
+    page_style.show()
     # The sidebar is there from the first paint and does not push the page aside later.
     st.sidebar.container(key="unseen-sidebar").html('<i id="sidebar-first"></i>')
-    st.container(key="unseen-history").html(
-        f'<i id="one-step"></i><script>{content_policy.HISTORY}</script>',
-        unsafe_allow_javascript=True,
-    )
+    for place, script in enumerate(content_policy.PAGE_SCRIPTS):
+        st.container(key=f"unseen-script-{place}").html(
+            f'<i id="script-{place}"></i><script>{script}</script>', unsafe_allow_javascript=True
+        )
     card_page = st.Page(model_card.page, title="Model card", url_path="card")
     browse_page = st.Page(partial(browse.page, card_page), title="Browse", url_path="browse")
     interpolate_page = st.Page(

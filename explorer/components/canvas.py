@@ -62,7 +62,7 @@ def canvas(
     values: Iterable[float],
     on_release: Callable[[list[float], list[int]], object],
     *,
-    label: str,
+    label: str | Callable[[np.ndarray], str],
     layout: str = "rows",
     panes: Iterable[str] = ("",),
     smooth: bool = False,
@@ -76,7 +76,8 @@ def canvas(
 
     motions: one from motions.py per pane, all moved by the same sliders. axes: from `axis`. values:
     floats, one per slider. on_release(values, frozen): called once after a drag, with lists of
-    float and int. label: the picture's alternative text. layout: "rows", "list" (many sliders;
+    float and int. label: the picture's alternative text, or a function that
+    makes it of the pictures, uint8 (panes, H, W, C). layout: "rows", "list" (many sliders;
     `home` holds their values for "Reset", `frozen` the indices of frozen ones), "beside" (some
     sliders beside the picture) or "pad" (two sliders and a plane). panes: names of the panes; there
     are more than motions for a model whose pictures hold several side by side. browser: the URLs
@@ -103,7 +104,7 @@ def canvas(
         "panes": list(panes),
         "width": images.shape[2] * len(motions),
         "height": images.shape[1],
-        "label": label,
+        "label": label if isinstance(label, str) else label(images),
         "smooth": smooth,
         "home": [] if home is None else [float(v) for v in home],
         "frozen": sorted(frozen or ()),

@@ -20,7 +20,12 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 INLINE = re.compile(r"<script>(.*?)</script>", re.DOTALL)
 PLAIN = {"X-Content-Type-Options": "nosniff", "Referrer-Policy": "same-origin"}
 STARTS = ("http.response.start", "websocket.http.response.start")  # the second refuses a socket
-HISTORY = (Path(__file__).parents[1] / "components" / "history.js").read_text(encoding="utf-8")
+COMPONENTS = Path(__file__).parents[1] / "components"
+# The app's scripts that stand in the page itself, one <script> each.
+PAGE_SCRIPTS = [
+    (COMPONENTS / f"{name}.js").read_text(encoding="utf-8")
+    for name in ("history", "dialog_focus", "drawer")
+]
 
 
 def hash_of(script: str) -> str:
@@ -30,9 +35,9 @@ def hash_of(script: str) -> str:
 
 
 def inline_scripts() -> list[str]:
-    """The scripts that stand in a page itself: Streamlit's, and the app's for the history."""
+    """The scripts that stand in a page itself: Streamlit's, and the app's own."""
     page = Path(st.__file__).parent / "static" / "index.html"
-    return [*INLINE.findall(page.read_text(encoding="utf-8")), HISTORY]
+    return [*INLINE.findall(page.read_text(encoding="utf-8")), *PAGE_SCRIPTS]
 
 
 def policy() -> str:

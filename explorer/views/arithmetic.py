@@ -21,6 +21,7 @@ from explorer.state import (
     url_state,
 )
 from explorer.widgets import (
+    alt_text,
     arithmetic_controls,
     arithmetic_formula,
     arithmetic_presets,
@@ -202,7 +203,11 @@ def result(name: str, model: Model, terms: Sequence[Term]) -> None:
             [axis("Strength", 0, url_state.MAX_STRENGTH, ticks=[0, 1])],
             [view.strength],
             release,
-            label=f"{arithmetic_formula.formula(letters, view.strength, locked)}, of {name}",
+            label=lambda images: alt_text.of_picture(
+                model,
+                f"{arithmetic_formula.formula(letters, view.strength, locked)}, of {name}",
+                images[1],
+            ),
             panes=("As summed", f"Rescaled to the prior’s length, {shell:.1f}"),
             smooth=view.smooth,
             browser=browser_rendering.addresses(model),
@@ -215,7 +220,15 @@ def result(name: str, model: Model, terms: Sequence[Term]) -> None:
     seen, changed = arithmetic_verdicts.table(model, terms, images, controls)
     with right:
         near = renderer.pictures(model, arithmetic.sheet(z[1]))
-        st.image(renderer.sheet_png(near), width=288)
+        st.image(
+            renderer.sheet_png(near),
+            width=288,
+            alt=alt_text.of_picture(
+                model,
+                "The result in the middle, and eight pictures close to it",
+                near[len(near) // 2],
+            ),
+        )
         st.caption("The result on the shell, with uniform noise of ±0.25 (Radford et al. 2016)")
         arithmetic_controls.show(controls)
     if seen:

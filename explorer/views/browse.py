@@ -12,6 +12,7 @@ from explorer.state import fragments, session, url_state
 from explorer.state.url_state import REALISM, View
 from explorer.widgets import (
     add_to_tray,
+    alt_text,
     compare_with,
     model_picker,
     picture_dialog,
@@ -234,16 +235,21 @@ def grid(
         [
             {
                 "id": str(seed),
-                "label": f"Sample of seed {seed}"
-                + (
-                    f", {measure.lower() if view.by == REALISM else measure}{value}"
-                    if value
-                    else ""
+                "label": alt_text.joined(
+                    f"Sample of seed {seed}"
+                    + (
+                        f", {measure.lower() if view.by == REALISM else measure}{value}"
+                        if value
+                        else ""
+                    ),
+                    shows,
                 ),
                 "caption": str(seed) + (f" · {value}" if value else ""),
                 "marked": seed in on_tray,
             }
-            for seed, value in zip(seeds, values, strict=True)
+            for seed, value, shows in zip(
+                seeds, values, alt_text.of_seeds(model, seeds, view.psi), strict=True
+            )
         ],
         click,
         label=f"Samples of {name}",

@@ -16,6 +16,7 @@ from explorer.state import direction_state, fragments, session, tray, url_parts
 from explorer.state.direction_state import Row
 from explorer.widgets import (
     add_to_tray,
+    alt_text,
     direction_effects,
     direction_saving,
     model_picker,
@@ -184,7 +185,9 @@ def picture(name: str, model: Model, classifier: Classifier | None, known: Known
         axes(model, rows),
         [weight for *_, weight in rows],
         lambda values, _: moved_to(values, known),
-        label=f"Picture of {name}, seed {view.start} with {len(rows)} directions",
+        label=alt_text.of_canvas(
+            model, f"Picture of {name}, seed {view.start} with {len(rows)} directions"
+        ),
         layout="beside",
         smooth=view.smooth,
         browser=browser_rendering.addresses(model),

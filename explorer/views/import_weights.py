@@ -347,6 +347,7 @@ def preview(imported: importers.Imported) -> None:
     st.image(
         sheet,
         width="stretch",
+        alt=f"Samples of the imported model, seeds 0 to {SHOWN - 1}",
         caption=(
             f"Seeds 0 to {SHOWN - 1} at ψ = 1, unselected. If you see noise or wrong colours, the "
             "file was not recognised correctly."

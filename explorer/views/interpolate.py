@@ -16,6 +16,7 @@ from explorer.state import fragments, session, tray, url_state
 from explorer.state.url_state import View
 from explorer.widgets import (
     add_to_tray,
+    alt_text,
     charts,
     compare_with,
     model_picker,
@@ -77,7 +78,9 @@ def explore(
             [axis("Position", 0, segments, ticks=list(range(segments + 1)))],
             [at],
             lambda values, _: session.set_view(at=round(values[0], 2)),
-            label=f"Picture of {name} at position {at:.2f} of the path",
+            label=alt_text.of_canvas(
+                model, f"Picture of {name} at position {at:.2f} of the path", other is None
+            ),
             panes=[
                 pane
                 for mode in modes

@@ -15,6 +15,7 @@ from explorer.services import renderer
 from explorer.state import fragments, session, tray, url_parts
 from explorer.widgets import (
     add_to_tray,
+    alt_text,
     compare_with,
     model_picker,
     neighbours_link,
@@ -141,7 +142,11 @@ def sliders(name: str, model: Model, other: tuple[str, Model] | None) -> None:
         axes(model, values),
         values,
         lambda values, frozen: moved_to(values, home, frozen),
-        label=f"Picture of {name}, seed {view.start} with {len(moved)} coordinates moved",
+        label=alt_text.of_canvas(
+            model,
+            f"Picture of {name}, seed {view.start} with {len(moved)} coordinates moved",
+            other is None,
+        ),
         layout="list",
         home=home,
         frozen=frozen,
@@ -231,7 +236,11 @@ def pad(name: str, model: Model, corners: np.ndarray, other: tuple[str, Model] |
         [axis("Across", 0, 1), axis("Down", 0, 1)],
         [view.x, view.y],
         lambda values, _: session.set_view(x=round(values[0], 2), y=round(values[1], 2)),
-        label=f"Picture of {name}, {view.x:.0%} across and {view.y:.0%} down between the corners",
+        label=alt_text.of_canvas(
+            model,
+            f"Picture of {name}, {view.x:.0%} across and {view.y:.0%} down between the corners",
+            other is None,
+        ),
         layout=PAD,
         map_by=model,
         panes=compare_with.panes(name, other),

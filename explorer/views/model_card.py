@@ -46,6 +46,7 @@ def samples(model: Model) -> None:
     st.image(
         renderer.sheet_png(images),
         width="stretch",
+        alt=f"64 samples of {stranger_text.clean(model.name)}, seeds 0 to 63 row by row",
         caption=f"{stranger_text.plain(model.name)}, seeds 0 to 63 at ψ = 1, unselected",
     )
 

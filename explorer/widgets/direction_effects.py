@@ -99,7 +99,7 @@ def one_attribute(model: Model, classifier: Classifier | None, known: Known, rea
     with left:
         for (title, _, effects, _), image in zip(shown, pictures, strict=True):
             st.markdown(f"**{stranger_text.plain(title)}** · {in_words(effects, attribute)}")
-            st.image(image, width="stretch")
+            st.image(image, width="stretch", alt=strip_alt(title))
     with right:
         chart([(t, effects, colour) for t, _, effects, colour in shown if effects], attribute)
         st.caption(how_measured(pair["normal"].about, attribute))
@@ -151,7 +151,7 @@ def one_of_several(known: Known, direction: Direction, image: bytes, on: bool) -
             on_click=direction_state.switch,
             args=(direction.name, known),
         )
-    st.image(image, width="stretch")
+    st.image(image, width="stretch", alt=strip_alt(direction.name))
 
 
 def most(effects: Mapping[str, float], attribute: str) -> str:
@@ -183,6 +183,12 @@ def strips(model: Model, vectors: Sequence[np.ndarray], reach: float) -> list[by
     z = np.concatenate([start + steps * vector for vector in vectors])
     images = renderer.pictures(model, z.reshape(-1, model.prior.size))
     return [renderer.sheet_png(part, columns=STEPS) for part in np.split(images, len(vectors))]
+
+
+def strip_alt(title: str) -> str:
+    """The alternative text of a strip."""
+    rows = ", ".join(map(str, SEEDS))
+    return stranger_text.clean(f"Rows of seeds {rows}, moved from − to + along: {title}")
 
 
 def chart(rows: Sequence[tuple[str, Mapping[str, float], str]], attribute: str) -> None:

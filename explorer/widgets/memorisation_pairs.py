@@ -43,8 +43,17 @@ def show_distances(case: Case, space: str) -> None:
     st.image(
         renderer.strip(np.concatenate(pairs, axis=1), session.view().smooth),
         width=PAIR * len(rows),
+        alt=alt(case, rows),
         caption=" · ".join(short_distance_text(row["distance"], space) for row in rows),
     )
+
+
+def alt(case: Case, rows: list[dict]) -> str:
+    """The alternative text of the pictures of pairs."""
+    above = "Held-out images" if case.result["control"] else "Samples of seeds"
+    numbers = ", ".join(str(row["id"]) for row in rows)
+    below = ", ".join(str(row["neighbours"][0]["index"]) for row in rows)
+    return f"{above} {numbers} above their nearest training images {below}"
 
 
 def short_distance_text(distance: float, space: str) -> str:

@@ -14,7 +14,7 @@ from explorer.services import (
 )
 from explorer.state import session, tray
 from explorer.state.tray import Item
-from explorer.widgets import neighbours_link
+from explorer.widgets import alt_text, neighbours_link
 from gan_core.checkpoint import Model
 from gan_core.util.errors import InputError
 
@@ -43,7 +43,12 @@ def body(item: Item) -> None:
         smooth = session.view().smooth
         large = renderer.large(image, smooth)
         left, right = st.columns([3, 2], gap="medium")
-        left.image(large, width="stretch", caption=stranger_text.plain(describe(item)))
+        left.image(
+            large,
+            width="stretch",
+            caption=stranger_text.plain(describe(item)),
+            alt=alt_text.of_picture(model, describe(item), image),
+        )
         with right:
             facts(item, model, image)
             downloads(item, model, image, smooth)
@@ -81,7 +86,7 @@ def check_sizes(items: Sequence[Item]) -> None:
 
 
 def describe(item: Item) -> str:
-    """The picture's alternative text."""
+    """The picture's caption."""
     return f"{item.name}, {origin(item)}"
 
 

@@ -9,6 +9,7 @@ import streamlit as st
 from explorer.services import nearest, stranger_text, trust
 from explorer.state import session
 from explorer.widgets import (
+    alt_text,
     answer,
     copy_evidence,
     copy_sentences,
@@ -52,7 +53,15 @@ def show(model: Model, data: TrainingSet, words: str, image: np.ndarray, noun: s
         chosen = neighbour_tiles.chosen(key, matches)
         if space == view.space:
             with place:
-                pictures_side_by_side.show((image, near[chosen]), (words, "Training image"), view)
+                pictures_side_by_side.show(
+                    (image, near[chosen]),
+                    (words, "Training image"),
+                    view,
+                    alts=(
+                        alt_text.of_picture(model, words, image),
+                        training_image_facts.alt(data, int(matches.indices[chosen])),
+                    ),
+                )
                 training_image_facts.show_with_distance(data, matches, chosen, space)
         labels = [stranger_text.clean(data.files[i]) for i in matches.indices]
         current = chosen if space == view.space else None

@@ -17,15 +17,28 @@ IN_A_ROW = """<style>
 
 
 def show(
-    images: Sequence[np.ndarray], captions: Sequence[str], view: View, key: str = "beside"
+    images: Sequence[np.ndarray],
+    captions: Sequence[str],
+    view: View,
+    key: str = "beside",
+    alts: Sequence[str] | None = None,
 ) -> None:
-    """Show two pictures and their difference at the same size, in one row even on a phone."""
+    """Show two pictures and their difference at the same size, in one row even on a phone.
+
+    alts: what the two pictures show; by default their captions.
+    """
     first, second = images
     difference = np.abs(first.astype(np.int16) - second).astype(np.uint8)
+    shows = (*(alts or captions), f"Absolute difference of {captions[0]} and {captions[1]}")
     captions = (*map(stranger_text.plain, captions), "Absolute difference")
     st.html(IN_A_ROW)
     columns = st.container(key=key).columns(3, width=3 * SIDE + 64)
-    for column, picture, caption in zip(
-        columns, (first, second, difference), captions, strict=True
+    for column, picture, caption, alt in zip(
+        columns, (first, second, difference), captions, shows, strict=True
     ):
-        column.image(renderer.large(picture, view.smooth), width="stretch", caption=caption)
+        column.image(
+            renderer.large(picture, view.smooth),
+            width="stretch",
+            caption=caption,
+            alt=stranger_text.clean(alt),
+        )

@@ -7,6 +7,7 @@ from explorer.services import nearest, references
 from explorer.state import session
 from explorer.widgets import (
     add_to_tray,
+    alt_text,
     answer,
     copy_sentences,
     distance_space,
@@ -36,7 +37,13 @@ def show(name: str, model: Model, data: TrainingSet, number: int) -> None:
     chosen = neighbour_tiles.chosen(key, matches)
     seed = int(matches.indices[chosen])
     pictures_side_by_side.show(
-        (image, near[chosen]), (f"Training image {number}", f"Seed {seed}"), view
+        (image, near[chosen]),
+        (f"Training image {number}", f"Seed {seed}"),
+        view,
+        alts=(
+            training_image_facts.alt(data, number),
+            alt_text.of_picture(model, f"Seed {seed}", near[chosen]),
+        ),
     )
     with st.container(horizontal=True, vertical_alignment="center"):
         distance = distance_space.distance_text(matches.distances[chosen], view.space)

@@ -32,7 +32,20 @@ def show(data: TrainingSet, index: int) -> None:
 
 def show_attributes(data: TrainingSet, index: int) -> None:
     """The attributes of a training image, if it has any."""
-    shows = []
+    shows = attributes(data, index)
+    if shows:
+        st.caption(stranger_text.plain(" · ".join(shows)))
+
+
+def alt(data: TrainingSet, index: int) -> str:
+    """The alternative text of a training image: its number and its attributes."""
+    words = f"Training image {index}"
+    return ": ".join([words, *([", ".join(shown)] if (shown := attributes(data, index)) else [])])
+
+
+def attributes(data: TrainingSet, index: int) -> list[str]:
+    """The attributes of a training image, in words."""
+    shows: list[str] = []
     for label, values in data.attributes.items():
         value = str(values[index])
         # Yes and no; empty cells, which mean unknown, make such a column one of text.
@@ -40,5 +53,4 @@ def show_attributes(data: TrainingSet, index: int) -> None:
             shows += [label] if value not in ("", "0") else []
         elif value:
             shows.append(f"{label}: {value}")
-    if shows:
-        st.caption(stranger_text.plain(" · ".join(readable_name(str(one)) for one in shows)))
+    return [readable_name(str(one)) for one in shows]

@@ -1,0 +1,51 @@
+"""What a picture shows, in words, for visitors who cannot see it."""
+
+from collections.abc import Callable, Iterable, Sequence
+
+import numpy as np
+
+from explorer.services import attribute_labels, seed_tables, stranger_text
+from gan_core.attributes.classifier import readable_name
+from gan_core.checkpoint import Model
+from gan_core.metrics.seed_table import LEAST
+
+MOST = 6  # attributes named
+
+
+def of_picture(model: Model, words: str, image: np.ndarray) -> str:
+    """The words, and what the model's classifier recognises: "Seed 7: long hair, smiling".
+
+    image: uint8 (H, W, C). Only the words where there is no classifier.
+    """
+    classifier = attribute_labels.classifier_of(model)
+    if classifier is None:
+        return words
+    seen = attribute_labels.seen_in(classifier, image[None])
+    return joined(words, named(classifier.recognised, seen))
+
+
+def of_seeds(model: Model, seeds: Sequence[int], psi: float) -> list[str]:
+    """What the pictures of seeds show: "long hair, smiling"; "" where no table of seeds says it."""
+    classifier, table = attribute_labels.classifier_of(model), seed_tables.table_of(model)
+    if classifier is None or table is None or psi != 1:
+        return [""] * len(seeds)
+    names = [name for name in classifier.recognised if name in table.attributes]
+    columns = [table.attributes.index(name) for name in names]
+    known = [table.probabilities[seed, columns] if seed < len(table) else [] for seed in seeds]
+    return [named(names, probabilities) for probabilities in known]
+
+
+def named(names: Sequence[str], probabilities: Iterable[float]) -> str:
+    """The attributes that a picture has, most certain first."""
+    there = sorted(zip(probabilities, names, strict=False), reverse=True)
+    return ", ".join(readable_name(name) for p, name in there[:MOST] if p >= LEAST)
+
+
+def joined(words: str, shows: str) -> str:
+    """Words and what a picture shows, as plain text."""
+    return stranger_text.clean(f"{words}: {shows}" if shows else words)
+
+
+def of_canvas(model: Model, words: str, alone: bool = True) -> Callable[[np.ndarray], str]:
+    """The label of a live canvas. alone: whether its first picture is one of the model only."""
+    return lambda images: of_picture(model, words, images[0]) if alone else words
