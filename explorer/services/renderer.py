@@ -26,7 +26,6 @@ from gan_core.util.errors import InputError
 CACHE_BYTES = 96 * 2**20
 LARGE = 512  # pixels a side of an enlarged picture
 PREVIEW = 768  # pixels a side of the sheet of an import
-MAX_EXPORT_SIDE = 256  # pixels a side of a film
 
 _lock = threading.Lock()
 # (kind, weights, digest of a row) -> row of the result
@@ -222,13 +221,9 @@ def png(image: np.ndarray) -> bytes:
     return media.encode(image, "PNG")
 
 
-def film(images: np.ndarray, kind: str, smooth: bool = False, fps: int = 16) -> bytes:
-    """The pictures of a path as a file of kind "png" (a strip), "gif" or "mp4"."""
-    if kind == "png":
-        return media.encode(media.strip(images), "PNG")
-    factor = max(1, MAX_EXPORT_SIDE // images.shape[1])
-    frames = np.stack([media.enlarge(image, factor, smooth) for image in images])
-    return media.gif(frames, fps=fps) if kind == "gif" else media.mp4(frames, fps=fps)
+def strip_png(images: np.ndarray) -> bytes:
+    """The pictures of a path side by side, as a PNG."""
+    return media.encode(media.strip(images), "PNG")
 
 
 def latent_json(

@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from explorer.state import exemplars, url_parts, url_state
+from explorer.state import exemplars, saved_file, url_parts, url_state
 from explorer.state.tray import MAX_LATENT, MAX_NAME, clean, is_finite
 from explorer.state.url_parts import Exemplar
 from gan_core.checkpoint import Model
@@ -22,7 +22,6 @@ from gan_core.util.errors import InputError
 FORMAT = "gan-arithmetic"
 VERSION = 1
 MAX_BYTES = 4_000_000
-NOT_ONE = "This file is not an arithmetic file saved on this page"
 
 
 def write(
@@ -79,20 +78,7 @@ def read(content: str | bytes, name: str, model: Model) -> dict[str, Any]:
     Raises InputError with one sentence when the file is not as `write` writes it, or belongs to
     another model or other weights.
     """
-    if len(content) > MAX_BYTES:
-        raise InputError(
-            f"This file is too large for an arithmetic file: over {MAX_BYTES // 10**6} MB."
-        )
-    try:
-        record = json.loads(content)
-    except (ValueError, RecursionError):
-        raise InputError(f"{NOT_ONE}: it is not JSON.") from None
-    if not isinstance(record, dict) or record.get("format") != FORMAT:
-        raise InputError(f"{NOT_ONE}.")
-    if record.get("version") != VERSION:
-        raise InputError(
-            f"This arithmetic file is not version {VERSION}, the only one that this app reads."
-        )
+    record = saved_file.read(content, "an arithmetic file", FORMAT, VERSION, MAX_BYTES)
     check_model(record, name, model)
     baskets, most = record.get("baskets"), len(url_parts.BASKETS)
     if not isinstance(baskets, list) or not url_parts.MIN_BASKETS <= len(baskets) <= most:

@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qsl, urlencode
 
+from explorer.state import saved_file
 from gan_core.util.errors import InputError
 
 FORMAT = "gan-lesson"
@@ -116,16 +117,7 @@ def from_json(text: str | bytes) -> Lesson:
 
     Raises InputError with one sentence when the file is not as `to_json` writes it.
     """
-    if len(text) > MAX_BYTES:
-        raise InputError(f"This file is too large for a lesson: over {MAX_BYTES // 1000} kB.")
-    try:
-        record = json.loads(text)
-    except (ValueError, RecursionError):
-        raise InputError("This file is not a lesson: it is not JSON.") from None
-    if not isinstance(record, dict) or record.get("format") != FORMAT:
-        raise InputError("This file is not a lesson saved by this app.")
-    if record.get("version") != VERSION:
-        raise InputError(f"This lesson is not version {VERSION}, the only one that this app reads.")
+    record = saved_file.read(text, "a lesson", FORMAT, VERSION, MAX_BYTES)
     title, steps = record.get("title"), record.get("steps")
     if not isinstance(title, str) or not one_line(title):
         raise InputError("This lesson has no title.")

@@ -13,6 +13,7 @@ from typing import Any, TypeGuard
 
 import numpy as np
 
+from explorer.state import saved_file
 from gan_core.latent import MAX_SEED
 from gan_core.util.errors import InputError
 
@@ -167,16 +168,7 @@ def from_json(text: str | bytes) -> tuple[Item, ...]:
 
     Raises InputError with one sentence when the file is not as `to_json` writes it.
     """
-    if len(text) > MAX_BYTES:
-        raise InputError(f"This file is too large for a tray: over {MAX_BYTES // 10**6} MB.")
-    try:
-        record = json.loads(text)
-    except (ValueError, RecursionError):
-        raise InputError("This file is not a tray: it is not JSON.") from None
-    if not isinstance(record, dict) or record.get("format") != FORMAT:
-        raise InputError("This file is not a tray saved by this app.")
-    if record.get("version") != VERSION:
-        raise InputError(f"This tray is not version {VERSION}, the only one that this app reads.")
+    record = saved_file.read(text, "a tray", FORMAT, VERSION, MAX_BYTES)
     items = record.get("items")
     if not isinstance(items, list):
         raise InputError("This tray has no list of items.")

@@ -31,9 +31,6 @@ from gan_core.checkpoint import Model
 from gan_core.metrics import path_length
 
 COLOURS = (charts.FIRST, charts.SECOND)  # of the first and the second path
-FILMS = {
-    "png": ("Strip, PNG", "image/png"),
-}
 
 
 def page(card_page: StreamlitPage | None = None) -> None:
@@ -199,16 +196,15 @@ def filmstrip(
 
 
 def downloads(name: str, paths: Mapping[str, np.ndarray], view: View) -> None:
-    """The path as files, made on request. Slerp and lerp are side by side in one file."""
+    """The path as a strip, made on request. Slerp and lerp are side by side in one file."""
     beside = np.concatenate(list(paths.values()), axis=2)
     with st.container(horizontal=True):
-        for kind, (label, mime) in FILMS.items():
-            st.download_button(
-                label,
-                partial(renderer.film, beside, kind, view.smooth),
-                f"{name}-{view.mode}.{kind}",
-                mime,
-                key=f"film-{kind}",
-                icon=":material/download:",
-                on_click="ignore",
-            )
+        st.download_button(
+            "Strip, PNG",
+            partial(renderer.strip_png, beside),
+            f"{name}-{view.mode}.png",
+            "image/png",
+            key="film-png",
+            icon=":material/download:",
+            on_click="ignore",
+        )
