@@ -7,7 +7,7 @@ from streamlit.navigation.page import StreamlitPage
 
 from explorer.services import model_registry
 from explorer.state import openings, session
-from explorer.widgets import page_intro, page_title
+from explorer.widgets import copy_link, page_intro, page_title
 from gan_core.checkpoint import Model
 from gan_core.util.errors import InputError
 
@@ -50,6 +50,7 @@ def choose(title: str, page: str, card_page: StreamlitPage | None = None) -> tup
         if card_page is not None:
             st.page_link(card_page, label="Model card", icon=":material/description:")
         page_intro.terms(page)
+        copy_link.button()
     page_intro.sentence(page)
     name = str(session.view().model)  # the picker has chosen one by now
     model = model_registry.load(entries[name])

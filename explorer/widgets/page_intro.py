@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
-from explorer.widgets import page_title
+from explorer.widgets import copy_link, page_title
 
 
 @dataclass(frozen=True)
@@ -254,5 +254,6 @@ def header(title: str, page: str) -> DeltaGenerator:
     row = page_title.title(title)
     with row:
         terms(page)
+        copy_link.button()
     sentence(page)
     return row
