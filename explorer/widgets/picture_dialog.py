@@ -14,7 +14,7 @@ from explorer.services import (
 )
 from explorer.state import session, tray
 from explorer.state.tray import Item
-from explorer.widgets import alt_text, neighbours_link
+from explorer.widgets import alt_text, use_picture
 from gan_core.checkpoint import Model
 from gan_core.util.errors import InputError
 
@@ -53,7 +53,7 @@ def body(item: Item) -> None:
             facts(item, model, image)
             downloads(item, model, image, smooth)
             if item.model_hash == model.hash:
-                neighbours_link.button(item, "ask-enlarged")
+                use_picture.buttons(item, model)
             remove(item)
         return
     remove(item)
@@ -87,7 +87,8 @@ def check_sizes(items: Sequence[Item]) -> None:
 
 def describe(item: Item) -> str:
     """The picture's caption."""
-    return f"{item.name}, {origin(item)}"
+    words = origin(item)
+    return words if item.name.lower() in words else f"{item.name}, {words}"
 
 
 def origin(item: Item) -> str:
@@ -110,7 +111,7 @@ def facts(item: Item, model: Model, image: np.ndarray) -> None:
         "D(x)": "–" if score is None else f"{score[0]:.3f}",
         "|z|": f"{np.linalg.norm(item.z):.2f}",
     }
-    with st.container(horizontal=True, gap="large"):
+    with st.container(horizontal=True, gap="medium"):
         for label, value in values.items():
             st.metric(label, value, width="content")
     if score is None:
