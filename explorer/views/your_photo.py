@@ -7,7 +7,7 @@ from explorer.services import stranger_text
 from explorer.state import session
 from explorer.widgets import model_picker
 from explorer.widgets.photo_choice import choose_photo
-from explorer.widgets.photo_frame import frame
+from explorer.widgets.photo_frame import follow_model, frame
 from explorer.widgets.photo_search import search
 from gan_core.latent_space import inversion
 
@@ -37,6 +37,7 @@ def page(card_page: StreamlitPage | None = None) -> None:
             choose_photo(model)
             st.caption(PRIVATE)
         return
+    follow_model(model)
     left, right = st.columns([5, 6], gap="large")
     with left:
         frame(name, model)

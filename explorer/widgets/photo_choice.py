@@ -19,11 +19,16 @@ FROM = {"file": "File", "camera": "Camera"}
 
 @dataclass(frozen=True)
 class Photo:
-    """A photo in a session: the image, its URL, and the frame on it."""
+    """A photo in a session: the image, its URL, and the frame on it.
+
+    eyes: where the model of the frame has the eyes, so that they stay where they are in the photo
+    when another model is chosen.
+    """
 
     image: Image.Image
     src: str
     frame: photo_alignment.Frame
+    eyes: Eyes
 
 
 def choose_photo(model: Model) -> None:
@@ -81,6 +86,7 @@ def read(content: bytes, model: Model) -> Photo:
         image,
         renderer.data_url(shown.getvalue(), "jpeg"),
         by_detector(image, model) or centred(model),
+        eyes_of(model),
     )
 
 

@@ -16,6 +16,20 @@ from gan_core.util.errors import InputError
 SHARP = 128  # side of the small picture, in pixels
 
 
+def follow_model(model: Model) -> None:
+    """Leave the eyes where they were put in the photo when the model has them elsewhere."""
+    photo, eyes = st.session_state.photo, eyes_of(model)
+    if eyes == photo.eyes:
+        return
+    size = photo.image.size
+    places = photo_alignment.eyes_of_frame(size, photo.frame, photo.eyes)
+    try:
+        new = photo_alignment.frame_of_eyes(size, *places, eyes, photo.frame.turn)
+    except InputError:  # the frame of this model would be too large or too small
+        new = photo.frame
+    st.session_state.photo = replace(photo, frame=new, eyes=eyes)
+
+
 @fragments.panel("frame")
 def frame(name: str, model: Model) -> None:
     """The photo with the frame on it, and the target for the generator."""

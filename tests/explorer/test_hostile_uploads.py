@@ -19,6 +19,7 @@ from streamlit.proto.WidgetStates_pb2 import WidgetState
 import everything
 import odd_files
 import wire
+from explorer.state import lesson
 from support import ROOT, needs_avatars
 
 DATA = ROOT / "tests" / "data" / "format-1"
@@ -40,6 +41,7 @@ FIELDS = {  # page -> (link, ending, what it is tried with)
         lambda: [*odd_files.anything(), *odd_files.texts(text("arithmetic"))],
     ),
     "tray": ("", "json", lambda: [*odd_files.anything(), *odd_files.texts(text("tray"))]),
+    "lessons": ("", "json", lambda: [*odd_files.anything(), *odd_files.texts(lesson_text())]),
     "game": ("", "csv", lambda: [*odd_files.anything(), *odd_files.texts()]),
 }
 KEYS = {  # of the upload fields, in their ids
@@ -50,6 +52,7 @@ KEYS = {  # of the upload fields, in their ids
     "directions": "load-directions",
     "arithmetic": "arithmetic-upload",
     "tray": "tray-upload",
+    "lessons": "lesson-upload",
     "game": "game-points",
 }
 
@@ -57,6 +60,10 @@ pytestmark = [
     pytest.mark.slow,
     needs_avatars,
 ]
+
+
+def lesson_text():
+    return (lesson.FOLDER / lesson.SHIPPED["invented"]).read_text("utf-8")
 
 
 def text(name):

@@ -14,8 +14,8 @@ from streamlit.testing.v1.element_tree import FileUploader
 import explorer.components.photo_framer
 import gan_core
 from browsing import on_tray, until
-from explorer.widgets import photo_search
-from fields import sentences
+from explorer.widgets import photo_frame, photo_search
+from fields import field, sentences
 from gan_core.data import photo_alignment
 from gan_core.latent_space import inversion
 from gan_core.networks import onnx_generator
@@ -125,6 +125,32 @@ def test_the_frame_follows_the_hand_and_the_numbers(open_photo):
     app = app.text_input(key="photo-framer-field").set_value(json.dumps(nowhere)).run()
     frame = app.session_state.photo.frame
     assert (frame.x, frame.y, frame.side) == (1, 0, photo_alignment.MOST)
+    assert sentences(app) == []
+
+
+def test_eyes_stay_where_they_were_put_when_the_model_changes(open_photo, monkeypatch):
+    elsewhere = ((0.3, 0.4), (0.7, 0.42))
+    usual = photo_frame.eyes_of
+
+    def eyes_of(model):
+        return elsewhere if model.name == "beta" else usual(model)
+
+    monkeypatch.setattr(photo_frame, "eyes_of", eyes_of)
+    app = open_photo(encoded())
+    moved = {"x": 0.45, "y": 0.55, "side": 0.5, "turn": 10, "count": 1}
+    app = app.text_input(key="photo-framer-field").set_value(json.dumps(moved)).run()
+    before = app.session_state.photo
+
+    def places(eyes):
+        now = app.session_state.photo
+        return photo_alignment.eyes_of_frame(now.image.size, now.frame, eyes)
+
+    put = places(photo_alignment.EYES)
+    app = field(app, "set-model").set_value("beta").run()
+    assert app.session_state.photo.frame != before.frame
+    assert np.allclose(places(elsewhere), put, atol=1e-9)
+    app = field(app, "set-model").set_value("alpha").run()
+    assert np.allclose(places(photo_alignment.EYES), put, atol=1e-9)
     assert sentences(app) == []
 
 
