@@ -246,9 +246,10 @@ def announce(host: str, port: int, base_path: str, browser: bool) -> None:
     if browser:
         webbrowser.open(address)
     # The first visitor's page needs this import; here it happens a little earlier.
-    from explorer.services import model_registry
+    from explorer.services import model_registry, model_removal
 
     model_registry.clear_up()
+    model_removal.clean_up()
 
 
 def serve(address: str, port: int, base_path: str, max_upload: int) -> None:

@@ -7,19 +7,22 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote, unquote
 
 import numpy as np
 from filelock import FileLock, Timeout
 
-from explorer.services import background, trust
+from explorer.services import background, trash, trust
 from explorer.services.background import Tell
 from gan_core.attributes.classifier import Classifier
 from gan_core.checkpoint import Model
 from gan_core.latent_space import directions, discover_directions
 from gan_core.latent_space.directions import Direction
+from gan_core.util import regular_files
 from gan_core.util.errors import InputError
 
 LOCK = ".directions.lock"  # a file in the checkpoint, which stays there
+MOST_IN_TRASH = 5_000_000  # bytes of a direction
 PATIENCE = 60  # seconds to wait for another process
 MEASURED = discover_directions.QUICK["measured"]  # samples on which a new direction is measured
 
@@ -158,6 +161,38 @@ def file(model: Model, saved: Sequence[Direction]) -> bytes:
         path = Path(folder) / directions.FILE
         directions.save(model, saved, path)
         return path.read_bytes()
+
+
+def throw_away(model: Model, name: str) -> None:
+    """Move a saved direction into the trash of the checkpoint's folder. Raises as `change`."""
+    gone = [d for d in directions.load(model) if d.name == name]
+    trust.check()
+    place = trash.new_place(model.directory.parent, "direction") / model.directory.name
+    try:
+        place.mkdir()
+        (place / f"{quote(name, safe=' ')[:200]}.safetensors").write_bytes(file(model, gone))
+    except OSError as error:
+        raise InputError(f"{name} cannot be moved into the trash: {error.strerror}.") from None
+    change(model, lambda saved: [d for d in saved if d.name != name])
+
+
+def thrown_away(model: Model) -> list[trash.Deleted]:
+    """The directions of a model that are in the trash, the latest first."""
+    every = trash.listed(model.directory.parent, "direction")
+    return [one for one in every if one.name == model.directory.name]
+
+
+def name_of(one: trash.Deleted) -> str:
+    """The name of a direction in the trash."""
+    names = [unquote(path.stem) for path in one.place.glob("*.safetensors")]
+    return names[0] if names else one.name
+
+
+def in_trash(model: Model, one: trash.Deleted) -> list[Direction]:
+    """What a folder of the trash holds. Raises InputError when that cannot be read."""
+    (path,) = list(one.place.glob("*.safetensors"))[:1] or [one.place / directions.FILE]
+    content = regular_files.read_bytes(path, MOST_IN_TRASH, one.place)
+    return read_file(model, content)
 
 
 def read_file(model: Model, content: bytes) -> list[Direction]:

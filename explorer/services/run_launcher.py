@@ -3,7 +3,6 @@
 import contextlib
 import os
 import shlex
-import shutil
 import signal
 import subprocess
 import sys
@@ -14,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from explorer.services import folders as where
-from explorer.services import model_registry, quotas, run_list, run_processes, trust
+from explorer.services import model_registry, quotas, run_list, run_processes, trash, trust
 from explorer.services.run_list import Run
 from gan_core.training import from_folder, run_lock
 from gan_core.util import atomic_files, valid_names
@@ -26,14 +25,22 @@ _starters: dict[str, str] = {}  # name of a run -> the visitor who started it la
 
 
 def remove(run: Run) -> None:
-    """Remove a run that never began, together with what was uploaded for it."""
+    """Move a run into the trash, together with what was uploaded for it; not a running one."""
     trust.check(training=True)
-    if run_list.has_begun(run) or run_lock.held(run.directory):
-        raise InputError(f"{run.name} has been trained, so it cannot be removed here.")
-    try:
-        shutil.rmtree(run.directory)
-    except OSError as error:
-        raise InputError(f"{run.name} cannot be removed: {error.strerror}.") from None
+    if run_lock.held(run.directory) or run_list.look(run.directory).running:
+        raise InputError(f"{run.name} is running; stop it first.")
+    trash.put(run.directory, "run")
+
+
+def removed() -> list[trash.Deleted]:
+    """The runs in the trash, the latest first."""
+    return trash.listed(run_list.folder(), "run")
+
+
+def put_back(one: trash.Deleted) -> None:
+    """Raises InputError when there is a run of that name again."""
+    trust.check(training=True)
+    trash.put_back(one)
 
 
 def check_name(name: str) -> None:

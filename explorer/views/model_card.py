@@ -7,7 +7,7 @@ from pathlib import Path
 import streamlit as st
 
 from explorer.services import renderer, stranger_text
-from explorer.widgets import model_picker
+from explorer.widgets import model_picker, model_shelf
 from gan_core.checkpoint import Model
 from gan_core.metrics import fidelity_report
 from gan_core.util import regular_files
@@ -16,18 +16,19 @@ from gan_core.util.errors import InputError
 
 def page() -> None:
     """The page, top to bottom."""
-    _, model = model_picker.choose("Model card", "card")
+    name, model = model_picker.choose("Model card", "card")
     text = read(model.directory / "README.md")
     left, right = st.columns([3, 2], gap="large")
     with left:
         if text:
             st.markdown(stranger_text.card(text))
         else:
-            name = stranger_text.plain(model.name)
-            st.info(f"{name} has no README.md, so only the contents of model.json are shown.")
+            plain = stranger_text.plain(model.name)
+            st.info(f"{plain} has no README.md, so only the contents of model.json are shown.")
     with right:
         samples(model)
         facts(model, labels_in(text))
+        model_shelf.panel(name)
 
 
 def read(path: Path) -> str:

@@ -8,6 +8,7 @@ import streamlit as st
 from streamlit.navigation.page import StreamlitPage
 
 from explorer.services import (
+    run_launcher,
     run_list,
     run_processes,
     shown_paths,
@@ -17,7 +18,7 @@ from explorer.services import (
 )
 from explorer.services.run_list import Run
 from explorer.state import fragments, session
-from explorer.widgets import page_intro
+from explorer.widgets import page_intro, trash_list
 from explorer.widgets.run_buttons import added, head
 from explorer.widgets.run_curves import curves, grids, numbers
 from explorer.widgets.run_facts import facts, progress_words, show_command
@@ -50,10 +51,12 @@ def page(browse_page: StreamlitPage | None = None) -> None:
     if not runs:
         if not may:
             st.caption("There is no run yet.")
+        trash_list.show(run_launcher.removed(), run_launcher.put_back, may)
         return
     live = any(run.running for run in runs.values())
     watch = partial(fragments.guarded, partial(watched, browse_page))
     st.fragment(watch, run_every=EVERY if live else None, key="train")()
+    trash_list.show(run_launcher.removed(), run_launcher.put_back, may)
 
 
 def watched(browse_page: StreamlitPage | None) -> None:

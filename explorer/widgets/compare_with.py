@@ -2,7 +2,7 @@
 
 import streamlit as st
 
-from explorer.services import earlier_states, model_registry, stranger_text
+from explorer.services import earlier_states, model_registry, model_removal, stranger_text
 from explorer.services.side_by_side import SideBySide, why_not
 from explorer.state import session
 from gan_core.checkpoint import Model
@@ -18,7 +18,7 @@ def control(name: str) -> None:
     """The field for a page's View menu. name: of the model that is shown."""
     entries = model_registry.entries()
     others = earlier_states.names(entries[name]) if name in entries else []
-    others += [other for other in entries if other != name]
+    others += [other for other in model_removal.visible(entries) if other != name]
     wanted = session.view().beside
     if wanted and wanted not in others:  # of a link; `chosen` says why nothing is compared
         others.append(wanted)

@@ -36,6 +36,7 @@ def panel(model: Model, classifier: Classifier | None, known: Known, reach: floa
     }
     offered = {key: title for key, title in LOOKS.items() if members[key]}
     if not offered:
+        direction_saving.deleted(model, classifier)
         return
     st.subheader("Their effects", anchor=False)
     st.segmented_control(
@@ -61,6 +62,8 @@ def panel(model: Model, classifier: Classifier | None, known: Known, reach: floa
         f"Rows: seeds {', '.join(map(str, SEEDS))}. Columns: from −{reach:g} to +{reach:g} "
         "along the direction, which has length 1."
     )
+    if look == "saved" or not known.saved:
+        direction_saving.deleted(model, classifier)
 
 
 def one_attribute(model: Model, classifier: Classifier | None, known: Known, reach: float) -> None:

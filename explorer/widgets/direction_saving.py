@@ -5,10 +5,11 @@ from collections.abc import Callable, Sequence
 
 import streamlit as st
 
-from explorer.services import direction_store, stranger_text, trust
+from explorer.services import direction_store, stranger_text, trash, trust
 from explorer.services.direction_store import Known
 from explorer.state import direction_state, fragments, session, tray
 from explorer.state.direction_state import Row
+from explorer.widgets import trash_list
 from explorer.widgets.uploader import uploader
 from gan_core.attributes.classifier import Classifier, readable_name
 from gan_core.checkpoint import Model
@@ -164,9 +165,27 @@ def rename(model: Model, name: str, key: str) -> None:
 
 
 def remove(model: Model, name: str) -> None:
-    if change(model, lambda saved: [d for d in saved if d.name != name]):
-        session.say(f"{name} has been removed from the checkpoint.")
-        direction_state.rename(name, None)
+    """Move a saved direction into the trash; for callbacks."""
+    try:
+        direction_store.throw_away(model, name)
+    except (InputError, OSError) as error:
+        session.warn(str(error))
+        return
+    session.say(f"{name} was removed. “Deleted lately” below the directions’ effects puts it back.")
+    direction_state.rename(name, None)
+
+
+def deleted(model: Model, classifier: Classifier | None) -> None:
+    """The deleted directions of a model, with buttons that put them back."""
+
+    def put_back(one: trash.Deleted) -> None:
+        for direction in direction_store.in_trash(model, one):
+            direction_store.add(model, measured(model, classifier, direction))
+        trash.remove(one)
+
+    trash_list.show(
+        direction_store.thrown_away(model), put_back, trust.allowed(), direction_store.name_of
+    )
 
 
 def change(model: Model, verb: Callable[[list[Direction]], Sequence[Direction]]) -> bool:

@@ -5,7 +5,7 @@ from dataclasses import replace
 import streamlit as st
 from streamlit.navigation.page import StreamlitPage
 
-from explorer.services import model_registry
+from explorer.services import model_registry, model_removal
 from explorer.state import openings, session
 from explorer.widgets import copy_link, page_intro, page_title
 from gan_core.checkpoint import Model
@@ -32,7 +32,8 @@ def choose(title: str, page: str, card_page: StreamlitPage | None = None) -> tup
             "computer. Another one is shown, so what the link says of latents does not apply. Put "
             "the checkpoint into a folder of checkpoints, and open the link again."
         )
-    usable = [name for name, entry in entries.items() if not entry.problem] or list(entries)
+    shown = model_removal.visible(entries)
+    usable = [name for name in shown if not entries[name].problem] or shown
     if wanted not in entries:
         first = model_registry.DEFAULT if model_registry.DEFAULT in usable else usable[0]
         session.set_view(model=first, weights="")
@@ -42,7 +43,7 @@ def choose(title: str, page: str, card_page: StreamlitPage | None = None) -> tup
     with page_title.title(title):
         st.selectbox(
             "Model",
-            list(entries),
+            model_removal.visible(entries, session.view().model),
             width=200,
             label_visibility="collapsed",
             **session.widget("model", entries, on_change=another),

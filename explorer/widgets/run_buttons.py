@@ -1,4 +1,4 @@
-"""Stopping, resuming, extending and removing a run, and a new one with more pictures."""
+"""Stopping, resuming, extending and deleting a run, and a new one with more pictures."""
 
 from pathlib import Path
 
@@ -48,16 +48,6 @@ def head(run: Run, browse_page: StreamlitPage | None) -> None:
                 disabled=not may,
                 help="Resumes from the last snapshot." if begun else "Runs the same command again.",
             )
-            if not begun:
-                st.button(
-                    "Remove",
-                    icon=":material/delete:",
-                    key="remove",
-                    on_click=remove,
-                    args=(run,),
-                    disabled=not may,
-                    help="Removes it from the list, together with the pictures uploaded for it.",
-                )
         elif run.arguments and run.total:
             with st.popover("Train longer", icon=":material/more_time:"):
                 name = "minutes" if run.minutes else "kimg"
@@ -78,6 +68,17 @@ def head(run: Run, browse_page: StreamlitPage | None) -> None:
                     args=(run,),
                     kwargs={name: length},
                 )
+        if not run.running:
+            st.button(
+                "Delete",
+                icon=":material/delete:",
+                key="remove",
+                on_click=remove,
+                args=(run,),
+                disabled=not may,
+                help="Moves the run, with the pictures uploaded for it, into the trash. A model"
+                " that it has published stays.",
+            )
         model = run_list.model_of(run)
         if model and browse_page is not None:
             st.page_link(
@@ -109,7 +110,7 @@ def remove(run: Run) -> None:
     try:
         run_launcher.remove(run)
         session.set_view(run="")
-        session.say(f"{run.name} has been removed.")
+        session.say(f"{run.name} was deleted. “Deleted lately” below puts it back.")
     except InputError as error:
         session.warn(str(error))
     fragments.redraw()

@@ -267,6 +267,15 @@ def test_a_saved_direction_is_there_after_a_reload_and_can_be_renamed_and_remove
     assert len(directions.load(opened.model)) == len(
         opened.vectors
     )  # all discovered ones are there
+    app = app.run()
+    (back,) = [button for button in app.button if button.label == "Put back"]
+    app = back.click().run()
+    assert sentences(app) == []
+    (again,) = [d for d in directions.load(opened.model) if d.kind == "conditional"]
+    assert (again.name, again.about["made_of"]) == ("ours", saved.about["made_of"])
+    assert again.about["effects"] == saved.about["effects"]
+    np.testing.assert_allclose(again.vector, saved.vector, atol=1e-6)
+    assert direction_store.thrown_away(opened.model) == []
 
 
 def test_a_name_that_is_refused_or_emptied_gives_way_to_the_old_one(opened):

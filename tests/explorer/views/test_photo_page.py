@@ -138,7 +138,7 @@ def test_eyes_stay_where_they_were_put_when_the_model_changes(open_photo, monkey
     monkeypatch.setattr(photo_frame, "eyes_of", eyes_of)
     app = open_photo(encoded())
     moved = {"x": 0.45, "y": 0.55, "side": 0.5, "turn": 10, "count": 1}
-    app = app.text_input(key="photo-framer-field").set_value(json.dumps(moved)).run()
+    app = app.text_input(key="photo-framer-field").set_value(json.dumps(moved)).run().run()
     before = app.session_state.photo
 
     def places(eyes):

@@ -45,7 +45,7 @@ def place(tmp_path, monkeypatch):
     monkeypatch.setenv(training_data.VARIABLE, str(tmp_path / "data"))
     monkeypatch.setenv(trust.TRAINING, "1")
     yield tmp_path
-    for run in (tmp_path / "runs").iterdir():  # of a test that failed
+    for run in (tmp_path / "runs").glob("[!.]*"):  # of a test that failed
         if run_lock.held(run):
             os.kill(run_lock.read(run)["pid"], signal.SIGKILL)
 
@@ -289,22 +289,40 @@ def test_runs_under_way_keep_their_places(place, monkeypatch):
     assert list(run_list.entries()) == ["c", "b", "a"]
 
 
-def test_what_never_began_is_tried_again_or_removed(place, open_app):
+def press(app, label):
+    return next(button for button in app.button if button.label == label).click().run()
+
+
+def test_what_never_began_is_tried_again_or_deleted(place, open_app):
     about = {"command": "python -m gan_core train --images x --name bad", "cwd": str(place)}
     about |= {"ended": "failed", "reason": "None of them can be used.", "kimg": 200.0}
     run = make_run(place, "bad", **about)
     make_run(place, "good", [line(4.0)], ended="stopped", kimg=200.0)
     app = open_app("train", run="good")
     assert "The run ended before its first samples at 5 kimg." in texts(app)
-    assert "Remove" not in {button.label for button in app.button}
     app = open_app("train", run="bad")
-    assert {"Try again", "Remove"} <= {button.label for button in app.button}
-    next(button for button in app.button if button.label == "Remove").click().run()
+    assert {"Try again", "Delete"} <= {button.label for button in app.button}
+    app = press(app, "Delete")
     assert not app.exception
     assert not run.exists()
-    assert "bad has been removed." in [toast.value for toast in app.toast]
-    with pytest.raises(InputError, match="good has been trained"):
+    assert any("bad was deleted" in toast.value for toast in app.toast)
+
+
+def test_a_deleted_run_comes_back_as_it_was(place, open_app, monkeypatch):
+    run = make_run(place, "good", [line(4.0)], ended="stopped", kimg=200.0)
+    before = {path.name: path.read_bytes() for path in run.iterdir() if path.is_file()}
+    app = press(open_app("train", run="good"), "Delete")
+    assert not run.exists()
+    assert run_list.entries() == {}
+    app = press(app.run(), "Put back")
+    assert not app.exception
+    assert {path.name: path.read_bytes() for path in run.iterdir() if path.is_file()} == before
+    assert "good" in run_list.entries()
+    assert run_launcher.removed() == []
+    monkeypatch.setattr(run_lock, "held", lambda run: True)
+    with pytest.raises(InputError, match="good is running"):
         run_launcher.remove(run_list.look(place / "runs" / "good"))
+    assert run.exists()
 
 
 @pytest.fixture
