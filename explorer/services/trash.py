@@ -24,7 +24,7 @@ FOLDER = ".trash"
 DAYS = 7
 KINDS = ("model", "run", "direction")
 MOST = 200  # listed
-NAMED = re.compile(rf"(\d{{10,16}})-({'|'.join(KINDS)})", re.ASCII)
+NAMED = re.compile(rf"(\d{{10,13}})-({'|'.join(KINDS)})", re.ASCII)
 
 
 @dataclass(frozen=True)
