@@ -1,4 +1,11 @@
-"""Take the README's pictures of the app: python docs/screenshots.py (needs Chromium)."""
+"""Take the pictures of the app for the README and the docs (needs Chromium).
+
+    python docs/screenshots.py              all of them
+    python docs/screenshots.py earlier      those whose names begin so
+
+The picture of earlier states needs a model that has some, which the shipped ones do not. A short
+run is trained for it in `runs`, once: a few minutes on a CPU.
+"""
 
 import shutil
 import subprocess
@@ -11,6 +18,11 @@ DOCS = Path(__file__).resolve().parent
 ARGUMENTS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--no-first-run"]
 PAINTED = ".tiles[data-painted], .loop canvas[data-at], .live canvas[data-shown], .game[data-step]"
 STEPS = 1500  # of the game
+RUNS = DOCS.parent / "runs"
+SHORT = (
+    *("train", "checkpoints/avatars/training_set", "--name", "avatars-short"),
+    *("--ngf", "32", "--ndf", "32", "--kimg", "16", "--grid-kimg", "4", "--measure-kimg", "0"),
+)
 HEIGHTS = {"arithmetic": 1400}  # pixels, where the first 900 do not show what it is about
 VIEWS = {
     "start-avatars.png": "",
@@ -26,14 +38,18 @@ VIEWS = {
     "compare-avatars.png": "latents?model={}&start=7&beside=avatars-tied",
     "directions-{}.png": "directions?model={}&start=7",
     "interpolate-{}.png": "interpolate?model={}&keys=0,7,11,15",
+    "earlier-avatars-short.png": "browse?model={}&n=36&sort=seed&beside=avatars-short@4.032",
     "the-game.png": "game?preset=first",
 }
 
 
-def main():
-    server = subprocess.Popen(
-        [sys.executable, "-m", "explorer"], cwd=DOCS.parent, stdout=subprocess.PIPE, text=True
-    )
+def main(beginning=""):
+    views = {file: path for file, path in VIEWS.items() if file.startswith(beginning)}
+    models = ["checkpoints"]
+    if "earlier-avatars-short.png" in views:
+        models.append(short_run())
+    command = [sys.executable, "-m", "explorer", "--checkpoints", *map(str, models)]
+    server = subprocess.Popen(command, cwd=DOCS.parent, stdout=subprocess.PIPE, text=True)
     try:
         address = server.stdout.readline().split()[-1]
         with sync_playwright() as playwright:
@@ -41,7 +57,7 @@ def main():
                 executable_path=shutil.which("chromium"), args=ARGUMENTS
             )
             page = browser.new_page(viewport={"width": 1440, "height": 900})
-            for file, path in VIEWS.items():
+            for file, path in views.items():
                 own = file.removesuffix(".png").split("-", 1)[1]
                 for model in ("avatars", "faces") if own == "{}" else (own,):
                     height = HEIGHTS.get(file.split("-")[0], 900)
@@ -58,6 +74,18 @@ def main():
         server.wait()
 
 
+def short_run():
+    """The folder of a model that keeps earlier states; it is trained if it is not there yet."""
+    place = RUNS / "screenshots"
+    if not (place / "avatars-short" / "model.json").exists():
+        subprocess.run(
+            [sys.executable, "-m", "gan_core", *SHORT, "--checkpoints", place],
+            cwd=DOCS.parent,
+            check=True,
+        )
+    return place / "avatars-short"
+
+
 def play(page):
     """Play the game for so many steps."""
     page.get_by_label("Speed").press("End")
@@ -68,4 +96,4 @@ def play(page):
 
 
 if __name__ == "__main__":
-    main()
+    main(*sys.argv[1:2])

@@ -76,7 +76,7 @@ def test_both_are_painted_at_the_same_size_and_follow_a_drag(visit, avatars, tie
 def test_an_earlier_state_is_chosen_in_view_and_drawn_beside_the_model(visit, alpha):
     now, then = gan_core.load(alpha), earlier.load(alpha, 12_000)
     page = visit("latents?model=alpha&start=7")
-    exact(page)
+    idle(page)
     view_button(page).click()
     page.get_by_role("combobox", name="Compare with").click()
     page.get_by_role("option", name="alpha at 12 kimg").click()
@@ -91,10 +91,10 @@ def test_an_earlier_state_is_chosen_in_view_and_drawn_beside_the_model(visit, al
 
 def test_a_link_shows_samples_of_an_earlier_state_beside_those_of_the_model(visit, alpha):
     then = earlier.load(alpha, 12_000)
-    page = visit("browse?model=alpha&beside=alpha@12&n=4&sort=seed")
+    page = visit("browse?model=alpha&beside=alpha@12&n=16&sort=seed")
     expect(page.get_by_text("alpha at 12 kimg", exact=True).first).to_be_visible()
     tiles = grid(page, "Samples of alpha at 12 kimg").locator(".tile")
-    expect(tiles).to_have_count(4)
+    expect(tiles).to_have_count(16)
     for tile in tiles.all():
         seed = int(tile.get_attribute("aria-label").split("seed ")[1].split(",")[0])
         assert apart(pixels(tile), drawn(then, seed)) < 6  # the sheet is compressed
