@@ -460,6 +460,7 @@ def test_a_folder_that_cannot_be_written_is_one_sentence(place, packed, monkeypa
 # --- Real runs. ---
 
 
+@pytest.mark.slow
 def test_from_the_form_to_a_model_in_the_menu(place, packed, open_app, monkeypatch):
     """Start, see it in the list, and find its model, in one session of the app."""
     usual = run_launcher.arguments

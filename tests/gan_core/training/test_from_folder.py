@@ -131,9 +131,9 @@ def test_pictures_added_after_a_run_began_are_counted_with_the_way_to_use_them(
     assert len(data.images) + len(data.held_out) == 40
 
 
-def test_one_new_picture_is_one(folder, train, tmp_path, no_features):
-    assert train(folder) == 0
-    packed = tmp_path / "runs" / "x" / "training_set"
+def test_one_new_picture_is_one(folder, tmp_path):
+    packed = tmp_path / "packed"
+    image_sources.pack(folder, packed, size=32)
     assert from_folder.added(folder, packed) == 0
     add(folder, 1)
     assert from_folder.added(folder, packed) == 1
