@@ -9,8 +9,8 @@ export function makeList(state, box) {
   box.classList.toggle("named", state.data.axes.some((axis) => axis.label.includes(" ")));
   const tools = element("div", "tools");
   const search = element("input", "search");
-  Object.assign(search, { type: "search", placeholder: "Find, e.g. 17 or 20-29" });
-  search.setAttribute("aria-label", "Find sliders by number, 17 or 20-29");
+  Object.assign(search, { type: "search", placeholder: "Find a name or a number" });
+  search.setAttribute("aria-label", "Find sliders by name, or by number such as 17 or 20-29");
   const order = element("select", "order");
   order.setAttribute("aria-label", "Order of the sliders");
   for (const [value, text] of [
@@ -23,7 +23,7 @@ export function makeList(state, box) {
     order.append(option);
   }
   const groups = element("div", "groups");
-  const none = element("p", "none", "No slider has that number.");
+  const none = element("p", "none", "No slider has that name or number.");
   tools.append(search, order);
   box.append(tools, groups, none);
   const list = { search, order, groups, none };
@@ -76,15 +76,17 @@ function groupName(by, first, members, afterNamed) {
   return `${what} ${first + 1} to ${last}`;
 }
 
-// The search takes "17", "z17", "17, 20-29", "29-20", part of a coordinate's name, or nothing.
+// The search takes "17", "z17", "17, 20-29", "29-20", words of a coordinate's name such as "skin tan",
+// or nothing. A name must have all the words; of the numbers one is enough.
 function matches(text, i, label) {
   const name = label.replace(/^z\d+/, "").toLowerCase();
-  const parts = text.split(/[\s,;]+/).filter(Boolean);
+  const parts = text.toLowerCase().split(/[\s,;]+/).filter(Boolean);
   if (!parts.length) return true;
-  return parts.some((part) => {
-    const [, from, to = from] = /^z?(\d+)(?:[-–]z?(\d+))?$/i.exec(part) ?? [];
-    if (from === undefined) return name.includes(part.toLowerCase());
+  const ranges = parts.map((part) => /^z?(\d+)(?:[-–]z?(\d+))?$/.exec(part)).filter(Boolean);
+  const words = parts.filter((part) => !/^z?\d+(?:[-–]z?\d+)?$/.test(part));
+  const within = ranges.some(([, from, to = from]) => {
     const ends = [Number(from), Number(to)];
     return i >= Math.min(...ends) && i <= Math.max(...ends);
   });
+  return within || (words.length > 0 && words.every((word) => name.includes(word)));
 }

@@ -62,8 +62,9 @@ function arrange({ root, buttons, data, focus }) {
   if (data.row) reveal(root, buttons[data.tiles.findIndex((tile) => tile.current)]);
 }
 
-const NARROWEST = 0.75; // as a fraction of the requested width
-const WIDEST = 1.8;
+// As fractions of the requested width; near enough to 1 that medium tiles and large ones differ.
+const NARROWEST = 0.79;
+const WIDEST = 1.27;
 
 // Chooses a number of columns that leaves no gap in the last row, with tiles as near as possible to
 // the requested width; if no such number is near enough, as many columns as fit.

@@ -79,6 +79,27 @@ def take_locked() -> None:
     session.set_view(locked=url_parts.write_names(session.value_of("set-locked")))
 
 
+def half_locked(known: Known) -> dict[str, list[str]]:
+    """The groups of which some attributes are locked and others are not: {group: attributes}.
+
+    A group is what stands before the colon: "skin" of "skin: tan".
+    """
+    groups: dict[str, list[str]] = {}
+    for name in known.normals:
+        group, colon, _ = readable_name(name).partition(": ")
+        if colon:
+            groups.setdefault(group, []).append(name)
+    on = set(locked(known))
+    return {group: all_ for group, all_ in groups.items() if on & set(all_) and set(all_) - on}
+
+
+def lock(names: Collection[str], known: Known) -> None:
+    """Lock these attributes too. For callbacks."""
+    on = locked(known)
+    more = [name for name in names if name not in on]
+    session.set_view(locked=url_parts.write_names([*on, *more]))
+
+
 def unknown(known: Known) -> list[str]:
     """The directions and attributes in the view that the model does not have."""
     view = session.view()

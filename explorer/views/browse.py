@@ -76,7 +76,7 @@ def learn(model: Model, seeds: list[int], view: View, images: np.ndarray) -> Non
 
 def settings(model: Model, classifier: Classifier | None, table: SeedTable | None) -> None:
     """The controls above the grid."""
-    with st.container(horizontal=True, vertical_alignment="bottom", gap="small"):
+    with st.container(key="controls", horizontal=True, vertical_alignment="bottom", gap="small"):
         st.number_input(
             "First seed",
             0,

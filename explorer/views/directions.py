@@ -144,6 +144,15 @@ def choose_locked(known: Known) -> None:
             readable_name,
             lambda *_: direction_state.take_locked(),
         )
+        for group, members in direction_state.half_locked(known).items():
+            st.button(
+                f"Lock all of {stranger_text.plain(group)}",
+                key=f"lock-{group}",
+                icon=":material/lock:",
+                help="A change of one of them shows in the others, so lock them together.",
+                on_click=direction_state.lock,
+                args=(members, known),
+            )
         st.caption(
             "Every slider is made orthogonal to their normals (Shen et al. 2020). The locked "
             "attributes’ own sliders still change them."

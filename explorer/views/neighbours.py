@@ -72,7 +72,7 @@ def page(card_page: StreamlitPage | None = None, report_page: StreamlitPage | No
 
 def choose_sample(name: str, model: Model, data: TrainingSet | None) -> Draw:
     """Controls for a seed or a picture of the tray."""
-    with st.container(horizontal=True, vertical_alignment="bottom", gap="medium"):
+    with st.container(key="controls", horizontal=True, vertical_alignment="bottom", gap="medium"):
         st.number_input(
             "Seed",
             0,
@@ -132,7 +132,7 @@ def choose_path(name: str, model: Model, data: TrainingSet | None) -> Draw | Non
     if session.view().mode == "both":
         session.set_view(mode="slerp")
     modes = {mode: MODES[mode] for mode in ("slerp", "lerp")}
-    with st.container(horizontal=True, vertical_alignment="bottom", gap="medium"):
+    with st.container(key="controls", horizontal=True, vertical_alignment="bottom", gap="medium"):
         st.segmented_control(
             "Interpolation",
             modes,
@@ -151,7 +151,7 @@ def choose_training_image(name: str, model: Model, data: TrainingSet | None) -> 
     count = len(data.images) if data is not None else 1
     if session.view().image >= count > 1:
         session.set_view(image=count - 1)
-    with st.container(horizontal=True, vertical_alignment="bottom", gap="medium"):
+    with st.container(key="controls", horizontal=True, vertical_alignment="bottom", gap="medium"):
         st.number_input(
             "Training image",
             0,
@@ -179,7 +179,7 @@ def choose_upload(name: str, model: Model, data: TrainingSet | None) -> Draw | N
     """Controls for an uploaded picture, which outlives a change of page or model."""
     if data is None:
         return None
-    with st.container(horizontal=True, vertical_alignment="bottom", gap="medium"):
+    with st.container(key="controls", horizontal=True, vertical_alignment="bottom", gap="medium"):
         space_and_view(many=True)
     new = uploader(
         f"Your own picture: PNG, JPEG or WebP, up to {most('picture')} MB; it stays in memory"

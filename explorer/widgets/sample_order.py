@@ -38,7 +38,7 @@ def choose_score(model: Model, classifier: Classifier | None) -> None:
         "Score",
         measures,
         format_func=lambda name: SCORES.get(name) or readable_name(name),
-        width=150,
+        width=210,
         **score,
         help=(
             "The value shown under each picture and used for sorting: its realism, or the "
@@ -106,7 +106,7 @@ def choose_attributes(classifier: Classifier, table: SeedTable) -> None:
     st.multiselect(
         "With",
         names,
-        width=160,
+        width=210,
         format_func=readable_name,
         placeholder="any",
         help=f"Only seeds with all of these, among the first {len(table):,}.",
@@ -115,7 +115,7 @@ def choose_attributes(classifier: Classifier, table: SeedTable) -> None:
     st.multiselect(
         "Without",
         [name for name in names if name not in having],
-        width=160,
+        width=210,
         format_func=readable_name,
         placeholder="none",
         help=f"Only seeds without any of these, among the first {len(table):,}.",

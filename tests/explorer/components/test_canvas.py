@@ -325,7 +325,7 @@ def test_sliders_are_searched_sorted_and_grouped(visit):
     page.get_by_role("searchbox").fill("z99")
     assert names.all_inner_texts() == ["z99"]
     page.get_by_role("searchbox").fill("100")
-    expect(page.get_by_text("No slider has that number.")).to_be_visible()
+    expect(page.get_by_text("No slider has that name or number.")).to_be_visible()
     expect(page.locator(".groups")).to_be_hidden()
     page.get_by_role("searchbox").fill("")
     expect(names).to_have_count(100)

@@ -1,0 +1,42 @@
+"""Phones, upright and on their side, and a page enlarged to 200 %."""
+
+import pytest
+
+from browsing import PHONE, exact, grid, idle
+
+pytestmark = pytest.mark.browser
+
+SIDEWAYS = {"width": 844, "height": 390}
+ENLARGED = {"width": 720, "height": 450}  # of 1440 × 900
+OUT_OF_SIGHT = (
+    "() => document.querySelector('[data-testid=stSidebar]').getBoundingClientRect().right <= 0"
+)
+# Whether a picture is in sight whole, below the bar at the top of the page.
+IN_SIGHT = """canvas => {
+  const { top, bottom, height } = canvas.getBoundingClientRect();
+  return height > 100 && top >= 40 && bottom <= innerHeight + 1;
+}"""
+
+
+def test_on_a_phone_the_drawer_closes_after_a_tap_and_the_pictures_come_first(visit):
+    page = visit("latents?model=avatars", PHONE)
+    exact(page)
+    page.get_by_test_id("stExpandSidebarButton").click()
+    page.get_by_test_id("stSidebarNavLink").filter(has_text="Browse").click()
+    pictures = grid(page)
+    page.wait_for_function(OUT_OF_SIGHT)
+    idle(page)
+    assert page.evaluate(OUT_OF_SIGHT)
+    top = pictures.bounding_box()["y"]
+    assert top < PHONE["height"] / 2
+    assert page.locator(".st-key-controls").bounding_box()["y"] > top
+
+
+@pytest.mark.parametrize("screen", [PHONE, SIDEWAYS, ENLARGED])
+def test_the_picture_stays_in_sight_while_its_sliders_scroll(visit, screen):
+    page = visit("latents?model=avatars", screen)
+    exact(page)
+    idle(page)
+    slider = page.locator(".live .row input[type=range]").nth(7)
+    slider.evaluate("slider => slider.scrollIntoView({ block: 'end' })")
+    assert page.locator(".live .stage canvas").evaluate(IN_SIGHT)
