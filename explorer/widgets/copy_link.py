@@ -3,7 +3,7 @@
 import streamlit as st
 
 from explorer.components import copy_link as component
-from explorer.state import fragments, session, url_state
+from explorer.state import fragments, session, url_parts, url_state
 
 REFUSED = "This browser does not let a page copy. The address bar holds the same link."
 
@@ -39,6 +39,6 @@ def left_out() -> list[str]:
     if page == "neighbours" and session.view().ask == "upload":
         words.append("the uploaded picture")
     carried = url_state.write(session.view(), page) if page in url_state.PAGES else {}
-    if any(url_state.EXEMPLAR_NAME.search(text) for text in carried.values()):
+    if any(url_parts.EXEMPLAR_NAME.search(text) for text in carried.values()):
         words.append("latents without a seed, beyond this run of the app")
     return words

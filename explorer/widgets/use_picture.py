@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import streamlit as st
 
-from explorer.state import baskets, exemplars, session, url_state
+from explorer.state import baskets, exemplars, session, url_parts, url_state
 from explorer.state.tray import Item
 from explorer.widgets import neighbours_link, start_from_tray
 from gan_core.checkpoint import Model
@@ -45,14 +45,14 @@ def path(item: Item, model: Model) -> None:
     """The tray's pictures as keyframes, this one among them, or it and further seeds."""
     on_page(item)
     mine = [i.id for i in session.picked().of_model(item.model, model.prior.size)]
-    if len(mine) < url_state.MIN_KEYS and item.seed is not None:
-        usual = [key for key in url_state.read_keys(url_state.View.keys) if key[0] != item.seed]
+    if len(mine) < url_parts.MIN_KEYS and item.seed is not None:
+        usual = [key for key in url_parts.read_keys(url_state.View.keys) if key[0] != item.seed]
         keys = [(item.seed, None if item.psi == 1.0 else item.psi), *usual][:KEYFRAMES]
-        session.set_view(source="seeds", keys=url_state.write_keys(keys))
+        session.set_view(source="seeds", keys=url_parts.write_keys(keys))
         st.session_state.source_chosen = True
         return
     known, chosen = st.session_state.setdefault("keyframes", {}).get(item.model, (mine, mine))
-    rest = [i for i in chosen if i != item.id][: url_state.MAX_KEYS - 1]
+    rest = [i for i in chosen if i != item.id][: url_parts.MAX_KEYS - 1]
     st.session_state.keyframes[item.model] = (known, [item.id, *rest])
     session.set_view(source="tray")
 
@@ -62,7 +62,7 @@ def basket(item: Item, model: Model) -> None:
     on_page(item)
     state = st.session_state
     foreign = state.get("baskets_of") not in (None, model.hash)
-    others = dict.fromkeys(url_state.BASKETS, "") | {"wishes": ""} if foreign else {}
+    others = dict.fromkeys(url_parts.BASKETS, "") | {"wishes": ""} if foreign else {}
     state.baskets_of = model.hash
     wishes = {} if foreign else {"wishes": baskets.wish_for("c", {})}
     baskets.change(**(others | wishes | {"c": exemplars.of_item(item, item.model, model)}))
@@ -84,7 +84,7 @@ PLACES = {
 
 def buttons(item: Item, model: Model) -> None:
     """A button a page. The picture must have been made with these weights of its model."""
-    alone = len(session.picked().of_model(item.model, model.prior.size)) < url_state.MIN_KEYS
+    alone = len(session.picked().of_model(item.model, model.prior.size)) < url_parts.MIN_KEYS
     st.caption("Go on with this picture:")
     with st.container(horizontal=True, gap="small", key="use-picture"):
         for name, place in PLACES.items():

@@ -7,7 +7,7 @@ import pytest
 
 import gan_core
 from browsing import decode
-from explorer.state import url_state
+from explorer.state import url_parts
 from fields import field, sentences, state
 from gan_core import latent
 
@@ -77,7 +77,7 @@ def test_a_choice_of_seeds_stays(two_models, open_app):
 def test_the_pad_opens_on_the_first_pictures_of_the_tray(two_models, open_app):
     app = opened(open_app, "latents", TRAY)
     app = field(app, "set-way").set_value("pad").run()
-    corners = url_state.read_keys(state(app, "view").corners)
+    corners = url_parts.read_keys(state(app, "view").corners)
     assert corners[:3] == [(5, 1.0), (6, 0.7), (7, 1.0)]
     assert corners[3][0] not in (5, 6, 7)
 
