@@ -342,8 +342,11 @@ def torchvision_images(name: str, root: str | Path, download: bool) -> Source:
         hint = "" if download else " Add --download, or name its folder with --root."
         raise InputError(f"{name} cannot be loaded from {root}: {reason}.{hint}") from None
     classes = [str(c) for c in getattr(parts[0], "classes", ())]
-    # CelebA lists an empty forty-first name.
-    names = [n for n in parts[0].attr_names if n] if name == "celeba" else ["label"]
+    names = ["digit" if name == "mnist" else "label"]
+    if name == "celeba":
+        names = [n for n in parts[0].attr_names if n]  # it lists an empty forty-first name
+    elif name == "mnist":
+        classes = [str(digit) for digit in range(10)]  # torchvision calls them "0 - zero"
 
     def stream() -> Iterator[tuple[str, Opener, dict | None, bool]]:
         for part, split in zip(parts, splits, strict=True):
@@ -358,7 +361,7 @@ def torchvision_images(name: str, root: str | Path, download: bool) -> Source:
                     file, known = part.filename[i], dict(zip(names, label.tolist(), strict=False))
                 else:
                     file = f"{'test' if test else 'train'}/{i:06d}"
-                    known = {"label": classes[label] if classes else label}
+                    known = {names[0]: classes[label] if classes else label}
                 yield file, partial(_identity, image), known, test
 
     return stream(), sum(map(len, parts)), names
