@@ -23,6 +23,7 @@ def options(count: int, size: int, channels: int) -> dict[str, Any]:
         "ndf": 120,
         "k": 1,
         "batch": 100,
+        "precision": "fp32",
         "lr_g": 1e-3,
         "lr_d": 1e-3,
         "r1": 0.3,
