@@ -13,9 +13,9 @@ import json
 from pathlib import Path
 
 import numpy as np
-from PIL import Image
 
 import gan_core
+from gan_core.data import media
 
 ROOT = Path(__file__).resolve().parent.parent
 FOLDER = ROOT / "tests" / "data" / "samples"
@@ -30,8 +30,7 @@ def samples(name: str) -> tuple[gan_core.Model, np.ndarray]:
 
 def thinned(images: np.ndarray) -> np.ndarray:
     """Every second row and column of 16 pictures, as one sheet of 4 × 4."""
-    rows = [np.concatenate(list(row), 1) for row in images[:, ::2, ::2].reshape(4, 4, 32, 32, -1)]
-    return np.concatenate(rows, 0)
+    return media.sheet(images[:, ::2, ::2], COLUMNS)
 
 
 def names() -> list[str]:
@@ -52,7 +51,7 @@ def main() -> None:
             print(f"{name}: {'equal' if record.get(name) == entry else 'different'}")
             continue
         FOLDER.mkdir(parents=True, exist_ok=True)
-        Image.fromarray(thinned(images)).save(FOLDER / f"{name}.png", optimize=True)
+        media.picture(thinned(images)).save(FOLDER / f"{name}.png", optimize=True)
         record[name] = entry
         path.write_text(json.dumps(record, indent=2) + "\n", "utf-8")
         print(f"{name}: {entry['sha256']}")

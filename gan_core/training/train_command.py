@@ -34,7 +34,7 @@ def train(
     size: int = 64,  # with --images: side of the packed images, pixels
     runs: str = "runs",  # folder of the runs
     checkpoints: str = "checkpoints",  # folder of the checkpoints
-    preset: str = "",  # faces, gpu-faces, avatars, mnist, cifar10, or folder (your own pictures)
+    preset: str = "",  # faces, gpu-faces, avatars, mnist, mnist-mlp, cifar10, or folder
     recipe: str = "",  # the former name of --preset
     dry_run: bool = False,  # only print networks, parameters, memory and expected time
     licence: str = "As its training images.",  # permitted use of the weights, one sentence
