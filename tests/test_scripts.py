@@ -140,3 +140,19 @@ def test_the_whole_command_with_its_measurement(script, images, tmp_path, monkey
     monkeypatch.setattr(script, "THROUGHPUT_SECONDS", 600)
     assert script.main(words(tmp_path, images, "--throughput", BENCHMARK)) == 0
     assert '"ours_img_s"' in (tmp_path / "out" / "throughput.txt").read_text()
+
+
+def test_each_row_of_samples_ends_with_the_training_image_nearest_to_the_last(tmp_path):
+    script = load("scripts", "nearest_images")
+    training_images = pictures(40, 16, 1)
+    samples = pictures(6, 16, 1, seed=1)
+    samples[2], samples[5] = training_images[7], training_images[31]
+    drawn = script.figure(samples, training_images, rows=2)
+    edge = script.GAP
+    assert drawn.shape == (2 * (16 + 2 * edge), 4 * 16 + 2 * edge, 3)
+    for row, (first, number) in enumerate([(0, 7), (3, 31)]):
+        top = row * (16 + 2 * edge) + edge
+        strip = drawn[top : top + 16]
+        assert np.array_equal(strip[:, :16], samples[first].repeat(3, 2))
+        assert np.array_equal(strip[:, -16 - edge : -edge], training_images[number].repeat(3, 2))
+        assert (strip[:, -edge:] == script.EDGE).all()

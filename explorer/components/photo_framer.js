@@ -20,6 +20,10 @@ export default function ({ data: { json }, parentElement, setTriggerValue }) {
   state.photo.style.aspectRatio = `${width} / ${height}`;
   state.svg.setAttribute("viewBox", `0 0 ${width} ${height}`);
   state.root.setAttribute("aria-label", data.label);
+  state.eyes.forEach((button, i) => {
+    button.setAttribute("aria-label", `${data.handles[i]}; arrow keys move it`);
+    button.title = data.handles[i];
+  });
   if (state.image.getAttribute("src") !== data.src) state.image.src = data.src;
   place(state);
 }
@@ -38,12 +42,10 @@ function make(root) {
     return path;
   });
   shade.setAttribute("fill-rule", "evenodd");
-  const eyes = ["Left", "Right"].map((side) => {
+  const eyes = [0, 1].map(() => {
     const button = document.createElement("button");
     button.type = "button";
     button.className = "eye";
-    button.setAttribute("aria-label", `${side} eye; arrow keys move it`);
-    button.title = `${side} eye`;
     return button;
   });
   photo.append(image, svg, ...eyes);

@@ -27,12 +27,14 @@ def framer(
     on_frame: Callable[[dict[str, float]], object],
     *,
     label: str,
+    handles: tuple[str, str] = ("Left eye", "Right eye"),
 ) -> None:
     """Show a photo with the frame on it; on_frame(dict of x, y, side, turn) when it is released.
 
     src: the photo as a URL. size: its (width, height). frame: {"x", "y", "side", "turn"} as in
     gan_core.data.photo_alignment.Frame. eyes: the places of the eyes in the frame, ((x, y),
     (x, y)). limits: the smallest and the largest side. label: the photo's alternative text.
+    handles: the names of both rings.
     """
 
     def framed() -> None:
@@ -49,5 +51,6 @@ def framer(
         "eyes": [list(eye) for eye in eyes],
         "limits": list(limits),
         "label": label,
+        "handles": list(handles),
     }
     _component(key=key, data=data, on_frame_change=framed)

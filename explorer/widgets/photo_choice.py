@@ -9,7 +9,7 @@ from PIL import Image
 from explorer.services import renderer, stranger_text, trust, upload_limits
 from explorer.widgets.uploader import available, most, uploader
 from gan_core.checkpoint import Model
-from gan_core.data import decoding, photo_alignment
+from gan_core.data import decoding, image_sources, photo_alignment
 from gan_core.data.photo_alignment import Eyes, Frame
 from gan_core.latent_space import inversion
 from gan_core.util.errors import InputError
@@ -96,8 +96,15 @@ def centred(model: Model) -> Frame:
     return photo_alignment.Frame(side=crop if isinstance(crop, float) and 0.1 <= crop <= 1 else 1.0)
 
 
+def draws_faces(model: Model) -> bool:
+    """Whether a photo may be framed by its eyes: not where the model is known to draw no faces."""
+    return model.card["training_set"].get("source") not in image_sources.WITHOUT_FACES
+
+
 def by_detector(image: Image.Image, model: Model) -> Frame | None:
     """The Frame of the detected eyes, or None."""
+    if not draws_faces(model):
+        return None
     try:
         eyes = photo_alignment.find_eyes(image)
         return photo_alignment.frame_of_eyes(image.size, *eyes, eyes_of(model)) if eyes else None

@@ -8,7 +8,7 @@ import streamlit as st
 from explorer.components.photo_framer import framer
 from explorer.services import renderer, stranger_text
 from explorer.state import fragments, session
-from explorer.widgets.photo_choice import Photo, by_detector, eyes_of
+from explorer.widgets.photo_choice import Photo, by_detector, draws_faces, eyes_of
 from gan_core.checkpoint import Model
 from gan_core.data import photo_alignment
 from gan_core.util.errors import InputError
@@ -43,6 +43,7 @@ def frame(name: str, model: Model) -> None:
         (photo_alignment.LEAST, photo_alignment.MOST),
         lambda moved: reframe(**moved),
         label="Your photo with the area that will be used",
+        handles=("Left eye", "Right eye") if draws_faces(model) else ("Left ring", "Right ring"),
     )
     with st.container(horizontal=True, vertical_alignment="center", gap="medium"):
         target = cut(photo, model)
@@ -52,8 +53,9 @@ def frame(name: str, model: Model) -> None:
             alt="The target for the generator",
         )
         with st.container(width="stretch"):
+            rings = "onto the eyes" if draws_faces(model) else "to turn and resize the square"
             st.caption(
-                "Drag the two rings onto the eyes; drag the square to move it. On the left is "
+                f"Drag the two rings {rings}; drag the square to move it. On the left is "
                 f"the target for the generator, {model.size} × {model.size} pixels."
             )
             numbers(photo, model)
@@ -80,8 +82,9 @@ def numbers(photo: Photo, model: Model) -> None:
             slider = f"photo-{key}"
             st.session_state[slider] = round(min(max(float(value), low), high), 1)
             st.slider(label, low, high, step=0.1, key=slider, on_change=slid, args=(key,))
-        by_eyes(photo, model)
-    if photo_alignment.can_find_eyes():
+        if draws_faces(model):
+            by_eyes(photo, model)
+    if draws_faces(model) and photo_alignment.can_find_eyes():
         st.button("Find the eyes", icon=":material/face:", on_click=find, args=(model,))
 
 

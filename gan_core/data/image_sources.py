@@ -23,6 +23,7 @@ from gan_core.util import regular_files
 from gan_core.util.errors import InputError
 
 TORCHVISION = ("celeba", "cifar10", "mnist", "fashion-mnist", "lfw-people")
+WITHOUT_FACES = ("cifar10", "mnist", "fashion-mnist")  # of these
 NOT_IMAGES = {".csv", ".txt", ".json", ".jsonl", ".md", ".html", ".pdf", ".db", ".ini"}
 SAME = 2  # levels by which pictures may differ and still look the same
 ALIKE = (

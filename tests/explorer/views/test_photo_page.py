@@ -154,6 +154,22 @@ def test_eyes_stay_where_they_were_put_when_the_model_changes(open_photo, monkey
     assert sentences(app) == []
 
 
+def test_a_model_of_digits_asks_for_no_eyes(open_photo, two_models, monkeypatch):
+    monkeypatch.setattr(photo_alignment, "can_find_eyes", lambda: True)
+    path = two_models / "alpha" / "model.json"
+    card = json.loads(path.read_text("utf-8"))
+    card["training_set"]["source"] = "mnist"
+    path.write_text(json.dumps(card), "utf-8")
+    app = open_photo(encoded())
+    assert sentences(app) == []
+    assert app.session_state["photo-framer-data"]["handles"] == ["Left ring", "Right ring"]
+    assert any("two rings to turn" in caption.value for caption in app.caption)
+    words = [button.label for button in app.button] + [field.label for field in app.number_input]
+    assert not [word for word in words if "eye" in word.lower()]
+    app = app.slider(key="photo-turn").set_value(-5.0).run()
+    assert app.session_state.photo.frame.turn == -5.0
+
+
 def test_another_frame_ends_the_search_and_keeps_its_result(open_photo):
     app = until_done(open_photo(encoded()))
     z = app.session_state.search.now.z
