@@ -15,6 +15,7 @@ import numpy as np
 from gan_core import checkpoint
 from gan_core.data import media
 from gan_core.search.pixel_index import PixelIndex
+from gan_core.util.errors import InputError
 
 EDGE = (255, 214, 0)  # around the nearest training images, as in the paper
 GAP = 2  # pixels of a training image's frame
@@ -51,9 +52,12 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--seed", type=int, default=0, help="seed of the first sample")
     parser.add_argument("--scale", type=int, default=3, help="side of a pixel in the figure")
     options = parser.parse_args(arguments)
-    model = checkpoint.load(options.model)
-    z = model.prior.sample(options.rows * options.columns, options.seed)
-    drawn = figure(model.generate(z), model.training_set().images, options.rows, options.scale)
+    try:
+        model = checkpoint.load(options.model)
+        z = model.prior.sample(options.rows * options.columns, options.seed)
+        drawn = figure(model.generate(z), model.training_set().images, options.rows, options.scale)
+    except InputError as error:
+        parser.error(str(error))
     media.save(options.out, media.encode(drawn))
     print(f"{options.out}: seeds {options.seed} to {options.seed + len(z) - 1}")
 

@@ -1,9 +1,12 @@
-"""The shipped models take no more room than docs/evaluation.md allows each of them."""
+"""The shipped models: the room that each may take, and what the model of digits draws."""
 
 import re
 
+import numpy as np
 import pytest
 
+import gan_core
+from gan_core.attributes import classifier
 from support import ROOT
 
 LIMITS = dict(
@@ -27,3 +30,31 @@ def test_a_folder_is_within_its_limit(name):
 
 def test_the_limits_together_are_within_the_total():
     assert sum(map(int, LIMITS.values())) <= TOTAL
+
+
+@pytest.fixture(scope="module")
+def digits():
+    return gan_core.load(ROOT / "checkpoints" / "mnist")
+
+
+def test_the_original_gan_draws_every_digit(digits):
+    images = digits.generate(digits.prior.sample(500, seed=0))
+    assert images.shape == (500, 28, 28, 1)
+    reader = classifier.load(digits.directory)
+    assert reader.recognised == [f"digit: {digit}" for digit in range(10)]
+    read = np.bincount(reader.predict(images).argmax(1), minlength=10)
+    assert read.min() >= 10  # of 50, if all were drawn equally often
+
+
+def test_the_digits_come_with_their_training_images_and_those_with_their_licence(digits):
+    data = digits.training_set()
+    assert data.images.shape == (20_000, 28, 28, 1)
+    assert len(data.held_out) == 2_000
+    assert data.fingerprint == digits.card["training_set"]["fingerprint"]
+    sample = digits.generate(digits.prior.sample(1, seed=0))
+    distances, _ = gan_core.PixelIndex(data.images).query(np.concatenate([sample, data.images[:1]]))
+    assert distances[0, 0] > 0  # no copy
+    assert distances[1, 0] == 0
+    for licence in (digits.card["licence"], data.card["licence"]):
+        assert "LeCun" in licence
+        assert "CC BY-SA 3.0" in licence

@@ -6,8 +6,8 @@ augmentation and no batch norm.
 
 Different from theirs: half their widths, so that the weights stay small; Adam in place of SGD with
 momentum; R1 (Mescheder et al. 2018) on every fourth step of D; learning rates that fall to 0; and
-an average of G. Without R1, all samples were the same blurred digit after 155 kimg; with
-it they were digits of all ten classes after 200.
+an average of G. Without R1, all samples were the same blurred digit after 155 kimg; with it they
+were digits of all ten classes after 200. A run in bf16 collapsed. See docs/original-gan.md.
 """
 
 from typing import Any
@@ -29,5 +29,5 @@ def options(count: int, size: int, channels: int) -> dict[str, Any]:
         "r1": 0.3,
         "penalty_every": 4,
         "cooldown": 0.5,
-        "kimg": 2400.0,
+        "kimg": 600.0,
     }
