@@ -42,7 +42,7 @@ def local_storage(
         if sent.get("session") != data["session"] or not all(type(f) is bool for f in flags):
             return
         if isinstance(text, str) and 0 < len(text) <= MOST:
-            on_stored(text, *flags)
+            on_stored(text, bool(flags[0]), bool(flags[1]))
 
     def failed() -> None:
         what = component_values.choice(

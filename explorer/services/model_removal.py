@@ -61,7 +61,7 @@ def hidden() -> set[str]:
     return {name for name in names if isinstance(name, str)} if isinstance(names, list) else set()
 
 
-def visible(entries: dict[str, Entry], current: str = "") -> list[str]:
+def visible(entries: dict[str, Entry], current: str | None = "") -> list[str]:
     """The names that menus offer: those that are not hidden, and the current one."""
     away = hidden()
     if away.issuperset(entries):

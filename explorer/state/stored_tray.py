@@ -63,7 +63,8 @@ def read(text: str) -> Stored:
         return Stored(problems=("It was not written by this app.",))
     if record.get("version") != VERSION:
         return Stored(problems=(f"It is not version {VERSION}, the only one that this app reads.",))
-    items, no_tray = part(record, "tray", tray.from_json, ())
+    empty: tuple[Item, ...] = ()
+    items, no_tray = part(record, "tray", tray.from_json, empty)
     lesson, no_lesson = part(record, "lesson", lessons.from_json, None)
     return Stored(items, lesson, tuple(filter(None, (no_tray, no_lesson))))
 

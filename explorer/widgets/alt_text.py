@@ -31,7 +31,9 @@ def of_seeds(model: Model, seeds: Sequence[int], psi: float) -> list[str]:
         return [""] * len(seeds)
     names = [name for name in classifier.recognised if name in table.attributes]
     columns = [table.attributes.index(name) for name in names]
-    known = [table.probabilities[seed, columns] if seed < len(table) else [] for seed in seeds]
+    known: list[np.ndarray | list[float]] = [
+        table.probabilities[seed, columns] if seed < len(table) else [] for seed in seeds
+    ]
     return [named(names, probabilities) for probabilities in known]
 
 
