@@ -41,7 +41,7 @@ Seeds 0 to 63, row by row, ψ = 1, unselected:
 | Discriminator | {regularisation} |
 | Averaging | EMA with a half-life of {half_life}{statistics} |
 | Licence | {licence} |
-| Training images | {data_licence} |
+| Training images | {data_licence} |{rounded}
 
 Packed and trained with
 
@@ -146,6 +146,7 @@ def _of_run(model: checkpoint.Model, directory: Path) -> str:
         half_life=f"{training['ema_kimg']:g} kimg"
         + rising("from {:.0%} of that", training.get("ema_initial", 1), 1),
         statistics=re_estimated(model.generator),
+        rounded="\n| Weights | {} |".format(rounding(training)) if "rounded" in training else "",
         second=f"{training['beta2']:g}"
         + rising("β2 from {:g}", training.get("beta2_initial", 0), 0),
         g_parameters=registry.parameters(model.generator),
@@ -211,7 +212,7 @@ def as_entity(match: re.Match) -> str:
 
 
 # The training record names these too; the card takes them from model.json itself.
-REPEATED = ("architecture", "prior", "objective")
+REPEATED = ("architecture", "prior", "objective", "rounded")
 
 
 def tied(training: dict) -> str:
@@ -223,6 +224,18 @@ def tied(training: dict) -> str:
         f"; and coordinates 0 to {len(training['tied']) - 1} of z tied to attributes by an "
         f"auxiliary loss of weight {training['codes']:g}, in this order: {names}"
     )
+
+
+def rounding(training: dict) -> str:
+    """What storing the weights in float16 changed, in words (scripts/half_precision.py)."""
+    change = training["rounded"]
+    text = (
+        f"stored as {change['dtype']}; in {change['samples']:,} samples a channel changes by "
+        f"{change['mean']:.2g} grey levels on average and by {change['largest']} at most"
+    )
+    if change["realness"] is None:
+        return text
+    return f"{text}, D(x) by {change['realness']:.2g} at most"
 
 
 def augmentation(training: dict) -> str:
