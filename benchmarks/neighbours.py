@@ -125,7 +125,7 @@ def run(options, folder):
 
 
 def find_source(given):
-    places = [given] if given else ["data/faces", "checkpoints/avatars/training_set"]
+    places = [given] if given else ["data/faces", "checkpoints/avatars-tied/training_set"]
     return next((p for p in places if (Path(p) / "set.json").exists()), places[-1])
 
 

@@ -1,7 +1,7 @@
 """The guilty control: a generator that deliberately repeats its 200 training images.
 
     python benchmarks/overfit_control.py [--images 200 --size 64 --epochs 1000] [--json]
-    python benchmarks/overfit_control.py --discriminator checkpoints/avatars
+    python benchmarks/overfit_control.py --discriminator checkpoints/avatars-tied
 
 A memorisation report on an ordinary model means little without a report on a model that does repeat
 its images. A GAN memorises late or never, so this is not a GAN: it is a DCGAN generator without a
@@ -98,7 +98,7 @@ def main():
         "--discriminator", default="", help="checkpoint whose discriminator is added"
     )
     parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--source", default="checkpoints/avatars/training_set")
+    parser.add_argument("--source", default="checkpoints/avatars-tied/training_set")
     parser.add_argument("--run", default="", help="default: runs/overfitted-IMAGES-SIZEpx")
     parser.add_argument("--out", default="", help="default: checkpoints/controls/overfitted-IMAGES")
     parser.add_argument("--json", action="store_true", help="end with one JSON object")

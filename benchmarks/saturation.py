@@ -1,6 +1,6 @@
 """Why G's loss is not the minimax one: the size of its gradient while D rejects its samples.
 
-    python benchmarks/saturation.py checkpoints/avatars/training_set [--json]
+    python benchmarks/saturation.py checkpoints/avatars-tied/training_set [--json]
 
 Goodfellow et al. 2014, section 3: early on D rejects samples with high confidence, and
 log(1 − D(G(z))) saturates. Here G keeps its initial weights and only D is trained, so that D(G(z))

@@ -36,7 +36,7 @@ def inception_class():
 @pytest.fixture(scope="module")
 def avatars():
     """128 avatars, uint8 (128, 64, 64, 3), out of the first sheet of those that travel."""
-    archive = ROOT / "checkpoints" / "avatars" / "training_set" / "images.zip"
+    archive = ROOT / "checkpoints" / "avatars-tied" / "training_set" / "images.zip"
     if not archive.exists():
         pytest.skip("needs the avatars' training images")
     sheet = training_set._embedded_images(archive, 400, (64, 64, 3))
