@@ -36,7 +36,7 @@ def _load(directory: str, stamp: int) -> Classifier:
 
 def classifier_of(model: Model) -> Classifier | None:
     """The attribute classifier that comes with a model, or None."""
-    path = model.directory / classifiers.FILES[False]
+    path = model.directory / classifiers.FILES["first"]
     try:
         return _load(str(model.directory), path.stat().st_mtime_ns)
     except (InputError, OSError):

@@ -1,15 +1,19 @@
 """A small classifier of the attributes that a training set is labelled with.
 
 It belongs to the training set, not to the generator: a checkpoint keeps it when its training
-continues. A second classifier, of another architecture, only scores what the first one picked.
-Both are trained by `gan_core.attributes.train_classifier`.
+continues. Two more readers of the same attributes keep it honest: a second classifier, of another
+architecture, which only scores what the first one picked, and a linear probe on the features of
+EfficientNet-Lite0, which never saw a generated picture nor learned to see from this training set.
+Where they disagree, an attribute is unsure; see `agreement`. All three are trained by
+`gan_core.attributes.train_classifier`.
 
 >>> model = classifier.load("checkpoints/avatars")
 >>> model.recognised  # the names of the attributes that it recognises well enough
 >>> model.predict(images)  # float32 (N, A), a probability for each of classifier.names
 """
 
-from collections.abc import Mapping
+import functools
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -19,19 +23,24 @@ import torch
 from numpy.typing import ArrayLike
 from torch import nn
 
-from gan_core import checkpoint
+from gan_core import checkpoint, feature_extractors
 from gan_core.util import checked_safetensors
 from gan_core.util.errors import MALFORMED, InputError
 
 FORMAT = 1
-FILES = {False: "attributes.safetensors", True: "attributes_second.safetensors"}
+FILES = {
+    "first": "attributes.safetensors",
+    "second": "attributes_second.safetensors",
+    "probe": "attributes_probe.safetensors",
+}
 SIDE = 64  # images are resized to SIDE × SIDE pixels
 BATCH = 64
 LEAST_ACCURACY = 0.85  # balanced accuracy on held-out images from which an attribute is recognised
 LEAST_IMAGES = 20  # held-out images with it, and without it, needed to measure this
 MAX_ATTRIBUTES = 1000
 COLUMNS = {"name", "recognised", "balanced_accuracy", "accuracy", "positives", "n"}
-ARCHITECTURES = ("strided", "pooled")  # of the first classifier and of the second
+ARCHITECTURES = {"first": "strided", "second": "pooled", "probe": "probe"}
+UNSURE = 0.5  # the probability of an attribute on which the readers disagree
 
 
 @dataclass(frozen=True)
@@ -115,8 +124,11 @@ def build(architecture: str, channels: int, outputs: int) -> nn.Module:
 
     "strided": four convolutions of stride 2, then a linear layer on the map of 4 × 4.
     "pooled": five of 3 × 3 with max pooling between, then a linear layer on the mean.
-    Raises InputError for another architecture.
+    "probe": a linear layer on the 1280 features of EfficientNet-Lite0, which are not in its state.
+    Raises InputError for another architecture, or when EfficientNet-Lite0 is not installed.
     """
+    if architecture == "probe":
+        return Probe(outputs)
     layers: list[nn.Module] = []
     before = channels
     if architecture == "strided":
@@ -135,10 +147,43 @@ def build(architecture: str, channels: int, outputs: int) -> nn.Module:
     else:
         raise InputError(
             f"The classifier's architecture is {architecture!r}; "
-            f"it must be one of {', '.join(ARCHITECTURES)}."
+            f"it must be one of {', '.join(ARCHITECTURES.values())}."
         )
     network = nn.Sequential(*layers, nn.Flatten(), nn.Dropout(0.3), nn.Linear(size, outputs))
     return network.to(memory_format=torch.channels_last)
+
+
+class Probe(nn.Module):
+    """A linear layer on the features of EfficientNet-Lite0, each standardised.
+
+    float (N, C, 64, 64) in [−1, 1] -> logits (N, outputs). Only the layer and the features' means
+    and deviations belong to the state; the network is the one that measures distances, unchanged.
+    """
+
+    mean: torch.Tensor
+    deviation: torch.Tensor
+
+    def __init__(self, outputs: int) -> None:
+        super().__init__()
+        size = effnet().size
+        self.register_buffer("mean", torch.zeros(size))
+        self.register_buffer("deviation", torch.ones(size))
+        self.linear = nn.Linear(size, outputs)
+
+    def forward(self, pictures: torch.Tensor) -> torch.Tensor:
+        return self.linear((features_of(pictures) - self.mean) / self.deviation)
+
+
+def features_of(pictures: torch.Tensor) -> torch.Tensor:
+    """Pictures float (N, C, 64, 64) in [−1, 1] -> features of EfficientNet-Lite0, float32 (N, d)."""
+    images = checkpoint.to_uint8(pictures.permute(0, 2, 3, 1).numpy())
+    return torch.from_numpy(effnet().extract(images))
+
+
+@functools.cache
+def effnet() -> feature_extractors.Features:
+    """EfficientNet-Lite0, read once. Raises InputError when its package is missing."""
+    return feature_extractors.effnet()
 
 
 def prepare(images: np.ndarray) -> torch.Tensor:
@@ -151,24 +196,54 @@ def prepare(images: np.ndarray) -> torch.Tensor:
     return pictures.contiguous(memory_format=torch.channels_last)
 
 
-def save(directory: str | Path, classifier: Classifier, second: bool = False) -> str:
-    """Write a Classifier into a checkpoint directory, as its first or its second one.
+def save(directory: str | Path, classifier: Classifier, reader: str = "first") -> str:
+    """Write a Classifier into a checkpoint directory, as the reader "first", "second" or "probe".
 
     Returns the file's sha256 as hexadecimal.
     """
     tensors = {name: tensor.numpy() for name, tensor in classifier.network.state_dict().items()}
     arrays = {f"network/{name}": tensor for name, tensor in tensors.items()}
     arrays |= {"scale": classifier.scale, "offset": classifier.offset}
-    return checked_safetensors.save(Path(directory) / FILES[second], arrays, classifier.about)
+    return checked_safetensors.save(Path(directory) / FILES[reader], arrays, classifier.about)
 
 
-def load(directory: str | Path, second: bool = False) -> Classifier:
-    """The Classifier in a checkpoint directory; second: the one for scoring.
+def load_all(directory: str | Path) -> dict[str, Classifier]:
+    """The readers in a checkpoint directory that have the attributes of the first one, by name.
+
+    The first is among them; one that is missing, damaged or of other attributes is not. Raises
+    InputError as `load` when the first cannot be read.
+    """
+    readers = {"first": load(directory)}
+    for reader in list(FILES)[1:]:
+        try:
+            other = load(directory, reader)
+        except InputError:
+            continue
+        if other.names == readers["first"].names:
+            readers[reader] = other
+    return readers
+
+
+def agreement(probabilities: Sequence[np.ndarray]) -> np.ndarray:
+    """What several readers agree on, float32 (N, A): the least certain of their probabilities.
+
+    probabilities: the readers', float (N, A) each. Where one says yes (0.5 or more) and another no,
+    the attribute is unsure, and its probability is UNSURE.
+    """
+    stack = np.stack(probabilities)
+    least = stack[np.abs(stack - 0.5).argmin(0), *np.indices(stack.shape[1:])]
+    yes = stack >= 0.5
+    return np.where((yes == yes[0]).all(0), least, UNSURE).astype(np.float32)
+
+
+def load(directory: str | Path, reader: str = "first") -> Classifier:
+    """A Classifier in a checkpoint directory: the reader "first", "second" or "probe".
 
     Raises InputError when it is missing or damaged, or was trained on other images than the model.
     """
-    path = Path(directory) / FILES[second]
-    remedy = f"python -m gan_core attributes {directory}{' --second' * second} makes it"
+    path = Path(directory) / FILES[reader]
+    option = "" if reader == "first" else f" --{reader}"
+    remedy = f"python -m gan_core attributes {directory}{option} makes it"
     arrays, about, digest = checkpoint.load_companion(path, remedy, FORMAT, "was trained on")
     card = checkpoint.read_card(directory)
     rows: Any = about.get("attributes")
@@ -216,10 +291,17 @@ def table(about: Mapping[str, Any]) -> str:
     return "\n".join(lines)
 
 
-def _paragraph(about: Mapping[str, Any], second: bool) -> str:
+WHAT = {
+    "first": "The classifier",
+    "second": "The second classifier, which only scores",
+    "probe": "The linear probe on EfficientNet-Lite0's features",
+}
+
+
+def _paragraph(about: Mapping[str, Any], reader: str) -> str:
     """What a card tells of one classifier."""
     before, after = (about["calibration_error"][when] for when in ("before", "after"))
-    what = "The second classifier, which only scores" if second else "The classifier"
+    what = WHAT[reader]
     return (
         f"{what} ({about['architecture']}, {about['epochs']} epochs, seed {about['seed']}; "
         f"expected calibration error {after:.3f}, {before:.3f} before "
@@ -230,11 +312,11 @@ def _paragraph(about: Mapping[str, Any], second: bool) -> str:
 def card_section(directory: str | Path) -> str:
     """The model card's section on the classifiers in a checkpoint; "" when there is none."""
     parts = []
-    for second, file in FILES.items():
+    for reader, file in FILES.items():
         if not (Path(directory) / file).exists():
             continue
         try:
-            parts.append(_paragraph(load(directory, second).about, second))
+            parts.append(_paragraph(load(directory, reader).about, reader))
         except InputError as error:  # this must not fail: a card is written after hours of training
             parts.append(str(error))
         except MALFORMED:  # a stranger's file

@@ -24,7 +24,9 @@ from gan_core.attributes.classifier import (
     LEAST_IMAGES,
     SIDE,
     Classifier,
+    Probe,
     build,
+    features_of,
     prepare,
     save,
     table,
@@ -33,6 +35,8 @@ from gan_core.data import attribute_tables
 from gan_core.data.training_set import TrainingSet
 from gan_core.util.errors import InputError
 
+VIEWS = 2  # augmented views of an image from which the probe learns
+PENALTY = 1e-3  # on the probe's squared weights, per attribute
 MOST_VALUES = 20  # different words in a column up to which it is a category
 
 
@@ -42,6 +46,7 @@ def train_and_save(
     data: str = "",  # packed training set, if the images are not shipped with the model
     labels: str = "",  # table of labels if the packed set has none: CSV or list_attr_celeba.txt
     second: bool = False,  # train the second classifier, which only scores what the first picked
+    probe: bool = False,  # train the linear probe on EfficientNet-Lite0's features, a third reader
     epochs: int = 10,  # passes over the training images
     seed: int = 0,  # of the initial weights, the order and the augmentation
     json: bool = False,  # print the measured accuracy as one JSON object on the last line
@@ -56,12 +61,14 @@ def train_and_save(
             print(
                 f"{missing:,} of {count:,} pictures have no label in {labels}; they are left out."
             )
-    architecture = ARCHITECTURES[second]
-    trained = train(reference, architecture, epochs=epochs, seed=seed, progress=True)
-    save(model, trained, second)
+    if second and probe:
+        raise InputError("--second and --probe are two commands; give one of them.")
+    reader = "probe" if probe else "second" if second else "first"
+    trained = train(reference, ARCHITECTURES[reader], epochs=epochs, seed=seed, progress=True)
+    save(model, trained, reader)
     print(table(trained.about))
     counts = f"{len(trained.recognised)} of {len(trained.names)} attributes are recognised"
-    print(f"{Path(model) / FILES[second]}: {counts}")
+    print(f"{Path(model) / FILES[reader]}: {counts}")
     if json:
         print(dumps(trained.about, ensure_ascii=False))
     return trained
@@ -163,7 +170,8 @@ def train(
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         network = build(architecture, channels, len(names))
-        fit(network, training_set.images, labels, for_weights, epochs, progress)
+        learn = fit_probe if isinstance(network, Probe) else fit
+        learn(network, training_set.images, labels, for_weights, epochs, progress)
     about: dict[str, Any] = {"format": FORMAT, "architecture": architecture, "channels": channels}
     about["training_set"] = training_set.fingerprint
     about |= {"training_set_name": training_set.card["name"], "epochs": epochs, "seed": seed}
@@ -214,6 +222,42 @@ def fit(
             schedule.step()
             bar.update()
     bar.close()
+    network.eval().requires_grad_(False)
+
+
+def fit_probe(
+    network: Probe,
+    images: np.ndarray,
+    labels: np.ndarray,
+    order: np.ndarray,
+    epochs: int,
+    progress: bool,
+) -> None:
+    """Train a Probe: arguments as for `fit`, and at most VIEWS augmented views of each image.
+
+    Logistic regression with an L2 penalty on the standardised features (Alain and Bengio 2016,
+    "Understanding intermediate layers using linear classifier probes").
+    """
+    views = min(epochs, VIEWS)
+    starts = [(view, start) for view in range(views) for start in range(0, len(order), BATCH)]
+    features = []
+    for _, start in tqdm(starts, "features", disable=not progress, leave=False):
+        features.append(features_of(augment(prepare(images[order[start : start + BATCH]]))))
+    x, targets = torch.cat(features), torch.from_numpy(np.tile(labels[order], (views, 1)))
+    network.mean, network.deviation = x.mean(0), x.std(0).clamp(min=1e-3)
+    x = (x - network.mean) / network.deviation
+    optimiser = torch.optim.LBFGS(
+        network.linear.parameters(), max_iter=200, line_search_fn="strong_wolfe"
+    )
+
+    def loss() -> torch.Tensor:
+        optimiser.zero_grad()
+        value = known_entropy(network.linear(x), targets)
+        value = value + PENALTY * network.linear.weight.square().sum() / labels.shape[1]
+        value.backward()
+        return value
+
+    optimiser.step(loss)  # type: ignore[arg-type]  # any closure that returns the loss
     network.eval().requires_grad_(False)
 
 

@@ -78,7 +78,7 @@ def evaluate(
     if draws < 1 or pool < FEWEST:
         raise InputError(f"draws must be 1 or more, and the pool {FEWEST} seeds or more.")
     loaded = checkpoint.load(model)
-    picker, scorer = classifier.load(model), classifier.load(model, second=True)
+    picker, scorer = classifier.load(model), classifier.load(model, "second")
     if picker.names != scorer.names:
         raise InputError(
             f"The two classifiers of {model} learned different attributes; train both."

@@ -109,7 +109,7 @@ def discover_and_save(
             "n must be from 64 to 1000000, measured from 1 to 100000 and k from 1 to 1000."
         )
     directory, loaded = Path(model), checkpoint.load(model)
-    has_classifier = (directory / attributes.FILES[False]).exists()
+    has_classifier = (directory / attributes.FILES["first"]).exists()
     classifier = attributes.load(directory) if has_classifier else None
     if classifier is None:
         print(f"{model} has no attribute classifier, so its directions have no names.")

@@ -240,7 +240,7 @@ def save_table(model: checkpoint.Model) -> bool:
     """Make the model's table of seeds; False if it is there and fits weights and classifier."""
     reference = realism.load(model.directory)
     classifier = None
-    if (model.directory / classifiers.FILES[False]).exists():
+    if (model.directory / classifiers.FILES["first"]).exists():
         classifier = classifiers.load(model.directory)
     try:
         table = load(model)

@@ -503,7 +503,7 @@ def test_a_start_at_rest_goes_to_the_tray_with_its_seed(opened):
 def copy(tmp_path_factory):
     """A checkpoint of avatars with an attribute classifier, and directions from few samples."""
     wanted = ["model.json", "generator.safetensors", "discriminator.safetensors"]
-    wanted.append(classifier.FILES[False])
+    wanted.append(classifier.FILES["first"])
     if not all((AVATARS / name).exists() for name in wanted):
         pytest.skip("needs checkpoints/avatars with its attribute classifier")
     directory = tmp_path_factory.mktemp("copies") / "avatars"

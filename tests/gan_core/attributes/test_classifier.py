@@ -173,7 +173,7 @@ def test_what_was_saved_is_loaded(model, toy_set, trained):
     assert len(result.hash) == 12
     assert (model / "attributes.safetensors").stat().st_size < 1_500_000
     with pytest.raises(InputError, match="--second makes it"):
-        classifier.load(model, second=True)
+        classifier.load(model, "second")
 
 
 def test_it_stays_when_the_generator_is_saved_again(model, trained):
@@ -319,7 +319,7 @@ def test_the_verb_writes_measures_and_prints(model, toy_set, capsys, monkeypatch
     unsure = [row for row in message["attributes"] if not row["recognised"]]
     assert section.count("| no |") == len(unsure) > 0
     assert main([*command[:-1], "--second", "--seed", "1"]) == 0
-    second = classifier.load(model, second=True)
+    second = classifier.load(model, "second")
     assert second.about["architecture"] != classifier.load(model).about["architecture"]
     assert [str(path) for path in written] == [str(model)] * 2
 

@@ -87,7 +87,7 @@ READERS = {
     "generator.safetensors.next": lambda d: checkpoint.load(d),
     "discriminator.safetensors": lambda d: checkpoint.load(d),
     "attributes.safetensors": lambda d: classifier.load(d),
-    "attributes_second.safetensors": lambda d: classifier.load(d, second=True),
+    "attributes_second.safetensors": lambda d: classifier.load(d, "second"),
     "encoder.safetensors": lambda d: encoder.load(checkpoint.load(d)),
     "directions.safetensors": lambda d: directions.load(checkpoint.load(d)),
     "realism.safetensors": lambda d: realism.load(d),
