@@ -1,6 +1,6 @@
 """How far batch norm's statistics tell a generator's activation and prior, by which it is imported.
 
-    python benchmarks/norm_statistics.py [--cases 40] [--trained checkpoints/avatars-tied/training_set]
+    python benchmarks/norm_statistics.py [--cases 40] [--trained SET]
 
 Random generators of known activation and prior get statistics as training leaves them: averages
 over many batches, or with a momentum of 0.1 over few. Each is then recognised as an import would,

@@ -1,6 +1,6 @@
 """Six objectives on the same network, data, images and seed.
 
-    python benchmarks/objectives.py checkpoints/avatars-tied/training_set data/mnist [--kimg 50] [--json]
+    python benchmarks/objectives.py SET [SET …] [--kimg 50] [--json]
 
 Each objective trains the same DCGAN from the same seed on the same images in the same order, with
 Adam 2e-4 (0.5, 0.999), k = 1, fp32. D has batch norm except for wgan-gp, whose penalty forbids it.

@@ -146,7 +146,7 @@ def _of_run(model: checkpoint.Model, directory: Path) -> str:
         half_life=f"{training['ema_kimg']:g} kimg"
         + rising("from {:.0%} of that", training.get("ema_initial", 1), 1),
         statistics=re_estimated(model.generator),
-        rounded="\n| Weights | {} |".format(rounding(training)) if "rounded" in training else "",
+        rounded=f"\n| Weights | {rounding(training)} |" if "rounded" in training else "",
         second=f"{training['beta2']:g}"
         + rising("β2 from {:g}", training.get("beta2_initial", 0), 0),
         g_parameters=registry.parameters(model.generator),

@@ -43,6 +43,31 @@ def classifier_of(model: Model) -> Classifier | None:
         return None
 
 
+@st.cache_resource(max_entries=8, show_spinner=False)
+def _load_all(directory: str, stamps: tuple[int, ...]) -> list[Classifier]:
+    return list(classifiers.load_all(directory).values())
+
+
+def readers_of(model: Model) -> list[Classifier]:
+    """The first classifier of a model and those that must agree with it; [] without any."""
+    if classifier_of(model) is None:
+        return []
+    files = [model.directory / file for file in classifiers.FILES.values()]
+    stamps = tuple(path.stat().st_mtime_ns if path.exists() else 0 for path in files)
+    return _load_all(str(model.directory), stamps)
+
+
+def agreed_in(readers: Sequence[Classifier], pictures: np.ndarray) -> np.ndarray:
+    """What the readers agree on in each picture: float32 (n, A), for what the first
+    reader recognises.
+
+    An attribute on which they disagree has the probability `classifiers.UNSURE`.
+    """
+    columns = [readers[0].column(name) for name in readers[0].recognised]
+    read = [renderer.labels(reader, pictures) for reader in readers]
+    return classifiers.agreement(readers, read)[:, columns]
+
+
 def check_labelled(model: Model, classifier: Classifier, n: int, seed: int = 0) -> None:
     """Raise trust.Refused when an untrusted visitor asks for n samples that are not labelled yet.
 
@@ -67,16 +92,19 @@ def seen_in(classifier: Classifier, pictures: np.ndarray) -> np.ndarray:
 
 
 def in_words(model: Model, image: np.ndarray) -> str | None:
-    """What one picture shows, most certain first: "long hair 0.99, smiling 0.97".
+    """What one picture shows, most certain first: "long hair 0.99, smiling 0.97; unsure: hat".
 
-    None without a classifier.
+    Told as far as all readers of attributes agree. None without a classifier.
     """
-    classifier = classifier_of(model)
-    if classifier is None or not classifier.recognised:
+    readers = readers_of(model)
+    if not readers or not readers[0].recognised:
         return None
-    seen = zip(classifier.recognised, seen_in(classifier, image[None]), strict=True)
-    there = sorted(((p, readable_name(name)) for name, p in seen if p >= 0.5), reverse=True)
-    return ", ".join(f"{name} {p:.2f}" for p, name in there) or "none of its attributes"
+    names = map(readable_name, readers[0].recognised)
+    seen = list(zip(names, agreed_in(readers, image[None])[0], strict=True))
+    there = sorted(((p, name) for name, p in seen if p > classifiers.UNSURE), reverse=True)
+    text = ", ".join(f"{name} {p:.2f}" for p, name in there) or "none of its attributes"
+    unsure = ", ".join(name for name, p in seen if p == classifiers.UNSURE)
+    return f"{text}; unsure: {unsure}" if unsure else text
 
 
 def changed_by(classifier: Classifier, terms: Sequence[Term]) -> list[str]:

@@ -66,16 +66,22 @@ def table(
 
 def show(model: Model, terms: Sequence[Term], images: np.ndarray) -> None:
     """Whether it worked, for each of the two results: yes, no or unsure for every attribute."""
-    classifier = attribute_labels.classifier_of(model)
-    if classifier is None:
+    readers = attribute_labels.readers_of(model)
+    if not readers:
         return
+    classifier = readers[0]
     means = [attribute_labels.seen_in(classifier, renderer.pictures(model, z)) for *_, z in terms]
     goals = arithmetic.goals(means, [weight for _, weight, _ in terms])
     if not goals:
         return
-    lines = ["**Did it work?** The classifier’s answer for each picture:"]
+    asked = (
+        f"What {len(readers)} independent readers agree on"
+        if len(readers) > 1
+        else "The classifier’s answer"
+    )
+    lines = [f"**Did it work?** {asked} in each picture:"]
     for title, image in zip(("As summed", "On the shell"), images, strict=True):
-        seen = attribute_labels.seen_in(classifier, image[None])
+        seen = attribute_labels.agreed_in(readers, image[None])[0]
         said = []
         for column, wanted in goals.items():
             verdict = arithmetic.verdict(float(seen[column]), wanted)

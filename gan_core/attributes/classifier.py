@@ -175,7 +175,7 @@ class Probe(nn.Module):
 
 
 def features_of(pictures: torch.Tensor) -> torch.Tensor:
-    """Pictures float (N, C, 64, 64) in [−1, 1] -> features of EfficientNet-Lite0, float32 (N, d)."""
+    """Pictures float (N, C, 64, 64) in [−1, 1] -> EfficientNet-Lite0’s features (N, d)."""
     images = checkpoint.to_uint8(pictures.permute(0, 2, 3, 1).numpy())
     return torch.from_numpy(effnet().extract(images))
 
@@ -224,16 +224,22 @@ def load_all(directory: str | Path) -> dict[str, Classifier]:
     return readers
 
 
-def agreement(probabilities: Sequence[np.ndarray]) -> np.ndarray:
+def agreement(readers: Sequence[Classifier], probabilities: Sequence[np.ndarray]) -> np.ndarray:
     """What several readers agree on, float32 (N, A): the least certain of their probabilities.
 
-    probabilities: the readers', float (N, A) each. Where one says yes (0.5 or more) and another no,
-    the attribute is unsure, and its probability is UNSURE.
+    readers: of the same attributes, with the first classifier in front. probabilities: what each
+    predicts, float (N, A). Where one says yes (0.5 or more) and another no, the attribute is
+    unsure, and its probability is UNSURE. A reader that does not recognise an attribute well enough
+    has no say in it, except for the first.
     """
-    stack = np.stack(probabilities)
-    least = stack[np.abs(stack - 0.5).argmin(0), *np.indices(stack.shape[1:])]
-    yes = stack >= 0.5
-    return np.where((yes == yes[0]).all(0), least, UNSURE).astype(np.float32)
+    known = [
+        [r is readers[0] or row["recognised"] for row in r.about["attributes"]] for r in readers
+    ]
+    stack = np.where(np.array(known)[:, None], np.stack(probabilities), np.nan)
+    certain = np.where(np.isnan(stack), np.inf, np.abs(stack - 0.5))
+    least = np.take_along_axis(stack, certain.argmin(0)[None], 0)[0]
+    yes, no = (stack >= 0.5) | np.isnan(stack), (stack < 0.5) | np.isnan(stack)
+    return np.where(yes.all(0) | no.all(0), least, UNSURE).astype(np.float32)
 
 
 def load(directory: str | Path, reader: str = "first") -> Classifier:

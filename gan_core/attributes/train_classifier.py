@@ -170,8 +170,11 @@ def train(
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         network = build(architecture, channels, len(names))
-        learn = fit_probe if isinstance(network, Probe) else fit
-        learn(network, training_set.images, labels, for_weights, epochs, progress)
+        arguments = (training_set.images, labels, for_weights, epochs, progress)
+        if isinstance(network, Probe):
+            fit_probe(network, *arguments)
+        else:
+            fit(network, *arguments)
     about: dict[str, Any] = {"format": FORMAT, "architecture": architecture, "channels": channels}
     about["training_set"] = training_set.fingerprint
     about |= {"training_set_name": training_set.card["name"], "epochs": epochs, "seed": seed}

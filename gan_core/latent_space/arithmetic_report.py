@@ -6,7 +6,8 @@ exemplars, scaled to the prior's shell or not, with exemplars of B drawn at rand
 those of A, and also with A − B orthogonal to the other attributes' directions (conditional, Shen et
 al. 2020). Each row has a control: C moved as far in a random direction. The first classifier picks
 the exemplars and gives the directions, the second one scores. With 10 exemplars, C + s · (A − B) is
-also measured for strengths s above 1.
+also measured for strengths s above 1. Where the checkpoint has a linear probe, it reads the first
+draws too, and an attribute counts there only where scorer and probe agree.
 """
 
 from collections.abc import Mapping, Sequence
@@ -27,6 +28,8 @@ COUNTS = (1, 3, 10)  # exemplars per concept
 PICKS = ("random", "matched", "conditional")
 STRENGTHS = (1.0, 1.25, 1.5)  # of A − B, with the most exemplars; 1 with fewer
 POOL = 8192  # seeds that exemplars are picked from
+WORKS = 0.5  # share of results with the target from which a sum counts as working
+AGREED = 200  # first draws that the probe reads too
 FEWEST = 20  # samples that a concept needs before exemplars are drawn from them
 
 # (name, target attribute, attributes of A, of B, of C)
@@ -79,6 +82,7 @@ def evaluate(
         raise InputError(f"draws must be 1 or more, and the pool {FEWEST} seeds or more.")
     loaded = checkpoint.load(model)
     picker, scorer = classifier.load(model), classifier.load(model, "second")
+    probe = classifier.load_all(model).get("probe")
     if picker.names != scorer.names:
         raise InputError(
             f"The two classifiers of {model} learned different attributes; train both."
@@ -107,7 +111,8 @@ def evaluate(
         triple: dict[str, Any] = {"name": name, "target": target, "wanted": wanted}
         triple["choices"] = [len(choice) for choice in choices]
         triple["conditions"] = measure(
-            loaded, scorer, probabilities, choices, triple, known, normals, draws, seed, progress
+            *(loaded, scorer, probe, probabilities, choices, triple, known, normals, draws, seed),
+            progress,
         )
         triples.append(triple)
     if not triples:
@@ -125,6 +130,7 @@ def evaluate(
         "least": arithmetic.LEAST,
         "picker": picker.hash,
         "scorer": scorer.hash,
+        "probe": probe.hash if probe else "",
         "kept": known,
         "left_out": left_out,
         "triples": triples,
@@ -152,6 +158,7 @@ def find_normals(
 def measure(
     model: checkpoint.Model,
     scorer: classifier.Classifier,
+    probe: classifier.Classifier | None,
     probabilities: np.ndarray,
     choices: Sequence[np.ndarray],
     triple: Mapping[str, Any],
@@ -172,7 +179,8 @@ def measure(
     draws, with its bootstrap interval. kept_each: the same for each attribute. meant: the same over
     the attributes that C was chosen for. c_target: share of C's own pictures that already have the
     target. distance: mean RMS distance between result and C in levels of 256, over that between a
-    random sample and C.
+    random sample and C. agreed, in the rows of the card when there is a probe: `agreed_shares` of
+    the first AGREED draws.
     """
     target = triple["target"]
     other = [name for name in known if name != target]
@@ -214,6 +222,11 @@ def measure(
                 row["meant"] = list(intervals.bootstrap_mean(agrees[:, meant].mean(1), seed))
                 row["c_target"] = float(labels[0][:, goal].mean())
                 row["distance"] = float(rms(drawn, pictures[0]).mean() / far.mean())
+                if probe is not None and way_of(row):
+                    first = slice(min(draws, AGREED))
+                    before = agreed(scorer, probe, pictures[0][first])
+                    after = agreed(scorer, probe, drawn[first])
+                    row["agreed"] = agreed_shares(before, after, goal, columns, seed)
                 rows.append(row)
     return rows
 
@@ -244,6 +257,40 @@ def draw(
         chosen = [arithmetic.concept(latents[exemplars]) for exemplars in (a, b, c)]
         rows.append([*chosen, latents[stream.randint(len(seeds))]])
     return [np.stack(part) for part in zip(*rows, strict=True)]
+
+
+def agreed(
+    scorer: classifier.Classifier, probe: classifier.Classifier, images: np.ndarray
+) -> np.ndarray:
+    """What scorer and probe see alike in images uint8 (n, H, W, C): float32 (n, A), see
+    `classifier.agreement`."""
+    readers = [scorer, probe]
+    return classifier.agreement(readers, [reader.predict(images) for reader in readers])
+
+
+def agreed_shares(
+    before: np.ndarray, after: np.ndarray, goal: int, columns: Sequence[int], seed: int
+) -> dict[str, Any]:
+    """Shares by what two readers agree on, as plain JSON types.
+
+    before, after: float (n, A), their agreement on C's pictures and on the results. goal: the
+    column of the target. columns: those of the other attributes. target: share of results in which
+    both see the target, with its 95 % Wilson interval. unsure: share in which they disagree about
+    it. kept: share of C's other attributes that the result preserves, among those of which both
+    pictures are sure, with its bootstrap interval over draws. kept_unsure: share of the others.
+    """
+    has, unsure = after[:, goal] > classifier.UNSURE, after[:, goal] == classifier.UNSURE
+    b, a = before[:, columns], after[:, columns]
+    sure = (b != classifier.UNSURE) & (a != classifier.UNSURE)
+    same = (sure & ((b > classifier.UNSURE) == (a > classifier.UNSURE))).sum(1)
+    kept = same / np.maximum(sure.sum(1), 1)
+    return {
+        "target": list(intervals.wilson(has)),
+        "unsure": float(unsure.mean()),
+        "kept": list(intervals.bootstrap_mean(kept, seed)),
+        "kept_unsure": float(1 - sure.mean()),
+        "draws": len(after),
+    }
 
 
 def rms(a: np.ndarray, b: np.ndarray) -> np.ndarray:
@@ -281,11 +328,14 @@ def summary(card: Mapping[str, Any], name: str) -> str:
     if condition is None or not isinstance(draws, int):
         return ""
     what = "scaled to the shell," if condition["shell"] else "as summed,"
+    works = "" if condition["target"] >= WORKS else "This rarely works here. "
+    unsure = condition["unsure"]
+    told = "" if unsure is None else f" ({unsure:.0%} unsure: two readers disagree)"
     return (
-        f"Measured on this model over {draws:,} draws of {COUNTS[-1]} exemplars, at the best "
-        f"strength, {condition['strength']:g}: {condition['target']:.0%} of the results, {what} "
-        f"have the target attribute, and {condition['kept']:.0%} of C's other attributes are "
-        "preserved."
+        f"{works}Measured on this model over {condition['draws'] or draws:,} draws of {COUNTS[-1]} "
+        f"exemplars, at the best strength, {condition['strength']:g}: {condition['target']:.0%} of "
+        f"the results, {what} have the target attribute{told}, and {condition['kept']:.0%} of C's "
+        "other attributes are preserved."
     )
 
 
@@ -293,8 +343,9 @@ def best(card: Mapping[str, Any], name: str) -> dict[str, Any] | None:
     """The condition under which a triple did best on a model, or None if it was not measured.
 
     card: of a model, which may come from a stranger. Returns a dict of apart (whether A − B was
-    conditional), strength, shell, and the shares target and kept. Best is the condition with the
-    largest smaller one of the two shares, among those with the most exemplars.
+    conditional), strength, shell, the shares target and kept, and where the probe has read them too
+    the share unsure and the draws, else None; target and kept are then what both see. Best is the
+    condition with the largest smaller one of the two shares, among those with the most exemplars.
     """
     try:
         triples = (load_metrics(card) or {})["triples"]
@@ -304,8 +355,10 @@ def best(card: Mapping[str, Any], name: str) -> dict[str, Any] | None:
                 "apart": row["pick"] == "conditional",
                 "strength": float(row["strength"]),
                 "shell": bool(row["shell"]),
-                "target": float(row["target"][0]),
-                "kept": float(row["kept"][0]),
+                "target": float(row.get("agreed", row)["target"][0]),
+                "kept": float(row.get("agreed", row)["kept"][0]),
+                "unsure": float(row["agreed"]["unsure"]) if "agreed" in row else None,
+                "draws": int(row["agreed"]["draws"]) if "agreed" in row else None,
             }
             for row in rows
             if row["pick"] in PICKS[1:]
@@ -369,26 +422,41 @@ def _section(card: Mapping[str, Any], result: Mapping[str, Any]) -> str:
         "and scored by another; shares with 95 % intervals. The result is as summed, or scaled to "
         "the prior's shell. Strength: how much of A − B is added.",
     ]
-    ways = {"matched": "B matched to A except for the target", "conditional": "the rest left alone"}
+    probed = any("agreed" in row for triple in result["triples"] for row in triple["conditions"])
+    if probed:
+        lines[-1] += (
+            f" In the last two columns the first {AGREED} draws are read by the scoring classifier "
+            "and by a linear probe, and an attribute counts only where both see it; unsure: the "
+            "share of results where they disagree about the target."
+        )
+    more = " both see it | unsure |" if probed else ""
     for triple in result["triples"]:
         lines += ["", f"{triple['name']}:", ""]
         lines.append(
-            "| A − B | strength | result | has the target | preserves C's other attributes |"
+            "| A − B | strength | result | has the target | preserves C's other attributes |" + more
         )
-        lines.append("|---|---|---|---|---|")
+        lines.append("|---|---|---|---|---|" + "---|---|" * probed)
         for row in triple["conditions"]:
-            if row["exemplars"] != COUNTS[-1] or row["pick"] not in ways:
+            if not (way := way_of(row)):
                 continue
-            way = ways[row["pick"]]
-            if row["control"]:
-                if row["pick"] != "matched" or row["strength"] != 1:
-                    continue
-                way = "control: a random direction"
             cells = [way, f"{row['strength']:g}", "on the shell" if row["shell"] else "as summed"]
             cells += [words(row["target"]), words(row["kept"])]
+            if probed:
+                cells += [words(row["agreed"]["target"]), f"{row['agreed']['unsure']:.1%}"]
             lines.append(f"| {' | '.join(cells)} |")
     left_out = [f"Not measured: {name} ({why})." for name, why in result["left_out"].items()]
     return "\n".join(["\n".join(lines), *([""] if left_out else []), *left_out]) + "\n"
+
+
+def way_of(row: Mapping[str, Any]) -> str:
+    """How a row of the card formed A − B, in words; "" for a row that the card leaves out."""
+    ways = {"matched": "B matched to A except for the target", "conditional": "the rest left alone"}
+    if row["exemplars"] != COUNTS[-1] or row["pick"] not in ways:
+        return ""
+    if not row["control"]:
+        return ways[row["pick"]]
+    first = row["pick"] == "matched" and row["strength"] == 1
+    return "control: a random direction" if first else ""
 
 
 def words(share: Sequence[float]) -> str:

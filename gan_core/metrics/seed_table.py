@@ -7,7 +7,7 @@ Both travel with the checkpoint, so that pages search, sort and choose among all
 drawing any. They are made by `python -m gan_core seeds CHECKPOINT`. All of it is at ψ = 1.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -35,6 +35,7 @@ ABOUT = {
     "reference": json_values.TEXT,
     "attributes": [json_values.TEXT],
     "openings": [json_values.COUNT],
+    "readers?": [json_values.TEXT],
 }
 
 
@@ -42,9 +43,11 @@ ABOUT = {
 class SeedTable:
     """The first n seeds of a model, ψ = 1.
 
-    realism: float32 (n,). probabilities: float32 (n, A), of `attributes`, the classifier's names.
+    realism: float32 (n,). probabilities: float32 (n, A), of `attributes`, the classifier's names,
+    as far as all readers agree: see `gan_core.attributes.classifier.agreement`.
     openings: realistic samples that differ from one another, for pages to open on, best first.
     classifier, reference: hashes of what the table was made with; "" where there was no classifier.
+    readers: hashes of all readers, the classifier's in front.
     """
 
     realism: np.ndarray
@@ -53,6 +56,7 @@ class SeedTable:
     openings: list[int]
     classifier: str
     reference: str
+    readers: tuple[str, ...] = ()
 
     def __len__(self) -> int:
         return len(self.realism)
@@ -71,12 +75,14 @@ class SeedTable:
         """The seeds with the wanted attributes, in their own order: int64 (m,).
 
         wanted: {attribute: True to have it, False to lack it}; all seeds when it is empty. least:
-        the probability that each must have. Raises InputError as `column`.
+        the probability that each must have; what is unsure is neither. Raises InputError as
+        `column`.
         """
         fits = np.ones(len(self), bool)
         for name, there in wanted.items():
             column = self.column(name)
             fits &= (column if there else 1 - column) >= least
+            fits &= column != classifiers.UNSURE
         return np.flatnonzero(fits)
 
 
@@ -84,15 +90,16 @@ def make(
     model: checkpoint.Model,
     reference: realism.Reference,
     network: feature_extractors.Features,
-    classifier: Classifier | None,
+    readers: Sequence[Classifier],
     n: int = SEEDS,
     progress: str | None = None,
 ) -> SeedTable:
     """The SeedTable of a model's seeds 0 … n − 1. Features are cached on disk, for the next time.
 
-    network: the one of the reference. progress: label of a progress bar on stderr; None for none.
+    network: the one of the reference. readers: the first classifier and those that must agree with
+    it; empty for none. progress: label of a progress bar on stderr; None for none.
     """
-    names = [] if classifier is None else classifier.names
+    names = readers[0].names if readers else []
     probabilities = np.empty((n, len(names)), np.float32)
     features = np.empty((n, network.size), np.float32)
     with tqdm(total=n, desc=progress, unit="seed", disable=progress is None, leave=False) as bar:
@@ -100,8 +107,9 @@ def make(
             rows = slice(start, min(start + realism.PART, n))
             images = model.generate(model.prior.sample(rows.stop - start, start))
             features[rows] = realism.features_of(network, images)
-            if classifier is not None:
-                probabilities[rows] = classifier.predict(images)
+            if readers:
+                read = [reader.predict(images) for reader in readers]
+                probabilities[rows] = classifiers.agreement(readers, read)
             bar.update(rows.stop - start)
     scores = reference.score(features)
     points, _ = realism.project(features, reference.mean, reference.basis)
@@ -111,8 +119,9 @@ def make(
         probabilities.astype(np.float16).astype(np.float32),
         names,
         openings(scores, points),
-        "" if classifier is None else classifier.hash,
+        readers[0].hash if readers else "",
         reference.hash,
+        tuple(reader.hash for reader in readers),
     )
 
 
@@ -149,6 +158,7 @@ def save(model: checkpoint.Model, table: SeedTable) -> str:
         "reference": table.reference,
         "attributes": table.attributes,
         "openings": table.openings,
+        "readers": list(table.readers),
     }
     return checked_safetensors.save(model.directory / FILE, arrays, about)
 
@@ -186,6 +196,7 @@ def load(model: checkpoint.Model) -> SeedTable:
         list(dict.fromkeys(about["openings"])),
         about["classifier"],
         about["reference"],
+        tuple(about.get("readers", ())),
     )
 
 
@@ -239,16 +250,16 @@ def save_reference(model: checkpoint.Model, data: str | Path = "") -> bool:
 def save_table(model: checkpoint.Model) -> bool:
     """Make the model's table of seeds; False if it is there and fits weights and classifier."""
     reference = realism.load(model.directory)
-    classifier = None
+    readers: list[Classifier] = []
     if (model.directory / classifiers.FILES["first"]).exists():
-        classifier = classifiers.load(model.directory)
+        readers = list(classifiers.load_all(model.directory).values())
+    hashes = tuple(reader.hash for reader in readers)
     try:
         table = load(model)
-        labels = "" if classifier is None else classifier.hash
-        if (len(table), table.classifier, table.reference) == (SEEDS, labels, reference.hash):
+        if (len(table), table.readers, table.reference) == (SEEDS, hashes, reference.hash):
             return False
     except InputError:
         pass  # missing, damaged or of other weights
     network = feature_extractors.effnet()
-    save(model, make(model, reference, network, classifier, SEEDS, f"{SEEDS:,} seeds"))
+    save(model, make(model, reference, network, readers, SEEDS, f"{SEEDS:,} seeds"))
     return True
