@@ -66,7 +66,7 @@ def with_table(two_models, with_classifier, monkeypatch):
     about = {"training_set": None, "features": "EffNetLite0", "version": "quick"}
     realism.save(two_models / "alpha", realism.make(thumbnails(others), dimensions=6, about=about))
     reference = realism.load(two_models / "alpha")
-    table = seed_table.make(model, reference, quick_features(), with_classifier, n=200)
+    table = seed_table.make(model, reference, quick_features(), [with_classifier], n=200)
     seed_table.save(model, table)
     yield table
     renderer._network.clear()

@@ -128,7 +128,7 @@ def add_seeds(model, data):
     realism.save(model.directory, realism.of_images(data, quick_features()))
     reference = realism.load(model.directory)
     labels = classifier.load(model.directory)
-    table = seed_table.make(model, reference, quick_features(), labels, n=64)
+    table = seed_table.make(model, reference, quick_features(), [labels], n=64)
     seed_table.save(model, table)
 
 

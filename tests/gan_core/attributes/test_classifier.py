@@ -37,7 +37,7 @@ def toy_set(tmp_path_factory):
     return directory
 
 
-@pytest.fixture(scope="module", params=first_quick(classifier.ARCHITECTURES))
+@pytest.fixture(scope="module", params=first_quick(classifier.ARCHITECTURES.values()))
 def trained(request, toy_set):
     return train_classifier.train(training_set.load(toy_set), request.param, epochs=4)
 
@@ -304,6 +304,52 @@ def test_unknown_labels_leave_the_loss_and_the_measures_alone():
     assert (row["n"], row["positives"], row["accuracy"]) == (2, 1, 1.0)
 
 
+def reading(*rows, recognised=(True, True)):
+    """A reader of two attributes and what it predicts for len(rows) pictures."""
+    names = zip("ab", recognised, strict=True)
+    about = {"attributes": [{"name": name, "recognised": good} for name, good in names]}
+    reader = classifier.Classifier(torch.nn.Identity(), np.ones(2), np.zeros(2), about)
+    return reader, np.float32(rows)
+
+
+def test_readers_agree_or_an_attribute_is_unsure():
+    readers, read = zip(
+        reading([0.9, 0.2], [0.6, 0.9], [0.1, 0.5]),
+        reading([0.7, 0.3], [0.4, 0.8], [0.2, 0.9]),
+        reading([0.8, 0.1], [0.9, 0.95], [0.4, 0.9]),
+        strict=True,
+    )
+    expected = np.float32([[0.7, 0.3], [0.5, 0.8], [0.4, 0.5]])
+    np.testing.assert_array_equal(classifier.agreement(readers, read), expected)
+
+
+def test_a_reader_has_no_say_in_what_it_does_not_recognise():
+    first, blind = reading([0.9, 0.9], recognised=(True, False)), reading([0.1, 0.1])
+    blind[0].about["attributes"][0]["recognised"] = False
+    readers, read = zip(first, blind, strict=True)
+    # The first is always heard, also in what is not recognised.
+    np.testing.assert_array_equal(classifier.agreement(readers, read), np.float32([[0.9, 0.5]]))
+
+
+def test_one_reader_agrees_with_itself():
+    reader, read = reading([0.9, 0.2])
+    np.testing.assert_array_equal(classifier.agreement([reader], [read]), read)
+
+
+@pytest.mark.slow
+def test_all_readers_of_a_checkpoint_are_loaded_in_order(model, toy_set):
+    data = training_set.load(toy_set)
+    for reader, architecture in classifier.ARCHITECTURES.items():
+        trained = train_classifier.train(data, architecture, epochs=1)
+        classifier.save(model, trained, reader)
+    assert list(classifier.load_all(model)) == ["first", "second", "probe"]
+    rows = [row | {"name": f"not {row['name']}"} for row in trained.about["attributes"]]
+    other = replace(trained, about=trained.about | {"attributes": rows})
+    classifier.save(model, other, "second")
+    (model / classifier.FILES["probe"]).write_bytes(b"damaged")
+    assert list(classifier.load_all(model)) == ["first"]
+
+
 @pytest.mark.slow
 def test_the_verb_writes_measures_and_prints(model, toy_set, capsys, monkeypatch):
     written = []
@@ -330,6 +376,8 @@ def test_bad_options_are_refused_in_a_sentence(model, toy_set, capsys):
     assert "epochs is 0" in capsys.readouterr().err
     assert main(["attributes", str(model), *data, "--labels", "none.csv"]) == 2
     assert "cannot be read" in capsys.readouterr().err
+    assert main(["attributes", str(model), *data, "--second", "--probe"]) == 2
+    assert "give one of them" in capsys.readouterr().err
     assert main(["evaluate", str(model), "--arithmetic", "--psi", "0.5"]) == 2
     assert "--psi cannot be combined with --arithmetic" in capsys.readouterr().err
     assert main(["evaluate", str(model), "--arithmetic"]) == 2

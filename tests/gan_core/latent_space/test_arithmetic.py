@@ -312,12 +312,20 @@ def test_the_best_way_has_the_larger_of_the_smaller_shares():
         ("random", 1.0, True, 1.0, 1.0),  # which the presets do not draw
     ]
     card = card_with(*ways)
+    alone = {"unsure": None, "draws": None}
     matches = {"apart": True, "strength": 1.25, "shell": False, "target": 0.95, "kept": 0.92}
+    matches |= alone
+        "apart": True,
+        "strength": 1.25,
+        "shell": False,
+        "target": 0.95,
+        "kept": 0.92,
+    } | alone
     assert arithmetic_report.best(card, "x") == matches
     assert arithmetic_report.best(card, "y") is None
     rows = card["metrics"]["arithmetic"]["triples"][0]["conditions"]
     rows[2]["control"], rows[3]["exemplars"] = True, 3
-    matches = {"apart": False, "strength": 1.0, "shell": True, "target": 1.0, "kept": 0.7}
+    matches = {"apart": False, "strength": 1.0, "shell": True, "target": 1.0, "kept": 0.7} | alone
     assert arithmetic_report.best(card, "x") == matches
     del rows[2:], rows[0]
     assert arithmetic_report.best(card, "x")["apart"]
@@ -337,6 +345,35 @@ def test_a_triples_result_is_shown_for_its_own_weights():
     card["files"]["generator.safetensors"] = "f" * 16
     assert arithmetic_report.best(card, "x") is None
     assert arithmetic_report.summary(card, "x") == arithmetic_report.card_section(card) == ""
+
+
+def test_a_sum_counts_by_what_both_readers_see():
+    card = card_with(("matched", 1.0, True, 1.0, 0.7), ("conditional", 1.25, False, 0.9, 0.95))
+    rows = card["metrics"]["arithmetic"]["triples"][0]["conditions"]
+    rows[0]["agreed"] = {"target": [0.4, 0.3, 0.5], "kept": [0.8, 0.7, 0.9], "unsure": 0.55}
+    rows[1]["agreed"] = {"target": [0.3, 0.2, 0.4], "kept": [0.9, 0.8, 1.0], "unsure": 0.65}
+    for row in rows:
+        row["agreed"] |= {"kept_unsure": 0.1, "draws": 200}
+    assert arithmetic_report.best(card, "x")["target"] == 0.4
+    message = arithmetic_report.summary(card, "x")
+    assert message.startswith("This rarely works here. Measured on this model over 200 draws")
+    assert "40% of the results" in message
+    assert "(55% unsure: two readers disagree)" in message
+    section = arithmetic_report.card_section(card)
+    assert "| both see it | unsure |" in section
+    assert "| 30.0% (20.0%–40.0%) | 65.0% |" in section
+    rows[0]["agreed"]["target"][0] = 0.6
+    assert arithmetic_report.summary(card, "x").startswith("Measured on this model")
+
+
+def test_shares_count_what_both_readers_are_sure_of():
+    before = np.float32([[0.1, 0.9, 0.9], [0.1, 0.9, 0.5], [0.1, 0.1, 0.1], [0.1, 0.9, 0.1]])
+    after = np.float32([[0.9, 0.9, 0.9], [0.5, 0.1, 0.9], [0.9, 0.5, 0.1], [0.1, 0.9, 0.1]])
+    shares = arithmetic_report.agreed_shares(before, after, 0, [1, 2], seed=0)
+    assert (shares["target"][0], shares["unsure"]) == (0.5, 0.25)
+    # Sure of two, one, one and two of the other attributes; the one of the second draw was lost.
+    assert shares["kept"][0] == 0.75
+    assert (shares["kept_unsure"], shares["draws"]) == (0.25, 4)
 
 
 def test_a_triple_measured_under_its_earlier_name_is_recognised():

@@ -1,6 +1,7 @@
 """What travels with a checkpoint about its first seeds."""
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -86,6 +87,21 @@ def test_only_what_is_out_of_date_is_rebuilt(model, network, capsys):
     main(["seeds", str(model)])
     assert capsys.readouterr().out.endswith("made seeds.safetensors\n")
     assert seed_table.load(gan_core.load(model)).attributes == ["beard", "hat"]
+
+
+def test_a_second_reader_makes_unsure_what_it_sees_otherwise(model, network, capsys):
+    first = add_classifier(model)
+    contrary = replace(first, scale=-first.scale, offset=-first.offset)
+    main(["seeds", str(model)])
+    classifier.save(model, contrary, "second")
+    capsys.readouterr()
+    main(["seeds", str(model)])
+    assert capsys.readouterr().out.endswith("made seeds.safetensors\n")
+    table = seed_table.load(gan_core.load(model))
+    assert (table.probabilities == classifier.UNSURE).all()
+    assert len(table.readers) == 2
+    for there in (True, False):
+        assert not len(table.search({"beard": there}))
 
 
 def test_a_table_of_other_weights_is_refused_and_rebuilt(model, network, make_checkpoint, capsys):
