@@ -4,6 +4,7 @@ import base64
 import io
 import json
 import re
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -304,6 +305,19 @@ def test_the_page_says_of_each_picture_whether_it_worked(opened, with_classifier
     assert all(verdicts(app))
     monkeypatch.setattr(arithmetic, "LEAST", 1.01)  # nothing is as sure as that
     assert {one for line in verdicts(app.run()) for one in line} == {"unsure"}
+
+
+def test_readers_that_disagree_make_a_verdict_unsure(opened, with_classifier, two_models):
+    contrary = replace(
+        with_classifier, scale=-with_classifier.scale, offset=-with_classifier.offset
+    )
+    classifier.save(two_models / "alpha", contrary, "second")
+    _, app = opened()
+    title = "smiling woman − neutral woman + neutral man"
+    app = app.button(key=f"preset-page-{title}").click().run().run()
+    (said,) = [e.value for e in app.main.markdown if e.value.startswith("**Did it work?**")]
+    assert "What 2 independent readers agree on" in said
+    assert set(re.findall(r": (yes|no|unsure)\b", said)) == {"unsure"}
 
 
 def test_a_link_with_a_picture_that_it_cannot_carry_says_so(opened):

@@ -315,12 +315,6 @@ def test_the_best_way_has_the_larger_of_the_smaller_shares():
     alone = {"unsure": None, "draws": None}
     matches = {"apart": True, "strength": 1.25, "shell": False, "target": 0.95, "kept": 0.92}
     matches |= alone
-        "apart": True,
-        "strength": 1.25,
-        "shell": False,
-        "target": 0.95,
-        "kept": 0.92,
-    } | alone
     assert arithmetic_report.best(card, "x") == matches
     assert arithmetic_report.best(card, "y") is None
     rows = card["metrics"]["arithmetic"]["triples"][0]["conditions"]
