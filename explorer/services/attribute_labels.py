@@ -45,16 +45,20 @@ def classifier_of(model: Model) -> Classifier | None:
 
 @st.cache_resource(max_entries=8, show_spinner=False)
 def _load_all(directory: str, stamps: tuple[int, ...]) -> list[Classifier]:
-    return list(classifiers.load_all(directory).values())
+    try:
+        return list(classifiers.load_all(directory).values())
+    except InputError:
+        return []
 
 
 def readers_of(model: Model) -> list[Classifier]:
     """The first classifier of a model and those that must agree with it; [] without any."""
-    if classifier_of(model) is None:
+    first = classifier_of(model)
+    if first is None:
         return []
     files = [model.directory / file for file in classifiers.FILES.values()]
     stamps = tuple(path.stat().st_mtime_ns if path.exists() else 0 for path in files)
-    return _load_all(str(model.directory), stamps)
+    return _load_all(str(model.directory), stamps) or [first]
 
 
 def agreed_in(readers: Sequence[Classifier], pictures: np.ndarray) -> np.ndarray:
