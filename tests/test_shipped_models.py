@@ -1,5 +1,6 @@
 """The shipped models: the room that each may take, and what the model of digits draws."""
 
+import importlib.util
 import re
 
 import numpy as np
@@ -58,3 +59,13 @@ def test_the_digits_come_with_their_training_images_and_those_with_their_licence
     for licence in (digits.card["licence"], data.card["licence"]):
         assert "LeCun" in licence
         assert "CC BY-SA 3.0" in licence
+
+
+def test_the_table_on_arithmetic_is_that_of_the_cards():
+    path = ROOT / "docs" / "arithmetic_table.py"
+    spec = importlib.util.spec_from_file_location("arithmetic_table", path)
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    text = (ROOT / "docs" / "evaluation.md").read_text("utf-8")
+    missing = [line for line in module.table().splitlines() if line not in text]
+    assert missing == []
