@@ -79,7 +79,13 @@ function fill({ root, data }) {
   }
   whole.sort((a, b) => off(a) - off(b));
   root.style.gridTemplateColumns = whole.length ? `repeat(${whole[0]}, minmax(0, 1fr))` : "";
+  const shown = root.querySelector(".tile:not(.big) canvas")?.clientWidth ?? 0;
+  root.classList.toggle("near", shown * devicePixelRatio < CRISP * data.sheet.side);
 }
+
+// Pixels are shown crisp only when they are enlarged this much; below, some would come out twice as
+// wide as others, or be left out.
+const CRISP = 2;
 
 // A tile with "drag" can be dragged to a grid that accepts drops; only its text is transferred.
 const CARRIED = "application/x-gan-exemplar";

@@ -16,6 +16,7 @@ from gan_core.latent_space import arithmetic, arithmetic_report
 
 KEYS, STEPS = 6, 10  # keyframes of the loop, and frames from one to the next
 TILES = 8  # side by side
+CRISP = 64  # pixels of a picture's side up to which drawings are shown crisp at this page's sizes
 WORDS = (
     "A **GAN** is a pair of networks that learns to make pictures like those it was shown. A"
     " **latent** is a list of random numbers, and the **generator** turns each one into a picture:"
@@ -51,7 +52,7 @@ def page(places: Mapping[str, StreamlitPage]) -> None:
                 st.caption(words)
     model = model_registry.load(entries[name])
     seeds = good_seeds(model)
-    smooth = model.card.get("pictures") == "photograph"
+    smooth = model.card.get("pictures") == "photograph" or model.size > CRISP
     with loop.container():
         z = closed_path(renderer.latents(model, seeds[:KEYS]))
         sheet = renderer.sheet(renderer.pictures(model, z))

@@ -10,6 +10,7 @@ import streamlit as st
 from explorer.services import renderer
 from gan_core.latent_space import arithmetic
 
+CRISP = 72  # pixels of a picture's side that are shown twice as wide at most
 STYLE = """<style>
 .equation { display: flex; gap: 1.5%; max-width: 46rem; }
 .equation figure { flex: 1 1 0; min-width: 0; max-width: 9rem; margin: 0; }
@@ -59,6 +60,8 @@ def show(parts: Sequence[Part], result: np.ndarray | None, smooth: bool) -> None
         caption = f"{amount}{part.letter} <i>{html.escape(part.name)}</i>"
         inside += figure(part.image, caption, f"The mean of {part.letter}")
     inside += "<b>=</b>" + figure(result, "Result <i>on the shell</i>", "The result", "result")
+    images = [image for image in (result, *(part.image for part in parts)) if image is not None]
+    smooth = smooth or any(len(image) > CRISP for image in images)
     st.html(f'{STYLE}<div class="equation{" smooth" * smooth}">{inside}</div>')
 
 

@@ -282,6 +282,18 @@ def test_the_tray_goes_along_to_another_page(visit):
     no_trouble(page)
 
 
+def test_pixels_are_crisp_only_when_they_are_large(visit):
+    for model, side in (("avatars", 128), ("other", 32)):
+        page = visit(f"?model={model}&n=16&seed=0")
+        picture = tile(page, 2).locator("canvas")
+        width, shown, rendering = picture.evaluate(
+            "c => [c.width, c.clientWidth, getComputedStyle(c).imageRendering]"
+        )
+        assert width == side
+        assert rendering == ("pixelated" if shown >= 2 * side else "auto")
+    assert rendering == "pixelated"  # or the test says nothing
+
+
 def test_the_menus_go_along_to_another_page(visit):
     page = visit("?model=avatars&n=16&seed=0&psi=0.7&smooth=1")
     tile(page, 2).click()
