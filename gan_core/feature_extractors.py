@@ -54,8 +54,11 @@ class Features:
     extract: Callable
 
 
-def effnet(device: str = "cpu") -> Features:
-    """EfficientNet-Lite0 trained on ImageNet, as Features of size 1280.
+def effnet(device: str = "cpu", bands: int = 1) -> Features:
+    """EfficientNet-Lite0 trained on ImageNet, as Features of size 1280 · bands.
+
+    bands: 1, or the number of horizontal bands of the picture, from its top, over which activations
+    are averaged apart.
 
     Features are the last convolution's activations after ReLU6, averaged over the picture, in
     [0, 6]. Images are resized to 224 × 224, bilinear with antialiasing, and scaled to
@@ -81,10 +84,14 @@ def effnet(device: str = "cpu") -> Features:
             images.flip(2, 3).float(), size=(224, 224), mode="bilinear", antialias=True
         )
         maps = network.extract_features(resized.sub_(127.0).div_(128.0))
-        return maps.mean((2, 3))
+        if bands == 1:
+            return maps.mean((2, 3))
+        upright = maps.flip(2)
+        return torch.nn.functional.adaptive_avg_pool2d(upright, (bands, 1)).flatten(1)
 
     version = describe("efficientnet-lite-pytorch", checkpoint.sha256(path))
-    return Features("EffNetLite0", 1280, version, extractor(forward, 1280, device))
+    size = 1280 * bands
+    return Features("EffNetLite0", size, version, extractor(forward, size, device))
 
 
 def streamline(network: Any) -> torch.nn.Module:

@@ -124,7 +124,7 @@ def build(architecture: str, channels: int, outputs: int) -> nn.Module:
 
     "strided": four convolutions of stride 2, then a linear layer on the map of 4 × 4.
     "pooled": five of 3 × 3 with max pooling between, then a linear layer on the mean.
-    "probe": a linear layer on the 1280 features of EfficientNet-Lite0, which are not in its state.
+    "probe": a linear layer on features of EfficientNet-Lite0, which is not in its state.
     Raises InputError for another architecture, or when EfficientNet-Lite0 is not installed.
     """
     if architecture == "probe":
@@ -156,8 +156,10 @@ def build(architecture: str, channels: int, outputs: int) -> nn.Module:
 class Probe(nn.Module):
     """A linear layer on the features of EfficientNet-Lite0, each standardised.
 
-    float (N, C, 64, 64) in [−1, 1] -> logits (N, outputs). Only the layer and the features' means
-    and deviations belong to the state; the network is the one that measures distances, unchanged.
+    float (N, C, 64, 64) in [−1, 1] -> logits (N, outputs). Features are averaged over three bands
+    of the picture, so that hair, eyes and mouth of an aligned face stay apart. Only the layer and
+    the features' means and deviations belong to the state; the network is the one that measures
+    distances, unchanged.
     """
 
     mean: torch.Tensor
@@ -183,7 +185,7 @@ def features_of(pictures: torch.Tensor) -> torch.Tensor:
 @functools.cache
 def effnet() -> feature_extractors.Features:
     """EfficientNet-Lite0, read once. Raises InputError when its package is missing."""
-    return feature_extractors.effnet()
+    return feature_extractors.effnet(bands=3)
 
 
 def prepare(images: np.ndarray) -> torch.Tensor:

@@ -181,13 +181,17 @@ def train(
     about["attributes"] = [{"name": name, "recognised": True} for name in names]
     one, none = np.ones(len(names), np.float32), np.zeros(len(names), np.float32)
     raw = Classifier(network, one, none, about)
-    scale, offset = platt(raw.logits(training_set.images[for_scale]), labels[for_scale])
+    weigh = balance if architecture == "probe" else known_alike
+    logits, answers = raw.logits(training_set.images[for_scale]), labels[for_scale]
+    scale, offset = platt(logits, answers, weights=weigh(answers))
     calibrated = Classifier(network, scale, offset, about)
     probabilities = calibrated.predict(training_set.held_out)
     about["attributes"] = measure(names, probabilities, held_out_labels)
+    weights = weigh(held_out_labels)
+    before = raw.predict(training_set.held_out)
     about["calibration_error"] = {
-        "before": calibration_error(raw.predict(training_set.held_out), held_out_labels),
-        "after": calibration_error(probabilities, held_out_labels),
+        "before": calibration_error(before, held_out_labels, weights=weights),
+        "after": calibration_error(probabilities, held_out_labels, weights=weights),
     }
     return calibrated
 
@@ -239,7 +243,8 @@ def fit_probe(
     """Train a Probe: arguments as for `fit`, and at most VIEWS augmented views of each image.
 
     Logistic regression with an L2 penalty on the standardised features (Alain and Bengio 2016,
-    "Understanding intermediate layers using linear classifier probes").
+    "Understanding intermediate layers using linear classifier probes"). Images with an attribute
+    count as much as those without it, so that the probe does not overlook a rare one.
     """
     views = min(epochs, VIEWS)
     starts = [(view, start) for view in range(views) for start in range(0, len(order), BATCH)]
@@ -249,19 +254,41 @@ def fit_probe(
     x, targets = torch.cat(features), torch.from_numpy(np.tile(labels[order], (views, 1)))
     network.mean, network.deviation = x.mean(0), x.std(0).clamp(min=1e-3)
     x = (x - network.mean) / network.deviation
+    weights = torch.from_numpy(balance(targets.numpy()))
     optimiser = torch.optim.LBFGS(
         network.linear.parameters(), max_iter=200, line_search_fn="strong_wolfe"
     )
 
     def loss() -> torch.Tensor:
         optimiser.zero_grad()
-        value = known_entropy(network.linear(x), targets)
+        entropy = nn.functional.binary_cross_entropy_with_logits(
+            network.linear(x), targets.nan_to_num(), weights, reduction="sum"
+        )
+        value = entropy / weights.sum()
         value = value + PENALTY * network.linear.weight.square().sum() / labels.shape[1]
         value.backward()
         return value
 
     optimiser.step(loss)  # type: ignore[arg-type]  # any closure that returns the loss
     network.eval().requires_grad_(False)
+
+
+def known_alike(labels: np.ndarray) -> np.ndarray:
+    """Weights float32 (N, A): 1 where a label is known, 0 where it is NaN."""
+    return (~np.isnan(labels)).astype(np.float32)
+
+
+def balance(labels: np.ndarray) -> np.ndarray:
+    """Weights float32 (N, A) with which images with an attribute count as much as those without.
+
+    labels: float (N, A), 0 or 1, or NaN, whose weight is 0. The weights of an attribute have the
+    sum of its known labels; they are 0 where there is none of one kind.
+    """
+    known = ~np.isnan(labels)
+    has = known & (np.nan_to_num(labels) > 0.5)
+    counts, n = np.stack([(known & ~has).sum(0), has.sum(0)]), known.sum(0)
+    weight = np.where(counts.min(0) > 0, n / np.maximum(2 * counts, 1), 0)
+    return (np.where(has, weight[1], weight[0]) * known).astype(np.float32)
 
 
 def known_entropy(logits: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:
@@ -300,16 +327,18 @@ def augment(pictures: torch.Tensor) -> torch.Tensor:
     return pictures.contiguous(memory_format=torch.channels_last)
 
 
-def platt(logits: np.ndarray, labels: np.ndarray, steps: int = 50) -> tuple[np.ndarray, np.ndarray]:
+def platt(
+    logits: np.ndarray, labels: np.ndarray, steps: int = 50, weights: np.ndarray | None = None
+) -> tuple[np.ndarray, np.ndarray]:
     """Scale and offset, float32 (A,) each, that calibrate logits by Platt's method (1999).
 
-    logits: float (N, A). labels: float (N, A), 0 or 1, or NaN, which is left out. Targets are
-    smoothed as in the paper, so that attributes with few examples do not become overconfident. A
-    scale is at least 0.05.
+    logits: float (N, A). labels: float (N, A), 0 or 1, or NaN, which is left out. weights: float
+    (N, A), how much each counts; None for all alike. Targets are smoothed as in the paper, so that
+    attributes with few examples do not become overconfident. A scale is at least 0.05.
     """
     x = torch.tensor(logits, dtype=torch.float64)
     y = torch.tensor(labels, dtype=torch.float64)
-    known = ~y.isnan()
+    known = torch.tensor(known_alike(labels) if weights is None else weights, dtype=torch.float64)
     yes, no = y.nansum(0), (1 - y).nansum(0)
     y = torch.where(y > 0.5, (yes + 1) / (yes + 2), 1 / (no + 2))
     free = torch.zeros(2, x.shape[1], dtype=torch.float64)
@@ -364,16 +393,23 @@ def measure(
     return rows
 
 
-def calibration_error(probabilities: np.ndarray, labels: np.ndarray, bins: int = 10) -> float:
+def calibration_error(
+    probabilities: np.ndarray,
+    labels: np.ndarray,
+    bins: int = 10,
+    weights: np.ndarray | None = None,
+) -> float:
     """Expected calibration error over all attributes (Guo et al. 2017).
 
     It is the mean difference between the predicted probability and the true share, in bins of equal
-    width. probabilities, labels: float (M, A); NaN labels are left out.
+    width. probabilities, labels: float (M, A); NaN labels are left out. weights: float (M, A), how
+    much each counts; None for all alike.
     """
     known = ~np.isnan(labels)
     p, y = probabilities[known].astype(np.float64), labels[known]
-    if not len(p):
+    w = (known_alike(labels) if weights is None else weights)[known].astype(np.float64)
+    if not w.sum():
         return 0.0
     which = np.minimum((p * bins).astype(int), bins - 1)
-    apart = np.bincount(which, p, bins) - np.bincount(which, y, bins)
-    return float(np.abs(apart).sum() / len(p))
+    apart = np.bincount(which, w * p, bins) - np.bincount(which, w * y, bins)
+    return float(np.abs(apart).sum() / w.sum())

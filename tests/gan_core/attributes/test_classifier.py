@@ -304,6 +304,24 @@ def test_unknown_labels_leave_the_loss_and_the_measures_alone():
     assert (row["n"], row["positives"], row["accuracy"]) == (2, 1, 1.0)
 
 
+def test_a_rare_attribute_counts_as_much_as_its_absence():
+    labels = np.float32([[1, 0], [0, 0], [0, 0], [0, np.nan], [np.nan, 0]])
+    weights = train_classifier.balance(labels)
+    np.testing.assert_allclose(weights[:, 0], [2, 2 / 3, 2 / 3, 2 / 3, 0])
+    assert not weights[:, 1].any()  # nothing is known of what never occurs
+    # Two groups that overlap: balanced, the boundary lies between their means.
+    logits = np.float32([[1], [-1], [-1], [-1], [1], [-1], [-1], [-1], [-1], [1]])
+    rare = np.float32([[1], [0], [0], [0], [1], [0], [0], [0], [1], [0]])
+    plain = train_classifier.platt(logits, rare)
+    even = train_classifier.platt(logits, rare, weights=train_classifier.balance(rare))
+    assert even[1] > plain[1]
+    p = np.float32([[0.8]] * 4)
+    answers = np.float32([[1], [1], [1], [0]])
+    assert train_classifier.calibration_error(p, answers) == pytest.approx(0.05)
+    weights = train_classifier.balance(answers)
+    assert train_classifier.calibration_error(p, answers, weights=weights) == pytest.approx(0.3)
+
+
 def reading(*rows, recognised=(True, True)):
     """A reader of two attributes and what it predicts for len(rows) pictures."""
     names = zip("ab", recognised, strict=True)
