@@ -10,7 +10,7 @@ HERE = Path(__file__).parent
 
 _component = component(
     "gan_explorer_copy_link",
-    html='<button type="button" class="copy"></button>',
+    html='<button type="button" class="copy" aria-label="Copy link"></button>',
     css=(HERE / "copy_link.css").read_text(encoding="utf-8"),
     js=(HERE / "copy_link.js").read_text(encoding="utf-8"),
 )

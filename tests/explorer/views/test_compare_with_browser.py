@@ -57,7 +57,8 @@ def test_both_are_painted_at_the_same_size_and_follow_a_drag(visit, avatars, tie
     )
     expect(page.locator(".live .names span")).to_have_text(["avatars", "avatars-tied"])
     before = exact(page)
-    both = np.concatenate([drawn(avatars, 7), drawn(tied, 7)], axis=1)
+    smaller = drawn(tied, 7).repeat(2, axis=0).repeat(2, axis=1)
+    both = np.concatenate([drawn(avatars, 7), smaller], axis=1)
     assert before.shape == both.shape
     assert apart(before, both) < 2
     if way == "sliders":  # they are sorted anew when their strengths are known

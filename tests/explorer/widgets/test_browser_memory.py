@@ -66,7 +66,7 @@ def test_moved_latents_names_and_order_survive_a_reload_and_a_new_tab(visit, ava
     on_tray(page, 2)
     assert names(page) == ["Moved", "My name"]
     drawn = browsing.pixels(grid(page, "Pictures on the tray").locator(".tile").first)
-    assert browsing.apart(drawn, avatars.generate(z[None])[0]) < 6
+    assert browsing.apart(drawn, browsing.halved(avatars.generate(z[None])[0])) < 6
     tab = second_tab(page)
     on_tray(tab, 2)
     assert names(tab) == ["Moved", "My name"]
