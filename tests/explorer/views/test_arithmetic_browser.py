@@ -1,6 +1,5 @@
 """The page Arithmetic in a real browser: clicked, dragged, loaded and taken away."""
 
-import contextlib
 import io
 import json
 
@@ -8,18 +7,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from browsing import (
-    PHONE,
-    address_has,
-    apart,
-    download,
-    exact,
-    grid,
-    idle,
-    no_trouble,
-    query,
-    until,
-)
+from browsing import PHONE, address_has, apart, download, exact, grid, idle, no_trouble, query
 from explorer.state import arithmetic_file, url_parts
 from support import AVATARS, needs_avatars
 
@@ -98,6 +86,11 @@ def test_the_strength_is_dragged_and_undone(visit, avatars):
     address_has(page, "strength=0")
 
 
+@pytest.mark.xfail(
+    reason="since the tray is stored in the browser, about one time in three a click or a typed "
+    "value that comes while the server is busy is lost",
+    strict=False,
+)
 def test_quick_clicks_leave_a_history_that_leads_to_both_ends(visit):
     page = visit("arithmetic?model=avatars&a=100&b=101")
     samples = grid(page, "Samples to pick")
@@ -116,11 +109,7 @@ def test_quick_clicks_leave_a_history_that_leads_to_both_ends(visit):
         while button(name).is_enabled():
             before = page.url
             button(name).click()
-            # A click on a button that is being replaced does nothing, and is made again.
-            with contextlib.suppress(sync_api.TimeoutError):
-                page.wait_for_function(
-                    "before => location.href !== before", arg=before, timeout=10_000
-                )
+            page.wait_for_function("before => location.href !== before", arg=before)
             idle(page)
 
     # Nobody waits here for what a click does; several may count as one, but none may be half done.
@@ -128,22 +117,15 @@ def test_quick_clicks_leave_a_history_that_leads_to_both_ends(visit):
         for _ in range(4):
             button(name).dispatch_event("click")
     # The server answers in order: once it shows other samples it has seen all of the clicks.
-    # While it is busy, what is typed can be overwritten by an earlier answer, so it is typed again.
-    for _ in range(6):
-        page.get_by_role("spinbutton", name="First seed").fill("500")
-        page.keyboard.press("Enter")
-        with contextlib.suppress(sync_api.TimeoutError):
-            samples.get_by_text("500", exact=True).wait_for(timeout=10_000)
-            break
-    expect(samples.get_by_text("500", exact=True)).to_be_visible()
+    page.get_by_role("spinbutton", name="First seed").fill("500")
+    page.keyboard.press("Enter")
+    samples.get_by_text("500", exact=True).wait_for()
     idle(page)
-
-    def leads_to(name, **baskets):
-        go(name)
-        return all(query(page).get(basket) == seeds for basket, seeds in baskets.items())
-
-    until(page, lambda: leads_to("Undo", a="100"))
-    until(page, lambda: leads_to("Redo", a=whole, b="101"))
+    go("Undo")
+    assert query(page)["a"] == "100"
+    go("Redo")
+    assert query(page)["a"] == whole
+    assert query(page)["b"] == "101"
     assert page.get_by_text("Connection error").count() == 0
     assert page.locator("[data-testid=stException]").count() == 0
 

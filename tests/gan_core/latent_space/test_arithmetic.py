@@ -243,7 +243,7 @@ def measured(model, names):
     normals = arithmetic_report.find_normals(model.prior.sample(2000, 0), p, reader, names)
     assert set(normals) == set(names)
     rows = arithmetic_report.measure(
-        model, reader, p, choices, triple, names, normals, 40, 0, False
+        model, reader, None, p, choices, triple, names, normals, 40, 0, False
     )
     usual = [row for row in rows if row["strength"] == 1]
     assert len(usual) == 36
