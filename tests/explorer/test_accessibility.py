@@ -69,10 +69,11 @@ def address(other, tmp_path_factory):
             yield address
 
 
-def findings(page, within="body"):
+def findings(page, within="body", schemes=tuple(BACKGROUNDS)):
     """What axe-core finds on a page in light and in dark, less Streamlit's own."""
     found = []
-    for scheme, colour in BACKGROUNDS.items():
+    for scheme in schemes:
+        colour = BACKGROUNDS[scheme]
         page.emulate_media(color_scheme=scheme)
         page.wait_for_function(
             "colour => getComputedStyle(document.querySelector('.stApp'))"
@@ -102,7 +103,7 @@ def test_axe_finds_nothing_serious_on_any_page(visit, path):
         button.click()
         body = page.get_by_test_id("stPopoverBody")
         body.wait_for()
-        assert findings(page, '[data-testid="stPopoverBody"]') == []
+        assert findings(page, '[data-testid="stPopoverBody"]', ("light",)) == []
         page.keyboard.press("Escape")
         body.wait_for(state="detached")
 
@@ -119,7 +120,7 @@ def test_axe_finds_nothing_serious_in_the_tray_and_in_a_dialog(visit):
     assert findings(page, '[data-testid="stDialog"]') == []
 
 
-@pytest.mark.parametrize("path", PAGES)
+@pytest.mark.parametrize("path", ["", "browse", "latents", "arithmetic", "train"])
 def test_a_ring_shows_where_the_keyboard_is(visit, path):
     page = visit(path, reduced_motion="reduce")
     idle(page)
