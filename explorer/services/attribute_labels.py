@@ -98,7 +98,7 @@ def seen_in(classifier: Classifier, pictures: np.ndarray) -> np.ndarray:
 def in_words(model: Model, image: np.ndarray) -> str | None:
     """What one picture shows, most certain first: "long hair 0.99, smiling 0.97; unsure: hat".
 
-    Told as far as all readers of attributes agree. None without a classifier.
+    An attribute is stated only where all readers agree. None without a classifier.
     """
     readers = readers_of(model)
     if not readers or not readers[0].recognised:

@@ -5,23 +5,22 @@ from collections.abc import Callable, Iterable, Sequence
 import numpy as np
 
 from explorer.services import attribute_labels, seed_tables, stranger_text
-from gan_core.attributes.classifier import readable_name
+from gan_core.attributes.classifier import UNSURE, readable_name
 from gan_core.checkpoint import Model
-from gan_core.metrics.seed_table import LEAST
 
 MOST = 6  # attributes named
 
 
 def of_picture(model: Model, words: str, image: np.ndarray) -> str:
-    """The words, and what the model's classifier recognises: "Seed 7: long hair, smiling".
+    """The words, and what the model's readers agree on: "Seed 7: long hair, smiling".
 
     image: uint8 (H, W, C). Only the words where there is no classifier.
     """
-    classifier = attribute_labels.classifier_of(model)
-    if classifier is None:
+    readers = attribute_labels.readers_of(model)
+    if not readers:
         return words
-    seen = attribute_labels.seen_in(classifier, image[None])
-    return joined(words, named(classifier.recognised, seen))
+    seen = attribute_labels.agreed_in(readers, image[None])[0]
+    return joined(words, named(readers[0].recognised, seen))
 
 
 def of_seeds(model: Model, seeds: Sequence[int], psi: float) -> list[str]:
@@ -38,9 +37,9 @@ def of_seeds(model: Model, seeds: Sequence[int], psi: float) -> list[str]:
 
 
 def named(names: Sequence[str], probabilities: Iterable[float]) -> str:
-    """The attributes that a picture has, most certain first."""
+    """The attributes that a picture has, most certain first; not those that are unsure."""
     there = sorted(zip(probabilities, names, strict=False), reverse=True)
-    return ", ".join(readable_name(name) for p, name in there[:MOST] if p >= LEAST)
+    return ", ".join(readable_name(name) for p, name in there[:MOST] if p > UNSURE)
 
 
 def joined(words: str, shows: str) -> str:

@@ -330,11 +330,11 @@ def summary(card: Mapping[str, Any], name: str) -> str:
     what = "scaled to the shell," if condition["shell"] else "as summed,"
     works = "" if condition["target"] >= WORKS else "This rarely works here. "
     unsure = condition["unsure"]
-    told = "" if unsure is None else f" ({unsure:.0%} unsure: two readers disagree)"
+    doubt = "" if unsure is None else f" (in another {unsure:.0%} the two readers disagree)"
     return (
         f"{works}Measured on this model over {condition['draws'] or draws:,} draws of {COUNTS[-1]} "
         f"exemplars, at the best strength, {condition['strength']:g}: {condition['target']:.0%} of "
-        f"the results, {what} have the target attribute{told}, and {condition['kept']:.0%} of C's "
+        f"the results, {what} have the target attribute{doubt}, and {condition['kept']:.0%} of C's "
         "other attributes are preserved."
     )
 

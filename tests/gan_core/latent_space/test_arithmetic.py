@@ -352,7 +352,7 @@ def test_a_sum_counts_by_what_both_readers_see():
     message = arithmetic_report.summary(card, "x")
     assert message.startswith("This rarely works here. Measured on this model over 200 draws")
     assert "40% of the results" in message
-    assert "(55% unsure: two readers disagree)" in message
+    assert "(in another 55% the two readers disagree)" in message
     section = arithmetic_report.card_section(card)
     assert "| both see it | unsure |" in section
     assert "| 30.0% (20.0%–40.0%) | 65.0% |" in section
