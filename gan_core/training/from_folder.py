@@ -111,8 +111,8 @@ def how_to_use_new(count: int, images: Path | str, name: str, size: int) -> str:
     words = ["train", "--images", str(images), "--name", f"{name}-2"]
     words += ["--size", str(size)] if size != 64 else []
     return (
-        f"{new_pictures(count)}, which goes on with those it began with. A new run uses all: "
-        f"python -m gan_core {shlex.join(words)}"
+        f"{new_pictures(count)}, which continues with the pictures it started with. "
+        f"A new run uses all: python -m gan_core {shlex.join(words)}"
     )
 
 

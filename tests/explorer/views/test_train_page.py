@@ -348,8 +348,9 @@ def test_pictures_added_after_a_run_began_are_said_and_can_be_used(packed_run, o
         (packed_run / f"new{i}.png").write_bytes(png(image))
     st.cache_data.clear()
     app = open_app("train", run="cats")
-    assert "33 new pictures are not in this run, which goes on with those it began with." in (
-        texts(app)
+    assert (
+        "33 new pictures are not in this run, which continues with the pictures it started with."
+        in (texts(app))
     )
     app.button(key="use-new").click().run()
     assert not app.exception

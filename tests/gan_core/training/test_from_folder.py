@@ -125,7 +125,10 @@ def test_pictures_added_after_a_run_began_are_counted_with_the_way_to_use_them(
     next(folder.glob("[!n]*.png")).unlink()
     assert train(folder, "--kimg", 0.3) == 0
     out = capsys.readouterr().out
-    assert "33 new pictures are not in this run, which goes on with those it began with." in out
+    assert (
+        "33 new pictures are not in this run, which continues with the pictures it started with."
+        in out
+    )
     assert f"python -m gan_core train --images {folder} --name x-2 --size 32" in out
     data = training_set.load(tmp_path / "runs" / "x" / "training_set")
     assert len(data.images) + len(data.held_out) == 40
