@@ -124,7 +124,8 @@ def added(run: Run) -> None:
     label = uploads.label_of(uploads.source_of(run) or Path())
     with st.container(horizontal=True, vertical_alignment="center"):
         st.info(
-            f"{from_folder.new_pictures(count)}, which continues with the pictures it started with. "
+            f"{from_folder.new_pictures(count)}, which continues with the pictures "
+            "it started with. "
             "A new run uses all.",
             icon=":material/add_photo_alternate:",
             width="stretch",
