@@ -273,6 +273,7 @@ def serve(address: str, port: int, base_path: str, max_upload: int) -> None:
         "server.fileWatcherType": "none",
         "server.maxUploadSize": max_upload,
         "browser.gatherUsageStats": False,
+        "runner.fastReruns": False,  # see services/whole_callbacks.py
         # An experimental interface for programs, to which the limits of the app do not apply.
         "server.enableAgentApi": False,
         # Sites that may steer the app from a frame around it: none, not even Streamlit's cloud.

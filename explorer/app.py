@@ -10,6 +10,7 @@ from explorer.services import (
     server,
     stranger_text,
     upload_limits,
+    whole_callbacks,
     widget_states,
 )
 from explorer.state import session
@@ -45,6 +46,7 @@ from gan_core.util import map_guard
 def main() -> None:
     """One run of the script."""
     widget_states.install()
+    whole_callbacks.install()
     map_guard.enable()
     server.serve_strips(strips.answer)
     page_style.show()

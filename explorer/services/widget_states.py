@@ -7,8 +7,10 @@ previous value.
 
 Streamlit has no hook for this, so two methods of its SessionState are wrapped: the one that
 receives a message, and the one that registers a widget, for values that arrive before their widget.
+A third, which stores what a widget is, is wrapped so that an emptied field still has its kind.
 """
 
+import dataclasses
 import functools
 import json
 import logging
@@ -35,6 +37,7 @@ def install() -> None:
     if getattr(state, "checks_values", False):
         return
     take_in, register = state.set_widgets_from_proto, state.register_widget
+    describe = session_state.WStates.set_widget_metadata
 
     @functools.wraps(take_in)
     def set_widgets_from_proto(self: Any, widget_states: Any) -> None:
@@ -49,6 +52,16 @@ def install() -> None:
         drop_unless_good(self._new_widget_state, metadata)
         return register(self, metadata, user_key)
 
+    @functools.wraps(describe)
+    def set_widget_metadata(self: Any, metadata: Any) -> None:
+        # Streamlit replaces the kind of a widget's value by that of the value it reads, which is
+        # None for an empty field. A run that ends early would leave it so.
+        known = self.widget_metadata.get(metadata.id)
+        if metadata.value_type is None and known is not None:
+            metadata = dataclasses.replace(metadata, value_type=known.value_type)
+        describe(self, metadata)
+
+    session_state.WStates.set_widget_metadata = set_widget_metadata  # type: ignore[method-assign]
     for name, value in (
         ("set_widgets_from_proto", set_widgets_from_proto),
         ("register_widget", register_widget),

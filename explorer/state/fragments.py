@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from typing import Any, NoReturn
 
 import streamlit as st
+from streamlit.runtime.scriptrunner import get_script_run_ctx
 
 from explorer.services import stranger_text, trust
 from explorer.state import session
@@ -65,7 +66,13 @@ def outdated(args: Sequence[Any]) -> bool:
 
 
 def redraw(*keys: str) -> NoReturn:
-    """Redraw these panels, or the whole page if none is named; the last call of a callback."""
+    """Redraw these panels, or the whole page if none is named; the last call of a callback.
+
+    The whole page is redrawn, too, if the browser asked for more than one panel: several quick
+    changes can arrive together, and one of them may belong to another part of the page.
+    """
     # The browser's address may be slightly out of date, which is not a step back in its history.
     st.session_state.touched = True
-    st.rerun(list(keys) if keys else "app")
+    run = get_script_run_ctx()
+    alone = run is not None and len(run.fragment_ids_this_run or ()) == 1
+    st.rerun(list(keys) if keys and alone else "app")

@@ -9,6 +9,7 @@ from dataclasses import replace
 from typing import Any
 
 import streamlit as st
+from streamlit.runtime.scriptrunner import get_script_run_ctx
 
 from explorer.services import model_registry, renderer, stranger_text
 from explorer.state import tray, url_parts, url_state
@@ -31,10 +32,15 @@ def begin(page: str) -> None:
     first = "view" not in state
     if first:
         state.view, state.tray, state.notes = url_state.View(), tray.Tray(), []
-    # A run without a changed widget, whose address is not the one written last, is a step back in
-    # the browser's history. (A changed widget may send an address that is slightly out of date.)
-    elif state.pop("touched", False) or not params or params == state.get("link"):
-        return
+        state.pop("touched", None)
+    else:
+        touched = state.pop("touched", False)
+        if not params or params == state.get("link"):
+            return
+        # Another address: a step in the browser's history, or a link to another page. Otherwise the
+        # browser sent the address that it had before it received the one written last.
+        if not (went_back() or (state.arrived and not touched)):
+            return
     page = "browse" if page == START else page  # any settings are those of Browse
     linked, unread = url_state.read(params, page)
     if page == "arithmetic":  # the link says both the model and its exemplars
@@ -63,6 +69,12 @@ def begin(page: str) -> None:
             "Part of the link could not be read and was ignored:"
             f" {', '.join(unread)[:200]}.{usual if whole else ''}"
         )
+
+
+def went_back() -> bool:
+    """Whether the browser's Back or Forward led to this run."""
+    run = get_script_run_ctx()
+    return run is not None and run.is_history_navigation
 
 
 def leave_coordinates() -> None:

@@ -168,7 +168,7 @@ def test_the_focus_returns_to_the_picture_whose_dialog_was_open(visit, way):
 
 def test_pictures_say_what_they_show(visit):
     page = visit("browse?model=avatars&sort=seed")
-    assert ", skin: " in tile(page, 1).get_attribute("aria-label")
+    assert ", hair colour: " in tile(page, 1).get_attribute("aria-label")
     page.goto(page.url.replace("browse", "latents"))
     label = page.locator(".live canvas[aria-label*=': ']")
     label.wait_for()
