@@ -27,11 +27,12 @@ STREAMLIT = [
     ("color-contrast", '[data-testid="stTableStyledEmptyTableCell"]'),
 ]
 # Unlike `axe_playwright_python.Axe.run`, it needs no `eval`, which the app's policy forbids.
-AUDIT = """async ([within, listed]) => {
+AUDIT = """async ([within, listed, rules]) => {
   const ends = (animation) => Number.isFinite(animation.effect.getComputedTiming().endTime);
   // One that is cancelled has ended, too.
   await Promise.allSettled(document.getAnimations().filter(ends).map(({ finished }) => finished));
-  const { violations } = await axe.run(within, { resultTypes: ["violations"], elementRef: true });
+  const { violations } = await axe.run(within, {
+    resultTypes: ["violations"], elementRef: true, ...(rules ? { runOnly: rules } : {}) });
   const excused = (rule, node) =>
     listed.some(([name, selector]) =>
       name === rule && node.element?.matches(selector));
@@ -81,7 +82,9 @@ def findings(page, within="body", schemes=tuple(BACKGROUNDS)):
             arg=colour,
         )
         for _ in range(3):  # what is faded because the page is being drawn again is no finding
-            audit = page.evaluate(AUDIT, [within, STREAMLIT])
+            # Only colours differ in the dark.
+            rules = ["color-contrast"] if scheme == "dark" and len(schemes) > 1 else None
+            audit = page.evaluate(AUDIT, [within, STREAMLIT, rules])
             grave = [one for one in audit if one["impact"] in GRAVE]
             if not grave:
                 break
@@ -126,7 +129,6 @@ def test_axe_finds_nothing_serious_in_the_tray_and_in_a_dialog(visit):
     assert findings(page, '[data-testid="stDialog"]') == []
 
 
-@pytest.mark.xfail(reason="the first link at times shows no ring at the first Tab", strict=False)
 @pytest.mark.parametrize("path", ["", "browse", "latents", "arithmetic", "train"])
 def test_a_ring_shows_where_the_keyboard_is(visit, path):
     page = visit(path, reduced_motion="reduce")
@@ -168,7 +170,7 @@ def test_the_focus_returns_to_the_picture_whose_dialog_was_open(visit, way):
 
 def test_pictures_say_what_they_show(visit):
     page = visit("browse?model=avatars&sort=seed")
-    assert ", hair colour: " in tile(page, 1).get_attribute("aria-label")
+    assert " hair colour: " in tile(page, 1).get_attribute("aria-label")
     page.goto(page.url.replace("browse", "latents"))
     label = page.locator(".live canvas[aria-label*=': ']")
     label.wait_for()
