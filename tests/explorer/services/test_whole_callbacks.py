@@ -54,10 +54,10 @@ def test_a_callback_that_fails_leaves_no_protection_behind(busy, monkeypatch):
     look, state = busy
 
     def callbacks(self, *args, **kwargs):
-        raise ValueError
+        raise ValueError("broken")
 
     monkeypatch.setattr(session_state.SessionState, "on_script_will_rerun", callbacks)
-    with pytest.raises(ValueError):
+    with pytest.raises(ValueError, match="broken"):
         state.on_script_will_rerun(None)
     with pytest.raises(RerunException):
         look()
