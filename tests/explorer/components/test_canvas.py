@@ -515,6 +515,8 @@ def test_the_browsers_latents_are_those_of_python(visit, avatars, link):
     page.mouse.move(box["x"] + box["width"] * 0.1, y)
     page.mouse.down()
     drag()
+    # Until then the canvas shows the exact picture of the link.
+    until(page, lambda: shown(page).startswith("browser:"))
     page.mouse.up()
     let_go = exact(page)
     page.mouse.down()
