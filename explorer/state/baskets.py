@@ -68,8 +68,7 @@ def history() -> tuple[tuple, tuple]:
     return view.undo, view.redo
 
 
-# Pure functions, because a click during a callback aborts it at any access to the session state:
-# the new view and its history are computed first and then stored in one step.
+# Pure functions: the new view and its history are computed first and then stored in one step.
 
 
 def changed(view: View, **new: Any) -> View:

@@ -116,8 +116,6 @@ def set_view(**settings: Any) -> None:
 
 def store(new: View) -> None:
     """Replace the view; for callbacks, as the last thing they do."""
-    # A click during a callback aborts it at any access to the session state. So this is stored in
-    # one step, after which nothing is left to do.
     st.session_state.touched = True
     st.session_state.view = new
 

@@ -99,8 +99,7 @@ def arrived(text: str, own: bool, apart: bool) -> None:
         decided |= {"ask": "shared", "apart": True}
     for problem in problems:
         session.warn(f"A part of what this browser had stored was ignored. {problem}")
-    # A click during a callback aborts it at any access to the session state. Then `ask` is still
-    # what it was, and the browser sends the same again.
+    # Last, so that the browser sends the same again if reading it fails.
     change(**{"ask": "", **decided})
     fragments.redraw()
 
