@@ -23,16 +23,18 @@ SHORT = (
     *("train", "checkpoints/avatars/training_set", "--name", "avatars-short"),
     *("--ngf", "32", "--ndf", "32", "--kimg", "16", "--grid-kimg", "4", "--measure-kimg", "0"),
 )
+PRESETS = {  # that fill the baskets
+    "arithmetic-avatars.png": "bearded with glasses − bearded + long-haired",
+    "arithmetic-faces-tied.png": "smiling woman − neutral woman + neutral man",
+}
 HEIGHTS = {"arithmetic": 1400}  # pixels, where the first 900 do not show what it is about
 VIEWS = {
     "start-avatars.png": "",
     "browse-{}.png": "?model={}",
     "latents-{}.png": "latents?model={}&start=7",
     "pad-{}.png": "latents?model={}&way=pad&corners=0,7,11,15",
-    "arithmetic-avatars.png": "arithmetic?model={}&a=1464,1997,701,1903,1442,1090,1083,869"
-    "&b=1372,859,60,415,2011,367,1005,1968&c=471,132,1225,487,744,1764,370,742&apart=1&strength=1.25",
-    "arithmetic-faces-tied.png": "arithmetic?model={}&a=1219,1737,1670,498,1437,1943,492,720"
-    "&b=636,1064,269,155,725,1681,1741,599&c=645,674,1221,196,754,1777,53,1650&strength=1.5",
+    "arithmetic-avatars.png": "arithmetic?model={}",
+    "arithmetic-faces-tied.png": "arithmetic?model={}",
     "neighbours-avatars.png": "neighbours?model={}&of=7",
     "latents-avatars-tied.png": "latents?model={}&start=7",
     "compare-avatars.png": "latents?model={}&start=7&beside=avatars-tied",
@@ -63,6 +65,8 @@ def main(beginning=""):
                     height = HEIGHTS.get(file.split("-")[0], 900)
                     page.set_viewport_size({"width": 1440, "height": height})
                     page.goto(f"{address}/{path.format(model)}")
+                    if file in PRESETS:
+                        page.get_by_role("button", name=PRESETS[file]).last.click()
                     page.wait_for_selector(PAINTED, timeout=120_000)
                     if file == "the-game.png":
                         play(page)
