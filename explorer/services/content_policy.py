@@ -26,6 +26,9 @@ PAGE_SCRIPTS = [
     (COMPONENTS / f"{name}.js").read_text(encoding="utf-8")
     for name in ("history", "dialog_focus", "drawer")
 ]
+# The one in the head of the page, before anything else has run (see first_paint.py). In braces, so
+# that its names are its own.
+HEAD_SCRIPT = "{" + (COMPONENTS / "settling.js").read_text(encoding="utf-8") + "}"
 
 
 def hash_of(script: str) -> str:
@@ -37,7 +40,7 @@ def hash_of(script: str) -> str:
 def inline_scripts() -> list[str]:
     """The scripts that stand in a page itself: Streamlit's, and the app's own."""
     page = Path(st.__file__).parent / "static" / "index.html"
-    return [*INLINE.findall(page.read_text(encoding="utf-8")), *PAGE_SCRIPTS]
+    return [*INLINE.findall(page.read_text(encoding="utf-8")), HEAD_SCRIPT, *PAGE_SCRIPTS]
 
 
 def policy() -> str:

@@ -2,11 +2,14 @@
 
 Streamlit's page is an empty shell in which the first message of the script makes room for the
 sidebar, widens the column and changes its margins. The style here is in the page itself, so that
-the shell has its final measures from the first paint.
+the shell has its final measures from the first paint. The script (`components/settling.js`) keeps
+what is below the title unseen until the parts of the page have been fetched.
 """
 
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from explorer.services import content_policy
 
 # Streamlit's rules come later, so ours are more specific than theirs.
 STYLE = """<style>
@@ -18,16 +21,23 @@ STYLE = """<style>
 /* What has nothing to show takes no room, not even while it is fetched. */
 [data-testid="stLayoutWrapper"]:has(> [class*="st-key-unseen"]) { display: none; }
 /* Fields are fetched when they are first used; with its label a field is as high as this. */
-.stElementContainer[class*="st-key-set-"] .stSkeleton { height: 4.25rem; }
+.stElementContainer[class*="st-key-set-"] [data-testid="stSkeleton"] { height: 4.25rem; }
+/* Every part, since Streamlit shows some of them whatever holds them. */
+.settling .stMainBlockContainer :not(
+  .stHeading, .stHeading *, .st-key-page-sentence, .st-key-page-sentence *
+) {
+  visibility: hidden !important;
+}
 </style>
 """
+HEAD = f"{STYLE}<script>{content_policy.HEAD_SCRIPT}</script>\n"
 END = b"</head>"
-# A part of the page cannot be asked for, nor its age: the file is Streamlit's, the style is not.
+# A part of the page cannot be asked for, nor its age: the file is Streamlit's, the rest is not.
 UNASKED = {b"accept-encoding", b"range", b"if-none-match", b"if-modified-since"}
 
 
 class FirstPaint:
-    """ASGI middleware: the app's page carries STYLE."""
+    """ASGI middleware: the app's page carries HEAD."""
 
     def __init__(self, app: ASGIApp) -> None:
         self.app = app
@@ -52,7 +62,7 @@ class FirstPaint:
                 if message.get("more_body"):
                     return
                 if scope["method"] != "HEAD":
-                    page = page.replace(END, STYLE.encode() + END, 1)
+                    page = page.replace(END, HEAD.encode() + END, 1)
                     MutableHeaders(raw=started["headers"])["Content-Length"] = str(len(page))
                 await send(started)
                 message = {"type": "http.response.body", "body": page}

@@ -40,3 +40,24 @@ def test_the_picture_stays_in_sight_while_its_sliders_scroll(visit, screen):
     slider = page.locator(".live .row input[type=range]").nth(7)
     slider.evaluate("slider => slider.scrollIntoView({ block: 'end' })")
     assert page.locator(".live .stage canvas").evaluate(IN_SIGHT)
+
+
+WATCH = """() => {
+  window.shift = 0;
+  new PerformanceObserver(list => {
+    for (const entry of list.getEntries()) if (!entry.hadRecentInput) window.shift += entry.value;
+  }).observe({ type: "layout-shift", buffered: true });
+}"""
+
+
+def test_nothing_of_a_page_moves_while_its_parts_arrive(visit):
+    """The whole of `benchmarks/layout_shift.py` for one page, the one that moved most without."""
+    page = visit("latents?model=avatars", PHONE)  # nothing has to be read any more
+    exact(page)
+    page.add_init_script(f"({WATCH})()")
+    page.reload()
+    exact(page)
+    idle(page)
+    page.wait_for_function("() => !document.documentElement.classList.contains('settling')")
+    assert page.locator(".live .row").first.is_visible()
+    assert page.evaluate("() => window.shift") <= 0.05

@@ -48,9 +48,9 @@ def get(tmp_path):
     return ask
 
 
-def test_the_page_carries_the_style_before_the_end_of_its_head(get):
+def test_the_page_carries_style_and_script_before_the_end_of_its_head(get):
     headers, body = get("/", accept="text/html,*/*;q=0.8", accept_encoding="gzip")
-    assert body.decode() == PAGE.replace("</head>", first_paint.STYLE + "</head>")
+    assert body.decode() == PAGE.replace("</head>", first_paint.HEAD + "</head>")
     assert int(headers["content-length"]) == len(body)
 
 
