@@ -245,10 +245,18 @@ def with_judge(
             return player, None, ""
         return *matching(player, tensors, where), ""
     except InputError as error:
-        if not file and not any(re.search(JUDGES, name) for name in tensors):
+        if not file and not any(map(is_of_judge, tensors)):
             return player, None, ""
         reason = str(error).rstrip(".")
         return player, None, f"The discriminator was left out: {reason}."
+
+
+def is_of_judge(name: str) -> bool:
+    """Whether the name of a tensor says that it belongs to a discriminator.
+
+    A layer `up_d` of a second generator does not.
+    """
+    return bool(re.search(JUDGES, name)) and not re.search(state_dict_layouts.PLAYER_NAMES, name)
 
 
 def beside(tensors: dict[str, torch.Tensor], prefix: str) -> dict[str, torch.Tensor]:

@@ -56,7 +56,7 @@ TRANSPOSED = {
         *(Step(2, 2, 1), Step(3, 1, cost=0.5), Step(1, 2, cost=0.5), Step(1, 0, cost=1)),
         *(Step(2, 0, cost=2), Step(2, 1, cost=2), Step(2, 2, cost=2)),
     ),
-    6: (Step(2, 2), Step(2, 0, cost=2), Step(1, 0, cost=2)),
+    6: (Step(2, 2), Step(4, 1, cost=2), Step(2, 0, cost=2), Step(1, 0, cost=2)),
     7: (Step(1, 3), Step(2, 3, 1, cost=0.5), Step(1, 0, cost=1), Step(2, 0, cost=2)),
     8: (Step(4, 2), Step(2, 3, cost=1), Step(1, 0, cost=2)),
 }
@@ -64,21 +64,22 @@ TRANSPOSED = {
 
 def options(links: list[Link], place: int) -> list[Step]:
     """The steps that a layer of a generator may make, likely first. Raises Misfit for none."""
-    link = links[place]
     first = place == 0
-    last = place == len(links) - 1
     kernels = tuple(one.kernel for one in links)
     if all(one.transposed for one in links) and kernels in KNOWN:
         stride, padding, extra = KNOWN[kernels][place]
         known = Step(stride, padding, extra, cost=-1)
-        return [known] if first else [known, *steps(link, last, kernels)]
+        return [known] if first else [known, *steps(links, place)]
     if first:  # on a map of 1 × 1 the stride does nothing
         return [Step(1, 0)]
-    return steps(link, last, kernels)
+    return steps(links, place)
 
 
-def steps(link: Link, last: bool, kernels: tuple[int, ...]) -> list[Step]:
+def steps(links: list[Link], place: int) -> list[Step]:
     """The steps for a layer's kernel; see `options`."""
+    link = links[place]
+    last = place == len(links) - 1
+    kernels = tuple(one.kernel for one in links)
     kernel = link.kernel
     if link.transposed:
         usual = TRANSPOSED.get(kernel, ())
@@ -87,10 +88,13 @@ def steps(link: Link, last: bool, kernels: tuple[int, ...]) -> list[Step]:
         if not last:  # only the border of the image is cut off
             usual = tuple(one for one in usual if one.side(8, kernel, True) >= 8)
     elif kernel % 2:
-        # Between enlargements, and the last one sometimes without.
-        whole = Step(1, kernel // 2, cost=0.5 if kernel > 1 else 0)
-        usual = (Step(1, kernel // 2, enlarges=True), whole) if kernel > 1 else (whole,)
-        usual += (Step(1, kernel // 2, enlarges=True, cost=1),) if kernel == 1 else ()
+        # After an enlargement, and the last one sometimes without. A kernel of 1 has none before it
+        # as a rule, nor has a convolution after transposed ones, which enlarge by themselves (the
+        # first layer only makes a map).
+        whole_first = kernel == 1 or any(one.transposed for one in links[1:place])
+        whole = Step(1, kernel // 2, cost=0 if whole_first else 0.5)
+        enlarging = Step(1, kernel // 2, enlarges=True, cost=1 if whole_first else 0)
+        usual = (whole, enlarging) if whole_first else (enlarging, whole)
     else:
         usual = ()
     if not usual:

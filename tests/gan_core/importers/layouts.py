@@ -101,9 +101,25 @@ def linear_first(norm="", activation=True, start=4, widths=(16, 8, 4), channels=
     return Named([*modules, ("", nn.Tanh())])
 
 
-def upsampling():
-    """A linear layer, then maps that are doubled before ordinary convolutions."""
+def ordinary_last(kernel=3):
+    """Transposed convolutions that double a map, then an ordinary one that keeps its side."""
+    modules, before = [], NZ
+    for i, (made, step) in enumerate(zip((16, 8, 6, 4), FOUR, strict=True)):
+        modules += [(f"up{i}", up(before, made, *step)), (f"norm{i}", nn.BatchNorm2d(made))]
+        modules.append(("", nn.ReLU()))
+        before = made
+    last = nn.Conv2d(before, 3, kernel, 1, kernel // 2)
+    return Named([*modules, ("to_rgb", last), ("", nn.Tanh())])
+
+
+def upsampling(transposed=False):
+    """A first layer, then maps that are doubled before ordinary convolutions.
+
+    transposed: whether the first layer is a transposed convolution and not a linear one.
+    """
     modules = [("project", nn.Linear(NZ, 8 * 64)), ("", nn.Unflatten(1, (8, 8, 8)))]
+    if transposed:
+        modules = [("project", up(NZ, 8, 8, 1, 0))]
     modules += [("norm0", nn.BatchNorm2d(8)), ("", nn.ReLU())]
     for i, (given, made) in enumerate([(8, 6), (6, 5)]):
         modules += [
@@ -230,6 +246,31 @@ LAYOUTS = {
         "`project`, `conv0`, `norm1`",
         upsampling,
         options={"size": 64},
+    ),
+    "upsampling, transposed": Layout(
+        "the same after a first transposed convolution",
+        "`project`, `conv0`, `norm1`",
+        lambda: upsampling(transposed=True),
+        options={"size": 64},
+    ),
+    "ordinary last": Layout(
+        "an ordinary last convolution of kernel 3 after transposed ones",
+        "`up0`, `norm0`, `to_rgb`",
+        ordinary_last,
+        (32, 3),
+    ),
+    "ordinary last, 7": Layout(
+        "an ordinary last convolution of kernel 7 after transposed ones",
+        "`up0`, `norm0`, `to_rgb`",
+        lambda: ordinary_last(7),
+        (32, 3),
+    ),
+    "last 6, stride 4": Layout(
+        "last layer of kernel 6 with stride 4, 128 px",
+        "any",
+        lambda: dcgan(widths=(12, 8, 6, 4), steps=[*FOUR, (6, 4, 1, 0)]),
+        (128, 3),
+        {"size": 128},
     ),
     "last kernel 1": Layout(
         "last layer of kernel 1",

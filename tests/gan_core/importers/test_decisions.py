@@ -148,6 +148,20 @@ def test_an_average_with_dead_statistics_gives_way_to_a_generator_that_is_whole(
     assert apart(loaded(recognised, tmp_path, "whole"), average) <= 1
 
 
+def test_layers_of_an_average_are_not_taken_for_a_discriminator(tmp_path):
+    """One called up_d, as in up_a to up_e, is the fourth layer and no part of a D."""
+    letters = layouts.Layout("", "", lambda: dcgan("up_{n}/norm_{n}"))
+    network, average = prepared(letters, 1), prepared(letters, 2)
+    both = {"generator": network.state_dict(), "generator_ema": fresh(average)}
+    both = {
+        key: {name.replace("_4.", "_d."): tensor for name, tensor in state.items()}
+        for key, state in both.items()
+    }
+    recognised = importers.read(saved(tmp_path, both))
+    assert recognised.left_out == ""
+    assert not any("discriminator" in note for note in recognised.notes)
+
+
 @pytest.mark.parametrize("name", ["tutorial", "leaky", "linear, norm of values"])
 def test_dead_statistics_alone_are_estimated_again(tmp_path, name):
     network = prepared(LAYOUTS[name])
