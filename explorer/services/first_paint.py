@@ -16,6 +16,8 @@ STYLE = """<style>
 .stApp .stMainBlockContainer { padding-top: 4rem; padding-bottom: 4rem; max-width: none; }
 @media (min-width: 768px) {
   .stApp .stMainBlockContainer { padding-left: 5rem; padding-right: 5rem; }
+}
+@media (min-width: 1025px), (min-width: 768px) and (min-height: 561px) {
   .stAppViewContainer:not(:has(.stSidebar)) { padding-left: 281px; }
 }
 /* What has nothing to show takes no room, not even while it is fetched. */

@@ -66,7 +66,8 @@ def explore(
     segments = len(keyframes) if view.closed else len(keyframes) - 1
     at = view.at
     # A single path is beside its picture; two paths are below theirs.
-    left, right = st.columns(2, gap="large") if len(modes) == 1 else (st.container(),) * 2
+    with st.container(key="on-path"):
+        left, right = st.columns(2, gap="large") if len(modes) == 1 else (st.container(),) * 2
     with left:
         z, _ = canvas(
             "path-canvas",

@@ -40,6 +40,16 @@ def test_the_picture_stays_in_sight_while_its_sliders_scroll(visit, screen):
     slider = page.locator(".live .row input[type=range]").nth(7)
     slider.evaluate("slider => slider.scrollIntoView({ block: 'end' })")
     assert page.locator(".live .stage canvas").evaluate(IN_SIGHT)
+    page.wait_for_function(OUT_OF_SIGHT)  # the drawer leaves the room to the page
+
+
+def test_the_picture_of_a_path_stays_in_sight_while_its_frames_scroll(visit):
+    page = visit("interpolate?model=avatars&keys=0,7,11,15", PHONE)
+    exact(page)
+    idle(page)
+    last = grid(page, "Filmstrip").locator(".tile").last
+    last.evaluate("tile => tile.scrollIntoView({ block: 'end' })")
+    assert page.locator(".live .stage canvas").evaluate(IN_SIGHT)
 
 
 WATCH = """() => {
