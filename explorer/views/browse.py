@@ -25,6 +25,9 @@ from gan_core.checkpoint import Model
 from gan_core.latent import MAX_SEED
 from gan_core.metrics.seed_table import SeedTable
 
+# Scrolls to the controls, which are below the pictures on a phone (components/drawer.js).
+TO_CONTROLS = "<button>Search and sort</button>"
+
 
 def page(card_page: StreamlitPage | None = None) -> None:
     """The page, top to bottom."""
@@ -146,6 +149,8 @@ def turn(name: str, model: Model, view: View, ranked: np.ndarray | None) -> None
         st.button("Random seed", icon=":material/casino:", on_click=random_seed)
         with st.popover("View", icon=":material/tune:"):
             options(name, model)
+        with st.container(key="to-controls", width="content"):  # on a phone, see page_style.css
+            st.html(TO_CONTROLS, width="content")
         if ranked is not None and len(ranked):
             to = min(view.rank + view.n, len(ranked))
             words = f"{view.rank + 1:,} to {to:,} of {len(ranked):,}"

@@ -29,7 +29,10 @@ def test_on_a_phone_the_drawer_closes_after_a_tap_and_the_pictures_come_first(vi
     assert page.evaluate(OUT_OF_SIGHT)
     top = pictures.bounding_box()["y"]
     assert top < PHONE["height"] / 2
-    assert page.locator(".st-key-controls").bounding_box()["y"] > top
+    controls = page.locator(".st-key-controls")
+    assert controls.bounding_box()["y"] > top
+    page.get_by_role("button", name="Search and sort", exact=True).click()
+    assert controls.bounding_box()["y"] < PHONE["height"] / 2
 
 
 @pytest.mark.parametrize("screen", [PHONE, SIDEWAYS, ENLARGED])
