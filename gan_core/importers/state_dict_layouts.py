@@ -58,9 +58,9 @@ class Group(dict[str, torch.Tensor]):
 def generator(tensors: Tensors, where: str, choices: Choices = Choices()) -> Player:  # noqa: B008
     """The generator among named tensors. where: the name of the file, for messages.
 
-    Of several, an averaged one (ema, avgG) is preferred, but never one whose batch norms saw no
-    batch. choices: what a person decided. Raises SizeUnknown when a person must decide, and
-    Unrecognised, an InputError that lists the tensors.
+    Of several, an averaged one (ema, avgG) is preferred, but not one whose batch norms saw no
+    batch, nor one in doubt where another is not. choices: what a person decided. Raises SizeUnknown
+    when a person must decide, and Unrecognised, an InputError that lists the tensors.
     """
     by_name, near_misses, _ = players(tensors, named_layouts(choices), as_generator)
     by_shape = functools.partial(any_layers, choices=choices)
@@ -70,9 +70,12 @@ def generator(tensors: Tensors, where: str, choices: Choices = Choices()) -> Pla
         for player in by_name + others
     ]
     alive = [player for player in recognised if not player.dead]
-    averaged = [player for player in alive or recognised if is_average(player.prefix)]
+    # An average whose statistics are of other weights gives way to a generator whose fit.
+    sure = [player for player in alive if not player.doubts]
+    candidates = sure or alive or recognised
+    averaged = [player for player in candidates if is_average(player.prefix)]
     if recognised:
-        return with_choices((averaged or alive or recognised)[0], recognised, choices)
+        return with_choices((averaged or candidates)[0], recognised, choices)
     if open_sizes:
         raise open_sizes[0]
     judges, _, _ = players(tensors, DISCRIMINATORS, as_discriminator)
@@ -129,6 +132,13 @@ def with_choices(player: Player, recognised: list[Player], choices: Choices) -> 
             f"{dead[0].prefix.rstrip('.')} in the file is not used: its batch norms never saw a "
             "batch (means of 0, variances of 1)."
         )
+    elif not player.doubts and not is_average(player.prefix):
+        notes += [
+            f"{one.prefix.rstrip('.')} in the file is not used: the statistics of its batch norms "
+            "do not fit its weights."
+            for one in recognised
+            if one.doubts and is_average(one.prefix)
+        ]
     return replace(player, notes=notes)
 
 

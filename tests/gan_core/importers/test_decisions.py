@@ -148,6 +148,20 @@ def test_an_average_with_dead_statistics_gives_way_to_a_generator_that_is_whole(
     assert apart(loaded(recognised, tmp_path, "whole"), average) <= 1
 
 
+def test_an_average_with_half_dead_statistics_gives_way_too(tmp_path):
+    """Buffers that were averaged from 0 and 1 over too few steps fit no weights."""
+    network, average = prepared(LAYOUTS["tutorial"], 1), prepared(LAYOUTS["tutorial"], 2)
+    begun = fresh(average)
+    for key, value in average.state_dict().items():
+        begun[key] = 0.7 * begun[key] + 0.3 * value if "running" in key else value
+    recognised = importers.read(saved(tmp_path, {"netG": network.state_dict(), "netG_ema": begun}))
+    assert any("netG_ema in the file is not used" in note for note in recognised.notes)
+    assert recognised.doubts == []
+    assert apart(loaded(recognised, tmp_path), network) <= 1
+    alone = importers.read(saved(tmp_path, {"netG_ema": begun}))
+    assert alone.doubts
+
+
 def test_layers_of_an_average_are_not_taken_for_a_discriminator(tmp_path):
     """One called up_d, as in up_a to up_e, is the fourth layer and no part of a D."""
     letters = layouts.Layout("", "", lambda: dcgan("up_{n}/norm_{n}"))
