@@ -76,7 +76,8 @@ def facts(model: Model, shown: Collection[str]) -> None:
     rows |= fidelity_report.headline(card)
     rows = {label: stranger_text.plain(value) for label, value in rows.items() if value}
     rows = {stranger_text.plain(k): v for k, v in rows.items() if k not in shown}
-    st.table(rows, border="horizontal")
+    if rows:  # Streamlit writes "empty" for a table without rows
+        st.table(rows, border="horizontal")
 
 
 def with_unit(number: object, unit: str) -> str | None:

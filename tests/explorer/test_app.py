@@ -138,6 +138,9 @@ def test_a_fact_in_the_card_is_not_repeated(two_models, open_app):
     (two_models / "beta" / "README.md").write_text(text)
     after = list(fine(open_app("card", model="beta")).table[0].value.index)
     assert after == [label for label in before if label not in ("Architecture", "Prior")]
+    text = "# beta\n\n| | |\n|---|---|\n" + "".join(f"| {label} | x |\n" for label in before)
+    (two_models / "beta" / "README.md").write_text(text)
+    assert not fine(open_app("card", model="beta")).table
 
 
 def test_keyframes_of_a_link_that_cannot_be_read_are_named_and_left_out(two_models, open_app):
