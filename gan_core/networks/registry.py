@@ -17,6 +17,7 @@ from torch import nn
 from torch.overrides import TorchFunctionMode
 
 from gan_core.networks import (
+    conditional,
     dcgan,
     layer_list,
     mlp,
@@ -34,6 +35,7 @@ FAMILIES = {
     "resize": resize_dcgan,
     "style": style,
     "mlp": mlp,
+    "conditional": conditional,
 }
 IMPORTED = {"upsample": pytorch_gan_dcgan, "onnx": onnx_generator, "layers": layer_list}
 SETTINGS = ("size", "channels", "nz", "ngf")
@@ -64,7 +66,8 @@ def build(architecture: dict) -> tuple[nn.Module, nn.Module | None]:
     """(generator, discriminator), freshly initialised, from an architecture's description.
 
     architecture: {"name": "dcgan", "size": 64, "channels": 3, "nz": 100, "ngf": 64, "ndf": 64},
-    and "norm", the norm in D, where it is not the family's default. Without "ndf" the discriminator
+    "norm", the norm in D, where it is not the family's default, and for the family "conditional"
+    "classes", the sizes of its groups of classes. Without "ndf" the discriminator
     is None. The family "layers" is described by lists, see `layer_list.build`. Raises InputError
     for an unknown family or sizes that it cannot draw.
     """
@@ -79,6 +82,9 @@ def build(architecture: dict) -> tuple[nn.Module, nn.Module | None]:
             f"The discriminator of {name} has a norm of {' or '.join(module.NORMS)}, "
             f"not {norm!r:.80}."
         )
+    groups = {}
+    if module is conditional:
+        groups["classes"] = classes_of(sizes.pop("classes", None), sizes.get("nz"))
     needed = getattr(module, "SETTINGS", SETTINGS)
     judged = "ndf" in sizes and hasattr(module, "Discriminator")
     if set(sizes) - ({"ndf"} if judged else set()) != set(needed):
@@ -98,16 +104,28 @@ def build(architecture: dict) -> tuple[nn.Module, nn.Module | None]:
         )
     if sizes["channels"] not in (1, 3):
         raise InputError(f"Images have 1 or 3 channels, not {sizes['channels']}.")
-    count = module.weights(**{"ndf": 0, **sizes})  # counted before any memory is taken
+    count = module.weights(**{"ndf": 0, **sizes}, **groups)  # counted before any memory is taken
     if count > MAX_WEIGHTS:
         raise InputError(
             f"The architecture has {count // 10**6:,} million weights; "
             f"at most {MAX_WEIGHTS // 10**6:,} million can be built."
         )
-    generator = module.Generator(**{key: sizes[key] for key in needed})
+    generator = module.Generator(**{key: sizes[key] for key in needed}, **groups)
     if not judged:
         return generator, None
-    return generator, module.Discriminator(sizes["size"], sizes["channels"], sizes["ndf"], norm)
+    judge = module.Discriminator(sizes["size"], sizes["channels"], sizes["ndf"], norm, **groups)
+    return generator, judge
+
+
+def classes_of(groups: object, nz: object) -> tuple[int, ...]:
+    """The sizes of the groups of classes in an architecture's description; raises InputError."""
+    whole = isinstance(groups, list | tuple) and all(type(n) is int and n > 0 for n in groups)
+    if not whole or not groups or not isinstance(nz, int) or sum(groups) >= nz:
+        raise InputError(
+            "A conditional architecture lists the sizes of its groups of classes, such as [10]; "
+            f"together they are fewer than the {nz} coordinates of z. It has {groups!r:.80}."
+        )
+    return tuple(groups)
 
 
 def outline(architecture: dict) -> tuple[nn.Module, nn.Module | None]:

@@ -251,6 +251,11 @@ class TrainingConfig:
         at_least=0,
         at_most=latent.MAX_SEED,
     )
+    conditional: str = _training(
+        "",
+        "with the conditional architecture: columns of the training set's attributes whose values "
+        "are the classes, comma-separated",
+    )
     begin_from: str = _training("", "checkpoint directory whose networks the run starts from")
     codes_from: str = _training(
         "", "checkpoint directory whose classifier ties attributes to coordinates of z"

@@ -12,7 +12,7 @@ import torch
 
 from gan_core.data import training_set
 from gan_core.networks import registry
-from gan_core.training import augment, distributed, winograd
+from gan_core.training import augment, conditions, distributed, winograd
 from gan_core.training.config import CLIP, GP, OPTIONS, TrainingConfig
 from gan_core.training.losses import OBJECTIVES
 from gan_core.util.errors import InputError
@@ -28,10 +28,14 @@ def check(data: Any, config: TrainingConfig) -> tuple[np.ndarray, dict]:
     card = training_set.read_card(data)
     _, size, _, channels = card["shape"]
     check_options(config, size, channels)
+    images = training_set.load(data)
     settings = dataclasses.asdict(config)
     settings["network"] = network(config, size, channels)
+    if config.conditional:
+        classes = conditions.load(images, config.conditional, config.nz).sizes
+        settings["network"]["classes"] = list(classes)
     settings["fingerprint"] = card["fingerprint"]
-    return training_set.load(data).images, settings
+    return images.images, settings
 
 
 def check_options(config: TrainingConfig, size: int, channels: int) -> None:
@@ -55,6 +59,8 @@ def network(config: TrainingConfig, size: int, channels: int) -> dict:
     described |= {key: getattr(config, key) for key in ("nz", "ngf", "ndf")}
     if config.norm not in ("auto", usual_norm(config)):
         described["norm"] = config.norm
+    if config.architecture == "conditional":
+        described["classes"] = [1]  # the training set knows better, see `check`
     return described
 
 
@@ -138,6 +144,15 @@ def check_dependent(config: TrainingConfig) -> None:
     check_augmentation(config)
     if config.ema_initial != 1 and not config.ema_kimg:
         raise InputError("ema_initial is a share of ema_kimg, which is 0; set ema_kimg.")
+    if bool(config.conditional) != (config.architecture == "conditional"):
+        raise InputError(
+            "A conditional model needs both --architecture conditional and --conditional with the "
+            "column of the classes, such as digit."
+        )
+    if config.conditional and config.codes_from:
+        raise InputError(
+            "codes_from and conditional both take the first coordinates of z; use one of them."
+        )
     if config.codes != 1 and not config.codes_from:
         raise InputError("codes is the weight of the loss that codes_from adds; set codes_from.")
     if config.codes_names and not config.codes_from:

@@ -13,10 +13,11 @@ import torch
 from tqdm import tqdm
 
 from gan_core import latent
-from gan_core.data import media
+from gan_core.data import media, training_set
 from gan_core.training import (
     attribute_codes,
     autotune,
+    conditions,
     earlier,
     ema,
     players,
@@ -80,7 +81,12 @@ def train(
     if config.begin_from and not resuming:
         record |= players.load_weights(generator, discriminator, config, settings["network"])
     prior = latent.Prior(config.prior, config.nz)
-    tied = None
+    tied = labels = None
+    if config.conditional:
+        classes = conditions.load(training_set.load(data), config.conditional, config.nz)
+        labels = torch.from_numpy(classes.labels).to(team.device)
+        for network in (generator, discriminator):
+            network.shares.copy_(torch.from_numpy(classes.shares))  # type: ignore[operator]
     if config.codes_from:
         tied = attribute_codes.load(
             config.codes_from, data, config.prior, config.nz, config.codes_names, team.device
@@ -95,7 +101,7 @@ def train(
     batches.layout = autotune.LAYOUTS[fast["layout"]]
     playing = players.assemble(generator, discriminator, config, batches.layout, team)
     rng = torch.Generator(team.device).manual_seed(config.seed)  # of all noise
-    game = Game(config, playing, team, Draws(rng, team), tied, fast)
+    game = Game(config, playing, team, Draws(rng, team), tied, fast, labels)
     game.use_graphs(batches)
 
     # --- Set-up: the run's directory; only the leading process writes. ---

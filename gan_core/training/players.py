@@ -126,10 +126,10 @@ def load_weights(
             f"use --prior {before.prior.kind} to start from it."
         )
     has = before.card["architecture"]
-    for key in ("name", "size", "channels", "nz", "ngf"):
-        if has.get(key) != description[key]:
+    for key in ("name", "size", "channels", "nz", "ngf", "classes"):
+        if has.get(key) != description.get(key):
             raise InputError(
-                f"{directory} has {key} {has.get(key)}, not {description[key]}; "
+                f"{directory} has {key} {has.get(key)}, not {description.get(key)}; "
                 f"use the same {key} to start from it."
             )
     generator.load_state_dict(before.generator.state_dict())

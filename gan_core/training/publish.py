@@ -7,7 +7,7 @@ import torch
 from gan_core import checkpoint, latent
 from gan_core.attributes import classifier as attributes
 from gan_core.data import picture_kind, training_set
-from gan_core.training import attribute_codes, ema, players, snapshot
+from gan_core.training import attribute_codes, conditions, ema, players, snapshot
 from gan_core.training.config import OPTIONS
 from gan_core.util import atomic_files
 from gan_core.util.errors import InputError
@@ -60,6 +60,10 @@ def publish(
         "pictures": picture_kind.kind_of(training_set.load(data).images),
         "training_set": about_data,
     }
+    if settings.get("conditional"):
+        images = training_set.load(data)
+        classes = conditions.load(images, settings["conditional"], settings["nz"])
+        card["training"]["tied"] = classes.names
     if settings.get("codes_from"):
         classifier = attributes.load(settings["codes_from"])
         card["training"]["tied"] = attribute_codes.choose(

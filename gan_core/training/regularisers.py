@@ -17,20 +17,33 @@ def at_least_fp32(images: torch.Tensor) -> torch.Tensor:
     return images if images.dtype == torch.float64 else images.float()
 
 
-def squared_gradients(discriminator: nn.Module, images: torch.Tensor) -> torch.Tensor:
-    """‖∇ₓD(x)‖² of each image: float (N, C, H, W) -> float (N,), differentiable in D's weights."""
+def squared_gradients(
+    discriminator: nn.Module, images: torch.Tensor, *labels: torch.Tensor
+) -> torch.Tensor:
+    """‖∇ₓD(x)‖² of each image: float (N, C, H, W) -> float (N,), differentiable in D's weights.
+
+    labels: what D is told beside the images; the gradient is by the images alone.
+    """
     images = at_least_fp32(images).requires_grad_()
-    (gradients,) = torch.autograd.grad(discriminator(images).sum(), images, create_graph=True)
+    (gradients,) = torch.autograd.grad(
+        discriminator(images, *labels).sum(), images, create_graph=True
+    )
     return gradients.square().flatten(1).sum(1)
 
 
-def zero_centred(discriminator: nn.Module, images: torch.Tensor) -> torch.Tensor:
+def zero_centred(
+    discriminator: nn.Module, images: torch.Tensor, *labels: torch.Tensor
+) -> torch.Tensor:
     """½E[‖∇D(x)‖²]: R1 on real images, R2 on generated ones (Mescheder et al. 2018, equation 9)."""
-    return squared_gradients(discriminator, images).mean() / 2
+    return squared_gradients(discriminator, images, *labels).mean() / 2
 
 
 def one_centred(
-    discriminator: nn.Module, real: torch.Tensor, fake: torch.Tensor, mix: torch.Tensor
+    discriminator: nn.Module,
+    real: torch.Tensor,
+    fake: torch.Tensor,
+    mix: torch.Tensor,
+    *labels: torch.Tensor,
 ) -> torch.Tensor:
     """E[(‖∇D(x̂)‖ − 1)²], x̂ on the line from a real to a generated image (WGAN-GP).
 
@@ -38,7 +51,9 @@ def one_centred(
     images' dtype.
     """
     between = torch.lerp(at_least_fp32(real), at_least_fp32(fake), mix)
-    norms = squared_gradients(discriminator, between).add(1e-12).sqrt()  # √ has no slope at 0
+    norms = (
+        squared_gradients(discriminator, between, *labels).add(1e-12).sqrt()
+    )  # √ has no slope at 0
     return (norms - 1).square().mean()
 
 

@@ -24,15 +24,19 @@ from gan_core.training.schedule import cosine
 STATISTICS = ("d_loss", "g_loss", "d_real", "d_fake", "wins")  # of a round, see `statistics`
 
 
+# Of a batch of real and of one of generated images, as further arguments of D; () without classes.
+Classes = tuple[tuple[torch.Tensor, ...], tuple[torch.Tensor, ...]]
+
+
 @dataclass
 class Game:
     """Everything that a round needs except the real images.
 
     draws: the source of all noise. tied: attributes tied to coordinates of z, or None. fast: the
     precision, layout and convolution that networks run in, as `autotune.choose` returns them.
-    control: adapts the strength of augmentation, or None. strength: of augmentation otherwise.
-    penalty_factor: of all penalties. half_life: of G's average, kimg. The last three follow the
-    schedule, see `follow`.
+    labels: of a conditional model's training images, float (N, A), or None. control: adapts the
+    strength of augmentation, or None. strength: of augmentation otherwise. penalty_factor: of all
+    penalties. half_life: of G's average, kimg. The last three follow the schedule, see `follow`.
     """
 
     config: TrainingConfig
@@ -41,6 +45,7 @@ class Game:
     draws: Draws
     tied: Codes | None
     fast: dict
+    labels: torch.Tensor | None = None
     control: augment_control.Controller | None = field(init=False, default=None)
     strength: float | torch.Tensor = field(init=False, default=1.0)
     penalty_factor: float | torch.Tensor = field(init=False, default=1.0)
@@ -106,6 +111,13 @@ class Game:
         """The precision and convolutions that networks run in."""
         return autotune.as_chosen(self.fast, self.team.device)
 
+    def classes_of(self, indices: torch.Tensor, z: torch.Tensor) -> Classes:
+        """The labels of real images by index, and of images drawn from latents."""
+        if self.labels is None:
+            return (), ()
+        with torch.no_grad():
+            return (self.labels[indices],), (self.players.generator.labels(z),)
+
     def noise(self) -> torch.Tensor:
         """This process's share of a batch of latents, float32 (n, nz)."""
         n, nz = self.config.batch // self.team.size, self.config.nz
@@ -119,12 +131,14 @@ class Judged:
     """The batch of a discriminator step, and D's logits on it before that step.
 
     z: (n, nz). real: augmented training images, fake: generated images, float (n, C, H, W).
-    real_logits, fake_logits: float32 (n,). loss: D's, without penalty.
+    classes: what D is told of both. real_logits, fake_logits: float32 (n,). loss: D's, without
+    penalty.
     """
 
     z: torch.Tensor
     real: torch.Tensor
     fake: torch.Tensor
+    classes: Classes
     real_logits: torch.Tensor
     fake_logits: torch.Tensor
     loss: torch.Tensor
@@ -163,34 +177,36 @@ def both_players(
     """
     for turn, (chosen, with_penalty) in enumerate(zip(indices, penalised, strict=True)):
         last = turn == len(indices) - 1  # the images of the last D step are the G step's too
-        judged = discriminator_step(game, batches.images(chosen), with_penalty, last)
+        judged = discriminator_step(game, batches, chosen, with_penalty, last)
     g_losses = generator_step(game, judged)
     return statistics(game, judged, g_losses), judged
 
 
 def discriminator_step(
-    game: Game, images: torch.Tensor, with_penalty: bool, differentiable: bool
+    game: Game, batches: Batches, indices: torch.Tensor, with_penalty: bool, differentiable: bool
 ) -> Judged:
     """Teach D to tell a batch of real images from a batch of generated ones.
 
-    images: of the training set, float (n, C, H, W). with_penalty: whether D is regularised too.
+    indices: of the real images, int64 (n,). with_penalty: whether D is regularised too.
     differentiable: whether the generated images keep their gradient for a step of G.
     """
     config, players = game.config, game.players
-    real = game.augment(images)
+    real = game.augment(batches.images(indices))
     with game.arithmetic(), torch.set_grad_enabled(differentiable):
         z = game.noise()
         fake = players.draw(z)
     generated = game.augment(fake.detach())
+    classes = of_real, of_fake = game.classes_of(indices, z)
     with game.arithmetic():
-        real_logits, fake_logits = players.judge(real), players.judge(generated)
+        real_logits = players.judge(real, *of_real)
+        fake_logits = players.judge(generated, *of_fake)
     real_logits, fake_logits = real_logits.float(), fake_logits.float()
     targets = (config.smoothing,) if config.smoothing else ()
     loss = penalised = game.objective.discriminator(real_logits, fake_logits, *targets)
     if with_penalty:
         weight = config.penalty_every * game.penalty_factor
         penalised = loss + weight * penalty(
-            players.discriminator, real, generated, config, game.draws
+            players.discriminator, real, generated, config, game.draws, classes
         )
     players.discriminator_adam.zero_grad()
     penalised.backward()
@@ -202,7 +218,7 @@ def discriminator_step(
         game.control.update(agreement, config.batch)
     if config.objective == "wgan":
         regularisers.clip_weights(players.discriminator, config.clip)
-    return Judged(z, real, fake, real_logits, fake_logits, loss)
+    return Judged(z, real, fake, classes, real_logits, fake_logits, loss)
 
 
 def generator_step(game: Game, judged: Judged) -> list[torch.Tensor]:
@@ -214,9 +230,11 @@ def generator_step(game: Game, judged: Judged) -> list[torch.Tensor]:
     players.discriminator.requires_grad_(False)  # D's own gradients are not needed here
     with game.arithmetic():
         generated = game.augment(judged.fake)
-        fake_logits = players.judge(generated).float()
+        of_real, of_fake = judged.classes
+        fake_logits = players.judge(generated, *of_fake).float()
         with torch.no_grad():
-            real_logits = players.judge(judged.real).float() if game.objective.paired else None
+            paired = game.objective.paired
+            real_logits = players.judge(judged.real, *of_real).float() if paired else None
     loss = game.objective.generator(real_logits, fake_logits)
     codes_loss = [game.tied.loss(generated.float(), judged.z)] if game.tied else []
     players.generator_adam.zero_grad()
@@ -233,16 +251,22 @@ def penalty(
     fake: torch.Tensor,
     config: TrainingConfig,
     draws: Draws,
+    classes: Classes = ((), ()),
 ) -> torch.Tensor | float:
-    """The weighted gradient penalty of one D step, always in fp32; 0 where there is none."""
+    """The weighted gradient penalty of one D step, always in fp32; 0 where there is none.
+
+    classes: of the real and of the generated images. Images between two are judged by the class of
+    the real one.
+    """
     total: torch.Tensor | float = 0.0
+    of_real, of_fake = classes
     if config.objective == "wgan-gp":
         mix = draws.uniform(len(real), 1, 1, 1)
-        total += config.gp * regularisers.one_centred(discriminator, real, fake, mix)
+        total += config.gp * regularisers.one_centred(discriminator, real, fake, mix, *of_real)
     if config.r1:
-        total += config.r1 * regularisers.zero_centred(discriminator, real)
+        total += config.r1 * regularisers.zero_centred(discriminator, real, *of_real)
     if config.r2:
-        total += config.r2 * regularisers.zero_centred(discriminator, fake)
+        total += config.r2 * regularisers.zero_centred(discriminator, fake, *of_fake)
     return total
 
 
