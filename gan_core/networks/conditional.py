@@ -38,7 +38,7 @@ def weights(
     attributes = sum(classes)
     scales = 2 * attributes * ngf * (2**doublings - 1)
     embedding = attributes * ndf * 2 ** max(doublings - 1, 0)
-    return resize_dcgan.weights(size, channels, nz, ngf, ndf) + scales + embedding
+    return resize_dcgan.weights(size, channels, nz - attributes, ngf, ndf) + scales + embedding
 
 
 class Generator(nn.Module):

@@ -78,7 +78,7 @@ def norms(module):
 
 @pytest.mark.parametrize("channels", [1, 3])
 @pytest.mark.parametrize("size", [28, 32, 64])
-@pytest.mark.parametrize("family", registry.FAMILIES)
+@pytest.mark.parametrize("family", [name for name in registry.FAMILIES if name != "conditional"])
 def test_a_folded_generator_draws_the_same_pictures(family, size, channels):
     architecture = {"name": family, "size": size, "channels": channels}
     generator, _ = registry.build({**architecture, "nz": 6, "ngf": 4, "ndf": 4})
