@@ -247,7 +247,7 @@ def with_judge(
     except InputError as error:
         if not file and not any(map(is_of_judge, tensors)):
             return player, None, ""
-        reason = str(error).rstrip(".")
+        reason = str(error).rstrip(".").removeprefix("No discriminator was recognised in it: ")
         return player, None, f"The discriminator was left out: {reason}."
 
 

@@ -80,7 +80,8 @@ def generator(
     if len(possible) > 1 and not choices.size:
         others = " or ".join(str(one) for one in possible if one != size)
         decided.notes.append(
-            f"Taken as {size} × {size} pixels; {others} would be possible too (--size)."
+            f"Taken as {size} × {size} pixels; {others} would be possible too; choose the "
+            "size if the samples show a border or a grid."
         )
     output = choices.output or "tanh"
     layers, weights = describe(links, steps, decided, output)
@@ -186,7 +187,8 @@ def judge(decided: Decision, walk: Walk, choices: Choices) -> None:
             decided.doubts.append(
                 f"In training, {one.owner} saw {factor} times the variance of what these layers "
                 "make of fresh latents: a stride, a padding or the activation before it is wrong, "
-                "or its statistics are of other weights."
+                "or its statistics are of other weights. If the samples look wrong, export the "
+                "generator as ONNX where it was trained, and import that."
             )
         break  # those after it differ because of it
 
