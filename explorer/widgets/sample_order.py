@@ -106,7 +106,7 @@ def choose_attributes(classifier: Classifier, table: SeedTable) -> None:
     st.multiselect(
         "With",
         names,
-        width=210,
+        width=400,
         format_func=readable_name,
         placeholder="any",
         help=f"Only seeds with all of these, among the first {len(table):,}.",
@@ -115,7 +115,7 @@ def choose_attributes(classifier: Classifier, table: SeedTable) -> None:
     st.multiselect(
         "Without",
         [name for name in names if name not in having],
-        width=210,
+        width=400,
         format_func=readable_name,
         placeholder="none",
         help=f"Only seeds without any of these, among the first {len(table):,}.",
