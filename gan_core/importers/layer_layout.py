@@ -25,8 +25,9 @@ SLOPE = 0.2  # of LeakyReLU in a discriminator
 NEAR = 2.5  # cost up to which another size is as good as the likeliest
 POSSIBLE = 5.0  # cost up to which another size is offered
 # Where statistics lie between ReLU (0) and LeakyReLU (1); between these they are in doubt, as they
-# are when the standard error is larger than MAX_ERROR.
-RELU, LEAKY = 0.35, 0.65
+# are beyond LeakyReLU, which those of the first training steps are with either activation, and when
+# the standard error is larger than MAX_ERROR.
+RELU, LEAKY, BEYOND = 0.35, 0.65, 1.12
 MAX_ERROR = 0.2
 FITS = 0.3  # largest gap of a norm's log-variance to fresh latents without a doubt
 PRIOR_FITS = 0.35
@@ -146,7 +147,7 @@ def decide(
     if len(activations) > 1:
         other = norm_statistics.walk(links, options, prior, activations[1], share, bare)
         position, error = norm_statistics.leaning(chosen, other)
-        if position > LEAKY and error < MAX_ERROR:
+        if LEAKY < position < BEYOND and error < MAX_ERROR:
             chosen, decided.activation = other, activations[1]
         elif position > RELU or error >= MAX_ERROR:
             decided.doubts.append(

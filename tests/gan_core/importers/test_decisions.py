@@ -67,6 +67,13 @@ def test_statistics_tell_activation_and_prior(tmp_path, momentum, batches, prior
     assert apart(loaded(recognised, tmp_path), network) <= 1
 
 
+def test_statistics_beyond_leaky_relu_are_in_doubt(tmp_path):
+    """As those of a steeper LeakyReLU, or of the first training steps with any activation."""
+    layer = layouts.Layout("", "", lambda: dcgan(activation=lambda: nn.LeakyReLU(0.3)))
+    recognised = importers.read(saved(tmp_path, prepared(layer).state_dict()))
+    assert any("do not tell ReLU from LeakyReLU" in doubt for doubt in recognised.doubts)
+
+
 def test_what_statistics_cannot_tell_is_a_warning_and_can_be_chosen(tmp_path):
     network = prepared(layouts.Layout("", "", lambda: dcgan(norms=False)))
     path = saved(tmp_path, network.state_dict())
