@@ -61,13 +61,13 @@ def install() -> None:
             metadata = dataclasses.replace(metadata, value_type=known.value_type)
         describe(self, metadata)
 
-    session_state.WStates.set_widget_metadata = set_widget_metadata  # type: ignore[method-assign]
-    for name, value in (
-        ("set_widgets_from_proto", set_widgets_from_proto),
-        ("register_widget", register_widget),
-        ("checks_values", True),
+    for owner, name, value in (
+        (session_state.WStates, "set_widget_metadata", set_widget_metadata),
+        (state, "set_widgets_from_proto", set_widgets_from_proto),
+        (state, "register_widget", register_widget),
+        (state, "checks_values", True),
     ):
-        setattr(state, name, value)
+        setattr(owner, name, value)
     logging.getLogger("streamlit.web.server.starlette.starlette_websocket").addFilter(quietly)
 
 

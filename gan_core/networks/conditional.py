@@ -97,7 +97,8 @@ class Generator(nn.Module):
         x = self.project(z[:, labels.shape[1] :, None, None])
         x = functional.relu(self.norms[0](x, labels))
         for convolution, norm in zip(self.convolutions, self.norms[1:], strict=True):
-            x = functional.conv_transpose2d(x, transposed(convolution.weight), None, 2, 1)
+            weight = transposed(convolution.get_parameter("weight"))
+            x = functional.conv_transpose2d(x, weight, None, 2, 1)
             x = functional.relu(norm(x, labels))
         weight = transposed(self.last.weight)
         return torch.tanh(functional.conv_transpose2d(x, weight, self.last.bias, 2, 1))

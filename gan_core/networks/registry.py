@@ -119,13 +119,14 @@ def build(architecture: dict) -> tuple[nn.Module, nn.Module | None]:
 
 def classes_of(groups: object, nz: object) -> tuple[int, ...]:
     """The sizes of the groups of classes in an architecture's description; raises InputError."""
-    whole = isinstance(groups, list | tuple) and all(type(n) is int and n > 0 for n in groups)
-    if not whole or not groups or not isinstance(nz, int) or sum(groups) >= nz:
+    listed = tuple(groups) if isinstance(groups, list | tuple) else ()
+    whole = all(type(n) is int and n > 0 for n in listed)
+    if not whole or not listed or not isinstance(nz, int) or sum(listed) >= nz:
         raise InputError(
             "A conditional architecture lists the sizes of its groups of classes, such as [10]; "
             f"together they are fewer than the {nz} coordinates of z. It has {groups!r:.80}."
         )
-    return tuple(groups)
+    return listed
 
 
 def outline(architecture: dict) -> tuple[nn.Module, nn.Module | None]:

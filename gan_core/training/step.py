@@ -116,7 +116,8 @@ class Game:
         if self.labels is None:
             return (), ()
         with torch.no_grad():
-            return (self.labels[indices],), (self.players.generator.labels(z),)
+            generator: Any = self.players.generator  # networks.conditional.Generator
+            return (self.labels[indices],), (generator.labels(z),)
 
     def noise(self) -> torch.Tensor:
         """This process's share of a batch of latents, float32 (n, nz)."""
