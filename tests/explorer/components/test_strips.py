@@ -18,6 +18,7 @@ import gan_core
 from explorer.components import canvas, strips
 from explorer.components.motions import Coordinates, Pad, Path, Sum
 from explorer.services import model_registry, renderer, server
+from explorer.state import fragments
 from gan_core import latent
 from gan_core.latent import Prior
 from support import needs_avatars
@@ -631,7 +632,10 @@ def test_a_panel_of_another_model_than_the_chosen_one_is_outdated(two_models, mo
         ("all", {"page", "one", "two"}),
     ],
 )
-def test_redraw_draws_the_panels_named_or_all(button, again):
+def test_redraw_draws_the_panels_named_or_all(button, again, monkeypatch):
+    # A click in AppTest asks for the whole page, one in a browser for the button's panel.
+    one = SimpleNamespace(fragment_ids_this_run=["of the button"])
+    monkeypatch.setattr(fragments, "get_script_run_ctx", lambda: one)
     app = AppTest.from_function(counting, default_timeout=60).run()
     before = dict(app.session_state["runs"])
     app = app.button(key=button).click().run()
