@@ -1,6 +1,8 @@
 // While a page loads, its parts are fetched one by one and push each other about. What is below its
-// title stays unseen until all are there, the visitor acts, or LONGEST milliseconds have passed.
+// title stays unseen until all are there, the visitor acts, or LONGEST milliseconds have passed since
+// the title appeared, or LAST since the page began to load.
 const LONGEST = 2000;
+const LAST = 8000;
 const CALM = 150; // milliseconds in which no part is still to come and none grows
 const page = document.documentElement;
 const settled = () => page.classList.remove("settling");
@@ -20,7 +22,8 @@ const look = (now) => {
   if (title && rests && !missing && main?.scrollHeight === height) calm ||= now;
   else calm = 0;
   height = main?.scrollHeight;
-  if ((calm && now - calm > CALM) || (title && now - title > LONGEST)) settled();
+  const waited = title && now - title > LONGEST;
+  if ((calm && now - calm > CALM) || waited || now > LAST) settled();
   if (page.classList.contains("settling")) requestAnimationFrame(look);
 };
 page.classList.add("settling");

@@ -123,3 +123,4 @@ def settle(page):
         "() => [...document.querySelectorAll('.stMain details')].every(d => d.open)"
     )
     idle.wait_for()
+    page.locator("html:not(.settling)").wait_for(state="attached")  # nothing is veiled any more
