@@ -16,6 +16,7 @@ from explorer.state import fragments, session, tray, url_parts
 from explorer.widgets import (
     add_to_tray,
     alt_text,
+    class_picker,
     compare_with,
     model_picker,
     neighbours_link,
@@ -135,6 +136,7 @@ def sliders(name: str, model: Model, other: tuple[str, Model] | None) -> None:
     values = home.copy()
     values[list(moved)] = list(moved.values())
     frozen = [i for i in split(view.frozen) if i < len(home)]
+    class_picker.control(model, values)
     z, _ = canvas(
         "latents-canvas",
         compare_with.drawer(model, other),
@@ -159,6 +161,7 @@ def sliders(name: str, model: Model, other: tuple[str, Model] | None) -> None:
     seed = None if moved else view.start
     label = f"Seed {view.start}" + (", moved" if moved else "")
     readout(model, images[0], words, tray.Item(label, name, model.hash, seed, view.psi, z[0]))
+    class_picker.every(name, model, values)
 
 
 def axes(model: Model, values: np.ndarray) -> list[dict[str, Any]]:

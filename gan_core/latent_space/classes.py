@@ -1,0 +1,114 @@
+"""The classes of a conditional model: which one a latent stands for, and latents of a given one.
+
+The first coordinates of such a model's latents are the class, see `gan_core.networks.conditional`.
+"""
+
+import itertools
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+
+from gan_core.checkpoint import Model
+from gan_core.networks import conditional
+from gan_core.training import attribute_codes
+
+YES, NO = "yes", "no"
+SURE = 2.0  # standard deviations between a code that is set and the border to the next class
+MOST = 64  # combinations of classes that `every` lists
+
+
+@dataclass(frozen=True)
+class Group:
+    """One thing that is chosen: a digit, or whether there are glasses.
+
+    name: what it is. options: the possible choices; "no" and "yes" for a group of one attribute.
+    places: the coordinates of z that hold it.
+    """
+
+    name: str
+    options: tuple[str, ...]
+    places: tuple[int, ...]
+
+
+def groups_of(model: Model) -> list[Group]:
+    """The Groups of a conditional model, in the order of their coordinates; [] for any other."""
+    generator = model.generator
+    if not isinstance(generator, conditional.Generator):
+        return []
+    count = sum(generator.classes)
+    names = attribute_codes.names_of(model)
+    if len(names) != count:  # a card from elsewhere
+        names = [f"class {i}" for i in range(count)]
+    groups, place = [], 0
+    for size in generator.classes:
+        of_group = names[place : place + size]
+        places = tuple(range(place, place + size))
+        place += size
+        if size == 1:
+            groups.append(Group(of_group[0], (NO, YES), places))
+        else:
+            title = of_group[0].partition(": ")[0] if ": " in of_group[0] else "class"
+            options = tuple(name.partition(": ")[2] or name for name in of_group)
+            groups.append(Group(title, options, places))
+    return groups
+
+
+def chosen(model: Model, z: np.ndarray) -> np.ndarray:
+    """The option that latents stand for in each group: float32 (N, nz) -> int64 (N, groups)."""
+    generator = model.generator
+    assert isinstance(generator, conditional.Generator)
+    labels = generator.labels(torch.from_numpy(np.asarray(z, np.float32))).numpy()
+    columns = [
+        labels[:, g.places[0]] > 0.5 if len(g.places) == 1 else labels[:, g.places].argmax(1)
+        for g in groups_of(model)
+    ]
+    return np.stack(columns, 1).astype(np.int64)
+
+
+def codes(model: Model, group: Group, option: str) -> dict[int, float]:
+    """The coordinates of z, and their values, that make a latent one of an option of a group.
+
+    Raises ValueError for an option that the group does not have.
+    """
+    generator = model.generator
+    assert isinstance(generator, conditional.Generator)
+    index = group.options.index(option)
+    if len(group.places) == 1:
+        share = float(generator.shares[group.places[0]].clamp(1e-3, 1 - 1e-3))
+        border = -float(torch.special.ndtri(torch.tensor(share, dtype=torch.float64)))
+        return {group.places[0]: round(border + (SURE if index else -SURE), 3)}
+    return {place: SURE if i == index else -SURE for i, place in enumerate(group.places)}
+
+
+def with_class(model: Model, z: np.ndarray, group: Group, option: str) -> np.ndarray:
+    """Latents with an option of a group set and all else as it was: float32 (N, nz), a copy."""
+    z = np.array(z, np.float32)
+    for place, value in codes(model, group, option).items():
+        z[:, place] = value
+    return z
+
+
+def every(model: Model, z: np.ndarray) -> tuple[list[tuple[str, ...]], np.ndarray]:
+    """ "Same z, every class": one latent under every combination of classes.
+
+    z: float32 (nz,). Returns (options of each combination, one for each group; latents, float32
+    (M, nz)). Where there are more than MOST combinations, only one group at a time is varied.
+    """
+    groups = groups_of(model)
+    now = [g.options[i] for g, i in zip(groups, chosen(model, z[None])[0], strict=True)]
+    combinations = list(itertools.islice(itertools.product(*(g.options for g in groups)), MOST + 1))
+    if len(combinations) > MOST:
+        combinations = [tuple(now)] + [
+            (*now[:i], option, *now[i + 1 :])
+            for i, group in enumerate(groups)
+            for option in group.options
+            if option != now[i]
+        ]
+    rows = []
+    for combination in combinations:
+        row = z[None]
+        for group, option in zip(groups, combination, strict=True):
+            row = with_class(model, row, group, option)
+        rows.append(row[0])
+    return combinations, np.stack(rows)
