@@ -31,6 +31,7 @@ from gan_core.data import (
 from gan_core.game import command as game_command
 from gan_core.latent_space import arithmetic_report, discover_directions, encoder, inversion
 from gan_core.metrics import (
+    class_report,
     fidelity_report,
     memorisation_report,
     path_length,
@@ -174,11 +175,12 @@ def evaluate_model(
     *,
     arithmetic: bool = False,  # measure latent arithmetic, A − B + C, with n draws (500) instead
     paths: bool = False,  # measure the lengths of n (200) lerp and slerp paths instead
+    classes: bool = False,  # measure how often n (500) samples of each class are of it instead
     **options: Any,
 ) -> None:
     """Measure how close a model's samples come to real images; save the numbers in its card."""
-    if arithmetic or paths:
-        measure_latents(model, arithmetic, paths, **options)
+    if arithmetic or paths or classes:
+        measure_latents(model, arithmetic, paths, classes, **options)
     else:
         fidelity_report.evaluate(model, **options)
     if not options.get("discard"):
@@ -189,16 +191,18 @@ def measure_latents(
     model: str,
     arithmetic: bool,
     paths: bool,
+    classes: bool,
     n: int = 0,
     seed: int = 0,
     json: bool = False,
     discard: bool = False,
     **others: Any,
 ) -> None:
-    """What evaluate does with --arithmetic and --paths; both are saved in the card's metrics."""
+    """What evaluate does with --arithmetic, --paths and --classes, saved in the card's metrics."""
     if others:
         raise InputError(
-            f"--{min(others)} cannot be combined with --arithmetic or --paths; leave it out."
+            f"--{min(others)} cannot be combined with --arithmetic, --paths or --classes; leave it "
+            "out."
         )
     results = {}
     if arithmetic:
@@ -209,6 +213,9 @@ def measure_latents(
         loaded, network = checkpoint.load(model), feature_extractors.effnet()
         results["paths"] = path_length.measure(loaded, network, n=n or 200, seed=seed)
         print(path_length.table(results["paths"]))
+    if classes:
+        results["classes"] = class_report.measure(checkpoint.load(model), n=n or 500, seed=seed)
+        print(class_report.table(results["classes"]))
     if not discard:
         store.save_metrics(model, results)
     if json:

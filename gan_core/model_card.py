@@ -13,7 +13,7 @@ from gan_core import checkpoint, latent
 from gan_core.attributes import classifier
 from gan_core.data import media
 from gan_core.latent_space import arithmetic_report, discover_directions
-from gan_core.metrics import fidelity_report, path_length
+from gan_core.metrics import class_report, fidelity_report, path_length
 from gan_core.networks import registry
 from gan_core.util.errors import MALFORMED, InputError
 
@@ -158,6 +158,7 @@ def _of_run(model: checkpoint.Model, directory: Path) -> str:
         discover_directions.card_section(directory),
         arithmetic_report.card_section(card),
         path_length.card_section(card),
+        class_report.card_section(card),
     )
     return text + "".join(f"\n{section}" for section in sections if section)
 
