@@ -29,9 +29,14 @@ from gan_core.data import (
     training_set,
 )
 from gan_core.game import command as game_command
-from gan_core.latent_space import arithmetic_report, discover_directions, encoder, inversion
-from gan_core.metrics import (
+from gan_core.latent_space import (
+    arithmetic_report,
     class_report,
+    discover_directions,
+    encoder,
+    inversion,
+)
+from gan_core.metrics import (
     fidelity_report,
     memorisation_report,
     path_length,

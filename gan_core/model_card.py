@@ -12,8 +12,8 @@ from torch import nn
 from gan_core import checkpoint, latent
 from gan_core.attributes import classifier
 from gan_core.data import media
-from gan_core.latent_space import arithmetic_report, discover_directions
-from gan_core.metrics import class_report, fidelity_report, path_length
+from gan_core.latent_space import arithmetic_report, class_report, discover_directions
+from gan_core.metrics import fidelity_report, path_length
 from gan_core.networks import registry
 from gan_core.util.errors import MALFORMED, InputError
 

@@ -23,9 +23,9 @@ from explorer.widgets import (
     start_from_tray,
     truncation,
 )
+from gan_core.attributes import coordinate_names
 from gan_core.checkpoint import Model
 from gan_core.latent import MAX_SEED
-from gan_core.training import attribute_codes
 
 WAYS = {"sliders": "Sliders", "pad": "Pad"}
 MODES = {"slerp": "Slerp", "lerp": "Lerp"}
@@ -167,7 +167,7 @@ def sliders(name: str, model: Model, other: tuple[str, Model] | None) -> None:
 def axes(model: Model, values: np.ndarray) -> list[dict[str, Any]]:
     """A slider for each coordinate, with a measure of how much it changes the picture."""
     effects = renderer.effects(model, wait=False)
-    names = attribute_codes.names_of(model)
+    names = coordinate_names.names_of(model)
     reach = REACH[model.prior.kind]
     return [
         axis(

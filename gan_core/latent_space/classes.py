@@ -9,9 +9,9 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
+from gan_core.attributes import coordinate_names
 from gan_core.checkpoint import Model
 from gan_core.networks import conditional
-from gan_core.training import attribute_codes
 
 YES, NO = "yes", "no"
 SURE = 2.0  # standard deviations between a code that is set and the border to the next class
@@ -37,7 +37,7 @@ def groups_of(model: Model) -> list[Group]:
     if not isinstance(generator, conditional.Generator):
         return []
     count = sum(generator.classes)
-    names = attribute_codes.names_of(model)
+    names = coordinate_names.names_of(model)
     if len(names) != count:  # a card from elsewhere
         names = [f"class {i}" for i in range(count)]
     groups, place = [], 0

@@ -14,7 +14,7 @@ from pathlib import Path
 import torch
 from torch import nn
 
-from gan_core import checkpoint, latent
+from gan_core import latent
 from gan_core.attributes import classifier as attributes
 from gan_core.attributes import train_classifier
 from gan_core.data import training_set
@@ -133,19 +133,6 @@ def choose(classifier: attributes.Classifier, chosen: str) -> list[str]:
             f"{', '.join(classifier.recognised) or 'nothing'}."
         )
     return list(dict.fromkeys(names)) or classifier.recognised
-
-
-def names_of(model: checkpoint.Model) -> list[str]:
-    """The attributes that the first coordinates of a model's latents stand for; often none.
-
-    The names were published with the model, which may come from anyone: unprintable ones are
-    ignored, all of them.
-    """
-    names = (model.card.get("training") or {}).get("tied")
-    names = names[: model.prior.size] if isinstance(names, list) else []
-    if not all(isinstance(name, str) and name.isprintable() for name in names):
-        return []
-    return [attributes.readable_name(name[:60]) for name in names]
 
 
 def group(names: list[str]) -> list[list[int]]:

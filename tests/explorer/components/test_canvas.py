@@ -26,7 +26,7 @@ from explorer.components import browser_rendering
 from explorer.services import background, server
 from explorer.state import url_parts
 from gan_core import latent
-from gan_core.training import attribute_codes
+from gan_core.attributes import coordinate_names
 from gan_core.util.errors import InputError
 from support import AVATARS, needs_avatars
 
@@ -333,7 +333,7 @@ def test_sliders_are_searched_sorted_and_grouped(visit):
 
 def test_sliders_with_a_name_come_first_and_can_be_searched_by_it(browser, tmp_path):
     tied = AVATARS.parent / "avatars-tied"
-    wanted = attribute_codes.names_of(gan_core.load(tied))
+    wanted = coordinate_names.names_of(gan_core.load(tied))
     with running(tmp_path, "--checkpoints", tied) as address:
         page = browser.new_page()
         page.goto(f"{address}/latents")

@@ -9,7 +9,7 @@ import torch
 from torch import nn
 
 from gan_core import checkpoint, latent, model_card
-from gan_core.attributes import classifier, train_classifier
+from gan_core.attributes import classifier, coordinate_names, train_classifier
 from gan_core.data import training_set
 from gan_core.networks import registry
 from gan_core.training import (
@@ -208,12 +208,12 @@ def test_a_run_learns_what_its_first_coordinate_stands_for(shades, tmp_path):
     about = {"licence": "CC0", "use": "Tests.", "command": "python -m gan_core train"}
     publish.publish(run, tmp_path / "out", name="tied", data=data, **about)
     model = checkpoint.load(tmp_path / "out")
-    assert attribute_codes.names_of(model) == ["bright"]
+    assert coordinate_names.names_of(model) == ["bright"]
     for nonsense in (None, 3, "bright", [1], ["a\nb"], {"bright": 0}):
         model.card["training"]["tied"] = nonsense
-        assert attribute_codes.names_of(model) == []
+        assert coordinate_names.names_of(model) == []
     model.card["training"]["tied"] = ["long_hair"] * 9  # of four coordinates
-    assert attribute_codes.names_of(model) == ["long hair"] * 4
+    assert coordinate_names.names_of(model) == ["long hair"] * 4
     written = model_card.write(tmp_path / "out").read_text("utf-8")
     assert "coordinates 0 to 0 of z tied to attributes" in written
 

@@ -9,9 +9,10 @@ import torch
 
 import gan_core
 from gan_core import export_onnx, latent
+from gan_core.attributes import coordinate_names
 from gan_core.data import training_set
 from gan_core.networks import registry
-from gan_core.training import attribute_codes, conditions, loop, publish, step
+from gan_core.training import conditions, loop, publish, step
 from gan_core.training import snapshot as states
 from gan_core.training.config import TrainingConfig
 from gan_core.util.errors import InputError
@@ -178,7 +179,7 @@ def test_a_published_model_is_loaded_exported_and_says_its_classes(data, tmp_pat
     loop.train(data, run, TrainingConfig(**TINY))
     publish.publish(run, out, name="digits", data=data, licence="", use="", command="")
     model = gan_core.load(out)
-    assert attribute_codes.names_of(model) == ["digit: 0", "digit: 1", "digit: 2", "bold"]
+    assert coordinate_names.names_of(model) == ["digit: 0", "digit: 1", "digit: 2", "bold"]
     np.testing.assert_allclose(model.generator.shares, [1 / 3] * 3 + [1 / 4])
     images = model.generate(model.prior.sample(3))
     assert images.shape == (3, 28, 28, 1)

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 import gan_core
-from gan_core.latent_space import classes
-from gan_core.metrics import class_report, store
+from gan_core.latent_space import class_report, classes
+from gan_core.metrics import store
 from gan_core.util.errors import InputError
 from support import save_checkpoint
 
