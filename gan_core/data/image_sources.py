@@ -48,6 +48,7 @@ def pack(
     channels: int = 3,  # 3 for colour, 1 for greyscale
     first: int = 0,  # use only this many images, in their order; 0 for all
     attributes: str | None = None,  # CSV with a file column, or CelebA's list_attr_celeba.txt
+    folders: str = "",  # column of attributes for the names of class folders, such as breed
     held_out: str | None = None,  # a number (the last images), a share (10%), or a file of names
     licence: str = "",  # whose images these are and what is allowed, one sentence
     how: str = "",  # how somebody else can get the images, one sentence
@@ -75,6 +76,10 @@ def pack(
         stream, count = itertools.islice(stream, first), min(first, count)
     table, names = attribute_tables.read(attributes) if attributes else ({}, names)
     find = attribute_tables.finder(table)
+    class_of: Callable[[str], str] | None = None
+    if folders:
+        class_of = class_folders(source, folders, listed(source, first), names)
+        names = [*names, folders]
     if attributes and str(source) not in TORCHVISION:
         check_table(attributes, table, listed(source, first))  # before minutes of packing
     set_aside = read_held_out(held_out, count)
@@ -107,7 +112,9 @@ def pack(
             file = file.encode("utf-8", "replace").decode()  # some file names are not valid text
             row = find(file)
             matched += row is not None
-            known = dict(zip(names, row, strict=True)) if row else known
+            known = dict(zip(names, row, strict=False)) if row else known
+            if class_of is not None:
+                known = {**(known or {}), folders: class_of(file)}
             aside = test if set_aside is None else set_aside(position, file)
             writer.add(image, file, known, held_out=bool(aside))
             used[bool(aside)] += 1
@@ -130,6 +137,34 @@ def pack(
         card["skipped"] = len(skipped)
         writer.note_skipped(skipped)
     return used[0], used[1], skipped
+
+
+def class_folders(
+    source: str | Path, column: str, files: Sequence[str], names: Sequence[str]
+) -> Callable[[str], str]:
+    """A function from the name of a file to that of its class folder, "" where it is in none.
+
+    Pictures of a class are in a folder of its own, as torchvision's ImageFolder wants it. Folders
+    that hold all of the others, such as the only one in a zip, are passed over. column: what the
+    classes are called. names: of the other attributes. Raises InputError when there are no two
+    class folders, when the name of the column is taken, and for a torchvision data set.
+    """
+    if str(source) in TORCHVISION:
+        raise InputError(f"{source} brings its classes with it; leave --folders out.")
+    if column in names:
+        raise InputError(f"The table has a column {column} already; name --folders otherwise.")
+    levels = zip(*(file.split("/")[:-1] for file in files), strict=False)
+    depth = len(list(itertools.takewhile(lambda level: len(set(level)) == 1, levels)))
+
+    def class_of(file: str) -> str:
+        return "".join(file.split("/")[:-1][depth : depth + 1])
+
+    if len({class_of(file) for file in files} - {""}) < 2:
+        raise InputError(
+            f"{source} has no class folders; --folders needs two or more, one for each class, such "
+            "as cats/ and dogs/."
+        )
+    return class_of
 
 
 def check_table(path: str | Path, table: attribute_tables.Table, files: Sequence[str]) -> None:
