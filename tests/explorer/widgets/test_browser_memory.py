@@ -106,6 +106,7 @@ def test_forget_removes_everything_and_stores_nothing_more(visit):
     tile(page, 3).click()
     is_stored(page, "Seed 3")
     page.get_by_text("Save and load").click()
+    browsing.idle(page)
     page.get_by_role("button", name="Forget").click()
     page.get_by_text("Nothing is stored in this browser").wait_for()
     page.wait_for_function(f"() => ({STORED})() === 'off'")
@@ -117,6 +118,7 @@ def test_forget_removes_everything_and_stores_nothing_more(visit):
     tile(tab, 6).click()
     on_tray(tab, 1)  # not one of those of the first tab
     tab.get_by_text("Save and load").click()
+    browsing.idle(tab)
     tab.get_by_role("button", name="Store it in this browser").click()
     is_stored(tab, "Seed 6")
     no_trouble(page)
