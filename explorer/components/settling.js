@@ -1,7 +1,7 @@
 // While a page loads, its parts are fetched one by one and push each other about. What is below its
 // title stays unseen until all are there, the visitor acts, or LONGEST milliseconds have passed since
 // the title appeared, or LAST since the page began to load.
-const LONGEST = 2000;
+const LONGEST = 4000;
 const LAST = 8000;
 const CALM = 150; // milliseconds in which no part is still to come and none grows
 const page = document.documentElement;
