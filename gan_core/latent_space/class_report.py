@@ -1,4 +1,4 @@
-"""Does a conditional model draw the class that it is asked for? Independent classifiers say."""
+"""How often a conditional model draws the class it should, read by independent classifiers."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -32,18 +32,18 @@ def measure(model: Model, n: int = 500, seed: int = 0) -> dict[str, Any]:
     rows = []
     for group in groups:
         places = [names[i] if i < len(names) else "" for i in group.places]
-        told = [r for r in readers.values() if set(places) <= set(r.recognised)]
-        if not told:
+        able = [r for r in readers.values() if set(places) <= set(r.recognised)]
+        if not able:
             continue
         for index, option in enumerate(group.options):
             images = model.generate(classes.with_class(model, z, group, option))
             right = np.ones(n, bool)
-            for reader in told:
+            for reader in able:
                 read = reader.predict(images)[:, [reader.names.index(name) for name in places]]
                 found = read.argmax(1) if len(places) > 1 else (read[:, 0] >= 0.5).astype(int)
                 right &= found == index
             share, low, high = intervals.wilson(right)
-            row = {"group": group.name, "option": option, "readers": len(told)}
+            row = {"group": group.name, "option": option, "readers": len(able)}
             rows.append(row | {"share": share, "low": low, "high": high})
     if not rows:
         raise InputError(
@@ -71,7 +71,7 @@ def card_section(card: Mapping[str, Any]) -> str:
     if not rows:
         return ""
     return (
-        "## Does it draw the class that is asked for?\n\n"
+        "## Does it draw the right class?\n\n"
         f"Measured by `python -m gan_core evaluate checkpoints/{card['name']} --classes`:\n\n"
         f"{rows}\n"
     )

@@ -1,4 +1,4 @@
-"""A conditional GAN: G draws a class that is asked for, and D judges an image together with it.
+"""A conditional GAN: G draws a given class, and D judges an image together with its class.
 
 G is a resize DCGAN (`resize_dcgan`) whose batch norms take their scale and offset from the class
 (Dumoulin, Shlens and Kudlur 2017; de Vries et al. 2017). D is DCGAN's with a projection (Miyato and

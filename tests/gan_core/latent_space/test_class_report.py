@@ -46,8 +46,8 @@ def reader(model, monkeypatch, knows=NAMES, wrong=0):
 
 
 def test_a_classifier_that_is_never_wrong_reads_all_as_asked(model, monkeypatch):
-    told = {"first": reader(model, monkeypatch)}
-    monkeypatch.setattr(class_report.attributes, "load_all", lambda directory: told)
+    beside = {"first": reader(model, monkeypatch)}
+    monkeypatch.setattr(class_report.attributes, "load_all", lambda directory: beside)
     result = class_report.measure(model, n=20)
     assert [(row["group"], row["option"], row["share"]) for row in result["rows"]] == [
         ("digit", "0", 1),
@@ -63,18 +63,18 @@ def test_a_sample_counts_only_where_all_readers_agree(model, monkeypatch):
     first = reader(model, monkeypatch)
     second = reader(model, monkeypatch, wrong=5)
     blind = reader(model, monkeypatch, knows=["glasses"], wrong=20)
-    told = {"first": first, "second": second}
-    monkeypatch.setattr(class_report.attributes, "load_all", lambda directory: told)
+    beside = {"first": first, "second": second}
+    monkeypatch.setattr(class_report.attributes, "load_all", lambda directory: beside)
     assert {row["share"] for row in class_report.measure(model, n=20)["rows"]} == {0.75}
-    told["probe"] = blind
+    beside["probe"] = blind
     rows = class_report.measure(model, n=20)["rows"]
     assert [row["share"] for row in rows] == [0.75] * 3 + [0.0] * 2
     assert [row["readers"] for row in rows] == [2, 2, 2, 3, 3]
 
 
 def test_the_card_says_what_was_measured(model, monkeypatch):
-    told = {"first": reader(model, monkeypatch, wrong=5)}
-    monkeypatch.setattr(class_report.attributes, "load_all", lambda directory: told)
+    beside = {"first": reader(model, monkeypatch, wrong=5)}
+    monkeypatch.setattr(class_report.attributes, "load_all", lambda directory: beside)
     store.save_metrics(model.directory, {"classes": class_report.measure(model, n=20)})
     section = class_report.card_section(gan_core.load(model.directory).card)
     assert "| digit: 2 | 1 classifier | 75.0% (" in section
@@ -89,7 +89,7 @@ def test_what_cannot_be_measured_gets_a_sentence(model, monkeypatch, make_checkp
         class_report.measure(gan_core.load(make_checkpoint()))
     with pytest.raises(InputError, match="at least one sample"):
         class_report.measure(model, n=0)
-    told = {"first": reader(model, monkeypatch, knows=[])}
-    monkeypatch.setattr(class_report.attributes, "load_all", lambda directory: told)
+    beside = {"first": reader(model, monkeypatch, knows=[])}
+    monkeypatch.setattr(class_report.attributes, "load_all", lambda directory: beside)
     with pytest.raises(InputError, match="No classifier of digits recognises its classes"):
         class_report.measure(model)
