@@ -22,7 +22,7 @@ def squared_gradients(
 ) -> torch.Tensor:
     """‖∇ₓD(x)‖² of each image: float (N, C, H, W) -> float (N,), differentiable in D's weights.
 
-    labels: what D is told beside the images; the gradient is by the images alone.
+    labels: further arguments of D; the gradient is taken with respect to the images alone.
     """
     images = at_least_fp32(images).requires_grad_()
     (gradients,) = torch.autograd.grad(

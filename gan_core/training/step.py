@@ -132,7 +132,7 @@ class Judged:
     """The batch of a discriminator step, and D's logits on it before that step.
 
     z: (n, nz). real: augmented training images, fake: generated images, float (n, C, H, W).
-    classes: what D is told of both. real_logits, fake_logits: float32 (n,). loss: D's, without
+    classes: the labels of both, for D. real_logits, fake_logits: float32 (n,). loss: D's, without
     penalty.
     """
 

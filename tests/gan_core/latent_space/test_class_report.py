@@ -1,4 +1,4 @@
-"""Whether a conditional model draws what it is asked for, read by classifiers of known opinion."""
+"""The report on classes, with classifiers whose answers are known."""
 
 from types import SimpleNamespace
 

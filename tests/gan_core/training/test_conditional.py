@@ -84,7 +84,7 @@ def test_the_class_and_the_rest_of_the_latent_do_not_mix(networks):
     assert (same - moved).abs().max() > 0.01
 
 
-def test_d_judges_an_image_by_the_class_it_is_told(networks):
+def test_d_judges_an_image_by_the_class_it_is_given(networks):
     _, discriminator = networks
     images = torch.rand(5, 1, 28, 28) * 2 - 1
     first, second = torch.eye(4)[0].repeat(5, 1), torch.eye(4)[1].repeat(5, 1)
@@ -153,20 +153,20 @@ def test_options_that_do_not_go_together_are_refused(data, tmp_path, options):
 
 @pytest.mark.parametrize("more", [{}, {"objective": "relativistic", "r1": 1.0, "r2": 1.0}])
 def test_a_run_tells_d_the_classes_and_goes_on_bit_for_bit(data, tmp_path, monkeypatch, more):
-    told = []
+    seen = []
     step_of_d = step.discriminator_step
 
     def watched(game, batches, indices, *rest):
         judged = step_of_d(game, batches, indices, *rest)
         (real,), (fake,) = judged.classes
-        told.append(
+        seen.append(
             (game.labels[indices].equal(real), game.players.generator.labels(judged.z).equal(fake))
         )
         return judged
 
     monkeypatch.setattr(step, "discriminator_step", watched)
     loop.train(data, tmp_path / "whole", TrainingConfig(**TINY | more))
-    assert told == [(True, True)] * 8
+    assert seen == [(True, True)] * 8
     loop.train(data, tmp_path / "half", TrainingConfig(**TINY | more | {"kimg": 0.032}))
     loop.train(data, tmp_path / "half", TrainingConfig(**TINY | more))
     whole, half = (states.read(tmp_path / n / "state.safetensors")[0] for n in ("whole", "half"))
