@@ -9,7 +9,7 @@ from gan_core.attributes import classifier as attributes
 from gan_core.checkpoint import Model
 from gan_core.latent_space import classes
 from gan_core.metrics import intervals, store
-from gan_core.util.errors import MALFORMED, InputError
+from gan_core.util.errors import InputError
 
 
 def measure(model: Model, n: int = 500, seed: int = 0) -> dict[str, Any]:
@@ -63,18 +63,7 @@ def measure(model: Model, n: int = 500, seed: int = 0) -> dict[str, Any]:
 
 def card_section(card: Mapping[str, Any]) -> str:
     """The model card's section on classes; "" where they have not been measured."""
-    result = store.load_metrics(card, "classes")
-    try:
-        rows = "" if result is None else table(result)
-    except MALFORMED:  # a stranger's card
-        rows = ""
-    if not rows:
-        return ""
-    return (
-        "## Does it draw the right class?\n\n"
-        f"Measured by `python -m gan_core evaluate checkpoints/{card['name']} --classes`:\n\n"
-        f"{rows}\n"
-    )
+    return store.card_section(card, "classes", "Does it draw the right class?", "Measured", table)
 
 
 def table(result: Mapping[str, Any]) -> str:

@@ -9,7 +9,7 @@ from gan_core import latent
 from gan_core.checkpoint import Model
 from gan_core.feature_extractors import Features
 from gan_core.metrics import store
-from gan_core.util.errors import MALFORMED, InputError
+from gan_core.util.errors import InputError
 
 STEP = 1 / 32  # of a path, between the two pictures that are compared
 TIMES = 9  # places on a path at which D(x) is evaluated
@@ -115,18 +115,8 @@ def mean_lengths(card: Mapping[str, Any]) -> dict[str, float]:
 
 def card_section(card: Mapping[str, Any]) -> str:
     """The model card's section on path lengths; "" where none has been measured."""
-    result = store.load_metrics(card, "paths")
-    try:
-        rows = "" if result is None else table(result)
-    except MALFORMED:  # a stranger's card
-        rows = ""
-    if not rows:
-        return ""
-    return (
-        "## How evenly pictures change along a path\n\n"
-        f"Perceptual path length, measured by `python -m gan_core evaluate checkpoints/"
-        f"{card['name']} --paths`:\n\n{rows}\n"
-    )
+    heading = "How evenly pictures change along a path"
+    return store.card_section(card, "paths", heading, "Perceptual path length, measured", table)
 
 
 def table(result: Mapping[str, Any]) -> str:

@@ -12,7 +12,7 @@ from typing import Any
 
 from gan_core import checkpoint
 from gan_core.util import atomic_files, cache_dir
-from gan_core.util.errors import InputError
+from gan_core.util.errors import MALFORMED, InputError
 
 
 def save_metrics(directory: str | Path, entries: Mapping[str, dict[str, Any]]) -> None:
@@ -38,6 +38,29 @@ def load_metrics(card: Mapping[str, Any], name: str) -> dict[str, Any] | None:
     measured_on = entry.get("model") if isinstance(entry, dict) else None
     own = isinstance(measured_on, str) and measured_on and weights.startswith(measured_on)
     return entry if own else None
+
+
+def card_section(
+    card: Mapping[str, Any],
+    name: str,
+    heading: str,
+    what: str,
+    table: Callable[[dict[str, Any]], str],
+) -> str:
+    """The model card's section on a measurement; "" where there is none or it is malformed.
+
+    name: of the measurement, and of the option of `evaluate` that makes it. what: begins the
+    sentence that names the command. table: the measurement as Markdown.
+    """
+    result = load_metrics(card, name)
+    try:
+        rows = "" if result is None else table(result)
+    except MALFORMED:  # a stranger's card
+        rows = ""
+    if not rows:
+        return ""
+    command = f"python -m gan_core evaluate checkpoints/{card['name']} --{name}"
+    return f"## {heading}\n\n{what} by `{command}`:\n\n{rows}\n"
 
 
 def report_path(model: checkpoint.Model, file: str, cache: bool = False) -> Path:
