@@ -1,6 +1,7 @@
 """Latents: a slider for every coordinate of z, or a pad between four samples."""
 
 from collections.abc import Iterable, Sequence
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -81,6 +82,8 @@ def options(name: str, model: Model) -> None:
 
 def choose_start(name: str, model: Model) -> None:
     """Controls for the seed that the sliders start from, and for many sliders at once."""
+    places = class_picker.places_of(model)
+    stays = " A class that you have set stays." if places else ""
     st.number_input(
         "Seed",
         0,
@@ -89,15 +92,16 @@ def choose_start(name: str, model: Model) -> None:
         width=150,
         help=(
             "The sample that the sliders start from. A new seed resets all coordinates except "
-            "frozen ones."
+            "frozen ones." + stays
         ),
-        **session.widget("start", on_change=restart),
+        **session.widget("start", on_change=partial(restart, places)),
     )
     st.button(
         "Randomise",
         icon=":material/casino:",
-        help="Resample all coordinates that are not frozen.",
+        help="Resample all coordinates that are not frozen." + stays,
         on_click=randomise,
+        args=(places,),
     )
     st.button(
         "Reset",
@@ -108,22 +112,22 @@ def choose_start(name: str, model: Model) -> None:
     start_from_tray.popover(name, model)
 
 
-def restart(name: str) -> None:
-    """Take the seed from its field."""
+def restart(places: Sequence[int], name: str) -> None:
+    """Take the seed from its field. places: of the class, which stays."""
     start = session.value_of(f"set-{name}")
     if start is not None:
-        keep_frozen(start=start)
+        keep_frozen(places, start=start)
 
 
-def randomise() -> None:
-    keep_frozen(start=int(np.random.default_rng().integers(1_000_000)))
+def randomise(places: Sequence[int]) -> None:
+    keep_frozen(places, start=int(np.random.default_rng().integers(1_000_000)))
 
 
-def keep_frozen(**settings: Any) -> None:
-    """Change settings and leave behind what was moved, less what is frozen."""
+def keep_frozen(places: Sequence[int] = (), **settings: Any) -> None:
+    """Change settings and leave behind what was moved, less what is frozen and these places."""
     view = session.view()
-    frozen = split(view.frozen)
-    moved = {i: v for i, v in url_parts.read_coordinates(view.coords).items() if i in frozen}
+    stay = {*split(view.frozen), *places}
+    moved = {i: v for i, v in url_parts.read_coordinates(view.coords).items() if i in stay}
     session.set_view(coords=url_parts.write_coordinates(moved), **settings)
 
 

@@ -3,7 +3,6 @@
 The first coordinates of such a model's latents are the class, see `gan_core.networks.conditional`.
 """
 
-import itertools
 from dataclasses import dataclass
 
 import numpy as np
@@ -15,7 +14,6 @@ from gan_core.networks import conditional
 
 YES, NO = "yes", "no"
 SURE = 2.0  # standard deviations between a code that is set and the border to the next class
-MOST = 64  # combinations of classes that `every` lists
 
 
 @dataclass(frozen=True)
@@ -89,26 +87,10 @@ def with_class(model: Model, z: np.ndarray, group: Group, option: str) -> np.nda
     return z
 
 
-def every(model: Model, z: np.ndarray) -> tuple[list[tuple[str, ...]], np.ndarray]:
-    """ "Same z, every class": one latent under every combination of classes.
+def every_option(model: Model, z: np.ndarray, group: Group) -> np.ndarray:
+    """ "Same z, every class": one latent with each option of a group, everything else unchanged.
 
-    z: float32 (nz,). Returns (options of each combination, one for each group; latents, float32
-    (M, nz)). Where there are more than MOST combinations, only one group at a time is varied.
+    z: float32 (nz,). Returns float32 (M, nz), in the order of the options. Several groups have too
+    many combinations to be looked at (five yes-or-no attributes and a colour already have 128).
     """
-    groups = groups_of(model)
-    now = [g.options[i] for g, i in zip(groups, chosen(model, z[None])[0], strict=True)]
-    combinations = list(itertools.islice(itertools.product(*(g.options for g in groups)), MOST + 1))
-    if len(combinations) > MOST:
-        combinations = [tuple(now)] + [
-            (*now[:i], option, *now[i + 1 :])
-            for i, group in enumerate(groups)
-            for option in group.options
-            if option != now[i]
-        ]
-    rows = []
-    for combination in combinations:
-        row = z[None]
-        for group, option in zip(groups, combination, strict=True):
-            row = with_class(model, row, group, option)
-        rows.append(row[0])
-    return combinations, np.stack(rows)
+    return np.concatenate([with_class(model, z[None], group, option) for option in group.options])

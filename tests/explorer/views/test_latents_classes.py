@@ -1,4 +1,4 @@
-"""The page Latents with a conditional model: its class is chosen, and every class shown."""
+"""The page Latents with a conditional model: its class is chosen, and every option shown."""
 
 import numpy as np
 import pytest
@@ -29,6 +29,15 @@ def fields(app):
     return {box.label: box.value for box in app.selectbox if box.label in ("Digit", "Glasses")}
 
 
+def tiles(app, group):
+    return state(app, f"every-class-{group}-data")["tiles"]
+
+
+def button_of(app, label):
+    (button,) = [b for b in app.button if b.label == label]
+    return button
+
+
 def now(model, z):
     groups = classes.groups_of(model)
     return [g.options[i] for g, i in zip(groups, classes.chosen(model, z[None])[0], strict=True)]
@@ -53,43 +62,49 @@ def test_a_dragged_code_is_followed_by_the_fields_and_the_grid(digits, open_app)
     values[:3] = -2, 2, -2
     app = fine(report(app, values))
     assert fields(app)["Digit"] == "1"
-    (current,) = [t for t in state(app, "every-class-tiles-data")["tiles"] if t.get("current")]
-    assert current["caption"].startswith("digit: 1, ")
+    (current,) = [t for t in tiles(app, 0) if t.get("current")]
+    assert current["caption"] == "1"
 
 
-def test_every_class_is_drawn_from_the_same_latent(digits, open_app):
+def test_every_option_is_drawn_from_the_same_latent(digits, open_app):
     app = fine(open_app("latents", model="digits", start="3"))
-    tiles = state(app, "every-class-tiles-data")["tiles"]
-    assert len(tiles) == 6
-    assert [t["caption"] for t in tiles[:2]] == ["digit: 0, no glasses", "digit: 0, glasses"]
-    combinations, latents = classes.every(digits, home(digits, 3))
-    for combination, z in zip(combinations, latents, strict=True):
-        assert now(digits, z) == list(combination)
-        assert np.array_equal(z[4:], home(digits, 3)[4:])
-    (button,) = [b for b in app.button if b.key == "every-class-tiles-3"]
+    z = home(digits, 3)
+    assert [t["caption"] for t in tiles(app, 0)] == ["0", "1", "2"]
+    assert [t["caption"] for t in tiles(app, 1)] == ["no", "yes"]
+    for place, group in enumerate(classes.groups_of(digits)):
+        shown = [t["caption"] for t in tiles(app, place) if t.get("current")]
+        assert shown == [now(digits, z)[place]]
+        rows = classes.every_option(digits, z, group)
+        assert [now(digits, row)[place] for row in rows] == list(group.options)
+        rest = [i for i in range(10) if i not in group.places]
+        assert all(np.array_equal(row[rest], z[rest]) for row in rows)
+    (button,) = [b for b in app.button if b.key == "every-class-0-1"]
     app = fine(button.click().run())
-    assert fields(app) == {"Digit": "1", "Glasses": "yes"}
-    assert np.array_equal(np.float32(data(app)["values"]), latents[3])
-    assert drawn(digits, latents[3]).shape == (32, 32, 3)
+    assert fields(app) == {"Digit": "1", "Glasses": now(digits, z)[1]}
+    moved = np.float32(data(app)["values"])
+    assert np.array_equal(moved, classes.every_option(digits, z, classes.groups_of(digits)[0])[1])
+    assert drawn(digits, moved).shape == (32, 32, 3)
+
+
+def test_a_class_stays_when_another_seed_is_drawn_and_reset_gives_it_back(digits, open_app):
+    app = fine(open_app("latents", model="digits", start="3", coords="7:1.5"))
+    other = next(d for d in "012" if d != now(digits, home(digits, 3))[0])
+    (field,) = [box for box in app.selectbox if box.label == "Digit"]
+    app = fine(field.set_value(other).run())
+    app = fine(button_of(app, "Randomise").click().run())
+    start = app.session_state["view"].start
+    moved, z = np.float32(data(app)["values"]), home(digits, start)
+    assert start != 3
+    assert fields(app)["Digit"] == other
+    assert np.array_equal(moved[3:], z[3:])  # all but the class is that of the new seed
+    app = fine(button_of(app, "Reset").click().run())
+    assert np.array_equal(np.float32(data(app)["values"]), z)
 
 
 def test_a_model_without_classes_has_no_such_fields(two_models, open_app):
     app = fine(open_app("latents", model="alpha"))
     assert fields(app) == {}
-    assert "every-class-tiles-data" not in app.session_state
-
-
-def test_many_groups_vary_one_at_a_time(tmp_path):
-    architecture = {"name": "conditional", "classes": [1] * 7}
-    training = {"tied": [f"a{i}" for i in range(7)], "conditional": "a"}
-    model = gan_core.load(
-        save_checkpoint(tmp_path / "m", nz=10, architecture=architecture, training=training)
-    )
-    combinations, _ = classes.every(model, home(model, 1))
-    assert len(combinations) == 8
-    assert all(
-        sum(a != b for a, b in zip(combinations[0], c, strict=True)) == 1 for c in combinations[1:]
-    )
+    assert "every-class-0-data" not in app.session_state
 
 
 def test_a_card_with_other_names_gets_numbers(tmp_path):
