@@ -42,6 +42,7 @@ CARD = {
     "architecture": TABLE,
     "prior": TABLE,
     "files": {json_values.ANY: json_values.TEXT},
+    "shared?": {json_values.ANY: json_values.TEXT},
     "objective?": json_values.TEXT,
     "licence?": json_values.TEXT,
     "use?": json_values.TEXT,
@@ -305,24 +306,6 @@ def read_card(directory: str | Path) -> dict:
             raise InputError(f"{path} is damaged: it has no sha256 of {file}.")
     training_set.check_words(card["training_set"], path)
     return card
-
-
-def load_companion(
-    path: Path, remedy: str, form: int, made: str
-) -> tuple[dict[str, np.ndarray], dict, str]:
-    """(arrays, description, digest) of a file beside the weights that belongs to the same images.
-
-    remedy: how the file is made, for messages. form: the format that is read. made: "was made from"
-    or another verb. Raises InputError when the file is missing, damaged, of another format, or made
-    from other images than the model's.
-    """
-    arrays, about, digest = checked_safetensors.load(path, remedy)
-    if about.get("format") != form:
-        raise InputError(f"{path} is of format {about.get('format')!r}; {remedy} again.")
-    card = read_card(path.parent)
-    if about.get("training_set") != card["training_set"].get("fingerprint"):
-        raise InputError(f"{path} {made} other images than the model; {remedy} again.")
-    return arrays, about, digest
 
 
 def check_file(network: torch.nn.Module, path: Path, card: dict) -> Path:

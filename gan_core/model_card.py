@@ -41,7 +41,7 @@ Seeds 0 to 63, row by row, ψ = 1, unselected:
 | Discriminator | {regularisation} |
 | Averaging | EMA with a half-life of {half_life}{statistics} |
 | Licence | {licence} |
-| Training images | {data_licence} |{rounded}
+| Training images | {data_licence} |{rounded}{shared}
 
 Packed and trained with
 
@@ -147,6 +147,7 @@ def _of_run(model: checkpoint.Model, directory: Path) -> str:
         + rising("from {:.0%} of that", training.get("ema_initial", 1), 1),
         statistics=re_estimated(model.generator),
         rounded=f"\n| Weights | {rounding(training)} |" if "rounded" in training else "",
+        shared=f"\n| Shared files | {shared(card)} |" if card.get("shared") else "",
         second=f"{training['beta2']:g}"
         + rising("β2 from {:g}", training.get("beta2_initial", 0), 0),
         g_parameters=registry.parameters(model.generator),
@@ -240,6 +241,12 @@ def rounding(training: dict) -> str:
     if change["realness"] is None:
         return text
     return f"{text}, D(x) by {change['realness']:.2g} at most"
+
+
+def shared(card: dict) -> str:
+    """Which files another checkpoint of the same images holds, in words (gan_core.companions)."""
+    files = ", ".join(as_text(file) for file in sorted(card["shared"]))
+    return f"{files}: in another checkpoint of this folder, trained on the same images"
 
 
 def augmentation(training: dict) -> str:

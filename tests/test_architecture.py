@@ -17,7 +17,7 @@ ORDER = {
         ("util",),
         ("data",),
         ("networks",),
-        ("latent", "checkpoint", "export_onnx", "feature_extractors"),
+        ("latent", "checkpoint", "companions", "export_onnx", "feature_extractors"),
         ("attributes",),
         ("search",),
         ("metrics",),

@@ -7,6 +7,7 @@ import numpy as np
 import streamlit as st
 
 from explorer.services import renderer, trust
+from gan_core import companions
 from gan_core.attributes import classifier as classifiers
 from gan_core.attributes import label_cache
 from gan_core.attributes.classifier import Classifier, readable_name
@@ -36,7 +37,7 @@ def _load(directory: str, stamp: int) -> Classifier:
 
 def classifier_of(model: Model) -> Classifier | None:
     """The attribute classifier that comes with a model, or None."""
-    path = model.directory / classifiers.FILES["first"]
+    path = companions.locate(model.directory, classifiers.FILES["first"])
     try:
         return _load(str(model.directory), path.stat().st_mtime_ns)
     except (InputError, OSError):
@@ -56,7 +57,7 @@ def readers_of(model: Model) -> list[Classifier]:
     first = classifier_of(model)
     if first is None:
         return []
-    files = [model.directory / file for file in classifiers.FILES.values()]
+    files = [companions.locate(model.directory, file) for file in classifiers.FILES.values()]
     stamps = tuple(path.stat().st_mtime_ns if path.exists() else 0 for path in files)
     return _load_all(str(model.directory), stamps) or [first]
 

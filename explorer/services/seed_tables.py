@@ -11,6 +11,7 @@ import numpy as np
 import streamlit as st
 
 from explorer.services import attribute_labels, renderer
+from gan_core import companions
 from gan_core.attributes.classifier import Classifier
 from gan_core.checkpoint import Model
 from gan_core.metrics import realism, seed_table
@@ -54,7 +55,7 @@ def _reference_key(model: Model) -> tuple[str, int]:
 def _stamp(model: Model, file: str) -> int:
     """When a file of the checkpoint was written; 0 where there is none."""
     try:
-        return (model.directory / file).stat().st_mtime_ns
+        return companions.locate(model.directory, file).stat().st_mtime_ns
     except OSError:
         return 0
 

@@ -23,7 +23,7 @@ import torch
 from numpy.typing import ArrayLike
 from torch import nn
 
-from gan_core import checkpoint, feature_extractors
+from gan_core import checkpoint, companions, feature_extractors
 from gan_core.util import checked_safetensors
 from gan_core.util.errors import MALFORMED, InputError
 
@@ -249,10 +249,12 @@ def load(directory: str | Path, reader: str = "first") -> Classifier:
 
     Raises InputError when it is missing or damaged, or was trained on other images than the model.
     """
-    path = Path(directory) / FILES[reader]
+    path = companions.locate(directory, FILES[reader])
     option = "" if reader == "first" else f" --{reader}"
     remedy = f"python -m gan_core attributes {directory}{option} makes it"
-    arrays, about, digest = checkpoint.load_companion(path, remedy, FORMAT, "was trained on")
+    arrays, about, digest = companions.load(
+        directory, FILES[reader], remedy, FORMAT, "was trained on"
+    )
     card = checkpoint.read_card(directory)
     rows: Any = about.get("attributes")
     channels: Any = about.get("channels")
@@ -321,7 +323,7 @@ def card_section(directory: str | Path) -> str:
     """The model card's section on the classifiers in a checkpoint; "" when there is none."""
     parts = []
     for reader, file in FILES.items():
-        if not (Path(directory) / file).exists():
+        if not companions.locate(directory, file).exists():
             continue
         try:
             parts.append(_paragraph(load(directory, reader).about, reader))

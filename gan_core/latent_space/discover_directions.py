@@ -13,7 +13,7 @@ from typing import Any
 
 from tqdm import tqdm
 
-from gan_core import checkpoint
+from gan_core import checkpoint, companions
 from gan_core.attributes import classifier as attributes
 from gan_core.attributes import label_cache
 from gan_core.attributes.classifier import readable_name
@@ -109,7 +109,7 @@ def discover_and_save(
             "n must be from 64 to 1000000, measured from 1 to 100000 and k from 1 to 1000."
         )
     directory, loaded = Path(model), checkpoint.load(model)
-    has_classifier = (directory / attributes.FILES["first"]).exists()
+    has_classifier = companions.locate(directory, attributes.FILES["first"]).exists()
     classifier = attributes.load(directory) if has_classifier else None
     if classifier is None:
         print(f"{model} has no attribute classifier, so its directions have no names.")

@@ -22,7 +22,7 @@ from typing import Any
 import numpy as np
 from tqdm import tqdm
 
-from gan_core import checkpoint, feature_extractors
+from gan_core import companions, feature_extractors
 from gan_core.data.training_set import TrainingSet
 from gan_core.feature_extractors import Features
 from gan_core.metrics import fidelity
@@ -204,9 +204,9 @@ def load(directory: str | Path) -> Reference:
 
     Raises InputError when it is missing or damaged, or was made from other images than the model's.
     """
-    path = Path(directory) / FILE
+    path = companions.locate(directory, FILE)
     remedy = f"python -m gan_core seeds {directory} makes it"
-    arrays, about, seal = checkpoint.load_companion(path, remedy, FORMAT, "was made from")
+    arrays, about, seal = companions.load(directory, FILE, remedy, FORMAT, "was made from")
     try:
         mean, basis, centres, rests, radii = (
             arrays[name].astype(np.float32)

@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 from tqdm import tqdm
 
-from gan_core import checkpoint, feature_extractors
+from gan_core import checkpoint, companions, feature_extractors
 from gan_core.attributes import classifier as classifiers
 from gan_core.attributes.classifier import Classifier
 from gan_core.data import picture_kind
@@ -251,7 +251,7 @@ def save_table(model: checkpoint.Model) -> bool:
     """Make the model's table of seeds; False if it is there and fits weights and classifier."""
     reference = realism.load(model.directory)
     readers: list[Classifier] = []
-    if (model.directory / classifiers.FILES["first"]).exists():
+    if companions.locate(model.directory, classifiers.FILES["first"]).exists():
         readers = list(classifiers.load_all(model.directory).values())
     hashes = tuple(reader.hash for reader in readers)
     try:
