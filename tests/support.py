@@ -78,6 +78,31 @@ def save_set(directory, n=64, size=32, channels=3, held_out=0, seed=0, name="set
     return directory
 
 
+def save_conditional(directory, sizes, names, nz, seed=0, **card):
+    """Write a checkpoint of an untrained conditional model whose class changes the picture.
+
+    sizes: of its groups of classes. names: of its attributes. Returns its directory.
+    """
+    torch.manual_seed(seed)
+    architecture = {"name": "conditional", "size": 32, "channels": 3, "nz": nz, "ngf": 4, "ndf": 4}
+    architecture |= {"classes": sizes}
+    generator, judge = registry.build(architecture)
+    for norm in generator.norms:
+        torch.nn.init.normal_(norm.scale.weight)
+        torch.nn.init.normal_(norm.offset.weight)
+    torch.nn.init.normal_(generator.last.weight, 0, 0.2)
+    training = {"tied": names, "conditional": ",".join(dict.fromkeys(group(n) for n in names))}
+    about = {"name": directory.name, "architecture": architecture, "training": training}
+    about |= {"prior": {"kind": "normal", "size": nz}, "objective": "hinge", "training_set": {}}
+    checkpoint.save(directory, generator, judge, about | card)
+    return directory
+
+
+def group(name):
+    """The column of an attribute: that of "digit: 3" is digit."""
+    return name.partition(": ")[0]
+
+
 def save_checkpoint(
     directory, nz=8, seed=0, prior="normal", discriminator=True, statistics=False, **card
 ):

@@ -118,19 +118,20 @@ def ranking(table: SeedTable, by: str, order: str, wanted: Mapping[str, bool]) -
 
 
 def known_realism(
-    model: Model, seeds: list[int], psi: float, images: np.ndarray
+    model: Model, seeds: list[int] | None, psi: float, images: np.ndarray
 ) -> np.ndarray | None:
     """The realism of samples where it is known at once, float32 (n,), with NaN for the others.
 
-    images: their pictures, uint8 (n, H, W, C). None where this model's realism is not known.
+    seeds: None for latents that are not those of a seed. images: their pictures, uint8
+    (n, H, W, C). None where this model's realism is not known.
     """
     table, reference = table_of(model), reference_of(model)
     if table is None and reference is None:
         return None
-    values = np.full(len(seeds), np.nan, np.float32)
+    values = np.full(len(images), np.nan, np.float32)
     if reference is not None:
         values = renderer.known_realism(reference, images)
-    if table is not None and psi == 1:
+    if table is not None and psi == 1 and seeds is not None:
         rows = [i for i, seed in enumerate(seeds) if seed < len(table)]
         values[rows] = table.realism[[seeds[i] for i in rows]]
     return values

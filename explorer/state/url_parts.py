@@ -198,6 +198,21 @@ def escape(name: str) -> str:
     return name.replace("%", "%25").replace(",", "%2C")
 
 
+def write_classes(wanted: Mapping[str, str]) -> str:
+    """{"digit": "3", "glasses": "no"} -> "digit:3,glasses:no"."""
+    return ",".join(
+        f"{escape(group).replace(':', '%3A')}:{escape(option)}" for group, option in wanted.items()
+    )
+
+
+def read_classes(text: str) -> dict[str, str]:
+    """ "digit:3,glasses:no" -> {"digit": "3", "glasses": "no"}; ValueError for anything else."""
+    pairs = [part.partition(":") for part in text.split(",") if part]
+    if len(pairs) > MAX_ALONG or not all(colon for _, colon, _ in pairs):
+        raise ValueError(text[:20])
+    return {read_label(unquote(group)): read_label(unquote(option)) for group, _, option in pairs}
+
+
 def split_keys(text: str) -> list[str]:
     """The parts between commas, semicolons or spaces."""
     return text.replace(";", ",").replace(",", " ").split()

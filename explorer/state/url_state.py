@@ -24,6 +24,7 @@ from explorer.state.url_parts import (
     read_along,
     read_bool,
     read_choice,
+    read_classes,
     read_coordinates,
     read_corners,
     read_exemplars,
@@ -41,6 +42,7 @@ from explorer.state.url_parts import (
     read_wishes,
     sift,
     write_along,
+    write_classes,
     write_coordinates,
     write_keys,
     write_names,
@@ -145,6 +147,10 @@ class View:
     )
     having: str = setting("", NAMES, "browse", "attributes that the samples have")
     lacking: str = setting("", NAMES, "browse", "attributes that the samples lack")
+    classes: str = setting(
+        *("", normal(read_classes, write_classes), "browse"),
+        "the class that is set in every latent of a conditional model: GROUP:OPTION",
+    )
     rank: int = setting(
         *(0, integer(0, MOST_RANKED), "browse"), "samples of the ranking before the first one shown"
     )

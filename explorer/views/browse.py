@@ -8,7 +8,7 @@ from streamlit.navigation.page import StreamlitPage
 
 from explorer.components.tiles import WIDTHS, tiles
 from explorer.services import attribute_labels, model_registry, renderer, seed_tables, stranger_text
-from explorer.state import fragments, session, url_state
+from explorer.state import fragments, session, tray, url_state
 from explorer.state.url_state import REALISM, View
 from explorer.widgets import (
     add_to_tray,
@@ -16,6 +16,7 @@ from explorer.widgets import (
     compare_with,
     model_picker,
     picture_dialog,
+    sample_classes,
     sample_order,
     truncation,
 )
@@ -35,6 +36,10 @@ def page(card_page: StreamlitPage | None = None) -> None:
     classifier, table = attribute_labels.classifier_of(model), seed_tables.table_of(model)
     for problem in seed_tables.problems(model):
         st.warning(stranger_text.sentence(problem))
+    if message := sample_classes.missing(model):
+        st.info(stranger_text.sentence(message))
+    if sample_classes.chosen(model):
+        table = None  # which is about the seeds as they are
     settings(model, classifier, table)
     view = session.view()
     ranked = sample_order.ranking(classifier, table)
@@ -50,20 +55,21 @@ def page(card_page: StreamlitPage | None = None) -> None:
     if not seeds:
         st.info("No seed has these attributes; search for fewer of them.")
         return
-    images = renderer.pictures(model, renderer.latents(model, seeds, view.psi))
+    latents = sample_classes.latents(model, seeds, view.psi)
+    images = renderer.pictures(model, latents)
     scores = judge(model, classifier, table, seeds, images)
     order = sort(scores, view.sort, len(seeds))
     shown = [seeds[i] for i in order]
     if other is None:
-        grid(name, model, shown, images[order], pick(scores, order))
+        grid(name, model, shown, latents[order], pick(scores, order))
     else:
         for column, title in zip(st.columns(2, gap="medium"), (name, other[0]), strict=True):
             with column:
                 st.markdown(f"**{stranger_text.plain(title)}**")
                 if title == name:
-                    grid(name, model, shown, images[order], pick(scores, order))
+                    grid(name, model, shown, latents[order], pick(scores, order))
                 else:
-                    grid_beside(name, model, shown, *other)
+                    grid_beside(name, model, shown, latents[order], *other)
     note(model, classifier, table, scores)
     if view.by == REALISM and scores is not None and np.isnan(scores).any():
         learn(model, seeds, view, images)
@@ -72,9 +78,14 @@ def page(card_page: StreamlitPage | None = None) -> None:
 def learn(model: Model, seeds: list[int], view: View, images: np.ndarray) -> None:
     """Work out what the captions lack, now that the pictures are there."""
     if seed_tables.learn_realism(model, images):
-        scores = seed_tables.known_realism(model, seeds, view.psi, images)
+        scores = seed_tables.known_realism(model, own(model, seeds), view.psi, images)
         if scores is not None and not np.isnan(scores).any():
             fragments.redraw()
+
+
+def own(model: Model, seeds: list[int]) -> list[int] | None:
+    """The seeds of the pictures; None where a class is set, which makes other pictures of them."""
+    return None if sample_classes.chosen(model) else seeds
 
 
 def settings(model: Model, classifier: Classifier | None, table: SeedTable | None) -> None:
@@ -95,6 +106,7 @@ def settings(model: Model, classifier: Classifier | None, table: SeedTable | Non
         if truncation.on_the_page(model):
             with st.container(width=240):
                 truncation.slider(model, closed=False)
+        sample_classes.fields(model)
         sample_order.choose_score(model, classifier)
         sample_order.choose_order(model, classifier, table)
         if table is not None and classifier is not None:
@@ -114,7 +126,7 @@ def judge(
     """
     view = session.view()
     if view.by == REALISM:
-        return seed_tables.known_realism(model, seeds, view.psi, images)
+        return seed_tables.known_realism(model, own(model, seeds), view.psi, images)
     if classifier and view.by in classifier.recognised:
         known = table is not None and view.psi == 1 and max(seeds) < len(table)
         if table is not None and known and view.by in table.attributes:
@@ -212,18 +224,25 @@ def random_seed() -> None:
 
 @fragments.panel("grid")
 def grid(
-    name: str, model: Model, seeds: Sequence[int], images: np.ndarray, scores: np.ndarray | None
+    name: str, model: Model, seeds: Sequence[int], latents: np.ndarray, scores: np.ndarray | None
 ) -> None:
-    """The pictures. A first click puts a picture on the tray, the next one enlarges it."""
-    view = session.view()
+    """The pictures. A first click puts a picture on the tray, the next one enlarges it.
+
+    latents: float32 (N, nz), those of the seeds, or the same with a class set.
+    """
+    view, of_class = session.view(), sample_classes.words(model)
     measure = (sample_order.SCORES.get(view.by) or readable_name(view.by)) + " "
     known = [None] * len(seeds) if scores is None else scores
     values = ["" if score is None or np.isnan(score) else f"{score:.2f}" for score in known]
     on_tray = {
         seed: item
-        for seed in seeds
+        for seed, z in zip(seeds, latents, strict=True)
         for item in session.picked().items
-        if item.came_from(name, seed, view.psi)
+        if (
+            item.model == name and np.array_equal(item.z, z)
+            if of_class
+            else item.came_from(name, seed, view.psi)
+        )
     }
 
     def click(tile_id: str) -> None:
@@ -232,16 +251,18 @@ def grid(
             picture_dialog.open_later(on_tray[seed].id)
             fragments.redraw()
         else:
-            add(name, model, seed, view.psi)
+            z = latents[list(seeds).index(seed)]
+            add(sample_classes.item(name, model, seed, view.psi, z, of_class), seed)
 
     tiles(
         "browse-tiles",
-        renderer.sheet(images),
+        renderer.sheet(renderer.pictures(model, latents)),
         [
             {
                 "id": str(seed),
                 "label": alt_text.joined(
                     f"Sample of seed {seed}"
+                    + (f" as {of_class}" if of_class else "")
                     + (
                         f", {measure.lower() if view.by == REALISM else measure}{value}"
                         if value
@@ -253,7 +274,10 @@ def grid(
                 "marked": seed in on_tray,
             }
             for seed, value, shows in zip(
-                seeds, values, alt_text.of_seeds(model, seeds, view.psi), strict=True
+                seeds,
+                values,
+                [""] * len(seeds) if of_class else alt_text.of_seeds(model, seeds, view.psi),
+                strict=True,
             )
         ],
         click,
@@ -265,18 +289,23 @@ def grid(
 
 
 @fragments.panel("beside")
-def grid_beside(first: str, model: Model, seeds: Sequence[int], name: str, other: Model) -> None:
-    """The same latents drawn by another model, in the same order and of the same size.
+def grid_beside(
+    first: str, model: Model, seeds: Sequence[int], latents: np.ndarray, name: str, other: Model
+) -> None:
+    """The same latents, float32 (N, nz), drawn by another model, in the same order and size.
 
     first, model: the model of the page.
     """
-    view = session.view()
-    images = renderer.pictures(other, renderer.latents(other, seeds, view.psi))
+    view, of_class = session.view(), sample_classes.words(model)
+    images = renderer.pictures(other, latents)
 
     def click(tile_id: str) -> None:
         # An earlier state is no model of the list, so the tray gets today's picture of the latent.
         earlier = name not in model_registry.entries()
-        add(*((first, model) if earlier else (name, other)), int(tile_id), view.psi)
+        source = (first, model) if earlier else (name, other)
+        seed = int(tile_id)
+        z = latents[list(seeds).index(seed)]
+        add(sample_classes.item(*source, seed, view.psi, z, of_class), seed)
 
     tiles(
         "beside-tiles",
@@ -293,10 +322,10 @@ def grid_beside(first: str, model: Model, seeds: Sequence[int], name: str, other
     )
 
 
-def add(name: str, model: Model, seed: int, psi: float) -> None:
+def add(item: tray.Item, seed: int) -> None:
     """Put the picture of a seed on the tray."""
     message = f"Seed {seed} is on the tray. Click it again to see it large."
-    add_to_tray.add(session.item(name, model, seed, psi), message, ("grid", "tray"))
+    add_to_tray.add(item, message, ("grid", "tray"))
 
 
 def note(

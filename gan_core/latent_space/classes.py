@@ -3,6 +3,7 @@
 The first coordinates of such a model's latents are the class, see `gan_core.networks.conditional`.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -84,6 +85,18 @@ def with_class(model: Model, z: np.ndarray, group: Group, option: str) -> np.nda
     z = np.array(z, np.float32)
     for place, value in codes(model, group, option).items():
         z[:, place] = value
+    return z
+
+
+def with_classes(model: Model, z: np.ndarray, wanted: Mapping[str, str]) -> np.ndarray:
+    """Latents with the options of several groups set: float32 (N, nz), a copy.
+
+    wanted: {name of a group: option}. Groups and options that the model lacks are ignored.
+    """
+    z = np.array(z, np.float32)
+    for group in groups_of(model):
+        if wanted.get(group.name) in group.options:
+            z = with_class(model, z, group, wanted[group.name])
     return z
 
 
