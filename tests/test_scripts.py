@@ -92,6 +92,7 @@ def test_the_training_has_a_time_box_on_the_gpu(script):
     assert command[-2:] == ["--begin-from", "x"]
 
 
+@pytest.mark.slow
 def test_a_step_that_takes_too_long_is_stopped(script, tmp_path, capfd):
     code = ["-c", "import time; print('began'); time.sleep(600)"]
     assert script.run(code, tmp_path / "log.txt", seconds=2) == 124

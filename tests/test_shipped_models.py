@@ -47,6 +47,7 @@ def test_the_original_gan_draws_every_digit(digits):
     assert read.min() >= 10  # of 50, if all were drawn equally often
 
 
+@pytest.mark.slow
 def test_the_digits_come_with_their_training_images_and_those_with_their_licence(digits):
     data = digits.training_set()
     assert data.images.shape == (20_000, 28, 28, 1)

@@ -90,6 +90,7 @@ OF_NO_MODEL = ("game", "lessons", "train", "import", "about")
 PAGES = [page for page in url_state.PAGES if page not in OF_NO_MODEL]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("model", first_quick(["alpha", "beta"]))
 @pytest.mark.parametrize("page", PAGES)
 def test_a_page_opens(two_models, open_app, page, model):
@@ -98,12 +99,14 @@ def test_a_page_opens(two_models, open_app, page, model):
     assert link(app)["model"] == model
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("page", OF_NO_MODEL)
 def test_a_page_without_a_model_opens(tmp_path, folders, open_app, page):
     folders(tmp_path)
     fine(open_app(page))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("page", PAGES)
 def test_no_checkpoint_at_all(tmp_path, folders, open_app, page):
     folders(tmp_path)
@@ -131,6 +134,7 @@ def test_the_first_visit_shows_a_model_that_works(two_models, open_app):
     assert field(app, "set-model").value == "beta"
 
 
+@pytest.mark.slow
 def test_a_fact_in_the_card_is_not_repeated(two_models, open_app):
     before = list(fine(open_app("card", model="beta")).table[0].value.index)
     assert {"Architecture", "Prior", "Weights"} <= set(before)
@@ -150,6 +154,7 @@ def test_keyframes_of_a_link_that_cannot_be_read_are_named_and_left_out(two_mode
     assert link(app)["keys"] == "3,14"
 
 
+@pytest.mark.slow
 def test_a_model_without_a_card_text_says_so(two_models, open_app):
     assert "alpha has no README.md" in open_app("card", model="alpha").info[0].value
 
@@ -215,6 +220,7 @@ def test_the_discriminators_score_sorts(two_models, open_app, sort, sign):
     assert shown(app)[0]["caption"].endswith(f"{scores[seeds(app)[0]]:.2f}")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("sort", "sign"), [("real", -1), ("fake", 1)])
 def test_an_attribute_labels_and_sorts(two_models, open_app, with_classifier, sort, sign):
     app = fine(open_app(model="alpha", sort=sort, by="Wavy_Hair", n="36"))
@@ -235,6 +241,7 @@ def test_an_attribute_labels_and_sorts(two_models, open_app, with_classifier, so
     assert seeds(app) == list(np.argsort(sign * scores, kind="stable"))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("by", ["Eyeglasses", "nothing of it", "<b>"])
 def test_an_attribute_that_is_not_recognised_is_not_sorted_by(open_app, with_classifier, by):
     app = fine(open_app(model="alpha", by=by, n="16"))
@@ -245,6 +252,7 @@ def test_an_attribute_that_is_not_recognised_is_not_sorted_by(open_app, with_cla
     assert any("D(x)" in c.value for c in app.caption)
 
 
+@pytest.mark.slow
 def test_a_classifier_alone_sorts_too(two_models, open_app, with_classifier, make_checkpoint):
     make_checkpoint("alpha", nz=8, seed=1, discriminator=False)
     app = fine(open_app(model="alpha", sort="real", n="16"))
@@ -254,6 +262,7 @@ def test_a_classifier_alone_sorts_too(two_models, open_app, with_classifier, mak
     assert seeds(app) == list(np.argsort(-male, kind="stable"))
 
 
+@pytest.mark.slow
 def test_an_enlarged_picture_says_what_it_shows(two_models, open_app, with_classifier):
     app = open_app(model="alpha", n="16")
     app = fine(click(click(app, "browse-tiles-3"), "browse-tiles-3"))
@@ -265,6 +274,7 @@ def test_an_enlarged_picture_says_what_it_shows(two_models, open_app, with_class
         assert (f"{name.replace('_', ' ')} {p:.2f}" in line) == (p >= 0.5)
 
 
+@pytest.mark.slow
 def test_a_model_without_a_discriminator(make_checkpoint, folders, open_app):
     folders(make_checkpoint("alone", discriminator=False))
     app = fine(open_app(sort="real", n="16"))
@@ -277,6 +287,7 @@ def test_a_model_without_a_discriminator(make_checkpoint, folders, open_app):
     fine(open_app("card"))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("channels", [1, 3])
 def test_grey_and_colour_models(make_checkpoint, folders, open_app, channels):
     folders(make_checkpoint("any", channels=channels))
@@ -304,6 +315,7 @@ def test_values_that_cannot_be_read_are_one_warning(two_models, open_app):
     fine(app.run())  # said once
 
 
+@pytest.mark.slow
 def test_a_model_that_is_not_here_is_one_warning(two_models, open_app):
     app = open_app(model="nowhere")
     one_sentence(app, "nowhere", "Another one is shown", "folder of checkpoints, and open the link")
@@ -337,6 +349,7 @@ def test_hostile_values_do_no_harm(two_models, open_app):
 # The tray.
 
 
+@pytest.mark.slow
 def test_a_click_puts_a_picture_on_the_tray_and_the_next_enlarges_it(two_models, open_app):
     app = open_app(model="alpha", psi="0.7")
     app = fine(click(app, "browse-tiles-5"))
@@ -359,6 +372,7 @@ def test_a_click_puts_a_picture_on_the_tray_and_the_next_enlarges_it(two_models,
     }
 
 
+@pytest.mark.slow
 def test_the_tray_of_a_link(two_models, open_app):
     app = fine(open_app(model="alpha", tray="alpha:3,beta:4@0.5"))
     assert [(i.model, i.seed, i.psi) for i in items(app)] == [("alpha", 3, 1.0), ("beta", 4, 0.5)]
@@ -367,6 +381,7 @@ def test_the_tray_of_a_link(two_models, open_app):
     assert [tile["dim"] for tile in shown(app, "tray-tiles")] == [False, True]
 
 
+@pytest.mark.slow
 def test_a_long_name_is_shortened_and_used(two_models, open_app):
     app = open_app(model="alpha", tray="alpha:1")
     (item,) = items(app)
@@ -375,6 +390,7 @@ def test_a_long_name_is_shortened_and_used(two_models, open_app):
     assert items(app)[0].name == "x" * tray.MAX_NAME
 
 
+@pytest.mark.slow
 def test_rename_move_remove_undo_and_empty(two_models, open_app):
     app = open_app(model="alpha", tray="alpha:1,alpha:2,alpha:3")
     first = items(app)[0].id
@@ -395,6 +411,7 @@ def test_rename_move_remove_undo_and_empty(two_models, open_app):
     assert len(items(app)) == 3
 
 
+@pytest.mark.slow
 def test_the_tray_stays_through_pages_and_models(two_models, open_app):
     app = click(open_app(model="alpha"), "browse-tiles-5").run()  # the click ran its panel alone
     app = field(app, "set-model").set_value("beta").run()
@@ -461,6 +478,7 @@ def path(folder, keys, frames, mode, closed=False):
     return model.generate(latent.path(z, frames, mode, closed))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("mode", ["slerp", "lerp"])
 @pytest.mark.parametrize(("closed", "frames"), [("0", 9), ("1", 12)])
 def test_the_filmstrip_is_the_path(two_models, open_app, mode, closed, frames):
@@ -484,6 +502,7 @@ def test_both_shows_slerp_and_lerp(two_models, open_app):
     assert link(app)["mode"] == "both"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("typed", ["", "abc", "3", "1,2,3,4,5,6,7,8,9", "1, -2", "1, 2@9"])
 def test_bad_seeds_are_one_warning(two_models, open_app, typed):
     app = open_app("interpolate", model="alpha")
@@ -541,6 +560,7 @@ def test_keyframes_from_the_tray(two_models, open_app):
     one_sentence(field(app, "choose-keyframes").set_value(mine[:1]).run(), "at least two")
 
 
+@pytest.mark.slow
 def test_chosen_keyframes_stay_through_pages_and_links(two_models, open_app):
     app = open_app("interpolate", model="alpha", source="tray", tray="alpha:3,beta:1,alpha:9")
     mine = [i.id for i in items(app) if i.model == "alpha"]

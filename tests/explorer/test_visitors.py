@@ -86,6 +86,7 @@ def test_nothing_is_imported(two_models, open_app, weights):
     assert sorted(two_models.rglob("*")) == before
 
 
+@pytest.mark.slow
 def test_a_page_that_was_open_before_imports_nothing(two_models, open_app, weights, monkeypatch):
     monkeypatch.setenv(trust.VARIABLE, "1")
     app = open_app("import")
@@ -133,6 +134,7 @@ def test_no_samples_are_labelled_by_the_thousand(with_classifier, open_app, monk
     assert "--trust-visitors" in small_print(app)
 
 
+@pytest.mark.slow
 def test_labels_that_are_there_are_for_everyone(with_classifier, open_app, two_models, monkeypatch):
     monkeypatch.setenv(trust.VARIABLE, "1")
     app = open_app("arithmetic", model="alpha")

@@ -69,6 +69,7 @@ def test_no_mixture_holds_markup(kind, text):
     assert not holds_markup(shown), shown
 
 
+@pytest.mark.slow
 @given(some.text(max_size=300))
 def test_clean_text_is_one_line_that_every_message_can_carry(text):
     shown = stranger_text.clean(text + "\ud800\u202e\0\n")

@@ -31,6 +31,7 @@ def pictures_folder(tmp_path):
     return folder
 
 
+@pytest.mark.slow
 def test_help_lists_the_verbs(python, tmp_path):
     done = python("-m", "gan_core", "--help", cwd=tmp_path)
     assert done.returncode == 0
@@ -205,6 +206,7 @@ BAD = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("arguments", BAD.values(), ids=BAD)
 def test_bad_input_is_one_line_and_status_2(
     make_checkpoint, make_set, pictures_folder, tmp_path, capsys, monkeypatch, arguments

@@ -76,6 +76,7 @@ def norms(module):
     return [m for m in module.modules() if isinstance(m, nn.BatchNorm2d)]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("channels", [1, 3])
 @pytest.mark.parametrize("size", [28, 32, 64])
 @pytest.mark.parametrize("family", [name for name in registry.FAMILIES if name != "conditional"])
@@ -173,6 +174,7 @@ def test_the_file_draws_what_pytorch_draws(tmp_path, family, size, channels, pri
         assert np.abs(images - expected).max() < export_onnx.MOST_APART
 
 
+@pytest.mark.slow
 def test_the_graph_has_no_norm_and_no_trace_of_this_machine(tmp_path, model):
     export_onnx.to_onnx(model, tmp_path / "out.onnx")
     proto = onnx.load(tmp_path / "out.onnx")
@@ -203,6 +205,7 @@ export_onnx.to_onnx(gan_core.load({str(make_checkpoint())!r}), {str(tmp_path / "
     assert (tmp_path / "out.onnx").exists()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("wrong", [2e-3, np.nan])
 def test_a_file_that_draws_something_else_is_refused(tmp_path, model, quick, monkeypatch, wrong):
     path = tmp_path / "out.onnx"
@@ -297,6 +300,7 @@ def test_of_threads_at_the_same_time_one_makes_it(model, quick):
     assert quick == [model.name]
 
 
+@pytest.mark.slow
 def test_the_verb_writes_a_file_and_describes_it(tmp_path, model, capsys):
     out = tmp_path / "out.onnx"
     assert cli.main(["export", str(model.directory), "--out", str(out), "--json"]) == 0

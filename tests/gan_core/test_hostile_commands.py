@@ -229,6 +229,7 @@ def test_strangers_text_is_printed_without_what_a_terminal_obeys(place, verb):
     assert check(in_folder(place, COMMANDS[verb][0].split())) == expected
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("verb", ["sample", "walk", "export", "pack a zip"])
 def test_quick_verbs_print_nothing_that_a_terminal_obeys(place, verb):
     result = in_folder(place, COMMANDS[verb][0].split())
@@ -254,6 +255,7 @@ def spoil(path, how):
         damage.put(path, how)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("verb", first_quick(COMMANDS, 3))
 def test_a_verb_without_a_file_that_it_needs_ends_with_one_sentence(whole, place, verb):
     command, needed = COMMANDS[verb]

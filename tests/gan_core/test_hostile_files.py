@@ -442,6 +442,7 @@ TABLES = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("text", TABLES.values(), ids=TABLES)
 def test_tables_that_are_none_are_refused(tmp_path, text):
     assert hostile.outcome(read_csv, text().encode(), tmp_path) == "refused"
@@ -475,6 +476,7 @@ HEADERS = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("header", HEADERS.values(), ids=HEADERS)
 def test_headers_that_lie_are_refused_by_every_reader(tmp_path, header):
     content = header()
@@ -517,6 +519,7 @@ def test_a_card_names_its_files_by_hashes_alone(tmp_path):
         checkpoint.read_card(tmp_path / "model")
 
 
+@pytest.mark.slow
 def test_pickles_and_graphs_that_would_fill_the_memory_are_not_parsed(tmp_path):
     pickle = zipped({"a/data.pkl": b"\x80\x02" + b"]" * 300_000 + b".", "a/version": b"3\n"}, 0)
     names = b"PK\3\4" + bytes(26) + directory(30_000)

@@ -56,6 +56,7 @@ def test_a_component_joins_its_modules_in_an_order_that_works(component):
     assert len(declared) == len(set(declared))
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not NODE, reason="needs Node.js")
 @pytest.mark.parametrize("name", FILES)
 def test_a_module_is_one_for_a_parser_too(name, tmp_path):

@@ -672,6 +672,7 @@ def test_strengths_are_measured_once_for_the_same_weights(make_checkpoint, monke
     assert calls == [model.hash, other.hash]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("discriminator", [False, True])
 def test_settling_runs_the_usual_batches(make_checkpoint, monkeypatch, discriminator):
     monkeypatch.setattr(model_registry.gc, "freeze", lambda: None)

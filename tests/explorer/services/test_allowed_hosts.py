@@ -66,6 +66,7 @@ def ask_both(port, *headers):
     return [status for status, _ in answers], [body for _, body in answers]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "headers",
     [

@@ -36,6 +36,7 @@ def ask(address, path, method="GET", **headers):
     return answer.status, answer.headers, body
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("path", [*PAGES, *OTHERS])
 @pytest.mark.parametrize("host", ["localhost", "rebind.example.net", "not a host"])
 def test_every_answer_has_the_headers(address, path, host):

@@ -47,6 +47,7 @@ def check(app):
     assert "Traceback" not in app.log()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "message",
     ["", "hello", "{}", "\0" * 1000, b"\xff\xfe", b"\0" * 1000, b"\x0a\xff\xff\xff\x7f"],

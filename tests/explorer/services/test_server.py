@@ -117,6 +117,7 @@ def test_the_runtime_is_what_its_readme_says():
     assert "Microsoft" in (RUNTIME / "LICENSE").read_text()
 
 
+@pytest.mark.slow
 def test_a_page_gets_the_urls_of_a_model(gray):
     assert not server.available()  # this process serves nothing
     urls = server.urls(gray)
@@ -140,6 +141,7 @@ def test_the_routes_answer_below_any_base_path(before):
     assert answering("/browse") is None
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", server.KINDS)
 def test_the_runtime_is_served(address, name):
     status, headers, body = get(address, f"/live/runtime/{server.RUNTIME}/{name}")
@@ -160,6 +162,7 @@ def test_the_worker_is_served_and_revalidated(address):
     assert body == (model_registry.ROOT / "explorer" / "components" / "worker.js").read_bytes()
 
 
+@pytest.mark.slow
 def test_a_model_is_served(address, gray):
     path = export_onnx.cached(gray)
     status, headers, body = get(address, "/" + server.urls(gray)["model"])

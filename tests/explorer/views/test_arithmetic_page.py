@@ -69,6 +69,7 @@ def test_the_sum_is_that_of_the_means(opened):
     assert np.abs(on_shell.astype(int) - model.generate(z[None])[0]).max() <= 1
 
 
+@pytest.mark.slow
 def test_empty_baskets_say_what_to_do(opened):
     (sentence,) = sentences(opened()[1])
     assert "each basket" in sentence
@@ -76,6 +77,7 @@ def test_empty_baskets_say_what_to_do(opened):
     assert "each basket" in sentence
 
 
+@pytest.mark.slow
 def test_clicks_fill_the_chosen_basket_and_take_out_again(opened):
     _, app = opened()
     app = click(app, "fill-tiles-3")
@@ -89,6 +91,7 @@ def test_clicks_fill_the_chosen_basket_and_take_out_again(opened):
     assert {k: state(app, "link").get(k) for k in "abc"} == {"a": "4", "b": "5", "c": None}
 
 
+@pytest.mark.slow
 def test_every_change_is_undone_and_done_again(opened):
     _, app = opened(a="1", b="2", c="3")
     app = field(app, "basket-text-a").set_value("8, 9").run()
@@ -140,6 +143,7 @@ def test_clicks_go_into_a_when_no_basket_is_chosen(opened):
     assert (ids(app, "a"), ids(app, "b")) == (["1", "6"], ["2"])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("text", ["x", "1, 1", "-3", "1 2@9", ",".join(map(str, range(17)))])
 def test_malformed_seeds_leave_the_basket_as_it_was(opened, text):
     _, app = opened(a="1", b="2", c="3")
@@ -222,6 +226,7 @@ def test_a_link_says_both_the_model_and_the_exemplars(opened, open_app):
     assert url_parts.read_exemplars(state(app, "link")["a"]) == [(4, None)]
 
 
+@pytest.mark.slow
 def test_after_a_change_of_model_the_same_wish_fills_the_baskets(
     opened, with_classifier, two_models
 ):
@@ -258,6 +263,7 @@ def names_of(app):
     return [name for name in re.findall(r"<i>(.*?)</i>", line) if name != "on the shell"]
 
 
+@pytest.mark.slow
 def test_a_search_names_an_empty_basket_and_the_name_stays(opened, with_classifier):
     _, app = opened()
     app = next(m for m in app.multiselect if m.key == "fill-with").set_value(["Smiling"]).run()
@@ -291,6 +297,7 @@ def test_the_line_at_the_top_shows_the_result(opened):
     assert state(app, "view").strength == 0.5
 
 
+@pytest.mark.slow
 def test_the_page_says_of_each_picture_whether_it_worked(opened, with_classifier, monkeypatch):
     _, app = opened()
     title = "smiling woman − neutral woman + neutral man"
@@ -307,6 +314,7 @@ def test_the_page_says_of_each_picture_whether_it_worked(opened, with_classifier
     assert {one for line in verdicts(app.run()) for one in line} == {"unsure"}
 
 
+@pytest.mark.slow
 def test_readers_that_disagree_make_a_verdict_unsure(opened, with_classifier, two_models):
     contrary = replace(
         with_classifier, scale=-with_classifier.scale, offset=-with_classifier.offset
@@ -331,6 +339,7 @@ def weighted(model, weights, strength, *baskets):
     return terms[2] + strength * (sum(terms) - terms[2])
 
 
+@pytest.mark.slow
 def test_what_should_stay_can_be_taken_out_of_the_difference(opened, monkeypatch):
     model = opened()[0]
     reader = Reader(["bright", "warm", "cold"], gain=1e3)  # sure of nearly everything
@@ -387,6 +396,7 @@ def is_shown(app, model, z):
     return np.abs(shown(app)[0].astype(int) - drawn).max() <= 1
 
 
+@pytest.mark.slow
 def test_five_baskets_with_weights_of_their_own(opened):
     link = {"a": "1", "b": "2", "c": "3", "d": "4,5", "e": "6", "sum": "2,-0.5,1.5,-1,0"}
     model, app = opened(**link, strength="0.5")
@@ -407,6 +417,7 @@ def test_five_baskets_with_weights_of_their_own(opened):
     assert next(b for b in app.button if b.label == "Undo").disabled
 
 
+@pytest.mark.slow
 def test_a_basket_more_counts_from_its_first_exemplar_on(opened):
     model, app = opened(a="1", b="2", c="3")
     app = press(app, "Add basket")
@@ -423,6 +434,7 @@ def test_a_basket_more_counts_from_its_first_exemplar_on(opened):
     assert app.segmented_control(key="fill-into").value == "a"
 
 
+@pytest.mark.slow
 def test_a_basket_of_weight_0_keeps_its_sign(opened):
     model, app = opened(a="1", b="2", c="3", sum="1,-0,1")
     assert app.button(key="turn-b").label == "− B"
@@ -451,6 +463,7 @@ def test_weights_that_cancel_everything_draw_the_latent_zero(opened):
     assert is_shown(app, model, np.zeros(8))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("text", ["1,-1", "1,-1,99", "1,-1,nan", "a,b,c"])
 def test_weights_that_cannot_be_read_are_named_and_keep_their_defaults(opened, text):
     model, app = opened(a="1", b="2", c="3", sum=text)
@@ -521,6 +534,7 @@ def upload(app, content):
     )
 
 
+@pytest.mark.slow
 def test_the_difference_is_saved_as_a_direction(opened, two_models):
     model, app = opened(a="1", b="2", c="3", d="4", sum="1,-1,1,0.5")
     app = app.text_input(key="direction-name").set_value("my smile").run().run()
@@ -543,6 +557,7 @@ def test_the_difference_is_saved_as_a_direction(opened, two_models):
     assert len(directions.load(model)) == 1
 
 
+@pytest.mark.slow
 def test_a_direction_that_cannot_be_saved_gets_a_sentence(opened, two_models):
     (two_models / "alpha" / directions.FILE).mkdir()  # where the file should go
     _, app = opened(a="1", b="2", c="3")
@@ -573,6 +588,7 @@ def seen(app):
     return [[cell.split("<")[0] for cell in re.split(r"<t[hd][^>]*>", row)[1:]] for row in rows]
 
 
+@pytest.mark.slow
 def test_a_preset_fills_an_empty_page_in_one_click(opened, with_classifier):
     title = "smiling woman − neutral woman + neutral man"
     model, app = opened()
@@ -612,6 +628,7 @@ def test_a_preset_opens_in_the_way_that_measured_best(
     assert state(app, "view").strength == strength
 
 
+@pytest.mark.slow
 def test_the_page_shows_what_the_classifier_sees(opened, with_classifier):
     model, app = opened(a="1,2,3", b="4,5", c="6", strength="0.5")
     table = seen(app)

@@ -82,6 +82,7 @@ def test_a_visitor_who_is_not_trusted_may_use_the_table(open_app, with_table, mo
     assert basket(app, "a")
 
 
+@pytest.mark.slow
 def test_nine_samples_are_realistic_ones(two_models, open_app, with_table):
     # Without a classifier there is no preset, and the table still knows good seeds.
     (two_models / "alpha" / "attributes.safetensors").unlink()

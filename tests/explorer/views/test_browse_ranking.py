@@ -65,6 +65,7 @@ def test_a_first_visit_opens_on_realistic_seeds_that_differ(open_app, with_table
     assert any("1 to 64 of 200 seeds" in c.value for c in app.caption)
 
 
+@pytest.mark.slow
 def test_all_seeds_are_sorted_by_realism(open_app, with_table):
     app = field(open_app(model="alpha"), "set-sort").set_value("best").run()
     assert seeds(app) == best(with_table)[:36]
@@ -74,6 +75,7 @@ def test_all_seeds_are_sorted_by_realism(open_app, with_table):
     assert seeds(app) == best(with_table)[::-1][:36]  # from the first place again
 
 
+@pytest.mark.slow
 def test_the_link_of_a_ranking_opens_it_again(open_app, with_table):
     app = open_app(model="alpha", n="16", by="realism", sort="best")
     app = button(app, "Next").click().run()
@@ -81,6 +83,7 @@ def test_the_link_of_a_ranking_opens_it_again(open_app, with_table):
     assert seeds(again) == seeds(app) == best(with_table)[16:32]
 
 
+@pytest.mark.slow
 def test_a_search_looks_through_all_seeds_and_draws_only_what_it_shows(
     open_app, with_table, monkeypatch
 ):
@@ -106,6 +109,7 @@ def test_a_search_looks_through_all_seeds_and_draws_only_what_it_shows(
     assert "Smiling" not in field(app, "set-lacking").options
 
 
+@pytest.mark.slow
 def test_a_search_without_a_result_says_so(open_app, with_table):
     table = seed_table.SeedTable(
         **vars(with_table) | {"probabilities": with_table.probabilities * 0}
@@ -115,6 +119,7 @@ def test_a_search_without_a_result_says_so(open_app, with_table):
     assert not app.exception
 
 
+@pytest.mark.slow
 def test_an_attribute_sorts_all_seeds(open_app, with_table):
     app = field(open_app(model="alpha", n="16"), "set-by").set_value("Wavy_Hair").run()
     hair = with_table.column("Wavy_Hair")
@@ -122,6 +127,7 @@ def test_an_attribute_sorts_all_seeds(open_app, with_table):
     assert tiles(app)[0]["caption"] == f"{seeds(app)[0]} · {hair[seeds(app)[0]]:.2f}"
 
 
+@pytest.mark.slow
 def test_a_seed_that_is_typed_ends_a_search(open_app, with_table):
     app = open_app(model="alpha", n="16", having="Smiling")
     app = field(app, "set-seed").set_value(150).run()
@@ -130,6 +136,7 @@ def test_a_seed_that_is_typed_ends_a_search(open_app, with_table):
     assert field(app, "set-sort").value == "seed"
 
 
+@pytest.mark.slow
 def test_links_from_before_show_what_they_showed(two_models, open_app, with_table):
     weights = gan_core.load(two_models / "alpha").hash[:6]
     model = gan_core.load(two_models / "alpha")
@@ -148,6 +155,7 @@ def test_links_from_before_show_what_they_showed(two_models, open_app, with_tabl
     assert field(app, "set-sort").value == "fake"
 
 
+@pytest.mark.slow
 def test_the_discriminators_opinion_is_an_option(two_models, open_app, with_table):
     app = open_app(model="alpha", n="16")
     assert "" not in field(app, "set-by").options
@@ -162,6 +170,7 @@ def test_the_discriminators_opinion_is_an_option(two_models, open_app, with_tabl
     assert field(app, "set-sort").value == "best"
 
 
+@pytest.mark.slow
 def test_realism_beyond_the_table_comes_after_the_pictures(
     two_models, open_app, with_table, monkeypatch
 ):
@@ -188,6 +197,7 @@ def test_realism_beyond_the_table_comes_after_the_pictures(
     ]
 
 
+@pytest.mark.slow
 def test_without_the_network_there_is_no_realism_and_no_complaint(
     open_app, with_table, monkeypatch
 ):
@@ -201,6 +211,7 @@ def test_without_the_network_there_is_no_realism_and_no_complaint(
     assert [t["caption"] for t in tiles(app)] == [str(seed) for seed in range(300, 316)]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("file", [seed_table.FILE, realism.FILE])
 def test_a_damaged_file_is_one_sentence_and_the_rest_works(two_models, open_app, with_table, file):
     path = two_models / "alpha" / file
@@ -212,6 +223,7 @@ def test_a_damaged_file_is_one_sentence_and_the_rest_works(two_models, open_app,
     assert len(seeds(app)) == 16
 
 
+@pytest.mark.slow
 def test_a_table_of_other_weights_is_not_used(two_models, open_app, with_table, make_checkpoint):
     make_checkpoint("alpha", nz=8, seed=3)
     app = open_app(model="alpha", n="16")
@@ -220,6 +232,7 @@ def test_a_table_of_other_weights_is_not_used(two_models, open_app, with_table, 
     assert seeds(app) == list(range(16))
 
 
+@pytest.mark.slow
 def test_a_table_of_another_classifier_is_not_used(two_models, open_app, with_table):
     other = classifier.load(two_models / "alpha")
     classifier.save(two_models / "alpha", dataclasses.replace(other, scale=2 * other.scale))
@@ -232,6 +245,7 @@ def test_a_table_of_another_classifier_is_not_used(two_models, open_app, with_ta
 # What follows the model.
 
 
+@pytest.mark.slow
 def test_pages_open_on_good_seeds(open_app, with_table):
     good = with_table.openings
     assert len(good) == 36
@@ -243,6 +257,7 @@ def test_pages_open_on_good_seeds(open_app, with_table):
     assert field(pad, "set-corners").value == ", ".join(map(str, good[:4]))
 
 
+@pytest.mark.slow
 def test_links_with_seeds_and_links_of_the_app_stay_as_they_were(two_models, open_app, with_table):
     weights = gan_core.load(two_models / "alpha").hash[:6]
     for params in ({"weights": weights}, {"start": "0"}, {"seed": "0"}, {"coords": "1:0.5"}):
@@ -274,6 +289,7 @@ def test_browse_of_a_model_without_a_table_is_as_before(open_app, with_table):
     assert seeds(app) == with_table.openings[:16]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("kind", "smooth"), [("photograph", True), ("drawing", False)])
 def test_photographs_are_enlarged_smoothly_and_drawings_crisply(two_models, open_app, kind, smooth):
     path = two_models / "alpha" / "model.json"
@@ -290,6 +306,7 @@ def test_photographs_are_enlarged_smoothly_and_drawings_crisply(two_models, open
     assert state(old, "browse-tiles-data")["smooth"] is False
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("page", ["browse", "latents", "interpolate"])
 def test_psi_does_not_go_below_what_the_generator_was_trained_on(two_models, open_app, page):
     least = least_psi(gan_core.load(two_models / "alpha").prior)

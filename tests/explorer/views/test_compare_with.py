@@ -42,6 +42,7 @@ def test_browse_shows_the_same_seeds_of_both_in_the_same_order(pair, open_app):
     assert np.abs(ours.astype(int) - theirs).mean() > 8
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("page", PAGES)
 def test_one_field_chooses_it_and_the_link_says_it(pair, open_app, page):
     app = fine(open_app(page, model="alpha"))
@@ -52,6 +53,7 @@ def test_one_field_chooses_it_and_the_link_says_it(pair, open_app, page):
     assert "beside" not in link(app)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("page", PAGES)
 @pytest.mark.parametrize(
     ("other", "words"),
@@ -108,6 +110,7 @@ def earlier_states(pair, tmp_path):
     return earlier.load(tmp_path / "alpha", 12_000)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("page", PAGES)
 def test_earlier_states_are_offered_first(earlier_states, open_app, page):
     app = fine(open_app(page, model="alpha"))

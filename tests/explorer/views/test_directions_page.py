@@ -146,6 +146,7 @@ def to_list(values):
     return values
 
 
+@pytest.mark.slow
 def test_the_picture_is_the_start_and_the_weighted_directions(opened):
     app = opened(start="5", along=f"{BRIGHT}:1.5,factor 2:-2")
     assert sentences(app) == []
@@ -158,6 +159,7 @@ def test_the_picture_is_the_start_and_the_weighted_directions(opened):
     assert is_picture_of(app, opened.model, moved)
 
 
+@pytest.mark.slow
 def test_a_drag_is_in_the_view_and_in_the_link(opened):
     app = drag(opened(), warm=2.5)
     assert sliders(app) == {"bright": 0.0, "warm": 2.5}
@@ -173,6 +175,7 @@ def test_a_drag_is_in_the_view_and_in_the_link(opened):
     assert set(sliders(app).values()) == {0.0}
 
 
+@pytest.mark.slow
 def test_what_is_locked_is_left_alone_but_for_its_own_slider(opened):
     warm = opened.vectors["warm (normal)"]
     along = f"{BRIGHT}:2,warm (normal):1"
@@ -191,6 +194,7 @@ def test_what_is_locked_is_left_alone_but_for_its_own_slider(opened):
     np.testing.assert_array_equal(shown(opened(along=along, locked="warm")), shown(app))
 
 
+@pytest.mark.slow
 def test_a_locked_direction_is_measured_on_the_samples_of_the_others(opened, monkeypatch):
     described, describe = [], directions.describe
     monkeypatch.setattr(
@@ -224,6 +228,7 @@ def test_directions_are_chosen_and_put_away(opened):
     assert is_picture_of(app, opened.model, opened.model.prior.sample(1)[0])
 
 
+@pytest.mark.slow
 def test_unnamed_directions_say_what_they_change_and_get_a_slider(opened):
     app = opened(look="factors")
     text = " ".join(m.value for m in app.markdown)
@@ -236,6 +241,7 @@ def test_unnamed_directions_say_what_they_change_and_get_a_slider(opened):
     assert "factor 3" not in sliders(click(app, "slider-factor 3"))
 
 
+@pytest.mark.slow
 def test_a_saved_direction_is_there_after_a_reload_and_can_be_renamed_and_removed(opened):
     along = f"{BRIGHT}:1.5,factor 2:-2"
     app = click(named(opened(along=along, locked="warm"), "mine, 100%"), "save-direction")
@@ -278,6 +284,7 @@ def test_a_saved_direction_is_there_after_a_reload_and_can_be_renamed_and_remove
     assert direction_store.thrown_away(opened.model) == []
 
 
+@pytest.mark.slow
 def test_a_name_that_is_refused_or_emptied_gives_way_to_the_old_one(opened):
     made = {"made": "arithmetic, A − B"}
     mine = Direction("mine", opened.vectors[BRIGHT], "own", made)
@@ -291,6 +298,7 @@ def test_a_name_that_is_refused_or_emptied_gives_way_to_the_old_one(opened):
     assert [d.name for d in directions.load(opened.model)][-1] == "mine"
 
 
+@pytest.mark.slow
 def test_the_length_0_is_not_preserved(opened):
     app = opened(along=f"{BRIGHT}:2", psi="0", level="1")
     assert is_picture_of(app, opened.model, 2 * opened.vectors[BRIGHT])
@@ -298,10 +306,12 @@ def test_the_length_0_is_not_preserved(opened):
     assert "length 0" not in captions(opened(along=f"{BRIGHT}:2", level="1"))
 
 
+@pytest.mark.slow
 def test_one_moved_coordinate_is_called_one(opened):
     assert "has 1 coordinate changed" in captions(opened(coords="3:1.25"))
 
 
+@pytest.mark.slow
 def test_one_slider_alone_can_be_saved(opened):
     app = opened(along=f"{BRIGHT}:0,factor 2:3")
     app = app.selectbox(key="save-what").set_value(BRIGHT).run().run()
@@ -317,6 +327,7 @@ def test_sliders_at_rest_cannot_be_saved(opened):
     assert not [b for b in app.button if b.key == "save-direction"]
 
 
+@pytest.mark.slow
 def test_a_folder_that_cannot_be_written_is_one_sentence(opened, monkeypatch):
     path = opened.model.directory / directions.FILE
     before = path.read_bytes()
@@ -357,6 +368,7 @@ def loaded(app, content):
     return field.set_value((directions.FILE, content, "application/octet-stream")).run()
 
 
+@pytest.mark.slow
 def test_a_file_of_directions_is_taken_back(opened):
     about = {"made_of": {BRIGHT: 2.0}, "locked": ["warm"], "moves": 7, "effects": "all"}
     mine = Direction("mine", opened.vectors[BRIGHT], "conditional", about)
@@ -372,6 +384,7 @@ def test_a_file_of_directions_is_taken_back(opened):
     assert "already" in captions(loaded(opened(), content))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("content", [b"", b"junk", b"\x08\0\0\0\0\0\0\0{}      ", None])
 def test_a_file_that_does_not_fit_is_one_sentence(opened, two_models, content):
     if content is None:  # of another model
@@ -409,6 +422,7 @@ def test_two_processes_that_save_at_once_lose_nothing(opened):
     assert names == {*opened.vectors, *map(str, range(40))}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("params", "part"),
     [
@@ -432,6 +446,7 @@ def test_a_slip_in_the_link_keeps_the_usual_value(opened, params, part):
     assert sliders(app) == {"bright": 0.0, "warm": 0.0}
 
 
+@pytest.mark.slow
 def test_names_that_the_model_has_not_are_left_out(opened):
     app = opened(along=f"{BRIGHT}:1,age:2", locked="hat")
     assert sentences(app) == []
@@ -441,6 +456,7 @@ def test_names_that_the_model_has_not_are_left_out(opened):
     assert sliders(opened(along="age:2")) == {"bright": 0.0, "warm": 0.0}
 
 
+@pytest.mark.slow
 def test_far_weights_stretch_the_slider(opened):
     app = opened(along=f"{BRIGHT}:19.5")
     (axis,) = data_of(app)["axes"]
@@ -448,6 +464,7 @@ def test_far_weights_stretch_the_slider(opened):
     assert sliders(app) == {"bright": 19.5}
 
 
+@pytest.mark.slow
 def test_without_a_classifier_there_are_those_without_names(quick, two_models, open_app):
     app = settled(open_app("directions", model="alpha"))
     (sentence,) = sentences(app)
@@ -465,6 +482,7 @@ def test_without_a_classifier_there_are_those_without_names(quick, two_models, o
     assert "component 7" in sliders(app)
 
 
+@pytest.mark.slow
 def test_a_damaged_file_is_one_sentence_and_directions_are_computed_again(opened):
     path = opened.model.directory / directions.FILE
     path.write_bytes(path.read_bytes()[:-8])
@@ -477,6 +495,7 @@ def test_a_damaged_file_is_one_sentence_and_directions_are_computed_again(opened
     assert all("damaged" in s for s in sentences(app))  # and the file is left to its owner
 
 
+@pytest.mark.slow
 def test_the_result_goes_to_the_tray_and_the_tray_is_a_start(opened):
     app = click(opened(start="3", along=f"{BRIGHT}:2"), "add-along")
     (item,) = state(app, "tray").items
@@ -490,6 +509,7 @@ def test_the_result_goes_to_the_tray_and_the_tray_is_a_start(opened):
     assert "coordinates changed" in captions(app)
 
 
+@pytest.mark.slow
 def test_a_start_at_rest_goes_to_the_tray_with_its_seed(opened):
     app = click(opened(start="3", psi="0.5"), "add-along")
     (item,) = state(app, "tray").items

@@ -62,6 +62,7 @@ def test_a_first_visit_shows_the_first_preset(opened):
     assert link(app) == {}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", presets.PRESETS)
 def test_every_preset_opens_by_link(opened, name):
     app = opened(preset=name)
@@ -130,6 +131,7 @@ def test_drawn_points_are_the_data_and_stand_in_the_link(opened):
     assert link(app) == {"preset": "k"}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "sent", [{"points": "!"}, {"points": "AAAA" * 500}, {"points": 5}, [], {"points": OWN[:3]}]
 )
@@ -144,6 +146,7 @@ def test_own_points_without_any_are_the_preset_s_data(opened):
     assert boards(app)[0].data == "8 gaussians"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("name", "value"),
     [("preset", "x"), ("first", "k:99"), ("second", "speed:1"), ("points", "A"), ("optimal", "2")],

@@ -44,6 +44,7 @@ def healthy(app):
     assert not app.error
 
 
+@pytest.mark.slow
 def test_weights_become_a_model_in_the_menu(two_models, open_app, file_of):
     network = trained(Tutorial())
     app = open_app("import")
@@ -71,6 +72,7 @@ def test_weights_become_a_model_in_the_menu(two_models, open_app, file_of):
     assert any("has no discriminator" in caption.value for caption in browse.main.caption)
 
 
+@pytest.mark.slow
 def test_a_discriminator_comes_along(two_models, open_app, file_of):
     app = open_app("import")
     give(app, "g.pth", file_of(trained(Tutorial())))
@@ -82,6 +84,7 @@ def test_a_discriminator_comes_along(two_models, open_app, file_of):
     assert checkpoint.read_card(two_models / "g")["origin"]["discriminator"] == "d.pth"
 
 
+@pytest.mark.slow
 def test_a_persons_choices_are_used(two_models, open_app):
     pytest.importorskip("onnxruntime", reason="needs onnxruntime")
     steps = [(kind, dict(attributes)) for kind, attributes in UNIT]
@@ -118,6 +121,7 @@ def test_what_is_not_recognised_is_listed(two_models, open_app, file_of):
     assert facts_of(app)["Images"] == "32 × 32 × 1"
 
 
+@pytest.mark.slow
 def test_a_name_outlives_a_discriminator_that_is_refused(two_models, open_app, file_of):
     app = open_app("import")
     give(app, "refused.pth", b"hello")
@@ -136,6 +140,7 @@ def group(app, label):
     return next(one for one in app.main.get("button_group") if one.label == label)
 
 
+@pytest.mark.slow
 def test_an_ambiguous_size_must_be_given(two_models, open_app, file_of):
     app = open_app("import")
     give(app, "digits.pth", file_of(prepared(LAYOUTS["28 px by padding 3"])))
@@ -149,6 +154,7 @@ def test_an_ambiguous_size_must_be_given(two_models, open_app, file_of):
     assert checkpoint.load(two_models / "digits").size == 28
 
 
+@pytest.mark.slow
 def test_activation_output_and_prior_can_be_chosen_beside_the_preview(
     two_models, open_app, file_of
 ):
@@ -174,6 +180,7 @@ def test_activation_output_and_prior_can_be_chosen_beside_the_preview(
         assert not open_app(page, model="bare").exception, page
 
 
+@pytest.mark.slow
 def test_what_statistics_tell_is_chosen_beforehand(two_models, open_app, file_of):
     app = open_app("import")
     give(app, "g.pth", file_of(prepared(LAYOUTS["leaky"])))
@@ -184,6 +191,7 @@ def test_what_statistics_tell_is_chosen_beforehand(two_models, open_app, file_of
     assert group(app, "Latents it was trained on").value in ("uniform", ["uniform"])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["alpha", "ALPHA", "../up", "", "a/b"])
 def test_names_that_are_taken_or_lead_elsewhere_are_refused(two_models, open_app, file_of, name):
     before = sorted(two_models.rglob("*"))

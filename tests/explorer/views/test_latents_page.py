@@ -101,6 +101,7 @@ def test_a_link_restores_the_latent(alpha, open_app):
     assert np.array_equal(picture(again), picture(app))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("name", "text"),
     # What url_state refuses is tried without a page in tests/explorer/state/test_url_state.py.
@@ -152,6 +153,7 @@ def test_values_of_a_report_are_clipped(alpha, open_app):
     assert holds(app, home(alpha, 5, z1=3, z2=-3))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("context", ["0123456789abcdef", "", None])
 def test_a_report_of_before_changes_nothing(alpha, open_app, context):
     app = open_app("latents", model="alpha", start="5", coords="1:2")
@@ -161,6 +163,7 @@ def test_a_report_of_before_changes_nothing(alpha, open_app, context):
     assert holds(app, home(alpha, 5, z1=2))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("values", [[1] * 7, [1] * 9, [NAN] * 8, ["1"] * 8, [], None], ids=repr)
 def test_a_report_that_does_not_fit_changes_nothing(alpha, open_app, values):
     app = open_app("latents", model="alpha", start="5", coords="1:2")
@@ -294,6 +297,7 @@ def test_a_report_counts_for_the_tray(alpha, open_app):
     assert np.array_equal(items(app)[0].z, home(alpha, 5, z2=0.25))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("way", url_state.WAYS)
 def test_a_full_tray_says_so(alpha, open_app, way):
     full = ",".join(f"alpha:{i}" for i in range(100, 100 + tray.MAX_ITEMS))
@@ -328,6 +332,7 @@ def test_a_picture_without_a_seed_comes_from_the_tray_exactly(alpha, open_app):
     assert holds(again, z)
 
 
+@pytest.mark.slow
 def test_only_pictures_of_the_model_can_be_taken_from_the_tray(two_models, open_app):
     app = fine(open_app("latents", model="beta", tray="alpha:1,beta:2,alpha:3"))
     assert [tile["label"] for tile in state(app, "start-tiles-data")["tiles"]] == ["Seed 2"]
@@ -397,6 +402,7 @@ def test_corners_have_a_truncation_of_their_own(alpha, open_app):
     assert np.array_equal(picture(app, PAD), drawn(alpha, z))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "typed", ["", "3", "1,2,3", "1,2,3,4,5", "a,b,c,d", "1,2,3,-4", "1,2,3,4@9", "1,2,3,4294967296"]
 )
@@ -461,6 +467,7 @@ def test_a_strip_comes_with_the_canvas_where_the_route_is_not_there(alpha, open_
     assert strip(app)["sheet"] == renderer.sheet(alpha.generate(np.stack(expected)))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "question", [{"n": 10}, {"axis": 8}, {"values": [NAN] * 8}, {"context": 1}]
 )

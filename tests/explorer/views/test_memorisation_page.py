@@ -64,6 +64,7 @@ def keep(model, data, **options):
     return summary
 
 
+@pytest.mark.slow
 def test_without_a_report_it_offers_to_make_one(alpha, open_app, monkeypatch):
     model, _ = alpha
     monkeypatch.setattr(memorisation_measuring, "COUNTS", (24, 36))
@@ -92,6 +93,7 @@ def test_without_a_report_it_offers_to_make_one(alpha, open_app, monkeypatch):
     assert "24 samples, seeds 0 to 23" in texts(app)
 
 
+@pytest.mark.slow
 def test_it_shows_what_the_report_says(alpha, open_app):
     model, data = alpha
     summary = keep(model, data)
@@ -160,6 +162,7 @@ def test_histograms_count_every_image(alpha):
         assert inside >= 38
 
 
+@pytest.mark.slow
 def test_a_click_shows_a_suspect_large_and_puts_it_on_the_tray(alpha, open_app):
     model, data = alpha
     summary = keep(model, data)
@@ -183,6 +186,7 @@ def test_a_report_of_other_weights_is_not_shown(alpha, open_app):
     assert "no memorisation report for these weights" in sentence
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("content", ["", "[]", '{"format": 9, "spaces": {}}', '{"format": 1}'])
 def test_a_damaged_report_is_a_sentence(alpha, open_app, content):
     model, _ = alpha
@@ -209,6 +213,7 @@ def test_without_report_and_images_it_says_both(alpha, open_app, monkeypatch):
     assert "--data" in sentence
 
 
+@pytest.mark.slow
 def test_guilty_stands_beside_innocent_and_lies_apart(alpha, trained, open_app, monkeypatch):
     model, data = alpha
     keep(model, data)
@@ -231,6 +236,7 @@ def test_guilty_stands_beside_innocent_and_lies_apart(alpha, trained, open_app, 
     assert high < low
 
 
+@pytest.mark.slow
 def test_the_answer_rests_on_three_reports(alpha, trained, open_app, monkeypatch):
     """Clear for a model of noise; a copy for one whose samples are its training images."""
     model, data = alpha
@@ -274,6 +280,7 @@ def test_the_command_for_a_missing_control_names_the_checkpoint(alpha, open_app)
     ]
 
 
+@pytest.mark.slow
 def test_duplicates_in_the_set_are_shown(alpha, open_app, tmp_path, trained):
     model, data = trained("models/beta", n=30, seed=6)
     images = np.asarray(data.images).copy()

@@ -59,6 +59,7 @@ def expected(model, data, seed):
     return np.sqrt(np.minimum(*both))
 
 
+@pytest.mark.slow
 def test_the_nearest_images_in_pixels_are_shown(alpha, open_app):
     model, data = alpha
     app = open_app("neighbours", model="alpha", of="5")
@@ -75,6 +76,7 @@ def test_the_nearest_images_in_pixels_are_shown(alpha, open_app):
     assert data.files[order[0]].replace("_", r"\_") in captions
 
 
+@pytest.mark.slow
 def test_a_click_puts_another_neighbour_beside_the_sample(alpha, open_app):
     model, data = alpha
     app = open_app("neighbours", model="alpha", of="5")
@@ -84,6 +86,7 @@ def test_a_click_puts_another_neighbour_beside_the_sample(alpha, open_app):
     assert f"Number {third} " in " ".join(caption.value for caption in app.caption)
 
 
+@pytest.mark.slow
 def test_another_seed_and_another_space_stand_in_the_link(alpha, open_app):
     app = open_app("neighbours", model="alpha")
     app = field(app, "set-of").set_value(9).run()
@@ -113,6 +116,7 @@ def test_where_a_distance_stands_among_real_ones(alpha):
     assert 25 < references.percentiles(model, data, np.median(middle), "pixels")["held-out"] < 75
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("space", ["pixels", "discriminator"])
 def test_nothing_lies_nearer_than_an_exact_copy(alpha, open_app, space, tmp_path, monkeypatch):
     """Though many held-out images and training images are copies too."""
@@ -141,6 +145,7 @@ def test_nothing_lies_nearer_than_an_exact_copy(alpha, open_app, space, tmp_path
     assert "**Not authentic**" in markdown(app)
 
 
+@pytest.mark.slow
 def test_near_duplicates_are_taken_from_pixels_in_every_space(alpha, open_app, monkeypatch):
     model, data = alpha
     monkeypatch.setattr(references, "NEAR", 1e6)
@@ -169,6 +174,7 @@ def test_missing_images_are_explained(alpha, open_app, monkeypatch):
     assert "picture-upload" not in keys  # nothing would come of it
 
 
+@pytest.mark.slow
 def test_the_answer_stands_first_with_its_evidence(alpha, open_app, monkeypatch):
     """Computed from the distances of this model's own held-out images."""
     monkeypatch.setattr(copy_answer, "LEAST_HELD_OUT", 10)
@@ -194,6 +200,7 @@ def test_the_answer_stands_first_with_its_evidence(alpha, open_app, monkeypatch)
     assert any("memorised" in element.value for element in app.run().main.markdown)
 
 
+@pytest.mark.slow
 def test_models_that_come_with_their_images_are_one_click_away(
     alpha, make_checkpoint, open_app, tmp_path, monkeypatch
 ):
@@ -225,6 +232,7 @@ def test_other_images_are_not_taken_for_the_models(
     assert "--data" in sentence
 
 
+@pytest.mark.slow
 def test_images_that_look_alike_are_used_with_a_warning(
     alpha, make_set, tmp_path, monkeypatch, open_app
 ):
@@ -249,6 +257,7 @@ def test_the_pack_command_is_shown_without_its_sentences():
     assert "pack FOLDER" in training_data.pack_command({})
 
 
+@pytest.mark.slow
 def test_a_picture_of_the_tray_without_a_seed(alpha, open_app):
     app = open_app("latents", model="alpha", start="5", coords="3:2")
     app = app.button(key="add-moved").click().run()
@@ -297,6 +306,7 @@ def test_the_path_leads_here_for_the_picture_under_its_slider(alpha, open_app):
     assert shown(app)[0]["caption"].startswith(f"{closest.distances[0]:.1f}")
 
 
+@pytest.mark.slow
 def test_a_picture_that_is_not_stored_is_reported(alpha, open_app):
     app = open_app("neighbours", model="alpha", of="5", picture="~0123456789ab")
     (sentence,) = sentences(app)
@@ -391,6 +401,7 @@ def test_neighbours_follow_a_path(alpha, open_app):
     assert any(either)
 
 
+@pytest.mark.slow
 def test_the_nearest_samples_of_a_training_image(alpha, open_app):
     model, data = alpha
     app = open_app("neighbours", model="alpha", ask="training", image="7")
@@ -450,6 +461,7 @@ def test_a_picture_of_ones_own(alpha, open_app):
     assert data.files[11] in shown(app)[0]["label"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("mode", ["L", "RGBA", "P", "CMYK", "1"])
 @pytest.mark.parametrize("size", [(32, 32), (50, 31), (1, 7)])
 def test_pictures_of_any_kind_fit(alpha, mode, size):
@@ -477,6 +489,7 @@ def test_the_first_picture_of_an_animation(alpha):
     assert training_data.read_picture(film, model, data).max() == 0
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("content", "words"),
     [
@@ -518,6 +531,7 @@ def test_images_changed_on_disk_are_noticed(alpha, open_app):
     assert sentences(app.run()) == []
 
 
+@pytest.mark.slow
 def test_two_sessions_at_once(alpha, open_app):
     model, data = alpha
     one = open_app("neighbours", model="alpha", of="5")

@@ -36,6 +36,7 @@ def test_a_film_is_drawn_once_until_something_changes(two_models, open_app, leng
     assert lengths == [60, 31]  # there; the way back shows the same frames
 
 
+@pytest.mark.slow
 def test_a_film_that_was_made_can_be_saved(two_models, open_app):
     app = fine(click(open_app("interpolate", **LINK), "make-film-gif"))
     assert [key for key in app.session_state["films"] if "gif" in key]

@@ -170,6 +170,7 @@ def test_a_model_of_digits_asks_for_no_eyes(open_photo, two_models, monkeypatch)
     assert app.session_state.photo.frame.turn == -5.0
 
 
+@pytest.mark.slow
 def test_another_frame_ends_the_search_and_keeps_its_result(open_photo):
     app = until_done(open_photo(encoded()))
     z = app.session_state.search.now.z
@@ -188,6 +189,7 @@ def test_what_is_no_photo_is_one_sentence_and_loses_nothing(open_photo):
     assert app.session_state.photo is before
 
 
+@pytest.mark.slow
 def test_the_error_stands_beside_those_of_other_pictures(open_photo, two_models):
     model = gan_core.load(two_models / "alpha")
     inversion.save_metrics(model.directory, inversion.measure(model, n=2, steps=3, starts=2))

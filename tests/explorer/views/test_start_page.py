@@ -43,6 +43,7 @@ def test_without_a_model_it_says_so(open_app, tmp_path, folders):
     assert "There is no model yet" in sentences(open_app("start"))[0]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("page", url_state.PAGES)
 def test_every_page_says_what_it_is_for_and_explains_its_terms(two_models, open_app, page):
     sentence, names = page_intro.PAGES[page]

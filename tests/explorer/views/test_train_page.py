@@ -220,6 +220,7 @@ DAMAGED = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("content", DAMAGED.values(), ids=DAMAGED)
 def test_damaged_files_are_as_good_as_missing(place, open_app, content):
     run = make_run(place, "x", [line(1.0)], ended="stopped", kimg=10.0)

@@ -93,6 +93,7 @@ def shipped(two_models, monkeypatch):
     return two_models
 
 
+@pytest.mark.slow
 def test_a_shipped_model_is_hidden_and_shown_again_and_never_deleted(shipped, open_app):
     app = open_app("card", model="beta")
     assert "Delete beta" not in labels(app)
@@ -112,6 +113,7 @@ def test_a_shipped_model_is_hidden_and_shown_again_and_never_deleted(shipped, op
     assert (shipped / "beta" / "model.json").exists()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("damage", ["{", "[]", '{"names": 1}', '{"names": [1, ["a"]]}'])
 def test_a_damaged_list_of_hidden_models_hides_nothing(two_models, open_app, damage):
     (two_models / model_removal.HIDDEN).write_text(damage, "utf-8")

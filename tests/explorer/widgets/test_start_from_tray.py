@@ -54,6 +54,7 @@ def distance(a, b):
     return np.abs(a.astype(float) - b.astype(float)).mean()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("tray", ["", "alpha:5", "alpha:5,beta:6,beta:7"])
 def test_with_fewer_than_two_it_opens_on_seeds(two_models, open_app, tray):
     assert state(opened(open_app, "interpolate", tray), "view").source == "seeds"
@@ -64,6 +65,7 @@ def test_a_link_with_settings_says_itself_what_the_path_is(two_models, open_app)
     assert state(app, "view").source == "seeds"
 
 
+@pytest.mark.slow
 def test_a_choice_of_seeds_stays(two_models, open_app):
     app = opened(open_app, "interpolate", "alpha:5,alpha:6")
     app = field(app, "set-source").set_value("seeds").run()

@@ -39,6 +39,7 @@ def test_there_is_a_button_for_every_page_that_takes_a_latent(two_models, open_a
         assert title in labels
 
 
+@pytest.mark.slow
 def test_sliders_begin_with_its_seed_and_psi(two_models, open_app):
     for name in ("latents", "directions"):
         app = go(enlarged(open_app, tray="alpha:5@0.7", way="pad"), name)
@@ -69,6 +70,7 @@ def test_neighbours_are_asked_for_it(two_models, open_app):
     assert (view(app).ask, view(app).of, view(app).picture) == ("sample", 5, "5@0.7")
 
 
+@pytest.mark.slow
 def test_a_picture_of_another_model_brings_its_model(two_models, open_app):
     for name in use_picture.PLACES:
         app = go(enlarged(open_app, tray="beta:5", c="3"), name)
@@ -84,6 +86,7 @@ def moved(two_models):
     return tray.Item("Moved", "alpha", model.hash, None, 1.0, z), model
 
 
+@pytest.mark.slow
 def test_a_latent_without_a_seed_goes_everywhere_too(moved, open_app):
     item, _ = moved
     app = open_app(model="alpha", tray="alpha:1,alpha:2")

@@ -83,6 +83,7 @@ def test_it_learns_what_can_be_seen_and_says_what_cannot(trained):
     assert trained.recognised == ["large", "colour: blue", "colour: red"]
 
 
+@pytest.mark.slow
 def test_it_learns_the_labels_and_not_their_order(toy_set, trained):
     whole = training_set.load(toy_set)
     p = trained.predict(whole.held_out)
@@ -99,6 +100,7 @@ def test_a_prediction_does_not_depend_on_its_batch(toy_set, trained):
     assert trained.predict(images[:0]).shape == (0, 4)
 
 
+@pytest.mark.slow
 def test_the_same_seed_trains_the_same_classifier(toy_set):
     whole = training_set.load(toy_set)
     state = torch.get_rng_state()
@@ -281,6 +283,7 @@ def test_empty_cells_are_unknown_and_teach_nothing(toy_set):
     np.testing.assert_array_equal(np.isnan(labels[:, 1]), unknown)
 
 
+@pytest.mark.slow
 def test_an_attribute_is_learned_from_the_cells_that_are_known(toy_set):
     whole = training_set.load(toy_set)
     # Where the label is unknown it would be wrong: a no for every large square.

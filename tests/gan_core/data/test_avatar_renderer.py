@@ -79,6 +79,7 @@ def test_everything_drawn_is_independent_of_everything_else(drawn):
         assert cramer < 0.1, (a, b)
 
 
+@pytest.mark.slow
 def test_the_options_leave_nothing_to_the_style(rendering, drawn):
     from dicebear import Avatar
 

@@ -542,6 +542,7 @@ print(peak() - before)
 """
 
 
+@pytest.mark.slow
 def test_memory_stays_flat_while_packing(tmp_path, python):
     grown = int(python("-c", GROWTH, tmp_path, check=True).stdout)  # KiB
     images = 4000 * 64 * 64 * 3 // 1024
@@ -734,6 +735,7 @@ def test_a_download_that_fails_is_one_sentence(tmp_path, serve, monkeypatch):
 # --- Real images. ---
 
 
+@pytest.mark.slow
 def test_real_faces_are_packed_with_their_attributes(tmp_path, shared):
     path = shared / "celeba10k_89x109.zip"
     some = {}

@@ -122,6 +122,7 @@ def test_a_likeness_that_is_none_is_refused(make_set, wrong):
         training_set.read_card(directory)
 
 
+@pytest.mark.slow
 def test_faces_of_another_size_are_those_that_faces_was_trained_on(shared):
     """CelebA as one downloads it is twice as large as what the shipped faces were packed from."""
     about = gan_core.checkpoint.read_card(ROOT / "checkpoints" / "faces")["training_set"]

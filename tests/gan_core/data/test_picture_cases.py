@@ -23,6 +23,7 @@ def no_heif(monkeypatch):
     )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", ["folder", "zip"])
 @pytest.mark.parametrize("name", CASES)
 def test_a_case_becomes_what_the_docs_say(tmp_path, request, name, kind):
@@ -245,6 +246,7 @@ print(grown // 1024, *picture[20, 32], *picture[44, 32])
 """
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("options", [{}, {"progressive": True}])
 def test_a_jpeg_of_108_megapixels_is_decoded_at_a_reduced_scale(tmp_path, python, options):
     image = Image.new("RGB", (12_000, 9_000), (0, 0, 255))

@@ -4,6 +4,7 @@ import io
 import zipfile
 
 import numpy as np
+import pytest
 from PIL import Image
 
 from gan_core.data import picture_kind, training_set
@@ -28,6 +29,7 @@ def test_no_pictures_are_no_drawing():
     assert picture_kind.kind_of(np.empty((0, 8, 8, 3), np.uint8)) == "photograph"
 
 
+@pytest.mark.slow
 def test_the_avatars_are_drawings():
     images = training_set.load(ROOT / "checkpoints" / "avatars" / "training_set").images
     assert picture_kind.kind_of(images) == "drawing"

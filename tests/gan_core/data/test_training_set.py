@@ -209,6 +209,7 @@ def test_a_card_that_counts_wrong_is_noticed(tmp_path):
 # --- The travelling form. ---
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("channels", [1, 3])
 @pytest.mark.parametrize(("n", "held_out"), [(5, 0), (425, 20)])
 def test_an_embedded_set_is_the_same_set(tmp_path, channels, n, held_out):
@@ -238,6 +239,7 @@ def embedded(tmp_path, both_forms):
     return tmp_path / "embedded"
 
 
+@pytest.mark.slow
 def test_embedding_twice_makes_the_same_bytes(tmp_path, embedded):
     training_set.embed(tmp_path / "set", tmp_path / "again")
     for path in embedded.iterdir():
@@ -311,6 +313,7 @@ TAMPERING = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("name", "tamper"), TAMPERING.values(), ids=TAMPERING)
 def test_a_tampered_embedded_set_is_refused_and_never_cached(tmp_path, embedded, name, tamper):
     good = tmp_path / "good"
@@ -331,6 +334,7 @@ UNPACK = (
 )
 
 
+@pytest.mark.slow
 def test_two_processes_may_unpack_at_once(embedded, tmp_path):
     command = [sys.executable, "-c", UNPACK, str(embedded)]
     environment = os.environ | {"PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"}

@@ -52,6 +52,7 @@ def apart(model, network, z=None):
 
 
 # benchmarks/norm_statistics.py measures the same on more generators.
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("momentum", "batches"), first_quick([(None, 10), (0.1, 5), (0.1, 20), (0.1, 100)], 2)
 )
@@ -95,6 +96,7 @@ def test_what_statistics_cannot_tell_is_a_warning_and_can_be_chosen(tmp_path):
     assert np.abs(images - checkpoint.to_uint8(expected).astype(int)).max() <= 1
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("activation", ["leaky-0.01", "elu"])
 def test_other_activations_can_be_chosen(tmp_path, activation):
     layer = nn.ELU if activation == "elu" else nn.LeakyReLU
@@ -103,6 +105,7 @@ def test_other_activations_can_be_chosen(tmp_path, activation):
     assert apart(loaded(recognised, tmp_path), network) <= 1
 
 
+@pytest.mark.slow
 def test_a_choice_that_there_is_not_is_one_sentence(tmp_path):
     path = saved(tmp_path, prepared(LAYOUTS["tutorial"]).state_dict())
     for options, words in (
@@ -114,6 +117,7 @@ def test_a_choice_that_there_is_not_is_one_sentence(tmp_path):
             importers.read(path, **options)
 
 
+@pytest.mark.slow
 def test_statistics_of_other_weights_or_another_prior_are_a_warning(tmp_path):
     network = prepared(LAYOUTS["tutorial"])
     state = network.state_dict()
@@ -144,6 +148,7 @@ def fresh(network):
     return state
 
 
+@pytest.mark.slow
 def test_an_average_with_dead_statistics_gives_way_to_a_generator_that_is_whole(tmp_path):
     network, average = prepared(LAYOUTS["tutorial"], 1), prepared(LAYOUTS["tutorial"], 2)
     both = {"netG": network.state_dict(), "g_ema": fresh(average)}
@@ -155,6 +160,7 @@ def test_an_average_with_dead_statistics_gives_way_to_a_generator_that_is_whole(
     assert apart(loaded(recognised, tmp_path, "whole"), average) <= 1
 
 
+@pytest.mark.slow
 def test_an_average_with_half_dead_statistics_gives_way_too(tmp_path):
     """Buffers that were averaged from 0 and 1 over too few steps fit no weights."""
     network, average = prepared(LAYOUTS["tutorial"], 1), prepared(LAYOUTS["tutorial"], 2)
@@ -183,6 +189,7 @@ def test_layers_of_an_average_are_not_taken_for_a_discriminator(tmp_path):
     assert not any("discriminator" in note for note in recognised.notes)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["tutorial", "leaky", "linear, norm of values"])
 def test_dead_statistics_alone_are_estimated_again(tmp_path, name):
     network = prepared(LAYOUTS[name])
@@ -199,6 +206,7 @@ def test_dead_statistics_alone_are_estimated_again(tmp_path, name):
 GREY = {"28 px by padding 3": [28, 32], "28 px by kernel 1": [28, 32], "32 px, grey": [28, 32]}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", first_quick([*GREY, "28 px by 7 × 7"]))
 def test_an_ambiguous_size_must_be_given(tmp_path, name):
     path = saved(tmp_path, prepared(LAYOUTS[name]).state_dict())
@@ -217,6 +225,7 @@ def test_the_size_of_a_model_of_this_project_need_not_be_given(tmp_path):
     assert (recognised.architecture["name"], recognised.architecture["size"]) == ("dcgan", 32)
 
 
+@pytest.mark.slow
 def test_the_command_line_decides_and_warns(tmp_path, capsys):
     grey = saved(tmp_path, prepared(LAYOUTS["28 px by padding 3"]).state_dict())
     folder = ["--checkpoints", str(tmp_path / "c")]
@@ -266,6 +275,7 @@ HUGE = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("case", HUGE)
 def test_layers_that_would_fill_the_memory_are_refused_before_they_are_tried(case):
     from gan_core.importers import state_dict_layouts
@@ -303,6 +313,7 @@ def judge(names, channels=3, size=64, widths=(4, 6, 8, 10), last="conv"):
     return network.eval()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("apart_from", [False, True])
 @pytest.mark.parametrize("last", ["conv", "linear"])
 @pytest.mark.parametrize(
@@ -327,6 +338,7 @@ def test_discriminators_of_any_names_judge_as_their_own_modules(tmp_path, names,
     assert np.abs(model.realness(images) - expected).max() < 1e-4
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", [nn.utils, nn.utils.parametrizations])
 def test_discriminators_under_spectral_norm_are_made_whole(tmp_path, kind):
     network, other = prepared(LAYOUTS["tutorial"]), judge("c{n}/b{n}")
@@ -347,6 +359,7 @@ def test_discriminators_under_spectral_norm_are_made_whole(tmp_path, kind):
 # What is imported can be exported again.
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "name", first_quick(["leaky", "linear, norm of values", "upsampling", "course, MNIST"])
 )

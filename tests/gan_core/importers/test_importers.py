@@ -225,6 +225,7 @@ GENERATORS = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("case", GENERATORS)
 def test_imported_weights_draw_what_their_own_network_draws(tmp_path, case):
     kind, options, (name, size, channels) = GENERATORS[case]
@@ -240,6 +241,7 @@ def test_imported_weights_draw_what_their_own_network_draws(tmp_path, case):
     same(model, network)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("wrapped", ["DataParallel", "nested", "deep", "safetensors", "legacy"])
 @pytest.mark.parametrize("kind", first_quick([Tutorial, Zoo, Linear]))
 def test_prefixes_and_other_containers_make_no_difference(tmp_path, kind, wrapped):
@@ -289,6 +291,7 @@ JUDGES = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("case", JUDGES)
 @pytest.mark.parametrize("apart", [False, True])
 def test_the_discriminator_judges_as_its_own_network_does(tmp_path, case, apart):
@@ -567,6 +570,7 @@ def rewritten(path, change, compression=zipfile.ZIP_STORED):
                 file.writestr(name, content)
 
 
+@pytest.mark.slow
 def test_zip_bombs_are_not_unpacked(tmp_path):
     path = saved(tmp_path, trained(Tutorial()))
     zeros = bytes(300 * 2**20)
@@ -669,6 +673,7 @@ def test_zips_and_folders_are_named_as_what_they_are(tmp_path):
     refused(tmp_path, "SavedModel")
 
 
+@pytest.mark.slow
 def test_harmless_values_beside_weights_are_passed_over_unmade(tmp_path):
     network = trained(Tutorial())
     history = collections.defaultdict(list, loss=[1.0])
@@ -700,6 +705,7 @@ def test_stand_ins_take_the_place_of_everything_named():
     assert inert.plain_dict(list, {"a": 1}) == {}
 
 
+@pytest.mark.slow
 def test_only_the_bytes_of_the_generator_are_limited(tmp_path, monkeypatch):
     network = trained(Tutorial())
     state = {0: {"exp_avg": torch.zeros(60_000), "exp_avg_sq": torch.zeros(60_000)}}
@@ -775,6 +781,7 @@ GRAPHS = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("case", first_quick(GRAPHS, 2))
 def test_an_onnx_generator_is_probed_and_draws_the_same(tmp_path, case):
     shape, steps, values, batch = GRAPHS[case]
@@ -801,6 +808,7 @@ def test_an_onnx_generator_is_probed_and_draws_the_same(tmp_path, case):
         assert np.abs(again.synthesize(z) - expected_of(z)).max() < MOST_APART
 
 
+@pytest.mark.slow
 def test_a_range_that_a_person_gives_wins_and_gives_other_weights(tmp_path):
     path = tmp_path / "g.onnx"
     path.write_bytes(graph_of(["n", 4], [("Sigmoid", {})]))
@@ -814,6 +822,7 @@ def test_a_range_that_a_person_gives_wins_and_gives_other_weights(tmp_path):
         importers.read(path, values="percent")
 
 
+@pytest.mark.slow
 def test_values_beyond_the_range_are_clipped_with_a_note(tmp_path):
     path = tmp_path / "g.onnx"
     path.write_bytes(graph_of(["n", 4], [("Identity", {})]))
@@ -900,6 +909,7 @@ HOSTILE = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("case", HOSTILE)
 def test_hostile_graphs_are_one_sentence(tmp_path, case):
     content, words = HOSTILE[case]
@@ -918,6 +928,7 @@ def test_a_graph_gives_no_gradient_and_says_so(tmp_path):
         checkpoint.load(model.directory)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("count", [0, 1, 6])
 def test_onnx_written_in_train_mode_is_refused_with_the_fix(tmp_path, count):
     from onnx import TensorProto, helper, numpy_helper
@@ -985,6 +996,7 @@ def test_a_latent_that_draws_another_picture_in_company_is_refused(tmp_path, sha
 # Checkpoints.
 
 
+@pytest.mark.slow
 def test_the_checkpoint_says_where_it_came_from(tmp_path, capsys):
     path = saved(tmp_path, trained(Tutorial()), "my_net|G.pth")
     out = tmp_path / "checkpoints"
@@ -1024,6 +1036,7 @@ def test_a_preview_imports_nothing(tmp_path, capsys):
     assert not out.exists()
 
 
+@pytest.mark.slow
 def test_the_training_set_can_be_given(tmp_path, make_set):
     recognised = importers.read(saved(tmp_path, trained(Tutorial())))
     data = make_set("set", size=64)
@@ -1037,6 +1050,7 @@ def test_the_training_set_can_be_given(tmp_path, make_set):
     assert not (tmp_path / "c" / "other").exists()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("family", ["dcgan", "resize", "residual", "style", "upsample"])
 @pytest.mark.parametrize("kind", ["pt", "safetensors"])
 def test_what_is_exported_can_be_imported(tmp_path, family, kind):

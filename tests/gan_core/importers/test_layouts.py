@@ -31,6 +31,7 @@ def read_and_loaded(path, folder, **options):
     )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", first_quick(LAYOUTS, 10))
 def test_a_layout_draws_what_its_own_module_draws(tmp_path, name):
     layout = LAYOUTS[name]

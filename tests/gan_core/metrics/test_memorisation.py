@@ -180,6 +180,7 @@ def report(model, data, **options):
     return memorisation_report.report(checkpoint.load(model), sets.load(data), **options)
 
 
+@pytest.mark.slow
 def test_the_report_distinguishes_guilty_from_innocent(make_pair, monkeypatch):
     model, data = make_pair()
     innocent = report(model, data, control="held-out")
@@ -271,6 +272,7 @@ def test_examples_are_of_distinct_training_images(make_pair, monkeypatch):
     assert sorted(row["neighbours"][0]["index"] for row in result["examples"]) == [3, 7, 9]
 
 
+@pytest.mark.slow
 def test_the_verb(make_pair, tmp_path, capsys):
     model, data = make_pair()
     out = tmp_path / "report.json"

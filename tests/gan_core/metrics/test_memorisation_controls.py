@@ -74,6 +74,7 @@ def test_a_discriminator_is_lent_to_the_control_as_it_is(make_checkpoint):
         script.borrow(directory, 64)
 
 
+@pytest.mark.slow
 def test_the_control_is_no_collapsed_generator(control):
     data = control.training_set()
     samples = control.generate(control.prior.sample(400, seed=5))

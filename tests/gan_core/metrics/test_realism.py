@@ -69,6 +69,7 @@ def test_what_the_components_cannot_describe_is_far_from_everything():
     assert reference.score(outside[None])[0] < inside / 2
 
 
+@pytest.mark.slow
 def test_half_of_the_images_are_stored_in_half_precision_below_a_megabyte(
     tmp_path, make_checkpoint
 ):

@@ -89,6 +89,7 @@ def test_only_what_is_out_of_date_is_rebuilt(model, network, capsys):
     assert seed_table.load(gan_core.load(model)).attributes == ["beard", "hat"]
 
 
+@pytest.mark.slow
 def test_a_second_reader_makes_unsure_what_it_sees_otherwise(model, network, capsys):
     first = add_classifier(model)
     contrary = replace(first, scale=-first.scale, offset=-first.offset)
@@ -154,6 +155,7 @@ WRONG = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("what", WRONG)
 def test_a_table_that_contradicts_itself_is_one_sentence(model, network, what):
     main(["seeds", str(model)])

@@ -78,6 +78,7 @@ def pruned(monkeypatch):
 SETS = [smooth, duplicates, constant, extremes, levels, pictures]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("size_and_channels", [(12, 3), (28, 1), (5, 4), (33, 1)])
 @pytest.mark.parametrize("make", SETS)
 def test_equals_brute_force(make, size_and_channels, pruned):
@@ -91,6 +92,7 @@ def test_equals_brute_force(make, size_and_channels, pruned):
     np.testing.assert_array_equal(results[1], expected[1])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("make", SETS)
 def test_equals_brute_force_where_all_is_as_it_ships(make):
     images, k = make(700, 12, 3), 5
@@ -186,6 +188,7 @@ def test_leave_one_out_is_by_index(n):
     np.testing.assert_array_equal(results[1], brute_force(images, images[::9], 1, some)[1])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("n", "k"), [(30, 3), (250, 5), (600, 1), (2000, 4)])
 def test_leave_one_out_by_bounds(n, k, pruned):
     images, itself = smooth(n), np.arange(0, n, 11)

@@ -145,6 +145,7 @@ def test_without_labels_the_classifier_estimates_the_shares(shades, monkeypatch)
     ]
 
 
+@pytest.mark.slow
 def test_the_classifiers_shares_are_those_of_the_training_images(shades):
     data, model = shades
     result = attribute_codes.load(model, data, "normal", 4)

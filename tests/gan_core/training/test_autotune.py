@@ -101,6 +101,7 @@ def test_the_fastest_is_chosen(monkeypatch, bf16, fastest):
     assert set(rates.values()) == {4 / 2.0}
 
 
+@pytest.mark.slow
 def test_winograd_is_measured_where_a_network_has_such_convolutions(bf16, monkeypatch):
     bf16(True)
     images = torch.rand(4, 3, 32, 32)

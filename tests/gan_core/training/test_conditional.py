@@ -61,6 +61,7 @@ def labelled(folder, values):
     return folder
 
 
+@pytest.mark.slow
 def test_the_prior_draws_each_class_as_often_as_the_training_images_have_it(networks):
     z = torch.from_numpy(latent.Prior("normal", 12).sample(4000))
     labels = networks[0].labels(z)
@@ -151,6 +152,7 @@ def test_options_that_do_not_go_together_are_refused(data, tmp_path, options):
         loop.train(data, tmp_path / "run", TrainingConfig(**TINY | options))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("more", [{}, {"objective": "relativistic", "r1": 1.0, "r2": 1.0}])
 def test_a_run_tells_d_the_classes_and_goes_on_bit_for_bit(data, tmp_path, monkeypatch, more):
     seen = []
@@ -174,6 +176,7 @@ def test_a_run_tells_d_the_classes_and_goes_on_bit_for_bit(data, tmp_path, monke
     assert all(torch.equal(whole[key], half[key]) for key in whole)
 
 
+@pytest.mark.slow
 def test_a_published_model_is_loaded_exported_and_says_its_classes(data, tmp_path):
     run, out = tmp_path / "run", tmp_path / "model"
     loop.train(data, run, TrainingConfig(**TINY))

@@ -95,6 +95,7 @@ def test_what_training_refuses_is_refused(make_set):
         describe(make_set(), **SMALL | {"objective": "wgan-gp"})
 
 
+@pytest.mark.slow
 def test_the_rate_is_that_of_the_real_loop_and_nothing_stays(make_set, monkeypatch, tmp_path):
     monkeypatch.undo()
     data, steps = make_set(), []

@@ -24,6 +24,7 @@ def place(tmp_path_factory):
     return place
 
 
+@pytest.mark.slow
 def test_a_run_keeps_its_generator_at_every_grid(place):
     assert list(earlier.positions(place / "run")) == [16, 32, 48, 64, 80]
 
@@ -91,6 +92,7 @@ def test_what_is_missing_or_damaged_is_said_in_a_sentence(place, tmp_path):
             earlier.load(model, 5)
 
 
+@pytest.mark.slow
 def test_a_damaged_state_of_a_run_is_left_out_of_the_model(place, tmp_path):
     generator = checkpoint.load(place / "model").generator
     for position in (8, 16):

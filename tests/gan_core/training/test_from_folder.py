@@ -63,6 +63,7 @@ def no_features(monkeypatch):
 # --- One command. ---
 
 
+@pytest.mark.slow
 def test_from_a_folder_to_a_measured_model(folder, train, tmp_path, capsys):
     (folder / "notes.png").write_text("no picture")
     assert train(folder, "--measure-kimg", 0) == 0
@@ -99,6 +100,7 @@ def test_a_zip_does_as_well_and_nothing_else_is_needed(
     assert checkpoint.load(tmp_path / "models" / "x").training_set().images.shape[0] == 36
 
 
+@pytest.mark.slow
 def test_the_same_command_goes_on_without_the_pictures(folder, train, tmp_path, no_features):
     run = tmp_path / "runs" / "x"
     assert train(folder) == 0
@@ -114,6 +116,7 @@ def add(folder, n, name="new"):
         (folder / f"{name}{i}.png").write_bytes(png(image))
 
 
+@pytest.mark.slow
 def test_pictures_added_after_a_run_began_are_counted_with_the_way_to_use_them(
     folder, train, tmp_path, no_features, capsys
 ):
@@ -157,6 +160,7 @@ def one_colour(tmp_path):
     return folder
 
 
+@pytest.mark.slow
 def test_pictures_of_one_colour_are_a_sentence_and_no_number(one_colour, train, tmp_path, capsys):
     assert train(one_colour, "--measure-n", 64, "--measure-kimg", 0.1) == 0
     output = "".join(capsys.readouterr())
@@ -182,6 +186,7 @@ def test_a_folder_of_nothing_but_links_says_so(folder, train, tmp_path, capsys):
     )
 
 
+@pytest.mark.slow
 def test_other_pictures_or_another_size_need_another_name(
     folder, train, tmp_path, no_features, capsys
 ):
@@ -381,6 +386,7 @@ def test_a_directory_too_large_for_memory_is_refused_unread(tmp_path, good, monk
     assert len(safe_zip.open_zip(path).namelist()) == 2000
 
 
+@pytest.mark.slow
 def test_a_member_larger_than_it_says_is_not_unpacked(tmp_path):
     """The directory says 100 bytes; the stream would give 300 MB."""
     path = zipped(tmp_path / "a.zip", {"a.png": bytes(300 * 2**20)})

@@ -123,6 +123,7 @@ def test_training_moves_every_weight(data, tmp_path):
     assert [key for key in moving if torch.equal(short[key], long[key])] == []
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("k", [1, 3])
 def test_k_steps_of_d_then_one_of_g(data, tmp_path, steps, k):
     shown = train(data, tmp_path / "run", k=k, kimg=0.024 * k)
@@ -130,6 +131,7 @@ def test_k_steps_of_d_then_one_of_g(data, tmp_path, steps, k):
     assert [player for player, _ in steps] == (["D"] * k + ["G"]) * 3
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("objective", ["non-saturating", "relativistic"])
 def test_each_step_moves_its_own_player_alone(data, tmp_path, steps, objective):
     train(data, tmp_path / "run", k=2, objective=objective)
@@ -164,6 +166,7 @@ def usual(tmp_path_factory):
     return state(place / "run")[0]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "options",
     [
@@ -192,6 +195,7 @@ def test_other_options_run_and_differ(usual, data, tmp_path, options):
     assert any(not torch.equal(usual[key], other[key]) for key in usual.keys() & other.keys())
 
 
+@pytest.mark.slow
 def test_wgan_keeps_every_weight_of_d_within_the_bound(data, tmp_path):
     train(data, tmp_path / "run", objective="wgan", norm="none", clip=0.02)
     tensors, _ = state(tmp_path / "run")
@@ -199,6 +203,7 @@ def test_wgan_keeps_every_weight_of_d_within_the_bound(data, tmp_path):
     assert max(float(weight.abs().max()) for weight in weights) == pytest.approx(0.02)
 
 
+@pytest.mark.slow
 def test_a_penalty_counts_as_much_when_it_is_rarer(data, tmp_path, monkeypatch):
     penalties = []
 
@@ -260,6 +265,7 @@ VARIANTS = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("variant", first_quick(VARIANTS, 2))
 def test_a_resumed_run_is_the_uninterrupted_run_bit_for_bit(data, tmp_path, monkeypatch, variant):
     whole, parts = tmp_path / "whole", tmp_path / "parts"
@@ -312,6 +318,7 @@ def test_leftovers_of_a_killed_run_are_cleared_away(data, tmp_path):
     assert [file.name for file in run.iterdir() if "partial" in file.name] == []
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("key", "value"),
     [
@@ -410,6 +417,7 @@ PERIODS = [
 ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("periods", PERIODS, ids=str)
 def test_a_run_goes_back_from_a_loss_that_is_no_number_and_on_with_other_noise(
     data, tmp_path, monkeypatch, capsys, periods
@@ -432,6 +440,7 @@ def test_a_run_goes_back_from_a_loss_that_is_no_number_and_on_with_other_noise(
     assert not torch.equal(tensors["rng"], state(tmp_path / "usual")[0]["rng"])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("periods", PERIODS, ids=str)
 def test_a_loss_that_stays_no_number_stops_the_run_and_keeps_the_last_good_snapshot(
     data, tmp_path, monkeypatch, periods
@@ -571,6 +580,7 @@ def test_the_count_of_wins_survives_a_resume(data, tmp_path, monkeypatch):
 # --- G has collapsed. ---
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("gain", "reported"), [(0.0, True), (20.0, False)])
 def test_a_generator_is_reported_only_when_it_draws_the_same_picture(
     make_set, tmp_path, monkeypatch, capsys, gain, reported
@@ -734,6 +744,7 @@ def test_a_factor_weakens_the_penalty(data, tmp_path):
     assert same(state(tmp_path / "half")[0], state(tmp_path / "whole")[0])
 
 
+@pytest.mark.slow
 def test_the_strength_of_augmentation_adapts_to_d_and_is_logged(data, tmp_path, monkeypatch):
     quick = step.augment_control.Controller
     monkeypatch.setattr(step.augment_control, "Controller", lambda target: quick(target, 0.064))

@@ -33,6 +33,7 @@ def published(tmp_path_factory):
     return place / "model"
 
 
+@pytest.mark.slow
 def test_a_published_run_loads_and_draws(published):
     data = training_set.load(published.parent / "set")
     model = checkpoint.load(published)
@@ -84,6 +85,7 @@ def test_without_a_run_there_is_nothing_to_publish(make_set, tmp_path):
     assert not (tmp_path / "model").exists()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("options", "words"),
     [
@@ -103,6 +105,7 @@ def test_the_card_describes_the_schedules(make_set, tmp_path, options, words):
     assert words in model_card.write(tmp_path / "model").read_text("utf-8")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "family",
     [

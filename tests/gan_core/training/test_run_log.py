@@ -101,6 +101,7 @@ def test_tensorboard_shows_the_scalars_of_the_log(board_run):
         assert list(shown) == [16, 32, 48, 64]
 
 
+@pytest.mark.slow
 def test_tensorboard_shows_the_grid_of_fixed_noise(board_run):
     shown = events(board_run / "tensorboard").Images("samples")
     assert [event.step for event in shown] == [32, 64]

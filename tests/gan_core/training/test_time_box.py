@@ -141,6 +141,7 @@ def test_the_checkpoint_is_published_before_the_time_is_out(data, tmp_path, time
     assert not list((tmp_path / "run").glob(f"{time_box.PREFIX}*"))
 
 
+@pytest.mark.slow
 def test_schedules_follow_the_share_of_the_time(data, tmp_path, time):
     began = time.seconds
     train(data, tmp_path / "run", time, lr_g=1e-3, cooldown=0.5)
@@ -228,6 +229,7 @@ def stop_after(monkeypatch, time, rounds):
     monkeypatch.setattr(loop, "play_round", play_round)
 
 
+@pytest.mark.slow
 def test_an_interrupted_run_has_the_rest_of_its_time(data, tmp_path, time, monkeypatch):
     run = tmp_path / "run"
     with monkeypatch.context() as patch:

@@ -166,6 +166,7 @@ def weights(run):
     return snapshot.read(run / "state.safetensors")[0]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "game",
     first_quick([{}, {"objective": "wgan-gp", "norm": "none"}, {"norm": "spectral"}]),

@@ -194,6 +194,7 @@ print(other.sum())
 """
 
 
+@pytest.mark.slow
 @guarded
 def test_a_map_of_somebody_else_s_is_left_alone(tmp_path):
     """The guard hides no fault but in the maps that were given to it."""

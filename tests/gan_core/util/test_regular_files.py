@@ -104,6 +104,7 @@ READERS = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("how", HOW)
 @pytest.mark.parametrize("name", READERS)
 def test_every_file_of_a_checkpoint_is_refused_in_a_sentence(full, name, how):
