@@ -25,7 +25,8 @@ SPACES = {
     "effnet": "EfficientNet’s",
 }
 Matches = tuple[np.ndarray, np.ndarray, np.ndarray]  # distances, indices, mirrored
-Search = Callable[[np.ndarray, int, np.ndarray | None], Matches]  # of images, k and exclude
+# Of images, k, exclude and the rows to search.
+Search = Callable[[np.ndarray, int, np.ndarray | None, np.ndarray | None], Matches]
 SAMPLES = 10_000  # samples that are searched for the neighbours of a training image
 
 
@@ -42,9 +43,16 @@ class Neighbours:
     mirrored: np.ndarray
 
 
-def find(model: Model, among: TrainingSet, image: np.ndarray, space: str, k: int) -> Neighbours:
-    """The Neighbours of an image, uint8 (H, W, C)."""
-    return Neighbours(*(part[0] for part in search(model, among, image[None], space, k)))
+def find(
+    model: Model,
+    among: TrainingSet,
+    image: np.ndarray,
+    space: str,
+    k: int,
+    rows: np.ndarray | None = None,
+) -> Neighbours:
+    """The Neighbours of an image, uint8 (H, W, C). rows: as for `search`."""
+    return Neighbours(*(part[0] for part in search(model, among, image[None], space, k, rows=rows)))
 
 
 def search(
@@ -54,13 +62,16 @@ def search(
     space: str,
     k: int,
     exclude: np.ndarray | None = None,
+    rows: np.ndarray | None = None,
 ) -> Matches:
     """(distances, indices, mirrored), each (n, k), of images uint8 (n, H, W, C).
 
-    exclude: int (n,), for each image an index that must not be among its neighbours. Raises
-    InputError when the images have changed on disk since they were indexed.
+    exclude: int (n,), for each image an index that must not be among its neighbours. rows:
+    int (m,), the indices of the only images that are searched; without exclude. Raises InputError
+    when the images have changed on disk since they were indexed.
     """
-    return open_space(space, *identity(space, model, among), model, among)(images, k, exclude)
+    opened = open_space(space, *identity(space, model, among), model, among)
+    return opened(images, k, exclude, rows)
 
 
 def identity(space: str, model: Model, among: TrainingSet) -> tuple[str, str]:
@@ -80,15 +91,17 @@ def open_space(
     _among: TrainingSet,
     _tell: background.Tell | None = None,
 ) -> Search:
-    """The search function of a space: images, k, exclude -> (distances, indices, mirrored)."""
+    """The search function of a space: (images, k, exclude, rows) -> Matches."""
     # Opening the index also checks that the images are those that the set describes.
     if _tell and space == "pixels":
         _tell("Reading the images", 0)
     index = index_cache.open_index(_among, mirrored=True)
     if space == "pixels":
 
-        def in_pixels(images: np.ndarray, k: int, exclude: np.ndarray | None) -> Matches:
-            squared, indices, mirrored = index.query(images, k, exclude)
+        def in_pixels(
+            images: np.ndarray, k: int, exclude: np.ndarray | None, rows: np.ndarray | None
+        ) -> Matches:
+            squared, indices, mirrored = index.query(images, k, exclude, rows)
             return np.sqrt(squared / images[0].size), indices, mirrored
 
         return in_pixels
@@ -100,8 +113,10 @@ def open_space(
     watched = feature_index.with_progress(network, f"{len(_among.images):,} images", _tell)
     table = feature_index.FeatureIndex(feature_extractors.cached(watched, _among.images))
 
-    def in_features(images: np.ndarray, k: int, exclude: np.ndarray | None) -> Matches:
-        distances, indices = table.query(network.extract(images), k, exclude)
+    def in_features(
+        images: np.ndarray, k: int, exclude: np.ndarray | None, rows: np.ndarray | None
+    ) -> Matches:
+        distances, indices = table.query(network.extract(images), k, exclude, rows)
         return distances, indices, np.zeros(indices.shape, bool)
 
     return in_features

@@ -216,6 +216,9 @@ class View:
         "pixels", choice(SPACES), "neighbours memorisation", "what distances compare"
     )
     k: int = setting(8, choice(NEIGHBOURS), "neighbours", "the number of neighbours")
+    same_class: bool = setting(
+        False, read_bool, "neighbours", "whether only images of the sample’s class are searched"
+    )
     run: str = setting("", read_label, "train", "the run that is shown")
     browser: bool = setting(False, read_bool, LIVE, "whether the browser draws the live picture")
     preset: str = setting("first", choice(tuple(presets.PRESETS)), "game", "the preset")

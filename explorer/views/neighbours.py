@@ -10,6 +10,7 @@ from streamlit.navigation.page import StreamlitPage
 from explorer.services import nearest, renderer, stranger_text, training_data
 from explorer.state import exemplars, fragments, session, url_parts, url_state
 from explorer.widgets import (
+    class_search,
     distance_space,
     missing_images,
     model_picker,
@@ -87,8 +88,9 @@ def choose_sample(name: str, model: Model, data: TrainingSet | None) -> Draw:
         tray_popover(name, model, "of-tiles", take_item, label)
         space_and_view(many=True)
     words, z = chosen_picture(model)
+    same = class_search.choose(model, data, z[0]) if data is not None else None
     return lambda data: picture_neighbours.show(
-        model, data, words, renderer.pictures(model, z)[0], "sample"
+        model, data, words, renderer.pictures(model, z)[0], "sample", same
     )
 
 

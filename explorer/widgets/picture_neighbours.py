@@ -18,14 +18,26 @@ from explorer.widgets import (
     pictures_side_by_side,
     training_image_facts,
 )
+from explorer.widgets.class_search import SameClass
 from gan_core.checkpoint import Model
 from gan_core.data.training_set import TrainingSet
 from gan_core.metrics import copy_answer
 from gan_core.metrics.copy_answer import SampleEvidence
 
 
-def show(model: Model, data: TrainingSet, words: str, image: np.ndarray, noun: str) -> None:
-    """Show whether a picture is a copy, and its nearest training images in every space."""
+def show(
+    model: Model,
+    data: TrainingSet,
+    words: str,
+    image: np.ndarray,
+    noun: str,
+    same: SameClass | None = None,
+) -> None:
+    """Show whether a picture is a copy, and its nearest training images in every space.
+
+    same: the images of its class where only those are searched. Whether the picture is a copy is
+    asked of all training images all the same.
+    """
     view = session.view()
     top, place = st.empty(), st.container()
     with top:
@@ -33,7 +45,9 @@ def show(model: Model, data: TrainingSet, words: str, image: np.ndarray, noun: s
     said: dict[str, tuple[SampleEvidence, list[str]]] = {}
     refused, pending = "", False
     closest_index = 0
-    st.subheader(f"Nearest of {len(data.images):,} training images", anchor=False)
+    number = len(data.images) if same is None else len(same.rows)
+    of_class = "" if same is None else f" of its class, {stranger_text.plain(same.words)}"
+    st.subheader(f"Nearest of {number:,} training images{of_class}", anchor=False)
     # The fastest space comes first, so that it is visible while the others are prepared.
     for space in nearest.spaces(model, data, view.space):
         st.markdown(
@@ -47,9 +61,11 @@ def show(model: Model, data: TrainingSet, words: str, image: np.ndarray, noun: s
         except trust.Refused as error:
             st.caption(str(error))
             continue
-        matches = nearest.find(model, data, image, space, view.k)
+        rows = None if same is None else same.rows
+        matches = nearest.find(model, data, image, space, view.k, rows)
         near = nearest.take(data, matches)
         key = f"{model.hash}-{hashlib.sha256(image.tobytes()).hexdigest()[:16]}-{space}"
+        key += "-class" * (same is not None)
         chosen = neighbour_tiles.chosen(key, matches)
         if space == view.space:
             with place:
@@ -69,6 +85,8 @@ def show(model: Model, data: TrainingSet, words: str, image: np.ndarray, noun: s
             *(f"neighbour-tiles-{space}", key, near, matches, current, "Neighbour"),
             *(labels, space, view),
         )
+        if same is not None:
+            matches = nearest.find(model, data, image, space, 1)
         if space == "pixels":
             closest_index = int(matches.indices[0])
         try:

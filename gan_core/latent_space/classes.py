@@ -11,6 +11,7 @@ import torch
 
 from gan_core.attributes import coordinate_names
 from gan_core.checkpoint import Model
+from gan_core.data.training_set import TrainingSet
 from gan_core.networks import conditional
 
 YES, NO = "yes", "no"
@@ -63,6 +64,40 @@ def chosen(model: Model, z: np.ndarray) -> np.ndarray:
         for g in groups_of(model)
     ]
     return np.stack(columns, 1).astype(np.int64)
+
+
+def with_attribute(model: Model, z: np.ndarray, attribute: str) -> np.ndarray | None:
+    """Latents of the class that has an attribute, all else as it was: float32 (N, nz), a copy.
+
+    attribute: as the training set calls it: "glasses", "digit: 3". None where no class of the model
+    is about it.
+    """
+    names = (model.card.get("training") or {}).get("tied")
+    for group in groups_of(model):
+        for option, place in zip(group.options[-len(group.places) :], group.places, strict=True):
+            if isinstance(names, list) and place < len(names) and names[place] == attribute:
+                return with_class(model, z, group, option)
+    return None
+
+
+def images_of_class(model: Model, data: TrainingSet, z: np.ndarray) -> np.ndarray | None:
+    """The training images of the class of a latent (nz,): their indices, int64 (m,), ascending.
+
+    They have every option that the latent stands for. None where the model has no classes, or the
+    set lacks a column.
+    """
+    groups = groups_of(model)
+    names = (model.card.get("training") or {}).get("tied")
+    if not groups or not isinstance(names, list) or len(names) < sum(len(g.places) for g in groups):
+        return None
+    same = np.ones(len(data.images), bool)
+    for group, option in zip(groups, chosen(model, z[None])[0], strict=True):
+        several = len(group.places) > 1
+        name, _, value = str(names[group.places[option if several else 0]]).partition(": ")
+        if name not in data.attributes:
+            return None
+        same &= data.attributes[name].astype(str) == (value if several else str(option))
+    return np.flatnonzero(same)
 
 
 def codes(model: Model, group: Group, option: str) -> dict[int, float]:

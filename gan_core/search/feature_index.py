@@ -14,6 +14,7 @@ from numpy.typing import ArrayLike
 
 from gan_core import checkpoint, feature_extractors
 from gan_core.feature_extractors import Features
+from gan_core.search import pixel_index
 from gan_core.util.errors import InputError
 from gan_core.util.progress import Progress, along
 
@@ -43,13 +44,21 @@ class FeatureIndex:
             raise InputError("There are no images to search; give at least one.")
 
     def query(
-        self, features: ArrayLike, k: int = 8, exclude: ArrayLike | None = None
+        self,
+        features: ArrayLike,
+        k: int = 8,
+        exclude: ArrayLike | None = None,
+        among: ArrayLike | None = None,
     ) -> tuple[np.ndarray, np.ndarray]:
         """The k nearest rows of each query, nearest first.
 
-        features: float (n, d). k, exclude: as for PixelIndex.query. Returns distances, float64
-        (n, min(k, N)) in [0, 2], and indices, int64; one column less with exclude if k ≥ N.
+        features: float (n, d). k, exclude, among: as for PixelIndex.query. Returns distances,
+        float64 (n, min(k, N)) in [0, 2], and indices, int64; one column less with exclude if k ≥ N.
         """
+        if among is not None:
+            rows = pixel_index.checked_rows(among, len(self.units), exclude is None)
+            distances, places = FeatureIndex(self.units[rows]).query(features, k)
+            return distances, rows[places]
         queries, count = unit(features), len(self.units)
         if queries.shape[1] != self.units.shape[1]:
             raise InputError(

@@ -61,28 +61,42 @@ class PixelIndex:
         advise(images, "MADV_RANDOM")
 
     def query(
-        self, images: np.ndarray, k: int = 8, exclude: ArrayLike | None = None
+        self,
+        images: np.ndarray,
+        k: int = 8,
+        exclude: ArrayLike | None = None,
+        among: ArrayLike | None = None,
     ) -> tuple[np.ndarray, ...]:
         """The k nearest images of each query, nearest first, equal distances by index.
 
         images: uint8 (n, H, W, C). k: from 1 up; at most N columns are returned. exclude: int (n,),
         the index of an image that each query must not return, such as the query itself for
         leave-one-out, or −1 for none; with exclude, at most N − 1 columns are returned. An image
-        is excluded by its index, never because its distance is 0.
+        is excluded by its index, never because its distance is 0. among: int (m,), the indices of
+        the only images that are compared, such as those of one class; at most m columns are
+        returned. It cannot be combined with exclude.
 
         Returns distances, int64 (n, min(k, N)), squared Euclidean, and indices, int64 of the same
         shape. A mirrored index returns a third array: bool of the same shape, true where the mirror
         image of that training image is nearer; each training image counts once, at the smaller of
         its two distances.
-        Raises InputError for queries of another shape, or when the images' file has changed.
+        Raises InputError for queries of another shape, for an `among` that is not such a list, or
+        when the images' file has changed.
         """
         k, excluded = self._check(images, k, exclude)
-        plain = self._search(images, k, excluded)
+        rows = None if among is None else checked_rows(among, len(self.flat), exclude is None)
+
+        def search(images: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+            if rows is None:
+                return self._search(images, k, excluded)
+            return self._search_rows(images, min(k, len(rows)), rows)
+
+        plain = search(images)
         result: tuple[np.ndarray, ...] = plain
         if self.mirrored:
             # A query is as far from a mirrored image as the mirrored query is from the image.
             flipped = np.asarray(images)[:, :, ::-1]
-            result = merge(plain, self._search(flipped, k, excluded))
+            result = merge(plain, search(flipped))
         if stamp(self.images) != self.stamp:  # they may have changed while they were read
             raise changed_error(self.images)
         return result
@@ -120,6 +134,25 @@ class PixelIndex:
             rows = slice(start, start + together)
             distances[rows], indices[rows] = self._search_some(images[rows], k, exclude[rows])
         return distances, indices
+
+    def _search_rows(
+        self, images: np.ndarray, k: int, rows: np.ndarray
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """(distances, indices) from comparing with these images only, all of them."""
+        queries = exact_distance.Queries(images)
+        best = [(np.empty(0, np.int64), np.empty(0, np.int64))] * len(images)
+        for start in range(0, len(rows) if len(images) else 0, SCAN):
+            part = rows[start : start + SCAN]
+            table = exact_distance.to_all(
+                np.asarray(self.flat[part]), self.bounds.norms[part], queries
+            )
+            best = [
+                nearest((distances, column), (indices, part), k)
+                for (distances, indices), column in zip(best, table.T, strict=True)
+            ]
+        shape = (len(images), k)
+        distances = np.array([d for d, _ in best], np.int64).reshape(shape)
+        return distances, np.array([i for _, i in best], np.int64).reshape(shape)
 
     def _search_some(
         self, images: np.ndarray, k: int, exclude: np.ndarray
@@ -242,6 +275,20 @@ class PixelIndex:
             nearest([d for d, _ in bests], [i for _, i in bests], k)
             for bests in zip(*parts_of, strict=True)
         ]
+
+
+def checked_rows(among: ArrayLike, count: int, alone: bool) -> np.ndarray:
+    """`among` of a query as int64 (m,), ascending and each once.
+
+    count: how many images there are. alone: whether the query excludes nothing. Raises InputError
+    where it is not a list of indices, or an empty one.
+    """
+    rows = np.unique(np.asarray(among))
+    if not alone:
+        raise InputError("A search takes exclude or among, not both.")
+    if not len(rows) or rows.dtype.kind not in "iu" or rows[0] < 0 or rows[-1] >= count:
+        raise InputError(f"among must hold at least one index, all from 0 to {count - 1}.")
+    return rows.astype(np.int64)
 
 
 def nearest(

@@ -507,3 +507,41 @@ def test_values_are_selected_by_group(n):
     best = pixel_index.best_of_groups(groups, least, 20)
     assert len(set(best.tolist())) == len(best) == min(20, len(least))
     np.testing.assert_array_equal(np.sort(values[best]), np.sort(least)[: len(best)])
+
+
+@pytest.mark.parametrize("mirrored", [False, True])
+def test_only_the_images_of_a_list_are_compared(mirrored):
+    images, queries = smooth(700), smooth(5, seed=9)
+    among = np.arange(3, 700, 7)
+    index = pixel_index.PixelIndex(images, mirrored)
+    found = index.query(queries, 6, among=among[::-1])
+    restricted = pixel_index.PixelIndex(images[among], mirrored).query(queries, 6)
+    expected, places = restricted[0], restricted[1]
+    assert np.array_equal(found[0], expected)
+    assert np.array_equal(found[1], among[places])
+    assert len(found) == 2 + mirrored
+    if not mirrored:
+        assert np.array_equal(found[0], brute_force(images[among], queries, 6)[0])
+    everything = index.query(queries, 6)
+    assert (found[0] >= everything[0]).all()
+    assert not np.isin(everything[1], among).all()
+    assert index.query(queries, 9, among=[5, 2])[1].shape == (5, 2)
+
+
+def test_only_the_rows_of_a_list_are_compared_in_features():
+    features = np.random.RandomState(0).standard_normal((300, 12))
+    queries = np.random.RandomState(1).standard_normal((4, 12))
+    among = np.arange(1, 300, 5)
+    distances, indices = feature_index.FeatureIndex(features).query(queries, 3, among=among)
+    expected, places = feature_index.FeatureIndex(features[among]).query(queries, 3)
+    assert np.array_equal(distances, expected)
+    assert np.array_equal(indices, among[places])
+
+
+@pytest.mark.parametrize("among", [[], [-1], [40], [0.5], ["a"]])
+def test_a_list_that_is_none_of_images_gets_a_sentence(among):
+    index = pixel_index.PixelIndex(smooth(40))
+    with pytest.raises(InputError, match="among must hold at least one index, all from 0 to 39"):
+        index.query(smooth(1), among=among)
+    with pytest.raises(InputError, match="exclude or among, not both"):
+        index.query(smooth(1), exclude=np.array([0]), among=[1])
