@@ -9,12 +9,13 @@ from gan_core import checkpoint
 from gan_core.latent_space import arithmetic_report
 
 ROOT = Path(__file__).resolve().parent.parent
-MODELS = ("faces", "avatars", "avatars-tied", "faces-tied")
+MODELS = ("faces", "avatars", "avatars-tied", "faces-tied", "avatars-classes")
 # (pick, strength) of the columns with A − B + C, without probe
 COLUMNS = (("matched", 1.0), ("matched", 1.5), ("conditional", 1.0), ("conditional", 1.25))
 HEADING = (
     "| model and expression | A − B, s = 1 | s = 1.5 | rest alone, s = 1 | s = 1.25 "
-    "| control: target | both readers, best | unsure |\n|---|---|---|---|---|---|---|---|"
+    "| class set directly | control: target | both readers, best | unsure "
+    "|\n|---|---|---|---|---|---|---|---|---|"
 )
 
 
@@ -22,7 +23,10 @@ def table() -> str:
     """The table as Markdown, two rows for each measured expression of each model."""
     lines = [HEADING]
     for name in MODELS:
-        card = checkpoint.read_card(ROOT / "checkpoints" / name)
+        folder = ROOT / "checkpoints" / name
+        if not folder.is_dir():
+            continue
+        card = checkpoint.read_card(folder)
         result = arithmetic_report.load_metrics(card) or {"triples": []}
         for triple in result["triples"]:
             for shell, words in (
@@ -37,12 +41,15 @@ def table() -> str:
 def cells(rows: list[dict]) -> list[str]:
     """The cells of one row of the table: shares in percent, of the target and of what is kept."""
     rows = [row for row in rows if arithmetic_report.way_of(row)]
+    direct = next((pair(row) for row in rows if row["pick"] == arithmetic_report.CLASS), "–")
+    rows = [row for row in rows if row["pick"] != arithmetic_report.CLASS]
     by = {(r["pick"], r["strength"]): r for r in rows if not r["control"]}
     (control,) = (row for row in rows if row["control"])
     read = [row["agreed"] for row in by.values() if "agreed" in row]
     best = max(read, key=lambda agreed: min(agreed["target"][0], agreed["kept"][0]), default=None)
     both = [pair(best), percent(best["unsure"])] if best else ["–", "–"]
-    return [*(pair(by[column]) for column in COLUMNS), percent(control["target"][0]), *both]
+    columns = [pair(by[column]) for column in COLUMNS]
+    return [*columns, direct, percent(control["target"][0]), *both]
 
 
 def pair(row: dict) -> str:

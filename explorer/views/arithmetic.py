@@ -214,6 +214,7 @@ def result(name: str, model: Model, terms: Sequence[Term]) -> None:
         )
         numbers(model, letters, locked, way, z, images)
         arithmetic_verdicts.show(model, terms, images)
+        arithmetic_presets.compared_with_class(model, baskets.wishes())
         if note:
             st.caption(stranger_text.sentence(note))
     controls = arithmetic_controls.make(model, terms, start, way, shell, apart)

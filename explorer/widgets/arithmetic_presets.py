@@ -1,12 +1,14 @@
 """The presets of the page Arithmetic: evaluated sums whose baskets the classifier can fill."""
 
+from collections.abc import Sequence
+
 import streamlit as st
 
 from explorer.services import attribute_labels, seed_tables, trust
 from explorer.state import baskets, fragments, session, url_parts, url_state
-from explorer.widgets import basket_panel
+from explorer.widgets import basket_names, basket_panel
 from gan_core.checkpoint import Model
-from gan_core.latent_space import arithmetic, arithmetic_report
+from gan_core.latent_space import arithmetic, arithmetic_report, classes
 
 EXEMPLARS = 8  # that a preset puts into each basket
 
@@ -27,11 +29,31 @@ def buttons(model: Model, place: str) -> None:
             key=f"preset-{place}-{title}",
             on_click=request,
             args=(title,),
-            help=arithmetic_report.summary(model.card, title) or None,
+            help=measured(model, title) or None,
             disabled=bool(why),
         )
     if why:
         st.caption(why)
+
+
+def measured(model: Model, title: str) -> str:
+    """What was measured of a preset on this model, and what it must beat; often ""."""
+    about = arithmetic_report.summary, arithmetic_report.must_beat
+    return " ".join(filter(None, (say(model.card, title) for say in about)))
+
+
+def compared_with_class(model: Model, wishes: Sequence[basket_names.Wish]) -> None:
+    """For a model with classes, a sentence on the page about setting a class directly.
+
+    wishes: what each basket should show; a preset's have a measurement.
+    """
+    if classes.groups_of(model):
+        triple = basket_names.triple_of(wishes)
+        title = triple[0] if triple else ""
+        st.caption(
+            arithmetic_report.must_beat(model.card, title)
+            or "This model has classes: arithmetic must beat setting one, as on the page Latents."
+        )
 
 
 def refusal(model: Model) -> str:

@@ -6,7 +6,8 @@ exemplars, scaled to the prior's shell or not, with exemplars of B drawn at rand
 those of A, and also with A − B orthogonal to the other attributes' directions (conditional, Shen et
 al. 2020). Each row has a control: C moved as far in a random direction. The first classifier picks
 the exemplars and gives the directions, the second one scores. With 10 exemplars, C + s · (A − B) is
-also measured for strengths s above 1. Where the checkpoint has a linear probe, it reads the first
+also measured for strengths s above 1. A conditional model gets one more row: the class of C set
+directly, which the sum must beat. Where the checkpoint has a linear probe, it reads the first
 draws too, and an attribute counts there only where scorer and probe agree.
 """
 
@@ -19,13 +20,14 @@ from tqdm import tqdm
 
 from gan_core import checkpoint
 from gan_core.attributes import classifier, label_cache
-from gan_core.latent_space import arithmetic, directions
+from gan_core.latent_space import arithmetic, classes, directions
 from gan_core.metrics import intervals, store
 from gan_core.util.errors import MALFORMED, InputError
 
 COUNTS = (1, 3, 10)  # exemplars per concept
 # How A − B is formed: B's exemplars at random, matched to A's, or matched and then conditional.
 PICKS = ("random", "matched", "conditional")
+CLASS = "class"  # in place of these, where nothing is added: the class of C is set
 STRENGTHS = (1.0, 1.25, 1.5)  # of A − B, with the most exemplars; 1 with fewer
 POOL = 8192  # seeds that exemplars are picked from
 WORKS = 0.5  # share of results with the target from which a sum counts as working
@@ -170,6 +172,9 @@ def measure(
 ) -> list[dict[str, Any]]:
     """One triple under every condition, a list of dicts.
 
+    Where a class of the model is about the target, the condition CLASS has C's own latents with
+    that class set.
+
     probabilities: float (n, A) of the pool. choices: rows of it for A, B and C. known: attributes
     that both classifiers recognise. normals: as `find_normals` returns them.
 
@@ -208,25 +213,29 @@ def measure(
                 end = arithmetic.calculate(part, weights)
                 moved = arithmetic.random_control(c[i], end, seed + i)
                 controls.append(arithmetic.calculate([moved], [1], norm))
-            pictures = [model.generate(np.stack(z)) for z in (base, results, controls)]
-            labels = [scorer.predict(part) >= 0.5 for part in pictures]
-            far = rms(random, pictures[0])
-            for control in (False, True):
-                judged, drawn = labels[1 + control], pictures[1 + control]
-                agrees = judged[:, columns] == labels[0][:, columns]
-                row: dict[str, Any] = {"exemplars": count, "pick": pick, "strength": strength}
+            ends = {(pick, False): np.stack(results), (pick, True): np.stack(controls)}
+            once = (count, pick, strength) == (COUNTS[-1], "matched", 1.0)
+            direct = classes.with_attribute(model, np.stack(base), target) if once else None
+            if direct is not None:
+                ends[CLASS, False] = direct
+            before = model.generate(np.stack(base))
+            of_c, far = scorer.predict(before) >= 0.5, rms(random, before)
+            for (formed, control), latents in ends.items():
+                drawn = model.generate(latents)
+                judged = scorer.predict(drawn) >= 0.5
+                agrees = judged[:, columns] == of_c[:, columns]
+                row: dict[str, Any] = {"exemplars": count, "pick": formed, "strength": strength}
                 row |= {"shell": shell, "control": control}
                 row["target"] = list(intervals.wilson(judged[:, goal]))
                 row["kept"] = list(intervals.bootstrap_mean(agrees.mean(1), seed))
                 row["kept_each"] = dict(zip(other, agrees.mean(0).tolist(), strict=True))
                 row["meant"] = list(intervals.bootstrap_mean(agrees[:, meant].mean(1), seed))
-                row["c_target"] = float(labels[0][:, goal].mean())
-                row["distance"] = float(rms(drawn, pictures[0]).mean() / far.mean())
+                row["c_target"] = float(of_c[:, goal].mean())
+                row["distance"] = float(rms(drawn, before).mean() / far.mean())
                 if probe is not None and way_of(row):
                     first = slice(min(draws, AGREED))
-                    before = agreed(scorer, probe, pictures[0][first])
-                    after = agreed(scorer, probe, drawn[first])
-                    row["agreed"] = agreed_shares(before, after, goal, columns, seed)
+                    seen = [agreed(scorer, probe, part[first]) for part in (before, drawn)]
+                    row["agreed"] = agreed_shares(*seen, goal, columns, seed)
                 rows.append(row)
     return rows
 
@@ -371,6 +380,33 @@ def best(card: Mapping[str, Any], name: str) -> dict[str, Any] | None:
         return None
 
 
+def direct(card: Mapping[str, Any], name: str) -> dict[str, float] | None:
+    """What setting the class of C directly does for a triple, or None if it was not measured.
+
+    card: of a model, which may come from a stranger. Returns the shares target and kept, those of
+    the scorer, of C's latents as summed.
+    """
+    try:
+        triples = (load_metrics(card) or {})["triples"]
+        rows = next(t["conditions"] for t in triples if t["name"] == name)
+        row = next(row for row in rows if row["pick"] == CLASS and not row["shell"])
+        return {key: float(row[key][0]) for key in ("target", "kept")}
+    except (KeyError, IndexError, TypeError, ValueError, StopIteration, AttributeError):
+        return None
+
+
+def must_beat(card: Mapping[str, Any], name: str) -> str:
+    """The same in a sentence; "" if it was not measured."""
+    shares = direct(card, name)
+    if shares is None:
+        return ""
+    return (
+        "What arithmetic must beat: with the class of the same exemplars of C set directly, "
+        f"{shares['target']:.0%} have the target attribute, and {shares['kept']:.0%} of C's other "
+        "attributes are preserved."
+    )
+
+
 def table(result: Mapping[str, Any]) -> str:
     """A result as Markdown tables, one per triple, and how it was measured."""
     lines = []
@@ -385,7 +421,8 @@ def table(result: Mapping[str, Any]) -> str:
         for row in triple["conditions"]:
             cells = [str(row["exemplars"]), row["pick"], f"{row['strength']:g}"]
             cells.append("shell" if row["shell"] else "as is")
-            cells.append("random direction" if row["control"] else "A − B + C")
+            what = "C, its class set" if row["pick"] == CLASS else "A − B + C"
+            cells.append("random direction" if row["control"] else what)
             cells += [words(row[key]) for key in ("target", "kept", "meant")]
             lines.append(f"| {' | '.join(cells)} | {row['distance']:.2f} |")
         lines.append("")
@@ -422,6 +459,11 @@ def _section(card: Mapping[str, Any], result: Mapping[str, Any]) -> str:
         "and scored by another; shares with 95 % intervals. The result is as summed, or scaled to "
         "the prior's shell. Strength: how much of A − B is added.",
     ]
+    if any(row["pick"] == CLASS for triple in result["triples"] for row in triple["conditions"]):
+        lines[-1] += (
+            " Where no A − B is added, the same exemplars of C have their class set to the target, "
+            "which is what arithmetic must beat."
+        )
     probed = any("agreed" in row for triple in result["triples"] for row in triple["conditions"])
     if probed:
         lines[-1] += (
@@ -451,6 +493,7 @@ def _section(card: Mapping[str, Any], result: Mapping[str, Any]) -> str:
 def way_of(row: Mapping[str, Any]) -> str:
     """How a row of the card formed A − B, in words; "" for a row that the card leaves out."""
     ways = {"matched": "B matched to A except for the target", "conditional": "the rest left alone"}
+    ways[CLASS] = "none: the class of C set directly"
     if row["exemplars"] != COUNTS[-1] or row["pick"] not in ways:
         return ""
     if not row["control"]:
