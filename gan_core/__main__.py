@@ -110,12 +110,13 @@ def sample(
     psi: float = 1.0,  # truncation ψ: 1 leaves the latents unchanged, 0 is the mean latent
     single: bool = False,  # write one PNG per sample, named after its seed, instead of a grid
     scale: int = 1,  # enlarge each picture by this whole factor, with sharp pixels
+    space: str = "z",  # latent space in which ψ truncates: z, or w for a model that has it
 ) -> None:
     """Draw samples from seeds: a grid, or single files."""
     if not 1 <= count <= 100_000:
         raise InputError(f"count is {count}; it must be from 1 to 100000.")
     check_scale(scale)
-    loaded = checkpoint.load(model)
+    loaded = checkpoint.load(model, space)
     z = latent.truncate(loaded.prior.sample(count, seed), psi)
     images = loaded.generate(z)
     if single:
@@ -133,12 +134,13 @@ def walk(
     out: str,  # file to write: .png for a strip, .gif or .mp4 for a film
     *,
     seeds: str = "0,1,2,3",  # seeds of the keyframes, comma-separated, two or more
-    mode: str = "slerp",  # interpolation: slerp or lerp
+    mode: str = "",  # interpolation: slerp or lerp (default: slerp in z, lerp in w)
     closed: bool = False,  # return to the first keyframe
     frames: int = 48,  # number of pictures in total
     fps: int = 24,  # pictures per second of a film
     psi: float = 1.0,  # truncation ψ of the keyframes
     scale: int = 4,  # enlarge each picture of a film by this whole factor
+    space: str = "z",  # latent space of the path: z, or w for a model that has it
 ) -> None:
     """Interpolate through latents: a strip, a GIF or an MP4."""
     kind = Path(out).suffix.lower()
@@ -151,7 +153,8 @@ def walk(
         numbers = [int(part) for part in seeds.split(",")]
     except ValueError:
         raise InputError(f"seeds is {seeds!r}; it must be a list of numbers: 0,1,2.") from None
-    loaded = checkpoint.load(model)
+    loaded = checkpoint.load(model, space)
+    mode = mode or latent.natural_mode(loaded.prior)
     keyframes = np.concatenate([loaded.prior.sample(1, seed) for seed in numbers])
     path = latent.path(latent.truncate(keyframes, psi), frames, mode, closed)
     images = loaded.generate(path)
@@ -201,6 +204,7 @@ def measure_latents(
     seed: int = 0,
     json: bool = False,
     discard: bool = False,
+    space: str = "z",
     **others: Any,
 ) -> None:
     """What evaluate does with --arithmetic, --paths and --classes, saved in the card's metrics."""
@@ -211,14 +215,16 @@ def measure_latents(
         )
     results = {}
     if arithmetic:
-        draws = {"draws": n or 500, "seed": seed}
+        draws = {"draws": n or 500, "seed": seed, "space": space}
         results["arithmetic"] = arithmetic_report.evaluate(model, **draws, progress=True)
         print(arithmetic_report.table(results["arithmetic"]))
     if paths:
-        loaded, network = checkpoint.load(model), feature_extractors.effnet()
+        loaded, network = checkpoint.load(model, space), feature_extractors.effnet()
         results["paths"] = path_length.measure(loaded, network, n=n or 200, seed=seed)
         print(path_length.table(results["paths"]))
     if classes:
+        if space != "z":
+            raise InputError("--classes is measured in z, where a class is asked for.")
         results["classes"] = class_report.measure(checkpoint.load(model), n=n or 500, seed=seed)
         print(class_report.table(results["classes"]))
     if not discard:
@@ -255,9 +261,10 @@ def invert(
     crop: float = 1.0,  # without --eyes: side of the centre square, as a share of the shorter side
     seed: int = 0,  # seed of the random starts
     json: bool = False,  # print the latent and its error as one JSON object on the last line
+    space: str = "z",  # latent space that is searched: z, or w for a model that has it
 ) -> None:
     """Find the latent whose picture comes closest to a photo."""
-    loaded = checkpoint.load(model)
+    loaded = checkpoint.load(model, space)
     content = regular_files.read_bytes(photo, photo_alignment.MAX_BYTES)
     white = decoding.white_of(loaded.card["training_set"].get("brightest") or 0)
     image = photo_alignment.read_photo(content, white)
@@ -271,7 +278,8 @@ def invert(
     media.save(out, media.encode(media.enlarge(pair, 4)))
     print(f"{out}: {one_line(loaded.name)} comes within {current.error:.1f} levels of the photo")
     if json:
-        print(dumps({"error": current.error, "z": current.z.tolist(), "model_hash": loaded.hash}))
+        result = {"error": current.error, "z": current.z.tolist(), "model_hash": loaded.hash}
+        print(dumps(result | store.in_space(loaded)))
 
 
 def export_generator(
@@ -279,11 +287,12 @@ def export_generator(
     *,
     out: str,  # the file to write, ending in .onnx, .safetensors or .pt (a plain state dict)
     json: bool = False,  # print what was written as one JSON object on the last line
+    space: str = "z",  # latent space of an ONNX file's input: z, or w for a model that has it
 ) -> None:
     """Write a model's generator as ONNX, safetensors or a state dict, and check it."""
     if Path(out).suffix.lower() not in (".onnx", ".safetensors", ".pt", ".pth"):
         raise InputError(f"{out} must end in .onnx, .safetensors or .pt.")
-    loaded = checkpoint.load(model)
+    loaded = checkpoint.load(model, space)
     summary = export_onnx.write(loaded, out)
     print(
         f"{out}: the generator of {one_line(loaded.name)}, {summary['bytes'] / 1e6:.1f} MB; "

@@ -25,7 +25,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load as load_tensors
 from safetensors.torch import save_file
 
-from gan_core import latent
+from gan_core import latent, spaces
 from gan_core.data import training_set
 from gan_core.networks import fuse_layers, registry
 from gan_core.util import atomic_files, checked_safetensors, errors, json_values, regular_files
@@ -70,6 +70,8 @@ class Model:
 
     generator, discriminator: networks in eval mode; discriminator is None when there is no file.
     prior: the distribution of latents. card: the contents of model.json. directory: its path.
+    space: "z", or "w" for latents that are intermediate ones, see `gan_core.spaces`; `card` then
+    has an entry "space", by which metrics measured in w are found.
     """
 
     generator: torch.nn.Module
@@ -80,6 +82,7 @@ class Model:
     # On few cores, two simultaneous forward passes take longer than one after the other, whatever
     # the models: one lock for all.
     lock: threading.Lock = field(default=ONE_AT_A_TIME, repr=False)
+    space: str = "z"
 
     @property
     def name(self) -> str:
@@ -93,8 +96,22 @@ class Model:
 
     @property
     def hash(self) -> str:
-        """First 12 hexadecimal digits of the generator's sha256, which identify the weights."""
+        """12 hexadecimal digits that identify the meaning of a latent: the weights and the space.
+
+        In z they are `weights`.
+        """
+        return self.digest[:12]
+
+    @property
+    def weights(self) -> str:
+        """First 12 hexadecimal digits of the generator's sha256, the same in both spaces."""
         return self.card["files"]["generator.safetensors"][:12]
+
+    @property
+    def digest(self) -> str:
+        """The 64 hexadecimal digits of which `hash` is the beginning."""
+        digest = self.card["files"]["generator.safetensors"]
+        return digest if self.space == "z" else digest_in_w(digest)
 
     def synthesize(self, z: np.ndarray) -> np.ndarray:
         """Latents float32 (N, nz) -> images float32 (N, H, W, C) in [−1, 1].
@@ -239,11 +256,43 @@ def settle(directory: Path) -> None:
             waiting.unlink()
 
 
-def load(directory: str | Path) -> Model:
-    """The Model in a checkpoint directory.
+def load(directory: str | Path, space: str = "z") -> Model:
+    """The Model in a checkpoint directory, in the latent space "z" or "w".
 
-    Raises an InputError that names the file when anything is missing or damaged.
+    Raises an InputError that names the file when anything is missing or damaged, and one for
+    another space and for w where the generator has no mapping network.
     """
+    return in_space(load_in_z(directory), space)
+
+
+def in_space(model: Model, space: str) -> Model:
+    """A Model of the space z in the latent space "z" or "w"; its weights are shared, not copied.
+
+    In w, `model.prior.of(z)` turns latents of z into those of w. Raises InputError for another
+    space and for w where the generator has no mapping network.
+    """
+    if space not in spaces.SPACES:
+        raise InputError(f"The latent space is {space!r}; it must be z or w.")
+    if space == model.space:
+        return model
+    if not spaces.has_w(model.generator):
+        raise InputError(
+            f"{model.name} has no mapping network, so it has no latent space w; use z."
+        )
+    generator, prior = spaces.in_w(model.generator, model.prior)
+    card = {**model.card, "space": space}
+    return Model(
+        generator.eval(), model.discriminator, prior, card, model.directory, model.lock, space
+    )
+
+
+def digest_in_w(digest: str) -> str:
+    """`Model.digest` in w of a generator's sha256."""
+    return hashlib.sha256(f"{digest} in w".encode()).hexdigest()
+
+
+def load_in_z(directory: str | Path) -> Model:
+    """`load` in the space z."""
     directory = Path(directory)
     card = read_card(directory)
     try:
@@ -305,6 +354,7 @@ def read_card(directory: str | Path) -> dict:
         if not isinstance(digest, str) or not re.fullmatch("[0-9a-f]{64}", digest):
             raise InputError(f"{path} is damaged: it has no sha256 of {file}.")
     training_set.check_words(card["training_set"], path)
+    card.pop("space", None)  # in memory alone, see Model
     return card
 
 

@@ -47,6 +47,11 @@ def write(model: checkpoint.Model, path: str | Path) -> dict:
         return to_onnx(model, path)
     if kind not in (".safetensors", ".pt", ".pth"):
         raise InputError(f"{path} must end in .onnx, .safetensors or .pt.")
+    if model.space != "z":
+        raise InputError(
+            f"The weights of {model.name} are the same in z and w; give a file that ends in .onnx, "
+            "or leave out --space."
+        )
     if isinstance(model.generator, onnx_generator.Generator):
         raise InputError(
             f"{model.name} is an ONNX graph and has no weights of its own; give a file that ends "
@@ -189,10 +194,10 @@ def run(path: str | Path, z: np.ndarray) -> np.ndarray:
 def cached(model: checkpoint.Model) -> Path:
     """Path of a Model's ONNX file in the cache folder, written when it is missing (seconds).
 
-    Its name contains the sha256 of the generator's weights and the VERSION of the export. A damaged
-    file is written again; only one of several threads writes it. Raises InputError as `to_onnx`.
+    Its name contains `Model.digest` and the VERSION of the export. A damaged file is written again;
+    only one of several threads writes it. Raises InputError as `to_onnx`.
     """
-    digest = model.card["files"]["generator.safetensors"]
+    digest = model.digest
     with _lock:
         path = stored(digest)
         if path is None:
@@ -205,7 +210,7 @@ def cached(model: checkpoint.Model) -> Path:
 def stored(digest: str) -> Path | None:
     """Path of the intact file that `cached` wrote for a generator, or None.
 
-    digest: the sha256 of the generator's weights, 64 hexadecimal digits. The sha256 of the ONNX
+    digest: `Model.digest`. The sha256 of the ONNX
     file itself is in a file beside it.
     """
     path = place(digest)
@@ -217,7 +222,7 @@ def stored(digest: str) -> Path | None:
 
 
 def place(digest: str) -> Path:
-    """The path in the cache folder of the ONNX file of a generator's sha256."""
+    """The path in the cache folder of the ONNX file of a generator's digest."""
     return cache_dir.cache_directory() / "onnx" / f"{digest}-{VERSION}.onnx"
 
 

@@ -70,8 +70,10 @@ def least_psi(prior: Prior) -> float:
     radius √nz, a little less than one thick whatever nz. ψ·z leaves the shell, and a generator
     without a mapping network has never been trained inside it. At the ψ returned a latent of
     typical length is as short as the shortest of RARE samples. Rounded to 0.05; near 0 for priors
-    of few coordinates, where latents of every length occur.
+    of few coordinates, where latents of every length occur, and 0 for latents in w.
     """
+    if prior.kind == "intermediate":  # truncation was made for w
+        return 0.0
     n = prior.size
     # The length of n independent coordinates is close to normally distributed.
     length, deviation = (
@@ -81,6 +83,11 @@ def least_psi(prior: Prior) -> float:
     )
     shortest = max(length - SHORTEST * deviation, 0.0)
     return float(np.round(20 * shortest / length) / 20)
+
+
+def natural_mode(prior: Prior) -> str:
+    """The interpolation that suits a prior: "slerp", or "lerp" in w, which lies on no sphere."""
+    return "lerp" if prior.kind == "intermediate" else "slerp"
 
 
 def lerp(a: np.ndarray, b: np.ndarray, t: ArrayLike) -> np.ndarray:

@@ -154,11 +154,16 @@ def _of_run(model: checkpoint.Model, directory: Path) -> str:
         d_parameters=registry.parameters(model.discriminator) if model.discriminator else 0,
         **{key: value for key, value in training.items() if key not in REPEATED},
     )
+    in_w = card | {"space": "w"}  # what was measured there
+    fidelity_in_w = fidelity_report.card_table(in_w)
     sections = (
+        f"## How close to the training images (in w)\n\n{fidelity_in_w}" if fidelity_in_w else "",
         classifier.card_section(directory),
         discover_directions.card_section(directory),
         arithmetic_report.card_section(card),
+        arithmetic_report.card_section(in_w),
         path_length.card_section(card),
+        path_length.card_section(in_w),
         class_report.card_section(card),
     )
     return text + "".join(f"\n{section}" for section in sections if section)

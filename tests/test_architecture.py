@@ -17,7 +17,7 @@ ORDER = {
         ("util",),
         ("data",),
         ("networks",),
-        ("latent", "checkpoint", "companions", "export_onnx", "feature_extractors"),
+        ("latent", "spaces", "checkpoint", "companions", "export_onnx", "feature_extractors"),
         ("attributes",),
         ("search",),
         ("metrics",),

@@ -13,7 +13,7 @@ from gan_core.checkpoint import Model
 
 REFRESH = 1.0  # seconds between checks of a model that is being prepared
 # Exporting holds the interpreter for seconds, so it runs in a process of its own.
-PREPARE = "import sys, gan_core.export_onnx as e; e.cached(e.checkpoint.load(sys.argv[1]))"
+PREPARE = "import sys, gan_core.export_onnx as e; e.cached(e.checkpoint.load(*sys.argv[1:]))"
 
 _addresses: dict[str, dict[str, Any]] = {}  # weights -> what server.urls returned
 
@@ -76,8 +76,8 @@ def prepare(model: Model) -> None:
     """Put a Model's export into the cache. If that fails, server.urls says why."""
     from gan_core import export_onnx
 
-    if export_onnx.stored(model.card["files"]["generator.safetensors"]) is None:
-        command = [sys.executable, "-c", PREPARE, str(model.directory.resolve())]
+    if export_onnx.stored(model.digest) is None:
+        command = [sys.executable, "-c", PREPARE, str(model.directory.resolve()), model.space]
         environment = os.environ | folders.code_environment() | {"OMP_NUM_THREADS": "1"}
         subprocess.run(command, env=environment, capture_output=True, check=False)
 

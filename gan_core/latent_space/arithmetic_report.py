@@ -71,18 +71,25 @@ RENAMED = {"glasses bearded − bearded + long-haired": TRIPLES[2][0]}
 
 
 def evaluate(
-    model: str | Path, *, draws: int = 500, seed: int = 0, pool: int = POOL, progress: bool = False
+    model: str | Path,
+    *,
+    draws: int = 500,
+    seed: int = 0,
+    pool: int = POOL,
+    progress: bool = False,
+    space: str = "z",
 ) -> dict[str, Any]:
     """Measure the triples whose attributes a checkpoint's classifiers recognise.
 
     model: checkpoint directory. draws: sets of exemplars drawn for each condition. pool: the number
-    of seeds that exemplars are picked from. progress: whether to show bars on stderr. Returns a
+    of seeds that exemplars are picked from. progress: whether to show bars on stderr. space: the
+    latent space in which latents are added, z or w. Returns a
     dict of plain JSON types: the settings, and triples, whose conditions are what `measure`
     returns. Raises InputError when a classifier is missing or no triple can be measured.
     """
     if draws < 1 or pool < FEWEST:
         raise InputError(f"draws must be 1 or more, and the pool {FEWEST} seeds or more.")
-    loaded = checkpoint.load(model)
+    loaded = checkpoint.load(model, space)
     picker, scorer = classifier.load(model), classifier.load(model, "second")
     probe = classifier.load_all(model).get("probe")
     if picker.names != scorer.names:
@@ -124,7 +131,8 @@ def evaluate(
             + "."
         )
     return {
-        "model": loaded.hash,
+        "model": loaded.weights,
+        **store.in_space(loaded),
         "name": loaded.name,
         "draws": draws,
         "seed": seed,
@@ -452,9 +460,10 @@ def card_section(card: Mapping[str, Any]) -> str:
 
 def _section(card: Mapping[str, Any], result: Mapping[str, Any]) -> str:
     lines = [
-        "## Does the arithmetic work?",
+        f"## Does the arithmetic work?{store.words(card)}",
         "",
-        f"Measured by `python -m gan_core evaluate checkpoints/{card['name']} --arithmetic`: "
+        f"Measured by `python -m gan_core evaluate checkpoints/{card['name']} --arithmetic"
+        f"{store.option(card)}`: "
         f"{result['draws']:,} draws of {COUNTS[-1]} exemplars per basket, picked by one classifier "
         "and scored by another; shares with 95 % intervals. The result is as summed, or scaled to "
         "the prior's shell. Strength: how much of A − B is added.",

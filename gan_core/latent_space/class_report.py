@@ -56,7 +56,7 @@ def measure(model: Model, n: int = 500, seed: int = 0) -> dict[str, Any]:
         "mean": float(np.mean([row["share"] for row in rows])),
         "rows": rows,
         "classifiers": [reader.hash for reader in readers.values()],
-        "model": model.hash,
+        "model": model.weights,
         "name": model.name,
     }
 

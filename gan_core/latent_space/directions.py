@@ -24,15 +24,16 @@ import torch
 from numpy.typing import ArrayLike
 from torch import nn
 
-from gan_core import export_onnx
+from gan_core import export_onnx, spaces
 from gan_core.attributes import label_cache
 from gan_core.attributes.classifier import Classifier, readable_name
-from gan_core.checkpoint import Model
+from gan_core.checkpoint import Model, digest_in_w
 from gan_core.util import checked_safetensors, json_values
 from gan_core.util.errors import InputError
 
 FORMAT = 1
 FILE = "directions.safetensors"
+FILE_IN_W = "directions_w.safetensors"  # those of the latent space w
 KINDS = ("difference", "normal", "conditional", "component", "factor", "own")
 MEASUREMENTS = ("effects", "moves", "leakage")  # of a direction, by the attribute classifier
 # A file's entry for one direction, see gan_core.util.json_values.
@@ -151,8 +152,11 @@ def first_layer(generator: nn.Module) -> np.ndarray:
     """The weights applied to the latent, float64 (outputs, nz), with batch norms folded in.
 
     Raises InputError for a generator that begins with neither a linear layer nor a transposed
+    convolution. In the latent space w they are the weights that scale the channels of every
     convolution.
     """
+    if isinstance(generator, spaces.CentredSynthesis):
+        return generator.styles()
     layer = _first(export_onnx.fold(generator))
     weights = layer.weight.detach().double()
     # A transposed convolution has its inputs first, a linear layer its outputs.
@@ -182,11 +186,13 @@ def principal_components(model: Model, k: int = 10, n: int = 1024, seed: int = 0
 
     GANSpace: principal components of the activations after the first layer and its ReLU over n
     samples, then the regression of the latents on each component's coordinate. Without a ReLU the
-    layer's own outputs are used. Returns float32 (k, nz), the strongest first, with signs as in
-    `factors`. Raises InputError when the activations never change.
+    layer's own outputs are used. In the latent space w they are the principal components of w
+    itself, as in GANSpace for StyleGAN. Returns float32 (k, nz), the strongest first, with signs
+    as in `factors`. Raises InputError when the activations never change.
     """
     z = model.prior.sample(n, seed)
-    acts = activations(model.generator, z)
+    in_w = isinstance(model.generator, spaces.CentredSynthesis)
+    acts = z.astype(np.float64) if in_w else activations(model.generator, z)
     acts -= acts.mean(0)
     # n samples have at most n components, and the n × n Gram matrix gives them.
     sizes, left = np.linalg.eigh(acts @ acts.T)
@@ -352,6 +358,11 @@ def unnamed(
     return result
 
 
+def file_of(model: Model) -> Path:
+    """The path of a Model's directions; each latent space has a file of its own."""
+    return Path(model.directory) / (FILE if model.space == "z" else FILE_IN_W)
+
+
 def save(model: Model, directions: Sequence[Direction], path: str | Path | None = None) -> None:
     """Write directions into a Model's checkpoint, replacing those in it.
 
@@ -374,11 +385,11 @@ def save(model: Model, directions: Sequence[Direction], path: str | Path | None 
     vectors = [np.asarray(direction.vector, np.float32) for direction in directions]
     about = {
         "format": FORMAT,
-        "generator": model.card["files"]["generator.safetensors"],
+        "generator": model.digest,
         "directions": [{"name": d.name, "kind": d.kind, "about": d.about} for d in directions],
     }
     whole = np.stack(vectors) if vectors else np.empty((0, model.prior.size), np.float32)
-    checked_safetensors.save(path or Path(model.directory) / FILE, {"vectors": whole}, about)
+    checked_safetensors.save(path or file_of(model), {"vectors": whole}, about)
 
 
 def load(
@@ -389,14 +400,20 @@ def load(
     path: another file that `save` wrote. measurements: False leaves out what the file says was
     measured, unread. Raises InputError when the file is damaged or was made for other weights.
     """
-    path = Path(path or Path(model.directory) / FILE)
+    path = Path(path) if path else file_of(model)
     if not path.exists():
         return []
     remedy = "remove it, and find directions again"
     arrays, about, _ = checked_safetensors.load(path, remedy)
     if about.get("format") != FORMAT:
         raise InputError(f"{path} is of format {about.get('format')!r}; {remedy}.")
-    if about.get("generator") != model.card["files"]["generator.safetensors"]:
+    if about.get("generator") != model.digest:
+        digest = model.card["files"]["generator.safetensors"]
+        if about.get("generator") in (digest, digest_in_w(digest)):
+            other = "w" if model.space == "z" else "z"
+            raise InputError(
+                f"{path} holds directions of the latent space {other}; use {model.name} in {other}."
+            )
         raise InputError(
             f"{path} was made for other weights than {model.name} {model.hash}; {remedy}."
         )

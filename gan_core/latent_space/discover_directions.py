@@ -72,9 +72,8 @@ def load_cached(
     progress: Callable[[str, float], object] | None = None,
 ) -> list[Direction]:
     """`discover` with the settings in QUICK, computed once per generator and classifier."""
-    weights = model.card["files"]["generator.safetensors"]
     digest = "none" if classifier is None else classifier.hash
-    name = f"{weights[:32]}-{digest}-{QUICK['n']}-{QUICK['measured']}.safetensors"
+    name = f"{model.digest[:32]}-{digest}-{QUICK['n']}-{QUICK['measured']}.safetensors"
     path = cache_dir.cache_directory() / "directions" / name
     try:
         result = directions.load(model, path)
@@ -99,6 +98,7 @@ def discover_and_save(
     seed: int = 0,  # seed of the first sample
     discard: bool = False,  # print the directions without saving them in the checkpoint
     json: bool = False,  # print the directions as one JSON object on the last line
+    space: str = "z",  # latent space of the directions: z, or w for a model that has it
 ) -> list[Direction]:
     """Find directions, measure them and save them in a checkpoint.
 
@@ -108,7 +108,7 @@ def discover_and_save(
         raise InputError(
             "n must be from 64 to 1000000, measured from 1 to 100000 and k from 1 to 1000."
         )
-    directory, loaded = Path(model), checkpoint.load(model)
+    directory, loaded = Path(model), checkpoint.load(model, space)
     has_classifier = companions.locate(directory, attributes.FILES["first"]).exists()
     classifier = attributes.load(directory) if has_classifier else None
     if classifier is None:
@@ -125,7 +125,7 @@ def discover_and_save(
     print(section(result))
     if not discard:
         directions.save(loaded, [*result, *named_by_people(loaded)])
-        print(f"{directory / directions.FILE}: {len(result)} directions")
+        print(f"{directions.file_of(loaded)}: {len(result)} directions")
     if json:
         rows = [{"name": d.name, "kind": d.kind, **d.about} for d in result]
         print(dumps({"model": loaded.name, "directions": rows}, ensure_ascii=False))
@@ -142,11 +142,16 @@ def named_by_people(model: checkpoint.Model) -> list[Direction]:
 
 def card_section(directory: str | Path) -> str:
     """The model card's section on the directions in a checkpoint; "" when there are none."""
-    path = Path(directory) / directions.FILE
-    if not path.exists():
-        return ""
+    files = {"z": directions.FILE, "w": directions.FILE_IN_W}
+    present = {s: path for s, f in files.items() if (path := Path(directory) / f).exists()}
+    return "\n".join(section_of(directory, space, path) for space, path in present.items())
+
+
+def section_of(directory: str | Path, space: str, path: Path) -> str:
+    """The section on the directions in one latent space, which lie in the file `path`."""
     try:
-        return section(directions.load(checkpoint.load(directory)))
+        text = section(directions.load(checkpoint.load(directory, space)))
+        return text if space == "z" else text.replace("## Directions", "## Directions in w", 1)
     except InputError as error:  # this must not fail: a card is written after hours of training
         return f"## Directions\n\n{error}\n"
     except MALFORMED:  # a stranger's file

@@ -16,7 +16,7 @@ import numpy as np
 import torch
 from torch import nn
 
-from gan_core import checkpoint
+from gan_core import checkpoint, spaces
 from gan_core.data import photo_alignment
 from gan_core.latent_space import inversion
 from gan_core.util import checked_safetensors
@@ -184,4 +184,18 @@ def load(model: checkpoint.Model) -> Encoder | None:
         network.load_state_dict({name: torch.from_numpy(a) for name, a in arrays.items()})
     except Exception:  # torch raises several kinds
         raise InputError(f"{path} does not fit its model; {remedy}.") from None
-    return Encoder(network.eval().requires_grad_(False), about, seal[:12])
+    network.eval().requires_grad_(False)
+    if isinstance(model.prior, spaces.Intermediate):
+        network = nn.Sequential(network, ToW(model.prior))
+    return Encoder(network, about, seal[:12])
+
+
+class ToW(nn.Module):
+    """Latents in z, float (N, nz) -> in w: an encoder is trained in z and serves both spaces."""
+
+    def __init__(self, prior: spaces.Intermediate):
+        super().__init__()
+        self.prior = prior
+
+    def forward(self, z: torch.Tensor) -> torch.Tensor:
+        return torch.from_numpy(self.prior.of(z.numpy()))

@@ -13,16 +13,15 @@ import numpy as np
 import torch
 from torch import nn
 
-from gan_core import checkpoint
+from gan_core import checkpoint, spaces
 from gan_core.util.errors import InputError
 
-SAMPLES = 4096  # that the mean of w is taken over
-MEAN_SEED = 2**31  # far from the seeds that people look at
+SAMPLES, MEAN_SEED = spaces.SAMPLES, spaces.FIRST_SEED  # that the mean of w is taken over
 
 
 def has(model: checkpoint.Model) -> bool:
     """Whether a model has intermediate latents."""
-    return hasattr(model.generator, "mapping") and hasattr(model.generator, "synthesis")
+    return spaces.has_w(model.generator) or model.space == "w"
 
 
 def of(model: checkpoint.Model, z: np.ndarray) -> np.ndarray:
@@ -57,7 +56,7 @@ def generate(model: checkpoint.Model, w: np.ndarray) -> np.ndarray:
 
 def checked(model: checkpoint.Model, latents: np.ndarray) -> np.ndarray:
     """Latents as float32 (N, nz); w has as many coordinates as z. Raises InputError."""
-    if not has(model):
+    if not spaces.has_w(model.generator):
         raise InputError(f"{model.name} has no intermediate latents; its architecture has no w.")
     latents = np.asarray(latents, np.float32)
     if latents.ndim != 2 or latents.shape[1] != model.prior.size or not len(latents):

@@ -18,7 +18,7 @@ import numpy as np
 import torch
 from torch.nn import functional as F
 
-from gan_core import checkpoint, latent
+from gan_core import checkpoint, latent, spaces
 from gan_core.data.training_set import TrainingSet
 from gan_core.metrics import store
 from gan_core.networks import fuse_layers, onnx_generator
@@ -209,8 +209,11 @@ def shell_bounds(prior: latent.Prior) -> np.ndarray:
 def project_to_prior(z: torch.Tensor, prior: latent.Prior) -> torch.Tensor:
     """Latents, float (N, nz), moved to the nearest place where the prior has its samples.
 
-    For N(0, I) this is within `shell_bounds`; for U(−1, 1) it is the cube.
+    For N(0, I) this is within `shell_bounds`; for U(−1, 1) it is the cube; for w see
+    `spaces.Intermediate.shorten`.
     """
+    if isinstance(prior, spaces.Intermediate):
+        return prior.shorten(z)
     if prior.kind == "uniform":
         return z.clamp(-1, 1)
     shortest, longest = shell_bounds(prior)
@@ -348,7 +351,8 @@ def measure(
         if len(some)
     }
     return {
-        "model": model.hash,
+        "model": model.weights,
+        **store.in_space(model),
         "encoder": encoder.hash if encoder is not None else "",
         **budget,
         "seed": seed,

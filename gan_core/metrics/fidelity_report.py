@@ -45,11 +45,12 @@ def evaluate(
     out: str = "",  # also write the result to this file, ending in .json, or in .md for a table
     json: bool = False,  # print the result as one JSON object on the last line
     discard: bool = False,  # do not save the numbers in the checkpoint's model.json
+    space: str = "z",  # latent space in which ψ truncates: z, or w for a model that has it
 ) -> dict[str, Any]:
     """Measure how close a model's samples come to real images, and save the numbers with it."""
     if Path(out).suffix not in ("", ".json", ".md"):
         raise InputError(f"{out} must end in .json or .md.")
-    loaded = checkpoint.load(model)
+    loaded = checkpoint.load(model, space)
     reference = checkpoint.find_images(loaded, data)
     networks, missing = load_networks(features, inception_weights, device)
     for sentence in missing.values():
@@ -138,7 +139,8 @@ def measure(
     sampled = sample_features(model, networks, n, seed, psi, batch, progress)
     conditions = {
         "name": model.name,
-        "model": model.hash,
+        "model": model.weights,
+        **store.in_space(model),
         "training_set": reference.fingerprint,
         "n": n,
         "seed": seed,
@@ -331,6 +333,7 @@ def footer(result: Mapping[str, Any]) -> list[str]:
     )
     return [
         f"Model {result['name']} {result['model']}, training set {result['training_set'][:12]}, "
-        f"seeds {result['seed']} to {last}, ψ {result['psi']:g}, k {result['k']}. {versions}.",
+        f"seeds {result['seed']} to {last}, ψ {result['psi']:g}"
+        f"{' in w' if result.get('space') == 'w' else ''}, k {result['k']}. {versions}.",
         NOTE,
     ]

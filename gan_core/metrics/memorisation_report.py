@@ -127,7 +127,7 @@ def report(
     result = {
         "format": FORMAT,
         "name": model.name,
-        "model": model.hash,
+        "model": model.weights,
         "training_set": reference.fingerprint,
         "of": "held-out images" if control else "samples",
         "control": control,

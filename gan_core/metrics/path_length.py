@@ -57,7 +57,8 @@ def measure(
         "seed": seed,
         "step": STEP,
         "modes": modes,
-        "model": model.hash,
+        "model": model.weights,
+        **store.in_space(model),
         "name": model.name,
         "versions": {"features": network.version},
     }

@@ -18,26 +18,43 @@ from gan_core.util.errors import MALFORMED, InputError
 def save_metrics(directory: str | Path, entries: Mapping[str, dict[str, Any]]) -> None:
     """Write entries into "metrics" of a checkpoint's model.json; all other entries stay.
 
-    entries: {name: measurement of plain JSON types}, each with the generator's hash under "model".
+    entries: {name: measurement of plain JSON types}, each with the generator's hash under "model"
+    and, where it was measured in the latent space w, `in_space`. Those are kept beside what was
+    measured in z, under names of their own.
     Raises InputError when the checkpoint now holds other weights than those that were measured.
     """
     card = checkpoint.read_card(directory)
     for entry in entries.values():
         check_weights(directory, card, entry["model"])
-    card["metrics"] = {**(card.get("metrics") or {}), **entries}
+    named = {key(name, entry.get("space", "z")): entry for name, entry in entries.items()}
+    card["metrics"] = {**(card.get("metrics") or {}), **named}
     atomic_files.write_json(Path(directory) / "model.json", card)
 
 
 def load_metrics(card: Mapping[str, Any], name: str) -> dict[str, Any] | None:
     """The measurement saved under a name, or None when it is missing or of other weights.
 
-    card: the contents of model.json, which may be untrusted: the measurement is not checked.
+    card: the contents of model.json, which may be untrusted: the measurement is not checked; or
+    the card of a Model in w, for what was measured there.
     """
     metrics, weights = card.get("metrics"), card["files"]["generator.safetensors"]
-    entry = metrics.get(name) if isinstance(metrics, dict) else None
-    measured_on = entry.get("model") if isinstance(entry, dict) else None
+    space = card.get("space", "z")
+    entry = metrics.get(key(name, space)) if isinstance(metrics, dict) else None
+    if not isinstance(entry, dict) or entry.get("space", "z") != space:
+        return None
+    measured_on = entry.get("model")
     own = isinstance(measured_on, str) and measured_on and weights.startswith(measured_on)
     return entry if own else None
+
+
+def in_space(model: checkpoint.Model) -> dict[str, str]:
+    """What a measurement says of the latent space it was made in: nothing for z."""
+    return {} if model.space == "z" else {"space": model.space}
+
+
+def key(name: str, space: str) -> str:
+    """The name in "metrics" of a measurement in a latent space."""
+    return name if space == "z" else f"{name} in {space}"
 
 
 def card_section(
@@ -59,8 +76,18 @@ def card_section(
         rows = ""
     if not rows:
         return ""
-    command = f"python -m gan_core evaluate checkpoints/{card['name']} --{name}"
-    return f"## {heading}\n\n{what} by `{command}`:\n\n{rows}\n"
+    command = f"python -m gan_core evaluate checkpoints/{card['name']} --{name}{option(card)}"
+    return f"## {heading}{words(card)}\n\n{what} by `{command}`:\n\n{rows}\n"
+
+
+def option(card: Mapping[str, Any]) -> str:
+    """The option of a command that measures in the latent space of a card; "" for z."""
+    return "" if card.get("space", "z") == "z" else f" --space {card['space']}"
+
+
+def words(card: Mapping[str, Any]) -> str:
+    """The end of a heading that says the latent space of a card; "" for z."""
+    return "" if card.get("space", "z") == "z" else f" (in {card['space']})"
 
 
 def report_path(model: checkpoint.Model, file: str, cache: bool = False) -> Path:
@@ -111,7 +138,7 @@ def load_reports(
                 f"{path} is not a report that this version reads: it has no usable {wrong};"
                 " measure it again."
             )
-        if report.get("model") == model.hash:
+        if report.get("model") == model.weights:
             reports.append(report)
     return reports
 
