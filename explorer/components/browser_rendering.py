@@ -36,14 +36,14 @@ def options() -> None:
 
 def refusal() -> str:
     """Why the model cannot be prepared for this visitor's browser, or ""."""
-    key = key_of(session.view().weights)
+    key = key_of(shown())
     return "" if background.prepared(key) else trust.reason()
 
 
 def switch(name: str) -> None:
     """Take the choice; a model that could not be prepared earlier is tried again."""
     session.take(name)
-    background.forget(key_of(session.view().weights))
+    background.forget(key_of(shown()))
 
 
 def addresses(model: Model) -> dict[str, Any] | None:
@@ -53,7 +53,7 @@ def addresses(model: Model) -> dict[str, Any] | None:
     """
     if not (server.available() and session.view().browser):
         return None
-    weights = session.view().weights
+    weights = shown()
     key = key_of(weights)
     if background.under_way(key) or refusal():
         return None
@@ -82,13 +82,18 @@ def prepare(model: Model) -> None:
         subprocess.run(command, env=environment, capture_output=True, check=False)
 
 
+def shown() -> str:
+    """The first digits of the weights that are shown, and their latent space where it is w."""
+    return session.view().weights + session.view().latent.strip("z")
+
+
 def key_of(weights: str) -> tuple[str, str]:
     return "browser", weights
 
 
 def waiting() -> None:
     """A line of text while the model is being prepared; the page is redrawn afterwards."""
-    key = key_of(session.view().weights)
+    key = key_of(shown())
     if session.view().browser and background.under_way(key):
         watch(key)
 

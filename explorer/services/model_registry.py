@@ -161,6 +161,17 @@ def load(entry: Entry) -> Model:
     return _load(str(entry.directory), entry.stamp)
 
 
+def in_space(model: Model, space: str) -> Model:
+    """A loaded Model in the latent space "z" or "w", made once; raises InputError for w without a
+    mapping network."""
+    return model if space == model.space else _in_space(model.digest, space, model)
+
+
+@st.cache_resource(max_entries=8, show_spinner=False)
+def _in_space(digest: str, space: str, _model: Model) -> Model:
+    return checkpoint.in_space(_model, space)
+
+
 @st.cache_resource(max_entries=8, show_spinner=False)
 def _load(directory: str, stamp: int) -> Model:
     # The stamp is part of the key, so that a model that is trained again is loaded again.

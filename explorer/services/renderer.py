@@ -231,7 +231,13 @@ def latent_json(
 ) -> str:
     """One latent as JSON text that also identifies its weights."""
     record = {"model": model.name, "model_hash": model.hash, "seed": seed, "psi": psi}
+    record |= {} if model.space == "z" else {"space": model.space}
     return json.dumps({**record, "z": [float(str(value)) for value in np.asarray(z, np.float32)]})
+
+
+def length(space: str, z: np.ndarray) -> str:
+    """The length of a latent, float (nz,), in words: |z|, or in w the distance from its mean."""
+    return f"{'|z|' if space == 'z' else '|w − mean|'} {np.linalg.norm(z):.2f}"
 
 
 def data_url(encoded: bytes, kind: str) -> str:

@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from explorer.state import exemplars, saved_file, url_parts, url_state
+from explorer.state import exemplars, latent_spaces, saved_file, url_parts, url_state
 from explorer.state.tray import MAX_LATENT, MAX_NAME, clean, is_finite
 from explorer.state.url_parts import Exemplar
 from gan_core.checkpoint import Model
@@ -37,6 +37,7 @@ def write(
         "version": VERSION,
         "model": name,
         "model_hash": model.hash,
+        **({} if model.space == "z" else {"space": model.space}),
         "baskets": [
             {
                 "name": basket.upper(),
@@ -105,6 +106,12 @@ def check_model(record: dict[str, Any], name: str, model: Model) -> None:
         raise InputError("This arithmetic file lacks its model or model_hash.")
     if weights == model.hash:
         return
+    if weights in (latent_spaces.hash_in(model, "z"), latent_spaces.hash_in(model, "w")):
+        other = "w" if model.space == "z" else "z"
+        raise InputError(
+            f"This arithmetic file was made in the latent space {other} of {name}; choose it in "
+            "View, then load the file."
+        )
     if other == name:
         raise InputError(
             f"This arithmetic file was made with different weights of {name} ({weights[:12]}; the "

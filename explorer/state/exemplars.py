@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from explorer.services import renderer
-from explorer.state import url_parts
+from explorer.state import latent_spaces, url_parts
 from explorer.state.tray import Item
 from gan_core.checkpoint import Model
 from gan_core.util.errors import InputError
@@ -83,18 +83,23 @@ def latents(title: str, model: Model, text: str) -> np.ndarray:
                 "load the arithmetic file, or remove the exemplars."
             )
         )
-    for one in known.values():
-        if one.model_hash != model.hash:
-            raise InputError(of_other_weights(one.title, one.model, model))
+    own: dict[str, np.ndarray] = {}
+    for key, one in known.items():
+        z = latent_spaces.latent_in(model, one.z, one.model_hash)
+        if z is None:
+            raise InputError(of_other_weights(one.title, one.model, model, one.model_hash))
+        own[key] = z
     rows = [
-        known[seed].z if isinstance(seed, str) else renderer.latents(model, [seed], whole(psi))[0]
+        own[seed] if isinstance(seed, str) else renderer.latents(model, [seed], whole(psi))[0]
         for seed, psi in parsed
     ]
     return np.stack(rows) if rows else np.empty((0, model.prior.size), np.float32)
 
 
-def of_other_weights(title: str, owner: str, model: Model) -> str:
-    """Why a picture of other weights cannot be an exemplar, one sentence."""
+def of_other_weights(title: str, owner: str, model: Model, made_with: str = "") -> str:
+    """Why a picture of other weights, or of w in z, cannot be an exemplar, one sentence."""
+    if model.space == "z" and made_with == latent_spaces.hash_in(model, "w"):
+        return latent_spaces.refusal(title, owner)
     return (
         f"“{title}” was made with "
         f"{owner if owner != model.name else 'other weights of ' + owner}, so its latent means "
@@ -107,7 +112,11 @@ def usable(model: Model, text: str) -> str:
     rest = [
         (seed, psi)
         for seed, psi in url_parts.read_exemplars(text)
-        if not is_name(seed) or ((one := find(seed)) and one.model_hash == model.hash)
+        if not is_name(seed)
+        or (
+            (one := find(seed)) is not None
+            and latent_spaces.latent_in(model, one.z, one.model_hash) is not None
+        )
     ]
     return url_parts.write_keys(rest)
 
@@ -134,8 +143,10 @@ def of_item(item: Item, name: str, model: Model) -> str:
 
     Raises InputError for an item of another model, or an item of other weights without a seed.
     """
-    if item.model != name or (item.seed is None and item.model_hash != model.hash):
-        raise InputError(of_other_weights(item.name, item.model, model))
+    here = latent_spaces.item_in(item, model) if item.model == name else None
+    if here is None or (here.seed is None and here.model_hash != model.hash):
+        raise InputError(of_other_weights(item.name, item.model, model, item.model_hash))
+    item = here
     if item.seed is not None:
         return url_parts.write_keys([(item.seed, None if item.psi == 1.0 else item.psi)])
     return store(item.name, name, item.model_hash, item.z)

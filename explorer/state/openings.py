@@ -4,20 +4,24 @@ A setting that no link and no person has given follows the model. One that a lin
 and so does one that a person has changed.
 """
 
+from collections.abc import Collection
 from dataclasses import replace
 from typing import Any
 
 import streamlit as st
 
-from explorer.services import seed_tables
-from explorer.state import session, url_parts, url_state
+from explorer.services import model_registry, seed_tables
+from explorer.state import latent_spaces, session, url_parts, url_state
+from gan_core import latent
 from gan_core.checkpoint import Model
+from gan_core.latent_space import intermediate
 
 
 def of(model: Model) -> dict[str, Any]:
     """The settings that follow a model, by name."""
     usual = url_state.View()
     settings = {name: getattr(usual, name) for name in url_state.FOLLOWING}
+    settings |= {"latent": latent_spaces.usual(model), "mode": latent.natural_mode(model.prior)}
     settings["smooth"] = model.card.get("pictures") == "photograph"
     table = seed_tables.table_of(model)
     if table is None:
@@ -31,10 +35,15 @@ def of(model: Model) -> dict[str, Any]:
     return settings
 
 
-def follow(model: Model) -> None:
-    """Let the settings that follow the model do so, now that it is known."""
-    state, after = st.session_state, of(model)
+def follow(loaded: Model) -> Model:
+    """Let the settings that follow the model do so, now that it is known.
+
+    Returns it in the latent space that the settings say.
+    """
+    state = st.session_state
     before, free = state.get("opening"), state.pop("free", ())
+    model = model_registry.in_space(loaded, space_of(loaded, before, free))
+    after = of(model)
     changes = {
         name: value
         for name, value in after.items()
@@ -43,3 +52,15 @@ def follow(model: Model) -> None:
     state.opening = after
     if any(getattr(state.view, name) != value for name, value in changes.items()):
         state.view = replace(session.view(), **changes)
+    if state.view.latent != model.space and not intermediate.has(model):
+        state.view = replace(session.view(), latent=model.space)
+    return model
+
+
+def space_of(model: Model, before: dict[str, Any] | None, free: Collection[str]) -> str:
+    """The latent space in which a model is used, by `follow`'s rule and by what the model has."""
+    if not intermediate.has(model):
+        return "z"
+    chosen = session.view().latent
+    follows = "latent" in free or (before is not None and before["latent"] == chosen)
+    return latent_spaces.usual(model) if follows else chosen

@@ -245,9 +245,9 @@ def read_tray(text: str) -> list[str]:
     seeds, unread = url_parts.read_tray(text)
     entries = model_registry.entries()
     items = []
-    for name, seed, psi in seeds:
+    for name, seed, psi, space in seeds:
         try:
-            model = model_registry.load(entries[name])
+            model = model_registry.in_space(model_registry.load(entries[name]), space)
         except (KeyError, InputError):
             unread += 1
             continue
@@ -259,7 +259,7 @@ def read_tray(text: str) -> list[str]:
 def item(name: str, model: Model, seed: int, psi: float) -> Item:
     """The tray item of a seed."""
     z = renderer.latents(model, [seed], psi)[0]
-    return tray.Item(f"Seed {seed}", name, model.hash, seed, float(psi), z)
+    return tray.Item(f"Seed {seed}", name, model.hash, seed, float(psi), z, space=model.space)
 
 
 def say(text: str) -> None:

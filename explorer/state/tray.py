@@ -15,6 +15,7 @@ import numpy as np
 
 from explorer.state import saved_file
 from gan_core.latent import MAX_SEED
+from gan_core.spaces import SPACES
 from gan_core.util.errors import InputError
 
 FORMAT = "gan-tray"
@@ -37,7 +38,7 @@ class Item:
     model, model_hash: its checkpoint, and the weights with which it was picked. seed: the seed it
     came from, or None when it came from a path, sliders or a file. psi: the truncation with which
     it was picked. z: float32 (nz,), already truncated, so that G(z) is the picture. from_photo:
-    whether it was found from a photo of somebody.
+    whether it was found from a photo of somebody. space: the latent space of z, "z" or "w".
     """
 
     name: str
@@ -48,10 +49,15 @@ class Item:
     z: np.ndarray
     id: str = field(default_factory=lambda: f"item{next(_numbers)}")
     from_photo: bool = False
+    space: str = "z"
 
-    def came_from(self, model: str, seed: int, psi: float) -> bool:
-        """Whether this is the picture of that seed; ψ is compared as links write it."""
-        return (self.model, self.seed, round(self.psi, 3)) == (model, seed, round(psi, 3))
+    def came_from(self, model: str, seed: int, psi: float, space: str = "z") -> bool:
+        """Whether this is the picture of that seed; ψ is compared as links write it.
+
+        space: in which ψ truncates; at ψ = 1 the pictures are the same.
+        """
+        same = (self.model, self.seed, round(self.psi, 3)) == (model, seed, round(psi, 3))
+        return same and (self.space == space or round(psi, 3) == 1)
 
 
 @dataclass(frozen=True, eq=False)
@@ -156,6 +162,7 @@ def to_json(items: Iterable[Item]) -> str:
                 # The shortest decimal that reads back as the same float32.
                 "z": [float(str(value)) for value in item.z],
                 **({"from_photo": True} if item.from_photo else {}),
+                **({"space": item.space} if item.space != "z" else {}),
             }
             for item in items
         ],
@@ -203,9 +210,14 @@ def read_item(number: int, record: Any) -> Item:
     from_photo = record.get("from_photo", False)
     if not isinstance(from_photo, bool):
         raise InputError(f"Picture {number} of this tray does not say whether it is from a photo.")
+    space = record.get("space", "z")
+    if space not in SPACES:
+        raise InputError(f"Picture {number} of this tray has an unknown latent space.")
     name = clean(name) or f"Picture {number}"
     latent = np.array(z, np.float32)
-    return Item(name, model, model_hash, seed, float(psi), latent, from_photo=from_photo)
+    return Item(
+        name, model, model_hash, seed, float(psi), latent, from_photo=from_photo, space=space
+    )
 
 
 def is_finite(value: Any) -> TypeGuard[float]:

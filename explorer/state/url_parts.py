@@ -235,24 +235,25 @@ def read_seed(text: str) -> Keyframe:
 
 
 def write_tray(items: Iterable[Item]) -> str:
-    """The items that came from seeds: "avatars:12,avatars:40@0.7"."""
+    """The items that came from seeds: "avatars:12,avatars:40@0.7", or "40@0.7w" for ψ in w."""
     return ",".join(
         f"{quote(item.model, safe='')}:{item.seed}"
-        + ("" if item.psi == 1.0 else f"@{write_value(item.psi)}")
+        + ("" if item.psi == 1.0 else f"@{write_value(item.psi)}" + item.space.strip("z"))
         for item in items
         if item.seed is not None
     )
 
 
-def read_tray(text: str) -> tuple[list[tuple[str, int, float]], int]:
-    """ "avatars:12,avatars:40@0.7" -> ([(model, seed, ψ)], number of unreadable parts)."""
+def read_tray(text: str) -> tuple[list[tuple[str, int, float, str]], int]:
+    """ "avatars:12,avatars:40@0.7" -> ([(model, seed, ψ, space)], number of unreadable parts)."""
     items, unread = [], 0
     parts = [part for part in text.split(",") if part]
     for part in parts[:MAX_TRAY]:
         model, _, rest = part.rpartition(":")
         try:
-            seed, psi = read_seed(rest)
-            items.append((read_label(unquote(model)), seed, 1.0 if psi is None else psi))
+            space = "w" if "@" in rest and rest.endswith("w") else "z"
+            seed, psi = read_seed(rest.removesuffix("w") if space == "w" else rest)
+            items.append((read_label(unquote(model)), seed, 1.0 if psi is None else psi, space))
         except ValueError:
             unread += 1
     return items, unread + len(parts[MAX_TRAY:])

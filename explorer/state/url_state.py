@@ -65,9 +65,10 @@ REALISM = "realism"  # as a score to sort by, in place of an attribute
 MOST_RANKED = 65536  # seeds in a table
 # Settings that follow the model where neither a link nor a person has given them, see
 # explorer.state.openings.
-FOLLOWING = ("by", "sort", "start", "keys", "corners", "of", "smooth")
+FOLLOWING = ("by", "sort", "start", "keys", "corners", "of", "smooth", "latent", "mode")
 MODES = ("slerp", "lerp", "both")
 WAYS = ("sliders", "pad")
+LATENT_SPACES = ("z", "w")
 SPACES = ("pixels", "discriminator", "effnet")
 STEPS = (4, 8, 16, 30)
 FILM_SECONDS = (3.0, 12.0)
@@ -135,6 +136,9 @@ class View:
     seed: int = setting(0, ANY_SEED, "browse", "the first seed", always=True)
     psi: float = setting(
         1.0, number(0, MAX_PSI), "browse interpolate latents directions", "truncation ψ"
+    )
+    latent: str = setting(
+        "z", choice(LATENT_SPACES), f"browse {LIVE} neighbours photo", "the latent space"
     )
     n: int = setting(36, choice(NUMBERS), "browse", "the number of samples")
     size: str = setting("medium", choice(SIZES), "browse", "the size of the pictures")

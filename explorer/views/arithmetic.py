@@ -33,6 +33,7 @@ from explorer.widgets import (
     basket_refill,
     equation,
     model_picker,
+    space_choice,
 )
 from explorer.widgets.arithmetic_formula import Letters, Term
 from explorer.widgets.uploader import uploader
@@ -93,6 +94,7 @@ def bar(name: str, model: Model) -> None:
                 args=(name, model),
             )
         with st.popover("View", icon=":material/tune:"):
+            space_choice.control(model)
             browser_rendering.options()
 
 
@@ -269,7 +271,7 @@ def numbers(
     words = []
     for place, title in enumerate(("As summed", "on the shell")):
         score = "" if scores is None else f", D(x) {scores[place]:.3f}"
-        words.append(f"{title} |z| {np.linalg.norm(z[place]):.2f}{score}")
+        words.append(f"{title} {renderer.length(model.space, z[place])}{score}")
     others = arithmetic_formula.difference(letters, locked)
     st.markdown(f"**{arithmetic_formula.formula(letters, session.view().strength, locked)}**")
     st.caption(" · ".join([*words, f"|{others}| {np.linalg.norm(way):.2f}"]))

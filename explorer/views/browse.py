@@ -18,6 +18,7 @@ from explorer.widgets import (
     picture_dialog,
     sample_classes,
     sample_order,
+    space_choice,
     truncation,
 )
 from explorer.widgets.sample_order import REAL
@@ -172,6 +173,7 @@ def turn(name: str, model: Model, view: View, ranked: np.ndarray | None) -> None
 def options(name: str, model: Model) -> None:
     """How the grid looks, and what is seldom changed."""
     compare_with.control(name)
+    space_choice.control(model)
     st.segmented_control(
         "Pictures", url_state.NUMBERS, **session.widget("n", url_state.NUMBERS, closed=True)
     )
@@ -241,7 +243,7 @@ def grid(
         if (
             item.model == name and np.array_equal(item.z, z)
             if of_class
-            else item.came_from(name, seed, view.psi)
+            else item.came_from(name, seed, view.psi, model.space)
         )
     }
 

@@ -20,6 +20,7 @@ from explorer.widgets import (
     direction_effects,
     direction_saving,
     model_picker,
+    space_choice,
     start_from_tray,
     truncation,
 )
@@ -72,6 +73,7 @@ def bar(name: str, model: Model, known: Known) -> None:
             args=(known,),
         )
         with st.popover("View", icon=":material/visibility:"):
+            space_choice.control(model)
             truncation.slider(model)
             st.toggle(
                 "Keep |z|",
@@ -274,12 +276,12 @@ def readout(
     """Facts about the picture, and a button that puts it on the tray."""
     view = session.view()
     moved = [f", {direction_state.label(d)} {weight:+.2g}" for d, _, weight in rows if weight]
-    words = [f"|z| {np.linalg.norm(z):.2f}"]
+    words = [renderer.length(model.space, z)]
     score = renderer.scores(model, image[None])
     if score is not None:
         words.append(f"D(x) {score[0]:.3f}")
     title = tray.clean(f"Seed {view.start}{''.join(moved)}")
     seed = None if moved or coords else view.start
-    item = tray.Item(title, name, model.hash, seed, view.psi, z)
+    item = tray.Item(title, name, model.hash, seed, view.psi, z, space=model.space)
     st.caption(" · ".join(words), width="content")
     add_to_tray.button(item, "add-along")

@@ -22,6 +22,7 @@ from explorer.widgets import (
     model_picker,
     neighbours_link,
     path_film,
+    space_choice,
     start_from_tray,
     truncation,
 )
@@ -133,7 +134,9 @@ def settings(name: str, model: Model) -> None:
             MODES,
             format_func=lambda mode: MODES[mode],
             **session.widget("mode", MODES),
-            help="Slerp stays on the sphere on which latents lie; lerp cuts straight through it.",
+            help="Slerp stays on the sphere on which latents lie; lerp cuts straight through it."
+            if model.space == "z"
+            else "In w, latents lie on no sphere, so lerp is the natural path.",
         )
         st.toggle("Closed path", **session.widget("closed"))
         with st.popover("View", icon=":material/tune:"):
@@ -143,6 +146,7 @@ def settings(name: str, model: Model) -> None:
                 **session.widget("step", url_state.STEPS, closed=True),
                 help="The number of pictures from one keyframe to the next.",
             )
+            space_choice.control(model)
             if session.view().source == "seeds":
                 truncation.slider(model)
             browser_rendering.options()
@@ -154,7 +158,7 @@ def readout(
 ) -> None:
     """Facts about the picture on one path."""
     score = renderer.scores(model, image[None])
-    words = [MODES[mode], f"Position {at:.2f}", f"|z| {np.linalg.norm(z):.2f}"]
+    words = [MODES[mode], f"Position {at:.2f}", renderer.length(model.space, z)]
     if score is not None:
         words.append(f"D(x) {score[0]:.3f}")
     with st.container(horizontal=True, vertical_alignment="center"):
@@ -165,7 +169,7 @@ def readout(
 
 def of_path(name: str, model: Model, z: np.ndarray, mode: str, at: float) -> tray.Item:
     """A picture of the path as a tray.Item, without a seed."""
-    return tray.Item(f"{MODES[mode]} {at:.2f}", name, model.hash, None, 1.0, z)
+    return tray.Item(f"{MODES[mode]} {at:.2f}", name, model.hash, None, 1.0, z, space=model.space)
 
 
 def filmstrip(

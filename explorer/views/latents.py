@@ -21,6 +21,7 @@ from explorer.widgets import (
     compare_with,
     model_picker,
     neighbours_link,
+    space_choice,
     start_from_tray,
     truncation,
 )
@@ -30,7 +31,8 @@ from gan_core.latent import MAX_SEED
 
 WAYS = {"sliders": "Sliders", "pad": "Pad"}
 MODES = {"slerp": "Slerp", "lerp": "Lerp"}
-REACH = {"normal": 3.0, "uniform": 1.0}  # how far a slider goes, in units of the latent
+# How far a slider goes, in units of the latent.
+REACH = {"normal": 3.0, "uniform": 1.0, "intermediate": 3.0}
 
 
 def page(card_page: StreamlitPage | None = None) -> None:
@@ -65,6 +67,7 @@ def page(card_page: StreamlitPage | None = None) -> None:
 def options(name: str, model: Model) -> None:
     """Rarely changed settings."""
     with st.popover("View", icon=":material/tune:"):
+        space_choice.control(model)
         truncation.slider(model)
         if session.view().way == "pad":
             st.segmented_control(
@@ -164,7 +167,12 @@ def sliders(name: str, model: Model, other: tuple[str, Model] | None) -> None:
     words = [f"{len(moved)} of {len(home)} coordinates moved"] if moved else []
     seed = None if moved else view.start
     label = f"Seed {view.start}" + (", moved" if moved else "")
-    readout(model, images[0], words, tray.Item(label, name, model.hash, seed, view.psi, z[0]))
+    readout(
+        model,
+        images[0],
+        words,
+        tray.Item(label, name, model.hash, seed, view.psi, z[0], space=model.space),
+    )
     class_picker.every(name, model, values)
 
 
@@ -172,10 +180,10 @@ def axes(model: Model, values: np.ndarray) -> list[dict[str, Any]]:
     """A slider for each coordinate, with a measure of how much it changes the picture."""
     effects = renderer.effects(model, wait=False)
     names = coordinate_names.names_of(model)
-    reach = REACH[model.prior.kind]
+    reach, letter = REACH[model.prior.kind], model.space
     return [
         axis(
-            f"z{i} {names[i]}" if i < len(names) else f"z{i}",
+            f"{letter}{i} {names[i]}" if i < len(names) else f"{letter}{i}",
             min(-reach, np.floor(value)),
             max(reach, np.ceil(value)),
             **({} if effects is None else strength(effects[i], effects.max())),
@@ -257,7 +265,12 @@ def pad(name: str, model: Model, corners: np.ndarray, other: tuple[str, Model] |
     images = renderer.pictures(model, z)
     words = [f"Across {view.x:.2f}", f"down {view.y:.2f}"]
     label = f"Pad {view.x:.2f}, {view.y:.2f}"
-    readout(model, images[0], words, tray.Item(label, name, model.hash, None, view.psi, z[0]))
+    readout(
+        model,
+        images[0],
+        words,
+        tray.Item(label, name, model.hash, None, view.psi, z[0], space=model.space),
+    )
 
 
 # Below the sliders and the pad.
@@ -266,7 +279,7 @@ def pad(name: str, model: Model, corners: np.ndarray, other: tuple[str, Model] |
 def readout(model: Model, image: np.ndarray, words: Sequence[str], item: tray.Item) -> None:
     """Facts about the picture, and buttons for the tray and the page Neighbours."""
     score = renderer.scores(model, image[None])
-    words = [*words, f"|z| {np.linalg.norm(item.z):.2f}"]
+    words = [*words, renderer.length(item.space, item.z)]
     if score is not None:
         words.append(f"D(x) {score[0]:.3f}")
     with st.container(horizontal=True, vertical_alignment="center"):

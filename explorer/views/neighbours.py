@@ -8,7 +8,7 @@ import streamlit as st
 from streamlit.navigation.page import StreamlitPage
 
 from explorer.services import nearest, renderer, stranger_text, training_data
-from explorer.state import exemplars, fragments, session, url_parts, url_state
+from explorer.state import exemplars, fragments, latent_spaces, session, url_parts, url_state
 from explorer.widgets import (
     class_search,
     distance_space,
@@ -85,7 +85,7 @@ def choose_sample(name: str, model: Model, data: TrainingSet | None) -> Draw:
         )
         st.button("Random seed", icon=":material/casino:", on_click=random_seed)
         label = "Pictures on the tray to find the neighbours of"
-        tray_popover(name, model, "of-tiles", take_item, label)
+        tray_popover(name, model, "of-tiles", lambda i: take_item(i, model), label)
         space_and_view(many=True)
     words, z = chosen_picture(model)
     same = class_search.choose(model, data, z[0]) if data is not None else None
@@ -103,8 +103,8 @@ def random_seed() -> None:
     session.set_view(picture="", of=int(np.random.default_rng().integers(1_000_000)))
 
 
-def take_item(item_id: str) -> None:
-    item = session.picked().find(item_id)
+def take_item(item_id: str, model: Model) -> None:
+    item = latent_spaces.find(item_id, model)
     if item is not None:
         neighbours_link.about(item)
 
@@ -114,8 +114,9 @@ def chosen_picture(model: Model) -> tuple[str, np.ndarray]:
     view = session.view()
     seed, psi = url_parts.read_exemplars(view.picture)[0] if view.picture else (view.of, None)
     stored = exemplars.find(seed) if isinstance(seed, str) else None
-    if stored is not None and stored.model_hash == model.hash:
-        return stored.title, stored.z[None]
+    z = None if stored is None else latent_spaces.latent_in(model, stored.z, stored.model_hash)
+    if stored is not None and z is not None:
+        return stored.title, z[None]
     if isinstance(seed, str):
         st.info(
             f"That picture was made by another model, so seed {view.of} is shown instead."

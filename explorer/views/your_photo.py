@@ -5,7 +5,10 @@ from streamlit.navigation.page import StreamlitPage
 
 from explorer.services import stranger_text
 from explorer.state import session
-from explorer.widgets import model_picker
+from explorer.widgets import (
+    model_picker,
+    space_choice,
+)
 from explorer.widgets.photo_choice import choose_photo
 from explorer.widgets.photo_frame import follow_model, frame
 from explorer.widgets.photo_search import search
@@ -45,6 +48,7 @@ def page(card_page: StreamlitPage | None = None) -> None:
             with st.popover("Another photo", icon=":material/add_a_photo:"):
                 choose_photo(model)
             with st.popover("View", icon=":material/tune:"):
+                space_choice.control(model)
                 st.toggle("Smooth scaling", **session.widget("smooth", closed=True))
         st.caption(PRIVATE)
     with right:

@@ -28,7 +28,9 @@ def buttons(
     title = arithmetic_formula.formula(letters, session.view().strength, locked)
     with st.container(horizontal=True, gap="small"):
         for place, words in enumerate(("as summed", "on the shell")):
-            item = tray.Item(f"{title}, {words}", name, model.hash, None, 1.0, z[place])
+            item = tray.Item(
+                f"{title}, {words}", name, model.hash, None, 1.0, z[place], space=model.space
+            )
             st.button(
                 f"Tray, {words}",
                 key=f"add-sum-{place}",

@@ -40,7 +40,7 @@ def draw(
         )
         title = basket_names.of(wishes.get(letter, {}))
         drawn.append(arithmetic_slide.Basket(letter, whole, mean, pictures, title))
-    lengths = [f"|z| {np.linalg.norm(row):.2f}" for row in z]
+    lengths = [renderer.length(model.space, row) for row in z]
     figure = arithmetic_slide.Figure(
         title=arithmetic_formula.formula(
             [(letter, weight) for letter, weight, _ in terms], view.strength, locked

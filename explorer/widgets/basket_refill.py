@@ -20,9 +20,9 @@ def follow_model(model: Model) -> None:
     """
     state = st.session_state
     before = state.get("baskets_of")
-    state.baskets_of = model.hash
+    state.baskets_of = model.weights
     view = session.view()
-    if before in (None, model.hash) or not any(getattr(view, b) for b in url_parts.BASKETS):
+    if before in (None, model.weights) or not any(getattr(view, b) for b in url_parts.BASKETS):
         return
     filled = refilled(model)
     names = [basket_names.of(wish) for wish in baskets.wishes() if wish]

@@ -43,6 +43,12 @@ def chosen(name: str, model: Model) -> tuple[str, Model] | None:
     wanted = session.view().beside
     if not wanted or wanted == name:
         return None
+    if model.space != "z":
+        st.info(
+            "Two models are compared by the same z. Choose the latent space z in View to compare "
+            f"with {stranger_text.plain(wanted)}."
+        )
+        return None
     entry = model_registry.entries().get(wanted)
     try:
         other = model_registry.load(entry) if entry else earlier_states.load(wanted)

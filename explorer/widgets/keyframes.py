@@ -6,7 +6,7 @@ import numpy as np
 import streamlit as st
 
 from explorer.services import renderer, stranger_text
-from explorer.state import session, url_parts
+from explorer.state import latent_spaces, session, url_parts
 from explorer.state.url_state import View
 from gan_core.checkpoint import Model
 
@@ -56,7 +56,7 @@ def keyframes_from_seeds(model: Model) -> np.ndarray | None:
 def keyframes_from_tray(name: str, model: Model) -> np.ndarray | None:
     """Two to eight pictures of this model on the tray."""
     items = session.picked().items
-    mine = {item.id: item for item in session.picked().of_model(name, model.prior.size)}
+    mine = {item.id: item for item in latent_spaces.mine(name, model)}
     if len(mine) < url_parts.MIN_KEYS:
         st.info(
             f"Put at least two pictures of {stranger_text.plain(name)} on the tray by clicking "
@@ -79,6 +79,8 @@ def keyframes_from_tray(name: str, model: Model) -> np.ndarray | None:
         st.caption(
             f"Pictures of models other than {stranger_text.plain(name)} stay on the tray but "
             "cannot be keyframes."
+            if len(mine) == len(session.picked().of_model(name, model.prior.size))
+            else "Pictures of the latent space w have no latent in z; choose w in View to use them."
         )
     session.note_picks(chosen if chosen != list(mine)[: url_parts.MAX_KEYS] else ())
     if len(chosen) < url_parts.MIN_KEYS:

@@ -6,7 +6,7 @@ import streamlit as st
 from streamlit.navigation.page import StreamlitPage
 
 from explorer.services import model_registry, model_removal
-from explorer.state import openings, session
+from explorer.state import openings, session, url_state
 from explorer.widgets import copy_link, page_intro, page_title
 from gan_core.checkpoint import Model
 from gan_core.util.errors import InputError
@@ -56,8 +56,9 @@ def choose(title: str, page: str, card_page: StreamlitPage | None = None) -> tup
     name = str(session.view().model)  # the picker has chosen one by now
     model = model_registry.load(entries[name])
     compare_weights(name, model)
-    openings.follow(model)
-    return name, model
+    in_space = openings.follow(model)
+    # Evidence on the weights is the same in both spaces.
+    return name, in_space if "latent" in url_state.PAGES[page] else model
 
 
 def another(name: str) -> None:

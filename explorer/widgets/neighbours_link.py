@@ -11,9 +11,10 @@ def about(item: Item) -> None:
     if item.model != session.view().model:
         session.leave_coordinates()
         session.set_view(model=item.model, weights="")
+    elsewhere = item.space != session.view().latent  # its ψ means something else there
     if item.seed is not None and item.psi == 1.0:
         session.set_view(ask="sample", of=item.seed, picture="")
-    elif item.seed is not None:
+    elif item.seed is not None and not elsewhere:
         session.set_view(ask="sample", of=item.seed, picture=f"{item.seed}@{item.psi:g}")
     else:
         picture = exemplars.store(item.name, item.model, item.model_hash, item.z)

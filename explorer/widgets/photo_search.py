@@ -173,6 +173,8 @@ def empty(model: Model) -> None:
 def add(name: str, model: Model) -> None:
     """Put the latent on the tray, from which other pages can use it."""
     now = st.session_state.search.now
-    item = tray.Item("From a photo", name, model.hash, None, 1.0, now.z, from_photo=True)
+    item = tray.Item(
+        "From a photo", name, model.hash, None, 1.0, now.z, from_photo=True, space=model.space
+    )
     message = "It is on the tray: Interpolate, Arithmetic and Neighbours can use it from there."
     add_to_tray.add(item, message)

@@ -7,12 +7,11 @@ import streamlit as st
 
 from explorer.services import (
     attribute_labels,
-    model_registry,
     renderer,
     seed_tables,
     stranger_text,
 )
-from explorer.state import session, tray
+from explorer.state import latent_spaces, session, tray
 from explorer.state.tray import Item
 from explorer.widgets import alt_text, use_picture
 from gan_core.checkpoint import Model
@@ -67,9 +66,9 @@ def remove(item: Item) -> None:
 
 
 def find_model(item: Item) -> Model | None:
-    """The Model of an item, or None."""
+    """The Model of an item, in the item's latent space, or None."""
     try:
-        return model_registry.load(model_registry.entries()[item.model])
+        return latent_spaces.of_item(item)
     except (KeyError, InputError):
         return None
 
@@ -109,7 +108,7 @@ def facts(item: Item, model: Model, image: np.ndarray) -> None:
         "ψ": f"{item.psi:g}",
         **({} if known is None or np.isnan(known[0]) else {"Realism": f"{known[0]:.2f}"}),
         "D(x)": "–" if score is None else f"{score[0]:.3f}",
-        "|z|": f"{np.linalg.norm(item.z):.2f}",
+        ("|z|" if item.space == "z" else "|w − mean|"): f"{np.linalg.norm(item.z):.2f}",
     }
     with st.container(horizontal=True, gap="medium"):
         for label, value in values.items():

@@ -4,7 +4,8 @@ from dataclasses import replace
 
 import streamlit as st
 
-from explorer.state import session, url_parts, url_state
+from explorer.state import latent_spaces, session, url_parts, url_state
+from explorer.state.tray import Item
 from explorer.widgets.tray_popover import tray_popover
 from gan_core.checkpoint import Model
 
@@ -14,14 +15,17 @@ def popover(name: str, model: Model) -> None:
 
     name: the model's name in the menu.
     """
-    tray_popover(name, model, "start-tiles", start_from, "Pictures on the tray to start from")
+
+    def pick(item_id: str) -> None:
+        item = latent_spaces.find(item_id, model)
+        if item is not None:
+            start_from(item)
+
+    tray_popover(name, model, "start-tiles", pick, "Pictures on the tray to start from")
 
 
-def start_from(item_id: str) -> None:
-    """Move the sliders to a picture of the tray."""
-    item = session.picked().find(item_id)
-    if item is None:
-        return
+def start_from(item: Item) -> None:
+    """Move the sliders to a picture of the tray, whose latent is in the page's space."""
     if item.seed is not None:
         session.set_view(start=item.seed, psi=item.psi, coords="", frozen="")
     else:
@@ -36,7 +40,7 @@ def arrived() -> bool:
 
 def keyframes(name: str, model: Model) -> None:
     """Let Interpolate open on the tray if two or more of its pictures are of the model."""
-    mine = session.picked().of_model(name, model.prior.size)
+    mine = latent_spaces.mine(name, model)
     if arrived() and len(mine) >= url_parts.MIN_KEYS and not st.session_state.get("source_chosen"):
         st.session_state.view = replace(session.view(), source="tray")
 
@@ -47,7 +51,7 @@ def corners(name: str, model: Model) -> None:
     Corners that a person has typed stay.
     """
     state, view = st.session_state, session.view()
-    mine = session.picked().of_model(name, model.prior.size)
+    mine = latent_spaces.mine(name, model)
     seeds = [(item.seed, item.psi) for item in mine if item.seed is not None][:4]
     usual = ((state.get("opening") or {}).get("corners"), url_state.View.corners)
     untouched = view.corners in (*usual, state.get("tray_corners"))

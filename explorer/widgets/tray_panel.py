@@ -66,8 +66,8 @@ def grid(items: Sequence[Item]) -> None:
 def thumbnails(items: Sequence[Item]) -> np.ndarray:
     """uint8 (N, SIDE, SIDE, 3); grey if the model is missing."""
     sheet = np.full((len(items), SIDE, SIDE, 3), 128, np.uint8)
-    for name in dict.fromkeys(item.model for item in items):
-        rows = [i for i, item in enumerate(items) if item.model == name]
+    for key in dict.fromkeys((item.model, item.space) for item in items):
+        rows = [i for i, item in enumerate(items) if (item.model, item.space) == key]
         model = picture_dialog.find_model(items[rows[0]])
         if model is None:
             continue

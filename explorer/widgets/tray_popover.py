@@ -7,7 +7,7 @@ import streamlit as st
 
 from explorer.components.tiles import tiles
 from explorer.services import renderer
-from explorer.state import session
+from explorer.state import latent_spaces, session
 from gan_core.checkpoint import Model
 
 
@@ -19,7 +19,7 @@ def tray_popover(
     name: the model's in the menu. key: of the tiles. on_pick: takes the id of a picture that was
     clicked. label: what the tiles are for, read out by screen readers.
     """
-    items = session.picked().of_model(name, model.prior.size)
+    items = latent_spaces.mine(name, model)
     if not items:
         return
     with st.popover("From tray", icon=":material/inbox:"):

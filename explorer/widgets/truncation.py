@@ -10,7 +10,7 @@ from gan_core.latent_space import arithmetic, intermediate
 
 def on_the_page(model: Model) -> bool:
     """Whether ψ is a usual control of a model: one whose truncation it was made for."""
-    return intermediate.has(model)
+    return model.space == "w"
 
 
 def slider(model: Model, closed: bool = True) -> None:
@@ -35,6 +35,11 @@ def slider(model: Model, closed: bool = True) -> None:
 
 def explanation(model: Model, least: float) -> str:
     """Why ψ ends where it does."""
+    if intermediate.has(model):
+        return (
+            "The mapping network scales z to one length, so ψ hardly changes a picture here. Choose"
+            " the latent space w, where ψ leads to the mean picture."
+        )
     length = arithmetic.shell(model.prior)
     words = (
         f"ψ scales z. This model was trained on latents of length about {length:.0f} and on hardly "

@@ -5,10 +5,12 @@ from dataclasses import dataclass
 
 import streamlit as st
 
-from explorer.state import baskets, exemplars, session, url_parts, url_state
+from explorer.services import model_registry
+from explorer.state import baskets, exemplars, latent_spaces, session, url_parts, url_state
 from explorer.state.tray import Item
 from explorer.widgets import neighbours_link, start_from_tray
 from gan_core.checkpoint import Model
+from gan_core.latent_space import intermediate
 
 KEYFRAMES = 4  # of a path from one picture of the tray: it and the usual seeds
 
@@ -24,27 +26,45 @@ class Place:
 
 
 def on_page(item: Item) -> None:
-    """Choose the model of a picture."""
+    """Choose the model of a picture, and the latent space of its latent."""
     if item.model != session.view().model:
         session.leave_coordinates()
         session.set_view(model=item.model, weights="")
+    if item.space != session.view().latent:
+        session.leave_coordinates()
+        session.set_view(along="")
+    session.set_view(latent=item.space)
+    # The space is chosen now, and does not follow the model.
+    if opening := st.session_state.get("opening"):
+        st.session_state.opening = opening | {"latent": None}
+
+
+def on_shown_page(item: Item, model: Model) -> tuple[Item, Model]:
+    """A picture and its Model in the latent space of the page that is shown, where they can be."""
+    view = session.view()
+    if item.model != view.model or view.latent == model.space or not intermediate.has(model):
+        return item, model
+    loaded = model_registry.load(model_registry.entries()[item.model])
+    there = model_registry.in_space(loaded, view.latent)
+    here = latent_spaces.item_in(item, there)
+    return (item, model) if here is None else (here, there)
 
 
 def sliders(item: Item, model: Model) -> None:
     on_page(item)
     session.set_view(way="sliders")
-    start_from_tray.start_from(item.id)
+    start_from_tray.start_from(item)
 
 
 def directions(item: Item, model: Model) -> None:
     on_page(item)
-    start_from_tray.start_from(item.id)
+    start_from_tray.start_from(item)
 
 
 def path(item: Item, model: Model) -> None:
     """The tray's pictures as keyframes, this one among them, or it and further seeds."""
     on_page(item)
-    mine = [i.id for i in session.picked().of_model(item.model, model.prior.size)]
+    mine = [i.id for i in latent_spaces.mine(item.model, model)]
     if len(mine) < url_parts.MIN_KEYS and item.seed is not None:
         usual = [key for key in url_parts.read_keys(url_state.View.keys) if key[0] != item.seed]
         keys = [(item.seed, None if item.psi == 1.0 else item.psi), *usual][:KEYFRAMES]
@@ -61,11 +81,16 @@ def basket(item: Item, model: Model) -> None:
     """C holds this picture alone, which can be undone on the page."""
     on_page(item)
     state = st.session_state
-    foreign = state.get("baskets_of") not in (None, model.hash)
+    foreign = state.get("baskets_of") not in (None, model.weights)
     others = dict.fromkeys(url_parts.BASKETS, "") | {"wishes": ""} if foreign else {}
-    state.baskets_of = model.hash
+    state.baskets_of = model.weights
     wishes = {} if foreign else {"wishes": baskets.wish_for("c", {})}
     baskets.change(**(others | wishes | {"c": exemplars.of_item(item, item.model, model)}))
+
+
+def neighbours(item: Item, model: Model) -> None:
+    on_page(item)
+    neighbours_link.about(item)
 
 
 PLACES = {
@@ -77,14 +102,15 @@ PLACES = {
         "Neighbours",
         "search",
         "Find the training images nearest to it",
-        lambda item, model: neighbours_link.about(item),
+        neighbours,
     ),
 }
 
 
 def buttons(item: Item, model: Model) -> None:
     """A button a page. The picture must have been made with these weights of its model."""
-    alone = len(session.picked().of_model(item.model, model.prior.size)) < url_parts.MIN_KEYS
+    item, model = on_shown_page(item, model)
+    alone = len(latent_spaces.mine(item.model, model)) < url_parts.MIN_KEYS
     st.caption("Go on with this picture:")
     with st.container(horizontal=True, gap="small", key="use-picture"):
         for name, place in PLACES.items():

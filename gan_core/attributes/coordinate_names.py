@@ -10,6 +10,8 @@ def names_of(model: checkpoint.Model) -> list[str]:
     The names were published with the model, which may come from anyone: unprintable ones are
     ignored, all of them.
     """
+    if model.space != "z":
+        return []
     names = (model.card.get("training") or {}).get("tied")
     names = names[: model.prior.size] if isinstance(names, list) else []
     if not all(isinstance(name, str) and name.isprintable() for name in names):

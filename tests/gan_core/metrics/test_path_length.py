@@ -16,7 +16,7 @@ class Linear:
     """A generator whose picture is z itself, judged by its first number."""
 
     prior = latent.Prior("normal", 8)
-    hash, name, discriminator = HASH, "toy", True
+    weights, space, name, discriminator = HASH, "z", "toy", True
 
     def generate(self, z):
         return np.asarray(z, np.float32)

@@ -1,0 +1,33 @@
+"""The choice between the latent spaces z and w, for models with a mapping network."""
+
+import streamlit as st
+
+from explorer.state import session
+from gan_core import spaces
+from gan_core.checkpoint import Model
+from gan_core.latent_space import intermediate
+
+
+def control(model: Model) -> None:
+    """The choice for a page's View menu; nothing for a model that has z alone."""
+    if not intermediate.has(model):
+        return
+    st.segmented_control(
+        "Latent space",
+        spaces.SPACES,
+        help=(
+            "w is what the mapping network makes of z, and what scales the channels of every "
+            "convolution. A seed is the same picture in both. In w, ψ leads to the mean picture, "
+            "and straight lines and directions are those of w."
+        ),
+        **session.widget("latent", spaces.SPACES, on_change=switch, closed=True),
+    )
+
+
+def switch(name: str) -> None:
+    """Take the choice, and forget moved coordinates and directions, which are of one space."""
+    before = session.view().latent
+    session.take(name)
+    if session.view().latent != before:
+        session.leave_coordinates()
+        session.set_view(along="")
