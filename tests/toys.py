@@ -14,7 +14,7 @@ class Linear:
     W is orthogonal, so coordinates of z appear unmixed in `read`: pictures tell z itself.
     """
 
-    name, hash = "toy", "toy"
+    name, hash, weights, space = "toy", "toy", "toy", "z"
 
     def __init__(self, nz=6, seed=0, prior="normal", scales=None):
         self.prior = latent.Prior(prior, nz)
@@ -28,7 +28,8 @@ class Linear:
         layer.weight = nn.Parameter(torch.from_numpy(basis * self.scales @ turn).float())
         self.generator = nn.Sequential(layer).requires_grad_(False)
         self.discriminator = None
-        self.card = {"files": {"generator.safetensors": f"{seed:064d}"}}
+        self.digest = f"{seed:064d}"
+        self.card = {"files": {"generator.safetensors": self.digest}}
         self.drawn = 0
 
     def values(self, z):

@@ -29,7 +29,8 @@ from gan_core.checkpoint import Model
 from gan_core.latent import MAX_SEED
 from gan_core.latent_space.directions import Direction
 
-REACH = {"normal": 4.0, "uniform": 2.5}  # how far a slider goes, in units of the latent
+# How far a slider goes, in units of the latent.
+REACH = {"normal": 4.0, "uniform": 2.5, "intermediate": 4.0}
 
 
 def page(card_page: StreamlitPage | None = None) -> None:

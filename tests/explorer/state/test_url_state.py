@@ -24,6 +24,7 @@ CHANGED = View(
     lacking="glasses",
     classes="digit:3,hair%3A colour:red%2C dark",
     rank=72,
+    latent="w",
     smooth=True,
     beside="faces",
     browser=True,
@@ -132,8 +133,12 @@ OPEN = set(url_state.FOLLOWING)
     [
         ({}, "browse", OPEN),
         ({"model": "avatars", "n": "16"}, "browse", OPEN),
-        ({"weights": "0a1b2c"}, "browse", OPEN - {"by", "sort", "smooth"}),
-        ({"weights": "0a1b2c"}, "latents", OPEN - {"start", "corners", "smooth"}),
+        ({"weights": "0a1b2c"}, "browse", OPEN - {"by", "sort", "smooth", "latent"}),
+        (
+            {"weights": "0a1b2c"},
+            "latents",
+            OPEN - {"start", "corners", "smooth", "latent", "mode"},
+        ),
         ({"seed": "5"}, "browse", OPEN - {"by", "sort"}),
         ({"seed": "5"}, "latents", OPEN - {"by", "sort", "start"}),
         ({"sort": "real"}, "browse", OPEN - {"by", "sort"}),
@@ -161,6 +166,7 @@ MALFORMED = {
     "size": ["", "huge", "MEDIUM"],
     "sort": ["", "finest"],
     "by": ["", "m" * 201, "a\nb"],
+    "latent": ["", "u", "W"],
     "smooth": ["", "true", "2"],
     "browser": ["", "true", "2"],
     "source": ["", "other"],
@@ -293,11 +299,17 @@ def test_keys_write_and_read():
 
 
 def test_the_tray_in_a_link():
-    items = [item(12), item(40, 0.7), item(None), item(3, 0.0, "ganz, anders: ü@1")]
+    in_w = replace(item(41, 0.7), space="w")
+    items = [item(12), item(40, 0.7), item(None), item(3, 0.0, "ganz, anders: ü@1"), in_w]
     text = url_state.write(View(model="avatars"), "browse", items)["tray"]
     assert text.startswith("avatars:12,avatars:40@0.7,")
     entries, unread = url_parts.read_tray(text)
-    assert entries == [("avatars", 12, 1.0), ("avatars", 40, 0.7), ("ganz, anders: ü@1", 3, 0.0)]
+    assert entries == [
+        ("avatars", 12, 1.0, "z"),
+        ("avatars", 40, 0.7, "z"),
+        ("ganz, anders: ü@1", 3, 0.0, "z"),
+        ("avatars", 41, 0.7, "w"),
+    ]
     assert unread == 0
 
 
@@ -306,11 +318,11 @@ def test_a_tray_of_nothing_from_seeds_is_not_in_the_link():
 
 
 @pytest.mark.parametrize(
-    "part", ["avatars", ":3", "avatars:", "avatars:x", "a:1@9", "a:-1", "a:1@"]
+    "part", ["avatars", ":3", "avatars:", "avatars:x", "a:1@9", "a:-1", "a:1@", "a:1w", "a:1@w"]
 )
 def test_malformed_parts_of_the_tray_are_counted_and_the_rest_is_read(part):
     assert url_parts.read_tray(f"avatars:1,{part},avatars:2") == (
-        [("avatars", 1, 1.0), ("avatars", 2, 1.0)],
+        [("avatars", 1, 1.0, "z"), ("avatars", 2, 1.0, "z")],
         1,
     )
 
@@ -323,7 +335,7 @@ def test_an_empty_tray_is_nothing():
 def test_a_tray_that_is_too_long_is_cut_and_counted():
     text = ",".join(f"avatars:{i}" for i in range(url_parts.MAX_TRAY + 5))
     entries, unread = url_parts.read_tray(text)
-    assert [seed for _, seed, _ in entries] == list(range(url_parts.MAX_TRAY))
+    assert [seed for _, seed, _, _ in entries] == list(range(url_parts.MAX_TRAY))
     assert unread == 5
 
 
