@@ -84,4 +84,4 @@ def item(name: str, model: Model, seed: int, psi: float, z: np.ndarray, of_class
     if not of_class:
         return session.item(name, model, seed, psi)
     title = tray.clean(f"Seed {seed}, {of_class}")
-    return tray.Item(title, name, model.hash, None, float(psi), z)
+    return tray.Item(title, name, model.hash, None, float(psi), z, space=model.space)
