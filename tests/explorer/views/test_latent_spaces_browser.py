@@ -31,11 +31,11 @@ def address(alpha, tmp_path_factory):
         yield address
 
 
-@pytest.mark.parametrize("browser", ["", "&browser=1"])
-def test_a_drag_moves_the_picture_in_w(visit, alpha, browser):
+@pytest.mark.parametrize("option", ["", "&browser=1"])
+def test_a_drag_moves_the_picture_in_w(visit, alpha, option):
     model = gan_core.load(alpha, space="w")
-    page = visit(f"latents?model=alpha&start=7&latent=w&psi=0.5{browser}")
-    if browser:
+    page = visit(f"latents?model=alpha&start=7&latent=w&psi=0.5{option}")
+    if option:
         page.locator('.live[data-engine="ready"]').wait_for()
     idle(page)
     assert apart(exact(page), drawn(model, 7, 0.5)) < 2
