@@ -36,7 +36,8 @@ def test_a_drag_moves_the_picture_in_w(visit, alpha, option):
     model = gan_core.load(alpha, space="w")
     page = visit(f"latents?model=alpha&start=7&latent=w&psi=0.5{option}")
     if option:
-        page.locator('.live[data-engine="ready"]').wait_for()
+        # The export takes a minute on a busy machine.
+        page.locator('.live[data-engine="ready"]').wait_for(timeout=300_000)
     idle(page)
     assert apart(exact(page), drawn(model, 7, 0.5)) < 2
     sliders = page.locator(".live input[type=range]")
