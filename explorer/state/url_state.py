@@ -32,6 +32,7 @@ from explorer.state.url_parts import (
     read_frozen,
     read_game,
     read_int,
+    read_key_classes,
     read_keys,
     read_label,
     read_names,
@@ -44,6 +45,7 @@ from explorer.state.url_parts import (
     write_along,
     write_classes,
     write_coordinates,
+    write_key_classes,
     write_keys,
     write_names,
     write_readable,
@@ -165,6 +167,10 @@ class View:
     smooth: bool = setting(False, read_bool, MODEL, "smooth scaling of pictures")
     source: str = setting("seeds", choice(SOURCES), "interpolate", "where the keyframes come from")
     keys: str = setting("0, 1, 2", READABLE, "interpolate", "keyframes", write_readable, True)
+    key_classes: str = setting(
+        *("", normal(read_key_classes, write_key_classes), "interpolate"),
+        "the classes that are set in the keyframes of a conditional model",
+    )
     picks: str = setting("", read_picks, "interpolate", "keyframes: places on the link's tray")
     mode: str = setting("slerp", choice(MODES), "interpolate latents", "the interpolation")
     closed: bool = setting(False, read_bool, "interpolate", "whether the path is a loop")

@@ -19,6 +19,7 @@ from explorer.widgets import (
     alt_text,
     charts,
     compare_with,
+    key_classes,
     model_picker,
     neighbours_link,
     path_film,
@@ -47,6 +48,7 @@ def page(card_page: StreamlitPage | None = None) -> None:
     end = len(keyframes) - (0 if view.closed else 1)
     if view.at > end:
         session.set_view(at=float(end))
+    key_classes.say_border(model, keyframes, path_modes(view)[0], view.closed)
     explore(name, model, keyframes, other)
     view = session.view()
     st.subheader("Film", anchor=False)

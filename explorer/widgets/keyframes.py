@@ -8,6 +8,7 @@ import streamlit as st
 from explorer.services import renderer, stranger_text
 from explorer.state import latent_spaces, session, url_parts
 from explorer.state.url_state import View
+from explorer.widgets import key_classes
 from gan_core.checkpoint import Model
 
 MODES = {"slerp": "Slerp", "lerp": "Lerp", "both": "Both"}
@@ -26,13 +27,16 @@ def choose_keyframes(name: str, model: Model) -> np.ndarray | None:
     )
     with right:
         if session.view().source == "tray":
-            return keyframes_from_tray(name, model)
-        return keyframes_from_seeds(model)
+            keyframes = keyframes_from_tray(name, model)
+        else:
+            keyframes = keyframes_from_seeds(model)
+        return None if keyframes is None else key_classes.choose(model, keyframes)
 
 
 def choose_source(name: str) -> None:
     """Take a person's choice, which also holds when the page is opened again."""
     session.take(name)
+    session.set_view(key_classes="")  # which were those of other latents
     st.session_state.source_chosen = True
 
 

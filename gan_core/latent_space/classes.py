@@ -3,6 +3,8 @@
 The first coordinates of such a model's latents are the class, see `gan_core.networks.conditional`.
 """
 
+import math
+import statistics
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -15,6 +17,7 @@ from gan_core.data.training_set import TrainingSet
 from gan_core.networks import conditional
 
 YES, NO = "yes", "no"
+LEAST = 1e-6  # of the level of a code, from which the generator tells nothing smaller apart
 SURE = 2.0  # standard deviations between a code that is set and the border to the next class
 
 
@@ -100,6 +103,21 @@ def images_of_class(model: Model, data: TrainingSet, z: np.ndarray) -> np.ndarra
     return np.flatnonzero(same)
 
 
+def passed(ends: np.ndarray, path: np.ndarray, steps: int) -> list[tuple[int, int]]:
+    """The classes that a path passes through between two keyframes that are not of that class.
+
+    ends: int (m, groups), the options of the keyframes. path: int (p, groups), those of its points,
+    `steps` of them from each keyframe to the next. Returns sorted (group, option), each once.
+    """
+    others = {
+        (g, int(option))
+        for i, options in enumerate(path)
+        for g, option in enumerate(options)
+        if option not in (ends[i // steps % len(ends), g], ends[(i // steps + 1) % len(ends), g])
+    }
+    return sorted(others)
+
+
 def codes(model: Model, group: Group, option: str) -> dict[int, float]:
     """The coordinates of z, and their values, that make a latent one of an option of a group.
 
@@ -112,7 +130,26 @@ def codes(model: Model, group: Group, option: str) -> dict[int, float]:
         share = float(generator.shares[group.places[0]].clamp(1e-3, 1 - 1e-3))
         border = -float(torch.special.ndtri(torch.tensor(share, dtype=torch.float64)))
         return {group.places[0]: round(border + (SURE if index else -SURE), 3)}
-    return {place: SURE if i == index else -SURE for i, place in enumerate(group.places)}
+    shares = generator.shares[list(group.places)]
+    sure = [SURE if i == index else -SURE for i in range(len(shares))]
+    return dict(zip(group.places, even_codes(np.array(sure), shares.numpy()), strict=True))
+
+
+def even_codes(sure: np.ndarray, shares: np.ndarray) -> list[float]:
+    """The codes of a group of several, for which a rare class is as near as a frequent one.
+
+    sure: float (n,), the codes where all n classes are as frequent. shares: float (n,), how
+    frequent they are. The generator draws the class with the largest log share + Gumbel noise of
+    its code, so a path between two rare classes could otherwise pass through a frequent third one.
+    """
+    normal = statistics.NormalDist()
+    codes = []
+    for code, share in zip(sure, shares, strict=True):
+        gumbel = -math.log(-math.log(normal.cdf(code)))
+        gumbel -= math.log(len(shares) * min(max(float(share), 1e-3), 1))
+        level = math.exp(-math.exp(-gumbel))
+        codes.append(round(normal.inv_cdf(min(max(level, LEAST), 1 - LEAST)), 3))
+    return codes
 
 
 def with_class(model: Model, z: np.ndarray, group: Group, option: str) -> np.ndarray:

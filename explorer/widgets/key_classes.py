@@ -1,0 +1,99 @@
+"""The class of each keyframe of a path, for a conditional model."""
+
+import numpy as np
+import streamlit as st
+
+from explorer.services import stranger_text
+from explorer.state import session, url_parts
+from explorer.widgets.class_picker import in_words, title_of
+from gan_core import latent
+from gan_core.checkpoint import Model
+from gan_core.latent_space import classes
+
+OWN = -1  # in place of the number of an option: the class of the latent itself
+FINE = 64  # steps of a segment in which a path is searched for classes
+
+
+def choose(model: Model, keyframes: np.ndarray) -> np.ndarray:
+    """A menu for each keyframe, float32 (m, nz); returns the latents with the classes set.
+
+    Nothing is drawn for a model without classes.
+    """
+    groups = classes.groups_of(model)
+    if not groups:
+        return keyframes
+    wanted = chosen(len(keyframes))
+    rows = [
+        classes.with_classes(model, z[None], one)[0]
+        for z, one in zip(keyframes, wanted, strict=True)
+    ]
+    result = np.stack(rows)
+    with st.container(horizontal=True, gap="small", key="key-classes"):
+        for i, now in enumerate(classes.chosen(model, result)):
+            with st.popover(label(groups, now, i, bool(wanted[i]))):
+                for place, group in enumerate(groups):
+                    field(model, i, place, group, wanted[i].get(group.name))
+    return result
+
+
+def label(groups: list[classes.Group], now: np.ndarray, i: int, changed: bool) -> str:
+    """The label of the menu of keyframe i, of the options `now`."""
+    if len(groups) == 1:
+        words = stranger_text.plain(in_words(groups[0], groups[0].options[now[0]]))
+        return f"Keyframe {i + 1}: {words}"
+    return f"Class of keyframe {i + 1}" + (", changed" if changed else "")
+
+
+def field(model: Model, i: int, place: int, group: classes.Group, option: str | None) -> None:
+    """The field of one group of keyframe i. option: the one that is set, if any."""
+    options = group.options
+    now = options.index(option) if option in options else OWN
+    st.selectbox(
+        stranger_text.plain(title_of(group)),
+        [OWN, *range(len(options))],
+        format_func=lambda n: "as in the latent" if n == OWN else options[n],
+        **session.fill(f"key-class-{i}-{place}", now, take, model, i, place, closed=True),
+    )
+
+
+def take(model: Model, i: int, place: int) -> None:
+    """Set the class of a group of keyframe i from its field; for callbacks."""
+    wanted, group = chosen(url_parts.MAX_KEYS), classes.groups_of(model)[place]
+    index = session.value_of(f"key-class-{i}-{place}")
+    wanted[i].pop(group.name, None)
+    if index != OWN:
+        wanted[i][group.name] = group.options[index]
+    session.set_view(key_classes=url_parts.write_key_classes(wanted))
+
+
+def chosen(count: int) -> list[dict[str, str]]:
+    """The classes that are set in the first `count` keyframes, {} for none."""
+    linked = url_parts.read_key_classes(session.view().key_classes)
+    return [*linked, *({} for _ in range(count))][:count]
+
+
+def say_border(model: Model, keyframes: np.ndarray, mode: str, closed: bool) -> None:
+    """A sentence on what is seen where a path goes from one class to another; else nothing.
+
+    keyframes: float32 (m, nz), with their classes set. mode: "slerp" or "lerp".
+    """
+    groups = classes.groups_of(model)
+    if not groups:
+        return
+    ends = classes.chosen(model, keyframes)
+    segments = len(keyframes) - (0 if closed else 1)
+    path = latent.path(keyframes, segments * FINE + (0 if closed else 1), mode, closed)
+    between = classes.passed(ends, classes.chosen(model, path), FINE)
+    if (ends == ends[0]).all() and not between:
+        return
+    words = (
+        "At the border of two classes the picture turns from one into the other within a short "
+        "stretch of the path, and in it shows a blend of both."
+    )
+    if between:
+        on_the_way = ", ".join(in_words(groups[g], groups[g].options[o]) for g, o in between)
+        words += (
+            f" On its way this path also passes through {stranger_text.plain(on_the_way)}; with "
+            "the class set in both keyframes it goes straight from one to the other."
+        )
+    st.caption(words)
