@@ -1,0 +1,56 @@
+"""A conditional model in Chromium: the class of a keyframe is changed in its menu."""
+
+import numpy as np
+import pytest
+
+import gan_core
+from browsing import CHROMIUM, address_has, apart, grid, no_trouble, pixels, running
+from gan_core import latent
+from gan_core.latent_space import classes
+from support import save_conditional
+
+sync_api = pytest.importorskip("playwright.sync_api", reason="needs playwright")
+expect = sync_api.expect
+pytestmark = pytest.mark.skipif(not CHROMIUM, reason="needs chromium")
+
+NAMES = ["digit: 3", "digit: 5", "digit: 8"]
+
+
+@pytest.fixture(scope="module")
+def digits(tmp_path_factory):
+    """The folder of a conditional model."""
+    return save_conditional(tmp_path_factory.mktemp("models") / "digits", [3], NAMES, nz=10)
+
+
+@pytest.fixture(scope="module")
+def address(digits, tmp_path_factory):
+    with running(tmp_path_factory.mktemp("elsewhere"), "--checkpoints", digits) as address:
+        yield address
+
+
+def choose(page, label, option):
+    """Choose an option of the visible select box of a label."""
+    page.get_by_role("combobox", name=label).click()
+    page.get_by_role("option", name=option, exact=True).click()
+
+
+def test_a_keyframe_changes_its_class_in_its_menu(visit, digits):
+    model = gan_core.load(digits)
+    page = visit("interpolate?model=digits&keys=7,7&key_classes=digit:3")
+    page.get_by_role("button", name="Keyframe 1: digit 3").wait_for()
+    (digit,) = classes.groups_of(model)
+    z = model.prior.sample(1, 7)
+    own = digit.options[classes.chosen(model, z)[0, 0]]
+    page.get_by_role("button", name=f"Keyframe 2: digit {own}").click()
+    other = next(option for option in ("5", "8") if option != own)
+    choose(page, "Digit", other)
+    page.get_by_role("button", name=f"Keyframe 2: digit {other}").wait_for()
+    address_has(page, f"key_classes=digit:3;digit:{other}")
+    ends = np.concatenate([classes.with_class(model, z, digit, one) for one in ("3", other)])
+    expected = model.generate(latent.path(ends, 9, "slerp", False))
+    tiles = grid(page, "Filmstrip").locator(".tile")
+    expect(tiles).to_have_count(9)
+    for i in (0, 8):
+        assert apart(pixels(tiles.nth(i)), expected[i]) < 12
+    assert apart(expected[0], expected[8]) > 24
+    no_trouble(page)
