@@ -1,10 +1,10 @@
-"""A conditional model in Chromium: the class of a keyframe is changed in its menu."""
+"""A conditional model in Chromium: the class of keyframes, in menus, and that of all samples."""
 
 import numpy as np
 import pytest
 
 import gan_core
-from browsing import CHROMIUM, address_has, apart, grid, no_trouble, pixels, running
+from browsing import CHROMIUM, PATIENCE, address_has, apart, grid, no_trouble, pixels, running
 from gan_core import latent
 from gan_core.latent_space import classes
 from support import save_conditional
@@ -53,4 +53,19 @@ def test_a_keyframe_changes_its_class_in_its_menu(visit, digits):
     for i in (0, 8):
         assert apart(pixels(tiles.nth(i)), expected[i]) < 12
     assert apart(expected[0], expected[8]) > 24
+    no_trouble(page)
+
+
+def test_all_samples_become_of_the_class_that_is_chosen(visit, digits):
+    model = gan_core.load(digits)
+    page = visit("?model=digits&seed=5&n=16&sort=seed")
+    grid(page)
+    choose(page, "Digit", "8")
+    address_has(page, "classes=digit:8")
+    (digit,) = classes.groups_of(model)
+    expected = model.generate(classes.with_class(model, model.prior.sample(1, 9), digit, "8"))[0]
+    of_class = grid(page).locator('.tile[aria-label*="digit 8"]')
+    expect(of_class).to_have_count(16, timeout=PATIENCE)
+    nine = grid(page).locator('.tile[aria-label^="Sample of seed 9 as digit 8"]')
+    assert apart(pixels(nine), expected) < 12
     no_trouble(page)
