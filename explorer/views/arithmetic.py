@@ -132,8 +132,12 @@ def take_file(name: str, model: Model) -> None:
 
 @fragments.panel("equation")
 def equation_line(name: str, model: Model) -> None:
-    """A − B + C = result in one line, and the strength beside it."""
-    view, shell = session.view(), arithmetic.shell(model.prior)
+    """A − B + C = result in one line, and the strength beside it.
+
+    In w the sum stays as it is: means are nearer to the middle there, and w lies on no shell.
+    """
+    view = session.view()
+    shell = arithmetic.shell(model.prior) if model.space == "z" else None
     weights, wishes = baskets.weights(), baskets.wishes()
     terms: list[Term] = []
     shown = []
@@ -159,7 +163,8 @@ def equation_line(name: str, model: Model) -> None:
         result_image = renderer.pictures(model, z[None])[0]
     left, right = st.columns([5, 3], gap="medium", vertical_alignment="center")
     with left:
-        equation.show(shown, result_image, view.smooth)
+        words = "on the shell" if model.space == "z" else "as summed"
+        equation.show(shown, result_image, view.smooth, words)
     with right, st.container(key="equation-side"):
         if result_image is None:
             arithmetic_presets.invite(model)

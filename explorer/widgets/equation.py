@@ -49,8 +49,13 @@ class Part:
     image: np.ndarray | None
 
 
-def show(parts: Sequence[Part], result: np.ndarray | None, smooth: bool) -> None:
-    """Show the sum in one line at any width. result: its picture, uint8 (H, W, C), or None."""
+def show(
+    parts: Sequence[Part], result: np.ndarray | None, smooth: bool, words: str = "on the shell"
+) -> None:
+    """Show the sum in one line at any width.
+
+    result: its picture, uint8 (H, W, C), or None. words: which of the results it is.
+    """
     inside = ""
     for i, part in enumerate(parts):
         minus = arithmetic.is_subtracted(part.weight)
@@ -59,7 +64,7 @@ def show(parts: Sequence[Part], result: np.ndarray | None, smooth: bool) -> None
         amount = "" if abs(part.weight) == 1 else f"{abs(part.weight):g} "
         caption = f"{amount}{part.letter} <i>{html.escape(part.name)}</i>"
         inside += figure(part.image, caption, f"The mean of {part.letter}")
-    inside += "<b>=</b>" + figure(result, "Result <i>on the shell</i>", "The result", "result")
+    inside += "<b>=</b>" + figure(result, f"Result <i>{words}</i>", "The result", "result")
     images = [image for image in (result, *(part.image for part in parts)) if image is not None]
     smooth = smooth or any(len(image) > CRISP for image in images)
     st.html(f'{STYLE}<div class="equation{" smooth" * smooth}">{inside}</div>')

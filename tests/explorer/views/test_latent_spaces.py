@@ -1,11 +1,13 @@
 """A model with a mapping network in z and in w, on every page that takes latents."""
 
+import base64
 import json
 
 import numpy as np
 import pytest
 
 import gan_core
+from browsing import decode
 from explorer.services import model_registry
 from explorer.state import latent_spaces, tray
 from fields import field, sentences, state
@@ -156,3 +158,18 @@ def test_an_arithmetic_file_of_the_other_space_is_one_sentence(folder):
 def test_comparing_says_that_it_needs_z(folder, open_app):
     app = fine(open_app(model="alpha", latent="w", beside="plain"))
     assert any("Choose the latent space z" in sentence for sentence in sentences(app))
+
+
+@pytest.mark.parametrize(("space", "words"), [("z", "on the shell"), ("w", "as summed")])
+def test_the_result_in_w_is_as_summed(folder, open_app, space, words):
+    app = fine(open_app("arithmetic", model="alpha", latent=space, a="1,2", b="3,4", c="5,6"))
+    line = next(html.body for html in app.get("html") if "The result" in html.body)
+    assert f"Result <i>{words}</i>" in line
+    model = in_space(folder, space)
+    a, b, c = (model.prior.sample(2, seed).mean(0) for seed in (1, 3, 5))
+    z = (a - b + c)[None]
+    if space == "z":
+        z *= np.sqrt(model.prior.size) / np.linalg.norm(z)
+    source = line.split('alt="The result"')[1].split("base64,")[1].split('"')[0]
+    painted = decode(base64.b64decode(source)).astype(int)
+    assert np.abs(painted - model.generate(z)[0]).mean() < 6  # the sheet is compressed
