@@ -3,6 +3,9 @@
 Each latent is that of its seed with the class set, so it is a latent without a seed on the tray.
 """
 
+from collections.abc import Sequence
+from functools import partial
+
 import numpy as np
 import streamlit as st
 
@@ -26,11 +29,16 @@ def fields(model: Model) -> None:
         st.selectbox(
             stranger_text.plain(title_of(group)),
             [ANY, *range(len(options))],
-            format_func=lambda i, options=options: "any" if i == ANY else options[i],
+            format_func=partial(in_list, options),
             width=WIDTH,
             help="Every sample gets this class; the rest of each latent stays that of its seed.",
             **session.fill(f"all-class-{place}", now, take, model, place),
         )
+
+
+def in_list(options: Sequence[str], i: int) -> str:
+    """An entry of the list of a field."""
+    return "any" if i == ANY else options[i]
 
 
 def take(model: Model, place: int) -> None:

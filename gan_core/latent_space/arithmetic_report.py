@@ -242,8 +242,9 @@ def measure(
                 row["distance"] = float(rms(drawn, before).mean() / far.mean())
                 if probe is not None and way_of(row):
                     first = slice(min(draws, AGREED))
-                    seen = [agreed(scorer, probe, part[first]) for part in (before, drawn)]
-                    row["agreed"] = agreed_shares(*seen, goal, columns, seed)
+                    then = agreed(scorer, probe, before[first])
+                    now = agreed(scorer, probe, drawn[first])
+                    row["agreed"] = agreed_shares(then, now, goal, columns, seed)
                 rows.append(row)
     return rows
 

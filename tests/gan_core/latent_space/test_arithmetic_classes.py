@@ -37,7 +37,11 @@ def model():
     generator = conditional.Generator(32, 1, NZ, 4, (1, 2)).eval()
     card = {"training": {"tied": NAMES, "conditional": "glasses,hair"}}
     return SimpleNamespace(
-        generator=generator, prior=latent.Prior("normal", NZ), card=card, generate=drawn
+        generator=generator,
+        prior=latent.Prior("normal", NZ),
+        space="z",
+        card=card,
+        generate=drawn,
     )
 
 
