@@ -215,7 +215,7 @@ def measure_latents(
         )
     results = {}
     if arithmetic:
-        draws = {"draws": n or 500, "seed": seed, "space": space}
+        draws: dict[str, Any] = {"draws": n or 500, "seed": seed, "space": space}
         results["arithmetic"] = arithmetic_report.evaluate(model, **draws, progress=True)
         print(arithmetic_report.table(results["arithmetic"]))
     if paths:

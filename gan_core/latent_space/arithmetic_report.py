@@ -24,6 +24,7 @@ from gan_core.latent_space import arithmetic, classes, directions
 from gan_core.metrics import intervals, store
 from gan_core.util.errors import MALFORMED, InputError
 
+NEAR = 0.05  # the best condition may have so much less than the largest share
 COUNTS = (1, 3, 10)  # exemplars per concept
 # How A − B is formed: B's exemplars at random, matched to A's, or matched and then conditional.
 PICKS = ("random", "matched", "conditional")
@@ -362,8 +363,10 @@ def best(card: Mapping[str, Any], name: str) -> dict[str, Any] | None:
 
     card: of a model, which may come from a stranger. Returns a dict of apart (whether A − B was
     conditional), strength, shell, the shares target and kept, and where the probe has read them too
-    the share unsure and the draws, else None; target and kept are then what both see. Best is the
-    condition with the largest smaller one of the two shares, among those with the most exemplars.
+    the share unsure and the draws, else None; target and kept are then what both see. A condition
+    counts by the smaller one of the two shares; among those with the most exemplars, best is the
+    one with the smallest strength that comes within NEAR of the largest, because pictures suffer
+    from strength in ways that no reader sees.
     """
     try:
         triples = (load_metrics(card) or {})["triples"]
@@ -384,7 +387,9 @@ def best(card: Mapping[str, Any], name: str) -> dict[str, Any] | None:
             and row["exemplars"] == COUNTS[-1]
             and row["strength"] in STRENGTHS
         ]
-        return max(conditions, key=lambda row: min(row["target"], row["kept"]))
+        shares = [min(row["target"], row["kept"]) for row in conditions]
+        near = [i for i, share in enumerate(shares) if share >= max(shares) - NEAR]
+        return conditions[min(near, key=lambda i: (conditions[i]["strength"], -shares[i]))]
     except (KeyError, IndexError, TypeError, ValueError, StopIteration, AttributeError):
         return None
 

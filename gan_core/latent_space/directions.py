@@ -153,14 +153,15 @@ def first_layer(generator: nn.Module) -> np.ndarray:
 
     Raises InputError for a generator that begins with neither a linear layer nor a transposed
     convolution. In the latent space w they are the weights that scale the channels of every
-    convolution.
+    convolution. Those of a class, which the first layer of a conditional model never sees, are 0.
     """
     if isinstance(generator, spaces.CentredSynthesis):
         return generator.styles()
     layer = _first(export_onnx.fold(generator))
     weights = layer.weight.detach().double()
     # A transposed convolution has its inputs first, a linear layer its outputs.
-    return (weights.flatten(1).T if isinstance(layer, nn.ConvTranspose2d) else weights).numpy()
+    seen = (weights.flatten(1).T if isinstance(layer, nn.ConvTranspose2d) else weights).numpy()
+    return np.pad(seen, ((0, 0), (sum(getattr(generator, "classes", ())), 0)))
 
 
 def _first(generator: nn.Module) -> nn.Linear | nn.ConvTranspose2d:

@@ -2,6 +2,7 @@
 
 import base64
 import json
+import shutil
 
 import numpy as np
 import pytest
@@ -19,16 +20,24 @@ from test_app import fine, items, link, painted, seeds
 PAGES = ("browse", "latents", "interpolate", "directions", "arithmetic")
 
 
-@pytest.fixture
-def folder(tmp_path, monkeypatch):
-    """A model with a mapping network and one without."""
+@pytest.fixture(scope="module")
+def models(tmp_path_factory):
+    """A model with a mapping network and one without, made once."""
+    tmp_path = tmp_path_factory.mktemp("models")
     save_checkpoint(tmp_path / "alpha", architecture={"name": "style", "ngf": 2, "ndf": 2}, seed=1)
     save_checkpoint(tmp_path / "plain", statistics=True, seed=2)
     for name, space in (("alpha", "z"), ("alpha", "w"), ("plain", "z")):
         model = gan_core.load(tmp_path / name, space=space)
         directions.save(model, discover_directions.discover(model, k=2))
-    monkeypatch.setenv(model_registry.VARIABLE, str(tmp_path))
     return tmp_path
+
+
+@pytest.fixture
+def folder(models, tmp_path, monkeypatch):
+    """A copy of them that the app offers."""
+    folder = shutil.copytree(models, tmp_path / "models")
+    monkeypatch.setenv(model_registry.VARIABLE, str(folder))
+    return folder
 
 
 def in_space(folder, space):

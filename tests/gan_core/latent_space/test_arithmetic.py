@@ -326,6 +326,13 @@ def test_the_best_way_has_the_larger_of_the_smaller_shares():
     assert arithmetic_report.best(card, "x")["apart"]
 
 
+def test_of_ways_that_are_nearly_as_good_the_best_has_the_smallest_strength():
+    card = card_with(("matched", 1.0, True, 0.88, 0.98), ("matched", 1.5, True, 0.9, 0.92))
+    assert arithmetic_report.best(card, "x")["strength"] == 1.0
+    card = card_with(("matched", 1.0, True, 0.8, 0.98), ("matched", 1.5, True, 0.9, 0.92))
+    assert arithmetic_report.best(card, "x")["strength"] == 1.5
+
+
 def test_a_triples_result_is_shown_for_its_own_weights():
     card = card_with(("matched", 1.0, True, 1.0, 0.7), ("conditional", 1.25, False, 0.9, 0.95))
     message = arithmetic_report.summary(card, "x")

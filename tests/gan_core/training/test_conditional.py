@@ -8,9 +8,10 @@ import pytest
 import torch
 
 import gan_core
-from gan_core import export_onnx, latent
+from gan_core import checkpoint, export_onnx, latent
 from gan_core.attributes import coordinate_names
 from gan_core.data import training_set
+from gan_core.latent_space import directions, discover_directions
 from gan_core.networks import registry
 from gan_core.training import conditions, loop, publish, step
 from gan_core.training import snapshot as states
@@ -190,3 +191,16 @@ def test_a_published_model_is_loaded_exported_and_says_its_classes(data, tmp_pat
     pytest.importorskip("onnxruntime")
     assert export_onnx.to_onnx(model, tmp_path / "digits.onnx")["bytes"] > 0
     shutil.rmtree(run)
+
+
+def test_directions_of_a_conditional_model_leave_the_class_alone(networks, tmp_path):
+    """Its first layer sees only the rest of z; factors and components have the size of z."""
+    generator, discriminator = networks
+    card = {"name": "m", "architecture": SIZES | {"classes": [3, 1]}, "training": {}}
+    card |= {"prior": {"kind": "normal", "size": SIZES["nz"]}, "training_set": {}}
+    checkpoint.save(tmp_path, generator, discriminator, card)
+    model = gan_core.load(tmp_path)
+    factors = directions.factors(model, k=5)
+    assert factors.shape == (5, SIZES["nz"])
+    assert np.abs(factors[:, :4]).max() == 0
+    assert len(discover_directions.discover(model, k=2, n=64, measured=8)) > 0
