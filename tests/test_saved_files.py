@@ -93,8 +93,8 @@ def test_a_saved_link_says_what_it_said(link):
     view, unread = url_state.read(params, page)
     assert unread == []
     picks, lost = url_parts.read_tray(params["tray"])
-    assert (picks, lost) == ([("dcgan", 3, 1.0), ("dcgan", 4, 0.7)], 0)
-    items = [tray.Item("", model, "", seed, psi, np.zeros(1)) for model, seed, psi in picks]
+    assert (picks, lost) == ([("dcgan", 3, 1.0, "z"), ("dcgan", 4, 0.7, "z")], 0)
+    items = [tray.Item("", model, "", seed, psi, np.zeros(1)) for model, seed, psi, _ in picks]
     assert url_state.write(view, page, items) == params
 
 
