@@ -17,7 +17,16 @@ CODE = PACKAGE.parent  # the folder that holds `explorer` and `gan_core`
 SHIPPED = PACKAGE / "shipped"  # the default model, in a wheel only; see pyproject.toml
 NAME = "latent-explorer"
 # The models in `checkpoints/` of the repository, which nobody deletes from the app.
-SHIPPED_MODELS = ("avatars", "avatars-tied", "faces", "faces-tied", "mnist")
+SHIPPED_MODELS = (
+    "avatars",
+    "avatars-classes",
+    "avatars-tied",
+    "faces",
+    "faces-style",
+    "faces-tied",
+    "mnist",
+    "mnist-digits",
+)
 
 
 def is_checkout() -> bool:
