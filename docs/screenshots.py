@@ -37,6 +37,8 @@ VIEWS = {
     "arithmetic-faces-tied.png": "arithmetic?model={}",
     "neighbours-avatars.png": "neighbours?model={}&of=7",
     "latents-avatars-tied.png": "latents?model={}&start=7",
+    "browse-faces-style.png": "?model={}",
+    "latents-avatars-classes.png": "latents?model={}&start=6",
     "compare-avatars.png": "latents?model={}&start=7&beside=avatars-tied",
     "directions-{}.png": "directions?model={}&start=7",
     "interpolate-{}.png": "interpolate?model={}&keys=0,7,11,15",

@@ -53,7 +53,7 @@ def along_path(
     figure.add_vline(at, line={"color": series[0][2], "width": 1})
     figure.update_layout(
         height=height,
-        margin={"l": 0, "r": 0, "t": 8, "b": 0},
+        margin={"l": 0, "r": 12, "t": 8, "b": 0},
         showlegend=len(series) > 1,
         legend={"orientation": "h", "y": 1.2},
         xaxis={"title": "position", "range": [0, times[-1]]},
@@ -86,7 +86,7 @@ def distance_histogram(
         )
     figure.update_layout(
         height=250,
-        margin={"l": 0, "r": 0, "t": 4, "b": 0},
+        margin={"l": 0, "r": 12, "t": 4, "b": 0},
         legend=LEGEND_ABOVE,
         xaxis={"title": f"distance, {unit}", "rangemode": "tozero"},
         yaxis={"title": "% of images", "rangemode": "tozero"},
@@ -194,7 +194,7 @@ def run_curves(lines: Sequence[dict], series: dict[str, tuple[str, str]]) -> go.
         return None
     figure.update_layout(
         height=190,
-        margin={"l": 0, "r": 0, "t": 4, "b": 0},
+        margin={"l": 0, "r": 12, "t": 4, "b": 0},
         showlegend=len(series) > 1,
         legend=LEGEND_ABOVE,
         xaxis={"title": "kimg", "rangemode": "tozero"},

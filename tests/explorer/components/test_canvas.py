@@ -340,6 +340,8 @@ def test_sliders_with_a_name_come_first_and_can_be_searched_by_it(browser, tmp_p
         groups, names = page.locator(".groups summary"), page.locator(".row label")
         expect(groups.nth(0)).to_have_text("With a name")
         expect(groups.nth(1)).to_have_text("Strongest of the others, 1 to 10")
+        # Under the veil of a page that is still loading there is no text to read.
+        page.wait_for_selector("html:not(.settling)", state="attached")
         first = names.all_inner_texts()[: len(wanted)]
         assert sorted(re.sub(r"^z\d+ ", "", name) for name in first) == sorted(wanted)
         page.get_by_role("searchbox").fill("glasses")

@@ -115,9 +115,10 @@ def test_forget_removes_everything_and_stores_nothing_more(visit):
     everything = "() => JSON.stringify([{...localStorage}, {...sessionStorage}])"
     assert "Seed" not in page.evaluate(everything)
     tab = second_tab(page)
+    tab.get_by_text("Save and load").click()
+    tab.get_by_text("Nothing is stored in this browser").wait_for()
     tile(tab, 6).click()
     on_tray(tab, 1)  # not one of those of the first tab
-    tab.get_by_text("Save and load").click()
     browsing.idle(tab)
     tab.get_by_role("button", name="Store it in this browser").click()
     is_stored(tab, "Seed 6")
