@@ -45,7 +45,9 @@ class Linear:
 class Reader(Classifier):
     """A Classifier in all but its network: attribute i is the mean of every third value from i."""
 
-    def __init__(self, names, unsure=(), digest="reader", gain=1):
+    def __init__(self, names, unsure=(), digest="", gain=1):
+        # The app remembers what a classifier of this digest said, whatever the test.
+        digest = digest or f"reader of {', '.join(names)}, gain {gain}"
         rows = [{"name": name, "recognised": name not in unsure} for name in names]
         super().__init__(None, None, None, {"attributes": rows, "channels": 3}, digest)
         object.__setattr__(self, "gain", gain)
