@@ -10,13 +10,14 @@ from gan_core.latent_space import encoder
 from support import ROOT, save_checkpoint
 
 
-@pytest.fixture(scope="module")
-def program():
+@pytest.fixture
+def program(monkeypatch):
     path = ROOT / "scripts" / "half_precision.py"
     spec = importlib.util.spec_from_file_location("half_precision", path)
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
-    module.model_card.write = lambda folder: None  # an untrained network has no run to describe
+    # An untrained network has no run that a card could describe.
+    monkeypatch.setattr(module.model_card, "write", lambda folder: None)
     return module
 
 

@@ -16,7 +16,7 @@ FILE = realism.FILE
 
 
 @pytest.fixture
-def pair(tmp_path):
+def pair(tmp_path, monkeypatch):
     """Two checkpoints of the same images with the same file, and the program that shares it."""
     folders = [tmp_path / "models" / name for name in ("first", "second")]
     for seed, folder in enumerate(folders):
@@ -27,7 +27,8 @@ def pair(tmp_path):
     spec = importlib.util.spec_from_file_location("share_companions", path)
     program = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(program)
-    program.model_card.write = lambda folder: None  # an untrained network has no run to describe
+    # An untrained network has no run that a card could describe.
+    monkeypatch.setattr(program.model_card, "write", lambda folder: None)
     return *folders, program
 
 
