@@ -224,7 +224,7 @@ def measure_latents(
         print(path_length.table(results["paths"]))
     if classes:
         if space != "z":
-            raise InputError("--classes is measured in z, where a class is asked for.")
+            raise InputError("--classes works in z alone, where the class is a part of the latent.")
         results["classes"] = class_report.measure(checkpoint.load(model), n=n or 500, seed=seed)
         print(class_report.table(results["classes"]))
     if not discard:

@@ -28,7 +28,7 @@ def locate(directory: str | Path, file: str) -> Path:
         return own
     try:
         digest = _shared(directory, _stamp(directory / "model.json")).get(file)
-    except InputError:  # whoever loads the checkpoint is told
+    except InputError:  # loading the checkpoint says what is wrong
         return own
     for path in sorted(directory.parent.glob(f"*/{file}")) if digest else ():
         try:
