@@ -11,18 +11,13 @@ from gan_core import checkpoint, export_onnx, latent, spaces
 from gan_core.__main__ import main
 from gan_core.latent_space import directions, discover_directions, encoder, intermediate, inversion
 from gan_core.metrics import path_length, store
-from gan_core.networks import registry
 from gan_core.util.errors import InputError
+from support import save_checkpoint
 
 
 def make(tmp_path, name):
-    torch.manual_seed(0)
-    sizes = {"name": name, "size": 28, "channels": 1, "nz": 6, "ngf": 2, "ndf": 2}
-    generator, judge = registry.build(sizes)
-    about = {"name": name, "architecture": sizes, "training": {}, "training_set": {}}
-    about["prior"] = {"kind": "normal", "size": 6}
-    checkpoint.save(tmp_path / name, generator, judge, about)
-    return tmp_path / name
+    sizes = {"name": name, "size": 28, "channels": 1, "ngf": 2, "ndf": 2}
+    return save_checkpoint(tmp_path / name, nz=6, architecture=sizes)
 
 
 @pytest.fixture

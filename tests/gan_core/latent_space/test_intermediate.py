@@ -2,22 +2,16 @@
 
 import numpy as np
 import pytest
-import torch
 
 from gan_core import checkpoint, latent
 from gan_core.latent_space import intermediate
-from gan_core.networks import registry
 from gan_core.util.errors import InputError
+from support import save_checkpoint
 
 
 def make(tmp_path, name):
-    torch.manual_seed(0)
-    sizes = {"name": name, "size": 28, "channels": 1, "nz": 6, "ngf": 2, "ndf": 2}
-    generator, judge = registry.build(sizes)
-    about = {"name": name, "architecture": sizes, "training": {}, "training_set": {}}
-    about["prior"] = {"kind": "normal", "size": 6}
-    checkpoint.save(tmp_path / name, generator, judge, about)
-    return checkpoint.load(tmp_path / name)
+    sizes = {"name": name, "size": 28, "channels": 1, "ngf": 2, "ndf": 2}
+    return checkpoint.load(save_checkpoint(tmp_path / name, nz=6, architecture=sizes))
 
 
 @pytest.fixture
