@@ -4,7 +4,8 @@
      "baskets": [{"name": "A", "weight": 1, "exemplars": [{"seed": 3, "psi": 0.7}, …]}, …],
      "strength": 1, "apart": false, "result": {"as_summed": [z …], "on_the_shell": [z …]}}
 
-An exemplar without a seed is {"title": …, "z": [numbers]}.
+An exemplar without a seed is {"title": …, "z": [numbers]}. A basket of a conditional model may have
+"classes", {group: option}, that its exemplars are given; the latents here are those without it.
 """
 
 import json
@@ -17,6 +18,7 @@ from explorer.state import exemplars, latent_spaces, saved_file, url_parts, url_
 from explorer.state.tray import MAX_LATENT, MAX_NAME, clean, is_finite
 from explorer.state.url_parts import Exemplar
 from gan_core.checkpoint import Model
+from gan_core.latent_space import classes
 from gan_core.util.errors import InputError
 
 FORMAT = "gan-arithmetic"
@@ -43,9 +45,14 @@ def write(
                 "name": basket.upper(),
                 "weight": weight,
                 "exemplars": [write_one(*one) for one in url_parts.read_exemplars(text)],
+                **({"classes": of_class} if of_class else {}),
             }
-            for basket, weight, text in zip(
-                url_parts.BASKETS, weights, texts(view, weights), strict=False
+            for basket, weight, text, of_class in zip(
+                url_parts.BASKETS[: len(weights)],
+                weights,
+                texts(view, weights),
+                class_rows(view, len(weights)),
+                strict=True,
             )
         ],
         "strength": view.strength,
@@ -57,6 +64,12 @@ def write(
 
 def texts(view: url_state.View, weights: Sequence[float]) -> list[str]:
     return [getattr(view, basket) for basket in url_parts.BASKETS[: len(weights)]]
+
+
+def class_rows(view: url_state.View, count: int) -> list[dict[str, str]]:
+    """The classes of the first `count` baskets, {} for none."""
+    given = url_parts.read_class_list(view.basket_classes)
+    return [*given, *({} for _ in range(count))][:count]
 
 
 def write_one(seed: int | str, psi: float | None) -> dict[str, Any]:
@@ -74,7 +87,8 @@ def numbers(z: np.ndarray) -> list[float]:
 
 
 def read(content: str | bytes, name: str, model: Model) -> dict[str, Any]:
-    """An arithmetic file as settings of the view: a to e, sum, strength and apart.
+    """An arithmetic file as settings of the view: a to e, sum, strength and apart, and the
+    baskets' classes if the file has any.
 
     Raises InputError with one sentence when the file is not as `write` writes it, or belongs to
     another model or other weights.
@@ -97,7 +111,12 @@ def read(content: str | bytes, name: str, model: Model) -> dict[str, Any]:
     held = dict.fromkeys(url_parts.BASKETS, "")
     held |= {b: text for b, (_, text) in zip(url_parts.BASKETS, read_baskets, strict=False)}
     weights = url_parts.write_sum([weight for weight, _ in read_baskets])
-    return {**held, "sum": weights, "strength": round(float(strength), 2), "apart": apart}
+    rest = {"sum": weights, "strength": round(float(strength), 2), "apart": apart}
+    of_class = url_parts.write_class_list(
+        read_of_class(letter.upper(), basket, model)
+        for letter, basket in zip(url_parts.BASKETS, baskets, strict=False)
+    )
+    return held | rest | ({"basket_classes": of_class} if of_class else {})
 
 
 def check_model(record: dict[str, Any], name: str, model: Model) -> None:
@@ -138,6 +157,18 @@ def read_basket(letter: str, basket: Any, name: str, model: Model) -> tuple[floa
         )
     parsed = [read_one(f"{letter}{i}", one, name, model) for i, one in enumerate(held, 1)]
     return round(float(weight), 2), url_parts.write_keys(dict.fromkeys(parsed))
+
+
+def read_of_class(letter: str, basket: dict[str, Any], model: Model) -> dict[str, str]:
+    """The classes of one record, {group: option}, which are ones of the model; {} for none."""
+    given = basket.get("classes", {})
+    options = {group.name: group.options for group in classes.groups_of(model)}
+    known = isinstance(given, dict) and all(
+        option in options.get(group, ()) for group, option in given.items()
+    )
+    if not known:
+        raise InputError(f"Basket {letter} of this file has a class that {model.name} lacks.")
+    return given
 
 
 def read_one(place: str, record: Any, name: str, model: Model) -> Exemplar:

@@ -14,7 +14,7 @@ from gan_core.util.errors import InputError
 
 START = 2  # C, to which the sum of the others is added
 MAX_STEPS = 100  # of undo
-FIELDS = (*url_parts.BASKETS, "sum", "wishes", "strength", "apart")
+FIELDS = (*url_parts.BASKETS, "sum", "wishes", "basket_classes", "strength", "apart")
 
 
 def weights() -> list[float]:
@@ -46,6 +46,12 @@ def wish_for(basket: str, wish: Mapping[str, bool]) -> str:
     after: list[Mapping[str, bool]] = [*wishes()]
     after[url_parts.BASKETS.index(basket)] = wish
     return url_parts.write_wishes(after)
+
+
+def classes() -> list[dict[str, str]]:
+    """The classes set in each basket of BASKETS, {group: option}, of whatever model."""
+    given = url_parts.read_class_list(session.view().basket_classes)
+    return given + [{} for _ in url_parts.BASKETS[len(given) :]]
 
 
 def held(basket: str) -> list[str]:
@@ -117,12 +123,13 @@ def remove(basket: str) -> None:
     """Remove a basket; later ones move up."""
     place = url_parts.BASKETS.index(basket)
     left = [text(other) for other in url_parts.BASKETS if other != basket]
-    now, wanted = weights(), wishes()
-    del wanted[place]
+    now, wanted, of_class = weights(), wishes(), classes()
+    del wanted[place], of_class[place]
     change(
         **dict(zip(url_parts.BASKETS, [*left, ""], strict=True)),
         sum=without(now, place),
         wishes=url_parts.write_wishes(wanted),
+        basket_classes=url_parts.write_class_list(of_class),
     )
 
 
@@ -147,7 +154,19 @@ def swap() -> None:
     view = session.view()
     first, second, *rest = wishes()
     wanted = url_parts.write_wishes([second, first, *rest])
-    session.store(changed(view, a=view.b, b=view.a, wishes=wanted))
+    one, other, *others = classes()
+    of_class = url_parts.write_class_list([other, one, *others])
+    session.store(changed(view, a=view.b, b=view.a, wishes=wanted, basket_classes=of_class))
+
+
+def set_class(basket: str, group: str, option: str | None) -> None:
+    """Set the class of all exemplars of a basket in one group; None: each keeps its own."""
+    wanted = classes()
+    of_basket = wanted[url_parts.BASKETS.index(basket)]
+    of_basket.pop(group, None)
+    if option is not None:
+        of_basket[group] = option
+    change(basket_classes=url_parts.write_class_list(wanted))
 
 
 def put(basket: str, exemplar: str, wish: Mapping[str, bool] | None = None) -> None:

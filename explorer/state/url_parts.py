@@ -213,17 +213,17 @@ def read_classes(text: str) -> dict[str, str]:
     return {read_label(unquote(group)): read_label(unquote(option)) for group, _, option in pairs}
 
 
-def write_key_classes(wanted: Iterable[Mapping[str, str]]) -> str:
+def write_class_list(wanted: Iterable[Mapping[str, str]]) -> str:
     """[{"digit": "3"}, {}, {"digit": "8"}, {}] -> "digit:3;;digit:8"."""
     parts = [write_classes(one).replace(";", "%3B") for one in wanted]
     return ";".join(parts).rstrip(";")
 
 
-def read_key_classes(text: str) -> list[dict[str, str]]:
-    """The same, backwards: the classes of keyframes; ValueError for anything else."""
+def read_class_list(text: str, most: int = MAX_KEYS) -> list[dict[str, str]]:
+    """The same, backwards: the classes of at most so many latents; ValueError otherwise."""
     parts = text.split(";") if text else []
-    if len(parts) > MAX_KEYS:
-        raise ValueError(f"{len(parts)} keyframes")
+    if len(parts) > most:
+        raise ValueError(f"{len(parts)} classes")
     return [read_classes(part) for part in parts]
 
 

@@ -18,12 +18,14 @@ from typing import Any
 from explorer.state import lesson as lessons
 from explorer.state.tray import Item
 from explorer.state.url_parts import (
+    BASKETS,
     MAX_KEYS,
     MAX_PSI,
     T,
     read_along,
     read_bool,
     read_choice,
+    read_class_list,
     read_classes,
     read_coordinates,
     read_corners,
@@ -32,7 +34,6 @@ from explorer.state.url_parts import (
     read_frozen,
     read_game,
     read_int,
-    read_key_classes,
     read_keys,
     read_label,
     read_names,
@@ -43,9 +44,9 @@ from explorer.state.url_parts import (
     read_wishes,
     sift,
     write_along,
+    write_class_list,
     write_classes,
     write_coordinates,
-    write_key_classes,
     write_keys,
     write_names,
     write_readable,
@@ -101,6 +102,11 @@ def choice(choices: Collection[Any]) -> Callable[[str], Any]:
 def normal(read: Callable[[str], T], write: Callable[[T], str]) -> Callable[[str], str]:
     """For a setting that is a text: checked, and in its usual form."""
     return lambda text: write(read(text))
+
+
+def class_list(most: int) -> Callable[[str], str]:
+    """For the classes of several latents, see read_class_list."""
+    return normal(lambda text: read_class_list(text, most), write_class_list)
 
 
 def setting(
@@ -168,7 +174,7 @@ class View:
     source: str = setting("seeds", choice(SOURCES), "interpolate", "where the keyframes come from")
     keys: str = setting("0, 1, 2", READABLE, "interpolate", "keyframes", write_readable, True)
     key_classes: str = setting(
-        *("", normal(read_key_classes, write_key_classes), "interpolate"),
+        *("", class_list(MAX_KEYS), "interpolate"),
         "the classes that are set in the keyframes of a conditional model",
     )
     picks: str = setting("", read_picks, "interpolate", "keyframes: places on the link's tray")
@@ -210,6 +216,10 @@ class View:
     c: str = setting("", EXEMPLARS, "arithmetic", "the exemplars of basket C", write_seeds)
     d: str = setting("", EXEMPLARS, "arithmetic", "the exemplars of basket D", write_seeds)
     e: str = setting("", EXEMPLARS, "arithmetic", "the exemplars of basket E", write_seeds)
+    basket_classes: str = setting(
+        *("", class_list(len(BASKETS)), "arithmetic"),
+        "the classes that all exemplars of each basket have, for a conditional model",
+    )
     sum: str = setting("1,-1,1", normal(read_sum, write_sum), "arithmetic", "the baskets' weights")
     wishes: str = setting(
         "", normal(read_wishes, write_wishes), "arithmetic", "what each basket should show"

@@ -14,7 +14,6 @@ from explorer.services import attribute_labels, renderer, stranger_text
 from explorer.state import (
     arithmetic_file,
     baskets,
-    exemplars,
     fragments,
     session,
     url_parts,
@@ -28,7 +27,7 @@ from explorer.widgets import (
     arithmetic_saving,
     arithmetic_sheet,
     arithmetic_verdicts,
-    basket_names,
+    basket_classes,
     basket_panel,
     basket_refill,
     equation,
@@ -66,7 +65,7 @@ def page(card_page: StreamlitPage | None = None) -> None:
 def bar(name: str, model: Model) -> None:
     """Presets, undo and redo, and rarely changed settings."""
     with st.container(horizontal=True, vertical_alignment="bottom", gap="small"):
-        if arithmetic_presets.triples(model):
+        if arithmetic_presets.any_for(model):
             with st.popover("Presets", icon=":material/auto_awesome:"):
                 arithmetic_presets.buttons(model, "bar")
         history()
@@ -127,7 +126,7 @@ def take_file(name: str, model: Model) -> None:
         session.warn(str(error))
         return
     st.session_state.filling = False
-    baskets.change(**settings, wishes="")
+    baskets.change(**{"basket_classes": "", "wishes": ""} | settings)
 
 
 @fragments.panel("equation")
@@ -138,20 +137,23 @@ def equation_line(name: str, model: Model) -> None:
     """
     view = session.view()
     shell = arithmetic.shell(model.prior) if model.space == "z" else None
-    weights, wishes = baskets.weights(), baskets.wishes()
+    settings = zip(
+        baskets.names(), baskets.weights(), baskets.wishes(), baskets.classes(), strict=False
+    )
     terms: list[Term] = []
     shown = []
-    for basket, weight, wish in zip(baskets.names(), weights, wishes, strict=False):
+    for basket, weight, wish, of_class in settings:
         letter, image = basket.upper(), None
         try:
-            z = exemplars.latents(letter, model, baskets.text(basket))
+            z = basket_classes.latents(model, basket)
         except InputError:  # the basket says why
             z = np.empty((0, model.prior.size), np.float32)
         if len(z):
             mean = arithmetic.calculate([arithmetic.concept(z)], [1], shell)
             image = renderer.pictures(model, mean[None])[0]
             terms.append((letter, weight, z))
-        shown.append(equation.Part(letter, weight, basket_names.of(wish), image))
+        title = basket_classes.title(model, wish, of_class)
+        shown.append(equation.Part(letter, weight, title, image))
     result_image = None
     if all(part.image is not None for part in shown[: baskets.START + 1]):
         start, way = arithmetic_formula.parts(

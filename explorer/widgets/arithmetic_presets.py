@@ -4,9 +4,10 @@ from collections.abc import Sequence
 
 import streamlit as st
 
-from explorer.services import attribute_labels, seed_tables, trust
+from explorer.services import attribute_labels, seed_tables, stranger_text, trust
 from explorer.state import baskets, fragments, session, url_parts, url_state
 from explorer.widgets import basket_names, basket_panel
+from explorer.widgets.class_picker import in_words
 from gan_core.checkpoint import Model
 from gan_core.latent_space import arithmetic, arithmetic_report, classes
 
@@ -21,7 +22,13 @@ def triples(model: Model) -> list[tuple]:
     return [t for t in triples if all(known.issuperset(wanted) for wanted in t[2:])]
 
 
+def any_for(model: Model) -> bool:
+    """Whether there is anything that fills all baskets in a way that is worth a look."""
+    return bool(triples(model) or classes.groups_of(model))
+
+
 def buttons(model: Model, place: str) -> None:
+    """A button for each preset, and for a conditional model one that goes between two classes."""
     why = refusal(model)
     for title, *_ in triples(model):
         st.button(
@@ -31,6 +38,16 @@ def buttons(model: Model, place: str) -> None:
             args=(title,),
             help=measured(model, title) or None,
             disabled=bool(why),
+        )
+    for group in classes.groups_of(model)[:1]:
+        before, after = (in_words(group, option) for option in group.options[:2])
+        st.button(
+            stranger_text.plain(f"From {before} to {after}"),
+            key=f"two-classes-{place}",
+            help="The same exemplars in A and B, in two classes: their difference is the class "
+            "alone, and C gets it.",
+            on_click=two_classes,
+            args=(model, group),
         )
     if why:
         st.caption(why)
@@ -48,7 +65,8 @@ def compared_with_class(model: Model, wishes: Sequence[basket_names.Wish]) -> No
     wishes: what each basket should show; a preset's have a measurement.
     """
     if classes.groups_of(model):
-        triple = basket_names.triple_of(wishes)
+        # With a class set they are other exemplars than those that were measured.
+        triple = None if any(baskets.classes()) else basket_names.triple_of(wishes)
         title = triple[0] if triple else ""
         st.caption(
             arithmetic_report.must_beat(model.card, title)
@@ -84,13 +102,29 @@ def invite(model: Model) -> None:
 
 
 def nine_samples(model: Model) -> None:
-    """Any nine, good ones where the model brings a table of its first seeds."""
+    """Put any nine into the baskets."""
+    nine = threes(model)
+    st.session_state.filling = False
+    baskets.change(wishes="", basket_classes="", **dict(zip("abc", nine, strict=True)))
+    fragments.redraw()
+
+
+def two_classes(model: Model, group: classes.Group) -> None:
+    """Put the same samples into A and B, in two classes, and others of B's class into C."""
+    first, second, _ = threes(model)
+    before, after = ({group.name: option} for option in group.options[:2])
+    st.session_state.filling = False
+    of_class = url_parts.write_class_list([after, before, before])
+    baskets.change(wishes="", basket_classes=of_class, a=first, b=first, c=second)
+    fragments.redraw()
+
+
+def threes(model: Model) -> list[str]:
+    """Nine seeds in three baskets, good ones where the model brings a table of its first seeds."""
     table = seed_tables.table_of(model)
     nine = [str(seed) for seed in (table.openings if table else ())[:9]]
     nine = nine if len(nine) == 9 else list(map(str, range(9)))
-    st.session_state.filling = False
-    baskets.change(wishes="", a=", ".join(nine[:3]), b=", ".join(nine[3:6]), c=", ".join(nine[6:]))
-    fragments.redraw()
+    return [", ".join(nine[i : i + 3]) for i in (0, 3, 6)]
 
 
 def take(model: Model) -> None:
@@ -128,6 +162,7 @@ def take(model: Model) -> None:
         **emptied | dict(zip("abc", filled, strict=True)),
         sum=url_state.View.sum,
         wishes=url_parts.write_wishes(triple[2:]),
+        basket_classes="",
         strength=best.get("strength", url_state.View.strength),
         apart=best.get("apart", False),
     )

@@ -7,7 +7,7 @@ import numpy as np
 from explorer.services import renderer
 from explorer.state import baskets, url_parts
 from explorer.state.url_state import View
-from explorer.widgets import arithmetic_formula, basket_names
+from explorer.widgets import arithmetic_formula, basket_classes
 from explorer.widgets.arithmetic_controls import Controls
 from explorer.widgets.arithmetic_formula import Term
 from gan_core.checkpoint import Model
@@ -29,16 +29,16 @@ def draw(
 ) -> bytes:
     """A slide with everything on it, as the bytes of a PNG."""
     drawn, shell = [], arithmetic.shell(model.prior)
+    # The sheet is drawn when it is downloaded, without a session.
+    letters = url_parts.BASKETS.upper()
+    wishes = dict(zip(letters, url_parts.read_wishes(view.wishes), strict=False))
+    of_class = dict(zip(letters, url_parts.read_class_list(view.basket_classes), strict=False))
     for i, (letter, weight, latents) in enumerate(terms):
         mean = arithmetic.calculate([arithmetic.concept(latents)], [1], shell)
         mean = renderer.pictures(model, mean[None])[0]
         whole = weight if i == baskets.START else weight * view.strength
         pictures = renderer.pictures(model, latents)
-        # The sheet is drawn when it is downloaded, without a session.
-        wishes = dict(
-            zip(url_parts.BASKETS.upper(), url_parts.read_wishes(view.wishes), strict=False)
-        )
-        title = basket_names.of(wishes.get(letter, {}))
+        title = basket_classes.title(model, wishes.get(letter, {}), of_class.get(letter, {}))
         drawn.append(arithmetic_slide.Basket(letter, whole, mean, pictures, title))
     lengths = [renderer.length(model.space, row) for row in z]
     figure = arithmetic_slide.Figure(

@@ -10,10 +10,10 @@ from explorer.components.tiles import tiles
 from explorer.services import attribute_labels, renderer, seed_tables, stranger_text, trust
 from explorer.state import baskets, exemplars, session, url_parts, url_state
 from explorer.state.url_parts import Exemplar
-from explorer.widgets import basket_names
+from explorer.widgets import basket_classes
 from gan_core.attributes.classifier import Classifier, readable_name
 from gan_core.checkpoint import Model
-from gan_core.latent_space import arithmetic
+from gan_core.latent_space import arithmetic, classes
 from gan_core.util.errors import InputError
 
 GRID = 24  # samples to pick from
@@ -38,9 +38,9 @@ def show(name: str, model: Model) -> list[np.ndarray | None]:
 def one(name: str, model: Model, basket: str) -> np.ndarray | None:
     """A basket: sign and weight, its mean face, its exemplars, and a field with their seeds."""
     title, parsed = basket.upper(), url_parts.read_exemplars(baskets.text(basket))
-    head(basket, title)
+    head(model, basket, title)
     try:
-        z, trouble = exemplars.latents(title, model, baskets.text(basket)), None
+        z, trouble = basket_classes.latents(model, basket), None
     except InputError as error:
         z, trouble = None, str(error)
     if z is None:
@@ -61,10 +61,12 @@ def one(name: str, model: Model, basket: str) -> np.ndarray | None:
     return z
 
 
-def head(basket: str, title: str) -> None:
-    """The name, the sign, the weight, and a button that removes a fourth or fifth basket."""
+def head(model: Model, basket: str, title: str) -> None:
+    """The name, the sign, the weight, the class of a conditional model, and a button that removes a
+    fourth or fifth basket.
+    """
     place = url_parts.BASKETS.index(basket)
-    name = basket_names.of(baskets.wishes()[place])
+    name = basket_classes.title(model, baskets.wishes()[place], basket_classes.of(basket))
     st.markdown(f"**{title}**" + (f" :grey[{stranger_text.plain(name)}]" if name else ""))
     weight = baskets.weights()[place]
     with st.container(horizontal=True, vertical_alignment="center", gap="small"):
@@ -84,6 +86,7 @@ def head(basket: str, title: str) -> None:
             label_visibility="collapsed",
             **session.fill(f"weight-{basket}", abs(weight), weighed, basket),
         )
+        basket_classes.menu(model, basket)
         if place >= url_parts.MIN_BASKETS:
             st.button(
                 f"Remove {title}",
@@ -210,6 +213,7 @@ def fill(name: str, model: Model) -> None:
             return
         parsed = url_parts.read_exemplars  # one by one, because a grid may exceed a basket
         z = np.concatenate([exemplars.latents("the grid", model, one) for one in offered])
+        z = classes.with_classes(model, z, basket_classes.of(into))  # as they are in the basket
         held = baskets.held(into)
         tiles(
             "fill-tiles",

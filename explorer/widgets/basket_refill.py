@@ -8,7 +8,7 @@ import streamlit as st
 
 from explorer.services import attribute_labels, seed_tables
 from explorer.state import baskets, fragments, session, url_parts
-from explorer.widgets import arithmetic_presets, basket_names, basket_panel
+from explorer.widgets import arithmetic_presets, basket_names, basket_panel, class_fields
 from gan_core.checkpoint import Model
 from gan_core.latent_space import arithmetic
 
@@ -22,18 +22,27 @@ def follow_model(model: Model) -> None:
     before = state.get("baskets_of")
     state.baskets_of = model.weights
     view = session.view()
-    if before in (None, model.weights) or not any(getattr(view, b) for b in url_parts.BASKETS):
+    if before in (None, model.weights):
+        return
+    of_class = url_parts.write_class_list(
+        class_fields.usable(model, one) for one in baskets.classes()
+    )
+    if not any(getattr(view, b) for b in url_parts.BASKETS):
+        if of_class != view.basket_classes:
+            session.store(replace(view, basket_classes=of_class))
         return
     filled = refilled(model)
     names = [basket_names.of(wish) for wish in baskets.wishes() if wish]
     empty = dict.fromkeys(url_parts.BASKETS, "")
     new: dict[str, Any] = empty | (filled or {"wishes": ""})
     # Steps that could be undone are about samples of the other model.
-    session.store(replace(view, **new, undo=(), redo=()))
+    session.store(replace(view, **new, basket_classes=of_class, undo=(), redo=()))
+    dropped = " The class that was set is not, because this model lacks it."
     if filled:
         listed = "; ".join(names)
         session.say(
             f"The baskets now hold samples of {model.name} that show the same attributes: {listed}."
+            + (dropped if of_class != view.basket_classes else "")
         )
     else:
         session.warn(

@@ -31,7 +31,7 @@ STYLE = """<style>
 }
 [class*="st-key-held-"] { min-height: 19.5rem; }
 /* As high with presets as with the strength, so that nothing below moves. */
-.st-key-equation-side { min-height: 11.5rem; justify-content: center; }
+.st-key-equation-side { min-height: 12rem; justify-content: center; }
 @media (max-width: 640px) {
   .equation b { width: 0.7em; font-size: 1rem; }
   [class*="st-key-held-"] { min-height: 21.5rem; }

@@ -1,16 +1,18 @@
 """The class of each keyframe of a path, for a conditional model."""
 
+from functools import partial
+
 import numpy as np
 import streamlit as st
 
 from explorer.services import stranger_text
 from explorer.state import session, url_parts
-from explorer.widgets.class_picker import in_words, title_of
+from explorer.widgets import class_fields
+from explorer.widgets.class_picker import in_words
 from gan_core import latent
 from gan_core.checkpoint import Model
 from gan_core.latent_space import classes
 
-OWN = -1  # in place of the number of an option: the class of the latent itself
 FINE = 64  # steps of a segment in which a path is searched for classes
 
 
@@ -30,9 +32,13 @@ def choose(model: Model, keyframes: np.ndarray) -> np.ndarray:
     result = np.stack(rows)
     with st.container(horizontal=True, gap="small", key="key-classes"):
         for i, now in enumerate(classes.chosen(model, result)):
-            with st.popover(label(groups, now, i, bool(wanted[i]))):
-                for place, group in enumerate(groups):
-                    field(model, i, place, group, wanted[i].get(group.name))
+            class_fields.menu(
+                label(groups, now, i, bool(wanted[i])),
+                model,
+                f"key-class-{i}",
+                wanted[i],
+                partial(take, i),
+            )
     return result
 
 
@@ -44,31 +50,18 @@ def label(groups: list[classes.Group], now: np.ndarray, i: int, changed: bool) -
     return f"Class of keyframe {i + 1}" + (", changed" if changed else "")
 
 
-def field(model: Model, i: int, place: int, group: classes.Group, option: str | None) -> None:
-    """The field of one group of keyframe i. option: the one that is set, if any."""
-    options = group.options
-    now = options.index(option) if option in options else OWN
-    st.selectbox(
-        stranger_text.plain(title_of(group)),
-        [OWN, *range(len(options))],
-        format_func=lambda n: "as in the latent" if n == OWN else options[n],
-        **session.fill(f"key-class-{i}-{place}", now, take, model, i, place, closed=True),
-    )
-
-
-def take(model: Model, i: int, place: int) -> None:
-    """Set the class of a group of keyframe i from its field; for callbacks."""
-    wanted, group = chosen(url_parts.MAX_KEYS), classes.groups_of(model)[place]
-    index = session.value_of(f"key-class-{i}-{place}")
-    wanted[i].pop(group.name, None)
-    if index != OWN:
-        wanted[i][group.name] = group.options[index]
-    session.set_view(key_classes=url_parts.write_key_classes(wanted))
+def take(i: int, group: str, option: str | None) -> None:
+    """Set the class of a group of keyframe i, None for its own; for callbacks."""
+    wanted = chosen(url_parts.MAX_KEYS)
+    wanted[i].pop(group, None)
+    if option is not None:
+        wanted[i][group] = option
+    session.set_view(key_classes=url_parts.write_class_list(wanted))
 
 
 def chosen(count: int) -> list[dict[str, str]]:
     """The classes that are set in the first `count` keyframes, {} for none."""
-    linked = url_parts.read_key_classes(session.view().key_classes)
+    linked = url_parts.read_class_list(session.view().key_classes)
     return [*linked, *({} for _ in range(count))][:count]
 
 

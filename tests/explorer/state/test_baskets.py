@@ -63,6 +63,7 @@ CLICKS = {
     "remove": lambda: baskets.remove("a"),
     "put": lambda: baskets.put("c", "9"),
     "take out": lambda: baskets.take_out("c", "2"),
+    "class": lambda: baskets.set_class("b", "digit", "3"),
 }
 
 

@@ -1,10 +1,21 @@
-"""A conditional model in Chromium: the class of keyframes, in menus, and that of all samples."""
+"""A conditional model in Chromium: the class of keyframes and baskets, and that of all samples."""
 
 import numpy as np
 import pytest
 
 import gan_core
-from browsing import CHROMIUM, PATIENCE, address_has, apart, grid, no_trouble, pixels, running
+from browsing import (
+    CHROMIUM,
+    PATIENCE,
+    address_has,
+    apart,
+    exact,
+    grid,
+    idle,
+    no_trouble,
+    pixels,
+    running,
+)
 from gan_core import latent
 from gan_core.latent_space import classes
 from support import save_conditional
@@ -68,4 +79,28 @@ def test_all_samples_become_of_the_class_that_is_chosen(visit, digits):
     expect(of_class).to_have_count(16, timeout=PATIENCE)
     nine = grid(page).locator('.tile[aria-label^="Sample of seed 9 as digit 8"]')
     assert apart(pixels(nine), expected) < 12
+    no_trouble(page)
+
+
+def test_a_basket_changes_its_class_in_its_menu(visit, digits):
+    model = gan_core.load(digits)
+    page = visit("arithmetic?model=digits&a=1,2&b=1,2&c=7&basket_classes=digit:3;digit:5;digit:5")
+    exact(page)
+    page.get_by_role("button", name="Digit 3", exact=True).click()
+    choose(page, "Digit", "8")
+    page.get_by_role("button", name="Digit 8", exact=True).wait_for()
+    address_has(page, "basket_classes=digit:8;digit:5;digit:5")
+    idle(page)
+    (digit,) = classes.groups_of(model)
+    one = np.concatenate([model.prior.sample(1, seed) for seed in (1, 2)])
+    a, b = (classes.with_class(model, one, digit, option).mean(0) for option in ("8", "5"))
+    z = classes.with_class(model, model.prior.sample(1, 7), digit, "5")[0] + a - b
+    rows = np.stack([z, z * np.sqrt(len(z)) / np.linalg.norm(z)])
+    expected = np.concatenate(list(model.generate(np.float32(rows))), 1)
+    exemplars = page.locator('.tiles[aria-label="Exemplars of A"] .tile')
+    in_a = model.generate(classes.with_class(model, one, digit, "8"))
+    expect(exemplars).to_have_count(4)
+    for place, picture in zip((2, 3), in_a, strict=True):
+        assert apart(pixels(exemplars.nth(place)), picture) < 12
+    assert apart(exact(page), expected) < 1
     no_trouble(page)
