@@ -54,6 +54,13 @@ def classes() -> list[dict[str, str]]:
     return given + [{} for _ in url_parts.BASKETS[len(given) :]]
 
 
+def classes_for(basket: str, of_class: Mapping[str, str]) -> str:
+    """The setting `basket_classes` after one basket got another class."""
+    after: list[Mapping[str, str]] = [*classes()]
+    after[url_parts.BASKETS.index(basket)] = of_class
+    return url_parts.write_class_list(after)
+
+
 def held(basket: str) -> list[str]:
     """The same as a list of single exemplars: ["3", "14@0.7"]."""
     return [url_parts.write_keys([exemplar]) for exemplar in url_parts.read_exemplars(text(basket))]
@@ -161,12 +168,8 @@ def swap() -> None:
 
 def set_class(basket: str, group: str, option: str | None) -> None:
     """Set the class of all exemplars of a basket in one group; None: each keeps its own."""
-    wanted = classes()
-    of_basket = wanted[url_parts.BASKETS.index(basket)]
-    of_basket.pop(group, None)
-    if option is not None:
-        of_basket[group] = option
-    change(basket_classes=url_parts.write_class_list(wanted))
+    now = classes()[url_parts.BASKETS.index(basket)]
+    change(basket_classes=classes_for(basket, url_parts.with_class(now, group, option)))
 
 
 def put(basket: str, exemplar: str, wish: Mapping[str, bool] | None = None) -> None:

@@ -16,6 +16,7 @@ from gan_core.util.errors import InputError
 
 MAX_PSI = 1.5
 MIN_KEYS, MAX_KEYS = 2, 8
+CORNERS = 4  # of the pad
 MAX_EXEMPLARS = 16
 MAX_WEIGHT = 3.0  # of a basket
 BASKETS = "abcde"
@@ -65,7 +66,7 @@ def sift(text: str) -> tuple[list[str], list[str]]:
 def read_corners(text: str) -> list[Keyframe]:
     """ "0, 1, 2, 3" -> four (seed, ψ or None), in reading order. Raises ValueError otherwise."""
     corners = read_keys(text)
-    if len(corners) != 4:
+    if len(corners) != CORNERS:
         raise ValueError(f"{len(corners)} corners")
     return corners
 
@@ -225,6 +226,12 @@ def read_class_list(text: str, most: int = MAX_KEYS) -> list[dict[str, str]]:
     if len(parts) > most:
         raise ValueError(f"{len(parts)} classes")
     return [read_classes(part) for part in parts]
+
+
+def with_class(wanted: Mapping[str, str], group: str, option: str | None) -> dict[str, str]:
+    """{group: option} after a choice in one group; None for none."""
+    rest = {other: one for other, one in wanted.items() if other != group}
+    return rest if option is None else rest | {group: option}
 
 
 def split_keys(text: str) -> list[str]:

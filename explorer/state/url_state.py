@@ -19,6 +19,7 @@ from explorer.state import lesson as lessons
 from explorer.state.tray import Item
 from explorer.state.url_parts import (
     BASKETS,
+    CORNERS,
     MAX_KEYS,
     MAX_PSI,
     T,
@@ -200,6 +201,10 @@ class View:
     frozen: str = setting("", read_frozen, "latents", "coordinates that resampling leaves alone")
     corners: str = setting(
         "0, 1, 2, 3", normal(read_corners, write_keys), "latents", "the pad's corners", write_seeds
+    )
+    corner_classes: str = setting(
+        *("", class_list(CORNERS), "latents"),
+        "the classes that are set in the pad's corners, for a conditional model",
     )
     x: float = setting(0.5, UNIT, "latents", "where the pad's handle is, from the left")
     y: float = setting(0.5, UNIT, "latents", "where the pad's handle is, from the top")

@@ -19,6 +19,7 @@ from explorer.widgets import (
     alt_text,
     class_picker,
     compare_with,
+    corner_classes,
     model_picker,
     neighbours_link,
     space_choice,
@@ -51,11 +52,14 @@ def page(card_page: StreamlitPage | None = None) -> None:
                 "it."
             ),
         )
+        corners = None
         if session.view().way == "pad":
             corners = choose_corners(model)
         else:
             choose_start(name, model)
         options(name, model)
+    if corners is not None:
+        corners = corner_classes.choose(model, corners)
     other = compare_with.chosen(name, model)
     if session.view().way == "sliders":
         sliders(name, model, other)

@@ -3,11 +3,12 @@
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 
+import numpy as np
 import streamlit as st
 
 from explorer.services import stranger_text
 from explorer.state import session
-from explorer.widgets.class_picker import title_of
+from explorer.widgets.class_picker import in_words, title_of
 from gan_core.checkpoint import Model
 from gan_core.latent_space import classes
 
@@ -33,6 +34,40 @@ def menu(label: str, model: Model, name: str, wanted: Mapping[str, str], change:
                     f"{name}-{place}", now, take, group, f"{name}-{place}", change, closed=True
                 ),
             )
+
+
+def of_each(
+    model: Model,
+    z: np.ndarray,
+    wanted: Sequence[Mapping[str, str]],
+    names: Sequence[str],
+    key: str,
+    change: Callable[[int, str, str | None], object],
+) -> np.ndarray:
+    """A menu for each of some latents, float32 (m, nz); returns the latents with the classes set.
+
+    wanted: {group: option} that are set in each latent. names: what each latent is on the page.
+    key: unique in the app. change(i, group, option): called when a person chooses, as for `menu`.
+    Nothing is drawn for a model without classes.
+    """
+    groups = classes.groups_of(model)
+    if not groups:
+        return z
+    pairs = zip(z, wanted, strict=True)
+    result = np.stack([classes.with_classes(model, row[None], one)[0] for row, one in pairs])
+    with st.container(horizontal=True, gap="small", key=f"{key}-menus"):
+        for i, now in enumerate(classes.chosen(model, result)):
+            label = f"{names[i]}: {in_menu(groups, now, usable(model, wanted[i]))}"
+            name = f"{key}-{i}"
+            menu(stranger_text.plain(label), model, name, wanted[i], partial(change, i))
+    return result
+
+
+def in_menu(groups: Sequence[classes.Group], now: np.ndarray, wanted: Mapping[str, str]) -> str:
+    """What the label of a menu says of a latent with the options `now`, of which some are set."""
+    if len(groups) == 1:
+        return in_words(groups[0], groups[0].options[now[0]])
+    return ", ".join(in_words(g, wanted[g.name]) for g in groups if g.name in wanted) or "set class"
 
 
 def in_list(options: Sequence[str], n: int) -> str:

@@ -1,7 +1,5 @@
 """The class of each keyframe of a path, for a conditional model."""
 
-from functools import partial
-
 import numpy as np
 import streamlit as st
 
@@ -21,41 +19,15 @@ def choose(model: Model, keyframes: np.ndarray) -> np.ndarray:
 
     Nothing is drawn for a model without classes.
     """
-    groups = classes.groups_of(model)
-    if not groups:
-        return keyframes
-    wanted = chosen(len(keyframes))
-    rows = [
-        classes.with_classes(model, z[None], one)[0]
-        for z, one in zip(keyframes, wanted, strict=True)
-    ]
-    result = np.stack(rows)
-    with st.container(horizontal=True, gap="small", key="key-classes"):
-        for i, now in enumerate(classes.chosen(model, result)):
-            class_fields.menu(
-                label(groups, now, i, bool(wanted[i])),
-                model,
-                f"key-class-{i}",
-                wanted[i],
-                partial(take, i),
-            )
-    return result
-
-
-def label(groups: list[classes.Group], now: np.ndarray, i: int, changed: bool) -> str:
-    """The label of the menu of keyframe i, of the options `now`."""
-    if len(groups) == 1:
-        words = stranger_text.plain(in_words(groups[0], groups[0].options[now[0]]))
-        return f"Keyframe {i + 1}: {words}"
-    return f"Class of keyframe {i + 1}" + (", changed" if changed else "")
+    count = len(keyframes)
+    names = [f"Keyframe {i + 1}" for i in range(count)]
+    return class_fields.of_each(model, keyframes, chosen(count), names, "key-class", take)
 
 
 def take(i: int, group: str, option: str | None) -> None:
     """Set the class of a group of keyframe i, None for its own; for callbacks."""
     wanted = chosen(url_parts.MAX_KEYS)
-    wanted[i].pop(group, None)
-    if option is not None:
-        wanted[i][group] = option
+    wanted[i] = url_parts.with_class(wanted[i], group, option)
     session.set_view(key_classes=url_parts.write_class_list(wanted))
 
 

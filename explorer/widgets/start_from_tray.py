@@ -42,7 +42,7 @@ def keyframes(name: str, model: Model) -> None:
     """Let Interpolate open on the tray if two or more of its pictures are of the model."""
     mine = latent_spaces.mine(name, model)
     if arrived() and len(mine) >= url_parts.MIN_KEYS and not st.session_state.get("source_chosen"):
-        st.session_state.view = replace(session.view(), source="tray")
+        st.session_state.view = replace(session.view(), source="tray", key_classes="")
 
 
 def corners(name: str, model: Model) -> None:
@@ -61,4 +61,5 @@ def corners(name: str, model: Model) -> None:
     four = [*seeds, *others][:4]
     if len(four) == 4:
         state.tray_corners = url_parts.write_keys(four)
-        state.view = replace(view, corners=state.tray_corners)
+        # The classes were those of other corners.
+        state.view = replace(view, corners=state.tray_corners, corner_classes="")

@@ -68,13 +68,13 @@ def path(item: Item, model: Model) -> None:
     if len(mine) < url_parts.MIN_KEYS and item.seed is not None:
         usual = [key for key in url_parts.read_keys(url_state.View.keys) if key[0] != item.seed]
         keys = [(item.seed, None if item.psi == 1.0 else item.psi), *usual][:KEYFRAMES]
-        session.set_view(source="seeds", keys=url_parts.write_keys(keys))
+        session.set_view(source="seeds", keys=url_parts.write_keys(keys), key_classes="")
         st.session_state.source_chosen = True
         return
     known, chosen = st.session_state.setdefault("keyframes", {}).get(item.model, (mine, mine))
     rest = [i for i in chosen if i != item.id][: url_parts.MAX_KEYS - 1]
     st.session_state.keyframes[item.model] = (known, [item.id, *rest])
-    session.set_view(source="tray")
+    session.set_view(source="tray", key_classes="")  # which were those of other latents
 
 
 def basket(item: Item, model: Model) -> None:
@@ -82,10 +82,11 @@ def basket(item: Item, model: Model) -> None:
     on_page(item)
     state = st.session_state
     foreign = state.get("baskets_of") not in (None, model.weights)
-    others = dict.fromkeys(url_parts.BASKETS, "") | {"wishes": ""} if foreign else {}
+    emptied = dict.fromkeys((*url_parts.BASKETS, "wishes", "basket_classes"), "")
+    alone = {"wishes": baskets.wish_for("c", {}), "basket_classes": baskets.classes_for("c", {})}
     state.baskets_of = model.weights
-    wishes = {} if foreign else {"wishes": baskets.wish_for("c", {})}
-    baskets.change(**(others | wishes | {"c": exemplars.of_item(item, item.model, model)}))
+    c = {"c": exemplars.of_item(item, item.model, model)}
+    baskets.change(**((emptied if foreign else alone) | c))
 
 
 def neighbours(item: Item, model: Model) -> None:

@@ -2,10 +2,12 @@
 
 import numpy as np
 import pytest
-from test_latents_page import data, drawn, home, report
+from test_latents_page import PAD, data, drawn, home, link, picture, report
 
 import gan_core
 from explorer.services import model_registry
+from explorer.widgets.class_fields import OWN
+from fields import field
 from gan_core.latent_space import classes
 from support import save_checkpoint
 from test_app import fine, state
@@ -99,6 +101,31 @@ def test_a_class_stays_when_another_seed_is_drawn_and_reset_gives_it_back(digits
     assert np.array_equal(moved[3:], z[3:])  # all but the class is that of the new seed
     app = fine(button_of(app, "Reset").click().run())
     assert np.array_equal(np.float32(data(app)["values"]), z)
+
+
+@pytest.mark.slow
+def test_the_corners_of_the_pad_get_classes_and_the_link_says_them(digits, open_app):
+    corners = ["0", "2", None, "1"]
+    app = fine(open_app("latents", model="digits", way="pad", corners="3,3,3,3", x="0", y="0"))
+    for i, digit in enumerate(corners):
+        if digit is not None:
+            field_of_corner = field(app, f"corner-class-{i}-0")
+            assert field_of_corner.value == OWN
+            app = fine(field_of_corner.set_value(int(digit)).run())
+    app = fine(field(app, "corner-class-1-1").set_value(1).run())
+    assert app.query_params["corner_classes"] == "digit:0;digit:2,glasses:yes;;digit:1"
+    z = np.stack([home(digits, 3)] * 4)
+    digit, glasses = classes.groups_of(digits)
+    for i, option in enumerate(corners):
+        if option is not None:
+            z[i] = classes.with_class(digits, z[i : i + 1], digit, option)[0]
+    z[1] = classes.with_class(digits, z[1:2], glasses, "yes")[0]
+    assert np.array_equal(picture(app, PAD), drawn(digits, z[0]))
+    for x, y, i in ((1, 0, 1), (0, 1, 2), (1, 1, 3)):
+        again = fine(open_app("latents", **{**link(app), "x": str(x), "y": str(y)}))
+        assert np.array_equal(picture(again, PAD), drawn(digits, z[i]))
+    app = fine(field(app, "corner-class-0-0").set_value(OWN).run())
+    assert app.query_params["corner_classes"] == ";digit:2,glasses:yes;;digit:1"
 
 
 def test_a_model_without_classes_has_no_such_fields(two_models, open_app):

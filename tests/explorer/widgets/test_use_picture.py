@@ -65,6 +65,16 @@ def test_basket_c_holds_it_and_the_change_can_be_undone(two_models, open_app):
     assert view(app).undo
 
 
+@pytest.mark.slow
+def test_it_has_its_own_class_in_basket_c_and_on_a_path(two_models, open_app):
+    link = {"a": "1", "b": "2", "c": "3", "tray": "alpha:5"}
+    app = enlarged(open_app, "arithmetic", basket_classes="digit:1;;digit:2;digit:3", **link)
+    assert view(go(app, "arithmetic")).basket_classes == "digit:1;;;digit:3"
+    for pictures in ("alpha:5", "alpha:5,alpha:6"):
+        app = enlarged(open_app, "interpolate", key_classes="digit:1", tray=pictures)
+        assert view(go(app, "interpolate")).key_classes == ""
+
+
 def test_neighbours_are_asked_for_it(two_models, open_app):
     app = go(enlarged(open_app, tray="alpha:5@0.7"), "neighbours")
     assert (view(app).ask, view(app).of, view(app).picture) == ("sample", 5, "5@0.7")
