@@ -16,7 +16,7 @@ import html
 import re
 from collections.abc import Callable, Sequence
 
-from explorer.services import shown_paths
+from explorer.services import command_lines, shown_paths
 
 MOST = 200  # characters of a name or a value
 MOST_OF_SENTENCE = 2000
@@ -92,7 +92,7 @@ def card(text: str) -> str:
                 lines += fenced(code)
                 fence, code = "", []
             else:
-                code.append(printable(line))
+                code += command_lines.wrapped(printable(line))
         elif mark:
             fence = mark[1]
         else:

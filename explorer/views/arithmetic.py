@@ -49,7 +49,8 @@ def page(card_page: StreamlitPage | None = None) -> None:
     bar(name, model)
     with st.container(key="equation"):
         equation_line(name, model)
-    held = basket_panel.show(name, model)
+    with st.container(key="baskets"):  # on a phone below all else, see equation.STYLE
+        held = basket_panel.show(name, model)
     basket_panel.fill(name, model)
     # A fourth or fifth basket may be empty.
     if any(z is not None and not len(z) for z in held[: baskets.START + 1]):

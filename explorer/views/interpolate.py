@@ -207,7 +207,7 @@ def downloads(name: str, paths: Mapping[str, np.ndarray], view: View) -> None:
     beside = np.concatenate(list(paths.values()), axis=2)
     with st.container(horizontal=True):
         st.download_button(
-            "Strip, PNG",
+            "Save the frames, PNG",
             partial(renderer.strip_png, beside),
             f"{name}-{view.mode}.png",
             "image/png",

@@ -21,7 +21,7 @@ def page(pages: Mapping[str, StreamlitPage]) -> None:
     page_intro.header("Lessons", "lessons")
     columns = st.columns(len(lessons.SHIPPED))
     for column, name in zip(columns, lessons.SHIPPED, strict=True):
-        with column, st.container(border=True, height="stretch"):
+        with column, st.container(border=True, height="stretch", key=f"lesson-card-{name}"):
             card(pages, name)
     own(pages, lesson_panel.draft())
     open_file()

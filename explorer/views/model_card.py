@@ -19,7 +19,7 @@ def page() -> None:
     name, model = model_picker.choose("Model card", "card")
     text = read(model.directory / "README.md")
     left, right = st.columns([3, 2], gap="large")
-    with left:
+    with left, st.container(key="card-text"):
         if text:
             st.markdown(stranger_text.card(text))
         else:

@@ -138,7 +138,7 @@ def pictures(
         width=56,
         smooth=session.view().smooth,
         on_drop=lambda what: baskets.drop(basket, name, model, what),
-        hint="Drop pictures here, or click pictures below",
+        hint="Click pictures, or drop them here",
     )
     if lengths:
         st.caption(lengths)
@@ -245,12 +245,12 @@ def chosen_basket() -> dict[str, Any]:
 def choose_wanted(classifier: Classifier) -> dict[str, bool]:
     """{attribute: whether it is wanted} from two fields."""
     names, show = classifier.recognised, readable_name
-    having = st.multiselect("With", names, key="fill-with", width=210, format_func=show)
+    having = st.multiselect("With", names, key="fill-with", placeholder="any", format_func=show)
     lacking = st.multiselect(
         "Without",
         [n for n in names if n not in having],
         key="fill-without",
-        width=210,
+        placeholder="none",
         format_func=show,
     )
     return dict.fromkeys(having, True) | dict.fromkeys(lacking, False)

@@ -38,7 +38,7 @@ def panel(model: Model, classifier: Classifier | None, known: Known, reach: floa
     if not offered:
         direction_saving.deleted(model, classifier)
         return
-    st.subheader("Their effects", anchor=False)
+    st.subheader("What each direction changes", anchor=False)
     st.segmented_control(
         "Kind",
         offered,

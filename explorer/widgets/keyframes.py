@@ -18,14 +18,14 @@ FIELD = "choose-keyframes"
 
 def choose_keyframes(name: str, model: Model) -> np.ndarray | None:
     """The controls for keyframes. Returns float32 (m, nz), or None if there are too few."""
-    left, right = st.columns([1, 3], vertical_alignment="top")
-    left.segmented_control(
+    row = st.container(horizontal=True, vertical_alignment="top")
+    row.segmented_control(
         "Keyframes from",
         SOURCES,
         format_func=lambda source: SOURCES[source],
         **session.widget("source", SOURCES, on_change=choose_source),
     )
-    with right:
+    with row.container(width="stretch"):
         if session.view().source == "tray":
             keyframes = keyframes_from_tray(name, model)
         else:

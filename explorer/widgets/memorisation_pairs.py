@@ -12,7 +12,6 @@ from explorer.widgets import charts, memorisation_charts
 from explorer.widgets.memorisation_controls import Case
 
 SHOWN = 6  # most suspicious pairs under each histogram
-PAIR = 48  # width of each, in pixels
 
 
 def distinct(rows: list[dict]) -> list[dict]:
@@ -42,10 +41,11 @@ def show_distances(case: Case, space: str) -> None:
     # An image rather than tiles, because a click does nothing here.
     st.image(
         renderer.strip(np.concatenate(pairs, axis=1), session.view().smooth),
-        width=PAIR * len(rows),
+        width="stretch",
         alt=alt(case, rows),
-        caption=" · ".join(short_distance_text(row["distance"], space) for row in rows),
     )
+    numbers = "".join(f"<i>{short_distance_text(row['distance'], space)}</i>" for row in rows)
+    st.html(f'<div class="pair-numbers">{numbers}</div>')
 
 
 def alt(case: Case, rows: list[dict]) -> str:

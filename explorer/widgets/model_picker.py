@@ -48,10 +48,11 @@ def choose(title: str, page: str, card_page: StreamlitPage | None = None) -> tup
             label_visibility="collapsed",
             **session.widget("model", entries, on_change=another),
         )
-        if card_page is not None:
-            st.page_link(card_page, label="Model card", icon=":material/description:")
-        page_intro.terms(page)
-        copy_link.button()
+        with page_title.links():
+            if card_page is not None:
+                st.page_link(card_page, label="Model card", icon=":material/description:")
+            page_intro.terms(page)
+            copy_link.button()
     page_intro.sentence(page)
     name = str(session.view().model)  # the picker has chosen one by now
     model = model_registry.load(entries[name])

@@ -243,7 +243,7 @@ def terms(page: str) -> None:
 def sentence(page: str) -> None:
     """The sentence under a page's title."""
     with st.container(key="page-sentence"):
-        st.markdown(f":grey[{PAGES[page][0]}]")
+        st.markdown(PAGES[page][0])
 
 
 def header(title: str, page: str) -> DeltaGenerator:
@@ -252,7 +252,7 @@ def header(title: str, page: str) -> DeltaGenerator:
     Returns the title's row, for widgets beside it.
     """
     row = page_title.title(title)
-    with row:
+    with row, page_title.links():
         terms(page)
         copy_link.button()
     sentence(page)

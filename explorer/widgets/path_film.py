@@ -23,11 +23,16 @@ def panel(name: str, model: Model, keyframes: np.ndarray, modes: tuple[str, ...]
     """Settings, player and files. modes: of the paths, which are side by side in the film."""
     with st.container(horizontal=True, vertical_alignment="bottom", gap="medium"):
         st.slider(
-            "Seconds", *url_state.FILM_SECONDS, step=0.5, width=220, **session.widget("seconds")
+            "Seconds",
+            *url_state.FILM_SECONDS,
+            step=0.5,
+            format="%g",
+            width=220,
+            **session.widget("seconds"),
         )
         st.toggle("Back and forth", **session.widget("pingpong"))
         st.segmented_control(
-            "Height of the file, in pixels",
+            "Height in pixels",
             url_state.FILM_SIDES,
             **session.widget("side", url_state.FILM_SIDES),
         )

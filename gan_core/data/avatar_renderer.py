@@ -25,8 +25,8 @@ SOURCE = (
     "dicebear-styles 10.6.0, drawn with dicebear-core 10.7.0 and rasterised with resvg-py 0.5.0."
 )
 LICENCE = (
-    "Remix of „Avataaars” (https://avataaars.com/) by „Pablo Stanley”, licensed under "
-    "„Free for personal and commercial use” (https://avataaars.com/)."
+    "Remix of “Avataaars” (https://avataaars.com/) by Pablo Stanley, licensed under "
+    "“Free for personal and commercial use” (https://avataaars.com/)."
 )
 
 ATTRIBUTES = ("smiling", "glasses", "long_hair", "beard", "hat")

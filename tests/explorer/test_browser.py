@@ -180,7 +180,7 @@ def test_the_films_are_valid_files(visit, avatars):
     z = np.concatenate([avatars.prior.sample(1, seed=seed) for seed in (3, 9)])
     slerp, lerp = (avatars.generate(latent.path(z, 5, mode)) for mode in latent.MODES)
 
-    name, content = download(page, "Strip, PNG")
+    name, content = download(page, "Save the frames, PNG")
     assert name == "avatars-both.png"
     strip = decode(content)
     side = avatars.size

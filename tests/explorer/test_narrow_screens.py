@@ -55,6 +55,26 @@ def test_the_picture_of_a_path_stays_in_sight_while_its_frames_scroll(visit):
     assert page.locator(".live .stage canvas").evaluate(IN_SIGHT)
 
 
+TOO_WIDE = """() => {
+  const main = document.querySelector('.stMain');
+  return main.scrollWidth - main.clientWidth;
+}"""
+
+
+@pytest.mark.parametrize("page", ["memorisation", "arithmetic", "interpolate", "card"])
+def test_no_page_scrolls_sideways_where_columns_are_narrow(visit, page):
+    """Pictures of a fixed width once stood out of three columns side by side."""
+    opened = visit(f"{page}?model=avatars", ENLARGED)
+    idle(opened)
+    opened.locator("html:not(.settling)").wait_for(state="attached")
+    assert opened.evaluate(TOO_WIDE) <= 0
+    links = opened.locator(".st-key-page-links > *").all()
+    assert (
+        len({round(one.bounding_box()["y"] + one.bounding_box()["height"] / 2) for one in links})
+        == 1
+    )
+
+
 WATCH = """() => {
   window.shift = 0;
   new PerformanceObserver(list => {
