@@ -1,11 +1,10 @@
 // Strips: pictures along one slider's axis (or over the whole pad), drawn by the server before the
 // slider moves. A strip holds for fixed values of the other sliders; when these change, it is useless.
 
-const COARSE = 9; // pictures of the first strip, which arrives quickly
-const FINE = 64; // pictures of the second strip
+const COUNTS = [9, 64]; // pictures of the first strip, which arrives quickly, and of the second
+const HELD = [127, 253]; // of those that follow while the slider is held: a picture for every frame
 export const PAD = "pad"; // the axis of a grid over both sliders of a pad
-const COARSE_PAD = 5; // pictures per side
-const FINE_PAD = 16;
+const SIDES = [5, 16]; // pictures per side of the first and the second grid
 const PATIENCE = 4000; // ms to wait for an answer
 
 export function makeStrips() {
@@ -22,8 +21,9 @@ export function forgetStrips(strips) {
 export function wantStrip(state, axis) {
   const { strips, data } = state;
   const have = stripFor(state, axis)?.n ?? 0;
-  const [coarse, fine] = axis === PAD ? [COARSE_PAD, FINE_PAD] : [COARSE, FINE];
-  if (have >= fine) return;
+  const counts = axis === PAD ? SIDES : state.dragging === axis ? [...COUNTS, ...HELD] : COUNTS;
+  const n = counts.find((count) => count > have);
+  if (n === undefined) return;
   const now = performance.now();
   if (strips.pending && now - strips.pending.since < PATIENCE) {
     strips.wish = axis;
@@ -34,7 +34,7 @@ export function wantStrip(state, axis) {
     id: `${state.id}-${strips.requests}`,
     context: data.context,
     axis,
-    n: have ? fine : coarse,
+    n,
     values: [...state.values],
   };
   strips.pending = { id: question.id, since: now };

@@ -11,7 +11,10 @@ from explorer.components import component_values
 from explorer.components.motions import Motion
 from explorer.services import renderer
 
-COUNTS = (9, 64)  # pictures in a coarse and in a fine strip, as in strips.js
+# Pictures in a coarse strip, in a fine one, and in those that replace it while the slider is held,
+# as in strips.js. From 64 on each has the pictures of the one before, at exactly the same values,
+# and one between any two of them, so half of it comes from the renderer's cache.
+COUNTS = (9, 64, 127, 253)
 PAD = "pad"  # the axis of a grid over both sliders of a pad
 PAD_SIDES = (5, 16)  # pictures per side of a coarse and of a fine grid
 MAX_CANVASES = 256  # canvases that are remembered

@@ -19,6 +19,7 @@ from torch import nn
 from gan_core import checkpoint, spaces
 from gan_core.data import photo_alignment
 from gan_core.latent_space import inversion
+from gan_core.metrics import store
 from gan_core.util import checked_safetensors
 from gan_core.util.errors import InputError
 from gan_core.util.progress import Progress, along
@@ -55,13 +56,16 @@ def train_and_measure(
     model: str | Path,  # checkpoint directory
     *,
     data: str = "",  # packed training set, if the images are not shipped with the model
-    steps: int = 1000,  # training steps, of 64 samples each
+    steps: int = 1000,  # training steps, of 64 samples each; 0 measures the encoder that is there
     n: int = 24,  # samples, training images and held-out images to invert, each
     seed: int = 0,  # of the initial weights and of the random starts
     eyes: str = "",  # positions of the eyes in its pictures, 0 to 1: 0.36,0.52,0.64,0.52
     json: bool = False,  # print the measurements as one JSON object on the last line
 ) -> None:
-    """Train an encoder on a model's own samples, and measure how well pictures are inverted."""
+    """Train an encoder on a model's own samples, and measure how well pictures are inverted.
+
+    A model with a mapping network is measured in both latent spaces, z and w.
+    """
     loaded = checkpoint.load(model)
     places = photo_alignment.read_eyes(eyes) if eyes else photo_alignment.EYES
     try:
@@ -71,18 +75,28 @@ def train_and_measure(
             raise
         print(f"Only samples will be inverted: {error}")
         reference = None
-    trained = save(model, train(loaded, steps=steps, seed=seed, progress=True))
-    measured = trained.about["measured"]
-    print(
-        f"{Path(model) / FILE}: on {TEST_SAMPLES} new samples R² of the latents is "
-        f"{measured['r2']:.2f} and the RMS error of the pictures {measured['error']:.1f} levels"
-    )
-    result = inversion.measure(loaded, reference, n=n, encoder=trained, seed=seed, progress=True)
-    result["eyes"] = places
-    inversion.save_metrics(model, result)
-    print(inversion.table(result))
+    if steps != 0:
+        trained = save(model, train(loaded, steps=steps, seed=seed, progress=True))
+        measured = trained.about["measured"]
+        print(
+            f"{Path(model) / FILE}: on {TEST_SAMPLES} new samples R² of the latents is "
+            f"{measured['r2']:.2f} and the RMS error of the pictures {measured['error']:.1f} levels"
+        )
+    results = {}
+    for space in spaces.SPACES if spaces.has_w(loaded.generator) else ("z",):
+        there = checkpoint.load(model, space)
+        guide = load(there)
+        if guide is None:
+            raise InputError(f"{model} has no encoder to measure; leave out --steps 0.")
+        result = inversion.measure(there, reference, n=n, encoder=guide, seed=seed, progress=True)
+        result["eyes"] = places
+        inversion.save_metrics(model, result)
+        results[store.key("inversion", space)] = result
+        print(
+            f"In {space}:\n{inversion.table(result)}" if space != "z" else inversion.table(result)
+        )
     if json:
-        print(dumps({"encoder": trained.about, "inversion": result}, ensure_ascii=False))
+        print(dumps({"encoder": guide.about, **results}, ensure_ascii=False))
 
 
 def build(channels: int, nz: int) -> nn.Sequential:

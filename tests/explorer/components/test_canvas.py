@@ -22,7 +22,7 @@ from browsing import (
     until,
     view_button,
 )
-from explorer.components import browser_rendering
+from explorer.components import browser_rendering, strips
 from explorer.services import background, server
 from explorer.state import url_parts
 from gan_core import latent
@@ -35,6 +35,10 @@ expect = sync_api.expect
 
 pytestmark = needs_avatars
 JPEG = 6  # levels that a picture of a strip may be apart from what PyTorch draws
+
+# The canvas while it shows a fine strip, or a finer one; and while it shows the finest of all.
+FINE = ", ".join(f'.live canvas[data-shown^="{n}:"]' for n in strips.COUNTS if n >= 64)
+FINEST = f'.live canvas[data-shown^="{strips.COUNTS[-1]}:"]'
 
 
 def slider(page, name):
@@ -60,7 +64,7 @@ def press(page, name, share=0.5):
     move(share)
     page.mouse.down()
     move(share + 0.01)  # a first step, so that a strip is shown
-    page.locator('.live canvas[data-shown^="64:"]').wait_for()
+    page.locator(FINE).wait_for()
     return move
 
 
@@ -102,12 +106,29 @@ def moved(avatars, seed, coordinates):
     return avatars.generate(z)[0]
 
 
+def test_while_a_slider_is_held_its_strip_becomes_fine_enough_for_every_frame(visit, avatars):
+    page = visit("interpolate?model=avatars&keys=3,9,12")
+    move = press(page, "Position", 0.5)
+    page.locator(FINEST).wait_for()
+    seen = set()
+    for i in range(30):  # the strip of 64 has half as many pictures here
+        move(0.3 + i / 130)
+        next_frame(page)
+        seen.add(canvas_pixels(page).tobytes())
+    assert len(seen) > 25
+    place = round(126 * value(page, "Position"))
+    assert apart(canvas_pixels(page), path(avatars, (3, 9, 12), place / 126)) < JPEG
+    page.mouse.up()
+    page.locator('.live canvas[data-shown="exact"]').wait_for()
+    no_trouble(page)
+
+
 def test_a_drag_paints_and_sends_nothing_and_its_end_reports_once(visit, avatars):
     page = visit("interpolate?model=avatars&keys=3,9")
     sent = sent_by(page)
     move = press(page, "Position", 0.2)
     move(0.21)
-    page.locator('.live canvas[data-shown^="64:"]').wait_for()  # the fine strip is there
+    page.locator(FINE).wait_for()  # the fine strip is there
     before, seen = len(sent), set()
     for i in range(20):
         move(0.2 + i / 30)
@@ -131,11 +152,12 @@ def test_a_drag_paints_and_sends_nothing_and_its_end_reports_once(visit, avatars
 def test_the_pictures_of_a_drag_are_those_of_the_values(visit, avatars):
     page = visit("interpolate?model=avatars&keys=3,9")
     move = press(page, "Position", 0.1)
+    page.locator(FINEST).wait_for()
+    last = strips.COUNTS[-1] - 1
     for share in (0.15, 0.4, 0.6, 0.95):
         move(share)
-        frame = int(shown(page).split(":")[1])
-        at = frame / 63
-        assert abs(at - value(page, "Position")) <= 0.5 / 63 + 0.005
+        at = int(shown(page).split(":")[1]) / last
+        assert abs(at - value(page, "Position")) <= 0.5 / last + 0.005
         assert apart(canvas_pixels(page), path(avatars, (3, 9), at)) < JPEG
     page.mouse.up()
 
@@ -177,9 +199,10 @@ def test_a_strip_for_other_values_is_not_shown(visit, avatars):
     press(page, "z4", 0.5)
     page.mouse.up()
     move = press(page, "z3", 0.7)  # its strip from before belongs to another z4
+    page.locator(FINEST).wait_for()
     move(0.9)
     frame = int(shown(page).split(":")[1])
-    coordinates = {4: value(page, "z4"), 3: -3 + 6 * frame / 63}
+    coordinates = {4: value(page, "z4"), 3: -3 + 6 * frame / (strips.COUNTS[-1] - 1)}
     assert apart(canvas_pixels(page), moved(avatars, 5, coordinates)) < JPEG
     page.mouse.up()
     coordinates[3] = value(page, "z3")

@@ -3,6 +3,7 @@
 import asyncio
 import base64
 import io
+import itertools
 import json
 import logging
 from collections import OrderedDict
@@ -170,6 +171,14 @@ def canvases(monkeypatch):
     strips.remember("pad", flat(), [Pad(CORNERS, "lerp")], PAD)
 
 
+def test_a_finer_strip_draws_only_what_the_one_before_lacks():
+    """The values that two strips share are equal bit by bit, so the renderer's cache has them."""
+    for few, many in itertools.pairwise(n for n in strips.COUNTS if n >= 64):
+        for low, high in ((0, 2), (-3.3, 3.3), (0, 7), (-0.1, 0.7)):
+            fine = np.linspace(low, high, many)[::2]
+            assert np.array_equal(np.linspace(low, high, few), fine)
+
+
 @pytest.mark.parametrize("n", strips.COUNTS)
 @pytest.mark.parametrize("which", range(NZ))
 def test_a_strip_goes_along_one_slider_and_leaves_the_others(canvases, which, n):
@@ -194,7 +203,8 @@ def test_a_strip_holds_what_the_model_draws(make_checkpoint, n, monkeypatch):
     for i, picture in enumerate(result):
         apart = np.abs(picture - expected).mean(axis=(1, 2, 3))
         assert apart[i] < 6
-        assert abs(int(apart.argmin()) - i) <= 1  # frames of a fine strip are much alike
+        # Frames of a fine strip are much alike.
+        assert abs(int(apart.argmin()) - i) <= n // 32 or 1
 
 
 @pytest.mark.parametrize("side", strips.PAD_SIDES)

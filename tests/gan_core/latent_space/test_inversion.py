@@ -17,6 +17,7 @@ from gan_core import checkpoint, latent
 from gan_core.data import photo_alignment, training_set
 from gan_core.latent_space import encoder, inversion
 from gan_core.util.errors import InputError
+from support import save_checkpoint
 
 
 class Turned(nn.Module):
@@ -275,3 +276,27 @@ def test_the_verbs_encoder_and_invert(make_checkpoint, tmp_path, capsys, monkeyp
     assert Image.open(out).height == 128
     assert command_line.main([*verb[:2], str(directory / "model.json"), str(out)]) == 2
     assert "not a picture" in capsys.readouterr().err
+
+
+@pytest.mark.slow
+def test_the_encoder_of_a_model_with_a_mapping_network_is_measured_in_both_spaces(
+    tmp_path, capsys, monkeypatch
+):
+    from gan_core import model_card
+
+    monkeypatch.setattr(model_card, "write", lambda directory: None)
+    sizes = {"name": "style", "size": 28, "channels": 1, "ngf": 2, "ndf": 2}
+    directory = save_checkpoint(tmp_path / "style", nz=6, architecture=sizes)
+    verb = ["encoder", str(directory), "--n", "1", "--json"]
+    assert command_line.main([*verb, "--steps", "0"]) == 2  # there is none to measure
+    assert "no encoder to measure" in capsys.readouterr().err
+    assert command_line.main([*verb, "--steps", "2"]) == 0
+    first = json.loads(capsys.readouterr().out.splitlines()[-1])
+    measured = {space: inversion.load_metrics(checkpoint.load(directory, space)) for space in "zw"}
+    assert measured == {"z": first["inversion"], "w": first["inversion in w"]}
+    assert measured["w"]["errors"] != measured["z"]["errors"]
+    seal = encoder.load(checkpoint.load(directory)).hash
+    assert command_line.main([*verb, "--steps", "0"]) == 0
+    again = json.loads(capsys.readouterr().out.splitlines()[-1])
+    assert again == first
+    assert encoder.load(checkpoint.load(directory)).hash == seal
