@@ -2,7 +2,7 @@
 
 import pytest
 
-from browsing import query
+from browsing import idle, query
 from support import needs_avatars
 
 pytest.importorskip("playwright.sync_api", reason="needs playwright")
@@ -26,9 +26,11 @@ def test_a_popover_that_is_opened_late_shows_what_is_the_case(
     visit, link, first, popover, slider, chosen, switch
 ):
     page = visit(f"{link}&model=avatars")
+    page.wait_for_function("() => location.search.includes('weights=')")  # the app's own link
     main = page.locator(".stMain")
 
     def click():
+        idle(page)  # a run that is under way may yet write the link that an earlier click made
         before = page.url
         main.get_by_text(first, exact=True).first.click()
         page.wait_for_function("before => location.href !== before", arg=before)
