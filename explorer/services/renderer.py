@@ -1,6 +1,7 @@
 """The one place where latents become pictures, and pictures become what a browser can show."""
 
 import base64
+import contextlib
 import hashlib
 import json
 import math
@@ -21,6 +22,7 @@ from gan_core.feature_extractors import Features
 from gan_core.importers import Imported
 from gan_core.latent_space import coordinate_effects, encoder, inversion
 from gan_core.metrics.realism import Reference
+from gan_core.util import atomic_files, cache_dir
 from gan_core.util.errors import InputError
 
 CACHE_BYTES = 96 * 2**20
@@ -131,11 +133,24 @@ def photo_search(
 def effects(model: Model, wait: bool = True) -> np.ndarray | None:
     """`coordinate_effects.effects` of a model, computed once for its weights; float64 (nz,).
 
-    wait: if False, returns None when they have not been computed yet.
+    They are stored in the cache folder. wait: if False, returns None when they have not been
+    computed yet.
     """
-    if model.hash not in _effects and wait:
-        _effects[model.hash] = coordinate_effects.effects(model)
-    return _effects.get(model.hash)
+    if model.hash in _effects:
+        return _effects[model.hash]
+    path = cache_dir.cache_directory() / "effects" / f"{model.hash}.json"
+    with contextlib.suppress(InputError, KeyError, TypeError, ValueError):
+        stored = np.array(atomic_files.read_json(path, "effects")["effects"], np.float64)
+        if stored.shape == (model.prior.size,):
+            _effects[model.hash] = stored
+            return stored
+    if not wait:
+        return None
+    _effects[model.hash] = coordinate_effects.effects(model)
+    with contextlib.suppress(OSError):  # a full disk: they are worked out again after a restart
+        path.parent.mkdir(parents=True, exist_ok=True)
+        atomic_files.write_json(path, {"effects": _effects[model.hash].tolist()})
+    return _effects[model.hash]
 
 
 def _each_once(

@@ -138,8 +138,20 @@ def outline(architecture: dict) -> tuple[nn.Module, nn.Module | None]:
         return build(architecture)
 
 
+# What layers and spectral norm compute when they are made, and something of the same shape.
+NEEDLESS: dict[Callable, Callable] = {
+    torch.Tensor.normal_: lambda tensor, *_, **__: tensor,
+    torch.Tensor.uniform_: lambda tensor, *_, **__: tensor,
+    torch.nn.functional.normalize: lambda x, *_, out=None, **__: x if out is None else out,
+    torch.mv: lambda matrix, _: matrix[:, 0],
+    torch.vdot: lambda vector, _: vector[0],
+    torch.Tensor.div: lambda tensor, _: tensor,
+    torch.Tensor.__truediv__: lambda tensor, _: tensor,
+}
+
+
 class Uninitialised(TorchFunctionMode):
-    """A context in which torch.nn.init does nothing.
+    """A context in which torch.nn.init and NEEDLESS do nothing.
 
     On the device "meta" PyTorch draws random numbers in Python and imports its compiler to do so:
     seconds and many megabytes for numbers that nobody uses.
@@ -148,6 +160,8 @@ class Uninitialised(TorchFunctionMode):
     def __torch_function__(
         self, function: Callable, types: Any, args: tuple = (), kwargs: dict | None = None
     ) -> Any:
+        if function in NEEDLESS:
+            return NEEDLESS[function](*args, **(kwargs or {}))
         if getattr(function, "__module__", "") == "torch.nn.init":
             return args[0] if args else (kwargs or {})["tensor"]
         return function(*args, **(kwargs or {}))

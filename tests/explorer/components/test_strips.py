@@ -22,6 +22,7 @@ from explorer.services import model_registry, renderer, server
 from explorer.state import fragments
 from gan_core import latent
 from gan_core.latent import Prior
+from gan_core.util import cache_dir
 from support import needs_avatars
 
 SIDE = 16
@@ -680,6 +681,13 @@ def test_strengths_are_measured_once_for_the_same_weights(make_checkpoint, monke
     assert renderer.effects(other, wait=False) is None
     assert not np.allclose(renderer.effects(other), result)
     assert calls == [model.hash, other.hash]
+    renderer._effects.clear()  # as after a restart: the cache folder has them
+    assert np.array_equal(renderer.effects(again, wait=False), result)
+    renderer._effects.clear()
+    for path in cache_dir.cache_directory().rglob("*.json"):
+        path.write_text('{"effects": [1.0]}')  # of another size
+    assert np.array_equal(renderer.effects(again), result)
+    assert calls == [model.hash, other.hash, model.hash]
 
 
 @pytest.mark.slow

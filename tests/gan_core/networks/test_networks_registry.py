@@ -11,6 +11,7 @@ from torch.nn import functional
 from gan_core import checkpoint
 from gan_core.networks import fuse_layers, registry, residual_gan, resize_dcgan
 from gan_core.util.errors import InputError
+from support import save_checkpoint
 
 SIZES = (28, 32, 64, 128, 256)
 FAMILIES = ("dcgan", "resize", "residual", "style", "mlp")
@@ -362,14 +363,16 @@ def test_an_outline_is_what_is_built_without_memory_or_random_numbers(name, norm
 
 
 @pytest.mark.slow
-def test_loading_and_drawing_imports_no_compiler(make_checkpoint):
+@pytest.mark.parametrize("norm", ["batch", "spectral", "none"])
+def test_loading_and_drawing_imports_no_compiler(tmp_path, norm):
     program = (
         "import sys; from gan_core import checkpoint\n"
         "model = checkpoint.load(sys.argv[1])\n"
         "model.realness(model.generate(model.prior.sample(2)))\n"
         "assert 'torch._dynamo' not in sys.modules and 'triton' not in sys.modules"
     )
-    subprocess.run([sys.executable, "-c", program, make_checkpoint()], check=True)
+    directory = save_checkpoint(tmp_path / "alpha", architecture={"norm": norm})
+    subprocess.run([sys.executable, "-c", program, directory], check=True)
 
 
 @pytest.mark.parametrize("sides", [(1, 1), (2, 5), (7, 4)])
