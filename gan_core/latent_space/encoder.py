@@ -82,7 +82,7 @@ def train_and_measure(
             f"{Path(model) / FILE}: on {TEST_SAMPLES} new samples R² of the latents is "
             f"{measured['r2']:.2f} and the RMS error of the pictures {measured['error']:.1f} levels"
         )
-    results = {}
+    results: dict[str, Any] = {}
     for space in spaces.SPACES if spaces.has_w(loaded.generator) else ("z",):
         there = checkpoint.load(model, space)
         guide = load(there)
@@ -91,12 +91,13 @@ def train_and_measure(
         result = inversion.measure(there, reference, n=n, encoder=guide, seed=seed, progress=True)
         result["eyes"] = places
         inversion.save_metrics(model, result)
+        results["encoder"] = guide.about
         results[store.key("inversion", space)] = result
         print(
             f"In {space}:\n{inversion.table(result)}" if space != "z" else inversion.table(result)
         )
     if json:
-        print(dumps({"encoder": guide.about, **results}, ensure_ascii=False))
+        print(dumps(results, ensure_ascii=False))
 
 
 def build(channels: int, nz: int) -> nn.Sequential:

@@ -36,4 +36,4 @@ def distinct_from_training(data: TrainingSet, progress: Progress = None) -> np.n
 
 def digest(image: np.ndarray) -> bytes:
     """A digest of an image's pixels, uint8 (H, W, C) -> 16 bytes."""
-    return hashlib.blake2b(np.ascontiguousarray(image), digest_size=16).digest()
+    return hashlib.blake2b(image.tobytes(), digest_size=16).digest()
