@@ -20,6 +20,7 @@ from explorer.widgets import (
     class_picker,
     compare_with,
     corner_classes,
+    every_class,
     model_picker,
     neighbours_link,
     space_choice,
@@ -177,7 +178,7 @@ def sliders(name: str, model: Model, other: tuple[str, Model] | None) -> None:
         words,
         tray.Item(label, name, model.hash, seed, view.psi, z[0], space=model.space),
     )
-    class_picker.every(name, model, values)
+    every_class.show(name, model, values)
 
 
 def axes(model: Model, values: np.ndarray) -> list[dict[str, Any]]:

@@ -12,7 +12,7 @@ import numpy as np
 from explorer.services import stranger_text
 from explorer.state import baskets, exemplars, url_parts
 from explorer.widgets import basket_names, class_fields
-from explorer.widgets.class_picker import in_words
+from explorer.widgets.class_picker import capital, in_words
 from gan_core.attributes.classifier import readable_name
 from gan_core.checkpoint import Model
 from gan_core.latent_space import classes
@@ -31,7 +31,7 @@ def menu(model: Model, basket: str) -> None:
     what = "class" if len(groups) > 1 else groups[0].name
     label = words(model, of(basket)) or f"set {what}"
     class_fields.menu(
-        stranger_text.plain(label[:1].upper() + label[1:]),
+        stranger_text.plain(capital(label)),
         model,
         f"basket-class-{basket}",
         of(basket),

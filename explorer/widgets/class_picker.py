@@ -1,19 +1,14 @@
-"""The class of a latent on the page Latents: a field for each group, and every option of it."""
+"""The class of a latent on the page Latents: a field for each group of classes."""
 
 from collections.abc import Mapping
 
 import numpy as np
 import streamlit as st
 
-from explorer.components.tiles import tiles
-from explorer.services import renderer, stranger_text
+from explorer.services import stranger_text
 from explorer.state import session, url_parts
 from gan_core.checkpoint import Model
 from gan_core.latent_space import classes
-
-WIDTH = 90  # of a picture, CSS pixels: ten digits in a row
-PLACE = 84  # of a picture among those of several groups: two pairs in the width of a phone
-SMALLEST = 72
 
 
 def control(model: Model, z: np.ndarray) -> None:
@@ -51,60 +46,14 @@ def move(codes: Mapping[int, float]) -> None:
     session.set_view(coords=url_parts.write_coordinates({**moved, **codes}))
 
 
-def every(name: str, model: Model, z: np.ndarray) -> None:
-    """A latent (nz,) with each option of each group, as pictures that set it; nothing without
-    classes.
-    """
-    groups = classes.groups_of(model)
-    if not groups:
-        return
-    now = classes.chosen(model, z[None])[0]
-    st.subheader("The same latent in every class")
-    many = len(groups) > 1
-    st.caption(
-        "The class is a part of the latent. Each picture changes one choice; all else is as in "
-        "the picture above."
-        if many
-        else "The class is a part of the latent. All other coordinates are those of the picture "
-        "above."
-    )
-    with st.container(horizontal=True, gap="small", key="every-class"):
-        for place, (group, index) in enumerate(zip(groups, now, strict=True)):
-            # Groups beside each other, as many as there is room for.
-            with st.container(width=PLACE * len(group.options) if many else "stretch", gap=None):
-                if many:
-                    st.caption(stranger_text.plain(title_of(group)))
-                options_of(name, model, z.astype(np.float32), place, int(index), many)
-
-
-def options_of(name: str, model: Model, z: np.ndarray, place: int, index: int, many: bool) -> None:
-    """A latent, float32 (nz,), with each option of the group at a place, of which it has `index`.
-
-    many: whether the model has other groups, too.
-    """
-    group = classes.groups_of(model)[place]
-    tiles(
-        f"every-class-{place}",
-        renderer.sheet(renderer.pictures(model, classes.every_option(model, z, group))),
-        [
-            {
-                "id": str(i),
-                "label": f"{name}, {in_words(group, option)}",
-                "caption": option,
-                "current": i == index,
-            }
-            for i, option in enumerate(group.options)
-        ],
-        lambda picked: move(classes.codes(model, group, group.options[int(picked)])),
-        label=f"The same latent, every choice of {group.name}",
-        width=SMALLEST if many else WIDTH,
-        smooth=session.view().smooth,
-    )
-
-
 def title_of(group: classes.Group) -> str:
     """The title of a group: "Hair colour"."""
-    return group.name[:1].upper() + group.name[1:]
+    return capital(group.name)
+
+
+def capital(words: str) -> str:
+    """Words with a capital at their beginning, and the rest as it is."""
+    return words[:1].upper() + words[1:]
 
 
 def in_words(group: classes.Group, option: str) -> str:

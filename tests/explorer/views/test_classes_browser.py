@@ -1,5 +1,7 @@
 """A conditional model in Chromium: the class of keyframes and baskets, and that of all samples."""
 
+import re
+
 import numpy as np
 import pytest
 
@@ -104,3 +106,18 @@ def test_a_basket_changes_its_class_in_its_menu(visit, digits):
         assert apart(pixels(exemplars.nth(place)), picture) < 12
     assert apart(exact(page), expected) < 1
     no_trouble(page)
+
+
+def test_a_path_through_the_classes_opens_from_latents(visit):
+    page = visit("latents?model=digits&start=7")
+    page.get_by_role("button", name="Morph through the classes").click()
+    page.get_by_role("heading", name="Interpolate").wait_for()
+    expect(page.get_by_role("button", name="Keyframe ")).to_have_count(3)
+    for digit in "358":
+        name = re.compile(rf"Keyframe \d: digit {digit}")
+        expect(page.get_by_role("button", name=name)).to_have_count(1)
+    address_has(page, "keys=7,7,7")
+    grid(page, "Filmstrip")
+    no_trouble(page)
+    page.go_back()
+    page.get_by_role("heading", name="Latents").wait_for()
