@@ -112,7 +112,6 @@ def test_a_path_through_the_classes_opens_from_latents(visit):
     page = visit("latents?model=digits&start=7")
     page.get_by_role("button", name="Morph through the classes").click()
     page.get_by_role("heading", name="Interpolate").wait_for()
-    expect(page.get_by_role("button", name="Keyframe ")).to_have_count(3)
     for digit in "358":
         name = re.compile(rf"Keyframe \d: digit {digit}")
         expect(page.get_by_role("button", name=name)).to_have_count(1)
