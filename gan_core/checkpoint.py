@@ -108,6 +108,11 @@ class Model:
         return self.card["files"]["generator.safetensors"][:12]
 
     @property
+    def has_w(self) -> bool:
+        """Whether the model has a mapping network, and so the two latent spaces z and w."""
+        return self.space == "w" or spaces.has_w(self.generator)
+
+    @property
     def digest(self) -> str:
         """The 64 hexadecimal digits of which `hash` is the beginning."""
         digest = self.card["files"]["generator.safetensors"]

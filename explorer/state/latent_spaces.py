@@ -15,7 +15,6 @@ from explorer.state import session
 from explorer.state.tray import Item
 from gan_core import checkpoint
 from gan_core.checkpoint import Model
-from gan_core.latent_space import intermediate
 from gan_core.util.errors import InputError
 
 USUAL = "w"  # of models that have both, see docs/evaluation.md
@@ -23,7 +22,7 @@ USUAL = "w"  # of models that have both, see docs/evaluation.md
 
 def usual(model: Model) -> str:
     """The space in which a model is used before a person has chosen one."""
-    return USUAL if intermediate.has(model) else "z"
+    return USUAL if model.has_w else "z"
 
 
 def hash_in(model: Model, space: str) -> str:

@@ -14,7 +14,6 @@ from explorer.services import model_registry, seed_tables
 from explorer.state import latent_spaces, session, url_parts, url_state
 from gan_core import latent
 from gan_core.checkpoint import Model
-from gan_core.latent_space import intermediate
 
 
 def of(model: Model) -> dict[str, Any]:
@@ -52,14 +51,14 @@ def follow(loaded: Model) -> Model:
     state.opening = after
     if any(getattr(state.view, name) != value for name, value in changes.items()):
         state.view = replace(session.view(), **changes)
-    if state.view.latent != model.space and not intermediate.has(model):
+    if state.view.latent != model.space and not model.has_w:
         state.view = replace(session.view(), latent=model.space)
     return model
 
 
 def space_of(model: Model, before: dict[str, Any] | None, free: Collection[str]) -> str:
     """The latent space in which a model is used, by `follow`'s rule and by what the model has."""
-    if not intermediate.has(model):
+    if not model.has_w:
         return "z"
     chosen = session.view().latent
     follows = "latent" in free or (before is not None and before["latent"] == chosen)

@@ -5,12 +5,11 @@ import streamlit as st
 from explorer.state import session
 from gan_core import spaces
 from gan_core.checkpoint import Model
-from gan_core.latent_space import intermediate
 
 
 def control(model: Model) -> None:
     """The choice for a page's View menu; nothing for a model that has z alone."""
-    if not intermediate.has(model):
+    if not model.has_w:
         return
     st.segmented_control(
         "Latent space",

@@ -5,7 +5,7 @@ import streamlit as st
 from explorer.state import session, url_parts
 from gan_core import latent
 from gan_core.checkpoint import Model
-from gan_core.latent_space import arithmetic, intermediate
+from gan_core.latent_space import arithmetic
 
 
 def on_the_page(model: Model) -> bool:
@@ -35,7 +35,7 @@ def slider(model: Model, closed: bool = True) -> None:
 
 def explanation(model: Model, least: float) -> str:
     """Why ψ ends where it does."""
-    if intermediate.has(model):
+    if model.has_w:
         return (
             "The mapping network scales z to one length, so ψ hardly changes a picture here. Choose"
             " the latent space w, where ψ leads to the mean picture."

@@ -10,7 +10,6 @@ from explorer.state import baskets, exemplars, latent_spaces, session, url_parts
 from explorer.state.tray import Item
 from explorer.widgets import neighbours_link, start_from_tray
 from gan_core.checkpoint import Model
-from gan_core.latent_space import intermediate
 
 KEYFRAMES = 4  # of a path from one picture of the tray: it and the usual seeds
 
@@ -42,7 +41,7 @@ def on_page(item: Item) -> None:
 def on_shown_page(item: Item, model: Model) -> tuple[Item, Model]:
     """A picture and its Model in the latent space of the page that is shown, where they can be."""
     view = session.view()
-    if item.model != view.model or view.latent == model.space or not intermediate.has(model):
+    if item.model != view.model or view.latent == model.space or not model.has_w:
         return item, model
     loaded = model_registry.load(model_registry.entries()[item.model])
     there = model_registry.in_space(loaded, view.latent)

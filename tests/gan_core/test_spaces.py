@@ -9,7 +9,7 @@ import torch
 import gan_core
 from gan_core import checkpoint, export_onnx, latent, spaces
 from gan_core.__main__ import main
-from gan_core.latent_space import directions, discover_directions, encoder, intermediate, inversion
+from gan_core.latent_space import directions, discover_directions, encoder, inversion
 from gan_core.metrics import path_length, store
 from gan_core.util.errors import InputError
 from support import save_checkpoint
@@ -35,13 +35,28 @@ def in_w(path):
     return gan_core.load(path, space="w")
 
 
+@torch.inference_mode()
+def mapped(model, z):
+    """What the mapping network makes of latents in z, as it is in the generator."""
+    return model.generator.mapping(torch.from_numpy(z)).numpy()
+
+
+@torch.inference_mode()
+def drawn(model, w):
+    """Pictures of intermediate latents, uint8 (N, H, W, C)."""
+    images = model.generator.synthesis(torch.from_numpy(w)).permute(0, 2, 3, 1)
+    return checkpoint.to_uint8(images.numpy())
+
+
 def test_a_seed_is_the_same_picture_in_both_spaces(in_z, in_w):
     a = in_z.generate(in_z.prior.sample(70, seed=3)).astype(int)
     b = in_w.generate(in_w.prior.sample(70, seed=3))
     assert np.abs(a - b).max() <= 1
     assert a.std() > 1
-    mapped = in_w.prior.of(in_z.prior.sample(70, seed=3))
-    assert np.array_equal(mapped, in_w.prior.sample(70, seed=3))
+    same = in_w.prior.of(in_z.prior.sample(70, seed=3))
+    assert np.array_equal(same, in_w.prior.sample(70, seed=3))
+    assert in_z.has_w
+    assert in_w.has_w
 
 
 def test_a_sample_does_not_depend_on_those_beside_it(in_w):
@@ -53,15 +68,16 @@ def test_latents_are_centred_and_scaled(in_z, in_w):
     assert u.dtype == np.float32
     assert np.abs(u.mean(0)).max() < 1e-5
     assert np.sqrt(np.square(u).mean()) == pytest.approx(1, abs=1e-5)
-    w = intermediate.of(in_z, in_z.prior.sample(4))
+    w = mapped(in_z, in_z.prior.sample(4))
     assert np.allclose(
         in_w.prior.of(in_z.prior.sample(4)) * in_w.prior.scale + in_w.prior.mean, w, atol=1e-5
     )
 
 
 def test_truncation_is_that_of_w(in_z, in_w):
-    w, mean = intermediate.of(in_z, in_z.prior.sample(5)), intermediate.mean(in_z)
-    expected = intermediate.generate(in_z, intermediate.truncate(w, mean, 0.5)).astype(int)
+    w = mapped(in_z, in_z.prior.sample(5))
+    mean = mapped(in_z, in_z.prior.sample(spaces.SAMPLES, spaces.FIRST_SEED)).mean(0)
+    expected = drawn(in_z, ((w + mean) / 2).astype(np.float32)).astype(int)
     half = in_w.generate(latent.truncate(in_w.prior.sample(5), 0.5))
     assert np.abs(expected - half).max() <= 1
     whole = in_w.generate(in_w.prior.sample(5))
@@ -69,6 +85,13 @@ def test_truncation_is_that_of_w(in_z, in_w):
     assert latent.least_psi(in_w.prior) == 0
     assert latent.natural_mode(in_w.prior) == "lerp"
     assert latent.natural_mode(in_z.prior) == "slerp"
+
+
+def test_truncating_z_changes_nothing(in_z):
+    """Why w is truncated."""
+    z = in_z.prior.sample(3)
+    half = in_z.generate(latent.truncate(z, 0.5))
+    assert np.abs(half.astype(int) - in_z.generate(z)).max() <= 1
 
 
 def test_the_two_spaces_have_different_hashes(in_z, in_w):
@@ -79,8 +102,10 @@ def test_the_two_spaces_have_different_hashes(in_z, in_w):
 
 
 def test_a_model_without_a_mapping_network_and_an_unknown_space_are_refused(tmp_path, path):
+    dcgan = make(tmp_path, "dcgan")
+    assert not gan_core.load(dcgan).has_w
     with pytest.raises(InputError, match="dcgan has no mapping network"):
-        gan_core.load(make(tmp_path, "dcgan"), space="w")
+        gan_core.load(dcgan, space="w")
     with pytest.raises(InputError, match="'s'; it must be z or w"):
         gan_core.load(path, space="s")
 
