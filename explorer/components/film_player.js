@@ -11,6 +11,7 @@ export default function ({ data: { json }, parentElement }) {
   if (!state) {
     const root = parentElement.querySelector(".film");
     state = {
+      root,
       image: root.querySelector("img"),
       play: root.querySelector("button"),
       range: root.querySelector("input"),
@@ -32,6 +33,7 @@ export default function ({ data: { json }, parentElement }) {
   // If the newest frame is shown, keep showing the newest.
   const grows = data.turn === NEWEST;
   const newest = grows && (state.name !== data.name || state.at === last);
+  state.root.classList.toggle("smooth", data.smooth);
   state.step = data.step;
   state.turn = data.turn;
   state.frames = data.frames;

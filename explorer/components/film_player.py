@@ -33,13 +33,15 @@ def film(
     label: str,
     step: int = 140,
     turn: str = "newest",
+    smooth: bool = False,
 ) -> None:
     """Show frames with a slider and a button to play them.
 
     frames: dicts with "src", a data URL, and "words", its text beside the slider. name: identifies
     the film. label: the pictures' alternative text. step: milliseconds per frame. turn: "newest"
     for a film that begins at its last frame and plays once; "loop" or "back and forth" for one that
-    begins at its first frame and plays until it is paused.
+    begins at its first frame and plays until it is paused. smooth: blend enlarged pixels.
     """
     data = {"frames": frames, "name": name, "label": label, "step": step, "turn": turn}
+    data["smooth"] = smooth
     _component(key=key, data=data)

@@ -45,6 +45,7 @@ def page(card_page: StreamlitPage | None = None) -> None:
     """The page, top to bottom."""
     name, model = model_picker.choose("Arithmetic", "arithmetic", card_page)
     basket_refill.follow_model(model)
+    basket_refill.follow_link(model)
     arithmetic_presets.take(model)
     bar(name, model)
     with st.container(key="equation"):

@@ -1,5 +1,6 @@
 """What becomes of the baskets of the page Arithmetic when another model is chosen."""
 
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -52,9 +53,27 @@ def follow_model(model: Model) -> None:
     fragments.redraw()
 
 
-def refilled(model: Model) -> dict[str, str] | None:
-    """The baskets, filled by their wishes from another model's samples; None if one cannot be."""
-    used = [basket for basket in baskets.names() if baskets.text(basket)]
+def follow_link(model: Model) -> None:
+    """Fill the baskets of a link that says what they show and not with which samples.
+
+    Such a link means the same after a model was trained further.
+    """
+    view = session.view()
+    if any(getattr(view, b) for b in url_parts.BASKETS) or view.undo or view.redo:
+        return
+    wanted = [b for b, wish in zip(url_parts.BASKETS, baskets.wishes(), strict=False) if wish]
+    filled = refilled(model, wanted) if wanted else None
+    if filled:
+        session.store(replace(view, **filled))
+        fragments.redraw()
+
+
+def refilled(model: Model, used: Sequence[str] = ()) -> dict[str, str] | None:
+    """The baskets, filled by their wishes from a model's samples; None if one cannot be.
+
+    used: which of them, those that hold something by default.
+    """
+    used = used or [basket for basket in baskets.names() if baskets.text(basket)]
     wishes = dict(zip(url_parts.BASKETS, baskets.wishes(), strict=True))
     classifier = attribute_labels.classifier_of(model)
     new = {basket: basket_names.translated(wishes[basket], classifier) for basket in used}

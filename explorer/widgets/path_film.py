@@ -49,6 +49,7 @@ def panel(name: str, model: Model, keyframes: np.ndarray, modes: tuple[str, ...]
                 label=f"Film of {name}",
                 step=1000 // FPS,
                 turn=turn,
+                smooth=view.smooth,
             )
     else:  # not before: its frames take a moment to draw and to send
         st.button("Show the film", key="show-film", icon=":material/movie:", on_click=show)

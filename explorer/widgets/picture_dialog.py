@@ -107,7 +107,7 @@ def facts(item: Item, model: Model, image: np.ndarray) -> None:
         "Seed": "–" if item.seed is None else str(item.seed),
         "ψ": f"{item.psi:g}",
         **({} if known is None or np.isnan(known[0]) else {"Realism": f"{known[0]:.2f}"}),
-        "D(x)": "–" if score is None else f"{score[0]:.3f}",
+        **({} if score is None else {"D(x)": f"{score[0]:.3f}"}),
         ("|z|" if item.space == "z" else "|w − mean|"): f"{np.linalg.norm(item.z):.2f}",
     }
     with st.container(horizontal=True, gap="medium"):

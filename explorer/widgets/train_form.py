@@ -13,6 +13,7 @@ from explorer.services import (
     uploads,
 )
 from explorer.state import session
+from explorer.widgets import train_preview
 from explorer.widgets.run_facts import show_command
 from explorer.widgets.uploader import most, uploader
 from gan_core.data import image_sources, training_set
@@ -22,7 +23,6 @@ from gan_core.util.errors import InputError
 
 SIZES = (32, 64, 128)
 WAYS = {"upload": "Upload a zip", "folder": "Pictures on this computer", "packed": "Packed set"}
-FEW = 100  # with fewer pictures, a GAN can only memorise them
 CONTINUES = "The run continues when this page is closed, and when the app ends."
 
 
@@ -36,13 +36,15 @@ def new_run() -> None:
                 del ways[kind]
         choose_again("new-way", ways, st.session_state.get("way", "upload"))
         may = trust.allowed(training=True)
-        way = st.segmented_control(
-            "Pictures from",
-            ways,
-            format_func=lambda way: ways[way],
-            key="new-way",
-            disabled=not may,
-        )
+        way: str | None = "upload"
+        if len(ways) > 1:
+            way = st.segmented_control(
+                "Pictures from",
+                ways,
+                format_func=lambda way: ways[way],
+                key="new-way",
+                disabled=not may,
+            )
         st.session_state.way = way  # for the next run
         images: str | Path = ""
         data: str | Path = ""
@@ -60,30 +62,59 @@ def new_run() -> None:
                 type="zip",
                 key=f"new-upload-{st.session_state.get('uploads', 0)}",
             )
-        name, preset, size, length = settings(way, images, data)
+        preview = None
+        if upload is not None:
+            preview = train_preview.of_upload(upload)
+        elif images:
+            preview = train_preview.of_path(str(images))
+        if preview is not None:
+            train_preview.show(preview)
+        name, preset, size, length = settings(
+            way, images, data, preview.count if preview is not None else 0
+        )
         shown = images or (upload.name if upload is not None else "pictures.zip")
         given: dict[str, Any] = {"data": data, "preset": preset, "size": size, **length}
         words = run_launcher.arguments(name or "NAME", "" if data else shown, **given)
         show_command(words)
+        missing = what_is_missing(
+            way == "upload" and upload is None,
+            not name,
+            preview is not None and bool(preview.problem),
+        )
         with st.container(horizontal=True, vertical_alignment="center"):
             st.button(
                 "Start",
                 type="primary",
                 icon=":material/play_arrow:",
-                disabled=not name or (way == "upload" and upload is None) or not may,
+                disabled=bool(missing) or not may,
                 on_click=begin,
                 args=(name, images, upload, given),
             )
             st.caption(
-                f"Equivalent to this command, run in the project’s folder. {CONTINUES}",
+                f"{missing} " * bool(missing and may)
+                + f"Equivalent to this command, run in the project’s folder. {CONTINUES}",
                 width="stretch",
             )
 
 
+def what_is_missing(pictures: bool, name: bool, usable: bool) -> str:
+    """A sentence that says what Start waits for, or "".
+
+    pictures, name: whether they have not been given; usable: whether the pictures cannot be used.
+    """
+    if usable:
+        return "**Start needs other pictures.**"
+    parts = ["a zip of pictures"] * pictures + ["a name"] * name
+    return f"**Start needs {' and '.join(parts)}.**" if parts else ""
+
+
 def settings(
-    way: str | None, images: str | Path, data: str | Path
+    way: str | None, images: str | Path, data: str | Path, count: int = 0
 ) -> tuple[str, str, int | None, dict[str, float | None]]:
-    """(name, preset, size, {"kimg": …, "minutes": …}) from the form."""
+    """(name, preset, size, {"kimg": …, "minutes": …}) from the form.
+
+    count: pictures in a folder or zip, 0 while they are unknown.
+    """
     first, second, third, fourth, fifth = st.columns(
         [2.0, 2.0, 1.6, 1.3, 1.3], vertical_alignment="bottom"
     )
@@ -116,7 +147,7 @@ def settings(
             disabled=closed,
             help="Training at twice the size takes four times as long.",
         )
-    usual = usual_length(str(images), str(data), preset, size or 64)
+    usual = usual_length(count, str(data), preset, size or 64)
     length = OPTIONS["kimg"]
     kimg = fourth.number_input(
         f"Length in {length.unit}",
@@ -151,13 +182,13 @@ def choose_again(key: str, options: Collection, usual: str | int) -> None:
 
 
 @st.cache_data(ttl=60, max_entries=32, show_spinner=False)
-def usual_length(images: str, data: str, preset: str, size: int) -> float | None:
+def usual_length(pictures: int, data: str, preset: str, size: int) -> float | None:
     """The kimg that a preset chooses, or None while the pictures are unknown."""
     try:
         if data:
             count, size, _, channels = training_set.read_card(data)["shape"]
-        elif images:
-            count, channels = image_sources.count(images), 3
+        elif pictures:
+            count, channels = pictures, 3
         else:
             return None
         return presets.choose(preset or from_folder.PRESET, count, size, channels)["kimg"]
@@ -187,8 +218,8 @@ def begin(
     st.session_state["new-run"] = False
     st.session_state.uploads = st.session_state.get("uploads", 0) + 1  # an empty upload field
     session.say(f"{name} has started.")
-    count = image_sources.count(images) if images else FEW
-    if count < FEW:
+    count = image_sources.count(images) if images else train_preview.FEW
+    if count < train_preview.FEW:
         session.warn(
             f"{count} picture{' is' if count == 1 else 's are'} too few: the model will mostly "
             f"repeat them. Several hundred work better; {name} can be stopped at any time."

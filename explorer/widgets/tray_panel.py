@@ -48,7 +48,7 @@ def grid(items: Sequence[Item]) -> None:
                 "id": item.id,
                 "drag": item.id,
                 "label": f"On the tray: {item.name} ({picture_dialog.origin(item)})",
-                "caption": item.name if item.model == shown else f"{item.name} · {item.model}",
+                "caption": caption(item.name, item.model if item.model != shown else ""),
                 "current": item.id == current,
                 "dim": item.model != shown,
             }
@@ -61,6 +61,15 @@ def grid(items: Sequence[Item]) -> None:
     )
     if any(item.model != shown for item in items):
         st.caption("Dimmed pictures belong to another model and cannot be keyframes of this one.")
+
+
+def caption(name: str, other: str) -> str:
+    """The words under a thumbnail, which is narrow: a seed without the word.
+
+    other: the picture's model where another one is shown.
+    """
+    short = name.removeprefix("Seed ")
+    return f"{short} · {other}" if other else short
 
 
 def thumbnails(items: Sequence[Item]) -> np.ndarray:

@@ -248,6 +248,22 @@ def check_first(source: str | Path, tries: int = 20) -> None:
     raise InputError(f"{source} holds no usable picture{reason}.")
 
 
+def first_pictures(source: str | Path, most: int, size: int, tries: int = 20) -> np.ndarray:
+    """The first usable pictures of a folder or zip as squares, uint8 (n ≤ most, size, size, 3).
+
+    Looks at `tries` files at most. Raises InputError as `pack` does.
+    """
+    squares: list[np.ndarray] = []
+    for _, opened, _, _ in itertools.islice(open_source(source, "", False)[0], tries):
+        if len(squares) == most:
+            break
+        try:
+            squares.append(np.asarray(decoding.square(opened(), size, 1.0, 3)))
+        except Unreadable:
+            continue
+    return np.stack(squares) if squares else np.zeros((0, size, size, 3), np.uint8)
+
+
 def open_source(source: str | Path, root: str | Path, download: bool) -> Source:
     """A Source of the images in a folder, a zip file or a torchvision data set.
 

@@ -197,6 +197,8 @@ def test_a_film_plays_in_the_browser_and_is_saved(visit, avatars, kind):
     page.get_by_role("button", name="Show the film").click()
     playing = page.locator(".film img[data-frame]")
     playing.wait_for()
+    box = playing.bounding_box()
+    assert abs(box["width"] / box["height"] - 2) < 0.02  # two paths side by side
     assert page.get_by_role("slider", name="Film of avatars").get_attribute("max") == "30"
     page.get_by_role("button", name="Play").click()
     until(page, lambda: int(playing.get_attribute("data-frame")) > 3)

@@ -54,6 +54,9 @@ def test_shipped_lessons_lead_to_pages_with_settings_that_can_be_read(name):
         view, unread = url_state.read(params, path)
         assert unread == []
         assert set(params) <= set(url_state.names(view, path))
+        # Seeds of a sum would show something else after the next training.
+        assert not set(params) & set("abcde")
+        assert path != "arithmetic" or params["wishes"]
     assert len(lesson.pack(shipped)) <= lesson.MAX_PACKED
 
 

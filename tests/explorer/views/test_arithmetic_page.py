@@ -257,6 +257,22 @@ def test_after_a_change_of_model_the_same_wish_fills_the_baskets(
         assert ((p[:, 1] > 0.5) == smile).all()
 
 
+@pytest.mark.slow
+def test_a_link_with_wishes_alone_fills_the_baskets(opened, open_app, with_classifier):
+    """So that a lesson means the same after a model was trained further."""
+    title = "smiling woman − neutral woman + neutral man"
+    _, app = opened()
+    link = state(app.button(key=f"preset-page-{title}").click().run().run(), "link")
+    app = open_app("arithmetic", model="alpha", wishes=link["wishes"]).run()
+    filled = state(app, "link")
+    assert all(filled[basket] == link[basket] for basket in "abc")
+    assert names_of(app) == basket_names.parts(title)
+    assert "apart" not in filled
+    # A person who empties a basket has meant it.
+    app = field(app, "basket-text-a").set_value("").run()
+    assert ids(app, "a") == []
+
+
 def names_of(app):
     """The names of the baskets, as the line at the top shows them."""
     line = next(e.proto.body for e in app.main.get("html") if 'class="equation' in e.proto.body)
