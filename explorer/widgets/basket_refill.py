@@ -62,7 +62,7 @@ def follow_link(model: Model) -> None:
     if any(getattr(view, b) for b in url_parts.BASKETS) or view.undo or view.redo:
         return
     wanted = [b for b, wish in zip(url_parts.BASKETS, baskets.wishes(), strict=False) if wish]
-    filled = refilled(model, wanted) if wanted else None
+    filled: dict[str, Any] | None = dict(refilled(model, wanted) or {}) if wanted else None
     if filled:
         session.store(replace(view, **filled))
         fragments.redraw()
