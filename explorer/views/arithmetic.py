@@ -50,9 +50,9 @@ def page(card_page: StreamlitPage | None = None) -> None:
     bar(name, model)
     with st.container(key="equation"):
         equation_line(name, model)
-    with st.container(key="baskets"):  # on a phone below all else, see equation.STYLE
-        held = basket_panel.show(name, model)
+    # Above the baskets: it is in sight, and stays under the cursor while they grow.
     basket_panel.fill(name, model)
+    held = basket_panel.show(name, model)
     # A fourth or fifth basket may be empty.
     if any(z is not None and not len(z) for z in held[: baskets.START + 1]):
         st.info("Put at least one exemplar into each basket: click samples, or type their seeds.")
@@ -103,7 +103,7 @@ def bar(name: str, model: Model) -> None:
 def history() -> None:
     """Undo and redo. A panel, because the strength changes without a run of the whole page."""
     past, future = baskets.history()
-    with st.container(horizontal=True, gap="small", width="content"):
+    with st.container(key="history", horizontal=True, gap="small", width="content"):
         st.button("Undo", icon=":material/undo:", disabled=not past, on_click=step, args=(-1,))
         st.button("Redo", icon=":material/redo:", disabled=not future, on_click=step, args=(1,))
 

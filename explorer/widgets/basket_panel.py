@@ -53,10 +53,7 @@ def one(name: str, model: Model, basket: str) -> np.ndarray | None:
             ),
         )
     else:
-        # As high when empty as with a few exemplars, see equation.STYLE: the samples below stay
-        # under the cursor when the first one is clicked.
-        with st.container(key=f"held-{basket}"):
-            pictures(name, model, basket, title, parsed, z)
+        pictures(name, model, basket, title, parsed, z)
     typing(basket, title)
     return z
 

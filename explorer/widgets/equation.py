@@ -29,13 +29,10 @@ STYLE = """<style>
   flex: none; width: 1.1em; display: flex; align-items: center; justify-content: center;
   padding-bottom: 2.7rem; font-size: 1.3rem; font-weight: 400;
 }
-[class*="st-key-held-"] { min-height: 19.5rem; --hint-height: 19rem; }
 /* As high with presets as with the strength, so that nothing below moves. */
 .st-key-equation-side { min-height: 12rem; justify-content: center; }
 @media (max-width: 640px) {
   .equation b { width: 0.7em; font-size: 1rem; }
-  [data-testid="stLayoutWrapper"]:has(> .st-key-baskets) { order: 1; }
-  [class*="st-key-held-"] { min-height: 0; --hint-height: 6rem; }
 }
 </style>"""
 

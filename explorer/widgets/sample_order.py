@@ -103,19 +103,18 @@ def choose_attributes(classifier: Classifier, table: SeedTable) -> None:
     if not names:
         return
     having, lacking = wanted_lists(names)
-    st.multiselect(
+    row = st.container(key="wanted", horizontal=True, vertical_alignment="bottom", gap="small")
+    row.multiselect(
         "With",
         names,
-        width=400,
         format_func=readable_name,
         placeholder="any",
         help=f"Only seeds with all of these, among the first {len(table):,}.",
         **session.fill("set-having", having, take_names, "having"),
     )
-    st.multiselect(
+    row.multiselect(
         "Without",
         [name for name in names if name not in having],
-        width=400,
         format_func=readable_name,
         placeholder="none",
         help=f"Only seeds without any of these, among the first {len(table):,}.",
