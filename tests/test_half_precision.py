@@ -38,6 +38,7 @@ def test_weights_are_rounded_once_and_the_change_is_recorded(program, tmp_path, 
     assert "float16 already" in capsys.readouterr().err
 
 
+@pytest.mark.slow
 def test_an_encoder_is_rounded_once_and_measured_again(program, tmp_path, monkeypatch, capsys):
     monkeypatch.setattr(encoder, "TEST_SAMPLES", 32)
     folder = save_checkpoint(tmp_path / "model", statistics=True)

@@ -24,6 +24,7 @@ KINDS = {
     "reports on memorisation": ("memorisation/*",),
     "generators for browsers": ("onnx/*",),
     "marks of finished work": ("prepared/*",),
+    "strengths of coordinates": ("effects/*",),
 }
 
 

@@ -210,6 +210,7 @@ def test_the_last_seeds_are_fewer(two_models, open_app):
     assert seeds(app) == [latent.MAX_SEED - 2, latent.MAX_SEED - 1, latent.MAX_SEED]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("sort", "sign"), [("real", -1), ("fake", 1)])
 def test_the_discriminators_score_sorts(two_models, open_app, sort, sign):
     app = fine(open_app(model="alpha", sort=sort, n="16"))

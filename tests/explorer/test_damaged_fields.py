@@ -98,6 +98,7 @@ CASES = [
 ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("name", "field", "odd", "page"), CASES)
 def test_what_once_ended_in_a_traceback(place, open_app, name, field, odd, page):
     path = file_of(place, name)

@@ -122,6 +122,7 @@ def test_arithmetic_saves_no_direction(two_models, open_app):
     assert not (two_models / "alpha" / directions.FILE).exists()
 
 
+@pytest.mark.slow
 def test_no_samples_are_labelled_by_the_thousand(with_classifier, open_app, monkeypatch):
     def refuse(*_):
         pytest.fail("samples were labelled")
@@ -172,6 +173,7 @@ def test_nothing_is_measured(known, open_app, monkeypatch):
     assert background._jobs == {}
 
 
+@pytest.mark.slow
 def test_neighbours_are_searched_in_pixels_only(known, open_app, monkeypatch):
     monkeypatch.setattr(background, "PATIENCE", 60)
     app = open_app("neighbours", model="alpha", space="effnet")
@@ -183,6 +185,7 @@ def test_neighbours_are_searched_in_pixels_only(known, open_app, monkeypatch):
     assert [key[0] for key in background._jobs] == ["space"]
 
 
+@pytest.mark.slow
 def test_no_model_is_prepared_for_a_browser(two_models, open_app, monkeypatch):
     monkeypatch.setattr(browser_rendering.server, "available", lambda: True)
     monkeypatch.setattr(browser_rendering, "prepare", lambda model: pytest.fail("it was prepared"))

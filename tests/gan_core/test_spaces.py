@@ -20,6 +20,12 @@ def make(tmp_path, name):
     return save_checkpoint(tmp_path / name, nz=6, architecture=sizes)
 
 
+@pytest.fixture(autouse=True)
+def few_samples(monkeypatch):
+    """The mean of w is taken over few samples, since each has a random stream of its own."""
+    monkeypatch.setattr(spaces, "SAMPLES", 512)
+
+
 @pytest.fixture
 def path(tmp_path):
     return make(tmp_path, "style")
@@ -59,10 +65,12 @@ def test_a_seed_is_the_same_picture_in_both_spaces(in_z, in_w):
     assert in_w.has_w
 
 
+@pytest.mark.slow
 def test_a_sample_does_not_depend_on_those_beside_it(in_w):
     assert np.array_equal(in_w.prior.sample(1, seed=5)[0], in_w.prior.sample(70)[5])
 
 
+@pytest.mark.slow
 def test_latents_are_centred_and_scaled(in_z, in_w):
     u = in_w.prior.sample(spaces.SAMPLES, spaces.FIRST_SEED)
     assert u.dtype == np.float32
@@ -74,6 +82,7 @@ def test_latents_are_centred_and_scaled(in_z, in_w):
     )
 
 
+@pytest.mark.slow
 def test_truncation_is_that_of_w(in_z, in_w):
     w = mapped(in_z, in_z.prior.sample(5))
     mean = mapped(in_z, in_z.prior.sample(spaces.SAMPLES, spaces.FIRST_SEED)).mean(0)
@@ -94,6 +103,7 @@ def test_truncating_z_changes_nothing(in_z):
     assert np.abs(half.astype(int) - in_z.generate(z)).max() <= 1
 
 
+@pytest.mark.slow
 def test_the_two_spaces_have_different_hashes(in_z, in_w):
     assert in_z.hash == in_z.weights == in_w.weights
     assert in_w.hash != in_z.hash
@@ -117,6 +127,7 @@ def test_a_card_cannot_choose_the_space(path, in_z):
     assert "space" not in gan_core.load(path).card
 
 
+@pytest.mark.slow
 def test_measurements_in_w_are_kept_beside_those_in_z(path, in_z, in_w):
     def measured(model, value):
         return {"model": model.weights, "value": value} | store.in_space(model)
@@ -129,6 +140,7 @@ def test_measurements_in_w_are_kept_beside_those_in_z(path, in_z, in_w):
     assert store.load_metrics(card, "paths in w") is None
 
 
+@pytest.mark.slow
 def test_directions_of_each_space_have_a_file_of_their_own(path, in_z, in_w):
     for model in (in_z, in_w):
         directions.save(model, discover_directions.discover(model, k=2))
@@ -141,6 +153,7 @@ def test_directions_of_each_space_have_a_file_of_their_own(path, in_z, in_w):
     assert "## Directions in w" in discover_directions.card_section(path)
 
 
+@pytest.mark.slow
 def test_the_components_in_w_are_those_of_w(in_w):
     u = in_w.prior.sample(1024)
     first = directions.principal_components(in_w, k=1)[0]
@@ -148,6 +161,7 @@ def test_the_components_in_w_are_those_of_w(in_w):
     assert np.var(u @ first) == pytest.approx(variances[-1], rel=0.05)
 
 
+@pytest.mark.slow
 def test_a_search_in_w_stays_among_the_samples(in_w):
     far = inversion.project_to_prior(torch.full((1, 6), 1000.0), in_w.prior)
     assert float(far.norm()) < 50
@@ -159,6 +173,7 @@ def test_a_search_in_w_stays_among_the_samples(in_w):
     assert last.error < 40
 
 
+@pytest.mark.slow
 def test_an_encoder_of_z_serves_w(path, in_z, in_w):
     encoder.save(path, encoder.train(in_z, steps=2))
     images = in_z.generate(in_z.prior.sample(3))
@@ -166,6 +181,7 @@ def test_an_encoder_of_z_serves_w(path, in_z, in_w):
     assert np.array_equal(in_w.prior.of(in_both[0]), in_both[1])
 
 
+@pytest.mark.slow
 def test_an_onnx_file_takes_latents_of_w(tmp_path, in_z, in_w):
     pytest.importorskip("onnxscript")
     assert export_onnx.write(in_w, tmp_path / "w.onnx")["difference"] < 1e-3
@@ -177,6 +193,7 @@ def test_an_onnx_file_takes_latents_of_w(tmp_path, in_z, in_w):
         export_onnx.write(in_w, tmp_path / "w.pt")
 
 
+@pytest.mark.slow
 def test_the_command_line_works_in_w(tmp_path, path, capsys):
     one, two = tmp_path / "z.png", tmp_path / "w.png"
     common = ["sample", str(path), "--count", "4", "--psi", "0.3"]

@@ -503,6 +503,7 @@ def test_while_a_model_is_prepared_for_the_browser_the_server_draws(
     assert not any("being prepared" in c.value for c in app.caption)
 
 
+@pytest.mark.slow
 def test_a_model_that_cannot_be_prepared_is_reported_once(two_models, open_app, monkeypatch):
     def refuse(model):
         raise InputError("It cannot be exported.")

@@ -88,6 +88,7 @@ def test_own_names_are_answered(port, headers):
     assert statuses == [200, 200, 101]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "headers",
     [

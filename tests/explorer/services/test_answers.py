@@ -47,6 +47,7 @@ def test_every_answer_has_the_headers(address, path, host):
     assert len(headers.get_all("Content-Security-Policy")) == 1
 
 
+@pytest.mark.slow
 def test_a_refused_socket_has_them_too(address):
     upgrade = {"Connection": "Upgrade", "Upgrade": "websocket", "Sec-WebSocket-Version": "13"}
     upgrade["Sec-WebSocket-Key"] = "dGhlIHNhbXBsZSBub25jZQ=="

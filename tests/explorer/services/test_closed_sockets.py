@@ -58,6 +58,7 @@ def test_what_is_no_message_closes_the_socket(app, message):
     check(app)
 
 
+@pytest.mark.slow
 def test_messages_for_streamlits_own_tests_do_nothing(app):
     for name in ("debug_shutdown_runtime", "debug_disconnect_websocket"):
         message = BackMsg()

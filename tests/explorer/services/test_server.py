@@ -152,6 +152,7 @@ def test_the_runtime_is_served(address, name):
     assert body == (RUNTIME / f"{name}.gz").read_bytes()
 
 
+@pytest.mark.slow
 def test_the_worker_is_served_and_revalidated(address):
     status, headers, body = get(address, "/live/worker.js")
     if headers.get("content-encoding") == "gzip":
@@ -213,6 +214,7 @@ TRICKS = [
 ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("path", "allowed"), [(path, [404]) for path in WRONG] + [(path, [400, 404]) for path in TRICKS]
 )

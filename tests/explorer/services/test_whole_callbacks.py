@@ -98,6 +98,7 @@ def test_panels_are_redrawn_alone_only_when_nothing_else_was_asked_for(asked, re
     assert rerun_of(run, "canvas", monkeypatch=monkeypatch) == redrawn
 
 
+@pytest.mark.slow
 @needs_avatars
 def test_an_address_that_is_out_of_date_is_no_step_back(open_app, monkeypatch):
     app = open_app("browse", model="avatars", n="16", seed="40")

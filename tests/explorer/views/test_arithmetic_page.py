@@ -171,6 +171,7 @@ def test_a_report_of_the_canvas_moves_the_strength(opened):
     assert state(app, "link")["strength"] == "0.25"
 
 
+@pytest.mark.slow
 def test_the_result_goes_to_the_tray(opened):
     model, app = opened(a="1", b="2", c="3")
     app = click(app, "add-sum-0")
@@ -185,6 +186,7 @@ def press(app, label):
     return next(b for b in app.button if b.label == label).click().run().run()
 
 
+@pytest.mark.slow
 def test_the_trays_pictures_can_be_exemplars_with_or_without_a_seed(opened):
     model, app = opened(tray="alpha:3@0.7,beta:4,alpha:9", a="1", b="2", c="3")
     app = click(app, "add-sum-0")
@@ -298,6 +300,7 @@ def test_a_search_names_an_empty_basket_and_the_name_stays(opened, with_classifi
     assert names_of(app)[:2] == ["", "smiling woman"]
 
 
+@pytest.mark.slow
 def test_the_line_at_the_top_shows_the_result(opened):
     model, app = opened(a="1,2,3", b="4,5", c="6", strength="0.5")
     line = next(e.proto.body for e in app.main.get("html") if 'class="equation' in e.proto.body)
@@ -498,6 +501,7 @@ def test_sixteen_exemplars_in_five_baskets(opened):
     assert is_shown(app, model, weighted(model, [3, -3, 3, -3, 3], 1.5, *seeds))
 
 
+@pytest.mark.slow
 def test_the_strength_is_undone_too(opened):
     _, app = opened(a="1", b="2", c="3")
     data = state(app, "sum-canvas-data")
@@ -510,6 +514,7 @@ def test_the_strength_is_undone_too(opened):
     assert state(app, "link")["strength"] == "0.25"
 
 
+@pytest.mark.slow
 def test_what_is_dropped_into_a_basket_is_put_there(opened):
     _, app = opened(tray="alpha:8,beta:4", a="1", b="2", c="3")
     drop = lambda app, what: (  # noqa: E731
@@ -526,6 +531,7 @@ def test_what_is_dropped_into_a_basket_is_put_there(opened):
     assert ids(app, "b") == ["2", "7@0.5", "8"]
 
 
+@pytest.mark.slow
 def test_an_arithmetic_file_fills_the_page_and_can_be_undone(opened):
     model, app = opened(a="1", b="2", c="3")
     view = url_state.View(a="5, 6@0.5", b="7", c="8", d="9", strength=0.75)

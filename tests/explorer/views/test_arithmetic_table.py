@@ -35,12 +35,14 @@ def first_seed(app):
     return next(field for field in app.number_input if field.label == "First seed")
 
 
+@pytest.mark.slow
 def test_the_samples_offered_are_realistic_until_a_seed_is_typed(opened, with_table):
     assert offered(opened) == with_table.openings[:24]
     app = first_seed(opened).set_value(40).run()
     assert offered(app) == list(range(40, 64))
 
 
+@pytest.mark.slow
 def test_a_search_is_answered_from_the_table(opened, with_table, monkeypatch):
     app = opened.multiselect(key="fill-with").set_value(["Smiling"]).run()
     app = app.multiselect(key="fill-without").set_value(["Male"]).run()
@@ -50,6 +52,7 @@ def test_a_search_is_answered_from_the_table(opened, with_table, monkeypatch):
     assert offered(app) == [seed for seed in best if both[seed] >= 0.5][:24]
 
 
+@pytest.mark.slow
 def test_a_preset_fills_the_baskets_from_the_table(two_models, opened, with_table, with_classifier):
     triple = next(t for t in arithmetic_report.TRIPLES if t[0] == PRESET)
     app = next(b for b in opened.button if b.label == PRESET).click().run()

@@ -50,6 +50,7 @@ def best(table, rows=None):
     return list(rows[np.argsort(-table.realism[rows], kind="stable")])
 
 
+@pytest.mark.slow
 def test_a_first_visit_opens_on_realistic_seeds_that_differ(open_app, with_table):
     app = open_app(model="alpha", n="64")
     assert sentences(app) == []
@@ -269,6 +270,7 @@ def test_links_with_seeds_and_links_of_the_app_stay_as_they_were(two_models, ope
     assert field(app, "set-keys").value == "7, 8"
 
 
+@pytest.mark.slow
 def test_what_nobody_has_chosen_follows_the_model(open_app, with_table):
     app = open_app("latents", model="alpha")
     app = field(app, "set-model").set_value("beta").run()
@@ -280,6 +282,7 @@ def test_what_nobody_has_chosen_follows_the_model(open_app, with_table):
     assert field(app, "set-start").value == 77
 
 
+@pytest.mark.slow
 def test_browse_of_a_model_without_a_table_is_as_before(open_app, with_table):
     app = open_app(model="alpha", n="16")
     app = field(app, "set-model").set_value("beta").run()

@@ -130,6 +130,7 @@ def test_browse_shows_the_seeds_as_the_earlier_state_drew_them(earlier_states, o
     assert np.abs(painted(app).astype(int) - drawn).mean() > 8
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("page", PAGES)
 def test_a_state_that_is_gone_says_so(earlier_states, open_app, page):
     app = fine(open_app(page, model="alpha", beside="alpha@13"))

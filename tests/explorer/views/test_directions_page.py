@@ -123,6 +123,7 @@ def named(app, name):
     return app.text_input(key="save-name").set_value(name).run().run()
 
 
+@pytest.mark.slow
 def test_the_first_visit_shows_each_attribute_and_a_chart(opened):
     app = opened()
     assert sentences(app) == []
@@ -206,6 +207,7 @@ def test_a_locked_direction_is_measured_on_the_samples_of_the_others(opened, mon
     assert own == set(described)
 
 
+@pytest.mark.slow
 def test_a_lock_that_leaves_nothing_is_reported(opened):
     model = opened.model
     twin = Direction("twin", opened.vectors["warm (normal)"], "own")
@@ -216,6 +218,7 @@ def test_a_lock_that_leaves_nothing_is_reported(opened):
     assert "leave nothing of twin" in captions(app)
 
 
+@pytest.mark.slow
 def test_directions_are_chosen_and_put_away(opened):
     app = opened()
     app = field(app, "along-2").set_value(["component 2"]).run()
@@ -321,6 +324,7 @@ def test_one_slider_alone_can_be_saved(opened):
     np.testing.assert_allclose(saved.vector, opened.vectors[BRIGHT], atol=1e-6)
 
 
+@pytest.mark.slow
 def test_sliders_at_rest_cannot_be_saved(opened):
     app = opened()
     assert "move one first" in captions(app)
@@ -345,6 +349,7 @@ def test_a_folder_that_cannot_be_written_is_one_sentence(opened, monkeypatch):
     assert path.read_bytes() == before
 
 
+@pytest.mark.slow
 def test_two_of_one_name_are_refused(opened):
     app = named(opened(along=f"{BRIGHT}:1"), "factor 2")
     app = app.button(key="save-direction").click().run()
@@ -354,6 +359,7 @@ def test_two_of_one_name_are_refused(opened):
     assert len(directions.load(opened.model)) == len(opened.vectors)
 
 
+@pytest.mark.slow
 def test_a_file_holds_what_the_checkpoint_would(opened):
     known = direction_store.of(opened.model, opened.reader)
     mine = Direction("mine", opened.vectors[BRIGHT], "own")

@@ -214,6 +214,7 @@ def test_without_a_folder_to_write_to_it_says_so(make_checkpoint, folders, open_
     assert "no folder for a new one" in app.error[0].value
 
 
+@pytest.mark.slow
 def test_a_training_set_of_the_same_size_can_be_named(
     two_models, open_app, file_of, make_set, monkeypatch
 ):
@@ -230,6 +231,7 @@ def test_a_training_set_of_the_same_size_can_be_named(
     assert model.card["architecture"]["name"] in registry.IMPORTED
 
 
+@pytest.mark.slow
 def test_a_visitor_who_leaves_during_writing_sees_the_message_on_return(
     two_models, open_app, file_of, monkeypatch
 ):

@@ -12,12 +12,20 @@ from browsing import decode
 from explorer.services import model_registry
 from explorer.state import latent_spaces, tray
 from fields import field, sentences, state
-from gan_core import latent
+from gan_core import latent, spaces
 from gan_core.latent_space import directions, discover_directions
 from support import save_checkpoint
 from test_app import fine, items, link, painted, seeds
 
 PAGES = ("browse", "latents", "interpolate", "directions", "arithmetic")
+
+
+@pytest.fixture(scope="module", autouse=True)
+def few_samples():
+    """The mean of w is taken over few samples, since each has a random stream of its own."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(spaces, "SAMPLES", 512)
+        yield
 
 
 @pytest.fixture(scope="module")
@@ -50,6 +58,7 @@ def expected(folder, seeds, psi, space):
     return model.generate(latent.truncate(z, psi)).astype(int)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("page", PAGES)
 def test_the_choice_is_in_the_link_and_only_where_there_is_one(folder, open_app, page):
     app = fine(open_app(page, model="alpha", latent="z"))
@@ -62,6 +71,7 @@ def test_the_choice_is_in_the_link_and_only_where_there_is_one(folder, open_app,
         field(app, "set-latent")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("space", ["z", "w"])
 def test_browse_truncates_in_the_space(folder, open_app, space):
     app = fine(open_app(model="alpha", latent=space, psi="0.2", n="16"))
@@ -101,6 +111,7 @@ def test_switching_forgets_coordinates_of_the_other_space(folder, open_app):
     assert "coords" not in link(app)
 
 
+@pytest.mark.slow
 def test_tray_items_say_their_space_and_are_used_in_w(folder, open_app):
     for space in ("z", "w"):
         app = fine(open_app(model="alpha", latent=space, psi="0.5"))
@@ -117,6 +128,7 @@ def test_tray_items_say_their_space_and_are_used_in_w(folder, open_app):
         assert np.array_equal(items(opened)[0].z, item.z)
 
 
+@pytest.mark.slow
 def test_a_latent_of_z_has_one_in_w_but_not_the_other_way_round(folder):
     in_z, in_w = in_space(folder, "z"), in_space(folder, "w")
     z = np.float32(0.7) * in_z.prior.sample(1, seed=4)[0]
@@ -133,6 +145,7 @@ def test_a_latent_of_z_has_one_in_w_but_not_the_other_way_round(folder):
     assert latent_spaces.item_in(foreign, in_w) is foreign
 
 
+@pytest.mark.slow
 def test_a_tray_of_w_cannot_be_keyframes_in_z_and_says_why(folder, open_app):
     app = fine(open_app(model="alpha", latent="w", psi="0.5"))
     for seed in seeds(app)[:2]:
@@ -145,6 +158,7 @@ def test_a_tray_of_w_cannot_be_keyframes_in_z_and_says_why(folder, open_app):
     assert any("at least two pictures" in sentence for sentence in sentences(bad))
 
 
+@pytest.mark.slow
 def test_an_arithmetic_file_of_the_other_space_is_one_sentence(folder):
     from explorer.state import arithmetic_file
 
@@ -169,6 +183,7 @@ def test_comparing_says_that_it_needs_z(folder, open_app):
     assert any("Choose the latent space z" in sentence for sentence in sentences(app))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("space", "words"), [("z", "on the shell"), ("w", "as summed")])
 def test_the_result_in_w_is_as_summed(folder, open_app, space, words):
     app = fine(open_app("arithmetic", model="alpha", latent=space, a="1,2", b="3,4", c="5,6"))

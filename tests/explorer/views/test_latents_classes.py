@@ -45,6 +45,7 @@ def now(model, z):
     return [g.options[i] for g, i in zip(groups, classes.chosen(model, z[None])[0], strict=True)]
 
 
+@pytest.mark.slow
 def test_the_fields_show_the_class_of_the_seed_and_set_another(digits, open_app):
     app = fine(open_app("latents", model="digits", start="3"))
     z = home(digits, 3)
@@ -58,6 +59,7 @@ def test_the_fields_show_the_class_of_the_seed_and_set_another(digits, open_app)
         assert np.array_equal(moved[4:], z[4:])  # the class is all that moves
 
 
+@pytest.mark.slow
 def test_a_dragged_code_is_followed_by_the_fields_and_the_grid(digits, open_app):
     app = fine(open_app("latents", model="digits", start="3"))
     values = home(digits, 3)
@@ -68,6 +70,7 @@ def test_a_dragged_code_is_followed_by_the_fields_and_the_grid(digits, open_app)
     assert current["caption"] == "1"
 
 
+@pytest.mark.slow
 def test_every_option_is_drawn_from_the_same_latent(digits, open_app):
     app = fine(open_app("latents", model="digits", start="3"))
     z = home(digits, 3)
@@ -88,6 +91,7 @@ def test_every_option_is_drawn_from_the_same_latent(digits, open_app):
     assert drawn(digits, moved).shape == (32, 32, 3)
 
 
+@pytest.mark.slow
 def test_a_class_stays_when_another_seed_is_drawn_and_reset_gives_it_back(digits, open_app):
     app = fine(open_app("latents", model="digits", start="3", coords="7:1.5"))
     other = next(d for d in "012" if d != now(digits, home(digits, 3))[0])

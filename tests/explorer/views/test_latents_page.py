@@ -316,6 +316,7 @@ def test_a_picture_of_a_seed_comes_from_the_tray_as_that_seed(alpha, open_app):
     assert field(app, "set-psi").value == 0.6
 
 
+@pytest.mark.slow
 def test_a_picture_without_a_seed_comes_from_the_tray_exactly(alpha, open_app):
     app = open_app("latents", model="alpha", start="9", coords="3:1.5", psi="0.7")
     app = press(app, "Add to tray")

@@ -48,6 +48,7 @@ def test_a_lesson_is_followed_over_a_broken_step(two_models, open_app):
     assert app.query_params["lesson"] in (packed, [packed])
 
 
+@pytest.mark.slow
 def test_a_lesson_is_left_resumed_and_finished(two_models, open_app):
     app = open_app("start")
     app = press(app, "tour")
@@ -66,6 +67,7 @@ def test_a_lesson_is_left_resumed_and_finished(two_models, open_app):
     assert (state(app, "page"), state(app, "view").lesson_step) == ("latents", 1)
 
 
+@pytest.mark.slow
 def test_views_are_added_edited_ordered_and_removed(two_models, open_app):
     app = open_app("browse", model="alpha", n="16")
     app = press(app, "add-to-lesson")

@@ -95,6 +95,7 @@ def test_a_class_without_training_images_searches_all_of_them(labelled, open_app
     assert any("No training image is of the class of this sample" in i.value for i in app.info)
 
 
+@pytest.mark.slow
 def test_other_models_have_no_such_choice(two_models, open_app):
     app = open_app("neighbours", model="alpha", same_class="1")
     assert not [g for g in app.get("button_group") if g.label == "Search"]

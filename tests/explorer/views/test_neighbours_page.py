@@ -162,6 +162,7 @@ def test_a_share_is_called_none_only_when_it_is():
     assert texts == ["0 %", "Less than 1 %", "3 %", "More than 99 %", "100 %"]
 
 
+@pytest.mark.slow
 def test_missing_images_are_explained(alpha, open_app, monkeypatch):
     monkeypatch.delenv(training_data.VARIABLE)
     (sentence,) = sentences(open_app("neighbours", model="alpha"))
@@ -281,6 +282,7 @@ def test_a_picture_of_the_tray_without_a_seed(alpha, open_app):
     assert shown(app) == shown(open_app("neighbours", model="alpha", of="3"))
 
 
+@pytest.mark.slow
 def test_a_picture_of_the_tray_with_another_psi(alpha, open_app):
     """The tray item's name tells the seed alone; what is drawn hangs on ψ too."""
     model, data = alpha
@@ -294,6 +296,7 @@ def test_a_picture_of_the_tray_with_another_psi(alpha, open_app):
     assert app.get("image")[0].proto.imgs[0].caption == "Seed 5, ψ = 0.4"
 
 
+@pytest.mark.slow
 def test_the_path_leads_here_for_the_picture_under_its_slider(alpha, open_app):
     model, data = alpha
     app = open_app("interpolate", model="alpha", keys="3,4", at="0.5")
@@ -314,6 +317,7 @@ def test_a_picture_that_is_not_stored_is_reported(alpha, open_app):
     assert shown(app) == shown(open_app("neighbours", model="alpha", of="5"))
 
 
+@pytest.mark.slow
 def test_pixels_and_features_stand_one_under_the_other(alpha, open_app):
     model, data = alpha
     app = open_app("neighbours", model="alpha", of="5", k="4")
@@ -344,6 +348,7 @@ def markdown(app):
     return " ".join(element.value for element in app.markdown)
 
 
+@pytest.mark.slow
 def test_the_rule_of_authenticity_and_its_confounder(alpha, open_app):
     model, data = alpha
     app = open_app("neighbours", model="alpha", of="5")
@@ -420,6 +425,7 @@ def test_the_nearest_samples_of_a_training_image(alpha, open_app):
     assert [item.seed for item in state(app, "tray").items] == [order[0]]
 
 
+@pytest.mark.slow
 def test_a_number_beyond_the_set_is_its_last_image(alpha, open_app):
     app = open_app("neighbours", model="alpha", ask="training", image="999")
     assert sentences(app) == []
@@ -446,6 +452,7 @@ def upload(app, content, name="mine.png"):
     return app.file_uploader(key="picture-upload").upload(name, content).run()
 
 
+@pytest.mark.slow
 def test_a_picture_of_ones_own(alpha, open_app):
     _, data = alpha
     app = open_app("neighbours", model="alpha", ask="upload")
@@ -510,6 +517,7 @@ def test_a_file_that_is_not_a_picture_gets_a_sentence(alpha, open_app, content, 
     assert "mine.png" in sentence.replace("\\", "")  # another one may have been refused since
 
 
+@pytest.mark.slow
 def test_images_changed_on_disk_are_noticed(alpha, open_app):
     _, data = alpha
     app = open_app("neighbours", model="alpha")

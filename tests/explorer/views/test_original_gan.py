@@ -41,6 +41,7 @@ def shown(src):
     return np.asarray(Image.open(io.BytesIO(encoded)).convert("RGB"))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "page",
     [

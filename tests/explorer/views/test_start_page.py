@@ -12,6 +12,7 @@ def words(app):
     return " ".join(element.value for element in app.main.markdown)
 
 
+@pytest.mark.slow
 def test_it_says_what_this_is_and_where_to_go(two_models, open_app):
     app = open_app("start")
     assert sentences(app) == []

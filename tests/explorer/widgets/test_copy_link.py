@@ -93,6 +93,7 @@ def test_a_message_covers_no_control(visit, viewport):
     assert box["right"] <= page.viewport_size["width"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("path", WITH_A_VIEW)
 def test_every_page_with_a_view_has_the_button(two_models, open_app, path):
     app = open_app(path, model="alpha")

@@ -75,6 +75,7 @@ def test_a_model_that_the_app_was_started_with_stays(two_models, folders):
     assert (two_models / "beta").exists()
 
 
+@pytest.mark.slow
 def test_only_trusted_visitors_delete_and_hide(two_models, open_app, monkeypatch):
     app = open_app("card", model="beta")
     monkeypatch.setattr(trust, "allowed", lambda *given, **more: False)

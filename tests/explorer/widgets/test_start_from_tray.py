@@ -33,6 +33,7 @@ def alpha(two_models):
     return gan_core.load(two_models / "alpha")
 
 
+@pytest.mark.slow
 def test_the_path_and_its_film_open_on_the_tray(alpha, open_app):
     app = opened(open_app, "interpolate", TRAY)
     assert state(app, "view").source == "tray"
@@ -76,6 +77,7 @@ def test_a_choice_of_seeds_stays(two_models, open_app):
     assert state(app, "view").source == "seeds"
 
 
+@pytest.mark.slow
 def test_the_pad_opens_on_the_first_pictures_of_the_tray(two_models, open_app):
     app = opened(open_app, "latents", TRAY)
     app = field(app, "set-way").set_value("pad").run()
@@ -84,6 +86,7 @@ def test_the_pad_opens_on_the_first_pictures_of_the_tray(two_models, open_app):
     assert corners[3][0] not in (5, 6, 7)
 
 
+@pytest.mark.slow
 def test_corners_that_a_person_typed_stay(two_models, open_app):
     app = open_app("latents", model="alpha", way="pad", corners="1,2,3,4")
     app.session_state.tray = state(open_app("browse", tray="alpha:5,alpha:6"), "tray")

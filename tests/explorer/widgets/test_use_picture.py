@@ -49,6 +49,7 @@ def test_sliders_begin_with_its_seed_and_psi(two_models, open_app):
     )
 
 
+@pytest.mark.slow
 def test_a_path_begins_with_it(two_models, open_app):
     app = go(enlarged(open_app, tray="alpha:5@0.7"), "interpolate")
     assert view(app).source == "seeds"
@@ -59,6 +60,7 @@ def test_a_path_begins_with_it(two_models, open_app):
     assert [state(app, "tray").find(i).seed for i in chosen] == [5, 6, 7]
 
 
+@pytest.mark.slow
 def test_basket_c_holds_it_and_the_change_can_be_undone(two_models, open_app):
     app = go(enlarged(open_app, "arithmetic", a="1", b="2", c="3", tray="alpha:5"), "arithmetic")
     assert (view(app).a, view(app).b, view(app).c) == ("1", "2", "5")

@@ -93,6 +93,7 @@ def test_it_learns_the_labels_and_not_their_order(toy_set, trained):
     assert ((p[:, 0] > 0.5) == whole.held_out_attributes["large"]).mean() > 0.95
 
 
+@pytest.mark.slow
 def test_a_prediction_does_not_depend_on_its_batch(toy_set, trained):
     images = training_set.load(toy_set).held_out[:70]
     one_by_one = np.concatenate([trained.predict(images[i : i + 1]) for i in range(5)])

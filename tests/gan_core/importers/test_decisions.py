@@ -175,6 +175,7 @@ def test_an_average_with_half_dead_statistics_gives_way_too(tmp_path):
     assert alone.doubts
 
 
+@pytest.mark.slow
 def test_layers_of_an_average_are_not_taken_for_a_discriminator(tmp_path):
     """One called up_d, as in up_a to up_e, is the fourth layer and no part of a D."""
     letters = layouts.Layout("", "", lambda: dcgan("up_{n}/norm_{n}"))

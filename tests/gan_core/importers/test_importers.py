@@ -487,6 +487,7 @@ class Trap:
         return os.mkdir, (str(Trap.folder),)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("legacy", [False, True])
 @pytest.mark.parametrize("kind", ["trap", "module", "beside"])
 def test_pickles_of_more_than_tensors_are_refused_unread(tmp_path, kind, legacy):

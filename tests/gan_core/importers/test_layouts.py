@@ -50,6 +50,7 @@ def test_a_layout_draws_what_its_own_module_draws(tmp_path, name):
     assert most_levels_apart(model.generate(z), checkpoint.to_uint8(drawn)) <= 1
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", FILES)
 def test_a_public_file_draws_what_it_must_draw(tmp_path, name):
     if not CASES.is_dir():

@@ -47,6 +47,7 @@ def numbered(colours):
     return colours.astype(np.int64) @ [65536, 256, 1]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("k", "m"), [(3, 1), (3, 8), (3, 16), (4, 16), (5, 16)])
 def test_every_picture_is_seen_whole_and_none_covers_another(k, m):
     made, colours = figure(k, m)

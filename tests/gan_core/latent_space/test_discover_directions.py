@@ -25,6 +25,7 @@ def blind(seed=3):
     return model
 
 
+@pytest.mark.slow
 def test_everything_is_discovered_with_progress():
     message = []
     result = discover_directions.discover(
@@ -48,6 +49,7 @@ def test_without_a_classifier_directions_have_no_names_and_no_effects():
     assert all(d.about == {} for d in result)
 
 
+@pytest.mark.slow
 def test_there_are_no_more_than_the_latent_has():
     assert len(discover_directions.discover(Linear(nz=2), n=64, measured=1, k=10)) == 4
 

@@ -82,6 +82,7 @@ def test_a_sample_of_a_dcgan_comes_nearer_and_stays_on_the_shell(make_checkpoint
     assert all(torch.equal(value, after[name]) for name, value in before.items())
 
 
+@pytest.mark.slow
 def test_latents_of_the_uniform_prior_stay_in_the_cube(make_checkpoint):
     model = tiny(make_checkpoint, prior="uniform", discriminator=False)
     white = np.full((32, 32, 3), 255, np.uint8)
@@ -109,6 +110,7 @@ def test_the_lock_for_drawing_is_free_between_two_steps(make_checkpoint):
         assert not model.lock.locked()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("nz", [2, 10, 100])
 def test_the_usual_lengths_hold_99_percent_of_the_prior(nz):
     z = np.random.RandomState(0).standard_normal((100_000, nz))

@@ -64,6 +64,7 @@ def test_kernel_over_subsets_is_torch_fidelitys_kid():
     assert deviation == pytest.approx(expected_deviation, rel=0.25)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("k", [1, 3, 5])
 @pytest.mark.parametrize(("real", "fake"), SETS)
 def test_neighbourhood_measures_are_prdcs(real, fake, k):

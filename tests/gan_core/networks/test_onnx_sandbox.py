@@ -146,6 +146,7 @@ def test_a_process_ends_with_its_generator_and_a_copy_gets_its_own():
     assert other.runner.alive
 
 
+@pytest.mark.slow
 def test_the_process_ends_when_the_program_that_made_it_is_killed(tmp_path):
     (tmp_path / "g.onnx").write_bytes(graph())
     program = (
@@ -176,6 +177,7 @@ def alive(pid):
     return not status.exists() or status.read_text().rsplit(")", 1)[1].split()[0] != "Z"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("data", "message"),
     [(b"no graph", "Protobuf|protobuf|INVALID"), (graph()[:-20], "rotobuf|INVALID|load model")],

@@ -67,6 +67,7 @@ def test_files_are_few_and_evenly_spread(place):
             assert weights[name].dtype == torch.float16
 
 
+@pytest.mark.slow
 def test_a_new_run_and_a_rollback_forget_what_came_later(place, tmp_path):
     data, run = place / "set", tmp_path / "run"
     train(data, run, kimg=0.048, grid_kimg=0.016)

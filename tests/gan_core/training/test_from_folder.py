@@ -87,6 +87,7 @@ def test_from_a_folder_to_a_measured_model(folder, train, tmp_path, capsys):
     assert fidelity_report.load_metrics(checkpoint.read_card(model.directory)) is not None
 
 
+@pytest.mark.slow
 def test_a_zip_does_as_well_and_nothing_else_is_needed(
     folder, train, tmp_path, no_features, capsys
 ):
@@ -219,6 +220,7 @@ def test_either_a_set_or_pictures(folder, make_set, capsys):
     assert capsys.readouterr().err.count("either a packed training set, or --images") == 2
 
 
+@pytest.mark.slow
 def test_a_dry_run_leaves_nothing(folder, train, tmp_path, capsys):
     assert train(folder, "--dry-run") == 0
     assert "36 training images" in capsys.readouterr().out

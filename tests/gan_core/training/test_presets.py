@@ -51,6 +51,7 @@ def test_the_original_gan_is_played_as_in_the_paper():
     assert (2 * config.ngf, 2 * config.ndf) == (1200, 240)  # the paper's widths
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("option", ["--preset", "--recipe"])  # the second is its former name
 def test_the_command_line_wins_over_the_preset(make_set, tmp_path, option):
     data = make_set(size=28, channels=1)

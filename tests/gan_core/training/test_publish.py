@@ -49,6 +49,7 @@ def test_a_published_run_loads_and_draws(published):
     assert model.card["training_set"]["fingerprint"] == data.fingerprint
 
 
+@pytest.mark.slow
 def test_what_is_published_is_the_average_with_statistics_that_fit(published):
     model = checkpoint.load(published)
     tensors, _ = snapshot.read(published.parent / "run" / "state.safetensors")
@@ -194,6 +195,7 @@ def train_named(name, data, folder):
     return cli.main(words.split()), out / name
 
 
+@pytest.mark.slow
 def test_the_same_command_again_keeps_what_was_measured(make_set, tmp_path):
     data = make_set(n=32)
     status, out = train_named("m", data, tmp_path)
@@ -214,6 +216,7 @@ def test_other_weights_lose_what_was_measured_on_the_old(make_set, tmp_path):
     assert checkpoint.read_card(out)["metrics"] == {}
 
 
+@pytest.mark.slow
 def test_a_model_of_no_run_is_not_overwritten(make_set, tmp_path, capsys):
     data = make_set(n=32)
     _, out = train_named("m", data, tmp_path)

@@ -110,6 +110,7 @@ def test_tensorboard_shows_the_grid_of_fixed_noise(board_run):
         assert np.array_equal(np.asarray(grid), np.asarray(sample))
 
 
+@pytest.mark.slow
 def test_tensorboard_shows_how_d_judges_real_and_generated(board_run):
     read = events(board_run / "tensorboard")
     assert set(read.Tags()["histograms"]) == {"D/real", "D/generated"}

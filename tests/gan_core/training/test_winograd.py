@@ -51,6 +51,7 @@ def threads(request, monkeypatch):
         monkeypatch.setattr(torch, "get_num_threads", lambda: 3)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("last", first_quick([True, False]), ids=["channels last", "contiguous"])
 @pytest.mark.parametrize("transposed", [False, True])
 @pytest.mark.parametrize(("n", "large", "small", "height", "width"), SHAPES)

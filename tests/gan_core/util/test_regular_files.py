@@ -122,6 +122,7 @@ def test_every_file_of_a_checkpoint_is_refused_in_a_sentence(full, name, how):
     assert "root:" not in str(caught.value)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("how", HOW)
 @pytest.mark.parametrize("name", ["images.npy", "held_out.npy"])
 def test_every_array_of_a_packed_set_is_refused_in_a_sentence(original, tmp_path, name, how):
