@@ -59,6 +59,7 @@ function begin(root, data) {
     first: 0, // answers to earlier requests are of games that are gone
     owed: 0, // steps, a part of one
     frames: 0,
+    stale: true, // whether curves and words are of older records, sizes or colours
     measured: 0,
     drawn: null, // a person's own points, as long as the server has not heard of them
     sent: data.heard,
@@ -66,7 +67,10 @@ function begin(root, data) {
   };
   state.worker = startWorker(state);
   build(state);
-  state.sizes = new ResizeObserver(() => draw(state));
+  state.sizes = new ResizeObserver(() => {
+    state.stale = true;
+    draw(state);
+  });
   state.sizes.observe(root);
   return state;
 }
@@ -186,6 +190,7 @@ function take(state, data) {
   const rebuilt = parts !== state.parts;
   state.parts = parts;
   if (rebuilt) buildBoards(state);
+  state.stale = true;
   const scene = JSON.stringify([data.scene, data.boards.length]);
   const again = scene !== state.scene;
   state.scene = scene;
@@ -245,7 +250,7 @@ function setGames(state, again) {
   state.networks = networks;
   if (restarts) {
     state.boards.forEach((board) => Object.assign(board, { curves: noCurves(), frame: null }));
-    state.phase = null;
+    Object.assign(state, { phase: null, stale: true });
   }
   state.first = state.requested + 1;
   state.worker.postMessage({ kind: "set", boards, again: restarts });
@@ -300,7 +305,10 @@ function hear(state, { boards, records, number }) {
     if (!board) return;
     board.before = board.frame;
     board.frame = frame;
-    for (const record of records[i]) addRecord(board.curves, record);
+    for (const record of records[i]) {
+      addRecord(board.curves, record);
+      state.stale = true;
+    }
   });
   if (phase?.number === number) phase.there = true;
   state.fresh = true;
@@ -375,7 +383,8 @@ function tick(state, now) {
     }
   }
   const moving = state.phase && now - state.phase.since < PHASE_MS;
-  draw(state, now);
+  // A repaint of the screen for which there is nothing new costs nothing.
+  if (state.fresh || state.slow || !playing) draw(state, now);
   if (playing || moving) wake(state);
   else showIdle(state, !waiting(state));
 }
@@ -435,16 +444,29 @@ function showPhase(state) {
 function draw(state, now = performance.now()) {
   if (!state.boards.length || !state.data) return;
   if (!state.colours || state.frames % 30 === 0) {
+    const before = state.colours;
     state.colours = coloursOf(state.root); // the theme may have changed
+    if (before?.text !== state.colours.text) state.stale = true;
     state.root.classList.toggle("dark", state.colours.dark);
   }
-  const allCurves = state.boards.map(({ curves }) => curves);
-  const steps = Math.max(...allCurves.map(({ records }) => records.at(-1)?.step ?? 0));
   const points = state.pen.kind || state.drawn ? pointsOf(state) : null;
   state.boards.forEach((board, i) => {
     const frame = between(state, board, now);
     const phase = state.slow && state.phase ? state.phase.name : "";
     drawBoard(board.canvas, state.colours, { frame, phase, points, pen: state.pen.shown() });
+  });
+  if (state.stale) drawCurves(state);
+  state.stale = false;
+  state.frames += 1;
+  if (state.fresh) state.root.dataset.frames = Number(state.root.dataset.frames ?? 0) + 1;
+  state.fresh = false;
+}
+
+// The curves of all boards, their newest values, and the boards' descriptions.
+function drawCurves(state) {
+  const allCurves = state.boards.map(({ curves }) => curves);
+  const steps = Math.max(...allCurves.map(({ records }) => records.at(-1)?.step ?? 0));
+  state.boards.forEach((board, i) => {
     board.canvas.setAttribute("aria-label", describe(state, board, i));
     board.parts.forEach((part) => {
       const range = rangeOf(part.chart, part.chart.low === undefined ? allCurves : [board.curves]);
@@ -452,9 +474,6 @@ function draw(state, now = performance.now()) {
       showValues(part, board.curves.records.at(-1));
     });
   });
-  state.frames += 1;
-  if (state.fresh) state.root.dataset.frames = Number(state.root.dataset.frames ?? 0) + 1;
-  state.fresh = false;
 }
 
 function describe(state, { curves }, i) {

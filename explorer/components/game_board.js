@@ -75,18 +75,37 @@ function drawSurface({ paint, colours }, shade, side) {
   for (let row = 0; row < SIDE_CELLS; row++) {
     for (let column = 0; column < SIDE_CELLS; column++) {
       const lean = 2 * shade[(SIDE_CELLS - 1 - row) * SIDE_CELLS + column] - 1;
-      const [r, g, b] = lean < 0 ? colours.fakeParts : colours.realParts;
+      const parts = lean < 0 ? colours.fakeParts : colours.realParts;
+      const share = colours.tint * Math.abs(lean) ** 0.8;
       const at = 4 * (row * SIDE_CELLS + column);
-      image.data[at] = r;
-      image.data[at + 1] = g;
-      image.data[at + 2] = b;
-      image.data[at + 3] = 255 * colours.tint * Math.abs(lean) ** 0.8;
+      for (let i = 0; i < 3; i++) {
+        image.data[at + i] = share * parts[i] + (1 - share) * colours.backgroundParts[i];
+      }
+      image.data[at + 3] = 255;
     }
   }
   cells.getContext("2d").putImageData(image, 0, 0);
+  // Smooth curves between the cells are costly on a large canvas, and straight ones between those
+  // of a finer grid look the same.
+  const fine = finer(paint.canvas);
+  const between = fine.getContext("2d");
+  between.imageSmoothingQuality = "high";
+  between.drawImage(cells, 0, 0, fine.width, fine.width);
   paint.imageSmoothingEnabled = true;
-  paint.imageSmoothingQuality = "high";
-  paint.drawImage(cells, 0, 0, side, side);
+  paint.imageSmoothingQuality = "low";
+  paint.drawImage(fine, 0, 0, side, side);
+}
+
+const FINER = 4; // pixels a cell, in each direction
+const fines = new WeakMap();
+
+function finer(canvas) {
+  if (!fines.has(canvas)) {
+    const one = document.createElement("canvas");
+    one.width = one.height = FINER * SIDE_CELLS;
+    fines.set(canvas, one);
+  }
+  return fines.get(canvas);
 }
 
 // Marching squares: for each corner pattern, the pairs of edges that a contour joins. Edges are
@@ -209,26 +228,45 @@ function drawDots({ paint, colours, line, x, y }, points) {
   paint.fill();
 }
 
+// Each cross is a copy of one picture: hundreds of strokes with round ends take much longer.
 function drawCrosses({ paint, colours, line, x, y }, points) {
-  const arm = 2.8 * line;
-  paint.lineCap = "round";
+  paint.imageSmoothingEnabled = true;
+  paint.imageSmoothingQuality = "low";
   for (const [colour, width] of [
     [colours.background, 3.4],
     [colours.fake, 1.7],
   ]) {
-    paint.strokeStyle = colour;
-    paint.lineWidth = width * line;
-    paint.beginPath();
+    const { picture, half } = crossOf(colour, line, width * line);
     for (let i = 0; i < points.length; i += 2) {
-      const [px, py] = [x(points[i]), y(points[i + 1])];
-      paint.moveTo(px - arm, py - arm);
-      paint.lineTo(px + arm, py + arm);
-      paint.moveTo(px - arm, py + arm);
-      paint.lineTo(px + arm, py - arm);
+      paint.drawImage(picture, x(points[i]) - half, y(points[i + 1]) - half, 2 * half, 2 * half);
     }
-    paint.stroke();
   }
-  paint.lineCap = "butt";
+}
+
+const SHARPER = 2; // pixels of the picture a pixel of the board
+const crosses = new Map();
+
+function crossOf(colour, line, width) {
+  const key = `${colour} ${line} ${width}`;
+  if (!crosses.has(key)) {
+    if (crosses.size > 16) crosses.clear(); // of other sizes and themes
+    const arm = 2.8 * line;
+    const half = Math.ceil(arm + width);
+    const picture = document.createElement("canvas");
+    picture.width = picture.height = SHARPER * 2 * half;
+    const paint = picture.getContext("2d");
+    paint.scale(SHARPER, SHARPER);
+    paint.translate(half, half);
+    Object.assign(paint, { strokeStyle: colour, lineWidth: width, lineCap: "round" });
+    paint.beginPath();
+    paint.moveTo(-arm, -arm);
+    paint.lineTo(arm, arm);
+    paint.moveTo(-arm, arm);
+    paint.lineTo(arm, -arm);
+    paint.stroke();
+    crosses.set(key, { picture, half });
+  }
+  return crosses.get(key);
 }
 
 function drawArrows({ paint, colours, unit, line, x, y }, { fake, arrows }) {
@@ -284,14 +322,16 @@ export function coloursOf(element) {
   const read = (name, other) => style.getPropertyValue(name).trim() || other;
   const background = read("--st-background-color", "#ffffff");
   const text = read("--st-text-color", "#31333f");
-  const dark = brightness(partsOf(background)) < 128;
+  const backgroundParts = partsOf(background);
+  const dark = brightness(backgroundParts) < 128;
   const [real, fake] = dark ? ["#f2a65a", "#7db0ff"] : ["#a85400", "#1d5fd0"];
   const border = read("--st-border-color", "rgba(128, 128, 128, 0.4)");
   const [realParts, fakeParts] = dark
     ? [partsOf("#e07b00"), partsOf("#2f6fe0")]
     : [partsOf("#f39c3d"), partsOf("#6fa3f5")];
   const best = dark ? "#f7f7b0" : "#7a0f4d";
-  return { background, text, border, real, fake, realParts, fakeParts, best, tint: dark ? 0.6 : 0.75, dark };
+  const tint = dark ? 0.6 : 0.75;
+  return { background, backgroundParts, text, border, real, fake, realParts, fakeParts, best, tint, dark };
 }
 
 // A colour's red, green and blue, of any way to write it.
