@@ -33,6 +33,7 @@ STYLE = """<style>
 .st-key-equation-side { min-height: 12rem; justify-content: center; }
 @media (max-width: 640px) {
   .equation b { width: 0.7em; font-size: 1rem; }
+  .st-key-equation-side { min-height: 0; }
 }
 </style>"""
 
