@@ -30,6 +30,13 @@ def distance_text(distance: float, space: str) -> str:
     return f"{distance:.1f} levels" if space == "pixels" else f"{distance:.3f}"
 
 
+def apart_text(distance: float, space: str) -> str:
+    """A distance in a sentence of its own, with what it is measured in."""
+    if space == "pixels":
+        return f"{distance:.1f} of 256 levels apart, root mean square"
+    return f"{distance:.3f} apart in features"
+
+
 def percent_text(share: float) -> str:
     """A percentage in words; 0 and 100 mean exactly none and exactly all."""
     if 0 < share < 0.5:

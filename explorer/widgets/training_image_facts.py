@@ -16,7 +16,7 @@ def show_with_distance(data: TrainingSet, matches: Neighbours, place: int, space
     words = [
         f"Number {index}",
         stranger_text.plain(data.files[index]),
-        distance_space.distance_text(matches.distances[place], space),
+        distance_space.apart_text(matches.distances[place], space),
     ]
     if matches.mirrored[place]:
         words.append("mirrored")

@@ -176,3 +176,15 @@ def test_pictures_say_what_they_show(visit):
     label.wait_for()
     assert label.get_attribute("aria-label").startswith("Picture of avatars, seed ")
     address_has(page, "model=avatars")
+
+
+def test_an_open_list_of_terms_can_be_read_in_the_dark(visit):
+    """Streamlit's colour of an open or hovered button without a border is too dark there."""
+    page = visit("arithmetic?model=avatars", color_scheme="dark")
+    terms = page.locator(".st-key-page-links").get_by_role("button", name="Terms")
+    terms.click()
+    page.get_by_text("Exemplar and concept.").wait_for()
+    page.wait_for_function(
+        "button => getComputedStyle(button).color === 'rgb(110, 168, 255)'",
+        arg=terms.element_handle(),
+    )
