@@ -17,6 +17,7 @@ from playwright.sync_api import sync_playwright
 DOCS = Path(__file__).resolve().parent
 ARGUMENTS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--no-first-run"]
 PAINTED = ".tiles[data-painted], .loop canvas[data-at], .live canvas[data-shown], .game[data-step]"
+FINISHED = "() => !document.querySelector('[data-testid=stMain] [data-testid=stProgress]')"
 STEPS = 1500  # of the game
 RUNS = DOCS.parent / "runs"
 SHORT = (
@@ -44,6 +45,7 @@ VIEWS = {
     "interpolate-{}.png": "interpolate?model={}&keys=0,7,11,15",
     "earlier-avatars-short.png": "browse?model={}&n=36&sort=seed&beside=avatars-short@4.032",
     "the-game.png": "game?preset=first",
+    "lessons.png": "latents?model=avatars&start=1169&lesson=tour&lesson_step=1",
 }
 
 
@@ -62,7 +64,7 @@ def main(beginning=""):
             )
             page = browser.new_page(viewport={"width": 1440, "height": 900})
             for file, path in views.items():
-                own = file.removesuffix(".png").split("-", 1)[1]
+                own = file.removesuffix(".png").partition("-")[2]
                 for model in ("avatars", "faces") if own == "{}" else (own,):
                     height = HEIGHTS.get(file.split("-")[0], 900)
                     page.set_viewport_size({"width": 1440, "height": height})
@@ -72,6 +74,7 @@ def main(beginning=""):
                     page.wait_for_selector(PAINTED, timeout=120_000)
                     if file == "the-game.png":
                         play(page)
+                    page.wait_for_function(FINISHED, timeout=300_000)
                     page.wait_for_timeout(8000)  # fonts, and what follows the first picture
                     page.screenshot(path=DOCS / file.format(model))
             browser.close()
