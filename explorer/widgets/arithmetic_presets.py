@@ -6,7 +6,7 @@ import streamlit as st
 
 from explorer.services import attribute_labels, seed_tables, stranger_text, trust
 from explorer.state import baskets, fragments, session, url_parts, url_state
-from explorer.widgets import basket_names, basket_panel
+from explorer.widgets import basket_classes, basket_names, basket_panel
 from explorer.widgets.class_picker import in_words
 from gan_core.checkpoint import Model
 from gan_core.latent_space import arithmetic, arithmetic_report, classes
@@ -95,7 +95,11 @@ def invite(model: Model) -> None:
     if triples(model):
         st.caption("Start with a preset, or fill the three baskets yourself.")
     else:
-        st.caption("Fill the three baskets with samples, or start with any nine.")
+        words = "Fill the three baskets with samples, or start with any nine."
+        if groups := classes.groups_of(model):
+            label = stranger_text.plain(basket_classes.invitation(groups))
+            words += f" “{label}” gives all samples of a basket the same one."
+        st.caption(words)
     buttons(model, "page")
     if not triples(model):
         st.button("Nine samples", on_click=nine_samples, args=(model,))

@@ -4,7 +4,7 @@ Every other coordinate of an exemplar's latent stays as it is, so the same faces
 basket with glasses and in another one without.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import partial
 
 import numpy as np
@@ -28,15 +28,19 @@ def menu(model: Model, basket: str) -> None:
     groups = classes.groups_of(model)
     if not groups:
         return
-    what = "class" if len(groups) > 1 else groups[0].name
-    label = words(model, of(basket)) or f"set {what}"
+    label = capital(words(model, of(basket))) or invitation(groups)
     class_fields.menu(
-        stranger_text.plain(capital(label)),
+        stranger_text.plain(label),
         model,
         f"basket-class-{basket}",
         of(basket),
         partial(baskets.set_class, basket),
     )
+
+
+def invitation(groups: Sequence[classes.Group]) -> str:
+    """The label of the menu where nothing is set yet: "Set digit", or "Set class" for several."""
+    return f"Set {'class' if len(groups) > 1 else groups[0].name}"
 
 
 def latents(model: Model, basket: str) -> np.ndarray:
