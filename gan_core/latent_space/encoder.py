@@ -56,7 +56,7 @@ def train_and_measure(
     model: str | Path,  # checkpoint directory
     *,
     data: str = "",  # packed training set, if the images are not shipped with the model
-    steps: int = 1000,  # training steps, of 64 samples each; 0 measures the encoder that is there
+    steps: int = 1000,  # training steps, of 64 samples each; 0 only measures, as the model is
     n: int = 24,  # samples, training images and held-out images to invert, each
     seed: int = 0,  # of the initial weights and of the random starts
     eyes: str = "",  # positions of the eyes in its pictures, 0 to 1: 0.36,0.52,0.64,0.52
@@ -86,12 +86,10 @@ def train_and_measure(
     for space in spaces.SPACES if spaces.has_w(loaded.generator) else ("z",):
         there = checkpoint.load(model, space)
         guide = load(there)
-        if guide is None:
-            raise InputError(f"{model} has no encoder to measure; leave out --steps 0.")
         result = inversion.measure(there, reference, n=n, encoder=guide, seed=seed, progress=True)
         result["eyes"] = places
         inversion.save_metrics(model, result)
-        results["encoder"] = guide.about
+        results["encoder"] = None if guide is None else guide.about
         results[store.key("inversion", space)] = result
         print(
             f"In {space}:\n{inversion.table(result)}" if space != "z" else inversion.table(result)
