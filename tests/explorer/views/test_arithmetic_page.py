@@ -643,11 +643,55 @@ def test_a_preset_opens_in_the_way_that_measured_best(
 ):
     monkeypatch.setattr(arithmetic_report, "best", lambda card, name: best)
     monkeypatch.setattr(arithmetic_report, "summary", lambda card, name: "")
+    monkeypatch.setattr(  # the readers see the target
+        attribute_labels,
+        "agreed_in",
+        lambda readers, images: np.full((len(images), len(with_classifier.recognised)), 0.99),
+    )
     _, app = opened()
     app = app.button(key="preset-page-smiling woman − neutral woman + neutral man").click()
     app = app.run().run()
     assert state(app, "view").apart is apart
     assert state(app, "view").strength == strength
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("least", "expected"), [(0.9, (1.0, True)), (1.2, (1.25, True)), (9, (1.0, False))]
+)
+def test_a_preset_is_as_strong_as_its_own_exemplars_need(
+    opened, with_classifier, monkeypatch, least, expected
+):
+    """least: the strength from which the readers see the target, with the rest left alone."""
+    title = "smiling woman − neutral woman + neutral man"
+    best = {"apart": True, "strength": 1.0}
+    monkeypatch.setattr(arithmetic_report, "best", lambda card, name: best)
+    monkeypatch.setattr(arithmetic_report, "summary", lambda card, name: "")
+    monkeypatch.setattr(
+        arithmetic_presets.arithmetic_verdicts,
+        "leaving_the_rest",
+        lambda model, terms: (lambda way: np.float32([1, *way[1:] * 0]), [], ""),
+    )
+    drawn = []
+
+    def both(model, z):
+        drawn.append(z)
+        return np.stack([z, z])
+
+    def agreed_in(readers, images):
+        # The start is the same in all: what the first sum has beyond it tells the strength.
+        alone = len(drawn) <= 3  # strengths 1, 1.25 and 1.5
+        strength = 1 + 0.25 * (len(drawn) - 1)
+        seen = strength >= least if alone else True
+        return np.full((2, len(with_classifier.recognised)), 0.99 if seen else 0.5)
+
+    model, _ = opened()
+    monkeypatch.setattr(arithmetic_presets, "both", both)
+    monkeypatch.setattr(arithmetic_presets.renderer, "pictures", lambda model, z: z)
+    monkeypatch.setattr(attribute_labels, "agreed_in", agreed_in)
+    triple = next(t for t in arithmetic_report.TRIPLES if t[0] == title)
+    found = ([1, 2], [3], [4])
+    assert arithmetic_presets.settle(model, with_classifier, triple, found) == expected
 
 
 @pytest.mark.slow
