@@ -184,14 +184,14 @@ def take(model: Model) -> None:
 
 
 def settle(
-    model: Model, classifier: Classifier, triple: tuple, found: Sequence[Sequence[int]]
+    model: Model, classifier: Classifier, triple: tuple, found: Sequence[np.ndarray]
 ) -> tuple[float, bool]:
     """The strength that a preset begins with, and whether the rest is left alone.
 
     They are those that measured best over many draws of exemplars. Where the result of these
     exemplars does not show the target to all readers, the next greater strength is tried, and then
     the plain sum.
-    triple: one of `triples`. found: the seeds of A, B and C.
+    triple: one of `triples`. found: the seeds of A, B and C, int (m,) each.
     """
     best = arithmetic_report.best(model.card, triple[0]) or {}
     least, apart = best.get("strength", url_state.View.strength), best.get("apart", False)
@@ -203,7 +203,7 @@ def settle(
         [(weight, arithmetic.concept(z)) for _, weight, z in terms]
     )
     leave = arithmetic_verdicts.leaving_the_rest(model, terms)[0] if apart else None
-    ways = [(True, leave(plain)), (False, plain)] if leave else [(False, plain)]
+    ways = [(apart, leave(plain) if leave else plain)] + [(False, plain)] * apart
     wanted, column = triple[2][triple[1]], list(classifier.recognised).index(triple[1])
     readers = attribute_labels.readers_of(model)
     for alone, way in ways:

@@ -690,7 +690,7 @@ def test_a_preset_is_as_strong_as_its_own_exemplars_need(
     monkeypatch.setattr(arithmetic_presets.renderer, "pictures", lambda model, z: z)
     monkeypatch.setattr(attribute_labels, "agreed_in", agreed_in)
     triple = next(t for t in arithmetic_report.TRIPLES if t[0] == title)
-    found = ([1, 2], [3], [4])
+    found = (np.array([1, 2]), np.array([3]), np.array([4]))
     assert arithmetic_presets.settle(model, with_classifier, triple, found) == expected
 
 
