@@ -217,7 +217,8 @@ class TrainingConfig:
     )
     augment: str = _training(
         "mirror,translation",
-        f"augmentations of D's input, comma-separated: {', '.join(AUGMENTATIONS)}; or none",
+        f"augmentations of D's input, comma-separated: {', '.join(AUGMENTATIONS)}; or none; leave "
+        "out mirror for digits and text",
     )
     augment_p: float = _training(
         1.0,
