@@ -129,14 +129,13 @@ def test_names_in_a_zip_and_of_the_zip(visit):
     page.get_by_label("Name", exact=True).press("Enter")
     page.get_by_test_id("stCode").filter(has_text="--name trial").wait_for()
     assert "evil" in page.inner_text(".stMain [data-testid=stCode]")
-    check(page)
-    page.get_by_role("button", name="Start", exact=True).click()
     says(page, "holds no usable picture")
+    assert page.get_by_role("button", name="Start", exact=True).is_disabled()
     give(upload, f"{FILES[7]}.zip", b"no zip")
     page.get_by_text(" 7.zip").first.wait_for()  # Streamlit leaves out the middle of a long name
     page.get_by_test_id("stCode").filter(has_text="red-badge").wait_for()
-    page.get_by_role("button", name="Start", exact=True).click()
     says(page, "is neither a folder nor a zip")
+    assert page.get_by_role("button", name="Start", exact=True).is_disabled()
 
 
 def test_names_of_folders_of_pictures_and_of_sets(visit):
