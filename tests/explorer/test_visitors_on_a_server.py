@@ -168,7 +168,7 @@ def test_the_form_says_why_it_is_not_available(address):
         assert "`--trust-visitors` and `--training`" in texts(page)
         fields = [known(e) for e in page if e.WhichOneof("type") in FIELDS]
         labels = {field.label for field in fields}
-        assert labels >= {"Pictures from", "Name", "Preset", "Size in pixels", "Or in minutes"}
+        assert labels >= {"Name", "Preset", "Size in pixels", "Or in minutes"}
         open_to_all = ("Load a tray", "Forget", "Add this view to a lesson")  # beside every page
         assert [f.label for f in fields if not f.disabled and f.label not in open_to_all] == []
         page = visitor.send(typed(page, "Name", "mine"))
