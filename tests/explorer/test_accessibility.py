@@ -28,9 +28,13 @@ STREAMLIT = [
 ]
 # Unlike `axe_playwright_python.Axe.run`, it needs no `eval`, which the app's policy forbids.
 AUDIT = """async ([within, listed, rules]) => {
-  const ends = (animation) => Number.isFinite(animation.effect.getComputedTiming().endTime);
-  // One that is cancelled has ended, too.
-  await Promise.allSettled(document.getAnimations().filter(ends).map(({ finished }) => finished));
+  const ends = (animation) => animation.playState === "running"
+    && Number.isFinite(animation.effect.getComputedTiming().endTime);
+  // One that is cancelled has ended, too. One that stands still although it runs ends the wait.
+  await Promise.race([
+    Promise.allSettled(document.getAnimations().filter(ends).map(({ finished }) => finished)),
+    new Promise((done) => setTimeout(done, 10000)),
+  ]);
   const { violations } = await axe.run(within, {
     resultTypes: ["violations"], elementRef: true, ...(rules ? { runOnly: rules } : {}) });
   const excused = (rule, node) =>
