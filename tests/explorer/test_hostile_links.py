@@ -48,7 +48,7 @@ ARITHMETIC |= {"baskets": BASKETS, "strength": 1}
 class Toy:
     """What reading an arithmetic file and an upload needs of a Model."""
 
-    name, hash, size = "m", "0123456789ab", 16
+    name, hash, size, generator = "m", "0123456789ab", 16, None
     prior = latent.Prior("normal", 4)
     card = {"architecture": {"channels": 3}}  # noqa: RUF012
 
