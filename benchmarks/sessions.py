@@ -42,14 +42,14 @@ KINDS = ("browse", "add", "interpolate", "strip", "neighbours")
 PATIENCE = 300  # seconds after which a session gives up
 ON_TRAY = re.compile(r"On the tray: Seed (\d+)")
 
-# The app, which prints a line for every model that it reads from disk.
+# The app, which prints a line for every model that it reads from disk. PyTorch must not be imported
+# before the app has set how its threads wait.
 SERVER = """
 import sys
 import gan_core
-read = gan_core.load
 def load(*arguments, **options):
     print("loaded", arguments[0], file=sys.stderr, flush=True)
-    return read(*arguments, **options)
+    return gan_core.checkpoint.load(*arguments, **options)
 gan_core.load = load
 from explorer.__main__ import main
 main([])
@@ -61,9 +61,12 @@ def main():
     parser.add_argument("--sessions", default="1,10,50", help="numbers of sessions, with commas")
     parser.add_argument("--rounds", type=int, default=3, help="rounds of each session")
     parser.add_argument("--think", type=float, default=5.0, help="mean pause before each step, s")
-    parser.add_argument("--model", default="avatars", help="checkpoint")
+    parser.add_argument("--model", default="avatars", help="name of a shipped checkpoint")
     parser.add_argument("--json", action="store_true", help="end with one JSON object")
     options = parser.parse_args()
+    if not (ROOT / "checkpoints" / options.model / "model.json").exists():
+        parser.error(f"checkpoints/ has no model {options.model}.")
+    options.model = Path(options.model).name
     rows = [measure(int(count), options) for count in options.sessions.split(",")]
     if options.json:
         about = {"rounds": options.rounds, "think_s": options.think, "model": options.model}

@@ -274,6 +274,10 @@ def serve(address: str, port: int, base_path: str, max_upload: int) -> None:
         "server.maxUploadSize": max_upload,
         "browser.gatherUsageStats": False,
         "runner.fastReruns": False,  # see services/whole_callbacks.py
+        # Collecting all garbage after every run stops every thread, 60 ms with fifty visitors, and
+        # half of all that the interpreter did went into it. Python collects by itself when enough
+        # new objects survive.
+        "runner.postScriptGC": False,
         # An experimental interface for programs, to which the limits of the app do not apply.
         "server.enableAgentApi": False,
         # Sites that may steer the app from a frame around it: none, not even Streamlit's cloud.

@@ -13,6 +13,7 @@ Weights are safetensors and the description is JSON: nothing is ever unpickled.
 """
 
 import hashlib
+import os
 import re
 import threading
 from dataclasses import dataclass, field
@@ -34,7 +35,9 @@ from gan_core.util.errors import InputError
 FORMAT = 1
 BATCH = 64  # images drawn at once
 MAX_BYTES = 2 * 2**30  # of a file of weights
-ONE_AT_A_TIME = threading.Lock()
+# Forward passes at once. More than there are cores for their threads take longer than one after the
+# other, whatever the models, so all models share them.
+TURNS = threading.BoundedSemaphore(max(1, (os.cpu_count() or 1) // torch.get_num_threads()))
 # The required entries of model.json and their types, see gan_core.util.json_values.
 TABLE = {json_values.ANY: json_values.VALUE}
 CARD = {
@@ -79,9 +82,7 @@ class Model:
     prior: latent.Prior
     card: dict
     directory: Path
-    # On few cores, two simultaneous forward passes take longer than one after the other, whatever
-    # the models: one lock for all.
-    lock: threading.Lock = field(default=ONE_AT_A_TIME, repr=False)
+    turn: threading.Semaphore = field(default=TURNS, repr=False)  # held during a forward pass
     space: str = "z"
 
     @property
@@ -173,13 +174,13 @@ class Model:
 
     @torch.inference_mode()
     def _generate(self, z: torch.Tensor) -> torch.Tensor:
-        with self.lock:
+        with self.turn:
             return self._drawer(z)
 
     @torch.inference_mode()
     def _judge(self, images: torch.Tensor) -> torch.Tensor:
         assert self.discriminator is not None
-        with self.lock:
+        with self.turn:
             return torch.sigmoid(self.discriminator(to_float(images)))
 
 
@@ -287,7 +288,7 @@ def in_space(model: Model, space: str) -> Model:
     generator, prior = spaces.in_w(model.generator, model.prior)
     card = {**model.card, "space": space}
     return Model(
-        generator.eval(), model.discriminator, prior, card, model.directory, model.lock, space
+        generator.eval(), model.discriminator, prior, card, model.directory, model.turn, space
     )
 
 

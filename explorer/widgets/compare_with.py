@@ -1,5 +1,7 @@
 """Comparing with a second model, which draws the same latents beside the first."""
 
+from collections.abc import Container
+
 import streamlit as st
 
 from explorer.services import earlier_states, model_registry, model_removal, stranger_text
@@ -25,15 +27,15 @@ def control(name: str) -> None:
     st.selectbox(
         "Compare with",
         ["", *others],
-        format_func=label,
+        format_func=lambda other: label(other, entries),
         help=HELP,
         **session.widget("beside", closed=True),
     )
 
 
-def label(other: str) -> str:
-    """A choice of the field as text."""
-    if other in model_registry.entries():
+def label(other: str, entries: Container[str]) -> str:
+    """A choice of the field as text. entries: the names of all models."""
+    if other in entries:
         return stranger_text.plain(other)
     return stranger_text.plain(earlier_states.in_words(other)) or "No other model"
 

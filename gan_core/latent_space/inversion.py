@@ -86,8 +86,8 @@ def invert(
 
     image: uint8 (H, W, C), of the Model's size. encoder: an `encoder.Encoder`, or None. starts: how
     many latents to begin with; after a fifth of the steps the best third goes on. seed: of the
-    random starts. The same arguments give the same steps. The generation lock is held during a step
-    and free between two steps. The generator's weights are never changed. Raises InputError for an
+    random starts. The same arguments give the same steps. `model.turn` is held during a step and
+    free between two steps. The generator's weights are never changed. Raises InputError for an
     image of another size, fewer than one step or start, and a generator without gradients.
     """
     check(model, image)
@@ -102,7 +102,7 @@ def invert(
     trial, survivors = max(steps * TRIAL // STEPS, 1), -(-starts * SURVIVORS // STARTS)
     best: Progress | None = None
     for step in range(steps + 1):
-        with model.lock, torch.enable_grad():
+        with model.turn, torch.enable_grad():
             z = z.detach().requires_grad_(step < steps)
             drawn = generator(z)
             losses = distance(model, drawn, target, wanted)

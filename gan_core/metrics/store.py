@@ -6,6 +6,7 @@ folder. Both name the generator they belong to under "model", so that numbers me
 weights are never shown for these.
 """
 
+import functools
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -129,18 +130,34 @@ def load_reports(
     """
     reports = []
     for path in (report_path(model, file), report_path(model, file, cache=True)):
-        if not path.exists():
+        try:
+            status = path.stat()
+        except OSError:
             continue
-        report = atomic_files.read_json(path, "a report")
-        wrong = misfit(report)
-        if wrong:
-            raise InputError(
-                f"{path} is not a report that this version reads: it has no usable {wrong};"
-                " measure it again."
-            )
+        version = (status.st_mtime_ns, status.st_size, status.st_ino)
+        report = read_report(path, version, misfit)
         if report.get("model") == model.weights:
             reports.append(report)
     return reports
+
+
+@functools.lru_cache(maxsize=16)
+def read_report(
+    path: Path, version: tuple[int, int, int], misfit: Callable[[dict[str, Any]], str]
+) -> dict[str, Any]:
+    """The report in a file, which is read and checked once and must not be changed by callers.
+
+    version: (time, size, inode) of the file. A page needs three reports of a quarter megabyte
+    at every visit. Raises InputError as `load_reports` does.
+    """
+    report = atomic_files.read_json(path, "a report")
+    wrong = misfit(report)
+    if wrong:
+        raise InputError(
+            f"{path} is not a report that this version reads: it has no usable {wrong};"
+            " measure it again."
+        )
+    return report
 
 
 def check_weights(directory: str | Path, card: Mapping[str, Any], measured: str) -> None:

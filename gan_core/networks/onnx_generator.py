@@ -6,6 +6,7 @@ input "z" float32 (N, nz), output "images" float32 (N, C, H, W) in [−1, 1]. An
 in a process of its own (`gan_core.networks.onnx_sandbox`).
 """
 
+import threading
 from types import ModuleType
 from typing import Any
 
@@ -22,6 +23,7 @@ SETTINGS = ("size", "channels", "nz")
 MAX_BYTES = 160 * 2**20  # of a graph: the largest import and the nodes added to it
 MAX_SECONDS = 60  # of one run
 AT_ONCE = 16  # latents per run, as many as at import, so that the memory is known to suffice
+ONE_QUESTION = threading.Lock()  # a graph's process answers one question at a time
 
 
 def weights(size: int, channels: int, nz: int, ndf: int = 0) -> int:
@@ -47,9 +49,10 @@ class Generator(nn.Module):
             raise InputError(
                 "This generator is an ONNX graph, through which no gradient can be taken."
             )
-        at_once = self.running().batch or AT_ONCE
         rows = z.detach().cpu().float().numpy()
-        parts = [self.draw(rows[i : i + at_once]) for i in range(0, len(rows), at_once)]
+        with ONE_QUESTION:
+            at_once = self.running().batch or AT_ONCE
+            parts = [self.draw(rows[i : i + at_once]) for i in range(0, len(rows), at_once)]
         images = np.concatenate([np.empty((0, *self.shape), np.float32), *parts])
         return torch.from_numpy(images).to(z.device)
 

@@ -155,11 +155,10 @@ def discriminator_features(model: checkpoint.Model) -> Features:
         parts = [forward(np.asarray(images[start : start + batch])) for start in starts]
         return torch.cat(parts).numpy() if parts else np.empty((0, size), np.float32)
 
-    # This is the lock for all generation. It is held for one batch at a time, so that nobody waits
-    # for a whole set.
+    # Generating takes turns, too. One lasts for one batch, so that nobody waits for a whole set.
     @torch.inference_mode()
     def forward(images: np.ndarray) -> torch.Tensor:
-        with model.lock:
+        with model.turn:
             return features(checkpoint.to_float(torch.tensor(images))).float()
 
     size = 0

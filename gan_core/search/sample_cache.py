@@ -14,7 +14,7 @@ from gan_core.util import cache_dir
 from gan_core.util.errors import InputError
 from gan_core.util.progress import Progress, along
 
-AT_ONCE = 64  # samples generated at once, each batch under the generation lock on its own
+AT_ONCE = 64  # samples generated at once, each batch a turn of its own (`checkpoint.TURNS`)
 
 
 def open_samples(

@@ -598,18 +598,18 @@ def test_work_that_fails_is_a_sentence_and_can_be_done_again(monkeypatch):
     assert background.done("a failing test", lambda tell: None)
 
 
-def test_features_of_d_lock_a_batch_at_a_time(alpha):
+def test_features_of_d_take_a_turn_for_each_batch(alpha):
     model, data = alpha
     network, held = feature_index.discriminator_features(model), []
 
-    class Lock:
+    class Turn:
         def __enter__(self):
             held.append(1)
 
         def __exit__(self, *_):
             pass
 
-    model.lock = Lock()
+    model.turn = Turn()
     network.extract(np.asarray(data.images[:10]), batch=4)
     assert len(held) == 3
 

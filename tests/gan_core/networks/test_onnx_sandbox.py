@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 import threading
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -95,6 +96,13 @@ def test_it_draws_what_the_graph_says_for_any_number_of_latents():
     three = generator(graph(batch=3))
     assert three.running().batch == 3
     assert np.abs(three(Z).numpy() - expected(Z.numpy())).max() < 1e-6
+
+
+def test_several_threads_each_get_their_own_pictures():
+    made = generator(graph())
+    with ThreadPoolExecutor(4) as threads:
+        rows = list(threads.map(lambda i: made(Z[i : i + 1]), range(len(Z))))
+    assert np.abs(torch.cat(rows).numpy() - expected(Z.numpy())).max() < 1e-6
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="needs a limit of memory")
