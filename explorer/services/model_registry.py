@@ -201,7 +201,7 @@ def settle(model: Model) -> None:
         images = model.generate(np.zeros((n, model.prior.size), np.float32))
         if model.discriminator is not None:
             model.realness(images)
-    # A collection of garbage with torch loaded blocks the interpreter for about 125 ms. Objects that
-    # are alive now will stay, so they are excluded from it.
+    # With torch loaded, a garbage collection blocks the interpreter for about 125 ms. Objects alive
+    # now will stay, so they are excluded from it.
     gc.collect()
     gc.freeze()
