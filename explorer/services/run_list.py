@@ -112,7 +112,7 @@ def look(directory: Path) -> Run:
     """The Run in a directory. Damaged files are treated as missing."""
     about, started = run_lock.read(directory), read_json(directory / STARTED)
     lines = log(directory)
-    position, settings = saved(directory)
+    position, settings, _ = saved(directory)
     # The length that was requested last has precedence over that of the previous process.
     wanted = wanted_length(started)
     lengths = (wanted if later(started, about) else {}, about, settings, wanted)
@@ -271,21 +271,23 @@ def _log(path: str, stamp: float) -> tuple[dict[str, float], ...]:
     return tuple(usable)
 
 
-def saved(directory: Path) -> tuple[float, dict]:
-    """(kimg, settings) of the last snapshot; (0.0, {}) when none can be read."""
+def saved(directory: Path) -> tuple[float, dict, str]:
+    """(kimg, settings, hardware) of the last snapshot; (0.0, {}, "") when none can be read."""
     path = directory / "state.safetensors"
     return _saved(str(path), stamp(path))
 
 
 @functools.lru_cache(maxsize=64)
-def _saved(path: str, stamp: float) -> tuple[float, dict]:
+def _saved(path: str, stamp: float) -> tuple[float, dict, str]:
     try:
         regular_files.check(path, inside=Path(path).parent)
         notes = json.loads(json.loads(checked_safetensors.header(path))["__metadata__"]["state"])
         position, settings = number(notes["position"] / 1000) or 0.0, notes["settings"]
-        return position, settings if isinstance(settings, dict) else {}
+        hardware = notes.get("record", {}).get("hardware")
+        hardware = hardware if isinstance(hardware, str) else ""
+        return position, settings if isinstance(settings, dict) else {}, hardware
     except Exception:  # missing, damaged, or of another format
-        return 0.0, {}
+        return 0.0, {}, ""
 
 
 def grids(run: Run) -> list[tuple[int, Path, float]]:

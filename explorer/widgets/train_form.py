@@ -13,7 +13,7 @@ from explorer.services import (
     uploads,
 )
 from explorer.state import session
-from explorer.widgets import train_preview
+from explorer.widgets import expected_time, train_preview
 from explorer.widgets.run_facts import show_command
 from explorer.widgets.uploader import most, uploader
 from gan_core.data import image_sources, training_set
@@ -69,13 +69,14 @@ def new_run() -> None:
             preview = train_preview.of_path(str(images))
         if preview is not None:
             train_preview.show(preview)
-        name, preset, size, length = settings(
-            way, images, data, preview.count if preview is not None else 0
-        )
+        pictures = preview.count if preview is not None else 0
+        name, preset, size, length = settings(way, images, data, pictures)
         shown = images or (upload.name if upload is not None else "pictures.zip")
         given: dict[str, Any] = {"data": data, "preset": preset, "size": size, **length}
         words = run_launcher.arguments(name or "NAME", "" if data else shown, **given)
         show_command(words)
+        if may:
+            expected_time.show(pictures, str(data), preset, size or 64, **length)
         missing = what_is_missing(
             way == "upload" and upload is None,
             not name,
@@ -188,7 +189,7 @@ def usual_length(pictures: int, data: str, preset: str, size: int) -> float | No
         if data:
             count, size, _, channels = training_set.read_card(data)["shape"]
         elif pictures:
-            count, channels = pictures, 3
+            count, channels = from_folder.training_images(pictures), 3
         else:
             return None
         return presets.choose(preset or from_folder.PRESET, count, size, channels)["kimg"]

@@ -128,6 +128,11 @@ def share(count: int) -> str:
     return f"{100 * min(HELD_OUT, MOST / count):.4g}%"
 
 
+def training_images(count: int) -> int:
+    """How many of `count` usable pictures are trained on; the rest is held out."""
+    return count - int(count * float(share(count).rstrip("%") or 0) / 100)
+
+
 def options(preset: str, data: Path | str, given: dict[str, Any]) -> dict[str, Any]:
     """The options of the run by name: the preset's, overridden by the given ones, with a film."""
     return filmed(presets.options(preset or PRESET, data) | given)

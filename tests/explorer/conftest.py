@@ -16,7 +16,7 @@ import explorer.components.game
 import explorer.components.tiles
 import gan_core
 from browsing import ARGUMENTS, CHROMIUM, PATIENCE, running
-from explorer.services import model_registry, renderer
+from explorer.services import model_registry, renderer, run_speed
 from gan_core import feature_extractors
 from gan_core.attributes import classifier
 from gan_core.metrics import realism, seed_table
@@ -33,6 +33,12 @@ def compiled_once():
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(local_script_runner, "ScriptCache", lambda: cache)
         yield
+
+
+@pytest.fixture(autouse=True)
+def no_timing(monkeypatch):
+    """A form on Train with pictures would time some steps of training in a process of its own."""
+    monkeypatch.setattr(run_speed, "time_steps", lambda question, tell: None)
 
 
 @pytest.fixture
