@@ -159,6 +159,7 @@ def test_a_model_without_a_card_text_says_so(two_models, open_app):
     assert "alpha has no README.md" in open_app("card", model="alpha").info[0].value
 
 
+@pytest.mark.slow
 def test_a_card_is_shown_without_its_images(two_models, open_app):
     text = "---\nx: 1\n---\n# About\n![alt](a.png)<img src=x onerror=alert(1)>The words."
     (two_models / "alpha" / "README.md").write_text(text)
@@ -323,6 +324,7 @@ def test_a_model_that_is_not_here_is_one_warning(two_models, open_app):
     assert link(app)["model"] == "alpha"
 
 
+@pytest.mark.slow
 def test_a_model_of_a_newer_format_is_one_sentence_beside_the_picker(two_models, open_app):
     path = two_models / "beta" / "model.json"
     path.write_text(json.dumps(json.loads(path.read_text("utf-8")) | {"format": 2}), "utf-8")
@@ -447,11 +449,13 @@ def test_a_saved_tray_is_loaded_again(two_models, open_app):
     assert [i.z.tobytes() for i in items(replaced)] == [i.z.tobytes() for i in saved]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("content", [b"\x00", b"[]", b"[" * 100_000])
 def test_a_file_that_is_no_tray(two_models, open_app, content):
     one_sentence(upload(open_app(model="alpha"), content), "not a tray")
 
 
+@pytest.mark.slow
 def test_a_tray_of_latents_of_the_wrong_length(two_models, open_app):
     wrong = tray.Item("Wrong", "alpha", "0", None, 1.0, np.zeros(9, np.float32))
     app = upload(open_app(model="alpha"), tray.to_json([wrong]).encode())

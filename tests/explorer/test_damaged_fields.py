@@ -108,6 +108,7 @@ def test_what_once_ended_in_a_traceback(place, open_app, name, field, odd, page)
     assert not [e.value for e in app.error if "could not be drawn" in e.value]
 
 
+@pytest.mark.slow
 def test_a_direction_that_lacks_its_numbers_is_still_shown(place):
     path = file_of(place, directions.FILE)
     about = read(path)

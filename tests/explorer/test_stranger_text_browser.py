@@ -105,6 +105,7 @@ def test_markup_in_a_tray_and_in_an_arithmetic_file_is_shown_as_letters(visit, a
     check(page)
 
 
+@pytest.mark.slow
 def test_the_marks_are_in_what_the_app_reads(app):
     card = checkpoint.read_card(app.place / "models" / "alpha")
     packed = training_set.read_card(app.place / "models" / "alpha" / "training_set")

@@ -263,6 +263,7 @@ def test_without_a_password_the_sidebar_asks_for_none(two_models, open_app):
     assert not [b for b in app.button if b.label in ("Unlock", "Lock")]
 
 
+@pytest.mark.slow
 def test_too_many_wrong_passwords_are_reported(two_models, open_app):
     trust.set_password(PASSWORD)
     app = open_app("browse", model="alpha")

@@ -99,6 +99,7 @@ def test_a_folded_generator_draws_the_same_pictures(family, size, channels):
     assert all(torch.equal(before[key], value) for key, value in generator.state_dict().items())
 
 
+@pytest.mark.slow
 def test_a_generator_in_training_mode_is_folded_as_in_eval_mode():
     generator, _ = registry.build(
         {"name": "dcgan", "size": 32, "channels": 3, "nz": 6, "ngf": 4, "ndf": 4}
@@ -111,6 +112,7 @@ def test_a_generator_in_training_mode_is_folded_as_in_eval_mode():
         assert (folded(z) - generator.eval()(z)).abs().max() < 1e-5
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("groups", [1, 2, 3])
 @pytest.mark.parametrize("bias", [False, True])
 @pytest.mark.parametrize("affine", [False, True])
@@ -129,6 +131,7 @@ def test_groups_biases_and_plain_norms_are_folded_right(kind, affine, bias, grou
     assert not norms(folded)
 
 
+@pytest.mark.slow
 def test_a_norm_that_no_convolution_precedes_stays():
     network = nn.Sequential(
         nn.BatchNorm2d(3), nn.Conv2d(3, 4, 1), nn.ReLU(), nn.BatchNorm2d(4), nn.Conv2d(4, 4, 1)
@@ -221,6 +224,7 @@ def test_a_file_that_draws_something_else_is_refused(tmp_path, model, quick, mon
     assert not list(export_onnx.place("0").parent.iterdir())
 
 
+@pytest.mark.slow
 def test_a_file_that_does_not_run_is_refused(tmp_path, model, monkeypatch):
     monkeypatch.setattr(export_onnx, "encode", lambda model: b"no ONNX")
     with pytest.raises(InputError, match=f"onnxruntime cannot run {model.name}") as caught:
@@ -229,6 +233,7 @@ def test_a_file_that_does_not_run_is_refused(tmp_path, model, monkeypatch):
     assert not (tmp_path / "out.onnx").exists()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("missing", ["onnx", "onnxscript", "onnxruntime"])
 def test_a_missing_package_is_one_sentence(tmp_path, model, monkeypatch, missing):
     original = builtins.__import__
@@ -244,6 +249,7 @@ def test_a_missing_package_is_one_sentence(tmp_path, model, monkeypatch, missing
     assert not (tmp_path / "out.onnx").exists()
 
 
+@pytest.mark.slow
 def test_the_cache_holds_one_file_made_once(model, quick):
     path = export_onnx.cached(model)
     weights = checkpoint.sha256(model.directory / "generator.safetensors")
@@ -254,6 +260,7 @@ def test_the_cache_holds_one_file_made_once(model, quick):
     assert np.abs(export_onnx.check(model, path)) < export_onnx.MOST_APART
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("damage", ["bytes", "short", "no note", "torn note", "other note"])
 def test_a_damaged_file_in_the_cache_is_replaced(model, quick, damage):
     path = export_onnx.cached(model)
@@ -276,6 +283,7 @@ def test_a_damaged_file_in_the_cache_is_replaced(model, quick, damage):
     assert len(quick) == 2
 
 
+@pytest.mark.slow
 def test_another_version_of_the_export_is_another_file(model, quick, monkeypatch):
     before = export_onnx.cached(model)
     monkeypatch.setattr(export_onnx, "VERSION", export_onnx.VERSION + 1)
@@ -283,6 +291,7 @@ def test_another_version_of_the_export_is_another_file(model, quick, monkeypatch
     assert len(quick) == 2
 
 
+@pytest.mark.slow
 def test_of_threads_at_the_same_time_one_makes_it(model, quick):
     gate, exported = threading.Barrier(4), []
 
@@ -313,6 +322,7 @@ def test_the_verb_writes_a_file_and_describes_it(tmp_path, model, capsys):
     assert export_onnx.run(out, model.prior.sample(2)).shape == (2, 3, 32, 32)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("out", ["out.png", "folder.onnx", "dcgan/model.json/out.onnx"])
 def test_where_the_verb_cannot_write_is_one_sentence(tmp_path, model, quick, capsys, out):
     (tmp_path / "folder.onnx").mkdir()
@@ -325,12 +335,14 @@ def test_where_the_verb_cannot_write_is_one_sentence(tmp_path, model, quick, cap
     assert sorted(tmp_path.rglob("*")) == before
 
 
+@pytest.mark.slow
 def test_the_verb_needs_a_checkpoint(tmp_path, capsys):
     assert cli.main(["export", str(tmp_path), "--out", str(tmp_path / "out.onnx")]) == 2
     assert "model.json is missing" in capsys.readouterr().err
     assert not (tmp_path / "out.onnx").exists()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", ["pt", "pth", "safetensors"])
 def test_the_verb_writes_weights_that_pytorch_reads(tmp_path, model, capsys, kind):
     out = tmp_path / f"out.{kind}"
@@ -353,6 +365,7 @@ def test_the_verb_writes_weights_that_pytorch_reads(tmp_path, model, capsys, kin
     assert all(torch.equal(exported[name], tensor) for name, tensor in expected.items())
 
 
+@pytest.mark.slow
 def test_weights_that_do_not_come_back_leave_the_file_before(tmp_path, model, monkeypatch):
     path = tmp_path / "out.pt"
     path.write_text("before")

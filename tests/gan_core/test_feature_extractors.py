@@ -57,6 +57,7 @@ def counting():
     return Counting()
 
 
+@pytest.mark.slow
 def test_effnet_has_1280_features_and_repeats_them(effnet):
     images = pictures(5, 64)
     result = effnet.extract(images, batch=2)

@@ -286,6 +286,7 @@ def test_a_verb_does_without_a_file_that_it_does_not_need(whole, place, verb):
             undo(place, whole, file)
 
 
+@pytest.mark.slow
 def test_names_in_a_zip_and_in_weights_are_shown_on_one_line(place):
     with zipfile.ZipFile(place / "pictures.zip", "a") as archive:
         archive.writestr(f"a{EVIL}\nevil.png", b"no picture")

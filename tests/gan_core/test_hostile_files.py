@@ -532,6 +532,7 @@ def test_pickles_and_graphs_that_would_fill_the_memory_are_not_parsed(tmp_path):
             importers.read(tmp_path / "file")
 
 
+@pytest.mark.slow
 def test_a_graph_in_a_checkpoint_made_by_hand_leans_on_no_file_and_comes_to_an_end(monkeypatch):
     import onnx
     from onnx import TensorProto, helper

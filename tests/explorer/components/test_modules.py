@@ -66,6 +66,7 @@ def test_a_module_is_one_for_a_parser_too(name, tmp_path):
     assert done.returncode == 0, done.stderr
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not NODE, reason="needs Node.js")
 @pytest.mark.parametrize("mode", ["slerp", "lerp"])
 def test_a_path_is_the_same_in_both_languages(mode, tmp_path):

@@ -58,6 +58,7 @@ def test_a_refused_socket_has_them_too(address):
     assert headers["Referrer-Policy"] == "same-origin"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("method", ["GET", "HEAD", "OPTIONS", "POST"])
 @pytest.mark.parametrize("path", ["", "/", "?families=session_events_total"])
 def test_metrics_are_closed(address, method, path):

@@ -84,6 +84,7 @@ def test_mutated_messages_close_the_socket_or_are_ignored(app):
     check(app)
 
 
+@pytest.mark.slow
 def test_a_tab_that_is_closed_while_its_page_is_drawn_leaves_no_traceback(app):
     for _ in range(10):
         with wire.tab(app.address) as tab:

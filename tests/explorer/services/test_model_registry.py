@@ -39,6 +39,7 @@ def shown(tmp_path, monkeypatch):
     return folder
 
 
+@pytest.mark.slow
 def test_a_listing_of_more_than_a_thousand_reads_each_card_once(shown, monkeypatch):
     """With a cache of 1,024 every listing of 1,100 read all of them again."""
     for number in range(1100):

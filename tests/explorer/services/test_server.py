@@ -106,6 +106,7 @@ def get(address, path):
     return answer.status, {k.lower(): v for k, v in answer.headers.items()}, answer.read()
 
 
+@pytest.mark.slow
 def test_the_runtime_is_what_its_readme_says():
     listed = dict(re.findall(r"`(\S+)` \| `([0-9a-f]{64})`", (RUNTIME / "README.md").read_text()))
     assert set(listed) == set(server.KINDS)
@@ -126,6 +127,7 @@ def test_a_page_gets_the_urls_of_a_model(gray):
     assert urls["model"] == f"live/models/{digest}.onnx?v={export_onnx.VERSION}"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("before", ["", "/some/base"])
 def test_the_routes_answer_below_any_base_path(before):
     def answering(path):
@@ -174,6 +176,7 @@ def test_a_model_is_served(address, gray):
     assert body == path.read_bytes()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("path", ["", "browse", "_stcore/health"])
 def test_streamlits_own_routes_still_answer(address, path):
     assert get(address, f"/{path}")[0] == 200
@@ -228,6 +231,7 @@ def test_other_names_and_ways_out_are_not_served(address, gray, path, allowed):
     assert len(body) < 100
 
 
+@pytest.mark.slow
 def test_a_damaged_file_of_the_cache_is_not_served(address):
     path = export_onnx.place("d" * 64)
     path.write_bytes(b"whole")

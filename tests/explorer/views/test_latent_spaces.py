@@ -81,6 +81,7 @@ def test_browse_truncates_in_the_space(folder, open_app, space):
     assert np.abs(drawn - other).mean() > 1
 
 
+@pytest.mark.slow
 def test_a_model_opens_in_its_usual_space_and_a_link_says_it(folder, open_app):
     app = fine(open_app(model="alpha"))
     space = latent_spaces.usual(in_space(folder, "z"))
@@ -95,6 +96,7 @@ def test_a_model_opens_in_its_usual_space_and_a_link_says_it(folder, open_app):
     assert state(app, "view").latent == space
 
 
+@pytest.mark.slow
 def test_the_path_in_w_is_straight_unless_a_link_says_otherwise(folder, open_app):
     app = fine(open_app("interpolate", model="alpha", latent="w"))
     assert state(app, "view").mode == "lerp"

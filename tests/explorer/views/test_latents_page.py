@@ -203,6 +203,7 @@ def test_randomise_leaves_what_is_frozen(alpha, open_app):
     assert len(seen) > 1
 
 
+@pytest.mark.slow
 def test_what_a_report_froze_stays_through_randomise(alpha, open_app):
     app = open_app("latents", model="alpha", start="5")
     app = report(app, home(alpha, 5), frozen=[2]).run()

@@ -125,6 +125,7 @@ def test_it_shows_what_the_report_says(alpha, open_app):
     assert "python -m gan_core memorisation models/alpha`" in sentence
 
 
+@pytest.mark.slow
 def test_measuring_gives_the_space_that_a_shipped_report_lacks(alpha, open_app, monkeypatch):
     model, data = alpha
     keep(model, data, spaces="pixels")
@@ -177,6 +178,7 @@ def test_a_click_shows_a_suspect_large_and_puts_it_on_the_tray(alpha, open_app):
     assert not [button for button in app.button if button.key == "suspect-add"]
 
 
+@pytest.mark.slow
 def test_a_report_of_other_weights_is_not_shown(alpha, open_app):
     model, data = alpha
     summary = keep(model, data)
@@ -195,6 +197,7 @@ def test_a_damaged_report_is_a_sentence(alpha, open_app, content):
     assert "memorisation.json" in sentence
 
 
+@pytest.mark.slow
 def test_without_the_images_the_numbers_still_show(alpha, open_app, monkeypatch):
     model, data = alpha
     keep(model, data)
@@ -271,6 +274,7 @@ def test_example_pairs_are_of_distinct_training_images():
     assert [row["id"] for row in memorisation_pairs.distinct(rows)] == [0, 2, 4]
 
 
+@pytest.mark.slow
 def test_the_command_for_a_missing_control_names_the_checkpoint(alpha, open_app):
     model, data = alpha
     keep(model, data)

@@ -64,6 +64,7 @@ def test_the_training_images_of_the_class_of_a_latent(labelled):
     assert classes.images_of_class(model, data, z) is None
 
 
+@pytest.mark.slow
 def test_only_images_of_the_class_are_searched(labelled, open_app):
     model, data = labelled
     z = model.prior.sample(1, SEED)[0]

@@ -60,6 +60,7 @@ def test_every_page_opens(digits, open_app, page):
     fine(open_app(page, model="digits", seed=3))
 
 
+@pytest.mark.slow
 def test_the_picture_on_latents_is_what_the_generator_draws(digits, open_app):
     app = open_app("latents", model="digits", seed=3, psi=1.0)
     given = state(app, "latents-canvas-data")

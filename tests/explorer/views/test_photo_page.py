@@ -79,6 +79,7 @@ def test_a_first_visit_says_where_the_photo_stays(two_models, open_app):
     assert any("never saved or put in a link" in caption.value for caption in app.caption)
 
 
+@pytest.mark.slow
 def test_a_photo_is_inverted_and_its_latent_goes_to_the_tray(open_photo, two_models):
     app = until_done(open_photo(encoded()))
     assert sentences(app) == []
@@ -273,6 +274,7 @@ def test_a_search_that_cannot_go_on_says_why(open_photo, monkeypatch):
     assert [w.value for w in until_done(app).warning] == ["No gradient can be taken."]
 
 
+@pytest.mark.slow
 def test_what_comes_before_the_search_is_seen_and_can_be_stopped(open_photo, monkeypatch):
     monkeypatch.setattr(photo_search, "CHUNK", 0)
     monkeypatch.setattr(inversion, "POOL", 640)

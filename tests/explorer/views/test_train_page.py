@@ -262,6 +262,7 @@ def test_sample_grids_are_a_film_in_their_order(place, monkeypatch, open_app):
 # --- Starting. ---
 
 
+@pytest.mark.slow
 def test_names_that_cannot_be_are_refused(place, make_checkpoint):
     for name in ("", "a/b", "../up", ".hidden", "-option", "ä", "a" * 65, "a b", "a\n"):
         with pytest.raises(InputError, match="a name consists of 1 to 64 letters"):
@@ -342,6 +343,7 @@ def packed_run(place):
     return source
 
 
+@pytest.mark.slow
 def test_pictures_added_after_a_run_began_are_said_and_can_be_used(packed_run, open_app):
     app = open_app("train", run="cats")
     assert "not in this run" not in texts(app)

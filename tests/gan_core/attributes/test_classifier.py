@@ -112,6 +112,7 @@ def test_the_same_seed_trains_the_same_classifier(toy_set):
     assert torch.equal(state, torch.get_rng_state())
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "images",
     [

@@ -158,6 +158,7 @@ def noise(channels, top, seed=0):
     return values
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("white", [255, 1000, 4095])
 @pytest.mark.parametrize("kind", ["png", "tiff little-endian", "tiff big-endian"])
 @pytest.mark.parametrize("channels", [3, 4])

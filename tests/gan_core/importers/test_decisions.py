@@ -68,6 +68,7 @@ def test_statistics_tell_activation_and_prior(tmp_path, momentum, batches, prior
     assert apart(loaded(recognised, tmp_path), network) <= 1
 
 
+@pytest.mark.slow
 def test_statistics_beyond_leaky_relu_are_in_doubt(tmp_path):
     """As those of a steeper LeakyReLU, or of the first training steps with any activation."""
     layer = layouts.Layout("", "", lambda: dcgan(activation=lambda: nn.LeakyReLU(0.3)))
@@ -75,6 +76,7 @@ def test_statistics_beyond_leaky_relu_are_in_doubt(tmp_path):
     assert any("do not tell ReLU from LeakyReLU" in doubt for doubt in recognised.doubts)
 
 
+@pytest.mark.slow
 def test_what_statistics_cannot_tell_is_a_warning_and_can_be_chosen(tmp_path):
     network = prepared(layouts.Layout("", "", lambda: dcgan(norms=False)))
     path = saved(tmp_path, network.state_dict())
@@ -129,6 +131,7 @@ def test_statistics_of_other_weights_or_another_prior_are_a_warning(tmp_path):
     assert any("main.7 saw" in doubt and "a stride" in doubt for doubt in recognised.doubts)
 
 
+@pytest.mark.slow
 def test_a_stride_that_nobody_expects_is_exposed_by_statistics(tmp_path):
     """A layer of stride 3, between ones of 2: no known layout has it, so it is in doubt."""
     steps = [(4, 1, 0, 0), (4, 2, 1, 0), (4, 4, 0, 0), (4, 2, 1, 0)]
@@ -218,6 +221,7 @@ def test_an_ambiguous_size_must_be_given(tmp_path, name):
         assert importers.read(path, size=size).architecture["size"] == size
 
 
+@pytest.mark.slow
 def test_the_size_of_a_model_of_this_project_need_not_be_given(tmp_path):
     from gan_core.networks import registry
 

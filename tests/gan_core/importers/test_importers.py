@@ -918,6 +918,7 @@ def test_hostile_graphs_are_one_sentence(tmp_path, case):
     refused(tmp_path / "g.onnx", words)
 
 
+@pytest.mark.slow
 def test_a_graph_gives_no_gradient_and_says_so(tmp_path):
     (tmp_path / "g.onnx").write_bytes(graph_of(["n", 4], [TANH]))
     recognised = importers.read(tmp_path / "g.onnx")

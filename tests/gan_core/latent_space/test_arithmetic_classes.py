@@ -59,6 +59,7 @@ def measured(model, names=("glasses", "warm")):
     )
 
 
+@pytest.mark.slow
 def test_the_class_is_set_once_as_summed_and_once_on_the_shell(model):
     rows = [row for row in measured(model) if row["pick"] == arithmetic_report.CLASS]
     assert [(r["exemplars"], r["shell"], r["control"]) for r in rows] == [
@@ -70,6 +71,7 @@ def test_the_class_is_set_once_as_summed_and_once_on_the_shell(model):
         assert row["target"][0] == row["kept"][0] == 1
 
 
+@pytest.mark.slow
 def test_a_target_that_is_no_class_has_no_such_rows(model):
     model.card["training"]["tied"] = ["beard", *NAMES[1:]]
     rows = measured(model)
@@ -77,6 +79,7 @@ def test_a_target_that_is_no_class_has_no_such_rows(model):
     assert arithmetic_report.CLASS not in {row["pick"] for row in rows}
 
 
+@pytest.mark.slow
 def test_the_class_that_has_an_attribute_is_set_and_all_else_stays(model):
     z = model.prior.sample(5, 1)
     z[0, :3] = -1, 1, -1  # no glasses, red
@@ -96,6 +99,7 @@ def card_of(rows):
     return {"name": "toy", "files": files, "metrics": {"arithmetic": result}}
 
 
+@pytest.mark.slow
 def test_the_card_has_a_row_for_it_and_the_best_sum_is_never_that(model):
     card = card_of(measured(model))
     section = arithmetic_report.card_section(card)
@@ -117,6 +121,7 @@ def test_the_card_has_a_row_for_it_and_the_best_sum_is_never_that(model):
     assert arithmetic_report.must_beat(card, "toy") == ""
 
 
+@pytest.mark.slow
 def test_the_table_of_the_documentation_has_a_column_for_it(model):
     path = ROOT / "docs" / "arithmetic_table.py"
     spec = importlib.util.spec_from_file_location("arithmetic_table", path)

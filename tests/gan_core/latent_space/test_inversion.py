@@ -91,6 +91,7 @@ def test_latents_of_the_uniform_prior_stay_in_the_cube(make_checkpoint):
         assert np.abs(now.z).max() <= 1
 
 
+@pytest.mark.slow
 def test_the_same_seed_gives_the_same_steps_and_stopping_keeps_the_best(make_checkpoint):
     model = tiny(make_checkpoint)
     image = model.generate(model.prior.sample(1, 9))[0]
@@ -129,6 +130,7 @@ def test_an_image_of_another_size_is_refused(make_checkpoint):
             next(inversion.invert(model, image))
 
 
+@pytest.mark.slow
 def test_measured_errors_are_saved_and_read_again(make_checkpoint, make_set):
     model = tiny(make_checkpoint)
     data = training_set.load(make_set(n=5, held_out=4))

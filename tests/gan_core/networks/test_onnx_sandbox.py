@@ -88,6 +88,7 @@ def peak():
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
 
 
+@pytest.mark.slow
 def test_it_draws_what_the_graph_says_for_any_number_of_latents():
     made = generator(graph())
     for n in (0, 1, 15, 16, 17, 40):
@@ -98,6 +99,7 @@ def test_it_draws_what_the_graph_says_for_any_number_of_latents():
     assert np.abs(three(Z).numpy() - expected(Z.numpy())).max() < 1e-6
 
 
+@pytest.mark.slow
 def test_several_threads_each_get_their_own_pictures():
     made = generator(graph())
     with ThreadPoolExecutor(4) as threads:
@@ -105,6 +107,7 @@ def test_several_threads_each_get_their_own_pictures():
     assert np.abs(torch.cat(rows).numpy() - expected(Z.numpy())).max() < 1e-6
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(sys.platform == "win32", reason="needs a limit of memory")
 def test_a_graph_that_wants_all_the_memory_gets_a_sentence_and_draws_again():
     made = generator(hungry())
@@ -116,6 +119,7 @@ def test_a_graph_that_wants_all_the_memory_gets_a_sentence_and_draws_again():
     assert np.abs(made(Z).numpy() - expected(Z.numpy())).max() < 1e-6
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not hasattr(signal, "SIGKILL"), reason="needs SIGKILL")
 def test_after_a_crash_of_the_process_another_is_started():
     made = generator(graph())
@@ -126,6 +130,7 @@ def test_after_a_crash_of_the_process_another_is_started():
     assert made.running().process.pid != first.pid
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not hasattr(signal, "SIGSTOP"), reason="needs SIGSTOP")
 def test_a_crash_and_a_graph_that_never_ends_are_reported(monkeypatch):
     made = generator(graph())
@@ -141,6 +146,7 @@ def test_a_crash_and_a_graph_that_never_ends_are_reported(monkeypatch):
         made(Z)
 
 
+@pytest.mark.slow
 def test_a_process_ends_with_its_generator_and_a_copy_gets_its_own():
     made = generator(graph())
     made(Z)
@@ -195,6 +201,7 @@ def test_what_onnxruntime_cannot_read_is_a_problem(data, message):
         onnx_sandbox.Runner(data)
 
 
+@pytest.mark.slow
 def test_a_latent_of_another_shape_is_a_problem_and_the_process_goes_on():
     runner = onnx_sandbox.Runner(graph())
     with pytest.raises(onnx_sandbox.Problem):
@@ -202,6 +209,7 @@ def test_a_latent_of_another_shape_is_a_problem_and_the_process_goes_on():
     assert runner.run("images", {"z": np.zeros((2, 4), np.float32)}, 60).shape == (2, 3, 8, 8)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "answer",
     [

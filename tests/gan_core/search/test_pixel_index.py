@@ -102,6 +102,7 @@ def test_equals_brute_force_where_all_is_as_it_ships(make):
         np.testing.assert_array_equal(one, other)
 
 
+@pytest.mark.slow
 def test_bounds_spare_most_of_the_work(monkeypatch):
     images, compared = smooth(3000), []
     to_one = exact_distance.to_one
@@ -238,6 +239,7 @@ def test_exact_distances_of_extreme_and_random_numbers(numbers):
     np.testing.assert_array_equal(exact_distance.to_one(images, queries, 1), expected[:, 1])
 
 
+@pytest.mark.slow
 def test_loops_are_compiled_where_nothing_can_be_cached(monkeypatch):
     true = numba_loops.numba.njit
 
@@ -489,6 +491,7 @@ def test_features_of_the_discriminator(make_checkpoint, channels):
         feature_index.discriminator_features(alone)
 
 
+@pytest.mark.slow
 def test_index_files_are_described(make_set):
     data = sets.load(make_set(n=60))
     index_cache.open_index(data)

@@ -163,6 +163,7 @@ def test_attributes_to_tie_are_chosen_by_name():
         attribute_codes.choose(knows, "hat,beard")
 
 
+@pytest.mark.slow
 def test_what_cannot_be_tied_is_refused(shades, make_set, make_checkpoint):
     data, model = shades
     with pytest.raises(InputError, match='"dark"'):

@@ -29,6 +29,7 @@ def test_a_run_keeps_its_generator_at_every_grid(place):
     assert list(earlier.positions(place / "run")) == [16, 32, 48, 64, 80]
 
 
+@pytest.mark.slow
 def test_a_model_has_the_states_before_its_own(place):
     assert list(earlier.positions(place / "model")) == [16, 32, 48, 64]
 

@@ -301,6 +301,7 @@ def test_a_finished_run_is_left_as_it_is(data, tmp_path):
     assert lines(tmp_path / "run") == logged
 
 
+@pytest.mark.slow
 def test_a_run_that_starts_again_forgets_an_earlier_log(data, tmp_path):
     run = tmp_path / "run"
     train(data, run, log_kimg=0.016)
@@ -502,6 +503,7 @@ def test_the_snapshot_at_the_smallest_distance_is_published(data, tmp_path, monk
     assert same(tensors, {k: v for k, v in short.items() if k.split("/")[0] in PARTS[1:3]})
 
 
+@pytest.mark.slow
 def test_a_resumed_run_remembers_the_best_so_far(data, tmp_path, monkeypatch):
     run = tmp_path / "run"
     train(data, run, kimg=0.016, **measuring(monkeypatch, 3))

@@ -218,6 +218,7 @@ def largest_singular_values(network):
     return [torch.linalg.matrix_norm(m.weight.detach().flatten(1), 2).item() for m in layers]
 
 
+@pytest.mark.slow
 def test_each_layers_largest_singular_value_becomes_one():
     network = nn.Sequential(nn.Conv2d(2, 6, 3), nn.Flatten(), nn.Linear(6, 4))
     for parameter in network.parameters():

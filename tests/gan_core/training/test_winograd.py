@@ -184,6 +184,7 @@ def test_training_goes_as_it_goes_the_direct_way(make_set, tmp_path, game):
     assert any(not torch.equal(ours[name], theirs[name]) for name in ours)  # it was another way
 
 
+@pytest.mark.slow
 def test_a_run_that_is_resumed_is_the_same_bit_for_bit(make_set, tmp_path):
     data = make_set(n=64, size=32)
     options = TINY | {"convolution": "winograd"}

@@ -132,6 +132,7 @@ def test_every_array_of_a_packed_set_is_refused_in_a_sentence(original, tmp_path
         training_set.load(packed)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("how", HOW)
 def test_the_card_shows_no_other_file(full, how):
     replace(full / "README.md", how)
