@@ -6,6 +6,7 @@ import pytest
 
 from gan_core import checkpoint
 from gan_core.metrics import store
+from gan_core.util import atomic_files
 from gan_core.util.errors import InputError
 
 
@@ -67,6 +68,24 @@ def test_a_report_of_other_weights_is_skipped_and_a_damaged_one_is_named(model, 
     store.save_report(model, "memorisation.json", {**report, "format": 2})
     with pytest.raises(InputError, match=r"memorisation\.json is not a report"):
         store.load_reports(model, "memorisation.json", of_format_1)
+
+
+def test_a_report_is_read_once_until_it_changes(model, monkeypatch):
+    read, reads = atomic_files.read_json, []
+
+    def counted(path, what):
+        reads.append(path)
+        return read(path, what)
+
+    monkeypatch.setattr(atomic_files, "read_json", counted)
+    for value in (1, 2):
+        report = {"format": 1, "model": model.weights, "value": value}
+        atomic_files.write_json(store.report_path(model, "once.json"), report)
+        for _ in range(3):
+            assert [r["value"] for r in store.load_reports(model, "once.json", of_format_1)] == [
+                value
+            ]
+    assert len(reads) == 2
 
 
 def test_a_folder_that_cannot_be_written_is_one_sentence(model, tmp_path, monkeypatch):
