@@ -89,7 +89,7 @@ def sheet(model: renderer.Drawer, motions: Sequence[Motion], values: np.ndarray)
     """The pictures at several values as one sheet, with the panes of each side by side."""
     n = len(values)
     z = np.concatenate([motion.latents(values) for motion in motions])
-    images = renderer.pictures(model, z)
+    images = renderer.pictures(model, z, spare=True)
     return renderer.sheet(beside(images.reshape(len(motions), n, *images.shape[1:])))
 
 

@@ -28,6 +28,7 @@ from gan_core.util.errors import InputError
 CACHE_BYTES = 96 * 2**20
 LARGE = 512  # pixels a side of an enlarged picture
 PREVIEW = 768  # pixels a side of the sheet of an import
+SHARED_FROM = 12  # pictures; of fewer, a second core saves less than it costs
 
 _lock = threading.Lock()
 # (kind, weights, digest of a row) -> row of the result
@@ -36,6 +37,8 @@ _cached_bytes = 0
 _effects: dict[str, np.ndarray] = {}  # weights -> the strength of each coordinate
 _loader = ThreadPoolExecutor(1, thread_name_prefix="features")
 _network: list[Future[Features]] = []  # none or one
+_second_core = ThreadPoolExecutor(1, thread_name_prefix="pictures")
+_second_is_free = threading.Lock()
 
 
 class Drawer(Protocol):
@@ -66,10 +69,29 @@ def latents_of_keys(
     )
 
 
-def pictures(model: Drawer, z: np.ndarray) -> np.ndarray:
-    """Latents (N, nz) -> uint8 (N, H, W, C). Pictures are cached."""
+def pictures(model: Drawer, z: np.ndarray, spare: bool = False) -> np.ndarray:
+    """Latents (N, nz) -> uint8 (N, H, W, C). Pictures are cached.
+
+    spare: leave a core to the browser, which paints meanwhile.
+    """
     z = np.ascontiguousarray(z, np.float32)
-    return _each_once("picture", model.hash, z, model.generate)
+    return _each_once("picture", model.hash, z, model.generate if spare else _shared(model))
+
+
+def _shared(model: Drawer) -> Callable[[np.ndarray], np.ndarray]:
+    """model.generate, half of it by a second thread unless that draws for another visitor."""
+
+    def generate(z: np.ndarray) -> np.ndarray:
+        if len(z) < SHARED_FROM or not _second_is_free.acquire(blocking=False):
+            return model.generate(z)
+        try:
+            half = len(z) // 2
+            later = _second_core.submit(model.generate, z[half:])
+            return np.concatenate([model.generate(z[:half]), later.result()])
+        finally:
+            _second_is_free.release()
+
+    return generate
 
 
 def scores(model: Model, images: np.ndarray) -> np.ndarray | None:
