@@ -4,6 +4,7 @@ The colours are readable on light and on dark backgrounds. Plotly interprets som
 must pass text from files through `stranger_text.chart`.
 """
 
+import html
 from collections.abc import Iterable, Sequence
 
 import numpy as np
@@ -65,7 +66,7 @@ def along_path(
 def distance_histogram(
     edges: Sequence[float], kinds: Iterable[tuple[str, Sequence[float], str, bool]], unit: str
 ) -> go.Figure:
-    """Outlines of several distributions over the same bins, in per cent.
+    """Outlines of several distributions over the same bins, in per cent, without a legend.
 
     edges: (n + 1,). kinds: (label, counts (n,), colour, whether it stands out).
     """
@@ -87,11 +88,23 @@ def distance_histogram(
     figure.update_layout(
         height=250,
         margin={"l": 0, "r": 12, "t": 4, "b": 0},
-        legend=LEGEND_ABOVE,
+        showlegend=False,  # `legend` shows the names in one line
         xaxis={"title": f"distance, {unit}", "rangemode": "tozero"},
         yaxis={"title": "% of images", "rangemode": "tozero"},
     )
     return figure
+
+
+def legend(kinds: Iterable[tuple[str, str]]) -> None:
+    """Names and their colours in one line, which Plotly's own legend breaks in a narrow chart.
+
+    kinds: (label, colour) of each.
+    """
+    parts = (
+        f'<span><i style="background: {colour}"></i>{html.escape(label)}</span>'
+        for label, colour in kinds
+    )
+    st.html(f'<div class="chart-legend">{"".join(parts)}</div>')
 
 
 def translucent(colour: str, opacity: float) -> str:

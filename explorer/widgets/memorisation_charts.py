@@ -31,7 +31,7 @@ MEASURES = {
 }
 
 
-def distance_histogram(result: dict, colour: str, words: str) -> dict:
+def show_histogram(result: dict, colour: str, words: str) -> None:
     """A histogram of the distances of samples, held-out images and training images."""
     bins = result["histogram"]
     held_out = charts.MUTED_HELD_OUT if colour == charts.HELD_OUT else charts.HELD_OUT
@@ -41,7 +41,8 @@ def distance_histogram(result: dict, colour: str, words: str) -> dict:
         (words, bins["samples"], colour, True),
     ]
     unit = "levels of 256" if result["unit"].startswith("grey") else "1 − cosine"
-    return charts.distance_histogram(bins["edges"], kinds, unit)
+    charts.legend((label, shade) for label, counts, shade, _ in kinds if sum(counts))
+    charts.show(charts.distance_histogram(bins["edges"], kinds, unit), f"histogram-{colour}")
 
 
 def show_measures(cases: Sequence[Case], space: str) -> None:

@@ -8,7 +8,7 @@ from explorer.services import (
     stranger_text,
 )
 from explorer.state import session
-from explorer.widgets import charts, memorisation_charts
+from explorer.widgets import memorisation_charts
 from explorer.widgets.memorisation_controls import Case
 
 SHOWN = 6  # most suspicious pairs under each histogram
@@ -29,10 +29,7 @@ def show_distances(case: Case, space: str) -> None:
     if result is None:
         return
     words = "as samples" if case.result["control"] else "samples"
-    charts.show(
-        memorisation_charts.distance_histogram(result, case.colour, words),
-        f"histogram-{case.colour}",
-    )
+    memorisation_charts.show_histogram(result, case.colour, words)
     # Older reports have no examples.
     rows = result.get("examples") or distinct(result["suspicious"])[:SHOWN]
     pairs = pictures(case, rows)

@@ -94,3 +94,17 @@ def test_nothing_of_a_page_moves_while_its_parts_arrive(visit):
     page.wait_for_function("() => !document.documentElement.classList.contains('settling')")
     assert page.locator(".live .row").first.is_visible()
     assert page.evaluate("() => window.shift") <= 0.05
+
+
+@pytest.mark.parametrize("screen", [PHONE, {"width": 1440, "height": 900}])
+def test_the_names_of_a_histogram_stand_in_one_line(visit, screen):
+    page = visit("memorisation?model=avatars", screen)
+    idle(page)
+    legends = page.locator(".chart-legend")
+    legends.nth(2).wait_for()
+    for names in legends.all():
+        spans = [span.bounding_box() for span in names.locator("span").all()]
+        assert len(spans) == 3
+        assert len({span["y"] for span in spans}) == 1
+        box = names.bounding_box()
+        assert spans[-1]["x"] + spans[-1]["width"] <= box["x"] + box["width"]

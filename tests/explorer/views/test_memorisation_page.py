@@ -1,6 +1,7 @@
 """The page Memorisation, without a browser: what it shows of a report, and how it makes one."""
 
 import json
+import re
 
 import numpy as np
 import pytest
@@ -111,7 +112,13 @@ def test_it_shows_what_the_report_says(alpha, open_app):
         "python benchmarks/overfit_control.py",
         "python -m gan_core memorisation checkpoints/controls/overfitted-200",
     ]
+    names = [re.findall("</i>([^<]+)", each.proto.body) for each in app.get("html")]
+    assert [row for row in names if row] == [
+        ["training", "held out", "samples"],
+        ["training", "held out", "as samples"],
+    ]
     figures = [json.loads(chart.proto.spec) for chart in app.get("plotly_chart")]
+    assert not any(figure["layout"]["showlegend"] for figure in figures[:2])
     assert len(figures) == 2 + 3  # two histograms; C_T, Farther and AuthPct, of pixels no others
     labels = figures[-1]["layout"]["yaxis"]["ticktext"]
     share, low, high = results["auth_pct"]["samples"]
