@@ -11,7 +11,7 @@ import numpy as np
 import torch
 
 from gan_core.data import training_set
-from gan_core.networks import registry
+from gan_core.networks import conditional, registry
 from gan_core.training import augment, conditions, distributed, winograd
 from gan_core.training.config import CLIP, GP, OPTIONS, TrainingConfig
 from gan_core.training.losses import OBJECTIVES
@@ -61,6 +61,7 @@ def network(config: TrainingConfig, size: int, channels: int) -> dict:
         described["norm"] = config.norm
     if config.architecture == "conditional":
         described["classes"] = [1]  # the training set knows better, see `check`
+        described["blend"] = conditional.NEW_BLEND
     return described
 
 

@@ -133,7 +133,8 @@ def load_weights(
                 f"use the same {key} to start from it."
             )
     generator.load_state_dict(before.generator.state_dict())
-    if before.discriminator is not None and has == description:
+    likewise = has | {"blend": None} == description | {"blend": None}  # of G alone
+    if before.discriminator is not None and likewise:
         discriminator.load_state_dict(before.discriminator.state_dict())
     elif not config.warmup_kimg:
         raise InputError(
