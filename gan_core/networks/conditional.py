@@ -9,6 +9,11 @@ The class is a part of the latent, so that whatever draws from the prior draws c
 first coordinates of z, normal like all others, stand for the attributes, each as often as the
 training images have it (`labels`). The remaining ones never see the class, nor the class them:
 the same remainder under every class is "same z, every class".
+
+Two revisions can be loaded. In the first one, scale and offset were all that the class decided, and
+small generators of 28 pixels, which have two norms, hardly learned it; one latent in five lay on a
+border and was drawn as a mixture of two classes. In the second one, the class takes part in the
+first layer as well, as in Mirza and Osindero 2014, and one latent in 25 is such a mixture.
 """
 
 import itertools
@@ -26,20 +31,27 @@ from gan_core.networks.spectral_norm import normalise_spectrum
 __all__ = ["NORMS", "SIZES", "Discriminator", "Generator", "weights"]
 
 NORMS = ("spectral", "none")  # of D; batch norm would mix classes
-BLEND = 0.1  # how wide the border between two classes is in models that do not say it
-NEW_BLEND = 0.02  # in models trained from now on: 1 latent in 25 is less than 90 % one class
+REVISIONS = {1: 0.1, 2: 0.02}  # how wide the border is at which one class turns into the next
+LATEST = max(REVISIONS)
 TINY = 1e-6  # keeps the logarithm of a share of 0 or 1 finite
 
 
 def weights(
-    size: int, channels: int, nz: int, ngf: int, ndf: int, classes: tuple[int, ...] = ()
+    size: int,
+    channels: int,
+    nz: int,
+    ngf: int,
+    ndf: int,
+    classes: tuple[int, ...] = (),
+    revision: int = 1,
 ) -> int:
     """How many weights the layers of both networks have, without building them."""
     _, doublings = start_and_doublings(size)
     attributes = sum(classes)
     scales = 2 * attributes * ngf * (2**doublings - 1)
     embedding = attributes * ndf * 2 ** max(doublings - 1, 0)
-    return resize_dcgan.weights(size, channels, nz - attributes, ngf, ndf) + scales + embedding
+    drawn = nz - attributes if revision == 1 else nz
+    return resize_dcgan.weights(size, channels, drawn, ngf, ndf) + scales + embedding
 
 
 class Generator(nn.Module):
@@ -47,10 +59,9 @@ class Generator(nn.Module):
 
     ngf: channels before the last layer; they double at each layer towards the latent. classes: the
     size of each group of attributes; of a group of several exactly one is true, such as a digit,
-    and a group of one is yes or no. They take the first sum(classes) coordinates of z. blend: how
-    wide the border between two classes is, above 0, in units of the Gumbel noise or of the
-    logarithm of the odds; latents on it are drawn as a mixture, which no real image is. The buffer
-    `shares`, float (A,), is the share of training images that have each attribute.
+    and a group of one is yes or no. They take the first sum(classes) coordinates of z. revision:
+    see above. The buffer `shares`, float (A,), is the share of training images that have each
+    attribute.
     """
 
     shares: torch.Tensor
@@ -62,15 +73,17 @@ class Generator(nn.Module):
         nz: int,
         ngf: int,
         classes: tuple[int, ...],
-        blend: float = BLEND,
+        revision: int = 1,
     ) -> None:
         super().__init__()
         start, doublings = start_and_doublings(size)
-        self.nz, self.classes, self.blend, attributes = nz, tuple(classes), blend, sum(classes)
+        self.nz, self.classes, attributes = nz, tuple(classes), sum(classes)
+        self.revision = revision
         usual = [1 / n if n > 1 else 0.5 for n in self.classes for _ in range(n)]
         self.register_buffer("shares", torch.tensor(usual))
         width = ngf * 2 ** (doublings - 1)
-        self.project = nn.ConvTranspose2d(nz - attributes, width, start, bias=False)
+        drawn = nz - attributes if revision == 1 else nz
+        self.project = nn.ConvTranspose2d(drawn, width, start, bias=False)
         self.norms = nn.ModuleList([ClassNorm(width, attributes)])
         self.convolutions = nn.ModuleList()
         for _ in range(doublings - 1):
@@ -94,16 +107,18 @@ class Generator(nn.Module):
             share = share.clamp(TINY, 1 - TINY)
             if n == 1:
                 odds = torch.logit(level) + torch.logit(share)
-                parts.append(torch.sigmoid(odds / self.blend))
+                parts.append(torch.sigmoid(odds / REVISIONS[self.revision]))
             else:  # Gumbel-max: each has the largest log share + noise as often as its share
                 gumbel = -(-level.log()).log() + share.log()
-                parts.append(torch.softmax(gumbel / self.blend, 1))
+                parts.append(torch.softmax(gumbel / REVISIONS[self.revision], 1))
             place += n
         return torch.cat(parts, 1)
 
     def forward(self, z: torch.Tensor) -> torch.Tensor:
         labels = self.labels(z).to(z.dtype)
-        x = self.project(z[:, labels.shape[1] :, None, None])
+        rest = z[:, labels.shape[1] :]
+        given = rest if self.revision == 1 else torch.cat([labels, rest], 1)
+        x = self.project(given[:, :, None, None])
         x = functional.relu(self.norms[0](x, labels))
         for convolution, norm in zip(self.convolutions, self.norms[1:], strict=True):
             weight = transposed(convolution.get_parameter("weight"))
@@ -139,7 +154,7 @@ class Discriminator(nn.Module):
 
     Without labels an image is judged together with the average class of the training images.
     ndf: channels after the first layer; they double at each layer towards the logit. norm: spectral
-    as in the paper, or none.
+    as in the paper, or none. revision: of G; D is the same in all.
     """
 
     shares: torch.Tensor
@@ -151,6 +166,7 @@ class Discriminator(nn.Module):
         ndf: int,
         norm: str = "spectral",
         classes: tuple[int, ...] = (1,),
+        revision: int = 1,
     ) -> None:
         super().__init__()
         start, doublings = start_and_doublings(size)

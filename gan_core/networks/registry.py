@@ -67,9 +67,9 @@ def build(architecture: dict) -> tuple[nn.Module, nn.Module | None]:
 
     architecture: {"name": "dcgan", "size": 64, "channels": 3, "nz": 100, "ngf": 64, "ndf": 64},
     "norm", the norm in D, where it is not the family's default, and for the family "conditional"
-    "classes", the sizes of its groups of classes, and "blend", how wide the border between two of
-    them is (`conditional.BLEND` where it is missing). Without "ndf" the discriminator is None. The family "layers" is described by lists, see `layer_list.build`. Raises InputError
-    for an unknown family or sizes that it cannot draw.
+    "classes", the sizes of its groups of classes, and "revision", 1 where it is missing. Without
+    "ndf" the discriminator is None. The family "layers" is described by lists, see
+    `layer_list.build`. Raises InputError for an unknown family or sizes that it cannot draw.
     """
     sizes = dict(architecture)
     name = sizes.pop("name", None)
@@ -82,10 +82,10 @@ def build(architecture: dict) -> tuple[nn.Module, nn.Module | None]:
             f"The discriminator of {name} has a norm of {' or '.join(module.NORMS)}, "
             f"not {norm!r:.80}."
         )
-    groups, border = {}, {}
+    groups: dict[str, Any] = {}
     if module is conditional:
-        border["blend"] = blend_of(sizes.pop("blend", conditional.BLEND))
         groups["classes"] = classes_of(sizes.pop("classes", None), sizes.get("nz"))
+        groups["revision"] = revision_of(sizes.pop("revision", 1))
     needed = getattr(module, "SETTINGS", SETTINGS)
     judged = "ndf" in sizes and hasattr(module, "Discriminator")
     if set(sizes) - ({"ndf"} if judged else set()) != set(needed):
@@ -111,7 +111,7 @@ def build(architecture: dict) -> tuple[nn.Module, nn.Module | None]:
             f"The architecture has {count // 10**6:,} million weights; "
             f"at most {MAX_WEIGHTS // 10**6:,} million can be built."
         )
-    generator = module.Generator(**{key: sizes[key] for key in needed}, **groups, **border)
+    generator = module.Generator(**{key: sizes[key] for key in needed}, **groups)
     if not judged:
         return generator, None
     judge = module.Discriminator(sizes["size"], sizes["channels"], sizes["ndf"], norm, **groups)
@@ -130,11 +130,14 @@ def classes_of(groups: object, nz: object) -> tuple[int, ...]:
     return listed
 
 
-def blend_of(width: object) -> float:
-    """The width of the border between classes in an architecture's description, or InputError."""
-    if not isinstance(width, int | float) or isinstance(width, bool) or not 0.001 <= width <= 10:
-        raise InputError(f"The architecture's blend is {width!r:.80}; it must be from 0.001 to 10.")
-    return float(width)
+def revision_of(number: object) -> int:
+    """The revision in a conditional architecture's description; raises InputError."""
+    if type(number) is not int or number not in conditional.REVISIONS:
+        known = " and ".join(map(str, conditional.REVISIONS))
+        raise InputError(
+            f"The architecture's revision is {number!r:.80}; this version knows {known}."
+        )
+    return number
 
 
 def outline(architecture: dict) -> tuple[nn.Module, nn.Module | None]:

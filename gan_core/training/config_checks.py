@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import torch
 
+from gan_core import checkpoint
 from gan_core.data import training_set
 from gan_core.networks import conditional, registry
 from gan_core.training import augment, conditions, distributed, winograd
@@ -34,6 +35,9 @@ def check(data: Any, config: TrainingConfig) -> tuple[np.ndarray, dict]:
     if config.conditional:
         classes = conditions.load(images, config.conditional, config.nz).sizes
         settings["network"]["classes"] = list(classes)
+        if config.begin_from:
+            has = checkpoint.read_card(config.begin_from)["architecture"].get("revision", 1)
+            settings["network"]["revision"] = has
     settings["fingerprint"] = card["fingerprint"]
     return images.images, settings
 
@@ -61,7 +65,7 @@ def network(config: TrainingConfig, size: int, channels: int) -> dict:
         described["norm"] = config.norm
     if config.architecture == "conditional":
         described["classes"] = [1]  # the training set knows better, see `check`
-        described["blend"] = conditional.NEW_BLEND
+        described["revision"] = conditional.LATEST
     return described
 
 

@@ -126,15 +126,16 @@ def load_weights(
             f"use --prior {before.prior.kind} to start from it."
         )
     has = before.card["architecture"]
-    for key in ("name", "size", "channels", "nz", "ngf", "classes"):
+    if has.get("name") == "conditional":
+        has = {"revision": 1, **has}
+    for key in ("name", "size", "channels", "nz", "ngf", "classes", "revision"):
         if has.get(key) != description.get(key):
             raise InputError(
                 f"{directory} has {key} {has.get(key)}, not {description.get(key)}; "
                 f"use the same {key} to start from it."
             )
     generator.load_state_dict(before.generator.state_dict())
-    likewise = has | {"blend": None} == description | {"blend": None}  # of G alone
-    if before.discriminator is not None and likewise:
+    if before.discriminator is not None and has == description:
         discriminator.load_state_dict(before.discriminator.state_dict())
     elif not config.warmup_kimg:
         raise InputError(
