@@ -153,7 +153,7 @@ def first_layer(generator: nn.Module) -> np.ndarray:
 
     Raises InputError for a generator that begins with neither a linear layer nor a transposed
     convolution. In the latent space w they are the weights that scale the channels of every
-    convolution. Those of a class, which the first layer of a conditional model never sees, are 0.
+    convolution. Those of a class are 0: it is chosen, and no direction leads there.
     """
     if isinstance(generator, spaces.CentredSynthesis):
         return generator.styles()
@@ -161,7 +161,10 @@ def first_layer(generator: nn.Module) -> np.ndarray:
     weights = layer.weight.detach().double()
     # A transposed convolution has its inputs first, a linear layer its outputs.
     seen = (weights.flatten(1).T if isinstance(layer, nn.ConvTranspose2d) else weights).numpy()
-    return np.pad(seen, ((0, 0), (sum(getattr(generator, "classes", ())), 0)))
+    chosen = sum(getattr(generator, "classes", ()))
+    if getattr(generator, "revision", 1) > 1:  # of a conditional model whose layer sees the class
+        seen = seen[:, chosen:]
+    return np.pad(seen, ((0, 0), (chosen, 0)))
 
 
 def _first(generator: nn.Module) -> nn.Linear | nn.ConvTranspose2d:

@@ -13,11 +13,11 @@ from gan_core.attributes import coordinate_names
 from gan_core.data import training_set
 from gan_core.latent_space import directions, discover_directions
 from gan_core.networks import registry
-from gan_core.training import conditions, loop, publish, step
+from gan_core.training import conditions, config_checks, loop, players, publish, step
 from gan_core.training import snapshot as states
 from gan_core.training.config import TrainingConfig
 from gan_core.util.errors import InputError
-from support import save_set
+from support import save_checkpoint, save_set
 
 SIZES = {"name": "conditional", "size": 28, "channels": 1, "nz": 12, "ngf": 4, "ndf": 4}
 SHARES = [0.2, 0.5, 0.3, 0.1]  # of a group of three, and of yes or no
@@ -26,10 +26,11 @@ TINY |= {"precision": "fp32", "layout": "channels_last", "convolution": "direct"
 TINY |= {"architecture": "conditional", "conditional": "digit,bold", "measure_kimg": 0.0}
 
 
-@pytest.fixture
-def networks():
+@pytest.fixture(params=[1, 2])
+def networks(request):
     torch.manual_seed(0)
-    generator, discriminator = registry.build(SIZES | {"classes": [3, 1]})
+    described = SIZES | {"classes": [3, 1], "revision": request.param}
+    generator, discriminator = registry.build(described)
     for network in (generator, discriminator):
         network.shares.copy_(torch.tensor(SHARES))
         network.eval()
@@ -66,7 +67,8 @@ def labelled(folder, values):
 def test_the_prior_draws_each_class_as_often_as_the_training_images_have_it(networks):
     z = torch.from_numpy(latent.Prior("normal", 12).sample(4000))
     labels = networks[0].labels(z)
-    assert ((labels > 0.99) | (labels < 0.01)).float().mean() > 0.7
+    sure = ((labels > 0.99) | (labels < 0.01)).float().mean()
+    assert sure > {1: 0.7, 2: 0.95}[networks[0].revision]
     assert (labels[:, :3].sum(1) - 1).abs().max() < 1e-5  # exactly one of a group
     chosen = torch.nn.functional.one_hot(labels[:, :3].argmax(1), 3).float().mean(0)
     torch.testing.assert_close(chosen, torch.tensor(SHARES[:3]), atol=0.025, rtol=0)
@@ -105,12 +107,54 @@ def test_groups_that_cannot_be_are_refused(classes):
         registry.build(SIZES | {"classes": classes})
 
 
+@pytest.mark.parametrize("revision", [0, 3, "2", 2.0, True, None])
+def test_a_revision_of_a_later_version_is_refused(revision):
+    with pytest.raises(InputError, match="this version knows 1 and 2"):
+        registry.build(SIZES | {"classes": [3, 1], "revision": revision})
+
+
+def test_the_class_takes_part_in_the_first_layer_since_revision_2():
+    z = torch.tensor([[3.0, -3, -3], [-3, 3, -3]])
+    z = torch.cat([z, torch.zeros(2, 9)], 1)
+    apart = {}
+    for revision in (1, 2):
+        generator, _ = registry.build(SIZES | {"classes": [3], "revision": revision})
+        with torch.no_grad():  # norms do not tell classes apart before training
+            first, second = generator.eval()(z)
+        apart[revision] = float((first - second).abs().max())
+    assert apart[1] == 0
+    assert apart[2] > 0
+
+
+def test_a_run_that_starts_from_weights_has_their_revision(data, tmp_path):
+    names = ["bold", "digit: 0", "digit: 1", "digit: 2"]
+    architecture = SIZES | {"ngf": 2, "ndf": 2, "classes": [1, 3]}
+    settings = TINY | {"conditional": "bold,digit"}
+    before = save_checkpoint(tmp_path / "before", architecture=architecture, nz=12)
+    _, found = config_checks.check(data, TrainingConfig(**settings, begin_from=str(before)))
+    assert found["network"]["revision"] == 1
+    assert config_checks.check(data, TrainingConfig(**settings))[1]["network"]["revision"] == 2
+    assert conditions.load(training_set.load(data), "bold,digit", 12).names == names
+    player = registry.build(found["network"])
+    players.load_weights(
+        *player, TrainingConfig(**settings, begin_from=str(before)), found["network"]
+    )
+    loaded = gan_core.load(before).generator.state_dict()
+    assert all(torch.equal(v, loaded[k]) for k, v in player[0].state_dict().items())
+
+
+@pytest.mark.parametrize("revision", [1, 2])
 @pytest.mark.parametrize("size", [28, 32, 64])
-def test_weights_are_counted_as_they_are_built(size):
+def test_weights_are_counted_as_they_are_built(size, revision):
     sizes = {"size": size, "channels": 3, "nz": 12, "ngf": 3, "ndf": 2}
-    players = registry.build({"name": "conditional", "classes": [3, 1], **sizes})
-    built = sum(p.numel() for player in players for p in player.parameters() if p.ndim > 1)
-    count = registry.FAMILIES["conditional"].weights(**sizes, classes=(3, 1))
+    described = {"name": "conditional", "classes": [3, 1], "revision": revision}
+    built = sum(
+        p.numel()
+        for player in registry.build(described | sizes)
+        for p in player.parameters()
+        if p.ndim > 1
+    )
+    count = registry.FAMILIES["conditional"].weights(**sizes, classes=(3, 1), revision=revision)
     assert count == built
 
 
@@ -194,9 +238,10 @@ def test_a_published_model_is_loaded_exported_and_says_its_classes(data, tmp_pat
 
 
 def test_directions_of_a_conditional_model_leave_the_class_alone(networks, tmp_path):
-    """Its first layer sees only the rest of z; factors and components have the size of z."""
+    """Whether or not its first layer sees the class; all directions have the size of z."""
     generator, discriminator = networks
-    card = {"name": "m", "architecture": SIZES | {"classes": [3, 1]}, "training": {}}
+    architecture = SIZES | {"classes": [3, 1], "revision": generator.revision}
+    card = {"name": "m", "architecture": architecture, "training": {}}
     card |= {"prior": {"kind": "normal", "size": SIZES["nz"]}, "training_set": {}}
     checkpoint.save(tmp_path, generator, discriminator, card)
     model = gan_core.load(tmp_path)
