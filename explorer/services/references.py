@@ -150,7 +150,7 @@ def _real_realism(
     some = np.random.RandomState(0).choice(numbers, min(REALISTIC, len(numbers)), replace=False)
     some.sort()
     parts = [np.empty(0)]
-    for start in along(range(0, len(some), SMALL), "Measuring how real real images look", _tell):
+    for start in along(range(0, len(some), SMALL), "Measuring the realism of real images", _tell):
         held_out = np.asarray(_data.held_out[some[start : start + SMALL]])
         parts.append(renderer.realism(_reference, held_out))
     measured = np.concatenate(parts)

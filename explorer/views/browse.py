@@ -13,6 +13,7 @@ from explorer.state.url_state import REALISM, View
 from explorer.widgets import (
     add_to_tray,
     alt_text,
+    class_picker,
     compare_with,
     model_picker,
     picture_dialog,
@@ -72,6 +73,8 @@ def page(card_page: StreamlitPage | None = None) -> None:
                 else:
                     grid_beside(name, model, shown, latents[order], *other)
     note(model, classifier, table, scores)
+    if mirrored := class_picker.mirror_note(model):
+        st.caption(mirrored)
     if view.by == REALISM and scores is not None and np.isnan(scores).any():
         learn(model, seeds, view, images)
 

@@ -14,7 +14,7 @@ from explorer.widgets import (
     basket_names,
     basket_panel,
 )
-from explorer.widgets.class_picker import in_words
+from explorer.widgets.class_picker import title_of
 from gan_core.attributes.classifier import Classifier
 from gan_core.checkpoint import Model
 from gan_core.latent_space import arithmetic, arithmetic_report, classes
@@ -50,9 +50,9 @@ def buttons(model: Model, place: str) -> None:
             disabled=bool(why),
         )
     for group in classes.groups_of(model)[:1]:
-        before, after = (in_words(group, option) for option in group.options[:2])
+        before, after = group.options[:2]
         st.button(
-            stranger_text.plain(f"From {before} to {after}"),
+            stranger_text.plain(f"{title_of(group)}: from {before} to {after}"),
             key=f"two-classes-{place}",
             help="The same exemplars in A and B, in two classes: their difference is the class "
             "alone, and C gets it.",

@@ -27,6 +27,17 @@ def control(model: Model, z: np.ndarray) -> None:
             )
 
 
+def mirror_note(model: Model) -> str:
+    """A sentence for a model with classes that was trained on mirrored images, too; else "".
+
+    Its digits, for example, are of the class that is chosen, but some the wrong way round.
+    """
+    augment = str(model.card.get("training", {}).get("augment", ""))
+    if "mirror" not in augment.split(",") or not classes.groups_of(model):
+        return ""
+    return "Training also showed each image mirrored, so some pictures are the wrong way round."
+
+
 def places_of(model: Model) -> list[int]:
     """The coordinates of z that hold a model's class; often none."""
     return [place for group in classes.groups_of(model) for place in group.places]

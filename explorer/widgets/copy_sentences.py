@@ -83,9 +83,10 @@ def of_model(answer: Answer, results: Mapping[str, Mapping], count: int) -> str:
     if answer.outcome == copy_answer.CLEAR:
         closer = largest_share(results, answer.spaces)
         return (
-            f"**No sign of copying** in {count:,} samples, in {listed(answer.spaces, 'or')}. Of a"
-            f" sample and an image that the model has never seen, the sample is the one closer to a"
-            f" training image in {closer} of pairs; copies would be in nearly all."
+            f"**No sign of copying** in {count:,} samples, in {listed(answer.spaces, 'or')}. Beside"
+            " an image that the model has never seen, a sample is the one closer to a training"
+            f" image in {closer} of pairs. Chance alone gives 50 %; a model that copies comes close"
+            " to 100 %."
         )
     if answer.outcome == copy_answer.DISAGREE:
         rest = [name for name in answer.spaces if name not in answer.near]

@@ -7,7 +7,7 @@ from explorer.components.tiles import tiles
 from explorer.services import renderer, stranger_text
 from explorer.state import session
 from explorer.widgets import class_morph
-from explorer.widgets.class_picker import in_words, move, title_of
+from explorer.widgets.class_picker import in_words, mirror_note, move, title_of
 from gan_core.checkpoint import Model
 from gan_core.latent_space import classes
 
@@ -31,11 +31,14 @@ def show(name: str, model: Model, z: np.ndarray) -> None:
         if not many:
             class_morph.button(name, model, z, 0, "Morph through the classes")
     st.caption(
-        "The class is a part of the latent. Each picture changes one choice; all else is as in "
-        "the picture above."
-        if many
-        else "The class is a part of the latent. All other coordinates are those of the picture "
-        "above."
+        (
+            "The class is a part of the latent. Each picture changes one choice; all else is as in "
+            "the picture above."
+            if many
+            else "The class is a part of the latent. All other coordinates are those of the "
+            "picture above."
+        )
+        + f" {mirror_note(model)}".rstrip()
     )
     with st.container(horizontal=True, gap="small", key="every-class"):
         for place, (group, index) in enumerate(zip(groups, now, strict=True)):

@@ -109,4 +109,6 @@ def duration(seconds: float) -> str:
     """A duration in everyday words: 5400 -> "1.5 hours"."""
     if seconds < 90:
         return f"{seconds:.0f} seconds"
-    return f"{seconds / 60:.0f} minutes" if seconds < 5400 else f"{seconds / 3600:.1f} hours"
+    if seconds < 5400:
+        return f"{seconds / 60:.0f} minutes"
+    return f"{f'{seconds / 3600:.1f}'.removesuffix('.0')} hours"

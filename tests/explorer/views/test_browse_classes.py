@@ -5,6 +5,7 @@ import pytest
 
 import gan_core
 from explorer.services import model_registry, renderer
+from explorer.widgets import class_picker, every_class
 from explorer.widgets.sample_classes import ANY
 from gan_core.latent_space import classes
 from support import save_conditional
@@ -91,3 +92,11 @@ def test_a_model_without_classes_has_no_fields(two_models, open_app):
     app = fine(open_app("browse", model="alpha", classes="digit:1"))
     assert not [box for box in app.selectbox if box.label == "Digit"]
     assert not app.info
+
+
+@pytest.mark.parametrize("page", ["browse", "latents"])
+def test_pages_say_when_pictures_are_the_wrong_way_round(digits, open_app, monkeypatch, page):
+    for module in (class_picker, every_class):
+        monkeypatch.setattr(module, "mirror_note", lambda model: "Some are mirrored.")
+    app = fine(open_app(page, model="digits"))
+    assert sum("Some are mirrored." in caption.value for caption in app.caption) == 1

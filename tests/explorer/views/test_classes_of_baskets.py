@@ -201,7 +201,7 @@ def test_an_arithmetic_file_with_an_unknown_class_is_refused(digits, wrong):
 @pytest.mark.slow
 def test_one_click_shows_what_a_class_adds(digits, open_page):
     app = open_page({})
-    app = step(app, "From digit 3 to digit 5")
+    app = step(app, "Digit: from 3 to 5")
     assert app.query_params["basket_classes"] == "digit:5;digit:3;digit:3"
     assert app.query_params["a"] == app.query_params["b"] != app.query_params["c"]
     assert sentences(app) == []

@@ -20,6 +20,7 @@ from explorer.services import (
     run_launcher,
     run_list,
     run_processes,
+    run_speed,
     training_data,
     trust,
     uploads,
@@ -197,15 +198,18 @@ def test_a_run_with_a_time_box_is_given_more_minutes(place, open_app, monkeypatc
     assert resumed == [(None, 20.0)]
 
 
-def test_the_form_takes_minutes_in_place_of_kimg(place, packed, open_app):
+def test_the_form_takes_minutes_in_place_of_kimg(place, packed, open_app, monkeypatch):
+    monkeypatch.setattr(run_speed, "measure", lambda *plan: run_speed.Speed(50_000 / 600, steps=5))
     app = open_app("train")
     app = app.segmented_control(key="new-way").set_value("packed").run()
     app = app.number_input(key="new-kimg").set_value(50.0).run()
     assert "--kimg 50" in app.code[0].value
+    assert "**Expected time: about 10 minutes**" in texts(app)
     app = app.number_input(key="new-minutes").set_value(9.0).run()
     assert app.number_input(key="new-kimg").disabled
     assert app.code[0].value.endswith("--minutes 9") or "--minutes 9 " in app.code[0].value
     assert "--kimg" not in app.code[0].value
+    assert "**Expected time: 9 minutes**" in texts(app)
     app = app.number_input(key="new-minutes").set_value(None).run()
     assert not app.number_input(key="new-kimg").disabled
     assert "--kimg 50" in app.code[0].value

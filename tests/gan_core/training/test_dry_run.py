@@ -53,7 +53,13 @@ def test_length_is_time_times_speed(make_set):
 
 @pytest.mark.parametrize(
     ("seconds", "words"),
-    [(5, "5 seconds"), (89, "89 seconds"), (90, "2 minutes"), (5400, "1.5 hours")],
+    [
+        (5, "5 seconds"),
+        (89, "89 seconds"),
+        (90, "2 minutes"),
+        (5400, "1.5 hours"),
+        (7300, "2 hours"),
+    ],
 )
 def test_duration_in_words(seconds, words):
     assert dry_run.duration(seconds) == words
