@@ -12,6 +12,8 @@ first_ms      the pointer reaches the slider, presses it at once, before there i
 median_ms,    during a drag of 3 seconds: an input event -> its picture is painted. If pictures
 p95_ms        change only on release (native): release -> its picture is painted.
 pictures_per_s  different pictures painted per second of the drag.
+inputs_per_s  input events per second of the drag, one a frame at most: what the browser delivers of
+              a pointer that swings to and fro and hardly moves where it turns.
 settled_ms    release -> the picture that the server drew for the value, and the numbers beside it.
 
 "Painted" is when a message arrives that was posted from the animation frame after the canvas (or
@@ -230,6 +232,7 @@ def measure(name, grabbed, after):
     if name == "strips":
         steady = [paint for paint in steady if int(paint["shown"].split(":")[0]) >= 64]
     measured["rate"] = len(steady) / SECONDS
+    measured["inputs"] = sum(at > down + 500 for at in grabbed["inputs"]) / SECONDS
     measured["latencies"] = [p["at"] - p["since"] for p in steady if p["since"]]
     if released:
         measured["settled"] = released[-1]["at"] - up
@@ -244,6 +247,7 @@ def summary(name, rounds):
         "median_ms": round(statistics.median(latencies), 1),
         "p95_ms": round(latencies[min(len(latencies) - 1, int(0.95 * len(latencies)))], 1),
         "pictures_per_s": round(statistics.median(measured["rate"] for measured in rounds), 1),
+        "inputs_per_s": round(statistics.median(measured["inputs"] for measured in rounds), 1),
     }
     for key in ("first", "fine", "settled"):
         times = [measured[key] for measured in rounds if key in measured]
