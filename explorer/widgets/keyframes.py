@@ -30,7 +30,8 @@ def choose_keyframes(name: str, model: Model) -> np.ndarray | None:
             keyframes = keyframes_from_tray(name, model)
         else:
             keyframes = keyframes_from_seeds(model)
-        return None if keyframes is None else key_classes.choose(model, keyframes)
+    # Below both: beside the choice of a source, a phone has room for one menu in a line only.
+    return None if keyframes is None else key_classes.choose(model, keyframes)
 
 
 def choose_source(name: str) -> None:

@@ -9,6 +9,7 @@ import gan_core
 from browsing import (
     CHROMIUM,
     PATIENCE,
+    PHONE,
     address_has,
     apart,
     exact,
@@ -120,3 +121,11 @@ def test_a_path_through_the_classes_opens_from_latents(visit):
     no_trouble(page)
     page.go_back()
     page.get_by_role("heading", name="Latents").wait_for()
+
+
+def test_on_a_phone_two_menus_of_keyframes_share_a_line(visit):
+    page = visit("interpolate?model=digits&keys=7,7,7,7", PHONE)
+    page.get_by_role("button", name="Keyframe 4").wait_for()
+    idle(page)
+    menus = [page.get_by_role("button", name=f"Keyframe {i}").bounding_box() for i in range(1, 5)]
+    assert menus[0]["y"] == menus[1]["y"] < menus[2]["y"] == menus[3]["y"]
