@@ -40,7 +40,7 @@ def earlier(config: TrainingConfig, size: int, channels: int) -> Speed | None:
     here = processor(hardware.describe(config.device))
     for run in run_list.entries().values():
         _, settings, machine = run_list.saved(run.directory)
-        if processor(machine) != here or len(run.lines) < LINES:
+        if processor(machine) != here:
             continue
         if speed.signature(settings) == wanted and (rate := overall(run)):
             return Speed(rate, run.name)
@@ -48,10 +48,12 @@ def earlier(config: TrainingConfig, size: int, channels: int) -> Speed | None:
 
 
 def overall(run: run_list.Run) -> float | None:
-    """Images per second over the whole of a run, or None."""
-    last = run.lines[-1]
-    seconds = 3600 * last.get("hours", 0.0)
-    return 1000 * last["kimg"] / seconds if seconds > 0 and last["kimg"] > 0 else None
+    """Images per second over the whole of a run, or None while there are too few lines of it."""
+    timed = [line for line in run.lines if "hours" in line]  # not those of a grid or a distance
+    if len(timed) < LINES:
+        return None
+    seconds = 3600 * timed[-1]["hours"]
+    return 1000 * timed[-1]["kimg"] / seconds if seconds > 0 else None
 
 
 def processor(described: str) -> str:

@@ -8,7 +8,7 @@ import time
 import pytest
 
 from explorer.services import background, run_list, run_speed
-from gan_core.training import speed
+from gan_core.training import loop, speed
 from gan_core.training.config import TrainingConfig
 from gan_core.util import hardware
 from gan_core.util.errors import InputError
@@ -23,6 +23,7 @@ def earlier(tmp_path, monkeypatch):
     """Pretend that there is one run, of CONFIG on this machine; returns what may be changed."""
     known = {"settings": speed.settings_of(*PLAN), "hardware": hardware.describe("cpu")}
     lines = [{"kimg": float(k), "hours": k / 36, "images_per_second": 50.0} for k in range(1, 7)]
+    lines.append({"kimg": 6.0, "diversity": 0.1})  # as a grid adds it
     known["run"] = dataclasses.replace(run_list.look(tmp_path / "before"), lines=tuple(lines))
     monkeypatch.setattr(run_list, "entries", lambda: {"before": known["run"]})
     parts = ("settings", "hardware")
@@ -96,3 +97,15 @@ def test_real_steps_are_timed_in_a_process_of_their_own(monkeypatch):
     speed_here = TIME_STEPS(question, lambda words, share: None)
     assert speed_here.images_per_second > 0
     assert speed_here.steps == 5
+
+
+@pytest.mark.slow
+def test_a_real_run_says_how_fast_the_next_one_will_be(make_set, tmp_path, monkeypatch):
+    monkeypatch.setenv(run_list.VARIABLE, str(tmp_path / "runs"))
+    config = dataclasses.replace(CONFIG, kimg=0.04, log_kimg=0.004, measure_kimg=0)
+    loop.train(make_set(n=8), tmp_path / "runs" / "before", config)
+    speed_here = run_speed.earlier(*PLAN)
+    assert speed_here is not None
+    assert speed_here.run == "before"
+    assert speed_here.images_per_second > 0
+    assert run_speed.earlier(dataclasses.replace(CONFIG, batch=8), 32, 3) is None
