@@ -61,8 +61,7 @@ def signature(settings: dict[str, Any]) -> str:
 
 
 def settings_of(config: TrainingConfig, size: int, channels: int) -> dict[str, Any]:
-    """The settings of a run before it has a training set. Raises InputError as training would."""
-    config_checks.check_options(config, size, channels)
+    """The settings of a run before it has a training set, unchecked: building takes a second."""
     network = config_checks.network(config, size, channels)
     return dataclasses.asdict(config) | {"network": network}
 
@@ -78,6 +77,7 @@ def measure(config: TrainingConfig, size: int, channels: int, tell: Tell | None 
     size: side of the images, pixels. channels: 1 or 3. tell: called after each round. Raises
     InputError for options that training would refuse.
     """
+    config_checks.check_options(config, size, channels)
     settings, count = settings_of(config, size, channels), rounds(config)
     shape = (max(config.batch, 64), size, size, channels)
     images = np.random.RandomState(0).randint(0, 256, shape).astype(np.uint8)
