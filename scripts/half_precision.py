@@ -84,6 +84,9 @@ def halve_encoder(directory: Path) -> str:
     """
     model = checkpoint.load(directory)
     trained = encoder.load(model)
+    if trained is None and model.has_w:
+        model = checkpoint.in_space(model, "w")
+        trained = encoder.load(model)
     if trained is None:
         raise InputError(f"{directory} has no encoder.")
     before = trained.about["measured"]

@@ -59,3 +59,17 @@ def test_an_encoder_is_rounded_once_and_measured_again(program, tmp_path, monkey
     assert recorded["before_rounding"] == before.about["measured"]
     assert program.main([str(folder), "--encoder"]) == 1
     assert "already" in capsys.readouterr().err
+
+
+@pytest.mark.slow
+def test_an_encoder_of_w_is_rounded_too(program, tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr(encoder, "TEST_SAMPLES", 32)
+    folder = save_checkpoint(
+        tmp_path / "model",
+        architecture={"name": "style", "size": 28, "channels": 1, "ngf": 2, "ndf": 2},
+    )
+    model = checkpoint.load(folder, "w")
+    saved = encoder.save(folder, encoder.train(model, steps=1))
+    assert program.main([str(folder), "--encoder"]) == 0
+    after = encoder.load(model)
+    assert after.about["space"] == "w" and after.hash != saved.hash

@@ -1,7 +1,9 @@
 """An encoder that guesses the latent of a picture, for `gan_core.latent_space.inversion`.
 
 It is trained on the generator's own samples, whose latents are known. For a real photograph it
-gives the latent of a sample that looks similar to it, which is only a starting point.
+gives the latent of a sample that looks similar to it, which is only a starting point. Where a model
+has a mapping network the encoder is trained in w: a mapping network folds z, so that pictures which
+look alike come from latents far apart, and their mean, which an encoder learns, is of no use.
 
     train_and_measure(checkpoint)   the verb: train, measure inversion, save both
     encoder.safetensors             the weights, sealed, with the hash of their generator
@@ -38,7 +40,7 @@ class Encoder:
     """A trained encoder.
 
     network: float (N, C, 64, 64) in [−1, 1] -> latents (N, nz). about: how it was trained and
-    measured, plain JSON types. hash: 12 hexadecimal digits that identify the encoder.
+    measured, and in which latent "space", plain JSON types. hash: 12 hexadecimal digits that identify the encoder.
     """
 
     network: nn.Module
@@ -64,7 +66,7 @@ def train_and_measure(
 ) -> None:
     """Train an encoder on a model's own samples, and measure how well pictures are inverted.
 
-    A model with a mapping network is measured in both latent spaces, z and w.
+    A model with a mapping network has its encoder in w, and is measured in both z and w.
     """
     loaded = checkpoint.load(model)
     places = photo_alignment.read_eyes(eyes) if eyes else photo_alignment.EYES
@@ -76,20 +78,23 @@ def train_and_measure(
         print(f"Only samples will be inverted: {error}")
         reference = None
     if steps != 0:
-        trained = save(model, train(loaded, steps=steps, seed=seed, progress=True))
+        space = spaces.SPACES[loaded.has_w]
+        there = checkpoint.load(model, space)
+        trained = save(model, train(there, steps=steps, seed=seed, progress=True))
         measured = trained.about["measured"]
         print(
-            f"{Path(model) / FILE}: on {TEST_SAMPLES} new samples R² of the latents is "
+            f"{Path(model) / FILE}: on {TEST_SAMPLES} new samples R² of {space} is "
             f"{measured['r2']:.2f} and the RMS error of the pictures {measured['error']:.1f} levels"
         )
-    results: dict[str, Any] = {}
-    for space in spaces.SPACES if spaces.has_w(loaded.generator) else ("z",):
+    results: dict[str, Any] = {"encoder": None}
+    for space in spaces.SPACES if loaded.has_w else ("z",):
         there = checkpoint.load(model, space)
         guide = load(there)
         result = inversion.measure(there, reference, n=n, encoder=guide, seed=seed, progress=True)
         result["eyes"] = places
         inversion.save_metrics(model, result)
-        results["encoder"] = None if guide is None else guide.about
+        if guide is not None:
+            results["encoder"] = guide.about
         results[store.key("inversion", space)] = result
         print(
             f"In {space}:\n{inversion.table(result)}" if space != "z" else inversion.table(result)
@@ -122,11 +127,11 @@ def train(
     batch: int = 64,
     progress: Progress = False,
 ) -> Encoder:
-    """Train an Encoder on samples of a Model, each used once. progress: see `progress.along`.
+    """Train an Encoder on samples of a Model, each used once, in the Model's latent space.
 
     The loss is the mean squared error of the latent. A little noise of random strength keeps the
-    encoder from using invisible details of samples that photographs do not have. Raises InputError
-    for fewer than one step.
+    encoder from using invisible details of samples that photographs do not have. progress: see
+    `progress.along`. Raises InputError for fewer than one step.
     """
     if steps < 1:
         raise InputError(f"steps is {steps}; it must be a number from 1 up.")
@@ -151,6 +156,7 @@ def train(
         "generator": model.card["files"]["generator.safetensors"],
         "channels": model.card["architecture"]["channels"],
         "nz": model.prior.size,
+        "space": model.space,
         "samples": steps * batch,
         "seed": seed,
     }
@@ -181,9 +187,10 @@ def save(directory: str | Path, encoder: Encoder) -> Encoder:
 
 
 def load(model: checkpoint.Model) -> Encoder | None:
-    """The Encoder of a Model, or None when its checkpoint has none.
+    """The Encoder of a Model, or None when its checkpoint has none for the Model's latent space.
 
-    Raises InputError when the file is damaged or belongs to another generator.
+    One of z serves w, too, but not the other way round: there is no way back through a mapping
+    network. Raises InputError when the file is damaged or belongs to another generator.
     """
     path = model.directory / FILE
     if not path.exists():
@@ -198,13 +205,16 @@ def load(model: checkpoint.Model) -> Encoder | None:
     except Exception:  # torch raises several kinds
         raise InputError(f"{path} does not fit its model; {remedy}.") from None
     network.eval().requires_grad_(False)
-    if isinstance(model.prior, spaces.Intermediate):
+    space = about.get("space", "z")
+    if space != model.space and space != "z":
+        return None
+    if space != model.space and isinstance(model.prior, spaces.Intermediate):
         network = nn.Sequential(network, ToW(model.prior))
     return Encoder(network, about, seal[:12])
 
 
 class ToW(nn.Module):
-    """Latents in z, float (N, nz) -> in w: an encoder is trained in z and serves both spaces."""
+    """Latents in z, float (N, nz) -> in w: an encoder that was trained in z serves both spaces."""
 
     def __init__(self, prior: spaces.Intermediate):
         super().__init__()

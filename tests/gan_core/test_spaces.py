@@ -182,6 +182,26 @@ def test_an_encoder_of_z_serves_w(path, in_z, in_w):
 
 
 @pytest.mark.slow
+def test_an_encoder_of_w_serves_w_alone(path, in_z, in_w):
+    saved = encoder.save(path, encoder.train(in_w, steps=2))
+    images = in_w.generate(in_w.prior.sample(3))
+    assert np.array_equal(encoder.load(in_w).encode(images), saved.encode(images))
+    assert encoder.load(in_z) is None
+    assert saved.about["space"] == "w"
+
+
+@pytest.mark.slow
+def test_a_model_with_a_mapping_network_gets_its_encoder_in_w(path, monkeypatch, capsys):
+    monkeypatch.setattr(inversion, "POOL", 64)
+    encoder.train_and_measure(path, steps=60, n=1)
+    words = capsys.readouterr().out
+    assert "R² of w is" in words
+    about = encoder.load(checkpoint.load(path, "w")).about
+    assert about["space"] == "w" and about["measured"]["r2"] > 0
+    assert "In w:" in words
+
+
+@pytest.mark.slow
 def test_an_onnx_file_takes_latents_of_w(tmp_path, in_z, in_w):
     pytest.importorskip("onnxscript")
     assert export_onnx.write(in_w, tmp_path / "w.onnx")["difference"] < 1e-3
