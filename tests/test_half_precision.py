@@ -72,4 +72,5 @@ def test_an_encoder_of_w_is_rounded_too(program, tmp_path, monkeypatch, capsys):
     saved = encoder.save(folder, encoder.train(model, steps=1))
     assert program.main([str(folder), "--encoder"]) == 0
     after = encoder.load(model)
-    assert after.about["space"] == "w" and after.hash != saved.hash
+    assert after.about["space"] == "w"
+    assert after.hash != saved.hash

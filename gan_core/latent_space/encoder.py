@@ -40,7 +40,8 @@ class Encoder:
     """A trained encoder.
 
     network: float (N, C, 64, 64) in [−1, 1] -> latents (N, nz). about: how it was trained and
-    measured, and in which latent "space", plain JSON types. hash: 12 hexadecimal digits that identify the encoder.
+    measured, and in which latent "space", plain JSON types. hash: 12 hexadecimal digits that
+    identify the encoder.
     """
 
     network: nn.Module
