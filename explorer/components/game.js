@@ -25,6 +25,10 @@ const PACES = [4, 15, 60, 240, 10000]; // steps a second, if the computer can
 const PACE_WORDS = ["4 a second", "15 a second", "60 a second", "240 a second", "fastest"];
 const MOST_STEPS = 100; // of one frame
 const MEASURE = 8; // frames from one measurement to the next
+// Requests of a playing game that may be unanswered: the worker goes on with the next while the page
+// draws. With a single one, an answer that misses a repaint by a little leaves the worker idle for all
+// of the next.
+const AHEAD = 2;
 const PHASE_MS = 1100; // of slow motion
 const states = new WeakMap();
 
@@ -297,6 +301,10 @@ function waiting(state) {
   return state.answered < state.requested;
 }
 
+function waitingForMany(state) {
+  return state.requested - state.answered >= AHEAD;
+}
+
 function hear(state, { boards, records, number }) {
   state.answered = number;
   const phase = state.phase;
@@ -371,7 +379,7 @@ function tick(state, now) {
   if (!state.root.isConnected) return end(state);
   const playing = state.mode === "playing";
   if (playing && state.slow) playSlowly(state, now);
-  else if (playing && !waiting(state)) {
+  else if (playing && !waitingForMany(state)) {
     const since = Math.min(now - (state.last ?? now), 250);
     state.last = now;
     state.owed = Math.min(state.owed + (PACES[state.pace] * since) / 1000, MOST_STEPS);
