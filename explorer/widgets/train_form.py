@@ -186,13 +186,8 @@ def choose_again(key: str, options: Collection, usual: str | int) -> None:
 def usual_length(pictures: int, data: str, preset: str, size: int) -> float | None:
     """The kimg that a preset chooses, or None while the pictures are unknown."""
     try:
-        if data:
-            count, size, _, channels = training_set.read_card(data)["shape"]
-        elif pictures:
-            count, channels = from_folder.training_images(pictures), 3
-        else:
-            return None
-        return presets.choose(preset or from_folder.PRESET, count, size, channels)["kimg"]
+        plan = expected_time.planned(pictures, data, preset, size, None)
+        return plan and plan[0].kimg
     except InputError:
         return None
 
