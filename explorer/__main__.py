@@ -274,9 +274,9 @@ def serve(address: str, port: int, base_path: str, max_upload: int) -> None:
         "server.maxUploadSize": max_upload,
         "browser.gatherUsageStats": False,
         "runner.fastReruns": False,  # see services/whole_callbacks.py
-        # Collecting all garbage after every run stops every thread, 60 ms with fifty visitors, and
-        # half of all that the interpreter did went into it. Python collects by itself when enough
-        # new objects survive.
+        # Collecting all garbage after every run stops every thread; with fifty visitors, half of
+        # what the interpreter did went into it. Python collects by itself when enough new objects
+        # survive.
         "runner.postScriptGC": False,
         # An experimental interface for programs, to which the limits of the app do not apply.
         "server.enableAgentApi": False,

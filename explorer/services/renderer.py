@@ -28,7 +28,7 @@ from gan_core.util.errors import InputError
 CACHE_BYTES = 96 * 2**20
 LARGE = 512  # pixels a side of an enlarged picture
 PREVIEW = 768  # pixels a side of the sheet of an import
-SHARED_FROM = 12  # pictures; of fewer, a second core saves less than it costs
+SHARED_FROM = 12  # pictures; fewer leave the second core to other visitors
 
 _lock = threading.Lock()
 # (kind, weights, digest of a row) -> row of the result

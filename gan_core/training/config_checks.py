@@ -10,7 +10,6 @@ from typing import Any
 import numpy as np
 import torch
 
-from gan_core import checkpoint
 from gan_core.data import training_set
 from gan_core.networks import conditional, registry
 from gan_core.training import augment, conditions, distributed, winograd
@@ -35,9 +34,6 @@ def check(data: Any, config: TrainingConfig) -> tuple[np.ndarray, dict]:
     if config.conditional:
         classes = conditions.load(images, config.conditional, config.nz).sizes
         settings["network"]["classes"] = list(classes)
-        if config.begin_from:
-            has = checkpoint.read_card(config.begin_from)["architecture"].get("revision", 1)
-            settings["network"]["revision"] = has
     settings["fingerprint"] = card["fingerprint"]
     return images.images, settings
 
@@ -65,7 +61,7 @@ def network(config: TrainingConfig, size: int, channels: int) -> dict:
         described["norm"] = config.norm
     if config.architecture == "conditional":
         described["classes"] = [1]  # the training set knows better, see `check`
-        described["revision"] = conditional.LATEST
+        described["revision"] = conditional.LATEST  # an earlier run is of its own, see `players`
     return described
 
 

@@ -75,6 +75,8 @@ def train(
     torch.backends.cudnn.benchmark = True  # sizes never change
     path = run / "state.safetensors"
     resuming = path.exists()
+    if config.conditional:
+        players.take_over_revision(settings["network"], config, path)
     generator, discriminator = (n.to(team.device) for n in players.build(settings["network"]))
     record: dict[str, Any] = {"hours": 0.0, "hardware": hardware.describe(team.device)}
     record["torch"] = torch.__version__

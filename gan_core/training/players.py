@@ -3,6 +3,7 @@
 import copy
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -10,7 +11,7 @@ from torch import nn
 
 from gan_core import checkpoint, latent
 from gan_core.networks import registry
-from gan_core.training import graphs
+from gan_core.training import graphs, snapshot
 from gan_core.training.config import TrainingConfig
 from gan_core.training.distributed import Team, share_batch_norm
 from gan_core.util.errors import InputError
@@ -109,6 +110,24 @@ def adam(network: nn.Module, lr: float, config: TrainingConfig, team: Team) -> t
     )
 
 
+def take_over_revision(network: dict, config: TrainingConfig, state: Path) -> None:
+    """Give a run's networks the revision of what it goes on from, if it goes on from anything.
+
+    network: the description of conditional networks. state: the run's file of state, if it is
+    resumed. The first revision has no entry. Raises InputError as `snapshot.read` and
+    `checkpoint.read_card` do.
+    """
+    if state.exists():
+        before = snapshot.read(state)[1]["settings"].get("network")
+    elif config.begin_from:
+        before = checkpoint.read_card(config.begin_from)["architecture"]
+    else:
+        return
+    network.pop("revision", None)
+    if isinstance(before, dict) and "revision" in before:
+        network["revision"] = before["revision"]
+
+
 def load_weights(
     generator: nn.Module, discriminator: nn.Module, config: TrainingConfig, description: dict
 ) -> dict:
@@ -126,8 +145,6 @@ def load_weights(
             f"use --prior {before.prior.kind} to start from it."
         )
     has = before.card["architecture"]
-    if has.get("name") == "conditional":
-        has = {"revision": 1, **has}
     for key in ("name", "size", "channels", "nz", "ngf", "classes", "revision"):
         if has.get(key) != description.get(key):
             raise InputError(

@@ -127,20 +127,31 @@ def test_the_class_takes_part_in_the_first_layer_since_revision_2():
 
 
 def test_a_run_that_starts_from_weights_has_their_revision(data, tmp_path):
-    names = ["bold", "digit: 0", "digit: 1", "digit: 2"]
     architecture = SIZES | {"ngf": 2, "ndf": 2, "classes": [1, 3]}
-    settings = TINY | {"conditional": "bold,digit"}
     before = save_checkpoint(tmp_path / "before", architecture=architecture, nz=12)
-    _, found = config_checks.check(data, TrainingConfig(**settings, begin_from=str(before)))
-    assert found["network"]["revision"] == 1
-    assert config_checks.check(data, TrainingConfig(**settings))[1]["network"]["revision"] == 2
-    assert conditions.load(training_set.load(data), "bold,digit", 12).names == names
-    player = registry.build(found["network"])
-    players.load_weights(
-        *player, TrainingConfig(**settings, begin_from=str(before)), found["network"]
-    )
+    config = TrainingConfig(**TINY | {"conditional": "bold,digit"}, begin_from=str(before))
+    _, settings = config_checks.check(data, config)
+    assert settings["network"]["revision"] == 2  # of a run that starts from nothing
+    players.take_over_revision(settings["network"], config, tmp_path / "no state")
+    player = registry.build(settings["network"])
+    players.load_weights(*player, config, settings["network"])
     loaded = gan_core.load(before).generator.state_dict()
     assert all(torch.equal(v, loaded[k]) for k, v in player[0].state_dict().items())
+
+
+def test_a_run_of_an_earlier_version_is_resumed(data, tmp_path, monkeypatch):
+    network = config_checks.network  # had no entry "revision"
+
+    def of_earlier_version(*given):
+        return {key: value for key, value in network(*given).items() if key != "revision"}
+
+    monkeypatch.setattr(config_checks, "network", of_earlier_version)
+    run = tmp_path / "run"
+    loop.train(data, run, TrainingConfig(**TINY))
+    monkeypatch.undo()
+    assert loop.train(data, run, TrainingConfig(**TINY | {"kimg": 0.128})) == 128
+    _, notes = states.read(run / "state.safetensors")
+    assert "revision" not in notes["settings"]["network"]
 
 
 @pytest.mark.parametrize("revision", [1, 2])
