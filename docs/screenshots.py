@@ -21,7 +21,7 @@ FINISHED = "() => !document.querySelector('[data-testid=stMain] [data-testid=stP
 STEPS = 1500  # of the game
 RUNS = DOCS.parent / "runs"
 SHORT = (
-    *("train", "checkpoints/avatars/training_set", "--name", "avatars-short"),
+    *("train", "checkpoints/avatars-tied/training_set", "--name", "avatars-short"),
     *("--ngf", "32", "--ndf", "32", "--kimg", "16", "--grid-kimg", "4", "--measure-kimg", "0"),
 )
 PRESETS = {  # that fill the baskets

@@ -71,11 +71,17 @@ def rounds(config: TrainingConfig) -> int:
     return config.penalty_every * -(-STEPS // config.penalty_every)
 
 
-def measure(config: TrainingConfig, size: int, channels: int, tell: Tell | None = None) -> float:
+def measure(
+    config: TrainingConfig,
+    size: int,
+    channels: int,
+    tell: Tell | None = None,
+    clock: Callable[[], float] = time.perf_counter,
+) -> float:
     """Images per second over a few rounds, without grids, snapshots and distances.
 
-    size: side of the images, pixels. channels: 1 or 3. tell: called after each round. Raises
-    InputError for options that training would refuse.
+    size: side of the images, pixels. channels: 1 or 3. tell: called after each round. clock: what
+    gives the seconds. Raises InputError for options that training would refuse.
     """
     config_checks.check_options(config, size, channels)
     settings, count = settings_of(config, size, channels), rounds(config)
@@ -91,11 +97,11 @@ def measure(config: TrainingConfig, size: int, channels: int, tell: Tell | None 
     game.use_graphs(batches)
     seconds = []
     for done in range(count + 1):  # the first one is slower
-        began = time.perf_counter()
+        began = clock()
         play_round(game, batches)
         if team.device.type == "cuda":
             torch.cuda.synchronize()
-        seconds.append(time.perf_counter() - began)
+        seconds.append(clock() - began)
         if tell:
             tell(done, count)
     return config.k * config.batch / statistics.mean(seconds[1:])
