@@ -110,7 +110,7 @@ def entries() -> dict[str, Run]:
 
 def look(directory: Path) -> Run:
     """The Run in a directory. Damaged files are treated as missing."""
-    about, started = run_lock.read(directory), read_json(directory / STARTED)
+    (held, about), started = run_lock.state(directory), read_json(directory / STARTED)
     lines = log(directory)
     position, settings, _ = saved(directory)
     # The length that was requested last has precedence over that of the previous process.
@@ -124,7 +124,7 @@ def look(directory: Path) -> Run:
         total = next(
             (v for line in reversed(lines) if (v := line.get("expected_kimg", 0)) > 0), None
         )
-    state, doing, reason = condition(directory, about, started, position, total)
+    state, doing, reason = condition(directory, held, about, started, position, total)
     ended = state == "finished" or doing in ("publishing", "measuring")
     if minutes and ended:
         total = shown
@@ -150,10 +150,10 @@ def look(directory: Path) -> Run:
 
 
 def condition(
-    directory: Path, about: dict, started: dict, position: float, total: float | None
+    directory: Path, held: bool, about: dict, started: dict, position: float, total: float | None
 ) -> tuple[str, str, str]:
-    """(state, doing, reason) of a run; see Run."""
-    if run_lock.held(directory):
+    """(state, doing, reason) of a run; see Run. held, about: see `run_lock.state`."""
+    if held:
         return "running", str(about.get("doing", "starting"))[:20], ""
     if later(started, about):  # the process started last does not hold the run yet, or never will
         if run_processes.alive(started.get("pid"), number(started.get("at"))):

@@ -18,6 +18,8 @@ from gan_core.util import atomic_files, regular_files
 from gan_core.util.errors import InputError
 
 RECORD, LOCK = "process.json", "process.lock"
+PATIENCE = 1.0  # seconds; somebody who looks whether a run is held locks it for a moment
+LOOKS = 5  # at a lock and its record, until both are of one moment
 
 
 @contextlib.contextmanager
@@ -30,7 +32,7 @@ def holding(run: Path | str, **about: Any) -> Iterator[Callable[..., None]]:
     """
     run = Path(run)
     run.mkdir(parents=True, exist_ok=True)
-    lock = FileLock(run / LOCK, timeout=0)
+    lock = FileLock(run / LOCK, timeout=PATIENCE)
     try:
         lock.acquire()
     except Timeout:
@@ -68,6 +70,20 @@ def read(run: Path | str) -> dict:
         return atomic_files.read_json(Path(run) / RECORD, "a run")
     except InputError:
         return {}
+
+
+def state(run: Path | str) -> tuple[bool, dict]:
+    """(whether a living process holds the run, the record of its last process) at one moment.
+
+    A process that ends between two looks would otherwise appear to have ended without a word.
+    """
+    now = held(run)
+    for _ in range(LOOKS):
+        before, record = now, read(run)
+        now = held(run)
+        if now == before:
+            break
+    return now, record
 
 
 def held(run: Path | str) -> bool:

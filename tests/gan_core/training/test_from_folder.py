@@ -8,11 +8,13 @@ import stat
 import struct
 import subprocess
 import sys
+import threading
 import time
 import zipfile
 
 import numpy as np
 import pytest
+from filelock import FileLock
 
 from gan_core import __main__ as cli
 from gan_core import checkpoint
@@ -305,6 +307,29 @@ def test_how_a_run_ended_is_recorded(tmp_path, error, ended, reason):
         work()
     record = run_lock.read(tmp_path)
     assert (record["ended"], record.get("reason"), record["doing"]) == (ended, reason, "training")
+
+
+def test_a_run_that_ends_while_one_looks_at_it_has_not_failed(tmp_path, monkeypatch):
+    read, work = run_lock.read, run_lock.holding(tmp_path)
+    work.__enter__()
+
+    def ending(run):
+        record = read(run)
+        if "ended" not in record:
+            work.__exit__(None, None, None)
+        return record
+
+    monkeypatch.setattr(run_lock, "read", ending)
+    held, record = run_lock.state(tmp_path)
+    assert (held, record["ended"]) == (False, "finished")
+
+
+def test_a_look_at_a_run_does_not_keep_it_from_starting(tmp_path):
+    look = FileLock(tmp_path / run_lock.LOCK, thread_local=False)
+    look.acquire()
+    threading.Timer(0.1, look.release).start()
+    with run_lock.holding(tmp_path):
+        assert run_lock.held(tmp_path)
 
 
 # --- Zips of strangers. ---
