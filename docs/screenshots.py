@@ -22,7 +22,7 @@ STEPS = 1500  # of the game
 RUNS = DOCS.parent / "runs"
 SHORT = (
     *("train", "checkpoints/avatars-tied/training_set", "--name", "avatars-short"),
-    *("--ngf", "32", "--ndf", "32", "--kimg", "16", "--grid-kimg", "4", "--measure-kimg", "0"),
+    *("--preset", "avatars", "--kimg", "16", "--grid-kimg", "4", "--measure-kimg", "0"),
 )
 PRESETS = {  # that fill the baskets
     "arithmetic-avatars.png": "bearded with glasses − bearded + long-haired",

@@ -106,6 +106,7 @@ export function drawChart(canvas, colours, chart, { records }, [low, high], step
     paint.setLineDash([2 * scale, 3 * scale]);
     rule(chart.mark[0]);
   }
+  const points = [];
   for (const { key, dash } of chart.lines) {
     paint.setLineDash(dash.map((length) => length * scale));
     paint.strokeStyle = colours.text;
@@ -118,6 +119,7 @@ export function drawChart(canvas, colours, chart, { records }, [low, high], step
       const [px, py] = [(record.step / Math.max(steps, 1)) * width, y(Math.min(Math.max(value, low), high))];
       if (there && pen) paint.lineTo(px, py);
       else if (there) paint.moveTo(px, py);
+      if (there) points.push([px, py]);
       pen = there;
     }
     paint.stroke();
@@ -127,8 +129,13 @@ export function drawChart(canvas, colours, chart, { records }, [low, high], step
   paint.strokeStyle = colours.background; // so that a curve behind the words leaves them readable
   paint.lineWidth = 4 * scale;
   paint.fillStyle = colours.text;
-  paint.strokeText(words, 2 * scale, top + 12 * scale);
-  paint.fillText(words, 2 * scale, top + 12 * scale);
+  const space = paint.measureText(words).width + 4 * scale;
+  const covered = (from, to) =>
+    points.some(([x, y]) => x >= from && x <= to && Math.abs(y - top) < 14 * scale);
+  const right = covered(0, space) && !covered(width - space, width);
+  const left = right ? width - space + 2 * scale : 2 * scale;
+  paint.strokeText(words, left, top + 12 * scale);
+  paint.fillText(words, left, top + 12 * scale);
 }
 
 export function number(value) {

@@ -167,7 +167,7 @@ def equation_line(name: str, model: Model) -> None:
         result_image = renderer.pictures(model, z[None])[0]
     left, right = st.columns([5, 3], gap="medium", vertical_alignment="center")
     with left:
-        words = "on the shell" if model.space == "z" else "as summed"
+        words = "rescaled" if model.space == "z" else "as summed"
         equation.show(shown, result_image, view.smooth, words)
     with right, st.container(key="equation-side"):
         if result_image is None:
@@ -241,7 +241,7 @@ def result(name: str, model: Model, terms: Sequence[Term]) -> None:
                 near[len(near) // 2],
             ),
         )
-        st.caption("The result on the shell, with uniform noise of ±0.25 (Radford et al. 2016)")
+        st.caption("The rescaled result, with uniform noise of ±0.25 (Radford et al. 2016)")
         arithmetic_controls.show(controls)
     if seen:
         with left:
@@ -278,7 +278,7 @@ def numbers(
     """The formula, and a line with lengths and D(x)."""
     scores = renderer.scores(model, images)
     words = []
-    for place, title in enumerate(("As summed", "on the shell")):
+    for place, title in enumerate(("As summed", "rescaled")):
         score = "" if scores is None else f", D(x) {scores[place]:.3f}"
         words.append(f"{title} {renderer.length(model.space, z[place])}{score}")
     others = arithmetic_formula.difference(letters, locked)

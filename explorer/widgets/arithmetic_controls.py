@@ -54,6 +54,6 @@ def show(controls: Controls) -> None:
         smooth=session.view().smooth,
     )
     st.caption(
-        "Controls, on the shell: C alone; an equally long step from C in three random "
+        "Controls, rescaled: C alone; an equally long step from C in three random "
         "directions; the first exemplar of each basket instead of the mean."
     )

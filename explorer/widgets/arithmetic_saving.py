@@ -27,7 +27,7 @@ def buttons(
     """Buttons for the tray, a direction, the sheet and the arithmetic file."""
     title = arithmetic_formula.formula(letters, session.view().strength, locked)
     with st.container(horizontal=True, gap="small"):
-        for place, words in enumerate(("as summed", "on the shell")):
+        for place, words in enumerate(("as summed", "rescaled")):
             item = tray.Item(
                 f"{title}, {words}", name, model.hash, None, 1.0, z[place], space=model.space
             )
@@ -39,7 +39,7 @@ def buttons(
                 on_click=add_to_tray.add,
                 args=(tray.copy(item),),
             )
-        neighbours_link.button(item, "ask-sum")  # of the result on the shell
+        neighbours_link.button(item, "ask-sum")  # of the rescaled result
         with st.popover("Save direction", icon=":material/explore:"):
             direction_form(model, arithmetic_formula.difference(letters, locked), way, locked)
         st.download_button(

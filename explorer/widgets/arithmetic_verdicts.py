@@ -59,7 +59,7 @@ def table(
     return attribute_labels.table(
         classifier,
         drawn,
-        [("sum", images[:1]), ("on shell", images[1:])],
+        [("sum", images[:1]), ("rescaled", images[1:])],
         [("random", pictures[1 : 1 + RANDOM]), ("single", pictures[-1:])],
     )
 
@@ -80,7 +80,7 @@ def show(model: Model, terms: Sequence[Term], images: np.ndarray) -> None:
         else "The classifier’s answer"
     )
     lines = [f"**Did it work?** {asked} in each picture:"]
-    for title, image in zip(("As summed", "On the shell"), images, strict=True):
+    for title, image in zip(("As summed", "Rescaled"), images, strict=True):
         seen = attribute_labels.agreed_in(readers, image[None])[0]
         said = []
         for column, wanted in goals.items():

@@ -116,7 +116,7 @@ def pictures(
         mean = arithmetic.concept(z)
         # The mean of many exemplars is so close to zero that its picture may be a blur.
         on_shell = arithmetic.calculate([mean], [1], arithmetic.shell(model.prior))
-        for which, caption in {"mean": "mean", "mean-shell": "mean, on the shell"}.items():
+        for which, caption in {"mean": "mean", "mean-shell": "mean, rescaled"}.items():
             words = f"Exemplars of {title}: {caption}"
             shown.append({"id": which, "label": words, "caption": caption, "big": True})
         sheet = renderer.sheet(renderer.pictures(model, np.concatenate([[mean, on_shell], z])))

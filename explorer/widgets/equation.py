@@ -49,7 +49,7 @@ class Part:
 
 
 def show(
-    parts: Sequence[Part], result: np.ndarray | None, smooth: bool, words: str = "on the shell"
+    parts: Sequence[Part], result: np.ndarray | None, smooth: bool, words: str = "rescaled"
 ) -> None:
     """Show the sum in one line at any width.
 

@@ -58,7 +58,8 @@ TERMS = {
     "norm": Term(
         "|z| and the shell",
         "|z| is the length of a latent. Nearly all latents have almost the same length, so they lie"
-        " on a thin shell around the middle, and the middle itself is where none are.",
+        " on a thin shell around the middle, and the middle itself is where none are. A sum is"
+        " rescaled to that length.",
         r"|z| = \sqrt{\textstyle\sum_i z_i^2} \approx \sqrt{n}",
         "White 2016, arXiv 1609.04468",
     ),

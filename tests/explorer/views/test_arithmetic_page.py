@@ -278,7 +278,7 @@ def test_a_link_with_wishes_alone_fills_the_baskets(opened, open_app, with_class
 def names_of(app):
     """The names of the baskets, as the line at the top shows them."""
     line = next(e.proto.body for e in app.main.get("html") if 'class="equation' in e.proto.body)
-    return [name for name in re.findall(r"<i>(.*?)</i>", line) if name != "on the shell"]
+    return [name for name in re.findall(r"<i>(.*?)</i>", line) if name != "rescaled"]
 
 
 @pytest.mark.slow
@@ -325,7 +325,7 @@ def test_the_page_says_of_each_picture_whether_it_worked(opened, with_classifier
     def verdicts(app):
         (said,) = [e.value for e in app.main.markdown if e.value.startswith("**Did it work?**")]
         lines = said.splitlines()[2:]
-        assert [line.partition(" — ")[0] for line in lines] == ["- As summed", "- On the shell"]
+        assert [line.partition(" — ")[0] for line in lines] == ["- As summed", "- Rescaled"]
         return [re.findall(r": (yes|no|unsure)\b", line) for line in lines]
 
     assert all(verdicts(app))
@@ -698,7 +698,7 @@ def test_a_preset_is_as_strong_as_its_own_exemplars_need(
 def test_the_page_shows_what_the_classifier_sees(opened, with_classifier):
     model, app = opened(a="1,2,3", b="4,5", c="6", strength="0.5")
     table = seen(app)
-    assert table[0] == ["", "A", "B", "C", "sum", "on shell", "random", "single"]
+    assert table[0] == ["", "A", "B", "C", "sum", "rescaled", "random", "single"]
     names = {"Male": 0, "Smiling": 1, "Wavy Hair": 2}
     assert len(table) > 1
     see = lambda z: with_classifier.predict(model.generate(np.float32(z)))  # noqa: E731

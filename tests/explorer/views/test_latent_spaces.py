@@ -186,7 +186,7 @@ def test_comparing_says_that_it_needs_z(folder, open_app):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(("space", "words"), [("z", "on the shell"), ("w", "as summed")])
+@pytest.mark.parametrize(("space", "words"), [("z", "rescaled"), ("w", "as summed")])
 def test_the_result_in_w_is_as_summed(folder, open_app, space, words):
     app = fine(open_app("arithmetic", model="alpha", latent=space, a="1,2", b="3,4", c="5,6"))
     line = next(html.body for html in app.get("html") if "The result" in html.body)
