@@ -43,7 +43,7 @@ VIEWS = {
     "compare-avatars.png": "latents?model={}&start=7&beside=avatars-tied",
     "directions-{}.png": "directions?model={}&start=7",
     "interpolate-{}.png": "interpolate?model={}&keys=0,7,11,15",
-    "earlier-avatars-short.png": "browse?model={}&n=36&sort=seed&beside=avatars-short@4.032",
+    "earlier-avatars-short.png": "browse?model={}&n=36&sort=seed&beside=avatars-short@4",
     "the-game.png": "game?preset=first",
     "lessons.png": "latents?model=avatars&start=1169&lesson=tour&lesson_step=1",
 }
