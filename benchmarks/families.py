@@ -7,8 +7,8 @@ Every row trains for the same time on one thread. So that other programs on the 
 nobody, it is the processor's time: before anything is trained, each row's seconds per image are
 measured by that clock, and from them follows how many images it may be shown. Sample grids and
 distances are not counted. The networks of `dcgan`, `resize` and `residual` are trained with the
-preset `faces`, the style-based one with `gpu-faces` at the width that the page on training names
-for CPUs, because its learning rates are equalised. The other rows are DCGAN with one change.
+preset `faces`, the style-based one with `gpu-faces` at a width for CPUs, because its learning rates
+are equalised. The other rows are DCGAN with one change.
 
 Measured as by `python -m gan_core evaluate`: 5,000 samples against the training images. A finished
 row is read instead of repeated; remove its folder to run it again.
