@@ -69,11 +69,11 @@ function makeGroup(place) {
 }
 
 function groupName(by, first, members, afterNamed) {
-  const last = first + members.length;
-  if (by === "number") return `z${members[0]} to z${members[members.length - 1]}`;
+  const range = (from, to) => (from === to ? from : `${from} to ${to}`);
+  if (by === "number") return range(`z${members[0]}`, `z${members[members.length - 1]}`);
   const strongest = afterNamed ? "Strongest of the others," : "Strongest";
   const what = by === "effect" ? strongest : "Changed first,";
-  return `${what} ${first + 1} to ${last}`;
+  return `${what} ${range(first + 1, first + members.length)}`;
 }
 
 // The search takes "17", "z17", "17, 20-29", "29-20", words of a coordinate's name such as "skin tan",
