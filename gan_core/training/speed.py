@@ -81,7 +81,8 @@ def measure(
     """Images per second over a few rounds, without grids, snapshots and distances.
 
     size: side of the images, pixels. channels: 1 or 3. tell: called after each round. clock: what
-    gives the seconds, time.perf_counter if None. Raises InputError for options that training would refuse.
+    gives the seconds, time.perf_counter if None. Raises InputError for options that training would
+    refuse.
     """
     config_checks.check_options(config, size, channels)
     clock = clock or time.perf_counter
