@@ -63,12 +63,15 @@ def new_run() -> None:
                 key=f"new-upload-{st.session_state.get('uploads', 0)}",
             )
         preview = None
-        if upload is not None:
-            preview = train_preview.of_upload(upload)
-        elif images:
-            preview = train_preview.of_path(str(images))
-        if preview is not None:
-            train_preview.show(preview)
+        # The preview has a place of its own: if it moved the fields below it down, a name that is
+        # being typed while the pictures are looked at would be lost.
+        with st.container():
+            if upload is not None:
+                preview = train_preview.of_upload(upload)
+            elif images:
+                preview = train_preview.of_path(str(images))
+            if preview is not None:
+                train_preview.show(preview)
         pictures = preview.count if preview is not None else 0
         name, preset, size, length = settings(way, images, data, pictures)
         shown = images or (upload.name if upload is not None else "pictures.zip")
