@@ -168,9 +168,11 @@ class Model:
     @cached_property
     def _drawer(self) -> torch.nn.Module:
         """The generator in its fastest form for a CPU: folded, with channels last."""
-        if not any(isinstance(m, torch.nn.BatchNorm2d) for m in self.generator.modules()):
-            return self.generator
-        return fuse_layers.fold(self.generator)
+        return (
+            fuse_layers.fold(self.generator)
+            if fuse_layers.helps(self.generator)
+            else self.generator
+        )
 
     @torch.inference_mode()
     def _generate(self, z: torch.Tensor) -> torch.Tensor:

@@ -2,7 +2,7 @@
 
 In eval mode a batch norm only scales and shifts each channel, which the preceding convolution can
 do itself. Nearest-neighbour doubling and a 3 × 3 convolution become one transposed convolution of
-4 × 4.
+4 × 4. What a style-based generator computes from its weights alone is computed once.
 """
 
 import copy
@@ -11,6 +11,7 @@ from typing import Any
 import torch
 from torch import nn
 
+from gan_core.networks import fixed_style, style
 from gan_core.networks.resize_dcgan import transposed
 
 ROWS = 32  # rows of a weight that are held in double precision at once
@@ -20,13 +21,20 @@ def fold(generator: nn.Module) -> nn.Module:
     """A copy of a generator in eval mode, with each batch norm folded into the layer before it.
 
     In every nn.Sequential, a BatchNorm2d right after a Conv2d or ConvTranspose2d is removed, and so
-    is an Upsample by two right before a 3 × 3 convolution. Weights are stored channels last. The
-    copy draws the same images within rounding; `generator` is not changed.
+    is an Upsample by two right before a 3 × 3 convolution. Style-based layers are replaced by
+    those of `fixed_style`. Weights are stored channels last. The copy draws the same images within
+    rounding; `generator` is not changed.
     """
     # Layers that are not folded share the memory of the original until `channels_last` copies them.
     tensors = [*generator.parameters(), *generator.buffers()]
     shared = copy.deepcopy(generator, {id(tensor): tensor for tensor in tensors})
     return channels_last(folded(shared.eval()))
+
+
+def helps(generator: nn.Module) -> bool:
+    """Whether a generator has layers that `fold` replaces."""
+    kinds = nn.BatchNorm2d | style.ModulatedConvolution
+    return any(isinstance(layer, kinds) for layer in generator.modules())
 
 
 def channels_last(module: nn.Module) -> nn.Module:
@@ -44,7 +52,7 @@ def channels_last(module: nn.Module) -> nn.Module:
 def folded(module: nn.Module) -> nn.Module:
     """A module in eval mode with its batch norms folded; its children are replaced."""
     for name, child in list(module.named_children()):
-        setattr(module, name, folded(child))
+        setattr(module, name, fixed_style.replaced(child) or folded(child))
     if type(module) is not nn.Sequential:
         return module
     layers: list[nn.Module] = []

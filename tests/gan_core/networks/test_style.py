@@ -6,7 +6,7 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from gan_core.networks import registry, style
+from gan_core.networks import fuse_layers, registry, style
 from gan_core.training import regularisers
 
 SIZES = (28, 32, 64)
@@ -228,3 +228,20 @@ def test_features_are_what_the_head_reads():
     features = discriminator.features(images)
     assert features.shape == (2, 3 * 6)
     assert torch.equal(discriminator.head(features).flatten(), discriminator(images))
+
+
+@pytest.mark.parametrize("size", SIZES)
+def test_with_fixed_weights_the_images_are_the_same(size):
+    generator = build(size, ngf=4)[0].eval()
+    for name, parameter in generator.named_parameters():
+        if name.endswith("bias"):
+            torch.nn.init.normal_(parameter)
+    fixed = fuse_layers.fold(generator)
+    assert fuse_layers.helps(generator)
+    assert not fuse_layers.helps(fixed)
+    assert not any(isinstance(layer, style.Linear) for layer in fixed.modules())
+    z = latents(5)
+    torch.testing.assert_close(fixed(z), generator(z), rtol=1e-4, atol=1e-5)
+    (slope,) = torch.autograd.grad(fixed(z.requires_grad_()).square().sum(), z)
+    (expected,) = torch.autograd.grad(generator(z).square().sum(), z)
+    torch.testing.assert_close(slope, expected, rtol=1e-3, atol=1e-4)
