@@ -9,7 +9,7 @@ export function noCurves() {
   return { records: [], every: 1, count: 0 };
 }
 
-// Adds a record of game_worker.js. The longer the game, the fewer are kept a step.
+// Adds a record of game_worker.js. The longer the game, the farther apart the records that remain.
 export function addRecord(curves, record) {
   const last = curves.records[curves.records.length - 1];
   if (last && last.step === record.step) {

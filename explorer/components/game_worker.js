@@ -1,4 +1,4 @@
-// The game's Web Worker: it holds the games of all boards and moves them when it is told to.
+// The game's Web Worker: it holds the games of all boards and moves them on request.
 //
 // In:   {kind: "set", boards: [{settings, seed, points}], again}   again: from the start
 //       {kind: "advance", steps, half, moment, best, measure, number}

@@ -5,7 +5,7 @@ const OFF = "off"; // stands in place of the text where a person wants nothing t
 const MOST = 900000; // characters that the server takes
 const TRIES = 10;
 
-// As long as the page is loaded, also when the component is made anew.
+// As long as the page is loaded, also when the component is made again.
 const memory = { asked: "", answer: null, tries: 0, count: 0, own: null, shared: null, said: "" };
 
 function read(storage, key) {
@@ -45,8 +45,8 @@ export default function ({ data: { json }, parentElement, setTriggerValue }) {
     // What a session begins with is not yet a change that other tabs should have.
     memory.shared = null;
   }
-  // Nothing is overwritten before the server has read it; a click at the same moment may have kept
-  // it from that, and then it asks again.
+  // Nothing is overwritten before the server has read it; a click at the same moment may have
+  // prevented that, and then the server asks again.
   if (data.ask && memory.answer) {
     if (memory.tries >= TRIES) return;
     memory.tries += 1;

@@ -34,7 +34,7 @@ STYLE = """<style>
 """
 HEAD = f"{STYLE}<script>{content_policy.HEAD_SCRIPT}</script>\n"
 END = b"</head>"
-# A part of the page cannot be asked for, nor its age: the file is Streamlit's, the rest is not.
+# A part of the page cannot be requested, nor its age: the file is Streamlit's, the rest is not.
 UNASKED = {b"accept-encoding", b"range", b"if-none-match", b"if-modified-since"}
 
 

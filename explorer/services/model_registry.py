@@ -24,7 +24,7 @@ VARIABLE = "LATENT_EXPLORER_CHECKPOINTS"
 DEFAULT = "avatars"  # what a first visit shows, because its training images come with it
 # Batch sizes that pages ask for: one picture, a coarse strip or pad, and the largest batch.
 WARM = (1, 9, 25, checkpoint.BATCH)
-# Directories listed per folder, cards read in one listing, and cards kept in memory.
+# Directories listed per folder, cards read in one listing, and cards held in memory.
 MOST_LISTED, MOST_READ, MOST_KNOWN = 5000, 200, 20_000
 
 Stamp = tuple[int, int, int]  # time, size and inode of a card

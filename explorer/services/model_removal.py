@@ -42,8 +42,8 @@ def delete(entry: Entry) -> None:
 
 def deleted() -> list[trash.Deleted]:
     """The models in the trash, the latest first."""
-    found = [each for folder in model_registry.folders() for each in trash.listed(folder, "model")]
-    return sorted(found, key=lambda each: -each.at)
+    models = [each for folder in model_registry.folders() for each in trash.listed(folder, "model")]
+    return sorted(models, key=lambda each: -each.at)
 
 
 def put_back(one: trash.Deleted) -> None:

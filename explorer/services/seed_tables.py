@@ -72,8 +72,9 @@ def _table(
         return None, str(error)
     if labels and table.classifier != labels:
         return None, (
-            f"{_model.directory / seed_table.FILE} was labelled by another classifier than the one "
-            f"beside it, so it is not used; python -m gan_core seeds {directory} makes it again."
+            f"{_model.directory / seed_table.FILE} was labelled by a classifier other than the "
+            f"one beside it, so it is not used; python -m gan_core seeds {directory} makes it "
+            "again."
         )
     return table, ""
 

@@ -40,7 +40,7 @@ def why_not(first: Model, second: Model) -> str:
     if one.size != other.size:
         return (
             f"{first.name} and {second.name} cannot be compared: a latent of {first.name} has "
-            f"{one.size} numbers, one of {second.name} {other.size}, so no z is one of both."
+            f"{one.size} numbers, one of {second.name} {other.size}, so they share no z."
         )
     if one.kind != other.kind:
         return (

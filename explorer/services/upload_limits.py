@@ -2,7 +2,7 @@
 
 Streamlit keeps every upload in memory for as long as the session lives, and has only one limit, on
 the size of a single file. Anyone can call its upload address directly and send files that no page
-asked for, so the limits are enforced here, below all pages.
+requested, so the limits are enforced here, below all pages.
 """
 
 import asyncio

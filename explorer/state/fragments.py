@@ -68,7 +68,7 @@ def outdated(args: Sequence[Any]) -> bool:
 def redraw(*keys: str) -> NoReturn:
     """Redraw these panels, or the whole page if none is named; the last call of a callback.
 
-    The whole page is redrawn, too, if the browser asked for more than one panel: several quick
+    The whole page is redrawn, too, if the browser requested more than one panel: several quick
     changes can arrive together, and one of them may belong to another part of the page.
     """
     # The browser's address may be slightly out of date, which is not a step back in its history.

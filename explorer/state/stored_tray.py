@@ -37,7 +37,7 @@ def write(
 ) -> tuple[str, tuple[str, ...]]:
     """(the text, the parts that are too large for it and are left out); "" with nothing to store.
 
-    photos: whether latents that were found from a photo are stored.
+    photos: whether latents of photos are stored.
     """
     items = [item for item in items if photos or not item.from_photo]
     parts = {
@@ -78,4 +78,4 @@ def part(
     except InputError as error:
         return usual, str(error)
     except (ValueError, RecursionError):  # numbers of thousands of digits, or lists within lists
-        return usual, f"Its {name} is not what this app writes."
+        return usual, f"Its {name} cannot be read."

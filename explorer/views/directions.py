@@ -80,8 +80,8 @@ def bar(name: str, model: Model, known: Known) -> None:
                 "Keep |z|",
                 **session.widget("level", closed=True),
                 help=(
-                    "Rescale the latent to its length at the start, for which the generator was "
-                    "trained."
+                    "Rescale the latent to its original length, the one that the generator was "
+                    "trained for."
                 ),
             )
             browser_rendering.options()
@@ -98,7 +98,12 @@ def choose_start(name: str, model: Model) -> None:
         help="The seed of the picture that the directions are added to.",
         **session.widget("start", on_change=take_start),
     )
-    st.button("Random", icon=":material/casino:", help="Another seed.", on_click=random_start)
+    st.button(
+        "Random",
+        icon=":material/casino:",
+        help="Start from a random seed.",
+        on_click=random_start,
+    )
     start_from_tray.popover(name, model)
 
 
@@ -152,7 +157,7 @@ def choose_locked(known: Known) -> None:
                 f"Lock all of {stranger_text.plain(group)}",
                 key=f"lock-{group}",
                 icon=":material/lock:",
-                help="A change of one of them shows in the others, so lock them together.",
+                help="A change in one of them shows in the others, so lock them together.",
                 on_click=direction_state.lock,
                 args=(members, known),
             )

@@ -114,8 +114,8 @@ def chosen() -> tuple:
 def ask_size(sizes: list[int]) -> None:
     """Ask for the size of the pictures, which nothing in the file tells."""
     st.info(
-        "These weights fit pictures of several sizes, and nothing in the file tells which. Choose "
-        "the size that the model was trained on."
+        "These weights fit pictures of several sizes, and the file does not say which. Choose the "
+        "size that the model was trained on."
     )
     st.segmented_control(
         "Size of the pictures",
@@ -201,7 +201,8 @@ def settle(imported: importers.Imported) -> None:
             "Size of the pictures",
             sizes,
             imported.choices.size,
-            "The weights fit each of these. With the wrong one, pictures show a border or a grid.",
+            "The weights fit each of these sizes. With the wrong size, pictures show a border or "
+            "a grid.",
         )
     if imported.choices.activation:
         choose(
@@ -209,15 +210,16 @@ def settle(imported: importers.Imported) -> None:
             "Activation in the generator",
             ACTIVATIONS,
             imported.choices.activation,
-            "Recognised by batch norm’s statistics where there are any. With the wrong one, "
-            "pictures look washed out or too harsh.",
+            "Recognised from the batch-norm statistics, if there are any. With the wrong "
+            "activation, pictures look washed out or too harsh.",
         )
         choose(
             "output",
             "Last activation",
             OUTPUTS,
             imported.choices.output,
-            "Most DCGANs end with tanh. With the wrong one, pictures look too pale or too harsh.",
+            "Most DCGANs end with tanh. With the wrong activation, pictures look too pale or too "
+            "harsh.",
         )
     choose(
         "prior",

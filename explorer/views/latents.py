@@ -49,8 +49,8 @@ def page(card_page: StreamlitPage | None = None) -> None:
             **session.widget("way", WAYS),
             help=(
                 "Sliders: one for each coordinate of z. Pad: a plane between four samples. On a "
-                "slider, the arrow keys move one step, with Shift ten; F freezes it, Delete resets "
-                "it."
+                "slider, an arrow key moves one step, or ten with Shift; F freezes the slider, "
+                "Delete resets it."
             ),
         )
         corners = None

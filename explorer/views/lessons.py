@@ -33,7 +33,7 @@ def card(pages: Mapping[str, StreamlitPage], name: str) -> None:
     st.subheader(lesson.title, anchor=False)
     st.caption(" → ".join(step.title for step in lesson.steps))
     with st.container(horizontal=True, gap="small"):
-        label = f"Go on at step {place + 1}" if place else "Begin"
+        label = f"Resume at step {place + 1}" if place else "Begin"
         if st.button(label, key=f"begin-{name}", type="primary"):
             lesson_bar.go(pages, name, place)
         if st.button("For a projector", key=f"large-{name}", icon=":material/slideshow:"):
@@ -46,8 +46,8 @@ def own(pages: Mapping[str, StreamlitPage], lesson: Lesson) -> None:
     st.subheader("Your lesson", anchor=False)
     if not lesson.steps:
         st.caption(
-            "On any page, press “Add this view to a lesson” below the tray. The steps then appear"
-            " here, to be given notes, put in order and saved."
+            "On any page, press “Add this view to a lesson” below the tray. The steps then appear "
+            "here, where you can add notes, reorder the steps and save the lesson."
         )
         return
     st.text_input("Title of the lesson", **session.fill("lesson-title", lesson.title, retitle))

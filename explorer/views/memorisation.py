@@ -85,12 +85,12 @@ def show(name: str, case: Case, missing: str, neighbours_page: StreamlitPage | N
         with column:
             memorisation_pairs.show_distances(each, space)
     st.caption(
-        "How far pictures lie from their nearest training image; training images, from the nearest"
-        " other one. A generator that copies lies far to the left of the held-out images. Below"
-        " each chart: the pictures closest to a training image for the part of the training set"
-        " that they lie in, each above that image. Where training images look alike, as drawings"
-        " do, new pictures look like them too, so compare with the pairs of the innocent control"
-        " before you call a pair a copy."
+        "How far each picture lies from its nearest training image; a training image, from the "
+        "nearest other one. A generator that copies lies far to the left of the held-out images. "
+        "Below each chart: the pictures that lie unusually close to a training image for their "
+        "part of the training set, each above that image. Where training images look alike, as "
+        "drawings do, new pictures look like them too, so compare with the pairs of the innocent "
+        "control before you call a pair a copy."
     )
     if words := memorisation_controls.inconclusive_text(cases, space):
         st.info(words)

@@ -18,10 +18,10 @@ KEYS, STEPS = 6, 10  # keyframes of the loop, and frames from one to the next
 TILES = 8  # side by side
 CRISP = 64  # pixels of a picture's side up to which drawings are shown crisp at this page's sizes
 WORDS = (
-    "A **GAN** is a pair of networks that learns to make pictures like those it was shown. A"
-    " **latent** is a list of random numbers, and the **generator** turns each one into a picture:"
-    " nearby latents give pictures that look alike. **Realism** tells how well a picture fits among"
-    " the real ones."
+    "A **GAN** is a pair of networks that learns to make pictures like those it was shown. A "
+    "**latent** is a list of random numbers, and the **generator** turns each one into a picture: "
+    "nearby latents give pictures that look alike. **Realism** measures how well a picture fits "
+    "among the real ones."
 )
 
 
@@ -143,11 +143,11 @@ def add_and_subtract(model: Model, seeds: list[int], smooth: bool) -> str:
     if classifier is not None and known is not None:
         for _, target, *wanted in arithmetic_report.TRIPLES:
             if all(set(classifier.recognised).issuperset(part) for part in wanted):
-                found = arithmetic.find_exemplars(
+                chosen = arithmetic.find_exemplars(
                     model, classifier, target, wanted, n=len(known), most=8, probabilities=known
                 )
-                if all(map(len, found)):
-                    means = [arithmetic.concept(renderer.latents(model, rows)) for rows in found]
+                if all(map(len, chosen)):
+                    means = [arithmetic.concept(renderer.latents(model, rows)) for rows in chosen]
                     break
     if means is None:
         means = list(renderer.latents(model, seeds[:3]))
@@ -165,7 +165,7 @@ def copied(model: Model, seeds: list[int], smooth: bool) -> str:
 
 
 def game(model: Model, seeds: list[int], smooth: bool) -> str:
-    """Data on a ring in one colour, samples that have found part of it in another."""
+    """Data on a ring in one colour, samples that have reached part of it in another."""
     draw = np.random.RandomState(3)
     dots = []
     for kind, turn, noise, n in (("data", 2 * np.pi, 2.0, 70), ("samples", 3.6, 4.5, 45)):
@@ -182,7 +182,7 @@ def game(model: Model, seeds: list[int], smooth: bool) -> str:
 # {path: (title, words, what draws its picture)}
 CARDS: dict[str, tuple[str, str, Callable[[Model, list[int], bool], str]]] = {
     "browse": ("Pick", "Thousands of samples, the most realistic first.", browse),
-    "latents": ("Drag", "Move through the latent space under your hand.", drag),
+    "latents": ("Drag", "Move a slider, and the picture follows.", drag),
     "interpolate": ("Morph", "From one picture into another, as a film.", morph),
     "arithmetic": (
         "Add and subtract",

@@ -15,9 +15,9 @@ from explorer.widgets.photo_search import search
 from gan_core.latent_space import inversion
 
 PRIVATE = (
-    "Your photo stays in the memory of this session: it is never saved or put in a link, and "
-    "is gone when you close this tab. A latent that was found from it is stored in this browser "
-    "only if you say so, under “Save and load” beside the tray."
+    "Your photo stays in the memory of this session: it is never saved or put in a link, and is "
+    "gone when you close this tab. A latent made from it is stored in this browser only if you "
+    "say so, under “Save and load” beside the tray."
 )
 
 

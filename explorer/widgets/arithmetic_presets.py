@@ -54,8 +54,8 @@ def buttons(model: Model, place: str) -> None:
         st.button(
             stranger_text.plain(f"{title_of(group)}: from {before} to {after}"),
             key=f"two-classes-{place}",
-            help="The same exemplars in A and B, in two classes: their difference is the class "
-            "alone, and C gets it.",
+            help="A and B hold the same exemplars in two classes, so their difference is the class "
+            "alone; it is added to C.",
             on_click=two_classes,
             args=(model, group),
         )
@@ -80,7 +80,8 @@ def compared_with_class(model: Model, wishes: Sequence[basket_names.Wish]) -> No
         title = triple[0] if triple else ""
         st.caption(
             arithmetic_report.must_beat(model.card, title)
-            or "This model has classes: arithmetic must beat setting one, as on the page Latents."
+            or "This model has classes, so arithmetic must beat setting one, as on the page "
+            "Latents."
         )
 
 
@@ -154,7 +155,7 @@ def take(model: Model) -> None:
     known = seed_tables.probabilities(model, classifier)
     pool = basket_panel.POOL if known is None else len(known)
     with st.spinner(f"Searching {pool} samples …", show_time=True):
-        found = arithmetic.find_exemplars(
+        chosen = arithmetic.find_exemplars(
             model,
             classifier,
             triple[1],
@@ -163,15 +164,13 @@ def take(model: Model) -> None:
             most=EXEMPLARS,
             probabilities=known,
         )
-    if not all(map(len, found)):
-        session.warn(
-            f"Not all exemplars of this preset were found among {pool} samples of {model.name}."
-        )
+    if not all(map(len, chosen)):
+        session.warn(f"Among its first {pool} samples, {model.name} has too few for this preset.")
         return
     st.session_state.filling = False
-    filled = [", ".join(map(str, rows)) for rows in found]
+    filled = [", ".join(map(str, rows)) for rows in chosen]
     emptied = dict.fromkeys(url_parts.BASKETS, "")
-    strength, apart = settle(model, classifier, triple, found)
+    strength, apart = settle(model, classifier, triple, chosen)
     baskets.change(
         **emptied | dict(zip("abc", filled, strict=True)),
         sum=url_state.View.sum,
@@ -184,20 +183,20 @@ def take(model: Model) -> None:
 
 
 def settle(
-    model: Model, classifier: Classifier, triple: tuple, found: Sequence[np.ndarray]
+    model: Model, classifier: Classifier, triple: tuple, chosen: Sequence[np.ndarray]
 ) -> tuple[float, bool]:
     """The strength that a preset begins with, and whether the rest is left alone.
 
     They are those that measured best over many draws of exemplars. Where the result of these
     exemplars does not show the target to all readers, the next greater strength is tried, and then
     the plain sum.
-    triple: one of `triples`. found: the seeds of A, B and C, int (m,) each.
+    triple: one of `triples`. chosen: the seeds of A, B and C, int (m,) each.
     """
     best = arithmetic_report.best(model.card, triple[0]) or {}
     least, apart = best.get("strength", url_state.View.strength), best.get("apart", False)
     terms = [
         (letter, weight, renderer.latents(model, seeds))
-        for letter, weight, seeds in zip("ABC", (1.0, -1.0, 1.0), found, strict=True)
+        for letter, weight, seeds in zip("ABC", (1.0, -1.0, 1.0), chosen, strict=True)
     ]
     start, plain = arithmetic_formula.parts(
         [(weight, arithmetic.concept(z)) for _, weight, z in terms]

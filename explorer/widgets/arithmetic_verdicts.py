@@ -74,12 +74,12 @@ def show(model: Model, terms: Sequence[Term], images: np.ndarray) -> None:
     goals = arithmetic.goals(means, [weight for _, weight, _ in terms])
     if not goals:
         return
-    asked = (
+    reading = (
         f"What {len(readers)} independent readers agree on"
         if len(readers) > 1
         else "The classifier’s answer"
     )
-    lines = [f"**Did it work?** {asked} in each picture:"]
+    lines = [f"**Did it work?** {reading} in each picture:"]
     for title, image in zip(("As summed", "Rescaled"), images, strict=True):
         seen = attribute_labels.agreed_in(readers, image[None])[0]
         said = []

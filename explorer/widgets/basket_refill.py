@@ -38,7 +38,7 @@ def follow_model(model: Model) -> None:
     new: dict[str, Any] = empty | (filled or {"wishes": ""})
     # Steps that could be undone are about samples of the other model.
     session.store(replace(view, **new, basket_classes=of_class, undo=(), redo=()))
-    dropped = " The class that was set is not, because this model lacks it."
+    dropped = " The class that was set is dropped, because this model does not have it."
     if filled:
         listed = "; ".join(names)
         session.say(
@@ -47,8 +47,8 @@ def follow_model(model: Model) -> None:
         )
     else:
         session.warn(
-            f"The baskets were emptied: the same seeds draw other pictures in {model.name}, and"
-            " samples that show the same attributes could not be found."
+            f"The baskets were emptied: the same seeds draw other pictures in {model.name}, and "
+            "it has too few samples that show the same attributes."
         )
     fragments.redraw()
 
@@ -87,7 +87,7 @@ def refilled(model: Model, used: Sequence[str] = ()) -> dict[str, str] | None:
     rows: dict[str, np.ndarray]
     most = arithmetic_presets.EXEMPLARS
     if triple is not None and len(used) == len("abc"):
-        found = arithmetic.find_exemplars(
+        chosen = arithmetic.find_exemplars(
             model,
             classifier,
             triple[1],
@@ -96,7 +96,7 @@ def refilled(model: Model, used: Sequence[str] = ()) -> dict[str, str] | None:
             most=most,
             probabilities=known,
         )
-        rows = dict(zip("abc", found, strict=True))
+        rows = dict(zip("abc", chosen, strict=True))
     else:
         rows = {
             basket: arithmetic.most_confident(classifier, known, wish or {})[:most]
@@ -105,5 +105,5 @@ def refilled(model: Model, used: Sequence[str] = ()) -> dict[str, str] | None:
     if not all(map(len, rows.values())):
         return None
     wanted = [new.get(basket) or {} for basket in url_parts.BASKETS]
-    seeds = {basket: ", ".join(map(str, found)) for basket, found in rows.items()}
+    seeds = {basket: ", ".join(map(str, chosen)) for basket, chosen in rows.items()}
     return seeds | {"wishes": url_parts.write_wishes(wanted)}

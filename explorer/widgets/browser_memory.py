@@ -29,7 +29,7 @@ TOO_LARGE = {
 
 
 def memory() -> dict[str, Any]:
-    """The state of this session: what was asked for, and what a person decided.
+    """The state of this session: what was requested, and what a person decided.
 
     offered: stored items that are not on the tray; apart: whether this tab stores for itself alone;
     photos: whether latents from photos are stored; text, of: what is stored, and of which items.
@@ -98,7 +98,7 @@ def arrived(text: str, own: bool, apart: bool) -> None:
     if first and own and apart:
         decided |= {"ask": "shared", "apart": True}
     for problem in problems:
-        session.warn(f"A part of what this browser had stored was ignored. {problem}")
+        session.warn(f"Part of what this browser had stored was ignored. {problem}")
     # Last, so that the browser sends the same again if reading it fails.
     change(**{"ask": "", **decided})
     fragments.redraw()
@@ -139,7 +139,7 @@ def offer() -> None:
         return
     many = "1 picture" if len(items) == 1 else f"{len(items)} pictures"
     with st.container(key="stored-tray", gap="small"):
-        st.caption(f"The link brought this tray. Yours, with {many}, is stored in this browser.")
+        st.caption(f"This tray came with the link. Yours, with {many}, is stored in this browser.")
         with st.container(horizontal=True, gap="small"):
             for label, act in (("Show mine", replace), ("Add mine", add), ("Forget mine", drop)):
                 st.button(label, key=f"stored-{label}", on_click=act)
@@ -194,7 +194,8 @@ def controls() -> None:
         icon=":material/delete_forever:",
         on_click=keep,
         args=(OFF,),
-        help="Removes it from this browser, and stores nothing more. The tray stays in this tab.",
+        help="Removes the stored tray and lesson from this browser and stops storing them. The "
+        "tray stays in this tab.",
     )
 
 
@@ -203,7 +204,7 @@ def of_lesson() -> str:
     now = memory()
     if now["keep"] == OFF or now["problem"] or "lesson" in now["too_large"]:
         return "A lesson lasts as long as this browser tab: save it to keep it."
-    return "This lesson is stored in this browser: save it to have it elsewhere, too."
+    return "This lesson is stored in this browser: save it to use it elsewhere, too."
 
 
 def take_photos() -> None:

@@ -40,8 +40,8 @@ def left_out(group: classes.Group, order: Sequence[str]) -> str:
     if not rest:
         return ""
     return (
-        f"A path has at most {url_parts.MAX_KEYS} keyframes: it begins with the class that was "
-        f"shown and leaves out {group.name} {' and '.join(rest)}."
+        f"A path has at most {url_parts.MAX_KEYS} keyframes, so this one begins with the class "
+        f"that was shown and leaves out {group.name} {' and '.join(rest)}."
     )
 
 

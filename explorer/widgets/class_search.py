@@ -37,7 +37,7 @@ def choose(model: Model, data: TrainingSet, z: np.ndarray) -> SameClass | None:
         list(WAYS),
         format_func=lambda way: WAYS[way],
         help="The class of a sample is the one that was set in its latent. Whether the sample is a "
-        "copy is asked of all training images.",
+        "copy is always judged by all training images.",
         **session.widget("same_class", WAYS),
     )
     if not session.view().same_class:
@@ -47,8 +47,8 @@ def choose(model: Model, data: TrainingSet, z: np.ndarray) -> SameClass | None:
     words = ", ".join(in_words(g, g.options[i]) for g, i in zip(groups, options, strict=True))
     if not len(rows):
         st.info(
-            f"No training image is of the class of this sample, {stranger_text.plain(words)}, so "
-            "all of them are searched."
+            f"No training image has the class of this sample, {stranger_text.plain(words)}, so "
+            "all training images are searched."
         )
         return None
     return SameClass(rows, words)

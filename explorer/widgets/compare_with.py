@@ -11,8 +11,8 @@ from gan_core.checkpoint import Model
 from gan_core.util.errors import InputError
 
 HELP = (
-    "Draws the same latents with a second model, beside this one: an earlier state of this one, "
-    "where its training kept some, or another model."
+    "Draws the same latents with a second model beside this one: an earlier state of this model, "
+    "if its training saved any, or another model."
 )
 
 

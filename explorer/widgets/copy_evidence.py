@@ -12,10 +12,10 @@ from gan_core.metrics import copy_answer, memorisation_stats
 from gan_core.metrics.copy_answer import SampleEvidence
 from gan_core.util.errors import InputError
 
-# What is said about a space in which the controls are not told apart, or were not measured.
+# What is said about a space in which the controls cannot be distinguished, or were not measured.
 UNCALIBRATED = {
-    False: "In this space a generator that copies looks like one that does not, so it does not"
-    " count towards the answer.",
+    False: "In this space a generator that copies looks like one that does not, so the space does "
+    "not count towards the answer.",
     None: "The controls of the page Memorisation were not measured in this space for this model.",
 }
 
@@ -66,7 +66,7 @@ def realism_percentile(
     model: Model, data: TrainingSet, image: np.ndarray
 ) -> tuple[bool, float | None]:
     """(whether it is known by now, the percentage of held-out images that look less realistic than
-    a picture). The percentage is None where it cannot be told.
+    a picture). The percentage is None where it is unknown.
 
     image: uint8 (H, W, C).
     """

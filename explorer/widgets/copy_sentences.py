@@ -66,8 +66,8 @@ def of_sample(
         return no_controls(answer.spaces)
     fewest = copy_answer.LEAST_HELD_OUT
     return (
-        f"**No answer: there is too little to compare with.** At least {fewest} images that the"
-        " model has never seen are needed to tell what an unusually short distance is."
+        f"**No answer: there is too little to compare with.** At least {fewest} images that the "
+        "model has never seen are needed to say which distances are unusually short."
     )
 
 
@@ -115,11 +115,11 @@ def largest_share(results: Mapping[str, Mapping], spaces: Sequence[str]) -> str:
 
 
 def no_controls(spaces: Sequence[str]) -> str:
-    """That the controls cannot be told apart, in Markdown."""
+    """That the controls cannot be distinguished, in Markdown."""
     return (
-        "**No answer: the controls cannot be told apart.** In"
-        f" {listed(spaces)}, a generator that copies looks like real images that nobody copied,"
-        " so a comparison would prove nothing."
+        f"**No answer: the controls cannot be distinguished.** In {listed(spaces)}, a generator "
+        "that copies looks like real images that nobody copied, so a comparison would prove "
+        "nothing."
     )
 
 

@@ -81,7 +81,7 @@ def loading(model: Model, classifier: Classifier | None, known: Known) -> None:
         named = [dataclasses.replace(d, name=tray.clean(d.name)) for d in inside]
         new = {d.name: d for d in named if d.name and d.name not in known.by_name}
         if not new:
-            st.caption("All directions in this file are already here.")
+            st.caption("This model already has all directions in this file.")
             return
         st.caption(stranger_text.plain(", ".join(new)))
         st.button(
@@ -171,7 +171,9 @@ def remove(model: Model, name: str) -> None:
     except (InputError, OSError) as error:
         session.warn(str(error))
         return
-    session.say(f"{name} was removed. “Deleted lately” below the directions’ effects puts it back.")
+    session.say(
+        f"{name} was removed. “Recently deleted” below the directions’ effects puts it back."
+    )
     direction_state.rename(name, None)
 
 

@@ -9,7 +9,7 @@ from gan_core.training import dry_run, from_folder, presets
 from gan_core.training.config import TrainingConfig
 from gan_core.util.errors import InputError
 
-BESIDES = "Packing the pictures and measuring the finished model come on top."
+BESIDES = "Packing the pictures and measuring the finished model take extra time."
 
 
 def show(

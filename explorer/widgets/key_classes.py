@@ -52,8 +52,8 @@ def say_border(model: Model, keyframes: np.ndarray, mode: str, closed: bool) -> 
     if (ends == ends[0]).all() and not between:
         return
     words = (
-        "At the border of two classes the picture turns from one into the other within a short "
-        "stretch of the path, and in it shows a blend of both."
+        "At the border between two classes, the picture turns from one into the other within a "
+        "short stretch of the path, where it shows a blend of both."
     )
     if between:
         on_the_way = ", ".join(in_words(groups[g], groups[g].options[o]) for g, o in between)

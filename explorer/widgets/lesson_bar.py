@@ -26,7 +26,10 @@ def show(pages: Pages) -> None:
         st.caption(f"{stranger_text.plain(lesson.title)} · {place + 1} of {last + 1}")
         st.markdown(f"**{stranger_text.plain(step.title)}**")
         if broken(pages, lesson, place):
-            st.warning("The link of this step leads to no page of this app; go on to the next.")
+            st.warning(
+                "The link of this step does not lead to a page of this app; continue with the "
+                "next step."
+            )
         if step.notes:
             st.markdown(stranger_text.card(step.notes))
         with st.container(horizontal=True, gap="small"):

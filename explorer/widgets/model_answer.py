@@ -31,11 +31,11 @@ def show(model: Model) -> None:
             lines = evidence(own[space], innocent.get(space), guilty.get(space))
             st.markdown("\n".join(f"- {line}" for line in lines))
         st.caption(
-            "The innocent control is real images that the model has never seen, in place of"
-            " samples. The guilty control is a generator that was overfitted on purpose. The answer"
-            " rests only on spaces in which the two can be told apart, and it is about most"
-            " samples: a few copies among thousands do not show in it, which is what the most"
-            " suspicious samples below are for."
+            "The innocent control is real images that the model has never seen, in place of "
+            "samples. The guilty control is a generator that was overfitted on purpose. The "
+            "answer rests only on spaces in which the two can be distinguished, and it is about "
+            "most samples: a few copies among thousands do not show in it, which is what the most "
+            "suspicious samples below are for."
         )
 
     report = memorisation_file.load_report(model)
@@ -69,7 +69,7 @@ def evidence(own: Mapping, innocent: Mapping | None, guilty: Mapping | None) -> 
     lines.append(
         "Farther from their nearest training image than that image from its own neighbour: "
         + ", ".join(f"**{share:.0f} %** of {n}" for n, share in authentic.items())
-        + ". Copies are low."
+        + ". Copies make this low."
     )
     if own.get("precision") and innocent is not None and innocent.get("precision"):
         real, unseen = own["precision"][0], innocent["precision"][0]
@@ -86,5 +86,5 @@ def evidence(own: Mapping, innocent: Mapping | None, guilty: Mapping | None) -> 
     if innocent is None or guilty is None:
         lines.append("A control was not measured here, so this space does not count.")
     elif not memorisation_measures.separates(guilty, innocent):
-        lines.append("The controls cannot be told apart here, so this space does not count.")
+        lines.append("The controls cannot be distinguished here, so this space does not count.")
     return lines

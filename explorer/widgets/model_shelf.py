@@ -70,7 +70,7 @@ def delete(name: str, entry: Entry) -> None:
         session.warn(str(error))
         return
     session.leave_coordinates()
-    session.say(f"{name} was deleted. “Deleted lately” on this page puts it back.")
+    session.say(f"{name} was deleted. “Recently deleted” on this page puts it back.")
     session.set_view(model="", weights="")
 
 

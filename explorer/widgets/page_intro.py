@@ -31,13 +31,13 @@ TERMS = {
     ),
     "seed": Term(
         "Seed",
-        "A whole number that stands for a latent, so that a picture can be found again.",
+        "A whole number that stands for a latent, so that the same picture can be drawn again.",
     ),
     "realism": Term(
         "Realism",
-        "How well a picture fits among the training images, in the features of a network that was"
-        " trained on photographs: 1 or more inside the neighbourhood of some training image, less"
-        " the farther outside.",
+        "How well a picture fits among the training images, in the features of a network that was "
+        "trained on photographs: 1 or more inside the neighbourhood of some training image, and "
+        "lower the farther outside it lies.",
         r"R(x) = \max_i \frac{r_i}{d(x, x_i)}",
         "Kynkäänniemi et al. 2019, arXiv 1904.06991",
     ),
@@ -57,9 +57,9 @@ TERMS = {
     ),
     "norm": Term(
         "|z| and the shell",
-        "|z| is the length of a latent. Nearly all latents have almost the same length, so they lie"
-        " on a thin shell around the middle, and the middle itself is where none are. A sum is"
-        " rescaled to that length.",
+        "|z| is the length of a latent. Nearly all latents have almost the same length, so they "
+        "lie on a thin shell around the middle; the middle itself is empty. A sum is rescaled to "
+        "that length.",
         r"|z| = \sqrt{\textstyle\sum_i z_i^2} \approx \sqrt{n}",
         "White 2016, arXiv 1609.04468",
     ),
@@ -92,8 +92,9 @@ TERMS = {
     ),
     "unsupervised": Term(
         "GANSpace and SeFa",
-        "Directions found without labels: principal components of what the generator’s first layer"
-        " makes of latents, or the strongest directions of that layer’s weights.",
+        "Directions computed without labels: the principal components of what the generator’s "
+        "first layer makes of latents (GANSpace), or the strongest directions of that layer’s "
+        "weights (SeFa).",
         "",
         "Härkönen et al. 2020, arXiv 2004.02546; Shen and Zhou 2021, arXiv 2007.06600",
     ),
@@ -106,14 +107,14 @@ TERMS = {
     ),
     "neighbour": Term(
         "Neighbour",
-        "The training image with the smallest distance, in pixels or in the features of a network,"
-        " which see content rather than single pixels.",
+        "The training image with the smallest distance, in pixels or in the features of a "
+        "network, which reflect content rather than single pixels.",
         r"\min_i d(x, x_i)",
     ),
     "held-out": Term(
         "Held-out image",
-        "A real image that was kept away from training. The model cannot have copied it, so its"
-        " distance to the training images shows which distances are usual.",
+        "A real image that was not used for training. The model cannot have copied it, so its "
+        "distance to the training images shows which distances are usual.",
     ),
     "authentic": Term(
         "Authentic, AuthPct",
@@ -124,8 +125,8 @@ TERMS = {
     ),
     "C_T": Term(
         "C_T",
-        "Whether samples as a whole lie nearer to the training images than held-out images do:"
-        " about 0 if as near, −3 and less if copied.",
+        "Whether samples as a whole lie nearer to the training images than held-out images do: "
+        "about 0 if they lie as near, −3 or less if they are copies.",
         r"C_T = \frac{U - \mu_U}{\sigma_U}",
         "Meehan et al. 2020, arXiv 2004.05675",
     ),

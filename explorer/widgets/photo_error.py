@@ -42,8 +42,8 @@ def meaning(model: Model, now: inversion.Progress | None, ended: bool) -> None:
     ]
     st.caption(
         f"For comparison, the same search leaves: {'; '.join(words)}. Samples can be matched "
-        "exactly, so their error is due to the search; what a photo's error exceeds that by, the "
-        "generator cannot draw."
+        "exactly, so their error is due to the search; any error of a photo beyond that is what "
+        "the generator cannot draw."
     )
 
 

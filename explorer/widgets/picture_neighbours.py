@@ -36,7 +36,7 @@ def show(
     """Show whether a picture is a copy, and its nearest training images in every space.
 
     same: the images of its class where only those are searched. Whether the picture is a copy is
-    asked of all training images all the same.
+    judged by all training images all the same.
     """
     view = session.view()
     top, place = st.empty(), st.container()

@@ -110,7 +110,7 @@ def remove(run: Run) -> None:
     try:
         run_launcher.remove(run)
         session.set_view(run="")
-        session.say(f"{run.name} was deleted. “Deleted lately” below puts it back.")
+        session.say(f"{run.name} was deleted. “Recently deleted” below puts it back.")
     except InputError as error:
         session.warn(str(error))
     fragments.redraw()

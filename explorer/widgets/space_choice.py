@@ -15,9 +15,9 @@ def control(model: Model) -> None:
         "Latent space",
         spaces.SPACES,
         help=(
-            "w is what the mapping network makes of z, and what scales the channels of every "
-            "convolution. A seed is the same picture in both. In w, ψ leads to the mean picture, "
-            "and straight lines and directions are those of w."
+            "The mapping network turns z into w, which scales the channels of every convolution. "
+            "A seed gives the same picture in both. In w, a smaller ψ leads towards the mean "
+            "picture, and paths and directions are straight lines in w."
         ),
         **session.widget("latent", spaces.SPACES, on_change=switch, closed=True),
     )

@@ -23,7 +23,7 @@ from gan_core.util.errors import InputError
 
 SIZES = (32, 64, 128)
 WAYS = {"upload": "Upload a zip", "folder": "Pictures on this computer", "packed": "Packed set"}
-CONTINUES = "The run continues when this page is closed, and when the app ends."
+CONTINUES = "The run continues when this page is closed and when the app stops."
 
 
 def new_run() -> None:
@@ -107,7 +107,7 @@ def what_is_missing(pictures: bool, name: bool, usable: bool) -> str:
     pictures, name: whether they have not been given; usable: whether the pictures cannot be used.
     """
     if usable:
-        return "**Start needs other pictures.**"
+        return "**These pictures cannot be used; choose others.**"
     parts = ["a zip of pictures"] * pictures + ["a name"] * name
     return f"**Start needs {' and '.join(parts)}.**" if parts else ""
 
@@ -162,7 +162,7 @@ def settings(
         key="new-kimg",
         placeholder=f"{usual:g}" if usual else "preset",
         disabled=closed or bool(st.session_state.get("new-minutes")),
-        help=f"{length.sentence} Left empty, the preset decides. A finished run can be extended.",
+        help=f"{length.sentence} If empty, the preset decides. A finished run can be extended.",
     )
     minutes = fifth.number_input(
         "Or in minutes",

@@ -64,7 +64,9 @@ def show(preview: Preview) -> None:
         st.error(stranger_text.sentence(preview.problem))
         return
     words = "1 picture" if preview.count == 1 else f"{preview.count:,} pictures"
-    few = " Several hundred work better: a model mostly repeats fewer." * (preview.count < FEW)
+    few = " Several hundred work better: with fewer, a model mostly repeats them." * (
+        preview.count < FEW
+    )
     st.image(
         renderer.sheet_png(preview.images, len(preview.images)),
         width=SIDE * len(preview.images) * 3 // 4,

@@ -42,8 +42,8 @@ def explanation(model: Model, least: float) -> str:
         )
     length = arithmetic.shell(model.prior)
     words = (
-        f"ψ scales z. This model was trained on latents of length about {length:.0f} and on hardly "
-        "any other, and it has no mapping network that could make shorter ones typical: they are "
-        "not better pictures but pictures that it never learned to draw, darker and hollow."
+        f"ψ scales z. This model was trained almost only on latents of length about {length:.0f}, "
+        "and it has no mapping network that could make shorter ones typical: their pictures are "
+        "not better but darker and hollow, because the model never learned to draw them."
     )
     return words + (f" So ψ begins at {least:g}." if least else "")

@@ -111,7 +111,7 @@ def buttons(item: Item, model: Model) -> None:
     """A button a page. The picture must have been made with these weights of its model."""
     item, model = on_shown_page(item, model)
     alone = len(latent_spaces.mine(item.model, model)) < url_parts.MIN_KEYS
-    st.caption("Go on with this picture:")
+    st.caption("Use this picture:")
     with st.container(horizontal=True, gap="small", key="use-picture"):
         for name, place in PLACES.items():
             short = name == "interpolate" and alone and item.seed is None

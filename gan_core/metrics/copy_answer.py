@@ -2,9 +2,9 @@
 
 The one place that decides, for one sample (`of_sample`) and for a whole model (`of_model`). Both
 compare with controls for which the answer is known: held-out images, which nobody copied, and a
-generator that was overfitted on purpose. There is no answer where the controls cannot be told
-apart, where the spaces disagree, and where pictures look so unreal that they lie far from every
-training image whether they were copied or not.
+generator that was overfitted on purpose. There is no answer where the controls cannot be
+distinguished, where the spaces disagree, and where pictures look so unreal that they lie far from
+every training image whether they were copied or not.
 """
 
 from collections.abc import Mapping
@@ -19,7 +19,7 @@ COPY = "copy"  # near in some space, far in none
 CLEAR = "clear"  # near in no space
 DISAGREE = "disagree"  # near in one space, far in another
 UNREAL = "unreal"  # hardly looks real
-CONTROLS = "controls"  # in no space can a copying generator be told from real, unseen images
+CONTROLS = "controls"  # no space distinguishes a copying generator from real, unseen images
 UNKNOWN = "unknown"  # there is nothing to compare with
 ANSWERS = (EXACT, COPY, CLEAR)
 
@@ -27,7 +27,7 @@ NEAR_PERCENT = 5.0  # a sample nearer than all but this share of held-out images
 FAR_PERCENT = 50.0  # one that is no nearer than the median held-out image is far
 UNREAL_PERCENT = 5.0  # a sample less realistic than all but this share of held-out images
 UNREAL_SHARE = 0.1  # of the held-out images' precision; a model below it hardly looks real
-LEAST_HELD_OUT = 40  # held-out images without which 5 % cannot be told
+LEAST_HELD_OUT = 40  # held-out images without which 5 % cannot be measured
 
 
 @dataclass(frozen=True)
@@ -123,9 +123,9 @@ def of_model(
 
     spaces: of its samples. innocent: of held-out images in place of its samples. guilty: of a
     generator that was overfitted on purpose. Only spaces in which all three were measured and the
-    two controls are told apart count. A space is near when AuthPct and the share of pairs in which
-    a sample is farther than a held-out image are both below those of the innocent control, and far
-    when neither is.
+    two controls can be distinguished count. A space is near when AuthPct and the share of pairs in
+    which a sample is farther than a held-out image are both below those of the innocent control,
+    and far when neither is.
     """
     known = [name for name in spaces if name in innocent and name in guilty]
     if not known:

@@ -165,7 +165,7 @@ def test_the_discriminators_opinion_is_an_option(two_models, open_app, with_tabl
     scores = model.realness(model.generate(model.prior.sample(16)))
     assert seeds(app) == list(np.argsort(-scores, kind="stable"))
     (note,) = [c.value for c in app.caption if "Under each picture" in c.value]
-    assert "no measure of quality" in note
+    assert "not a measure of quality" in note
     app = field(app, "set-opinion").set_value(False).run()
     assert seeds(app) == best(with_table)[:16]
     assert field(app, "set-sort").value == "best"
@@ -239,7 +239,7 @@ def test_a_table_of_another_classifier_is_not_used(two_models, open_app, with_ta
     classifier.save(two_models / "alpha", dataclasses.replace(other, scale=2 * other.scale))
     app = open_app(model="alpha", n="16")
     (sentence,) = sentences(app)
-    assert "labelled by another classifier" in sentence
+    assert "labelled by a classifier other" in sentence
     assert seeds(app) == list(range(16))
 
 

@@ -57,7 +57,8 @@ def test_the_path_begins_with_the_class_that_is_shown_and_has_room_for_eight(dig
     assert order[:2] == ["9", "0"]
     said = class_morph.left_out(digit, order)
     assert said.endswith(
-        "at most 8 keyframes: it begins with the class that was shown and leaves out digit 7 and 8."
+        "at most 8 keyframes, so this one begins with the class that was shown and leaves out "
+        "digit 7 and 8."
     )
     row = classes.with_class(digits, z[None], glasses, "yes")[0]
     assert class_morph.options_of(digits, row, 1) == ["yes", "no"]

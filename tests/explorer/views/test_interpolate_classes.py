@@ -29,7 +29,7 @@ def strip(app):
 
 
 def border(app):
-    return [c.value for c in app.caption if "At the border of two classes" in c.value]
+    return [c.value for c in app.caption if "At the border between two classes" in c.value]
 
 
 @pytest.mark.parametrize("mode", ["slerp", "lerp"])

@@ -55,7 +55,7 @@ def test_the_keys_lead_through_a_lesson_but_not_while_typing(visit):
     page = visit(f"about?lesson={packed}&large=1")
     at(page, 1, 3)
     press_until(page, "PageDown", 2)
-    page.get_by_text("leads to no page of this app").wait_for()
+    page.get_by_text("does not lead to a page of this app").wait_for()
     page.mouse.click(5, 400)
     press_until(page, "ArrowRight", 3)
     browsing.until(page, lambda: path(page) == "/card")

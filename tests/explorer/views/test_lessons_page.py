@@ -35,7 +35,7 @@ def test_a_lesson_is_followed_over_a_broken_step(two_models, open_app):
     assert "<b>" not in words(app).replace("\\<b\\>", "")
     app = press(app, "lesson-next")
     assert state(app, "page") == "lessons"
-    assert ["leads to no page" in one for one in sentences(app)] == [True]
+    assert ["does not lead to a page" in one for one in sentences(app)] == [True]
     app = press(app, "lesson-next")
     assert (state(app, "page"), state(app, "view").model, state(app, "view").start) == (
         *("latents", "alpha"),
@@ -62,7 +62,7 @@ def test_a_lesson_is_left_resumed_and_finished(two_models, open_app):
     app._page_hash = calc_hash("lessons")
     app.query_params.clear()  # as the browser does
     app = app.run()
-    assert app.button(key="begin-tour").label == "Go on at step 2"
+    assert app.button(key="begin-tour").label == "Resume at step 2"
     app = press(app, "begin-tour")
     assert (state(app, "page"), state(app, "view").lesson_step) == ("latents", 1)
 

@@ -93,7 +93,7 @@ def test_a_class_without_training_images_searches_all_of_them(labelled, open_app
     monkeypatch.setattr(classes, "images_of_class", lambda *_: np.empty(0, np.int64))
     app = open_app("neighbours", model="digits", of=str(SEED), same_class="1")
     assert headings(app) == ["Nearest of 80 training images"]
-    assert any("No training image is of the class of this sample" in i.value for i in app.info)
+    assert any("No training image has the class of this sample" in i.value for i in app.info)
 
 
 @pytest.mark.slow

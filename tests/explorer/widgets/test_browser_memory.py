@@ -86,7 +86,7 @@ def test_a_link_shows_its_own_tray_and_overwrites_nobody_s(visit):
     tile(page, 3).click()
     is_stored(page, "Seed 3")
     tab = second_tab(page, f"{BROWSE}&tray=avatars:9")
-    tab.get_by_text("The link brought this tray").wait_for()
+    tab.get_by_text("This tray came with the link").wait_for()
     browsing.idle(tab)
     tile(tab, 4).click()
     on_tray(tab, 2)
@@ -100,7 +100,7 @@ def test_a_link_shows_its_own_tray_and_overwrites_nobody_s(visit):
     on_tray(tab, 3)
     is_stored(tab, "Seed 9")
     assert names(tab) == ["9", "4", "3"]
-    expect(tab.get_by_text("The link brought this tray")).to_have_count(0)
+    expect(tab.get_by_text("This tray came with the link")).to_have_count(0)
     no_trouble(tab)
 
 

@@ -60,7 +60,7 @@ def test_other_sentences_for_a_sample():
         (copy_answer.COPY, ("pixels",), "yes", "in 70 % of pairs, where 50 % would be expected"),
         (copy_answer.DISAGREE, ("discriminator",), "none", "and in pixels they do not"),
         (copy_answer.UNREAL, (), "none", "hardly look real"),
-        (copy_answer.CONTROLS, (), "none", "cannot be told apart"),
+        (copy_answer.CONTROLS, (), "none", "cannot be distinguished"),
         (copy_answer.UNKNOWN, (), "none", "a control is missing"),
     ],
 )

@@ -56,5 +56,5 @@ def test_what_start_waits_for_is_said():
     missing = train_form.what_is_missing
     assert missing(True, True, False) == "**Start needs a zip of pictures and a name.**"
     assert missing(False, True, False) == "**Start needs a name.**"
-    assert missing(False, False, True) == "**Start needs other pictures.**"
+    assert missing(False, False, True) == "**These pictures cannot be used; choose others.**"
     assert missing(False, False, False) == ""
