@@ -102,5 +102,6 @@ def show(name: str, case: Case, missing: str, neighbours_page: StreamlitPage | N
     memorisation_charts.show_measures(cases, space)
     suspicious_samples.show(name, case, space, neighbours_page)
     near_duplicates.show(case)
-    with st.expander("What this can and cannot show"):
+    # With a key it stays open when a sample above is enlarged.
+    with st.expander("What this can and cannot show", key="caveats"):
         st.markdown("\n".join(f"- {stranger_text.sentence(each)}" for each in result["caveats"]))

@@ -148,7 +148,8 @@ def controls(scene: Preset, boards: list[tuple[str, Settings]]) -> None:
             help="Draws D*(x) = p(x) / (p(x) + q(x)) over the learned D, estimated from samples.",
             **session.widget("optimal"),
         )
-    with st.expander("Batch, networks, seed"):
+    # With a key it stays open when the controls above become others.
+    with st.expander("Batch, networks, seed", key="game-more"):
         more(shared)
 
 

@@ -127,12 +127,13 @@ def detail(run: Run, browse_page: StreamlitPage | None) -> None:
             grids(run)
         with right:
             curves(run)
+    # With keys both stay open when something appears above them while a run goes on.
     if run.arguments:
-        with st.expander("The command"):
+        with st.expander("The command", key="run-command"):
             show_command(run.arguments)
             st.caption("The same command resumes from the last snapshot.")
     output = run_list.output_lines(run.directory)
     if output:
-        with st.expander("Output"):
+        with st.expander("Output", key="run-output"):
             lines = map(shown_paths.shown, output)
             st.code("\n".join(lines), language=None, wrap_lines=True)

@@ -17,7 +17,8 @@ def show(kind: str, sentence: str, why: Callable[[], None] | None = None) -> Non
     with st.container(border=True, key="answer", gap="small"):
         st.markdown(f"{ICONS[kind]} {sentence}")
         if why is not None:
-            with st.expander("Why"):
+            # With a key it stays open when the answer is drawn again.
+            with st.expander("Why", key="answer-why"):
                 why()
 
 

@@ -31,7 +31,8 @@ def panel(name: str) -> None:
         st.caption(trust.reason())
     others = sorted(away & model_registry.entries().keys() - {name})
     if others:
-        with st.expander(f"Hidden models ({len(others)})", icon=":material/visibility_off:"):
+        label = f"Hidden models ({len(others)})"
+        with st.expander(label, key="hidden-models", icon=":material/visibility_off:"):
             for other in others:
                 st.button(
                     f"Show {stranger_text.plain(other)}",

@@ -20,7 +20,9 @@ def show(
     """A list of things in the trash, or nothing. may: whether they can be put back."""
     if not deleted:
         return
-    with st.expander(f"Recently deleted ({len(deleted)})", icon=":material/delete:"):
+    # With a key it stays open when its label changes.
+    label = f"Recently deleted ({len(deleted)})"
+    with st.expander(label, key="recently-deleted", icon=":material/delete:"):
         st.caption(f"Put back what you miss; after {trash.DAYS} days it is removed for good.")
         for one in deleted:
             with st.container(horizontal=True, vertical_alignment="center", gap="small"):
