@@ -81,7 +81,7 @@ def recognise(network, truth):
     right = norm_statistics.walk(links, options, prior, activation, share)
     other = "leaky" if activation == "relu" else "relu"
     wrong = norm_statistics.walk(links, options, prior, other, share)
-    in_doubt = any("tell ReLU" in one for one in decided.doubts)
+    in_doubt = any("distinguish ReLU" in one for one in decided.doubts)
     return {
         "prior": decided.prior == prior,
         "activation": None if in_doubt else decided.activation == activation,
@@ -90,7 +90,7 @@ def recognise(network, truth):
         "later": max(abs(one.ratio) for one in right.gaps[1:]),
         "wrong": max(abs(one.ratio) for one in wrong.gaps[1:]),
         "error": abs(norm_statistics.leaning(right, wrong)[0]),
-        "doubts": sum("tell ReLU" not in one for one in decided.doubts),
+        "doubts": sum("distinguish ReLU" not in one for one in decided.doubts),
     }
 
 

@@ -183,7 +183,7 @@ def evaluate_model(
     *,
     arithmetic: bool = False,  # measure latent arithmetic, A − B + C, with n draws (500) instead
     paths: bool = False,  # measure the lengths of n (200) lerp and slerp paths instead
-    classes: bool = False,  # measure how often n (500) samples of each class are of it instead
+    classes: bool = False,  # measure how often n (500) samples of a class show that class instead
     **options: Any,
 ) -> None:
     """Measure how close a model's samples come to real images; save the numbers in its card."""
@@ -224,7 +224,10 @@ def measure_latents(
         print(path_length.table(results["paths"]))
     if classes:
         if space != "z":
-            raise InputError("--classes works in z alone, where the class is a part of the latent.")
+            raise InputError(
+                "--classes works only in z, where the class is part of the latent; leave out "
+                "--space."
+            )
         results["classes"] = class_report.measure(checkpoint.load(model), n=n or 500, seed=seed)
         print(class_report.table(results["classes"]))
     if not discard:
@@ -350,8 +353,8 @@ def import_weights(
         print(f"warning: {one_line(doubt)}", file=sys.stderr)
     if imported.doubts:
         print(
-            "warning: look at the samples (--preview); --activation, --output, --prior and --size "
-            "change what is assumed",
+            "warning: look at the samples (--preview); if they look wrong, set --activation, "
+            "--output, --prior or --size",
             file=sys.stderr,
         )
     if preview:

@@ -380,7 +380,9 @@ def check_file(network: torch.nn.Module, path: Path, card: dict) -> Path:
         raise InputError(f"{path} is missing; fetch the checkpoint again.") from None
     wanted = bytes_of(network) // 2  # the weights may be stored as float16
     if digest != card["files"][path.name]:
-        raise InputError(f"{path} is damaged or of another model than model.json; fetch it again.")
+        raise InputError(
+            f"{path} is damaged or does not belong to the model in model.json; fetch it again."
+        )
     try:
         checked_safetensors.header(held)
     except ValueError as error:

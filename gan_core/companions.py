@@ -54,7 +54,7 @@ def load(
         raise InputError(f"{path} is of format {about.get('format')!r}; {remedy} again.")
     card = checkpoint.read_card(directory)
     if about.get("training_set") != card["training_set"].get("fingerprint"):
-        raise InputError(f"{path} {made} other images than the model; {remedy} again.")
+        raise InputError(f"{path} {made} images other than the model's; {remedy} again.")
     return arrays, about, digest
 
 

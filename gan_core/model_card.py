@@ -231,7 +231,7 @@ def tied(training: dict) -> str:
     names = ", ".join(map(classifier.readable_name, training["tied"]))
     if training.get("conditional"):
         last = len(training["tied"]) - 1
-        return f"; coordinates 0 to {last} of z are the class asked for, in this order: {names}"
+        return f"; coordinates 0 to {last} of z are the class that is set, in this order: {names}"
     return (
         f"; and coordinates 0 to {len(training['tied']) - 1} of z tied to attributes by an "
         f"auxiliary loss of weight {training['codes']:g}, in this order: {names}"

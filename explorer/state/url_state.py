@@ -156,7 +156,7 @@ class View:
         "the order of the samples: real, fake of one page; varied, best, worst of the whole table",
     )
     by: str = setting(
-        *("", read_label, "browse"), "the attribute to sort by, or realism, in place of D(x)"
+        *("", read_label, "browse"), "the attribute to sort by instead of D(x), or realism"
     )
     having: str = setting("", NAMES, "browse", "attributes that the samples have")
     lacking: str = setting("", NAMES, "browse", "attributes that the samples lack")
@@ -248,8 +248,12 @@ class View:
     browser: bool = setting(False, read_bool, LIVE, "whether the browser draws the live picture")
     preset: str = setting("first", choice(tuple(presets.PRESETS)), "game", "the preset")
     compare: bool = setting(True, read_bool, "game", "whether both boards of a preset are shown")
-    first: str = setting("", read_game, "game", "settings of the first board unlike the preset's")
-    second: str = setting("", read_game, "game", "settings of the second board unlike the preset's")
+    first: str = setting(
+        "", read_game, "game", "settings of the first board that differ from the preset's"
+    )
+    second: str = setting(
+        "", read_game, "game", "settings of the second board that differ from the preset's"
+    )
     points: str = setting(
         "", normal(points.read, points.write), "game", "your own points, four letters each"
     )

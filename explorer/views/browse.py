@@ -189,7 +189,7 @@ def options(name: str, model: Model) -> None:
     st.toggle("Smooth scaling", **session.widget("smooth", closed=True))
     if sample_order.has_realism(model) and model.discriminator is not None:
         st.toggle(
-            "D(x) in place of realism",
+            "D(x) instead of realism",
             help=(
                 "D(x) is this discriminator’s opinion of pictures by the generator that it was "
                 "trained against, not a measure of quality: broken pictures can be at the top."

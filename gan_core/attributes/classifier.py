@@ -76,7 +76,7 @@ class Classifier:
         """
         if name not in self.names:
             raise InputError(
-                f"There is no attribute {name!r}; there are: {', '.join(self.recognised)}."
+                f"There is no attribute {name!r}; choose one of {', '.join(self.recognised)}."
             )
         if name not in self.recognised:
             raise InputError(
@@ -260,7 +260,7 @@ def load(directory: str | Path, reader: str = "first") -> Classifier:
     channels: Any = about.get("channels")
     good = isinstance(rows, list) and 1 <= len(rows) <= MAX_ATTRIBUTES
     if not good or channels != card["architecture"]["channels"] or not all(map(_is_row, rows)):
-        raise InputError(f"{path} does not fit its own description; {remedy} again.")
+        raise InputError(f"{path} does not match its own description; {remedy} again.")
     network = build(str(about.get("architecture")), channels, len(rows))
     weights = {
         name.removeprefix("network/"): torch.from_numpy(array)
@@ -271,7 +271,7 @@ def load(directory: str | Path, reader: str = "first") -> Classifier:
         network.load_state_dict(weights)
         scale, offset = (np.broadcast_to(arrays[key], len(rows)) for key in ("scale", "offset"))
     except (RuntimeError, KeyError, ValueError):
-        raise InputError(f"{path} does not fit its own description; {remedy} again.") from None
+        raise InputError(f"{path} does not match its own description; {remedy} again.") from None
     network.eval().requires_grad_(False)
     return Classifier(network, scale, offset, about, digest[:12])
 
@@ -330,7 +330,7 @@ def card_section(directory: str | Path) -> str:
         except InputError as error:  # this must not fail: a card is written after hours of training
             parts.append(str(error))
         except MALFORMED:  # a stranger's file
-            parts.append(f"{file} does not tell how well its classifier was measured.")
+            parts.append(f"{file} does not say how accurate its classifier is.")
     if not parts:
         return ""
     words = (

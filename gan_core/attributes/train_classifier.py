@@ -58,11 +58,9 @@ def train_and_save(
         reference = with_labels(reference, labels)
         if missing := unlabelled(reference):
             count = len(reference.images) + len(reference.held_out)
-            print(
-                f"{missing:,} of {count:,} pictures have no label in {labels}; they are left out."
-            )
+            print(f"{missing:,} of {count:,} pictures have no label in {labels} and are left out.")
     if second and probe:
-        raise InputError("--second and --probe are two commands; give one of them.")
+        raise InputError("--second and --probe cannot be combined; run the command once for each.")
     reader = "probe" if probe else "second" if second else "first"
     trained = train(reference, ARCHITECTURES[reader], epochs=epochs, seed=seed, progress=True)
     save(model, trained, reader)
@@ -157,7 +155,7 @@ def train(
     to show a bar on stderr. Raises InputError when there are no labels or too few images.
     """
     if epochs < 1:
-        raise InputError(f"epochs is {epochs}; it must be a number from 1 up.")
+        raise InputError(f"epochs is {epochs}; it must be 1 or more.")
     if len(training_set.held_out) < 2 or len(training_set.images) < 20:
         raise InputError(
             "An attribute classifier needs at least 20 training images, and 2 held-out images to "

@@ -120,8 +120,8 @@ def _packages() -> tuple:
         from gan_core.util.errors import InputError
 
         raise InputError(
-            "rendering avatars needs extra packages: "
-            "pip install dicebear-core==10.7.0 dicebear-styles==10.6.0 resvg-py==0.5.0"
+            "Rendering avatars needs additional packages: pip install dicebear-core==10.7.0 "
+            "dicebear-styles==10.6.0 resvg-py==0.5.0"
         ) from error
     return Avatar, Style, svg_to_bytes
 
@@ -187,14 +187,16 @@ def render(
     workers = workers if workers is not None else os.cpu_count() or 1
     for name, value in (("count", count), ("size", size), ("workers", workers)):
         if value < 1:
-            raise InputError(f"{name} must be at least 1, not {value}")
+            raise InputError(f"{name} is {value}; it must be at least 1.")
     _packages()
     from tqdm import tqdm
 
     out = Path(out)
     out.mkdir(parents=True, exist_ok=True)
     if any(out.iterdir()):
-        raise InputError(f"{out} is not empty: give a new folder, so that no old picture stays")
+        raise InputError(
+            f"{out} is not empty; give a new folder, so that no old pictures stay in it."
+        )
     jobs = [(str(out), seed, index, size) for index in range(count)]
     progress = functools.partial(tqdm, total=count, desc="avatars", unit="img")
     if workers == 1:

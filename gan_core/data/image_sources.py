@@ -152,7 +152,7 @@ def class_folders(
     if str(source) in TORCHVISION:
         raise InputError(f"{source} brings its classes with it; leave --folders out.")
     if column in names:
-        raise InputError(f"The table has a column {column} already; name --folders otherwise.")
+        raise InputError(f"The table already has a column {column}; give --folders another name.")
     levels = zip(*(file.split("/")[:-1] for file in files), strict=False)
     depth = len(list(itertools.takewhile(lambda level: len(set(level)) == 1, levels)))
 
@@ -206,9 +206,9 @@ def white_note(light: float) -> str:
     if white is None or white == 65535:
         return ""
     return (
-        f"The files of more than 8 bits hold values up to {light:,g}, so they were scaled by this "
-        "brightest value of the set: it is white. Pictures that are compared later are scaled "
-        "alike."
+        f"Files with more than 8 bits hold values up to {light:,g}; they were scaled so that this "
+        "brightest value of the set is white. Pictures that are compared later are scaled in the "
+        "same way."
     )
 
 
@@ -285,7 +285,7 @@ def open_source(source: str | Path, root: str | Path, download: bool) -> Source:
         return _folder_images(path)
     if path.is_file() and zipfile.is_zipfile(path):
         return _zip_images(path)
-    archive = "an archive that is no zip" if is_other_archive(path) else ""
+    archive = "an archive, but not a zip" if is_other_archive(path) else ""
     if archive:
         raise InputError(f"{path} is {archive}; unpack it and give the folder.")
     raise InputError(f"{path} is neither a folder nor a zip file.")

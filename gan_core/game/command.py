@@ -44,7 +44,7 @@ def play(
     boards = [(title, changed(one, set, bool(own))) for title, one in scene.boards]
     for _, one in boards:
         if one.data == "points" and not own:
-            raise InputError("The data “points” needs --data with a CSV file.")
+            raise InputError("The data “points” needs a CSV file; give one with --data.")
     print(f"{scene.title}: {scene.sentences}\n{scene.paper}")
     curves, games = {}, []
     for title, one in boards:

@@ -46,7 +46,7 @@ PRESETS = {
         "Minimax saturates",
         "On the left G minimises log(1 − D(G(z))): D soon rejects every sample, the arrows vanish "
         "and G stands still. On the right G maximises log D(G(z)) from the same start: the more D "
-        "rejects its samples, the longer are the arrows, and G gets away.",
+        "rejects its samples, the longer the arrows become, and G escapes.",
         GOODFELLOW + ", section 3",
         (
             ("Minimax", replace(SATURATION, objective="minimax")),
@@ -56,8 +56,8 @@ PRESETS = {
     ),
     "k": Preset(
         "k = 1 or k = 5",
-        "On the left D makes one step for each of G and lags behind, so G chases an opinion of "
-        "yesterday from one place to the next. On the right D makes five, stays near the optimal D "
+        "On the left D makes one step for each of G and lags behind, so G chases D’s outdated "
+        "opinion from one place to the next. On the right D makes five, stays near the optimal D "
         "for the present G, and G spreads over the modes.",
         GOODFELLOW + ", algorithm 1",
         (("k = 1", SLOW), ("k = 5", replace(SLOW, k=5))),
@@ -74,9 +74,8 @@ PRESETS = {
     ),
     "optimal": Preset(
         "The optimal D",
-        "G is fixed, and the dashed lines are the optimal D for it, p(x) / (p(x) + q(x)) of data "
-        "and samples, where it is ¼, ½ and ¾. The full lines, those of the learned D, move onto "
-        "them.",
+        "G is fixed. The dashed lines show where the optimal D for it, p(x) / (p(x) + q(x)) of "
+        "data and samples, is ¼, ½ and ¾; the solid lines, those of the learned D, move onto them.",
         GOODFELLOW + ", proposition 1",
         (
             (

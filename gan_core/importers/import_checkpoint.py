@@ -30,8 +30,8 @@ from gan_core.util import atomic_files, valid_names
 from gan_core.util.errors import InputError
 
 ASSUMED = (
-    "Strides and the range of pixel values leave no trace in the tensors: those of that layout are "
-    "assumed, and so is the activation unless batch norm's statistics tell it."
+    "Strides and the range of pixel values leave no trace in the tensors: those of that layout "
+    "are assumed, and so is the activation unless batch-norm statistics reveal it."
 )
 JUDGES = r"(?i)(^|[._])(net_?)?d(isc|iscriminator)?[._]|critic"  # in names of tensors
 UNKNOWN = "They are not known, because the weights were trained elsewhere."

@@ -76,7 +76,7 @@ def generator(
     if size not in layer_geometry.USUAL and not choices.size:
         decided.doubts.append(
             f"Its layers seem to draw {size} × {size} pixels, an unusual size: a stride or a "
-            "padding may be another one."
+            "padding may be wrong."
         )
     if len(possible) > 1 and not choices.size:
         others = " or ".join(str(one) for one in possible if one != size)
@@ -119,8 +119,9 @@ def decide(
         decided.steps = [[(step.cost, step) for step in steps] for steps in options]
         if not choices.prior or not choices.activation:
             decided.doubts.append(
-                "No batch norm’s statistics tell the activation and the prior: "
-                f"{NAMES[decided.activation]} and {PRIOR_NAMES[decided.prior]} latents are assumed."
+                "There are no batch-norm statistics that reveal the activation and the prior, so "
+                f"{NAMES[decided.activation]} and {PRIOR_NAMES[decided.prior]} latents are "
+                "assumed."
             )
         return decided
     shares = norm_statistics.forgotten([link.norm for link in links if link.norm is not None])
@@ -151,7 +152,7 @@ def decide(
             chosen, decided.activation = other, activations[1]
         elif position > RELU or error >= MAX_ERROR:
             decided.doubts.append(
-                "The norms’ statistics do not tell ReLU from LeakyReLU; ReLU is assumed."
+                "The batch-norm statistics do not distinguish ReLU from LeakyReLU; ReLU is assumed."
             )
     decided.steps = chosen.steps
     for link, usual, scored in zip(links, options, chosen.steps, strict=True):
@@ -181,14 +182,14 @@ def judge(decided: Decision, walk: Walk, choices: Choices) -> None:
         if first:
             decided.doubts.append(
                 f"In training, {one.owner} saw {factor} times the variance that "
-                f"{PRIOR_NAMES[decided.prior]} latents give: the prior, or the first layer, is "
-                "another one."
+                f"{PRIOR_NAMES[decided.prior]} latents give: the prior or the first layer is "
+                "wrong."
             )
         else:
             decided.doubts.append(
-                f"In training, {one.owner} saw {factor} times the variance of what these layers "
-                "make of fresh latents: a stride, a padding or the activation before it is wrong, "
-                "or its statistics are of other weights. If the samples look wrong, export the "
+                f"In training, {one.owner} saw {factor} times the variance that these layers give "
+                "for new latents: a stride, a padding or the activation before it is wrong, or "
+                "its statistics belong to other weights. If the samples look wrong, export the "
                 "generator as ONNX where it was trained, and import that."
             )
         break  # those after it differ because of it
@@ -238,8 +239,8 @@ def choose_size(
     near = [size for size in possible if costs[size] <= costs[likeliest] + NEAR]
     if not known and channels == 1 and {28, 32} <= set(near):
         raise SizeUnknown(
-            "Its layers fit images of 28 × 28 and of 32 × 32 pixels, and the tensors do not tell "
-            "which: choose the size, --size 28 or --size 32.",
+            "Its layers fit images of 28 × 28 and of 32 × 32 pixels, and the tensors do not say "
+            "which is right: choose the size, --size 28 or --size 32.",
             [28, 32],
         )
     return likeliest, paths[likeliest][1], [likeliest] if known else possible

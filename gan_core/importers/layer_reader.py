@@ -152,7 +152,7 @@ def chain(layers: list[Layer], follow: Reading) -> list[Link]:
         if len(weights) > MAX_WEIGHTS:
             raise Misfit(f"it has more than {MAX_WEIGHTS} layers with weights; {ONNX}")
         if len(weights) < 2 or not any(layer.kind == "conv" for layer in weights):
-            raise Misfit("it is no known layout: it has no convolutions, or a single layer")
+            raise Misfit("it matches no known layout: it has no convolutions, or only one layer")
         for links in follow(weights):
             try:
                 return with_norms(links, order)
@@ -425,7 +425,7 @@ def unfitting(weights: Iterable[Layer]) -> str:
                 )
         last = layer
     if last is None or last.kind != "conv":
-        return "its tensors fit no known layout"
+        return "its tensors match no known layout"
     return (
         f"its last convolution, {last.name}, is {in_words(last.shape)}; an image has 1 or 3 "
         "channels, so a layer after it is missing or it is no generator"

@@ -72,7 +72,7 @@ def parse(path: Path) -> Any:
     except Exception:  # protobuf raises many kinds
         raise InputError(safe_load.damaged(path)) from None
     if not proto.graph.node or not proto.graph.output:
-        raise InputError(f"{path.name} is not an ONNX graph, or a damaged one.")
+        raise InputError(f"{path.name} is not an ONNX graph, or is damaged.")
     if onnx_generator.outside(proto):
         raise InputError(
             f"{path.name} keeps its weights in other files, which are not read; write it "
@@ -183,8 +183,8 @@ def train_mode(path: Path) -> str:
     """The message for a graph that was exported in train mode."""
     return (
         f"{path.name} was exported in train mode: its batch norms take their statistics from the "
-        "latents of the moment, so that a latent draws another picture alone than in a batch; "
-        "call netG.eval() before torch.onnx.export and export it again."
+        "current batch, so a latent draws a different picture alone than in a batch; call "
+        "netG.eval() before torch.onnx.export and export it again."
     )
 
 

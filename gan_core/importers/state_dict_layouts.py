@@ -36,7 +36,7 @@ OTHER_NAMES = (
     r"(?i)(^|[._])(net_?)?[de](isc|iscriminator|nc|ncoder)?[._]|critic|optim|(^|[._])avg|ema|"
     r"(^|[._])(net_?)?g(en|enerator)?[._]|exp_avg|state\."
 )
-NOTHING = "its tensors fit no known layout"
+NOTHING = "its tensors match no known layout"
 
 
 class Unrecognised(InputError):
@@ -125,7 +125,7 @@ def with_choices(player: Player, recognised: list[Player], choices: Choices) -> 
     if player.dead:
         notes.append(
             "Its batch norms never saw a batch (means of 0, variances of 1), so their statistics "
-            "were estimated on fresh latents."
+            "were estimated from new latents."
         )
     elif dead and not is_average(player.prefix):
         notes.append(

@@ -68,7 +68,7 @@ def card_section(card: Mapping[str, Any]) -> str:
 
 def table(result: Mapping[str, Any]) -> str:
     """The result of `measure` as a Markdown table and a sentence."""
-    lines = ["| class asked for | read by | as asked |", "|---|---|---|"]
+    lines = ["| class that is set | read by | read as set |", "|---|---|---|"]
     for row in result["rows"]:
         many = "1 classifier" if row["readers"] == 1 else f"{row['readers']:d} classifiers"
         share = f"{row['share']:.1%} ({row['low']:.1%}–{row['high']:.1%})"

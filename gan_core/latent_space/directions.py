@@ -433,7 +433,7 @@ def load(
         and np.isfinite(vectors).all()
     )
     if not good or vectors is None or entries is None:
-        raise InputError(f"{path} does not fit its own description; {remedy}.")
+        raise InputError(f"{path} does not match its own description; {remedy}.")
     return [
         Direction(entry["name"], vector, entry["kind"], entry["about"])
         for entry, vector in zip(entries, vectors, strict=True)

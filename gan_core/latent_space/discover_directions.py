@@ -155,7 +155,7 @@ def section_of(directory: str | Path, space: str, path: Path) -> str:
     except InputError as error:  # this must not fail: a card is written after hours of training
         return f"## Directions\n\n{error}\n"
     except MALFORMED:  # a stranger's file
-        return f"## Directions\n\n{path} does not tell how its directions were measured.\n"
+        return f"## Directions\n\n{path} does not say how its directions were measured.\n"
 
 
 def section(result: Sequence[Direction]) -> str:

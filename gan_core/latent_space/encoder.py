@@ -135,7 +135,7 @@ def train(
     `progress.along`. Raises InputError for fewer than one step.
     """
     if steps < 1:
-        raise InputError(f"steps is {steps}; it must be a number from 1 up.")
+        raise InputError(f"steps is {steps}; it must be 1 or more.")
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         network = build(model.card["architecture"]["channels"], model.prior.size)

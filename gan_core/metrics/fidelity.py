@@ -87,7 +87,7 @@ def neighbours(real: ArrayLike, fake: ArrayLike, k: int = 5) -> dict[str, float]
     InputError when a side has no k-th neighbour.
     """
     if k < 1:
-        raise InputError(f"k is {k}; it must be a number from 1 up.")
+        raise InputError(f"k is {k}; it must be 1 or more.")
     real, fake = check(real, fake, least=k + 1)
     real_radii, fake_radii = radii(real, k), radii(fake, k)
     # How many real balls each fake lies in, and how many fake balls each real lies in.

@@ -94,7 +94,7 @@ def report(
     if control not in ("", "held-out"):
         raise InputError(f"control is {control!r}; it may be held-out.")
     if k < 1 or n < 2 or n > 1_000_000:
-        raise InputError(f"k must be from 1 up and n from 2 to 1000000; k is {k} and n is {n}.")
+        raise InputError(f"k must be 1 or more, and n from 2 to 1000000; k is {k} and n is {n}.")
     if len(reference.images) < 3:
         raise InputError("Distances among training images need at least three of them.")
     distinct = held_out_images.distinct_from_training(reference, progress)

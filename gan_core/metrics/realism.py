@@ -221,5 +221,5 @@ def load(directory: str | Path) -> Reference:
     except (KeyError, ValueError, TypeError):
         fits = finite = strings = False
     if not (fits and finite and strings):
-        raise InputError(f"{path} does not fit its own description; {remedy} again.")
+        raise InputError(f"{path} does not match its own description; {remedy} again.")
     return Reference(mean, basis, centres, rests, radii, about, seal[:12])

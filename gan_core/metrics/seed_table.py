@@ -68,7 +68,7 @@ class SeedTable:
         """
         if attribute not in self.attributes:
             known = ", ".join(self.attributes) or "none"
-            raise InputError(f"There is no attribute {attribute!r}; there are: {known}.")
+            raise InputError(f"There is no attribute {attribute!r}; choose one of {known}.")
         return self.probabilities[:, self.attributes.index(attribute)]
 
     def search(self, wanted: Mapping[str, bool], least: float = LEAST) -> np.ndarray:
@@ -174,7 +174,7 @@ def load(model: checkpoint.Model) -> SeedTable:
     if about.get("format") != FORMAT:
         raise InputError(f"{path} is of format {about.get('format')!r}; {remedy} again.")
     if json_values.misfit(about, ABOUT):
-        raise InputError(f"{path} does not fit its own description; {remedy} again.")
+        raise InputError(f"{path} does not match its own description; {remedy} again.")
     if about["generator"] != model.card["files"]["generator.safetensors"]:
         raise InputError(
             f"{path} was made for other weights than these, so it is not used; {remedy} again."
@@ -188,7 +188,7 @@ def load(model: checkpoint.Model) -> SeedTable:
     fits = fits and all(a.dtype.kind == "f" and np.isfinite(a).all() for a in arrays.values())
     fits = fits and all(seed < n for seed in about["openings"])
     if not fits:
-        raise InputError(f"{path} does not fit its own description; {remedy} again.")
+        raise InputError(f"{path} does not match its own description; {remedy} again.")
     return SeedTable(
         values.astype(np.float32),
         probabilities.astype(np.float32),

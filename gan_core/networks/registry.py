@@ -53,7 +53,7 @@ def family(name: object) -> ModuleType:
     known = FAMILIES | IMPORTED
     if not isinstance(name, str) or name not in known:
         families = ", ".join(FAMILIES)
-        raise InputError(f"There is no architecture {name!r:.80}; there are: {families}.")
+        raise InputError(f"There is no architecture {name!r:.80}; choose one of {families}.")
     return known[name]
 
 

@@ -65,7 +65,7 @@ class FeatureIndex:
                 f"The images have {self.units.shape[1]} features; a query has {queries.shape[1]}."
             )
         if k < 1:
-            raise InputError(f"k is {k}; it must be a number from 1 up.")
+            raise InputError(f"k is {k}; it must be 1 or more.")
         k = min(k, count if exclude is None else count - 1)
         excluded = np.full(len(queries), -1) if exclude is None else np.asarray(exclude)
         if excluded.shape != (len(queries),) or excluded.dtype.kind not in "iu":

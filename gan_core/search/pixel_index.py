@@ -111,7 +111,7 @@ class PixelIndex:
             )
             raise InputError("The training images are {}; a query is {}.".format(*shapes))
         if k < 1:
-            raise InputError(f"k is {k}; it must be a number from 1 up.")
+            raise InputError(f"k is {k}; it must be 1 or more.")
         if stamp(self.images) != self.stamp:
             raise changed_error(self.images)
         most = len(self.flat)

@@ -164,7 +164,7 @@ class TrainingConfig:
     batch: int = _training(64, "images per step, over all processes", at_least=2)
     lr_g: float = _training(2e-4, "Adam's learning rate for G", above=0)
     lr_d: float = _training(
-        2e-4, "Adam's learning rate for D; one unlike G's gives two time scales", above=0
+        2e-4, "Adam's learning rate for D; one that differs from G's gives two time scales", above=0
     )
     warmup_kimg: float = _training(
         0.0, "time over which G's learning rate rises from 0", unit=KIMG, at_least=0
@@ -178,7 +178,7 @@ class TrainingConfig:
     )
     lr_final: float = _training(
         1.0,
-        "factor of both learning rates at the end of the run, along a cosine; 1 is constant",
+        "factor that both learning rates reach at the end of the run, along a cosine; 1: constant",
         at_least=0,
         at_most=1,
     )
@@ -190,7 +190,7 @@ class TrainingConfig:
     )
     beta2_initial: float = _training(
         0.0,
-        "beta2 at the start of the run; it reaches beta2 along a cosine; 0 is constant",
+        "beta2 at the start of the run; it reaches beta2 along a cosine; 0: constant",
         at_least=0,
         below=1,
     )
@@ -211,7 +211,7 @@ class TrainingConfig:
     )
     penalty_final: float = _training(
         1.0,
-        "factor of all penalties at the end of the run, reached along a cosine; 1 is constant",
+        "factor that all penalties reach at the end of the run, along a cosine; 1: constant",
         at_least=0,
         at_most=1,
     )
@@ -222,13 +222,13 @@ class TrainingConfig:
     )
     augment_p: float = _training(
         1.0,
-        "probability of each augmentation but mirror, for each image",
+        "probability of each augmentation except mirror, for each image",
         at_least=0,
         at_most=1,
     )
     augment_initial: float = _training(
         1.0,
-        "augment_p at the start as a share of itself; it reaches its value along a cosine",
+        "share of augment_p at the start of the run; it reaches augment_p along a cosine",
         at_least=0,
         at_most=1,
     )
@@ -242,13 +242,13 @@ class TrainingConfig:
     ema_kimg: float = _training(10.0, "half-life of G's moving average", unit=KIMG, at_least=0)
     ema_initial: float = _training(
         1.0,
-        "ema_kimg at the start as a share of itself; it reaches its value along a cosine",
+        "share of ema_kimg at the start of the run; it reaches ema_kimg along a cosine",
         at_least=0,
         at_most=1,
     )
     seed: int = _training(
         0,
-        "seed of the weights, of the order of the data and of the noise",
+        "seed of the weights, the order of the data and the noise",
         at_least=0,
         at_most=latent.MAX_SEED,
     )
@@ -291,7 +291,7 @@ class TrainingConfig:
     )
     graphs: str = _performance(
         "auto",
-        "replay training steps from captured CUDA graphs; auto is wherever that works",
+        "replay training steps from captured CUDA graphs; auto does so wherever it works",
         choices=("auto", "off"),
         may_change=True,
     )
@@ -308,14 +308,14 @@ class TrainingConfig:
     grid_kimg: float = _record(25.0, "interval between sample grids", unit=KIMG, above=0)
     snapshot_kimg: float = _record(10.0, "interval between snapshots", unit=KIMG, above=0)
     measure_kimg: float = _record(
-        50.0, "interval between measured distances; 0 is never", unit=KIMG, at_least=0
+        50.0, "interval between measured distances; 0: never", unit=KIMG, at_least=0
     )
     measure_n: int = _record(
         2000, "samples, and training images, for each measured distance", at_least=64
     )
     patience_kimg: float = _record(
         200.0,
-        "stop when D has won against G for this long; 0 is never",
+        "stop when D has won against G for this long; 0: never",
         unit=KIMG,
         at_least=0,
     )

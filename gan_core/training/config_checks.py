@@ -69,7 +69,7 @@ def check_length(config: TrainingConfig) -> None:
     """The run must be at least one step long, and processes must share a batch evenly."""
     if config.minutes and distributed.size() > 1:
         raise InputError(
-            "A time box is for one process; give the length with --kimg when several train."
+            "A time box works with one process only; with several, give the length with --kimg."
         )
     if not config.minutes and config.kimg * 1000 < config.batch:
         raise InputError(

@@ -210,8 +210,8 @@ def train(
                 earlier.keep(run, playing.average, position)
     if finished and distance and box and not box.has_best:
         tqdm.write(
-            f"No distance was measured, which takes about {box.measurement:.0f} seconds here and "
-            "may take a tenth of the time; the last snapshot is published."
+            f"No distance was measured: one takes about {box.measurement:.0f} seconds here, and "
+            "all may take a tenth of the time box; the last snapshot is published."
         )
     if board:
         board.close()
@@ -229,9 +229,9 @@ def expect(clock: Clock, position: int, rate: float, bar: tqdm) -> dict[str, flo
     kimg = clock.expected(position, rate)
     if first:
         bar.write(
-            f"Training runs at {rate:,.0f} images per second and will reach about {kimg:,.4g} kimg "
-            f"in {clock.limit / 60:g} minutes, {clock.reserve:.0f} seconds of which are kept for "
-            "the last snapshot and for publishing it."
+            f"Training runs at {rate:,.0f} images per second and will reach about {kimg:,.4g} "
+            f"kimg in {clock.limit / 60:g} minutes, {clock.reserve:.0f} seconds of which are "
+            "reserved for the last snapshot and for publishing it."
         )
     bar.total = round(kimg * 1000)
     return {"expected_kimg": kimg}

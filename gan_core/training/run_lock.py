@@ -37,8 +37,8 @@ def holding(run: Path | str, **about: Any) -> Iterator[Callable[..., None]]:
         lock.acquire()
     except Timeout:
         raise InputError(
-            f"{run} is being trained by process {read(run).get('pid', 'of another program')}; "
-            "stop that process first, or use another name."
+            f"{run} is being trained by process {read(run).get('pid', '(number unknown)')}; stop "
+            "that process first, or use another name."
         ) from None
     record = {"pid": os.getpid(), "began": time.time(), **about}
 

@@ -53,9 +53,9 @@ def train(
         raise InputError("Name either a packed training set, or --images and a folder or a zip.")
     if distributed.size() > 1 and (dry_run or images):
         word = "A dry run" if dry_run else "--images"
-        raise InputError(f"{word} is for one process; start it without torchrun.")
+        raise InputError(f"{word} runs in one process; start it without torchrun.")
     if options.get("minutes") and "kimg" in options:
-        raise InputError("Give the length of a run either by --kimg or by --minutes.")
+        raise InputError("Give the length of a run with either --kimg or --minutes, not with both.")
     run, out = Path(runs) / name, Path(checkpoints) / name
     if images and not (run / "training_set" / "set.json").exists():
         from_folder.check(images, size, preset, options)

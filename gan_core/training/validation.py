@@ -80,7 +80,7 @@ def measure_if_possible(
     if len(images) < config.measure_n // 4:
         return None, (
             f"{len(images)} images are too few to measure a distance with {config.measure_n} "
-            "samples, so the last snapshot is published; a smaller --measure-n measures with fewer."
+            "samples, so the last snapshot is published; a smaller --measure-n needs fewer."
         )
     try:
         return Distance(images, config.measure_n, prior, device), ""

@@ -20,7 +20,7 @@ KINDS = {
     "indexes of neighbours": ("neighbours/*",),
     "distances of real images": ("references/*",),
     "what classifiers see in samples": ("labels/*/*",),
-    "directions found by pages": ("directions/*",),
+    "directions computed by pages": ("directions/*",),
     "reports on memorisation": ("memorisation/*",),
     "generators for browsers": ("onnx/*",),
     "marks of finished work": ("prepared/*",),

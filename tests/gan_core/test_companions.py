@@ -74,7 +74,7 @@ def test_a_shared_file_of_other_images_is_refused(pair):
     card = checkpoint.read_card(second)
     card["training_set"]["fingerprint"] = "b2"
     checkpoint.atomic_files.write_json(second / "model.json", card)
-    with pytest.raises(InputError, match="other images"):
+    with pytest.raises(InputError, match="images other"):
         companions.load(second, FILE, "make it", 1, "was made from")
 
 

@@ -162,9 +162,9 @@ def test_activation_output_and_prior_can_be_chosen_beside_the_preview(
     app = open_app("import")
     give(app, "bare.pth", file_of(prepared(layout)))
     healthy(app)
-    assert any("No batch norm" in warning.value for warning in app.main.warning)
+    assert any("no batch-norm statistics" in warning.value for warning in app.main.warning)
     app.run()  # nothing was chosen, so the warning stays
-    assert any("No batch norm" in warning.value for warning in app.main.warning)
+    assert any("no batch-norm statistics" in warning.value for warning in app.main.warning)
     group(app, "Activation in the generator").set_value("leaky").run()
     group(app, "Last activation").set_value("sigmoid").run()
     group(app, "Latents it was trained on").set_value("uniform").run()

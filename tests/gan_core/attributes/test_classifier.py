@@ -194,9 +194,9 @@ def test_one_of_another_training_set_is_refused(model, trained):
     result = checkpoint.read_card(model)
     result["training_set"]["fingerprint"] = "0" * 64
     atomic_files.write_json(model / "model.json", result)
-    with pytest.raises(InputError, match="trained on other images"):
+    with pytest.raises(InputError, match="trained on images other"):
         classifier.load(model)
-    assert "trained on other images" in classifier.card_section(model)
+    assert "trained on images other" in classifier.card_section(model)
 
 
 @pytest.mark.parametrize("place", [20, -1, "balanced_accuracy", None])
@@ -219,7 +219,7 @@ def test_a_damaged_file_is_refused(model, trained, place):
 def test_a_file_with_impossible_values_is_refused(model, trained, change):
     rows = [row | change for row in trained.about["attributes"]]
     classifier.save(model, replace(trained, about=trained.about | {"attributes": rows}))
-    with pytest.raises(InputError, match="does not fit its own description"):
+    with pytest.raises(InputError, match="does not match its own description"):
         classifier.load(model)
 
 
@@ -227,7 +227,7 @@ def test_one_that_takes_pictures_of_other_channels_is_refused(model, trained):
     grey = classifier.build("strided", 1, len(trained.names)).eval()
     changed = replace(trained, network=grey, about=trained.about | {"channels": 1})
     classifier.save(model, changed)
-    with pytest.raises(InputError, match="does not fit its own description"):
+    with pytest.raises(InputError, match="does not match its own description"):
         classifier.load(model)
 
 
@@ -400,7 +400,7 @@ def test_bad_options_are_refused_in_a_sentence(model, toy_set, capsys):
     assert main(["attributes", str(model), *data, "--labels", "none.csv"]) == 2
     assert "cannot be read" in capsys.readouterr().err
     assert main(["attributes", str(model), *data, "--second", "--probe"]) == 2
-    assert "give one of them" in capsys.readouterr().err
+    assert "run the command once for each" in capsys.readouterr().err
     assert main(["evaluate", str(model), "--arithmetic", "--psi", "0.5"]) == 2
     assert "--psi cannot be combined with --arithmetic" in capsys.readouterr().err
     assert main(["evaluate", str(model), "--arithmetic"]) == 2

@@ -325,7 +325,7 @@ CASES = {
     "a RAR, 7z, gzip or tar": skipped(
         "all.rar",
         b"Rar!\x1a\x07\x01\x00" + bytes(99),
-        "is an archive that is no zip; unpack it and give the folder",
+        "is an archive, but not a zip; unpack it and give the folder",
         refused=True,
     ),
 }

@@ -71,7 +71,7 @@ def test_without_two_classes_there_is_a_sentence(tmp_path, files, sentence):
 def test_names_that_are_taken_and_sets_with_classes_are_refused(pets, tmp_path):
     table = tmp_path / "table.csv"
     table.write_text("file,pet\ncats/a.png,0\n")
-    with pytest.raises(InputError, match="a column pet already"):
+    with pytest.raises(InputError, match="already has a column pet"):
         image_sources.pack(pets, tmp_path / "out", folders="pet", attributes=str(table))
     with pytest.raises(InputError, match="mnist brings its classes with it"):
         image_sources.class_folders("mnist", "digit", [], [])

@@ -53,7 +53,7 @@ def test_own_points_and_other_settings_are_taken(tmp_path, capsys):
         (("--steps", "-1"), "steps is -1"),
         (("--seed", "-1"), "seed is -1"),
         (("--set", "k:99"), "k is 99"),
-        (("--set", "data:points"), "needs --data"),
+        (("--set", "data:points"), "needs a CSV file"),
         (("--out", "game.jpg"), "must end in .png"),
         (("--data", "nowhere.csv"), "nowhere.csv"),
     ],

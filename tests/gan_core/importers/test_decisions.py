@@ -73,7 +73,7 @@ def test_statistics_beyond_leaky_relu_are_in_doubt(tmp_path):
     """As those of a steeper LeakyReLU, or of the first training steps with any activation."""
     layer = layouts.Layout("", "", lambda: dcgan(activation=lambda: nn.LeakyReLU(0.3)))
     recognised = importers.read(saved(tmp_path, prepared(layer).state_dict()))
-    assert any("do not tell ReLU from LeakyReLU" in doubt for doubt in recognised.doubts)
+    assert any("do not distinguish ReLU from LeakyReLU" in doubt for doubt in recognised.doubts)
 
 
 @pytest.mark.slow
@@ -81,7 +81,7 @@ def test_what_statistics_cannot_tell_is_a_warning_and_can_be_chosen(tmp_path):
     network = prepared(layouts.Layout("", "", lambda: dcgan(norms=False)))
     path = saved(tmp_path, network.state_dict())
     recognised = importers.read(path)
-    assert any("No batch norm" in doubt for doubt in recognised.doubts)
+    assert any("no batch-norm statistics" in doubt for doubt in recognised.doubts)
     assert (recognised.choices.activation, recognised.prior.kind) == ("relu", "normal")
     chosen = importers.read(path, activation="leaky", prior="uniform", output="sigmoid")
     assert chosen.doubts == []
@@ -199,7 +199,7 @@ def test_dead_statistics_alone_are_estimated_again(tmp_path, name):
     network = prepared(LAYOUTS[name])
     given = {"activation": "leaky"} if name == "leaky" else {}
     recognised = importers.read(saved(tmp_path, {"g_ema": fresh(network)}), **given)
-    assert any("estimated on fresh latents" in note for note in recognised.notes)
+    assert any("estimated from new latents" in note for note in recognised.notes)
     model = loaded(recognised, tmp_path)
     z = model.prior.sample(16, seed=5)
     expected = checkpoint.to_uint8(drawn(network, z)).astype(int)

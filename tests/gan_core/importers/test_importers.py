@@ -339,7 +339,7 @@ def test_a_strange_discriminator_never_stops_a_good_generator(tmp_path):
     torch.save({"netG": network.state_dict(), **odd}, tmp_path / "both.pth")
     recognised = importers.read(tmp_path / "both.pth")
     assert recognised.discriminator is None
-    why = "The discriminator was left out: its tensors fit no known layout."
+    why = "The discriminator was left out: its tensors match no known layout."
     assert recognised.left_out == why
 
 

@@ -165,7 +165,7 @@ def test_search_for_nothing_or_for_what_is_not_known_is_refused():
     model, reader = Linear(nz=6), Reader(["bright", "warm"], unsure=["warm"])
     with pytest.raises(InputError, match="No attribute was given"):
         arithmetic.search(model, reader, {}, n=8)
-    with pytest.raises(InputError, match="no attribute 'tall'; there are: bright"):
+    with pytest.raises(InputError, match="no attribute 'tall'; choose one of bright"):
         arithmetic.search(model, reader, {"tall": True}, n=8)
     with pytest.raises(InputError, match="warm is not recognised well enough"):
         arithmetic.search(model, reader, {"warm": True}, n=8)

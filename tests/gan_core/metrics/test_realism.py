@@ -120,10 +120,10 @@ def test_a_missing_damaged_or_foreign_reference_is_one_sentence(make_checkpoint)
     with pytest.raises(InputError, match=r"realism.safetensors is damaged; python -m gan_core"):
         realism.load(directory)
     saved(directory, training_set="0" * 64)
-    with pytest.raises(InputError, match="made from other images than the model"):
+    with pytest.raises(InputError, match="made from images other than the model"):
         realism.load(directory)
     saved(directory, features=3)
-    with pytest.raises(InputError, match="does not fit its own description"):
+    with pytest.raises(InputError, match="does not match its own description"):
         realism.load(directory)
 
 
@@ -131,7 +131,7 @@ def test_the_size_of_a_reference_is_checked(make_checkpoint, monkeypatch):
     directory = make_checkpoint()
     saved(directory)
     monkeypatch.setattr(realism, "MOST_CENTRES", 20)
-    with pytest.raises(InputError, match="does not fit its own description"):
+    with pytest.raises(InputError, match="does not match its own description"):
         realism.load(directory)
 
 

@@ -163,7 +163,7 @@ def test_a_table_that_contradicts_itself_is_one_sentence(model, network, what):
     table = seed_table.load(loaded)
     values = vars(table) | WRONG[what](table)
     seed_table.save(loaded, seed_table.SeedTable(**values))
-    with pytest.raises(InputError, match="does not fit its own description"):
+    with pytest.raises(InputError, match="does not match its own description"):
         seed_table.load(loaded)
 
 
@@ -174,7 +174,7 @@ def test_search_finds_the_seeds_with_and_without():
     assert list(table.search({"beard": True})) == [0, 1, 3]
     assert list(table.search({"beard": True, "hat": False})) == [1, 3]
     assert list(table.search({"hat": True}, least=0.95)) == []
-    with pytest.raises(InputError, match="There is no attribute 'cap'; there are: beard, hat"):
+    with pytest.raises(InputError, match="There is no attribute 'cap'; choose one of beard, hat"):
         table.search({"cap": True})
 
 

@@ -278,7 +278,7 @@ def test_a_start_that_takes_the_whole_box_is_one_sentence(data, tmp_path, time, 
 
 def test_several_processes_have_no_time_box(data, monkeypatch):
     monkeypatch.setenv("WORLD_SIZE", "2")
-    with pytest.raises(InputError, match=r"A time box is for one process; .* --kimg"):
+    with pytest.raises(InputError, match=r"A time box works with one process only; .* --kimg"):
         config_checks.check(data, TrainingConfig(**TINY))
 
 
@@ -332,7 +332,7 @@ def test_a_distance_that_does_not_fit_is_skipped(data, tmp_path, time, monkeypat
     _, seconds, _ = train_measured(data, tmp_path / "run", time, monkeypatch, distance)
     assert (distance.measured, seconds <= 60) == ([], True)
     assert not (tmp_path / "run" / "best.safetensors").exists()
-    assert "No distance was measured, which takes about 30 seconds" in capsys.readouterr().out
+    assert "No distance was measured: one takes about 30 seconds" in capsys.readouterr().out
 
 
 @pytest.mark.slow
@@ -408,7 +408,7 @@ def test_a_command_with_minutes_that_is_interrupted_publishes_nothing(
 
 def test_a_length_is_given_in_one_way(data, tmp_path, capsys):
     assert command(data, tmp_path, "--minutes", 1, "--kimg", 1) == 2
-    assert "either by --kimg or by --minutes" in capsys.readouterr().err
+    assert "either --kimg or --minutes" in capsys.readouterr().err
 
 
 @pytest.mark.slow
