@@ -49,7 +49,11 @@ def check_name(name: str) -> None:
     runs = run_list.folder()
     begun = [run.name for run in runs.iterdir()] if runs.is_dir() else []
     other = valid_names.find_same(name, begun)
-    if other and any((runs / other / file).exists() for file in run_list.BEGUN):
+    # One that has just been started has packed nothing yet, and may not have opened its zip.
+    if other and (
+        any((runs / other / file).exists() for file in run_list.BEGUN)
+        or run_list.look(runs / other).running
+    ):
         raise InputError(
             f"There is already a run called {other}; resume it, or choose another name."
         )

@@ -48,6 +48,15 @@ def save_upload(name: str, upload: BinaryIO) -> Path:
     return path
 
 
+def discard(path: Path) -> None:
+    """Remove what `save_upload` wrote for a run that could not be started."""
+    if run_list.look(path.parent).running:
+        return
+    with contextlib.suppress(OSError):
+        path.unlink()
+        path.parent.rmdir()  # when it is empty
+
+
 def tidy(run: Run) -> None:
     """Delete an uploaded zip once its pictures are packed."""
     if (run.directory / "training_set" / "set.json").exists():

@@ -199,11 +199,12 @@ def begin(
     name: str, images: str | Path, upload: UploadedFile | None, given: dict[str, Any]
 ) -> None:
     """Start the run that the form describes."""
+    saved = None
     try:
         trust.check(training=True)
         run_launcher.check_name(name)
         if upload is not None:
-            images = uploads.save_upload(name, upload)
+            images = saved = uploads.save_upload(name, upload)
         for given_path in (given["data"], "" if upload is not None else images):
             if given_path and not uploads.confined(given_path):
                 raise InputError(
@@ -211,6 +212,8 @@ def begin(
                 )
         run_launcher.start(name, run_launcher.arguments(name, images, **given))
     except InputError as error:
+        if saved is not None:
+            uploads.discard(saved)
         session.warn(str(error))
         return
     session.set_view(run=name)

@@ -1,5 +1,6 @@
 """The page Train: runs as they stand on the disk, and real ones, started, stopped and resumed."""
 
+import dataclasses
 import datetime
 import io
 import json
@@ -15,6 +16,7 @@ import pytest
 import streamlit as st
 from PIL import Image
 
+from explorer import config
 from explorer.services import (
     model_registry,
     run_launcher,
@@ -454,6 +456,33 @@ def test_an_upload_that_cannot_be_used_leaves_nothing(place, content, words):
     with pytest.raises(InputError, match=words):
         uploads.save_upload("x", io.BytesIO(content))
     assert list((place / "runs").iterdir()) == []
+
+
+@pytest.mark.slow
+def test_an_upload_leaves_nothing_where_no_run_may_start(place, open_app, monkeypatch):
+    limit = dataclasses.replace(config.LIMITS["trainings"], visitor=0)
+    monkeypatch.setitem(config.LIMITS, "trainings", limit)
+    app = open_app("train")
+    upload = ("a.zip", zip_of(2).getvalue(), "application/zip")
+    app.main.get("file_uploader")[0].set_value(upload).run()
+    app.text_input(key="new-name").set_value("mine").run()
+    next(button for button in app.button if button.label == "Start").click().run()
+    assert [warning.value.split(" are ")[0] for warning in app.warning] == [
+        f"At most 0 {limit.what}"
+    ]
+    assert list((place / "runs").iterdir()) == []
+
+
+def test_the_name_of_a_run_that_is_starting_is_taken(place, monkeypatch):
+    """Otherwise the zip that it has not opened yet would be replaced by another visitor's."""
+    uploads.save_upload("mine", zip_of(2))
+    run_launcher.check_name("mine")
+    child = type("Child", (), {"poll": lambda self: None})()
+    monkeypatch.setitem(run_processes.children, 999_999_999, child)
+    started = {"arguments": ["train"], "pid": 999_999_999, "at": time.time(), "before": []}
+    (place / "runs" / "mine" / run_list.STARTED).write_text(json.dumps(started))
+    with pytest.raises(InputError, match="already a run called mine"):
+        run_launcher.check_name("mine")
 
 
 def test_a_folder_that_cannot_be_written_is_one_sentence(place, packed, monkeypatch):
