@@ -1,4 +1,4 @@
-"""Pictures as people have them, each with what becomes of it.
+"""Pictures as people have them, and what happens to each.
 
     python tests/gan_core/data/picture_cases.py     writes the tables in docs/your-own-pictures.md
 
@@ -204,7 +204,7 @@ class Case:
     """make: {name: bytes} of files in a folder. looked_at: the one whose picture is compared.
 
     expected: the colour of its centre, or None where it is skipped. reason: why it is skipped.
-    words: what becomes of it, for the docs; the reason where there is one. refused: whether the
+    words: what happens to it, for the docs; the reason where there is one. refused: whether the
     file is given as the source itself and refused with the reason. needs: a package.
     """
 
@@ -230,27 +230,29 @@ NOT_IN_FULL = "16 bits per colour in a form that cannot be read in full; save it
 NOT_HEIC = "an iPhone photo (HEIC); install pillow-heif or export the photo as JPEG"
 CASES = {
     "JPEG": one("a.jpg", lambda: encoded(flat(), "JPEG", quality=95)),
-    "JPEG in CMYK, of a print shop": one(
+    "JPEG in CMYK, from a print shop": one(
         "a.jpg",
         lambda: encoded(flat((0, 255, 255, 0), "CMYK"), "JPEG", quality=95),
         (255, 0, 0),
         "read, as RGB",
     ),
-    "PNG, WebP, GIF, BMP, TIFF, and what else Pillow reads": one("a.png", encoded(flat())),
-    "a photo taken with the camera turned": one(
+    "PNG, WebP, GIF, BMP, TIFF and anything else that Pillow reads": one("a.png", encoded(flat())),
+    "a photo taken with a rotated camera": one(
         "a.jpg", rotated, words="turned upright, as its EXIF orientation says"
     ),
     "a picture with transparent areas": one(
-        "a.png", encoded(flat((200, 100, 50, 0), "RGBA")), (255, 255, 255), "on white"
+        "a.png", encoded(flat((200, 100, 50, 0), "RGBA")), (255, 255, 255), "placed on white"
     ),
-    "grey": one("a.png", encoded(flat(90, "L")), (90, 90, 90), "read, with three equal channels"),
-    "Display P3, as of an iPhone": one(
+    "greyscale": one(
+        "a.png", encoded(flat(90, "L")), (90, 90, 90), "read, with three equal channels"
+    ),
+    "Display P3, as from an iPhone": one(
         "a.jpg",
         lambda: encoded(flat(), "JPEG", quality=95, icc_profile=P3),
         tuple(p3_in_srgb(COLOUR)),
         "converted to sRGB",
     ),
-    "Adobe RGB, as of a camera": one(
+    "Adobe RGB, as from a camera": one(
         "a.tif",
         lambda: encoded(flat(), "TIFF", icc_profile=ADOBE),
         tuple(adobe_in_srgb(COLOUR)),
@@ -260,9 +262,9 @@ CASES = {
         lambda: a_real_heic("IMG_1.HEIC"), "IMG_1.HEIC", COLOUR, needs="pillow_heif"
     ),
     "HEIC, without pillow-heif": skipped("IMG_1.HEIC", heic, NOT_HEIC, needs="no pillow_heif"),
-    "HEIC that is called .jpg": skipped("IMG_1.jpg", heic, NOT_HEIC, needs="no pillow_heif"),
+    "HEIC with the extension .jpg": skipped("IMG_1.jpg", heic, NOT_HEIC, needs="no pillow_heif"),
     "16 bits per value": Case(
-        lambda: deep(65535, 32896), "1.png", (128,) * 3, "scaled by 65,535, the white of 16 bits"
+        lambda: deep(65535, 32896), "1.png", (128,) * 3, "scaled by 65,535, white in 16 bits"
     ),
     "12 bits in a 16-bit file": Case(lambda: deep(4000, 2000), "1.png", (128,) * 3, BY_THE_SET),
     "8 bits in a 16-bit file": Case(lambda: deep(250, 125), "1.png", (128,) * 3, BY_THE_SET),
@@ -270,7 +272,7 @@ CASES = {
         lambda: colour(png_of_16_bits, "png", (65535, 0, 0), (51400, 25700, 12850)),
         "1.png",
         COLOUR,
-        "scaled by 65,535, the white of 16 bits",
+        "scaled by 65,535, white in 16 bits",
     ),
     "12 bits per colour in a 16-bit PNG": Case(
         lambda: colour(png_of_16_bits, "png", (4000, 0, 0), (3137, 1569, 784)),
@@ -287,7 +289,7 @@ CASES = {
         COLOUR,
         BY_THE_SET,
     ),
-    "a 16-bit TIFF that keeps one colour after the other": skipped(
+    "a 16-bit TIFF that stores its colours one after the other": skipped(
         "0.tif",
         lambda: colour(tiff_of_16_bits, "tif", (4000, 200, 100), planes=True)["0.tif"],
         NOT_IN_FULL,
@@ -332,7 +334,7 @@ CASES = {
 
 
 def table():
-    rows = ["| pictures | what becomes of them |", "|---|---|"]
+    rows = ["| pictures | what happens to them |", "|---|---|"]
     for name, case in CASES.items():
         words = case.words
         if case.reason:

@@ -162,7 +162,7 @@ LAYOUTS = {
         family="dcgan",
     ),
     "layer1.0": Layout(
-        "blocks with other names",
+        "blocks with different names",
         "`layer1.0`, `layer1.1`",
         lambda: dcgan("layer{n}.0/layer{n}.1"),
         family="dcgan",
@@ -242,7 +242,7 @@ LAYOUTS = {
         (28, 1),
     ),
     "upsampling": Layout(
-        "nearest-neighbour enlargement before ordinary convolutions",
+        "nearest-neighbour upsampling before ordinary convolutions",
         "`project`, `conv0`, `norm1`",
         upsampling,
         options={"size": 64},
@@ -266,26 +266,26 @@ LAYOUTS = {
         (32, 3),
     ),
     "last 6, stride 4": Layout(
-        "last layer of kernel 6 with stride 4, 128 px",
+        "last layer with kernel 6 with stride 4, 128 px",
         "any",
         lambda: dcgan(widths=(12, 8, 6, 4), steps=[*FOUR, (6, 4, 1, 0)]),
         (128, 3),
         {"size": 128},
     ),
     "last kernel 1": Layout(
-        "last layer of kernel 1",
+        "last layer with kernel 1",
         "any",
         lambda: dcgan(steps=[*FOUR, (1, 1, 0, 0)]),
         (32, 3),
     ),
     "last 3, stride 1": Layout(
-        "last layer of kernel 3 with stride 1",
+        "last layer with kernel 3 with stride 1",
         "any",
         lambda: dcgan(steps=[*FOUR, (3, 1, 1, 0)]),
         (32, 3),
     ),
     "last 5, stride 3": Layout(
-        "last layer of kernel 5 with stride 3, 96 px",
+        "last layer with kernel 5 with stride 3, 96 px",
         "any",
         lambda: dcgan(steps=[*FOUR, (5, 3, 1, 0)]),
         (96, 3),
@@ -313,21 +313,21 @@ LAYOUTS = {
         lambda: dcgan("gen.{i}.0/gen.{i}.1", steps=[(3, 2, 0, 0)] * 4 + [(4, 2, 0, 0)]),
     ),
     "28 px by padding 3": Layout(
-        "28 px by a padding of 3 in the last layer",
+        "28 px from a padding of 3 in the last layer",
         "any",
         lambda: dcgan(widths=SMALL, steps=[*FOUR[:3], (4, 2, 3, 0)], channels=1),
         (28, 1),
         {"size": 28},
     ),
     "28 px by kernel 1": Layout(
-        "28 px by a last kernel of 1 with a padding of 2",
+        "28 px from a last kernel of 1 with a padding of 2",
         "any",
         lambda: dcgan(steps=[*FOUR, (1, 1, 2, 0)], channels=1),
         (28, 1),
         {"size": 28},
     ),
     "28 px by 7 × 7": Layout(
-        "28 px by way of 7 × 7, kernel 3 in the second layer",
+        "28 px via 7 × 7, kernel 3 in the second layer",
         "any",
         lambda: dcgan(
             widths=SMALL, steps=[(4, 1, 0, 0), (3, 2, 1, 0), (4, 2, 1, 0), (4, 2, 1, 0)], channels=1
@@ -336,7 +336,7 @@ LAYOUTS = {
         {"size": 28},
     ),
     "32 px, grey": Layout(
-        "32 px, grey",
+        "32 px, greyscale",
         "any",
         lambda: dcgan(widths=SMALL, steps=FOUR, channels=1),
         (32, 1),
