@@ -1,4 +1,4 @@
-"""Print the table of docs/evaluation.md on arithmetic, from what the model cards hold.
+"""Print the arithmetic table of docs/evaluation.md from the numbers in the model cards.
 
 python docs/arithmetic_table.py
 """
@@ -39,7 +39,7 @@ def table() -> str:
 
 
 def cells(rows: list[dict]) -> list[str]:
-    """The cells of one row of the table: shares in percent, of the target and of what is kept."""
+    """The cells of one row of the table: the percentages with the target and preserved."""
     rows = [row for row in rows if arithmetic_report.way_of(row)]
     direct = next((pair(row) for row in rows if row["pick"] == arithmetic_report.CLASS), "–")
     rows = [row for row in rows if row["pick"] != arithmetic_report.CLASS]

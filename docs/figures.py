@@ -1,7 +1,7 @@
 """Draw the README's charts from docs/results: python docs/figures.py (needs Chromium).
 
 The numbers come from `python benchmarks/objectives.py … --json` and `python
-benchmarks/saturation.py … --json`, whose last lines are kept in docs/results.
+benchmarks/saturation.py … --json`, whose last lines are saved in docs/results.
 """
 
 import json

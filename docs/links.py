@@ -14,14 +14,14 @@ python docs/links.py
 ```
 
 The address bar is always a link to what a page shows. Each page's link carries the settings that
-the page uses, except those at their default. `weights` lets the app warn when a link was made with
-other weights than the current ones. It also marks a link that the app wrote, in which a missing
-setting has its default. In a link that a person typed, which lacks `weights`, missing settings
-follow the model: realistic seeds, sorted by realism, and smooth scaling of photographs. On pages
-with a `start`, `seed` sets it too. Every link also carries the pictures of the tray that came from
-seeds, as `tray=avatars:12,avatars:40@0.7` (a seed, and its ψ if that is not 1). A value that cannot
-be read keeps its default, and a warning names it. The command above writes this page from the table
-in `explorer/state/url_state.py`.
+the page uses, except those that have their default value. `weights` lets the app warn if a link
+was made with different weights than the current ones. It also marks links that the app wrote: in
+these, a missing setting has its default. A link that a person typed has no `weights`, and missing
+settings are then chosen to suit the model: realistic seeds, sorted by realism, and smooth scaling
+of photographs. On pages with a `start`, `seed` sets it too. Every link also carries the pictures
+on the tray that came from seeds, as `tray=avatars:12,avatars:40@0.7` (a seed, and its ψ if that
+is not 1). A setting whose value cannot be read has its default, and a warning names it. The
+command above writes this page from the table in `explorer/state/url_state.py`.
 
 | setting | what it is | default | pages |
 |---|---|---|---|

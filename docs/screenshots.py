@@ -1,10 +1,10 @@
 """Take the pictures of the app for the README and the docs (needs Chromium).
 
     python docs/screenshots.py              all of them
-    python docs/screenshots.py earlier      those whose names begin so
+    python docs/screenshots.py earlier      those whose names begin with this
 
-The picture of earlier states needs a model that has some, which the shipped ones do not. A short
-run is trained for it in `runs`, once: a few minutes on a CPU.
+The picture of earlier states needs a model that has some, and no included model does. A short run
+is trained for it once, in `runs`, which takes a few minutes on a CPU.
 """
 
 import shutil

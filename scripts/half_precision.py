@@ -3,14 +3,14 @@
     python scripts/half_precision.py checkpoints/avatars [--samples 1000]
     python scripts/half_precision.py checkpoints/avatars --encoder
 
-The files become half as large. Networks are still computed in float32: loading widens the weights
-again. The model becomes another one for every measurement, so this comes before `evaluate`,
-`directions` and the like. What changed is written into model.json and shown in the model card: over
-the samples of seed 0, the largest and the mean difference of a channel in grey levels (0 to 255),
-and the largest difference of the logit D(x).
+The files become half as large. Networks still compute in float32: loading converts the weights
+back. Rounding changes the model and invalidates its measurements, so run this before `evaluate`,
+`directions` and so on. The change is recorded in model.json and shown in the model card: over the
+samples of seed 0, the largest and the mean difference of a channel in grey levels (0 to 255), and
+the largest difference of the logit D(x).
 
-With --encoder the encoder is rounded and the model stays as it is: the encoder is measured
-again on new samples, and its file records the error before and after.
+With --encoder the encoder is rounded instead and the model stays unchanged: the encoder is
+measured again on new samples, and its file records the error before and after.
 """
 
 import argparse
@@ -27,7 +27,7 @@ BATCH = 100
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Round the weights and print what that changed; returns the exit status."""
+    """Round the weights and print the change; returns the exit status."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n")[0])
     parser.add_argument("checkpoint", type=Path)
     parser.add_argument("--samples", type=int, default=1000, help="samples to compare")
@@ -46,7 +46,7 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 def halve(directory: Path, samples: int) -> dict:
-    """Replace the weights in a checkpoint by float16; returns the record kept in model.json.
+    """Convert the weights in a checkpoint to float16; returns the record saved in model.json.
 
     Raises InputError when the checkpoint cannot be read, was rounded before, or is too large for
     float16 (weights above 65,504).
@@ -77,7 +77,7 @@ def halve(directory: Path, samples: int) -> dict:
 
 
 def halve_encoder(directory: Path) -> str:
-    """Replace a checkpoint's encoder by float16; returns a sentence on what that changed.
+    """Convert a checkpoint's encoder to float16; returns a sentence on the change.
 
     Raises InputError when there is none, when it was rounded before, or when it is too large for
     float16.

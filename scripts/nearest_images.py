@@ -3,8 +3,8 @@
     python scripts/nearest_images.py checkpoints/mnist docs/original-gan.png
 
 The paper's figure 2: "The rightmost column shows the nearest training example of the neighboring
-sample, in order to demonstrate that the model has not memorized the training set." The samples are
-those of consecutive seeds, unselected; the distance is squared Euclidean in pixels.
+sample, in order to demonstrate that the model has not memorized the training set." The samples
+are from consecutive seeds, unselected; the distance is the squared Euclidean distance in pixels.
 """
 
 import argparse

@@ -1,11 +1,11 @@
-"""Leave out files of a checkpoint that another checkpoint in the folder holds, byte for byte.
+"""Remove files from checkpoints if another checkpoint in the folder has identical ones.
 
     python scripts/share_companions.py checkpoints
 
-Attribute classifiers and the reference of realism belong to the training images, so models of the
-same images have the same ones. The first checkpoint by name keeps the file; the others name its
-sha256 in model.json, where gan_core.companions looks it up. A checkpoint that is to work in a
-folder of its own needs its own copy of what it shares.
+Attribute classifiers and the realism reference depend only on the training images, so models of
+the same images have identical ones. The first checkpoint by name keeps the file; the others list
+its sha256 in model.json, where gan_core.companions looks it up. If a checkpoint has to work in a
+separate folder, it needs its own copies of the shared files.
 """
 
 import argparse
@@ -38,7 +38,7 @@ def main(arguments: list[str] | None = None) -> int:
 def share(folder: Path) -> list[str]:
     """Remove the duplicates in a folder of checkpoints; returns a sentence for each.
 
-    Raises InputError when a model.json cannot be read.
+    Raises InputError if a model.json cannot be read.
     """
     holders: dict[tuple[str, str], Path] = {}
     done = []
@@ -49,7 +49,7 @@ def share(folder: Path) -> list[str]:
             continue
         card = checkpoint.read_card(path.parent)
         card["shared"] = {**card.get("shared", {}), path.name: digest}
-        # model.json first: a kill between the two leaves a file too many, never one too few.
+        # model.json first: a kill between the two steps leaves an extra file, never a missing one.
         atomic_files.write_json(path.parent / "model.json", card)
         path.unlink()
         model_card.write(path.parent)

@@ -1,13 +1,13 @@
-"""What one would do with ten minutes of a GPU, in one command: measure, pack, train, publish.
+"""Make use of ten minutes on a GPU with one command: measure, pack, train, publish.
 
     python scripts/ten_minutes_of_a_gpu.py data/faces --out collected
     python scripts/ten_minutes_of_a_gpu.py data/faces --out collected --images ZIP --crop 0.7865
 
-First the throughput is measured, for at most a minute. Where `data` does not exist yet, --images is
-packed. Then a run with a time box trains and publishes. --out receives what is worth taking home:
-the checkpoint without its training set, the log, the sample grids and what was printed. The state
-of the run, with that of its optimisers, stays in --runs, where the same command resumes. Files of
-more than 16 MiB are not collected; the last lines say which, and the exit status is then 1.
+First the throughput is measured, for at most a minute. If `data` does not exist yet, --images is
+packed. Then a run with a time box trains and publishes. --out receives everything worth saving: the
+checkpoint without its training set, the log, the sample grids and the printed output. The state of
+the run and of its optimisers stays in --runs, where the same command resumes the run. Files above
+16 MiB are not collected; the last lines list them, and the exit status is then 1.
 
 Options after -- go to `python -m gan_core train`:
 
@@ -30,7 +30,7 @@ THROUGHPUT_SECONDS = 60
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Run all steps; returns the exit status: of training, or 1 where a file is too large."""
+    """Run all steps; returns the exit status of training, or 1 if a file is too large."""
     options, more = parse(sys.argv[1:] if arguments is None else arguments)
     out = Path(options.out)
     out.mkdir(parents=True, exist_ok=True)
@@ -54,12 +54,12 @@ def parse(arguments: list[str]) -> tuple[argparse.Namespace, list[str]]:
     place = arguments.index("--") if "--" in arguments else len(arguments)
     parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n")[0])
     parser.add_argument("data", help="directory of the packed training set")
-    parser.add_argument("--out", required=True, help="folder for what is collected")
+    parser.add_argument("--out", required=True, help="folder for the collected files")
     parser.add_argument("--name", default="faces-gpu", help="name of the model")
     parser.add_argument("--preset", default="gpu-faces", help="preset of the training")
     parser.add_argument("--minutes", type=float, default=8, help="time box; 0: by --kimg after --")
     parser.add_argument("--device", default="cuda", help="cuda or cpu")
-    parser.add_argument("--images", default="", help="folder or zip to pack where data is missing")
+    parser.add_argument("--images", default="", help="folder or zip to pack if data is missing")
     parser.add_argument("--size", type=int, default=64, help="with --images: side, pixels")
     parser.add_argument("--crop", type=float, default=1.0, help="with --images: see pack --crop")
     parser.add_argument("--held-out", default="500", help="with --images: see pack --held-out")
@@ -67,7 +67,7 @@ def parse(arguments: list[str]) -> tuple[argparse.Namespace, list[str]]:
     parser.add_argument(
         "--throughput",
         default=THROUGHPUT,
-        help="options of benchmarks/train_throughput.py; an empty text leaves it out",
+        help="options of benchmarks/train_throughput.py; an empty string skips it",
     )
     return parser.parse_args(arguments[:place]), arguments[place + 1 :]
 
@@ -94,8 +94,8 @@ def checkpoints(options: argparse.Namespace) -> Path:
 def run(words: list, log: Path, seconds: float | None = None) -> int:
     """Run Python with these arguments, write its output to a file and print the end of it.
 
-    seconds: after which it is killed. Interrupts end it politely, so that a training saves a
-    snapshot. Returns the exit status.
+    seconds: the time limit, after which it is killed. Interrupts end it gracefully, so that
+    training saves a snapshot. Returns the exit status.
     """
     words = [sys.executable, *map(str, words)]
     path = os.pathsep.join(filter(None, (str(ROOT), os.environ.get("PYTHONPATH"))))
@@ -113,7 +113,7 @@ def run(words: list, log: Path, seconds: float | None = None) -> int:
             print(f"Stopped after {seconds:g} seconds.")
             status = 124
         except KeyboardInterrupt:
-            status = child.wait()  # Ctrl-C has reached it too
+            status = child.wait()  # Ctrl-C has also reached the child
         finally:
             signal.signal(signal.SIGTERM, signal.SIG_DFL)
     print(log.read_text("utf-8").replace("\r", "\n")[-2000:], flush=True)
@@ -121,14 +121,14 @@ def run(words: list, log: Path, seconds: float | None = None) -> int:
 
 
 def collect(options: argparse.Namespace, out: Path) -> list[Path]:
-    """Copy what is worth keeping; returns the files that were too large for it."""
+    """Copy what is worth keeping; returns the files that were too large."""
     run, model = Path(options.runs) / options.name, checkpoints(options) / options.name
     files = {path: Path(options.name) / path.name for path in sorted(model.glob("*"))}
     files |= {path: Path("samples") / path.name for path in sorted(run.glob("samples/*.png"))}
     files[run / "log.jsonl"] = Path("log.jsonl")
     large = []
     for source, place in files.items():
-        if not source.is_file():  # the training set of a checkpoint, or what there is not
+        if not source.is_file():  # the training set of a checkpoint, or a file that does not exist
             continue
         if source.stat().st_size > LIMIT:
             large.append(source)

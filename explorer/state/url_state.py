@@ -153,16 +153,16 @@ class View:
     size: str = setting("medium", choice(SIZES), "browse", "the size of the pictures")
     sort: str = setting(
         *("seed", choice(SORTS), "browse"),
-        "the order of the samples: real, fake of one page; varied, best, worst of the whole table",
+        "the order of the samples: real, fake within a page; varied, best, worst of the table",
     )
     by: str = setting(
-        *("", read_label, "browse"), "the attribute to sort by instead of D(x), or realism"
+        *("", read_label, "browse"), "the attribute to sort by, or realism, instead of D(x)"
     )
     having: str = setting("", NAMES, "browse", "attributes that the samples have")
     lacking: str = setting("", NAMES, "browse", "attributes that the samples lack")
     classes: str = setting(
         *("", normal(read_classes, write_classes), "browse"),
-        "the class that is set in every latent of a conditional model: GROUP:OPTION",
+        "the class set in every latent of a conditional model: GROUP:OPTION",
     )
     rank: int = setting(
         *(0, integer(0, MOST_RANKED), "browse"), "samples of the ranking before the first one shown"
@@ -176,7 +176,7 @@ class View:
     keys: str = setting("0, 1, 2", READABLE, "interpolate", "keyframes", write_readable, True)
     key_classes: str = setting(
         *("", class_list(MAX_KEYS), "interpolate"),
-        "the classes that are set in the keyframes of a conditional model",
+        "the classes set in the keyframes of a conditional model",
     )
     picks: str = setting("", read_picks, "interpolate", "keyframes: places on the link's tray")
     mode: str = setting("slerp", choice(MODES), "interpolate latents", "the interpolation")
@@ -196,7 +196,7 @@ class View:
     start: int = setting(0, ANY_SEED, "latents directions", "the seed of the latent that is moved")
     coords: str = setting(
         *("", normal(read_coordinates, write_coordinates), "latents directions"),
-        "coordinates of that latent with another value",
+        "coordinates of that latent that were changed",
     )
     frozen: str = setting("", read_frozen, "latents", "coordinates that resampling leaves alone")
     corners: str = setting(
@@ -204,15 +204,18 @@ class View:
     )
     corner_classes: str = setting(
         *("", class_list(CORNERS), "latents"),
-        "the classes that are set in the pad's corners, for a conditional model",
+        "the classes set in the pad's corners, for a conditional model",
     )
     x: float = setting(0.5, UNIT, "latents", "where the pad's handle is, from the left")
     y: float = setting(0.5, UNIT, "latents", "where the pad's handle is, from the top")
     along: str = setting(
-        "", normal(read_along, write_along), "directions", "directions with their weights"
+        "", normal(read_along, write_along), "directions", "the directions with their weights"
     )
     locked: str = setting(
-        "", normal(read_names, write_names), "directions", "attributes that they leave alone"
+        "",
+        normal(read_names, write_names),
+        "directions",
+        "attributes that the directions leave alone",
     )
     level: bool = setting(False, read_bool, "directions", "whether the latent keeps its length")
     look: str = setting("attributes", choice(LOOKS), "directions", "which directions are listed")
@@ -260,7 +263,10 @@ class View:
     optimal: bool = setting(False, read_bool, "game", "whether the optimal D is drawn")
     game_seed: int = setting(0, ANY_SEED, "game", "the seed of the players and of the data")
     lesson: str = setting(
-        "", lessons.read_name, ALL, "the lesson above the page: its name, or all of it, compressed"
+        "",
+        lessons.read_name,
+        ALL,
+        "the lesson above the page: its name, or the whole lesson, compressed",
     )
     lesson_step: int = setting(
         0, integer(0, lessons.MAX_STEPS - 1), ALL, "the step of the lesson, from 0"
