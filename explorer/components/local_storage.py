@@ -30,7 +30,7 @@ def local_storage(
 
     data: {"session", "name": of the storage, "ask": "own", "shared" or "", "asked": how often that
     was asked, "text", "keep": "on", "again" or "off", "changed": whether a person changed what the
-    text holds, "apart": whether only this tab shall have it}. on_stored(text, own, apart): called
+    text holds, "apart": whether only this tab should have it}. on_stored(text, own, apart): called
     when something is there that was asked for; own: whether this tab had stored it, and apart:
     whether for itself alone. It may be called again until "ask" has changed.
     on_problem(what): one of PROBLEMS.

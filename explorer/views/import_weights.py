@@ -189,7 +189,7 @@ def settle(imported: importers.Imported) -> None:
     if imported.values is not None:
         choose(
             "values",
-            "Values of the pictures",
+            "Pixel values",
             VALUES,
             imported.values,
             "Estimated from 16 samples. With the wrong range, pictures look too dark or too pale.",

@@ -1,4 +1,4 @@
-"""Which samples Browse shows, in which order, and what it tells of each: the controls."""
+"""Which samples Browse shows, in which order, and what it says about each: the controls."""
 
 from collections.abc import Sequence
 
@@ -180,7 +180,7 @@ def take_names(name: str) -> None:
 
 
 def take_opinion() -> None:
-    """Show D(x) in place of realism, or the other way round."""
+    """Show D(x) instead of realism, or the other way round."""
     on = session.value_of("set-opinion")
     session.set_view(by=REAL if on else REALISM, having="", lacking="", rank=0)
     view = session.view()

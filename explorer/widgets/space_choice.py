@@ -8,7 +8,7 @@ from gan_core.checkpoint import Model
 
 
 def control(model: Model) -> None:
-    """The choice for a page's View menu; nothing for a model that has z alone."""
+    """The choice for a page's View menu; nothing for a model that has only z."""
     if not model.has_w:
         return
     st.segmented_control(

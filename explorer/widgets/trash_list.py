@@ -1,4 +1,4 @@
-"""What was deleted lately, with buttons that put it back."""
+"""What was deleted recently, with buttons that put it back."""
 
 import datetime
 from collections.abc import Callable, Sequence

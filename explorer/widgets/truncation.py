@@ -34,7 +34,7 @@ def slider(model: Model, closed: bool = True) -> None:
 
 
 def explanation(model: Model, least: float) -> str:
-    """Why ψ ends where it does."""
+    """Why ψ has the limits that it has."""
     if model.has_w:
         return (
             "The mapping network scales z to one length, so ψ hardly changes a picture here. Choose"

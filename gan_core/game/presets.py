@@ -106,7 +106,7 @@ PRESETS = {
 
 
 def get(name: str) -> Preset:
-    """A preset by its name. Raises InputError for a name that there is not."""
+    """A preset by its name. Raises InputError for an unknown name."""
     if name not in PRESETS:
         raise InputError(f"There is no preset {name!r}; choose from {', '.join(PRESETS)}.")
     return PRESETS[name]

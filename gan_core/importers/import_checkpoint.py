@@ -152,7 +152,7 @@ def read(
 
 
 def check_choice(name: str, value: str, choices: tuple[str, ...]) -> None:
-    """Raise InputError for a choice that there is not."""
+    """Raise InputError for a choice that does not exist."""
     if value and value not in choices:
         raise InputError(f"The {name} is {value!r:.80}; it must be {' or '.join(choices)}.")
 
