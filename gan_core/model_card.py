@@ -1,7 +1,7 @@
 """The model card: README.md and samples.png of a checkpoint, written from model.json.
 
 A model that was trained here is described by its training record. A model whose weights were
-imported is described by what was recognised in the file; how it was trained is not known.
+imported is described by what was recognised in the file, because its training is not known.
 """
 
 import re
@@ -102,18 +102,18 @@ def write(directory: str | Path, model: checkpoint.Model | None = None) -> Path:
 
 
 def _text(model: checkpoint.Model, directory: Path) -> str:
-    """The card as Markdown. Raises InputError where model.json lacks something that it tells."""
+    """The card as Markdown. Raises InputError if model.json lacks something that it needs."""
     describe = _of_imported if "origin" in model.card else _of_run
     try:
         return describe(model, directory)
     except InputError:
         raise
     except MALFORMED as error:
-        # A stranger's model.json need not have what training or importing writes into it.
+        # A stranger's model.json may lack what training or importing writes into it.
         lacking = f" ({error.args[0]} is missing)" if isinstance(error, KeyError) else ""
         raise InputError(
-            f"{directory / 'model.json'} does not describe the model as a card needs it{lacking}; "
-            "what was measured is saved, and README.md stays as it was."
+            f"{directory / 'model.json'} lacks information that the model card needs{lacking}; "
+            "the measurements were saved, and README.md stays as it was."
         ) from None
 
 
@@ -216,11 +216,11 @@ def as_sentence(text: str) -> str:
 
 
 def as_entity(match: re.Match) -> str:
-    """A character as the number by which HTML knows it."""
+    """A character as a numeric HTML entity."""
     return f"&#{ord(match[0])};"
 
 
-# The training record names these too; the card takes them from model.json itself.
+# The training record contains these too; the card takes them from model.json directly.
 REPEATED = ("architecture", "prior", "objective", "rounded")
 
 
@@ -251,7 +251,7 @@ def rounding(training: dict) -> str:
 
 
 def shared(card: dict) -> str:
-    """Which files another checkpoint of the same images holds, in words (gan_core.companions)."""
+    """Which files are in another checkpoint of the same images, in words (gan_core.companions)."""
     files = ", ".join(as_text(file) for file in sorted(card["shared"]))
     return f"{files}: in another checkpoint of this folder, trained on the same images"
 
@@ -275,9 +275,9 @@ def re_estimated(generator: nn.Module) -> str:
 
 
 def rising(words: str, initial: float, constant: float) -> str:
-    """From where a setting rose to its value, in brackets; "" where it was constant.
+    """The initial value of a setting that rose, in brackets; "" if it was constant.
 
-    words: with a place for the initial value. constant: the initial value that stands for that.
+    words: with a placeholder for the initial value. constant: the initial value if it did not rise.
     """
     return "" if initial == constant else f" ({words.format(initial)} along a cosine)"
 
