@@ -164,16 +164,25 @@ def file(model: Model, saved: Sequence[Direction]) -> bytes:
 
 
 def throw_away(model: Model, name: str) -> None:
-    """Move a saved direction into the trash of the checkpoint's folder. Raises as `change`."""
+    """Move a saved direction into the trash of the checkpoint's folder. Raises as `change`.
+
+    Where that fails, nothing of it is in the trash.
+    """
     gone = [d for d in directions.load(model) if d.name == name]
     trust.check()
+    if not gone:  # the second of two quick clicks
+        return
     place = trash.new_place(model.directory.parent, "direction") / model.directory.name
     try:
-        place.mkdir()
-        (place / f"{quote(name, safe=' ')[:200]}.safetensors").write_bytes(file(model, gone))
-    except OSError as error:
-        raise InputError(f"{name} cannot be moved into the trash: {error.strerror}.") from None
-    change(model, lambda saved: [d for d in saved if d.name != name])
+        try:
+            place.mkdir()
+            (place / f"{quote(name, safe=' ')[:200]}.safetensors").write_bytes(file(model, gone))
+        except OSError as error:
+            raise InputError(f"{name} cannot be moved into the trash: {error.strerror}.") from None
+        change(model, lambda saved: [d for d in saved if d.name != name])
+    except (InputError, OSError):
+        trash.remove(trash.Deleted("direction", 0.0, place))
+        raise
 
 
 def thrown_away(model: Model) -> list[trash.Deleted]:

@@ -3,9 +3,12 @@
 import os
 import time
 
+import numpy as np
 import pytest
 
-from explorer.services import trash
+import gan_core
+from explorer.services import direction_store, trash
+from gan_core.latent_space.directions import Direction
 from gan_core.util.errors import InputError
 
 
@@ -78,3 +81,28 @@ def test_a_folder_that_cannot_be_written_to_is_a_sentence(folder):
         trash.put(folder / "mine", "model")
     folder.chmod(0o700)
     assert (folder / "mine" / "file").exists()
+
+
+@pytest.fixture
+def alpha(two_models):
+    """A model with one direction of its own, "mine"."""
+    model = gan_core.load(two_models / "alpha")
+    direction_store.add(model, Direction("mine", np.eye(8, dtype=np.float32)[0], "own", {}))
+    return model
+
+
+def test_a_direction_that_cannot_be_removed_is_not_in_the_trash(alpha, monkeypatch):
+    def refused(model, verb):
+        raise InputError("Another program is changing the directions.")
+
+    monkeypatch.setattr(direction_store, "change", refused)
+    with pytest.raises(InputError, match="Another program"):
+        direction_store.throw_away(alpha, "mine")
+    assert direction_store.thrown_away(alpha) == []
+
+
+def test_a_second_click_removes_a_direction_only_once(alpha):
+    direction_store.throw_away(alpha, "mine")
+    direction_store.throw_away(alpha, "mine")
+    (one,) = direction_store.thrown_away(alpha)
+    assert [d.name for d in direction_store.in_trash(alpha, one)] == ["mine"]
