@@ -215,8 +215,9 @@ def measure_latents(
         )
     results = {}
     if arithmetic:
-        draws: dict[str, Any] = {"draws": n or 500, "seed": seed, "space": space}
-        results["arithmetic"] = arithmetic_report.evaluate(model, **draws, progress=True)
+        results["arithmetic"] = arithmetic_report.evaluate(
+            model, draws=n or arithmetic_report.DRAWS, seed=seed, space=space, progress=True
+        )
         print(arithmetic_report.table(results["arithmetic"]))
     if paths:
         loaded, network = checkpoint.load(model, space), feature_extractors.effnet()

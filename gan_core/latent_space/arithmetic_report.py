@@ -30,6 +30,7 @@ COUNTS = (1, 3, 10)  # exemplars per concept
 PICKS = ("random", "matched", "conditional")
 CLASS = "class"  # in place of these, where nothing is added: the class of C is set
 STRENGTHS = (1.0, 1.25, 1.5)  # of A − B, with the most exemplars; 1 with fewer
+DRAWS = 500  # of exemplars, for each condition
 POOL = 8192  # seeds that exemplars are picked from
 WORKS = 0.5  # share of results with the target from which a sum counts as working
 AGREED = 200  # first draws that the probe reads too
@@ -74,7 +75,7 @@ RENAMED = {"glasses bearded − bearded + long-haired": TRIPLES[2][0]}
 def evaluate(
     model: str | Path,
     *,
-    draws: int = 500,
+    draws: int = DRAWS,
     seed: int = 0,
     pool: int = POOL,
     progress: bool = False,
@@ -465,11 +466,12 @@ def card_section(card: Mapping[str, Any]) -> str:
 
 
 def _section(card: Mapping[str, Any], result: Mapping[str, Any]) -> str:
+    fewer = "" if result["draws"] == DRAWS else f" --n {result['draws']}"
     lines = [
         f"## Does the arithmetic work?{store.words(card)}",
         "",
         f"Measured by `python -m gan_core evaluate checkpoints/{card['name']} --arithmetic"
-        f"{store.option(card)}`: "
+        f"{store.option(card)}{fewer}`: "
         f"{result['draws']:,} draws of {COUNTS[-1]} exemplars per basket, picked by one classifier "
         "and scored by another; shares with 95 % intervals. The result is as summed, or scaled to "
         "the prior's shell. Strength: how much of A − B is added.",

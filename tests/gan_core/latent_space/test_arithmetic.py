@@ -388,6 +388,13 @@ def test_a_triple_measured_under_its_earlier_name_is_recognised():
     assert old not in arithmetic_report.card_section(card)
 
 
+def test_the_command_of_the_card_has_the_number_of_draws_if_it_is_not_the_usual_one():
+    card = card_with(("matched", 1.0, True, 1.0, 0.7))
+    assert "--arithmetic`: 500 draws" in arithmetic_report.card_section(card)
+    card["metrics"]["arithmetic"]["draws"] = 60
+    assert "--arithmetic --n 60`: 60 draws" in arithmetic_report.card_section(card)
+
+
 HOSTILE = {
     "no list": lambda result: result | {"triples": 3},
     "a number in it": lambda result: result | {"triples": [7]},
