@@ -242,7 +242,7 @@ def test_the_command_line_decides_and_warns(tmp_path, capsys):
     bare = prepared(layouts.Layout("", "", lambda: dcgan(norms=False))).state_dict()
     path = saved(tmp_path, bare, "bare.pth")
     assert cli.main(["import", str(path), "bare", *folder]) == 0
-    assert "warning: No batch norm" in capsys.readouterr().err
+    assert "warning: There are no batch-norm statistics" in capsys.readouterr().err
     chosen = ["--activation", "leaky", "--output", "sigmoid", "--prior", "uniform"]
     assert cli.main(["import", str(path), "chosen", *chosen, *folder]) == 0
     assert "warning" not in capsys.readouterr().err
