@@ -40,6 +40,7 @@ def follow(loaded: Model) -> Model:
     Returns it in the latent space that the settings say.
     """
     state = st.session_state
+    by_link = "free" in state
     before, free = state.get("opening"), state.pop("free", ())
     model = model_registry.in_space(loaded, space_of(loaded, before, free))
     after = of(model)
@@ -53,7 +54,21 @@ def follow(loaded: Model) -> Model:
         state.view = replace(session.view(), **changes)
     if state.view.latent != model.space and not model.has_w:
         state.view = replace(session.view(), latent=model.space)
+    psi_of_another(model, by_link)
     return model
+
+
+def psi_of_another(model: Model, by_link: bool) -> None:
+    """Forget a ψ that was chosen in w, or for another model, once it is hidden or out of range.
+
+    by_link: whether the settings have just been read from a link, which means the ψ it has.
+    """
+    state, now = st.session_state, (model.hash, model.space)
+    before, state.psi_of = state.get("psi_of", now), now
+    if by_link or before == now or model.space == "w":
+        return
+    if before[1] == "w" or session.view().psi < latent.least_psi(model.prior):
+        session.set_view(psi=1.0)
 
 
 def space_of(model: Model, before: dict[str, Any] | None, free: Collection[str]) -> str:

@@ -4,7 +4,7 @@
 pages, so each is filled from the view and writes back to it.
 """
 
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Callable, Collection, Hashable, Iterable
 from dataclasses import replace
 from typing import Any
 
@@ -125,29 +125,37 @@ def widget(
     choices: Collection | None = None,
     on_change: Callable[[str], object] | None = None,
     closed: bool = False,
+    limits: Hashable = None,
 ) -> dict[str, Any]:
     """Arguments that tie a Streamlit widget to a setting: st.slider(…, **widget("psi")).
 
     on_change(name): puts the widget's value into the view; default `take`. closed: the widget is in
-    a popover, see `fill`.
+    a popover. limits: what it may be set to, if that varies; by default the choices. See `fill`.
     """
     value = getattr(view(), name)
     if choices is not None and value not in choices:
         value = next(iter(choices), None)
         changes: dict[str, Any] = {name: value}
         st.session_state.view = replace(view(), **changes)
-    return fill(f"set-{name}", value, on_change or take, name, closed=closed)
+    limits = tuple(choices) if limits is None and choices is not None else limits
+    return fill(f"set-{name}", value, on_change or take, name, closed=closed, limits=limits)
 
 
 def fill(
-    name: str, value: Any, act: Callable[..., object], *args: Any, closed: bool = False
+    name: str,
+    value: Any,
+    act: Callable[..., object],
+    *args: Any,
+    closed: bool = False,
+    limits: Hashable = None,
 ) -> dict[str, Any]:
     """Fill a widget from the session; returns its arguments {"key", "on_change", "args"}.
 
     name: the widget's name, unique in the app; `value_of(name)` reads its value. act(*args) is
     called when a person changes the value. closed: the widget is in a popover. Its widgets come
     into being when it is first opened, with the value that the latest run sent; a value that only
-    an earlier run sent is lost.
+    an earlier run sent is lost. limits: what the widget may be set to, if that varies. With other
+    limits Streamlit makes a new widget, which shows its first value unless it is sent another.
 
     A browser sends the values of all widgets with every click, and a click may come before the
     browser has received a value that was just filled in. So that the old value is not mistaken for
@@ -166,7 +174,10 @@ def fill(
         key = key_of(name)
     # Written only when it differs, so that a late run does not push a slider back. But after a
     # change of page the widget is new, although its key still has a value.
-    if closed or state.get("arrived") or key not in state or state[key] != value:
+    known = state.setdefault("limits", {})
+    new = known.get(name, limits) != limits
+    known[name] = limits
+    if closed or new or state.get("arrived") or key not in state or state[key] != value:
         state[key] = value
     return {"key": key, "on_change": changed, "args": (name, key, act, *args)}
 

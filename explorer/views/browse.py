@@ -170,7 +170,10 @@ def turn(name: str, model: Model, view: View, ranked: np.ndarray | None) -> None
         if ranked is not None and len(ranked):
             to = min(view.rank + view.n, len(ranked))
             words = f"{view.rank + 1:,} to {to:,} of {len(ranked):,}"
-            st.caption(f"{words} {'seed' if len(ranked) == 1 else 'seeds'}", width="content")
+            words += " seed" if len(ranked) == 1 else " seeds"
+            if view.psi != 1:
+                words += f", chosen by their pictures at ψ = 1; these are at ψ = {view.psi:g}"
+            st.caption(words, width="content")
 
 
 def options(name: str, model: Model) -> None:

@@ -164,7 +164,7 @@ def choose_training_image(name: str, model: Model, data: TrainingSet | None) -> 
             help=f"Its number, from 0 to {count - 1}. The page shows the nearest of"
             f" {nearest.SAMPLES:,} samples.",
             disabled=data is None,
-            **session.widget("image"),
+            **session.widget("image", limits=count),
         )
         st.button(
             "Random image",

@@ -42,7 +42,9 @@ def choose_score(model: Model, classifier: Classifier | None) -> None:
         **score,
         help=(
             "The value shown under each picture and used for sorting: its realism, or the "
-            "classifier’s probability of an attribute. D(x) is in the View menu."
+            "classifier’s probability of an attribute."
+            + " D(x) is in the View menu."
+            * (model.discriminator is not None)
             if measures[0] == REALISM
             else "The value shown under each picture and used for sorting: the discriminator’s "
             "score, or the classifier’s probability of an attribute."

@@ -20,14 +20,14 @@ def slider(model: Model, closed: bool = True) -> None:
     """
     whole = on_the_page(model)
     least = 0.0 if whole else latent.least_psi(model.prior)
+    start = min(least, session.view().psi)  # a link may say less, and then the slider begins there
     st.slider(
         "Truncation ψ",
-        # A link may say less, and then the slider begins there.
-        min(least, session.view().psi),
+        start,
         url_parts.MAX_PSI,
         step=0.05,
         help="Below 1, pictures are more typical and less varied; above 1, more extreme.",
-        **session.widget("psi", closed=closed),
+        **session.widget("psi", closed=closed, limits=start),
     )
     if not whole:
         st.caption(explanation(model, least))
@@ -46,4 +46,4 @@ def explanation(model: Model, least: float) -> str:
         "and it has no mapping network that could make shorter ones typical: their pictures are "
         "not better but darker and hollow, because the model never learned to draw them."
     )
-    return words + (f" So ψ begins at {least:g}." if least else "")
+    return words + (f" So the slider starts at {least:g}." if least else "")

@@ -243,6 +243,15 @@ def test_a_table_of_another_classifier_is_not_used(two_models, open_app, with_ta
     assert seeds(app) == list(range(16))
 
 
+@pytest.mark.slow
+def test_beside_a_search_stands_that_it_was_made_at_another_psi(open_app, with_table):
+    app = open_app(model="alpha", n="16", by="realism", sort="best")
+    assert "1 to 16 of 200 seeds" in "\n".join(caption.value for caption in app.caption)
+    assert "these are at" not in "\n".join(caption.value for caption in app.caption)
+    app = open_app(model="alpha", n="16", by="realism", sort="best", psi="0.9")
+    assert "; these are at ψ = 0.9" in "\n".join(caption.value for caption in app.caption)
+
+
 # What follows the model.
 
 

@@ -199,3 +199,17 @@ def test_the_result_in_w_is_as_summed(folder, open_app, space, words):
     source = line.split('alt="The result"')[1].split("base64,")[1].split('"')[0]
     painted = decode(base64.b64decode(source)).astype(int)
     assert np.abs(painted - model.generate(z)[0]).mean() < 6  # the sheet is compressed
+
+
+@pytest.mark.slow
+def test_psi_is_not_carried_to_where_it_is_hidden(folder, open_app):
+    app = open_app(model="alpha", n="16", psi="0.4", latent="w")
+    assert field(app, "set-psi").value == 0.4
+    app = field(app, "set-model").set_value("plain").run()
+    assert field(app, "set-psi").value == 1
+    assert "psi" not in link(app)
+    # A link means what it says, and in w a smaller ψ has its slider on the page.
+    assert link(open_app(model="plain", n="16", psi="0.4"))["psi"] == "0.4"
+    app = open_app(model="alpha", n="16", psi="0.4", latent="w")
+    app = field(app, "set-latent").set_value("z").run()
+    assert "psi" not in link(app)

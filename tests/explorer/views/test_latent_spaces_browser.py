@@ -27,7 +27,9 @@ def alpha(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def address(alpha, tmp_path_factory):
-    with running(tmp_path_factory.mktemp("elsewhere"), "--checkpoints", alpha) as address:
+    plain = save_checkpoint(tmp_path_factory.mktemp("more") / "plain", statistics=True, seed=2)
+    folders = ("--checkpoints", alpha, plain)
+    with running(tmp_path_factory.mktemp("elsewhere"), *folders) as address:
         yield address
 
 
@@ -65,4 +67,18 @@ def test_the_space_is_chosen_in_view(visit, alpha):
     idle(page)
     assert apart(exact(page), drawn(in_w, 7, 0.3)) < 2
     assert apart(drawn(in_z, 7, 0.3), drawn(in_w, 7, 0.3)) > 2
+    no_trouble(page)
+
+
+def test_the_slider_of_psi_stays_where_it_is_when_its_limits_change(visit):
+    page = visit("browse?model=plain&n=16")
+    idle(page)
+    page.get_by_role("combobox", name="Model").click()
+    page.get_by_role("option", name="alpha", exact=True).click()
+    slider = page.locator(".stMain").get_by_role("slider", name="Truncation ψ")
+    slider.wait_for()
+    idle(page)
+    expect(page.locator(".stMain").get_by_test_id("stSliderThumbValue").first).to_have_text("1.00")
+    slider.press("ArrowLeft")
+    address_has(page, "psi=0.95")
     no_trouble(page)

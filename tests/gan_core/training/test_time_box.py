@@ -203,7 +203,7 @@ def test_the_log_says_what_the_run_will_reach(data, tmp_path, time, capsys):
     assert sentence.strip().startswith(
         "Training runs at 7 images per second and will reach about 0.3"
     )
-    assert "7 seconds of which are kept for the last snapshot" in sentence
+    assert "7 seconds of which are reserved for the last snapshot" in sentence
 
 
 def test_a_run_by_kimg_rehearses_nothing(data, tmp_path, time):
