@@ -42,8 +42,10 @@ LIMITS = {
     "upload_mb": Limit(
         1024, 2048, "MB of uploaded files", "remove one of yours, or reload the page"
     ),
-    "trainings": Limit(2, 4, "running trainings", "stop one of yours, or wait until it ends"),
-    "jobs": Limit(8, 32, "measurements, running or waiting,", "wait until one of yours is done"),
+    "trainings": Limit(
+        2, 4, "training runs in progress", "stop one of yours, or wait until it ends"
+    ),
+    "jobs": Limit(8, 32, "running or waiting measurements", "wait until one of yours is done"),
     "probes": Limit(2, 4, "files being imported", "wait until one of yours has been read"),
 }
 

@@ -77,7 +77,7 @@ def test_measurements_that_wait_are_limited(who, limit, monkeypatch):
     go_on = threading.Event()
     try:
         jobs = [background.start(("quota", i), lambda tell: go_on.wait(60)) for i in range(2)]
-        with pytest.raises(quotas.Full, match="At most 2 measurements"):
+        with pytest.raises(quotas.Full, match="At most 2 running or waiting measurements"):
             background.start(("quota", 2), lambda tell: pytest.fail("it was done"))
         assert background.start(("quota", 0), None) is jobs[0]  # another look at one's own
         who.name = "ben"
@@ -113,7 +113,7 @@ def test_trainings_are_limited(who, limit, monkeypatch, tmp_path):
 
     start()
     running.append("one")
-    with pytest.raises(quotas.Full, match="At most 1 running trainings"):
+    with pytest.raises(quotas.Full, match="At most 1 training runs in progress"):
         run_launcher.start("three", ["train"])
     who.name = "cleo"
     start()
