@@ -10,6 +10,7 @@ import resource
 import signal
 import subprocess
 import sys
+import threading
 import time
 import traceback
 from pathlib import Path
@@ -161,6 +162,7 @@ def prepare(folder):
     """A small training set, and a trainer whose grids and distances are quick."""
     torch.set_num_threads(1)
     tqdm.monitor_interval = 0  # else a thread of tqdm's may hold a lock that a fork inherits
+    tqdm.set_lock(threading.RLock())  # the usual one is shared with forks; a killed one keeps it
     fit = ema.fit_average
     ema.fit_average = lambda *about, **_: fit(*about, batches=2)
     validation.measure_if_possible = lambda *about: (weight_of, "")
