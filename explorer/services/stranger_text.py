@@ -46,6 +46,7 @@ LINE = re.compile(r"^(\s*(?:#{1,6} |[-*+] |\d{1,9}[.)] )?)(.*)$")
 RULE = re.compile(r"^[\s|:-]*-[\s|:-]*$")  # below a table's heading, or across the page
 CODE = re.compile(r"(?<![`\\])`[^`]+`(?!`)")
 BOLD = re.compile(r"\*\*")
+ENTITY = re.compile(r"&#(\d{2,3});")
 LINK = re.compile(r"\[([^\[\]]*)\]\(\s*<?([^\s()<>]+)>?[^()]*\)")
 
 
@@ -131,7 +132,14 @@ def row(line: str) -> str:
 def inline(text: str) -> str:
     """Part of a line of a card: code and bold stay."""
     text = LINK.sub(lambda m: f"{m[1]} ({m[2]})", text)
-    return in_parts(text, CODE, str, lambda part: in_parts(part, BOLD, str, literal))
+    return in_parts(
+        text, CODE, str, lambda part: in_parts(part, BOLD, str, lambda p: literal(characters(p)))
+    )
+
+
+def characters(text: str) -> str:
+    """The text with the numbers of ASCII characters (&#95;) replaced by the characters (_)."""
+    return ENTITY.sub(lambda m: chr(int(m[1])) if 32 < int(m[1]) < 127 else m[0], text)
 
 
 def literal(text: str) -> str:
