@@ -10,7 +10,6 @@ import threading
 import time
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 from explorer.services import folders as where
 from explorer.services import model_registry, quotas, run_list, run_processes, trash, trust
@@ -161,11 +160,12 @@ def stop(run: Run) -> None:
     trust.check(training=True)
     if not run_list.look(run.directory).running:
         raise InputError(f"{run.name} is no longer running.")
-    held = run_lock.held(run.directory)
+    held, record = run_lock.state(run.directory)
     started = run_list.read_json(run.directory / run_list.STARTED)
-    record: dict[str, Any] = run_lock.read(run.directory) if held else started
+    starting = not held or run_list.later(started, record)  # the record is of an earlier process
+    record = started if starting else record
     try:
-        if not held:  # it is starting, and may end before it can record that it was stopped
+        if starting:  # it may end before it can record that it was stopped
             atomic_files.write_json(run.directory / run_list.STARTED, {**started, "to_stop": True})
         os.kill(record["pid"], signal.SIGTERM)
     except (KeyError, OSError, TypeError, OverflowError):

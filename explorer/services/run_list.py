@@ -153,8 +153,9 @@ def condition(
     directory: Path, held: bool, about: dict, started: dict, position: float, total: float | None
 ) -> tuple[str, str, str]:
     """(state, doing, reason) of a run; see Run. held, about: see `run_lock.state`."""
-    if held:
-        return "running", str(about.get("doing", "starting"))[:20], ""
+    if held:  # by a process that may not have written its own record yet
+        doing = "starting" if later(started, about) else str(about.get("doing", "starting"))
+        return "running", doing[:20], ""
     if later(started, about):  # the process started last does not hold the run yet, or never will
         if run_processes.alive(started.get("pid"), number(started.get("at"))):
             return "running", "starting", ""

@@ -14,6 +14,7 @@ import zipfile
 
 import pytest
 import streamlit as st
+from filelock import FileLock
 from PIL import Image
 
 from explorer import config
@@ -589,6 +590,21 @@ def test_an_uploaded_zip_becomes_a_run(place):
     run = wait("mine", lambda run: run.doing == "training")
     run_launcher.stop(run)
     assert wait("mine", lambda run: not run.running).state == "stopped"
+
+
+def test_a_stop_reaches_a_process_that_has_not_written_its_record_yet(place, monkeypatch):
+    """It holds the run already, and the record is still that of the process before it."""
+    run = make_run(place, "x", [line(1.0)], pid=4_000_001, doing="training", kimg=10.0)
+    before = run_list.holder(run_lock.read(run))
+    started = {"arguments": ["train"], "pid": 4_000_002, "at": time.time(), "before": before}
+    (run / run_list.STARTED).write_text(json.dumps(started))
+    signals = []
+    monkeypatch.setattr(os, "kill", lambda *given: signals.append(given))
+    with FileLock(run / run_lock.LOCK):
+        assert run_list.look(run).doing == "starting"
+        run_launcher.stop(run_list.look(run))
+    assert signals == [(4_000_002, signal.SIGTERM)]
+    assert json.loads((run / run_list.STARTED).read_text())["to_stop"]
 
 
 def test_a_process_that_is_no_run_is_not_taken_for_one(place):
