@@ -168,11 +168,9 @@ class Model:
     @cached_property
     def _drawer(self) -> torch.nn.Module:
         """The generator in its fastest form for a CPU: folded, with channels last."""
-        return (
-            fuse_layers.fold(self.generator)
-            if fuse_layers.helps(self.generator)
-            else self.generator
-        )
+        if not fuse_layers.helps(self.generator):
+            return self.generator
+        return fuse_layers.fold(self.generator)
 
     @torch.inference_mode()
     def _generate(self, z: torch.Tensor) -> torch.Tensor:
