@@ -49,6 +49,7 @@ CARD = {
     "objective?": json_values.TEXT,
     "licence?": json_values.TEXT,
     "use?": json_values.TEXT,
+    "purpose?": json_values.TEXT,
     "pictures?": json_values.TEXT,
     "metrics?": {json_values.ANY: TABLE},
     "origin?": TABLE,

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 import gan_core
+from gan_core import checkpoint
 from gan_core.attributes import classifier
 from support import ROOT
 
@@ -70,3 +71,13 @@ def test_the_table_on_arithmetic_is_that_of_the_cards():
     text = (ROOT / "docs" / "evaluation.md").read_text("utf-8")
     missing = [line for line in module.table().splitlines() if line not in text]
     assert missing == []
+
+
+def test_every_model_says_in_a_few_words_what_it_is_for():
+    paths = sorted((ROOT / "checkpoints").glob("*/model.json"))
+    words = {path.parent.name: checkpoint.read_card(path.parent).get("purpose") for path in paths}
+    assert len(words) >= 8
+    assert all(words.values()), words
+    # With the name it must fit into the menu, see page_style.css.
+    assert max(len(f"{name} – {phrase}") for name, phrase in words.items()) <= 55
+    assert len(set(words.values())) == len(words)

@@ -26,21 +26,27 @@ DEFAULT = "avatars"  # what a first visit shows, because its training images com
 WARM = (1, 9, 25, checkpoint.BATCH)
 # Directories listed per folder, cards read in one listing, and cards held in memory.
 MOST_LISTED, MOST_READ, MOST_KNOWN = 5000, 200, 20_000
+MOST_WORDS = 60  # characters of a purpose, which stands on one line of the menu
 
 Stamp = tuple[int, int, int]  # time, size and inode of a card
 
-# directory -> (its stamp when it was read, name, problem)
-_read: dict[Path, tuple[Stamp, str, str | None]] = {}
+# directory -> (its stamp when it was read, name, problem, purpose)
+_read: dict[Path, tuple[Stamp, str, str | None, str]] = {}
 
 
 @dataclass(frozen=True)
 class Entry:
-    """A checkpoint directory. problem: why it cannot be used, in one sentence, or None."""
+    """A checkpoint directory.
+
+    problem: why it cannot be used, in one sentence, or None. purpose: what it is for, in a few
+    words, as its card says it; "" for most models that do not come with the app.
+    """
 
     name: str
     directory: Path
     stamp: int
     problem: str | None
+    purpose: str = ""
 
 
 def folders() -> list[Path]:
@@ -121,7 +127,7 @@ def known(directory: Path, stamp: Stamp) -> bool:
 
 
 def remember(directory: Path, stamp: Stamp) -> None:
-    """Read a card and store its name and problem."""
+    """Read a card and store its name, problem and purpose."""
     if len(_read) >= MOST_KNOWN:
         _read.clear()
     _read[directory] = stamp, *read(directory)
@@ -129,20 +135,21 @@ def remember(directory: Path, stamp: Stamp) -> None:
 
 def entry_of(directory: Path, stamp: Stamp) -> Entry:
     """The Entry of a directory. A card that has not been read has no problem until it is loaded."""
-    _, name, problem = _read.get(directory, (None, directory.name, None))
-    return Entry(name, directory, stamp[0], problem)
+    _, name, problem, purpose = _read.get(directory, (None, directory.name, None, ""))
+    return Entry(name, directory, stamp[0], problem, purpose)
 
 
-def read(directory: Path) -> tuple[str, str | None]:
-    """(name, problem) of a directory. Reads its card but not its weights."""
+def read(directory: Path) -> tuple[str, str | None, str]:
+    """(name, problem, purpose) of a directory. Reads its card but not its weights."""
+    purpose, problem = "", None
     try:
-        checkpoint.read_card(directory)
-        problem = None
+        card = checkpoint.read_card(directory)
+        purpose = str(card.get("purpose") or "")[:MOST_WORDS]
     except gan_core.InputError as error:
         problem = str(error)
     except OSError:
         problem = f"{directory} cannot be read."
-    return directory.resolve().name, problem
+    return directory.resolve().name, problem, purpose
 
 
 def unused(name: str, taken: Container[str], numbers: dict[str, int] | None = None) -> str:

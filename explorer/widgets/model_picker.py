@@ -5,7 +5,7 @@ from dataclasses import replace
 import streamlit as st
 from streamlit.navigation.page import StreamlitPage
 
-from explorer.services import model_registry, model_removal
+from explorer.services import model_registry, model_removal, stranger_text
 from explorer.state import openings, session, url_state
 from explorer.widgets import copy_link, page_intro, page_title
 from gan_core.checkpoint import Model
@@ -44,7 +44,8 @@ def choose(title: str, page: str, card_page: StreamlitPage | None = None) -> tup
         st.selectbox(
             "Model",
             model_removal.visible(entries, session.view().model),
-            width=200,
+            format_func=lambda name: label(entries[name]),
+            width=200,  # and up to twice that where the row has room, see page_style.css
             label_visibility="collapsed",
             **session.widget("model", entries, on_change=another),
         )
@@ -60,6 +61,12 @@ def choose(title: str, page: str, card_page: StreamlitPage | None = None) -> tup
     in_space = openings.follow(model)
     # Evidence on the weights is the same in both spaces.
     return name, in_space if "latent" in url_state.PAGES[page] else model
+
+
+def label(entry: model_registry.Entry) -> str:
+    """A model in the menu: its name and what it is for, if its card says that."""
+    words = stranger_text.clean(entry.purpose)
+    return f"{entry.name} – {words}" if words else entry.name
 
 
 def another(name: str) -> None:

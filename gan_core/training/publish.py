@@ -69,21 +69,23 @@ def publish(
         card["training"]["tied"] = attribute_codes.choose(
             classifier, settings.get("codes_names", "")
         )
-    measured = metrics_of(out)
+    before = earlier_card(out)
+    if before.get("purpose"):  # the words for menus hold for a longer run, too
+        card["purpose"] = before["purpose"]
     checkpoint.save(out, generator, discriminator.eval(), card)
     card = checkpoint.read_card(out)
     # Measurements of the same weights still hold.
-    if measured and measured[0] == card["files"]["generator.safetensors"]:
-        atomic_files.write_json(Path(out) / "model.json", card | {"metrics": measured[1]})
+    weights = "generator.safetensors"
+    if before and before["files"][weights] == card["files"][weights]:
+        measured = before.get("metrics") or {}
+        atomic_files.write_json(Path(out) / "model.json", card | {"metrics": measured})
     return notes["position"] / 1000
 
 
-def metrics_of(directory: Path | str) -> tuple[str, dict] | None:
-    """(hash of the generator, its measurements) of a checkpoint; None where there is none."""
-    if not (Path(directory) / "model.json").exists():
-        return None
-    card = checkpoint.read_card(directory)
-    return card["files"]["generator.safetensors"], card.get("metrics") or {}
+def earlier_card(directory: Path | str) -> dict:
+    """The card of the checkpoint that is there already; {} where there is none."""
+    there = (Path(directory) / "model.json").exists()
+    return checkpoint.read_card(directory) if there else {}
 
 
 def read(run: Path | str) -> tuple[dict[str, torch.Tensor], dict]:

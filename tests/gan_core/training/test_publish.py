@@ -50,6 +50,17 @@ def test_a_published_run_loads_and_draws(published):
 
 
 @pytest.mark.slow
+def test_what_the_menu_says_of_a_model_stays_when_it_is_published_again(published, tmp_path):
+    out, place = tmp_path / "model", published.parent
+    shutil.copytree(published, out)
+    assert "purpose" not in checkpoint.read_card(out)
+    card = checkpoint.read_card(out) | {"purpose": "for tests"}
+    atomic_files.write_json(out / "model.json", card)
+    publish.publish(place / "run", out, name="tiny", data=place / "set", **ABOUT)
+    assert checkpoint.read_card(out)["purpose"] == "for tests"
+
+
+@pytest.mark.slow
 def test_what_is_published_is_the_average_with_statistics_that_fit(published):
     model = checkpoint.load(published)
     tensors, _ = snapshot.read(published.parent / "run" / "state.safetensors")
