@@ -115,6 +115,16 @@ class Model:
         return self.space == "w" or spaces.has_w(self.generator)
 
     @property
+    def lacks_discriminator(self) -> str:
+        """How sentences about a model without a discriminator go on after its name.
+
+        One that was trained here had one, which was left out; a file of weights may never have.
+        """
+        return (
+            "has no discriminator" if "origin" in self.card else "ships without its discriminator"
+        )
+
+    @property
     def digest(self) -> str:
         """The 64 hexadecimal digits of which `hash` is the beginning."""
         digest = self.card["files"]["generator.safetensors"]
@@ -148,7 +158,7 @@ class Model:
         Raises InputError when the checkpoint has no discriminator.
         """
         if self.discriminator is None:
-            raise InputError(f"{self.name} has no discriminator, so D(x) cannot be shown.")
+            raise InputError(f"{self.name} {self.lacks_discriminator}, so D(x) cannot be shown.")
         parts = torch.tensor(np.asarray(images)).split(BATCH)
         return torch.cat([self._judge(part) for part in parts]).numpy()
 

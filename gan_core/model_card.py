@@ -50,7 +50,7 @@ Packed and trained with
 {command}
 ```
 
-Generator {g_parameters:,} parameters, discriminator {d_parameters}.
+Generator {g_parameters:,} parameters{d_parameters}.
 
 ## How close to the training images
 
@@ -151,9 +151,9 @@ def _of_run(model: checkpoint.Model, directory: Path) -> str:
         second=f"{training['beta2']:g}"
         + rising("β2 from {:g}", training.get("beta2_initial", 0), 0),
         g_parameters=registry.parameters(model.generator),
-        d_parameters=f"{registry.parameters(model.discriminator):,}"
+        d_parameters=f", discriminator {registry.parameters(model.discriminator):,}"
         if model.discriminator
-        else "not included",
+        else f"; the model {model.lacks_discriminator}",
         **{key: value for key, value in training.items() if key not in REPEATED},
     )
     in_w = card | {"space": "w"}  # what was measured there

@@ -346,8 +346,8 @@ def note(
     by = session.view().by
     if scores is None:
         st.caption(
-            f"Under each picture: its seed. {stranger_text.plain(model.name)} has no"
-            " discriminator, so there is no D(x) to sort by."
+            f"Under each picture: its seed. {stranger_text.plain(model.name)}"
+            f" {model.lacks_discriminator}, so there is no D(x) to sort by."
         )
     elif by == REAL:
         st.caption(

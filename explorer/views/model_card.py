@@ -69,7 +69,9 @@ def facts(model: Model, shown: Collection[str]) -> None:
         "Training set": f"{card['training_set'].get('name', '–')}, {shape[0]} images",
         "Shown to D": with_unit(training.get("kimg"), "kimg"),
         "Time": " on ".join(str(part) for part in time if part),
-        "D(x)": "" if model.discriminator is not None else "none: this model has no discriminator",
+        "D(x)": ""
+        if model.discriminator is not None
+        else f"none: the model {model.lacks_discriminator}",
         "Licence": card.get("licence"),
         "Weights": model.hash,
     }

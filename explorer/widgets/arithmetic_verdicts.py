@@ -74,12 +74,13 @@ def show(model: Model, terms: Sequence[Term], images: np.ndarray) -> None:
     goals = arithmetic.goals(means, [weight for _, weight, _ in terms])
     if not goals:
         return
-    reading = (
-        f"What {len(readers)} independent readers agree on"
+    judges = (
+        f"{len(readers)} separate networks that recognise attributes in pictures; “unsure” unless "
+        "all agree"
         if len(readers) > 1
-        else "The classifier’s answer"
+        else "a network that recognises attributes in pictures"
     )
-    lines = [f"**Did it work?** {reading} in each picture:"]
+    lines = [f"**Did it work?** Judged by {judges}:"]
     for title, image in zip(("As summed", "Rescaled"), images, strict=True):
         seen = attribute_labels.agreed_in(readers, image[None])[0]
         said = []

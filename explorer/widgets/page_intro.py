@@ -29,6 +29,14 @@ TERMS = {
         r"x = G(z), \quad z \sim \mathcal{N}(0, I)",
         "Goodfellow et al. 2014, arXiv 1406.2661",
     ),
+    "w": Term(
+        "w, the second latent space",
+        "Some models, such as `faces-style`, first turn z into w with a small network, and draw the"
+        " picture from w. A seed gives the same picture in both; *View* chooses in which of the two"
+        " paths, directions and ψ work.",
+        r"w = f(z), \quad x = G(w)",
+        "Karras et al. 2019, arXiv 1812.04948",
+    ),
     "seed": Term(
         "Seed",
         "A whole number that stands for a latent, so that the same picture can be drawn again.",
@@ -175,27 +183,27 @@ TERMS = {
 PAGES: dict[str, tuple[str, tuple[str, ...]]] = {
     "browse": (
         "Look through thousands of pictures that the model makes, and collect those you like.",
-        ("latent", "seed", "realism", "D(x)", "psi"),
+        ("latent", "w", "seed", "realism", "D(x)", "psi"),
     ),
     "latents": (
         "Drag a slider and watch the picture change: each moves one number of its latent.",
-        ("latent", "norm", "D(x)"),
+        ("latent", "w", "norm", "D(x)"),
     ),
     "interpolate": (
         "Morph from one picture into another, through all that lie between them.",
-        ("latent", "slerp", "norm", "path length"),
+        ("latent", "w", "slerp", "norm", "path length"),
     ),
     "directions": (
         "Change one thing about a picture, such as a smile, and see what else changes with it.",
-        ("direction", "normal", "unsupervised"),
+        ("direction", "w", "normal", "unsupervised"),
     ),
     "arithmetic": (
         "Subtract one kind of picture from another and add the difference to a third.",
-        ("exemplar", "norm", "direction"),
+        ("exemplar", "w", "norm", "direction"),
     ),
     "photo": (
         "Find the picture of the model that comes closest to a photo of yours.",
-        ("inversion", "latent", "D(x)"),
+        ("inversion", "latent", "w", "D(x)"),
     ),
     "neighbours": (
         "Was this picture invented, or copied from the training images?",

@@ -115,7 +115,7 @@ def facts(item: Item, model: Model, image: np.ndarray) -> None:
             st.metric(label, value, width="content")
     if score is None:
         name = stranger_text.plain(item.model)
-        st.caption(f"{name} has no discriminator, so there is no D(x).")
+        st.caption(f"{name} {model.lacks_discriminator}, so there is no D(x).")
     if (seen := attribute_labels.in_words(model, image)) is not None:
         st.caption(f"The attribute classifier sees: {stranger_text.plain(seen)}.")
     if item.model_hash != model.hash:

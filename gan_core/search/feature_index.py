@@ -140,7 +140,9 @@ def discriminator_features(model: checkpoint.Model) -> Features:
     """
     discriminator = model.discriminator
     if discriminator is None:
-        raise InputError(f"{model.name} has no discriminator, so it has no features.")
+        raise InputError(
+            f"{model.name} {model.lacks_discriminator}, so there are no features of D."
+        )
     features = cast(Callable[[torch.Tensor], torch.Tensor], discriminator.features)
     shape = (1, model.size, model.size, model.card["architecture"]["channels"])
 

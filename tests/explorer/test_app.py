@@ -147,6 +147,15 @@ def test_a_fact_in_the_card_is_not_repeated(two_models, open_app):
     assert not fine(open_app("card", model="beta")).table
 
 
+def test_a_missing_discriminator_is_said_in_the_same_words(make_checkpoint, two_models, open_app):
+    make_checkpoint("alone", discriminator=False)
+    words = "ships without its discriminator"
+    facts = fine(open_app("card", model="alone")).table[0].value
+    assert facts.loc["D(x)"].iloc[0] == f"none: the model {words}"
+    captions = [one.value for one in fine(open_app("browse", model="alone")).main.caption]
+    assert any(f"alone {words}" in one for one in captions)
+
+
 def test_keyframes_of_a_link_that_cannot_be_read_are_named_and_left_out(two_models, open_app):
     app = open_app("interpolate", model="alpha", keys="3,<b>x,14")
     one_sentence(app, "keys (\\<b\\>x)")

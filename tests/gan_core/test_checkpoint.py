@@ -88,7 +88,7 @@ def test_without_a_discriminator(make_checkpoint):
     model = checkpoint.load(directory)
     assert model.discriminator is None
     assert model.generate(model.prior.sample(1)).shape == (1, 32, 32, 3)
-    with pytest.raises(InputError, match="no discriminator"):
+    with pytest.raises(InputError, match="ships without its discriminator"):
         model.realness(pictures(1))
 
 

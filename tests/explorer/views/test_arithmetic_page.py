@@ -343,7 +343,7 @@ def test_readers_that_disagree_make_a_verdict_unsure(opened, with_classifier, tw
     title = "smiling woman − neutral woman + neutral man"
     app = app.button(key=f"preset-page-{title}").click().run().run()
     (said,) = [e.value for e in app.main.markdown if e.value.startswith("**Did it work?**")]
-    assert "What 2 independent readers agree on" in said
+    assert "Judged by 2 separate networks that recognise attributes in pictures" in said
     assert set(re.findall(r": (yes|no|unsure)\b", said)) == {"unsure"}
 
 

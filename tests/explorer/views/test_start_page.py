@@ -57,6 +57,13 @@ def test_every_page_says_what_it_is_for_and_explains_its_terms(two_models, open_
             assert any(term.formula in one.value for one in app.main.get("latex"))
 
 
+def test_w_is_explained_where_it_can_be_chosen():
+    explained = {page for page, (_, names) in page_intro.PAGES.items() if "w" in names}
+    # The page Neighbours takes the space of the page before it.
+    chosen = {page for page, names in url_state.PAGES.items() if "latent" in names} - {"neighbours"}
+    assert explained == chosen
+
+
 def test_no_term_is_left_over():
     used = {name for _, names in page_intro.PAGES.values() for name in names}
     assert used == set(page_intro.TERMS)

@@ -312,7 +312,7 @@ def test_a_space_that_is_not_available_is_reported(make_pair, make_checkpoint):
     _, data = make_pair()
     alone = make_checkpoint("alone", discriminator=False)
     result = report(alone, data, n=10)
-    assert "no discriminator" in result["missing"]["discriminator"]
+    assert "ships without its discriminator" in result["missing"]["discriminator"]
     assert set(result["spaces"]) == {"pixels"}
 
 

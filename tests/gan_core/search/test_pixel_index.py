@@ -487,7 +487,7 @@ def test_features_of_the_discriminator(make_checkpoint, channels):
     with pytest.raises(InputError, match="takes uint8 images"):
         network.extract(pictures(2, 64, channels))
     alone = checkpoint.load(make_checkpoint("alone", discriminator=False))
-    with pytest.raises(InputError, match="no discriminator"):
+    with pytest.raises(InputError, match="ships without its discriminator"):
         feature_index.discriminator_features(alone)
 
 
