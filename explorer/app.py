@@ -126,7 +126,7 @@ def main() -> None:
         tray_panel.tray_panel()
         if page not in (session.START, "lessons"):
             lesson_panel.panel(current.title)
-    guarded(picture_dialog.show)
+    guarded(partial(picture_dialog.show, page))
     for sentence in session.notes():
         warnings.warning(stranger_text.sentence(sentence))
     session.show_messages()

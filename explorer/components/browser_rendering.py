@@ -7,8 +7,8 @@ from typing import Any
 
 import streamlit as st
 
-from explorer.services import background, folders, server, stranger_text, trust
-from explorer.state import fragments, session
+from explorer.services import background, folders, page_rerun, server, stranger_text, trust
+from explorer.state import session
 from gan_core.checkpoint import Model
 
 REFRESH = 1.0  # seconds between checks of a model that is being prepared
@@ -101,5 +101,5 @@ def waiting() -> None:
 @st.fragment(run_every=REFRESH)
 def watch(key: tuple[str, str]) -> None:
     if not background.under_way(key):
-        fragments.redraw()
+        page_rerun.request()
     st.caption("The model is being prepared for your browser; until then the server draws.")

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import streamlit as st
 
-from explorer.services import quotas, shutdown, trust
+from explorer.services import page_rerun, quotas, shutdown, trust
 from gan_core.util import cache_dir, map_guard
 from gan_core.util.errors import NO_MEMORY, InputError, from_os_error, is_out_of_memory
 
@@ -153,6 +153,5 @@ def done(key: Hashable, work: Work, long: bool = False, brief: bool = False) -> 
 def watch(job: Job) -> None:
     """A progress bar that follows a job."""
     if job.ended.is_set():
-        st.session_state.touched = True  # as in fragments.redraw
-        st.rerun()
+        page_rerun.request()
     st.progress(job.share, f"{job.words} …")

@@ -24,6 +24,8 @@ STYLE = """<style>
 [data-testid="stLayoutWrapper"]:has(> [class*="st-key-unseen"]) { display: none; }
 /* Fields are fetched when they are first used; with its label a field is as high as this. */
 .stElementContainer[class*="st-key-set-"] [data-testid="stSkeleton"] { height: 4.25rem; }
+/* So is the field for a tray file, above buttons that would move away from under the pointer. */
+.st-key-tray-upload [data-testid="stSkeleton"] { height: 8.03rem; }
 /* Every part, since Streamlit shows some of them whatever holds them. */
 .settling .stMainBlockContainer :not(
   .stHeading, .stHeading *, .st-key-page-sentence, .st-key-page-sentence *

@@ -170,8 +170,13 @@ def load(entry: Entry) -> Model:
 
 def in_space(model: Model, space: str) -> Model:
     """A loaded Model in the latent space "z" or "w", made once; raises InputError for w without a
-    mapping network."""
-    return model if space == model.space else _in_space(model.digest, space, model)
+    mapping network. Other files than the generator are the loaded Model's own: a copy of a
+    checkpoint has the same generator."""
+    if space == model.space:
+        return model
+    view = _in_space(model.digest, space, model)
+    card = {**model.card, "space": space}
+    return replace(view, discriminator=model.discriminator, card=card, directory=model.directory)
 
 
 @st.cache_resource(max_entries=8, show_spinner=False)

@@ -155,7 +155,8 @@ def fill(
     called when a person changes the value. closed: the widget is in a popover. Its widgets come
     into being when it is first opened, with the value that the latest run sent; a value that only
     an earlier run sent is lost. limits: what the widget may be set to, if that varies. With other
-    limits Streamlit makes a new widget, which shows its first value unless it is sent another.
+    limits Streamlit makes a new widget, which shows its first value unless it is sent another. The
+    words for the choices count, too: a browser holds a choice by its words.
 
     A browser sends the values of all widgets with every click, and a click may come before the
     browser has received a value that was just filled in. So that the old value is not mistaken for

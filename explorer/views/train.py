@@ -8,6 +8,7 @@ import streamlit as st
 from streamlit.navigation.page import StreamlitPage
 
 from explorer.services import (
+    page_rerun,
     run_launcher,
     run_list,
     run_processes,
@@ -65,9 +66,11 @@ def watched(browse_page: StreamlitPage | None) -> None:
     runs = run_list.entries()
     states = {name: run.state for name, run in runs.items()}
     before = st.session_state.get("run_states")
-    st.session_state.run_states = states
-    if before is not None and before != states:
-        st.rerun()  # updates the menus elsewhere, and how often this part is redrawn
+    changed = before is not None and before != states
+    if not (changed and page_rerun.held()):
+        st.session_state.run_states = states
+    if changed:
+        page_rerun.request()  # updates the menus elsewhere, and how often this part is redrawn
     if not runs:
         return
     for each in runs.values():

@@ -10,6 +10,7 @@ from explorer.services.direction_store import Known
 from explorer.state import direction_state, fragments, session, tray
 from explorer.state.direction_state import Row
 from explorer.widgets import trash_list
+from explorer.widgets.distinct_names import distinct
 from explorer.widgets.uploader import uploader
 from gan_core.attributes.classifier import Classifier, readable_name
 from gan_core.checkpoint import Model
@@ -22,7 +23,8 @@ ALL = ""  # all sliders together; no direction has an empty name
 
 def form(model: Model, classifier: Classifier | None, known: Known, rows: Sequence[Row]) -> None:
     """Save the sliders' position as a direction; rows as from `direction_state.chosen`."""
-    titles = {ALL: "All sliders together", **{d.name: direction_state.label(d) for d, _, _ in rows}}
+    labels = {d.name: direction_state.label(d) for d, _, _ in rows}
+    titles = distinct({ALL: "All sliders together", **labels})
     with st.popover("Save as a direction", icon=":material/bookmark_add:"):
         which = st.selectbox(
             "What", list(titles), format_func=lambda name: titles[name], key="save-what"

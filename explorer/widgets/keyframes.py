@@ -9,6 +9,7 @@ from explorer.services import renderer, stranger_text
 from explorer.state import latent_spaces, session, url_parts
 from explorer.state.url_state import View
 from explorer.widgets import key_classes
+from explorer.widgets.distinct_names import distinct
 from gan_core.checkpoint import Model
 
 MODES = {"slerp": "Slerp", "lerp": "Lerp", "both": "Both"}
@@ -69,15 +70,17 @@ def keyframes_from_tray(name: str, model: Model) -> np.ndarray | None:
         )
         return None
     chosen = chosen_before(name, list(mine))
+    names = distinct({item_id: item.name for item_id, item in mine.items()})
     st.multiselect(
         "Pictures, in the order of the path",
         list(mine),
-        format_func=lambda i: mine[i].name if i in mine else "",
+        format_func=lambda i: names.get(i, ""),
         max_selections=url_parts.MAX_KEYS,
         **session.fill(
             FIELD,
             chosen,
             lambda: choose(name, list(mine), session.value_of(FIELD)),
+            limits=tuple(names.values()),
         ),
     )
     if len(mine) < len(items):

@@ -14,6 +14,7 @@ from gan_core.data import photo_alignment
 from gan_core.util.errors import InputError
 
 SHARP = 128  # side of the small picture, in pixels
+SIDES, AXES = ("left", "right"), ("across", "down")  # the fields for the eyes
 
 
 def follow_model(model: Model) -> None:
@@ -91,23 +92,37 @@ def numbers(photo: Photo, model: Model) -> None:
 def by_eyes(photo: Photo, model: Model) -> None:
     """Fields for both eyes, submitted together: one eye alone rarely gives a valid frame."""
     places = photo_alignment.eyes_of_frame(photo.image.size, photo.frame, eyes_of(model))
-    # Refused values stay in the fields, to be corrected.
-    places, problem = st.session_state.pop("photo_refused", (places, ""))
+    values = {
+        (side, axis): round(100 * value, 1)
+        for side, place in zip(SIDES, places, strict=True)
+        for axis, value in zip(AXES, place, strict=True)
+    }
+    state = st.session_state
+    # What was typed stays until the frame is moved by other means: the fields are filled once, as
+    # new ones, because whatever is written into a field replaces what was typed there.
+    if values != state.get("photo_eyes"):
+        entered = [state.get(field(*which)) for which in values]
+        if entered != list(values.values()):
+            state.photo_fields = state.get("photo_fields", 0) + 1
+        state.photo_eyes = values
+        state.pop("photo_refused", None)
     with st.form("photo-eyes", border=False):
-        for side, place in zip(("left", "right"), places, strict=True):
-            columns = st.columns(2)
-            for column, axis, value in zip(columns, ("across", "down"), place, strict=True):
-                field_key = f"photo-{side}-{axis}"
-                st.session_state[field_key] = round(100 * value, 1)
+        for side in SIDES:
+            for column, axis in zip(st.columns(2), AXES, strict=True):
                 column.number_input(
                     f"Eye on the {side}, {axis}, %",
-                    value=None,  # otherwise an emptied field would count as 0
+                    value=values[side, axis],
                     step=0.5,
-                    key=field_key,
+                    key=field(side, axis),
                 )
-        if problem:
+        if problem := state.get("photo_refused"):
             st.error(stranger_text.sentence(problem))
         st.form_submit_button("Place the eyes", on_click=typed, args=(model,))
+
+
+def field(side: str, axis: str) -> str:
+    """The key of a field for the place of an eye."""
+    return f"photo-{side}-{axis}-{st.session_state.get('photo_fields', 0)}"
 
 
 def slid(key: str) -> None:
@@ -117,20 +132,19 @@ def slid(key: str) -> None:
 
 def typed(model: Model) -> None:
     """Take the frame from the four numbers of the eyes."""
-    values = [
-        [st.session_state[f"photo-{side}-{axis}"] for axis in ("across", "down")]
-        for side in ("left", "right")
-    ]
+    state = st.session_state
+    state.pop("photo_refused", None)
+    values = [[state[field(side, axis)] for axis in AXES] for side in SIDES]
     if any(value is None for eye in values for value in eye):
         return
     left, right = ((across / 100, down / 100) for across, down in values)
-    photo = st.session_state.photo
+    photo = state.photo
     try:
         new = photo_alignment.frame_of_eyes(
             photo.image.size, left, right, eyes_of(model), photo.frame.turn
         )
     except InputError as error:
-        st.session_state.photo_refused = (left, right), str(error)
+        state.photo_refused = str(error)
         fragments.redraw("frame")
     reframe(**asdict(new))
 

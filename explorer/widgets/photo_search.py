@@ -10,7 +10,7 @@ import numpy as np
 import streamlit as st
 from PIL import Image
 
-from explorer.services import renderer, stranger_text, trust
+from explorer.services import page_rerun, renderer, stranger_text, trust
 from explorer.state import fragments, session, tray
 from explorer.widgets import add_to_tray, photo_error
 from explorer.widgets.photo_frame import cut
@@ -124,7 +124,10 @@ def follow(model: Model) -> None:
     """Do some steps of the search and show its progress. It pauses while nobody is looking."""
     current = st.session_state.get("search")
     if current is None or not current.running:
-        st.rerun()
+        page_rerun.request()
+        if current is not None:
+            shown(model, current)
+        return
     try:
         until = time.monotonic() + CHUNK
         while current.now is None or time.monotonic() < until:
@@ -140,7 +143,7 @@ def follow(model: Model) -> None:
     except InputError as error:
         current.running, current.problem = False, str(error)
     if not current.running:
-        st.rerun()
+        page_rerun.request()
     shown(model, current)
 
 

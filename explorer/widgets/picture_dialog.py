@@ -21,14 +21,30 @@ from gan_core.util.errors import InputError
 def open_later(item_id: str) -> None:
     """Open the dialog in the next run; for callbacks."""
     st.session_state.enlarged = item_id
+    st.session_state.pop("enlarged_on", None)
     st.session_state.touched = True
 
 
-def show() -> None:
-    """Open the dialog if `open_later` was called."""
-    item = session.picked().find(st.session_state.pop("enlarged", None))
-    if item is not None:
-        st.dialog(stranger_text.plain(item.name), width="large")(body)(item)
+def show(page: str) -> None:
+    """The dialog, from `open_later` until it is closed, its picture removed or the page left.
+
+    A run that leaves it out closes it, also one that nobody requested, such as the one at the end
+    of a job in the background.
+    """
+    state = st.session_state
+    item = session.picked().find(state.get("enlarged"))
+    left = state.setdefault("enlarged_on", page) != page or session.went_back()
+    if item is None or left:
+        state.pop("enlarged", None)
+        return
+    title = stranger_text.plain(item.name)
+    st.dialog(title, width="large", on_dismiss=closed)(body)(item)
+
+
+def closed() -> None:
+    """Leave the dialog out from now on; for callbacks."""
+    st.session_state.pop("enlarged", None)
+    st.session_state.touched = True
 
 
 def body(item: Item) -> None:

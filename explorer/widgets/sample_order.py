@@ -69,7 +69,9 @@ def choose_order(model: Model, classifier: Classifier | None, table: SeedTable |
     """The order of the pictures: of all seeds of the table, or of those on this page."""
     view = session.view()
     words = orders(table, view) if measures_of(model, classifier) else {"seed": SORTS["seed"]}
-    given = session.widget("sort", words, on_change=take_and_return)
+    # A browser holds an order by its words, so with other words it needs the order again.
+    limits = tuple(words.items())
+    given = session.widget("sort", words, on_change=take_and_return, limits=limits)
     if len(words) > 1:
         st.segmented_control(
             "Order",

@@ -122,6 +122,7 @@ def buttons(item: Item, model: Model) -> None:
                 disabled=short,
                 help="Needs another picture on the tray" if short else place.words,
             ):
+                st.session_state.pop("enlarged", None)  # closes the dialog
                 place.prepare(item, model)
                 # Streamlit identifies a page by its path.
                 st.switch_page(st.Page(_nothing, title=place.title, url_path=name))

@@ -97,6 +97,17 @@ def tile(page, seed):
     return grid(page).locator(f'.tile[aria-label^="Sample of seed {seed},"]')
 
 
+def unfold(page, title):
+    """Open an expander and wait until it stands still: while it opens, its contents move."""
+    page.get_by_test_id("stExpander").get_by_text(title, exact=True).click()
+    page.wait_for_function(
+        "title => [...document.querySelectorAll('[data-testid=stExpander] details')].some("
+        "fold => fold.querySelector('summary').innerText.includes(title) && fold.open"
+        " && !fold.getAnimations().length)",
+        arg=title,
+    )
+
+
 def view_button(page):
     """The button that opens the settings of a page's view."""
     return page.get_by_test_id("stPopoverButton").filter(has_text="View")

@@ -250,6 +250,9 @@ def test_an_attribute_labels_and_sorts(two_models, open_app, with_classifier, so
     app = fine(field(app, "set-by").set_value("").run())
     scores = model.realness(model.generate(model.prior.sample(36)))
     assert seeds(app) == list(np.argsort(sign * scores, kind="stable"))
+    # The orders are called otherwise now, so a browser needs to be sent which of them it is.
+    assert field(app, "set-sort").options[1:3] == ["Most real", "Least real"]
+    assert field(app, "set-sort").proto.set_value
 
 
 @pytest.mark.slow
@@ -596,6 +599,23 @@ def test_a_picture_that_comes_onto_the_tray_becomes_a_keyframe(two_models, open_
     app = fine(app.button(key="add-slerp").click().run())
     assert field(app, "choose-keyframes").value == [i.id for i in items(app)]
     assert len(items(app)) == 3
+
+
+def test_keyframes_of_one_name_are_different_pictures(two_models, open_app):
+    app = open_app("interpolate", model="alpha", source="tray", tray="alpha:3,alpha:3@0.5,alpha:9")
+    app = fine(app.run())
+    assert field(app, "choose-keyframes").value == [i.id for i in items(app)]
+    assert field(app, "choose-keyframes").options == ["Seed 3", "Seed 3 (2)", "Seed 9"]
+    assert "picks" not in link(app)
+
+
+def test_a_keyframe_follows_the_new_name_of_its_picture(two_models, open_app):
+    app = open_app("interpolate", model="alpha", source="tray", tray="alpha:3,alpha:9")
+    app.session_state["tray"] = tray.rename(app.session_state.tray, items(app)[0].id, "First")
+    app = fine(app.run())
+    # A browser holds names: without the new ones, its next change would be of unknown ones.
+    assert field(app, "choose-keyframes").proto.set_value
+    assert list(field(app, "choose-keyframes").proto.raw_values) == ["First", "Seed 9"]
 
 
 def test_too_few_pictures_on_the_tray(two_models, open_app):

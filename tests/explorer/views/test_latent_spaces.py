@@ -213,3 +213,15 @@ def test_psi_is_not_carried_to_where_it_is_hidden(folder, open_app):
     app = open_app(model="alpha", n="16", psi="0.4", latent="w")
     app = field(app, "set-latent").set_value("z").run()
     assert "psi" not in link(app)
+
+
+def test_a_copy_of_a_checkpoint_has_its_own_files_in_w(folder):
+    shutil.copytree(folder / "alpha", folder / "copy")
+    card = json.loads((folder / "copy" / "model.json").read_text())
+    card["pictures"] = "photograph"
+    (folder / "copy" / "model.json").write_text(json.dumps(card))
+    entries = model_registry.entries()
+    for name in ("alpha", "copy"):
+        view = model_registry.in_space(model_registry.load(entries[name]), "w")
+        assert (view.space, view.directory) == ("w", folder / name)
+        assert view.card.get("pictures") == {"copy": "photograph"}.get(name)

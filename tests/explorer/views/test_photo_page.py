@@ -37,6 +37,17 @@ def button(app, label):
     return one
 
 
+def eye(app, which):
+    """The field of an eye's place, such as "left-across"."""
+    side, axis = which.split("-")
+    return named(app.number_input, f"Eye on the {side}, {axis}, %")
+
+
+def named(fields, label):
+    (one,) = (field for field in fields if field.label == label)
+    return one
+
+
 @pytest.fixture
 def open_photo(two_models, open_app, monkeypatch):
     """Open the page with a photo in it; the framer is a field that takes what a hand would do."""
@@ -118,7 +129,7 @@ def test_the_frame_follows_the_hand_and_the_numbers(open_photo):
     assert app.session_state.photo.frame.turn == -5.0
     eyes = {"left-across": 35, "left-down": 45, "right-across": 65, "right-down": 45}
     for key, value in eyes.items():
-        app.number_input(key=f"photo-{key}").set_value(float(value))
+        eye(app, key).set_value(float(value))
     app = button(app, "Place the eyes").click().run()
     placed = photo_alignment.eyes_of_frame((120, 160), app.session_state.photo.frame)
     assert np.allclose(placed, [(0.35, 0.45), (0.65, 0.45)], atol=2e-3)
@@ -298,7 +309,7 @@ def test_eyes_that_change_places_do_not_turn_the_face_upside_down(open_photo):
     app = open_photo(encoded())
     given = {"left-across": 65, "left-down": 45, "right-across": 35, "right-down": 40}
     for key, value in given.items():
-        app.number_input(key=f"photo-{key}").set_value(float(value))
+        eye(app, key).set_value(float(value))
     app = button(app, "Place the eyes").click().run()
     frame = app.session_state.photo.frame
     placed = photo_alignment.eyes_of_frame((120, 160), frame)
@@ -310,28 +321,51 @@ def test_eyes_that_make_no_frame_stay_in_the_fields_beside_the_reason(open_photo
     app = open_photo(encoded())
     before = app.session_state.photo.frame
     for key in ("left-across", "right-across", "left-down", "right-down"):
-        app.number_input(key=f"photo-{key}").set_value(50.0)
+        eye(app, key).set_value(50.0)
     app = button(app, "Place the eyes").click().run()
     assert app.session_state.photo.frame == before
     assert "too close together" in sentences(app)[0]
-    assert app.number_input(key="photo-left-down").value == 50.0
-    app.number_input(key="photo-left-across").set_value(30.0)
+    assert eye(app, "left-down").value == 50.0
+    eye(app, "left-across").set_value(30.0)
     app = button(app, "Place the eyes").click().run()
     assert sentences(app) == []
     placed = photo_alignment.eyes_of_frame((120, 160), app.session_state.photo.frame)
     assert np.allclose(placed, [(0.3, 0.5), (0.5, 0.5)], atol=2e-3)
 
 
-def test_an_emptied_field_of_an_eye_moves_nothing(open_photo):
+def test_an_emptied_field_of_an_eye_stands_for_where_it_is(open_photo):
     app = open_photo(encoded())
     before = app.session_state.photo.frame
-    field = app.number_input(key="photo-left-across")
-    shown = field.value
-    field.set_value(None)
+    shown = eye(app, "left-across").value
+    eye(app, "left-across").set_value(None)
     app = button(app, "Place the eyes").click().run()
-    assert app.session_state.photo.frame == before
-    assert app.number_input(key="photo-left-across").value == shown
-    assert not app.number_input(key="photo-left-across").proto.HasField("default")
+    after = app.session_state.photo.frame
+    assert np.allclose([after.x, after.y, after.side], [before.x, before.y, before.side], atol=2e-3)
+    assert eye(app, "left-across").value == shown
+
+
+def test_what_was_typed_for_the_eyes_stays_until_the_frame_moves(open_photo):
+    app = open_photo(encoded())
+    first = eye(app, "left-down").proto
+    app = app.run()  # as at the end of a search
+    again = eye(app, "left-down").proto
+    # A browser shows what was typed as long as nothing is sent to stand in its place.
+    assert (again.id, again.set_value, again.default) == (first.id, False, first.default)
+    app = app.slider(key="photo-turn").set_value(-5.0).run()
+    assert eye(app, "left-down").proto.id != first.id
+    placed = photo_alignment.eyes_of_frame((120, 160), app.session_state.photo.frame)
+    values = [eye(app, f"left-{axis}").value for axis in ("across", "down")]
+    assert values == [round(100 * value, 1) for value in placed[0]]
+
+
+def test_the_fields_of_the_eyes_stay_the_same_when_their_values_are_taken(open_photo):
+    app = open_photo(encoded())
+    for key, value in {"left-across": 35, "left-down": 45, "right-across": 65}.items():
+        eye(app, key).set_value(float(value))
+    before = eye(app, "right-down").set_value(45.0).proto.id
+    app = button(app, "Place the eyes").click().run()
+    assert eye(app, "right-down").proto.id == before  # and so the focus stays in it
+    assert eye(app, "right-down").value == 45.0
 
 
 def test_the_command_names_the_place_of_the_checkpoint(open_photo, two_models):

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 import browsing
-from browsing import grid, no_trouble, on_tray, tile
+from browsing import grid, no_trouble, on_tray, tile, unfold
 from explorer.state import tray
 from support import needs_avatars
 
@@ -27,7 +27,7 @@ def item(name, seed=None, **more):
 
 def load(page, *items):
     """Put items on the tray, from a file."""
-    page.get_by_text("Save and load").click()
+    unfold(page, "Save and load")
     content = tray.to_json(items).encode()
     file = {"name": "tray.json", "mimeType": "application/json", "buffer": content}
     page.locator("input[type=file]").set_input_files(file)
@@ -108,7 +108,7 @@ def test_forget_removes_everything_and_stores_nothing_more(visit):
     page = visit(BROWSE)
     tile(page, 3).click()
     is_stored(page, "Seed 3")
-    page.get_by_text("Save and load").click()
+    unfold(page, "Save and load")
     browsing.idle(page)
     page.get_by_role("button", name="Forget").click()
     page.get_by_text("Nothing is stored in this browser").wait_for()
@@ -118,7 +118,7 @@ def test_forget_removes_everything_and_stores_nothing_more(visit):
     everything = "() => JSON.stringify([{...localStorage}, {...sessionStorage}])"
     assert "Seed" not in page.evaluate(everything)
     tab = second_tab(page)
-    tab.get_by_text("Save and load").click()
+    unfold(tab, "Save and load")
     tab.get_by_text("Nothing is stored in this browser").wait_for()
     tile(tab, 6).click()
     on_tray(tab, 1)  # not one of those of the first tab
@@ -126,6 +126,23 @@ def test_forget_removes_everything_and_stores_nothing_more(visit):
     tab.get_by_role("button", name="Store it in this browser").click()
     is_stored(tab, "Seed 6")
     no_trouble(page)
+
+
+def test_forget_stays_where_it_is_while_the_field_above_it_is_fetched(visit):
+    page = visit("about")
+    page.get_by_text("Save and load").wait_for()
+    held = []
+    page.route("**/FileUploader*.js", lambda route: held.append(route))
+    page.reload()
+    unfold(page, "Save and load")
+    forget = page.get_by_role("button", name="Forget")
+    forget.click(trial=True)  # waits until it stands still
+    browsing.until(page, lambda: held)
+    before = forget.bounding_box()
+    for route in held:
+        route.continue_()
+    page.get_by_test_id("stFileUploaderDropzone").wait_for()
+    assert forget.bounding_box()["y"] == pytest.approx(before["y"], abs=1)
 
 
 def test_a_latent_from_a_photo_is_stored_only_when_a_person_says_so(visit, avatars):
@@ -195,5 +212,5 @@ def test_a_browser_that_refuses_says_so(visit):
     tab.goto(page.url.split("/about")[0] + "/" + BROWSE)
     tile(tab, 3).click()
     on_tray(tab, 1)
-    tab.get_by_text("Save and load").click()
+    unfold(tab, "Save and load")
     tab.get_by_text("does not let the app store anything").wait_for()
