@@ -9,6 +9,7 @@ from streamlit.runtime.uploaded_file_manager import UploadedFile
 
 from explorer.services import (
     run_launcher,
+    stranger_text,
     trust,
     uploads,
 )
@@ -73,7 +74,7 @@ def new_run() -> None:
             if preview is not None:
                 train_preview.show(preview)
         pictures = preview.count if preview is not None else 0
-        name, preset, size, length = settings(way, images, data, pictures)
+        name, refused, preset, size, length = settings(way, images, data, pictures)
         shown = images or (upload.name if upload is not None else "pictures.zip")
         given: dict[str, Any] = {"data": data, "preset": preset, "size": size, **length}
         words = run_launcher.arguments(name or "NAME", "" if data else shown, **given)
@@ -82,7 +83,7 @@ def new_run() -> None:
             expected_time.show(pictures, str(data), preset, size or 64, **length)
         missing = what_is_missing(
             way == "upload" and upload is None,
-            not name,
+            "a name" if not name else "another name" * refused,
             preview is not None and bool(preview.problem),
         )
         with st.container(horizontal=True, vertical_alignment="center"):
@@ -101,27 +102,26 @@ def new_run() -> None:
             )
 
 
-def what_is_missing(pictures: bool, name: bool, usable: bool) -> str:
+def what_is_missing(pictures: bool, name: str, unusable: bool) -> str:
     """A sentence that says what Start waits for, or "".
 
-    pictures, name: whether they have not been given; usable: whether the pictures cannot be used.
+    pictures: whether they have not been given; unusable: whether they cannot be used. name: what is
+    needed in its place, or "".
     """
-    if usable:
+    if unusable:
         return "**These pictures cannot be used; choose others.**"
-    parts = ["a zip of pictures"] * pictures + ["a name"] * name
+    parts = ["a zip of pictures"] * pictures + [name] * bool(name)
     return f"**Start needs {' and '.join(parts)}.**" if parts else ""
 
 
 def settings(
     way: str | None, images: str | Path, data: str | Path, count: int = 0
-) -> tuple[str, str, int | None, dict[str, float | None]]:
-    """(name, preset, size, {"kimg": …, "minutes": …}) from the form.
+) -> tuple[str, bool, str, int | None, dict[str, float | None]]:
+    """(name, whether it is refused, preset, size, {"kimg": …, "minutes": …}) from the form.
 
     count: pictures in a folder or zip, 0 while they are unknown.
     """
-    first, second, third, fourth, fifth = st.columns(
-        [2.0, 2.0, 1.6, 1.3, 1.3], vertical_alignment="bottom"
-    )
+    first, second, third, fourth, fifth = st.columns([2.0, 2.0, 1.6, 1.3, 1.3])
     closed = not trust.allowed(training=True)
     name = first.text_input(
         "Name",
@@ -130,6 +130,10 @@ def settings(
         placeholder="a name for the model",
         disabled=closed,
     ).strip()
+    problem = "" if closed else name_problem(name)
+    if problem:  # the last thing in its column, so that no field moves
+        with first:
+            st.caption(f":red[:material/error:] {stranger_text.sentence(problem)}")
     preset = second.selectbox(
         "Preset",
         ["", *(name for name in presets.PRESETS if name != from_folder.PRESET)],
@@ -141,7 +145,7 @@ def settings(
     size = None
     if way == "packed":
         shape = training_set.read_card(data)["shape"]
-        third.metric("Pictures", f"{shape[0]:,}, {shape[1]} px")
+        third.metric(f"Pictures of {shape[1]} px", f"{shape[0]:,}")
     else:
         choose_again("new-size", SIZES, 64)
         size = third.segmented_control(
@@ -176,7 +180,30 @@ def settings(
         help="The model is published when this time has passed, counted from the start of "
         "training. The run estimates how many kimg it will reach.",
     )
-    return name, preset, size, {"kimg": None if minutes else kimg, "minutes": minutes}
+    return (
+        name,
+        bool(problem),
+        preset,
+        size,
+        {"kimg": None if minutes else kimg, "minutes": minutes},
+    )
+
+
+def name_problem(name: str) -> str:
+    """Why a new run cannot have this name, or "". An empty field is no problem yet.
+
+    Where no run can be started at all, that is no matter of its name, and is said further below.
+    """
+    try:
+        run_launcher.target()
+    except InputError:
+        return ""
+    try:
+        if name:
+            run_launcher.check_name(name)
+    except InputError as error:
+        return str(error)
+    return ""
 
 
 def choose_again(key: str, options: Collection, usual: str | int) -> None:

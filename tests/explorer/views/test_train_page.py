@@ -289,6 +289,27 @@ def test_names_that_cannot_be_are_refused(place, make_checkpoint):
     run_launcher.check_name("free")
 
 
+@pytest.mark.slow
+def test_the_form_refuses_a_name_before_start(place, packed, make_checkpoint, open_app):
+    make_checkpoint("models/taken")
+    app = open_app("train")
+    app = app.segmented_control(key="new-way").set_value("packed").run()
+    for name, words, needs in (
+        ("", "", "Start needs a name."),
+        ("a/b", "a name consists of 1 to 64 letters", "Start needs another name."),
+        ("Taken", "There is already a model called taken", "Start needs another name."),
+        ("free", "", ""),
+    ):
+        app = app.text_input(key="new-name").set_value(name).run()
+        said = [one.value for one in app.caption if one.value.startswith(":red[:material/error:]")]
+        assert len(said) == bool(words)
+        assert all(words in one for one in said)
+        assert app.text_input(key="new-name").value == name
+        (start,) = [button for button in app.button if button.label == "Start"]
+        assert start.disabled == bool(needs)
+        assert ("Start needs" in texts(app), needs in texts(app)) == (bool(needs), True)
+
+
 def test_runs_under_way_keep_their_places(place, monkeypatch):
     for began, name in enumerate("abc"):
         make_run(place, name, [line(2.0)], doing="training", kimg=10.0, began=float(began + 1))

@@ -54,7 +54,7 @@ def test_a_zip_that_cannot_be_used_is_said_at_once(tmp_path, n, text, words):
 
 def test_what_start_waits_for_is_said():
     missing = train_form.what_is_missing
-    assert missing(True, True, False) == "**Start needs a zip of pictures and a name.**"
-    assert missing(False, True, False) == "**Start needs a name.**"
-    assert missing(False, False, True) == "**These pictures cannot be used; choose others.**"
-    assert missing(False, False, False) == ""
+    assert missing(True, "a name", False) == "**Start needs a zip of pictures and a name.**"
+    assert missing(False, "another name", False) == "**Start needs another name.**"
+    assert missing(False, "", True) == "**These pictures cannot be used; choose others.**"
+    assert missing(False, "", False) == ""
