@@ -6,6 +6,7 @@ import numpy as np
 import streamlit as st
 
 from explorer.services import attribute_labels, direction_store, renderer, stranger_text
+from explorer.state import baskets
 from explorer.widgets.arithmetic_controls import RANDOM, Change, Controls
 from explorer.widgets.arithmetic_formula import Term
 from gan_core.attributes.classifier import readable_name
@@ -65,14 +66,19 @@ def table(
 
 
 def show(model: Model, terms: Sequence[Term], images: np.ndarray) -> None:
-    """Whether it worked, for each of the two results: yes, no or unsure for every attribute."""
+    """Whether it worked, for each of the two results: yes, no or unsure for every attribute.
+
+    A preset names the attributes; for other baskets they follow from what the exemplars show.
+    """
     readers = attribute_labels.readers_of(model)
     if not readers:
         return
     classifier = readers[0]
     means = [attribute_labels.seen_in(classifier, renderer.pictures(model, z)) for *_, z in terms]
-    goals = arithmetic.goals(means, [weight for _, weight, _ in terms])
-    if not goals:
+    known = list(classifier.recognised)
+    named = [known.index(name) for name in named_attributes() if name in known]
+    changed, stay = arithmetic.goals(means, [weight for _, weight, _ in terms], named)
+    if not changed:
         return
     judges = (
         f"{len(readers)} separate networks that recognise attributes in pictures; “unsure” unless "
@@ -84,10 +90,16 @@ def show(model: Model, terms: Sequence[Term], images: np.ndarray) -> None:
     for title, image in zip(("As summed", "Rescaled"), images, strict=True):
         seen = attribute_labels.agreed_in(readers, image[None])[0]
         said = []
-        for column, wanted in goals.items():
+        for column, wanted in (changed | stay).items():
             verdict = arithmetic.verdict(float(seen[column]), wanted)
-            name = stranger_text.plain(readable_name(classifier.recognised[column]))
-            words = f"{name if wanted else f'no {name}'}: {verdict}"
+            name = stranger_text.plain(readable_name(known[column]))
+            words = f"{'still ' * (column in stay)}{'no ' * (not wanted)}{name}: {verdict}"
             said.append(f"{VERDICTS.get(verdict, UNSURE)} {words}")
         lines.append(f"- {title} — " + " · ".join(said))
     st.markdown("\n".join([lines[0], "", *lines[1:]]))
+
+
+def named_attributes() -> list[str]:
+    """The attributes that A, B and C were chosen for, each once; [] unless all three were."""
+    wishes = baskets.wishes()[: baskets.START + 1]
+    return list(dict.fromkeys(name for wish in wishes for name in wish)) if all(wishes) else []

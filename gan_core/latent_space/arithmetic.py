@@ -15,7 +15,7 @@ al. found that single exemplars are unstable and that the mean of three is not.
 """
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -138,33 +138,47 @@ def intended_changes(
 
     probabilities: float (k, A), a classifier's mean over the exemplars of each concept. weights:
     float (k,). start: the concept that the others are added to, C in A − B + C. Returns two lists
-    of columns, the strongest first: those whose weighted sum over the other concepts is at least
-    `least` in size, and the remaining ones that the start has with probability `least` or more.
+    of columns: those whose weighted sum over the other concepts is at least `least` in size, the
+    largest first, and the remaining ones that any concept has with probability `least` or more.
+    Among these, what distinguishes the start from the others comes first: a sum that brings more of
+    A than it should shows it there.
     """
     probabilities = np.asarray(probabilities, np.float64)
     others = np.delete(np.arange(len(probabilities)), start)
     moved = np.abs(np.asarray(weights, np.float64)[others] @ probabilities[others])
-    own = probabilities[start]
+    apart = np.abs(probabilities[start] - probabilities[others].mean(0))
     changed = [int(i) for i in np.argsort(-moved, kind="stable") if moved[i] >= least]
-    present = [int(i) for i in np.argsort(-own, kind="stable") if own[i] >= least]
-    return changed, [i for i in present if i not in changed]
+    shown = probabilities.max(0) >= least
+    stay = [int(i) for i in np.argsort(-apart, kind="stable") if shown[i] and i not in changed]
+    return changed, stay
 
 
 def goals(
-    probabilities: ArrayLike, weights: ArrayLike, start: int = 2, most: int = 4
-) -> dict[int, bool]:
-    """What a sum should show, {column: whether}: at most `most` attributes, changed ones first.
+    probabilities: ArrayLike,
+    weights: ArrayLike,
+    named: Collection[int] = (),
+    start: int = 2,
+    most: int = 4,
+) -> tuple[dict[int, bool], dict[int, bool]]:
+    """What a sum should change and what it should preserve, {column: whether it is wanted} each.
 
-    Arguments as for `intended_changes`. An attribute that should change is wanted where the
-    weighted sum is one half or more; one that should stay is wanted as the start has it. {} where
-    nothing should change.
+    named: columns of the attributes that the concepts were chosen for. Where there are any, no
+    other attribute is listed as preserved, and they come first. Other arguments as for
+    `intended_changes`. An attribute that should change is wanted where the weighted sum is one half
+    or more; one that should stay is wanted as the start has it. Both together have at most `most`
+    attributes, and both are empty where nothing should change.
     """
     probabilities, weights = np.asarray(probabilities, np.float64), np.asarray(weights, np.float64)
-    changed, unchanged = intended_changes(probabilities, weights, start)
-    total = weights @ probabilities
-    wanted = {i: bool(total[i] >= 0.5) for i in changed}
-    stays = dict.fromkeys(unchanged, True) if wanted else {}
-    return dict(list((wanted | stays).items())[:most])
+    changed, stay = intended_changes(probabilities, weights, start)
+    if not changed:
+        return {}, {}
+    if named:
+        stay = [i for i in named if i not in changed]
+        changed.sort(key=lambda i: i not in named)
+        changed = changed[: max(most - len(stay), 1)]
+    total, own = weights @ probabilities, probabilities[start]
+    changed, stay = changed[:most], stay[: max(most - len(changed), 0)]
+    return {i: bool(total[i] >= 0.5) for i in changed}, {i: bool(own[i] >= 0.5) for i in stay}
 
 
 def verdict(probability: float, wanted: bool) -> str:

@@ -141,7 +141,8 @@ def test_what_a_sum_is_meant_to_change_and_to_keep():
     assert arithmetic.intended_changes([a, b, c], [1, -1, 1]) == ([0, 3], [2, 1])
     # Neither the sign of the step nor the weight of the start matters.
     assert arithmetic.intended_changes([a, b, c], [-1, 1, 0.5]) == ([0, 3], [2, 1])
-    assert arithmetic.intended_changes([a, b, c], [0.5, -0.5, 1]) == ([], [2, 1, 3])
+    # What C and the others differ in comes first, also where C lacks it.
+    assert arithmetic.intended_changes([a, b, c], [0.5, -0.5, 1]) == ([], [2, 0, 1, 3])
     d = [0.9, 0, 0, 0]
     assert arithmetic.intended_changes([a, b, c, d], [1, -1, 1, -1])[0] == [3]
 
@@ -475,16 +476,34 @@ def test_a_measurement_that_is_impossible_gets_a_sentence(tmp_path, capsys, make
     assert (shipped / "model.json").read_bytes() == before
 
 
-def test_what_a_sum_should_show_and_whether_it_does():
+def test_what_a_sum_should_change_and_what_it_should_preserve():
     """Columns: smiling, male, hat. A smiling woman − a neutral woman + a neutral man with a hat."""
     shown = [[0.9, 0.1, 0.0], [0.1, 0.1, 0.0], [0.1, 0.9, 0.95]]
-    assert arithmetic.goals(shown, [1, -1, 1]) == {0: True, 2: True, 1: True}
-    assert arithmetic.goals([shown[1], shown[0], [0.9, 0.9, 0.1]], [1, -1, 1]) == {
-        0: False,
-        1: True,
-    }
-    assert arithmetic.goals([shown[0], shown[0], shown[2]], [1, -1, 1]) == {}
-    assert len(arithmetic.goals(shown, [1, -1, 1], most=2)) == 2
+    assert arithmetic.goals(shown, [1, -1, 1]) == ({0: True}, {2: True, 1: True})
+    assert arithmetic.goals([shown[1], shown[0], [0.9, 0.9, 0.1]], [1, -1, 1]) == (
+        {0: False},
+        {1: True},
+    )
+    assert arithmetic.goals([shown[0], shown[0], shown[2]], [1, -1, 1]) == ({}, {})
+    assert arithmetic.goals(shown, [1, -1, 1], most=2) == ({0: True}, {2: True})
+    # What C was chosen for stays, and nothing else is listed.
+    assert arithmetic.goals(shown, [1, -1, 1], [0, 1]) == ({0: True}, {1: True})
+
+
+def test_a_sum_should_not_show_what_only_the_other_concepts_have():
+    """Columns: glasses, male, hat, young. A man with glasses − a man + a woman with a hat."""
+    shown = [[0.9, 0.9, 0.1, 0.9], [0.1, 0.9, 0.1, 0.9], [0.0, 0.1, 0.8, 0.9]]
+    changed, stay = arithmetic.goals(shown, [1, -1, 1])
+    assert changed == {0: True}
+    assert stay == {1: False, 2: True, 3: True}
+    assert arithmetic.goals(shown, [1, -1, 1], [0, 1]) == ({0: True}, {1: False})
+    # An attribute that the concepts were not chosen for gives way to those that they were.
+    smiling = [[*row, p] for row, p in zip(shown, (0.9, 0.0, 0.1), strict=True)]
+    assert arithmetic.goals(smiling, [1, -1, 1], [0, 1], most=2) == ({0: True}, {1: False})
+    assert list(arithmetic.goals(smiling, [1, -1, 1], [0, 1])[0]) == [0, 4]
+
+
+def test_a_verdict_needs_the_probability_that_exemplars_need():
     said = [arithmetic.verdict(p, True) for p in (0.1, 0.2, 0.5, 0.79, 0.8, 1)]
     assert said == ["no", "no", "unsure", "unsure", "yes", "yes"]
     assert [arithmetic.verdict(p, False) for p in (0.1, 0.5, 0.9)] == ["yes", "unsure", "no"]
