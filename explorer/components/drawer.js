@@ -24,11 +24,11 @@ if (!window.explorerDrawer) {
     if (!chosen || !(low.matches || matchMedia("(max-width: 768px)").matches)) return;
     document.querySelector('[data-testid="stSidebarCollapseButton"] button')?.click();
   });
-  // There the controls of Browse are below its pictures; a button above those leads to them.
+  // On a phone the controls of Browse are folded; a button above its pictures opens and closes them.
   document.addEventListener("click", (event) => {
-    if (!event.target.closest(".st-key-to-controls button")) return;
-    const controls = document.querySelector(".st-key-controls");
-    controls?.scrollIntoView({ block: "start" });
-    controls?.querySelector("input")?.focus({ preventScroll: true });
+    const fold = event.target.closest(".st-key-fold button");
+    if (!fold) return;
+    const open = fold.getAttribute("aria-expanded") !== "true";
+    fold.setAttribute("aria-expanded", String(open));
   });
 }

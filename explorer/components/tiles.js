@@ -19,6 +19,8 @@ export default function ({ data: { json }, parentElement, setTriggerValue }) {
       state.picks += 1;
       state.send("pick", { id: state.data.tiles[index].id, count: state.picks });
     });
+    root.addEventListener("scroll", () => markEnds(root), { passive: true });
+    root.after(makeArrow(root, -1), makeArrow(root, 1));
     letDrag(state);
     new ResizeObserver(() => fill(state)).observe(root);
     states.set(parentElement, state);
@@ -30,9 +32,9 @@ export default function ({ data: { json }, parentElement, setTriggerValue }) {
 }
 
 function arrange({ root, buttons, data, focus }) {
-  root.className = ["tiles", data.row && "row", data.smooth && "smooth"].filter(Boolean).join(" ");
+  root.classList.toggle("row", Boolean(data.row));
+  root.classList.toggle("smooth", Boolean(data.smooth));
   root.dataset.hint = data.tiles.length ? "" : (data.hint ?? "");
-  root.style.setProperty("--side", `${data.width}px`);
   const { side, tall = 1 } = data.sheet;
   root.style.setProperty("--ratio", side / heightOf(side, tall));
   root.setAttribute("aria-label", data.label);
@@ -65,11 +67,13 @@ function arrange({ root, buttons, data, focus }) {
 // As fractions of the requested width; near enough to 1 that medium tiles and large ones differ.
 const NARROWEST = 0.79;
 const WIDEST = 1.27;
+const NARROWEST_IN_ROW = 0.7;
 
 // Chooses a number of columns that leaves no gap in the last row, with tiles as near as possible to
-// the requested width; if no such number is near enough, as many columns as fit.
+// the requested width; if no such number is near enough, as many columns as fit. A row fits whole
+// with tiles a little narrower than that, or it scrolls.
 function fill({ root, data }) {
-  const [n, gap, room] = [data.tiles.length, 6, root.clientWidth - 6];
+  const [n, gap, room] = [data.tiles.length, data.row ? 3 : 6, root.clientWidth - 6];
   const width = (columns) => (room + gap) / columns - gap;
   const off = (columns) => Math.abs(Math.log(width(columns) / data.width));
   const whole = [];
@@ -78,9 +82,44 @@ function fill({ root, data }) {
     if (n % columns === 0 && share >= NARROWEST && share <= WIDEST) whole.push(columns);
   }
   whole.sort((a, b) => off(a) - off(b));
+  const fits = data.row && width(n) >= NARROWEST_IN_ROW * data.width;
+  root.style.setProperty("--side", `${fits ? Math.min(width(n), data.width) : data.width}px`);
   root.style.gridTemplateColumns = whole.length ? `repeat(${whole[0]}, minmax(0, 1fr))` : "";
   const shown = root.querySelector(".tile:not(.big) canvas")?.clientWidth ?? 0;
   root.classList.toggle("near", shown * devicePixelRatio < CRISP * data.sheet.side);
+  markEnds(root);
+}
+
+// Whether a row goes on before its first tile in sight, and after its last one.
+function markEnds(root) {
+  const hidden = root.classList.contains("row") ? root.scrollWidth - root.clientWidth : 0;
+  root.classList.toggle("before", hidden > 1 && root.scrollLeft > 1);
+  root.classList.toggle("after", hidden - root.scrollLeft > 1);
+}
+
+// Scrolls a row by most of what is in sight. The keyboard needs no arrow: its keys go along the row.
+function makeArrow(root, way) {
+  const button = document.createElement("button");
+  Object.assign(button, { type: "button", className: "on", tabIndex: -1 });
+  button.setAttribute("aria-hidden", "true");
+  button.append(drawing(14, way < 0 ? "M9 2 L4 7 L9 12" : "M5 2 L10 7 L5 12"));
+  button.addEventListener("click", () => {
+    const calm = matchMedia("(prefers-reduced-motion: reduce)").matches;
+    const left = way * 0.8 * root.clientWidth;
+    root.scrollBy({ left, behavior: calm ? "auto" : "smooth" });
+  });
+  return button;
+}
+
+function drawing(side, line) {
+  const space = "http://www.w3.org/2000/svg";
+  const made = document.createElementNS(space, "svg");
+  made.setAttribute("viewBox", `0 0 ${side} ${side}`);
+  made.setAttribute("aria-hidden", "true");
+  const path = document.createElementNS(space, "path");
+  path.setAttribute("d", line);
+  made.append(path);
+  return made;
 }
 
 // Pixels are shown crisp only when they are enlarged this much; below, some would come out twice as
@@ -125,14 +164,8 @@ function makeTile() {
   canvas.setAttribute("aria-hidden", "true");
   const caption = document.createElement("span");
   caption.className = "caption";
-  const space = "http://www.w3.org/2000/svg";
-  const check = document.createElementNS(space, "svg");
+  const check = drawing(14, "M2 7.5 L5.5 11 L12 3.5");
   check.setAttribute("class", "check");
-  check.setAttribute("viewBox", "0 0 14 14");
-  check.setAttribute("aria-hidden", "true");
-  const path = document.createElementNS(space, "path");
-  path.setAttribute("d", "M2 7.5 L5.5 11 L12 3.5");
-  check.append(path);
   button.append(canvas, caption, check);
   return button;
 }
@@ -210,11 +243,13 @@ function columnsOf(buttons) {
   return next < 0 ? buttons.length : next;
 }
 
-// scrollIntoView would scroll the page as well.
+// scrollIntoView would scroll the page as well, and leave the tile below an arrow.
+const EDGE = 56;
+
 function reveal(root, button) {
   if (!button) return;
-  const left = button.offsetLeft - root.offsetLeft;
-  if (left < root.scrollLeft) root.scrollLeft = left - 8;
-  const right = left + button.offsetWidth;
-  if (right > root.scrollLeft + root.clientWidth) root.scrollLeft = right - root.clientWidth + 8;
+  const left = button.offsetLeft - root.offsetLeft - EDGE;
+  const right = left + button.offsetWidth + 2 * EDGE - root.clientWidth;
+  if (left < root.scrollLeft) root.scrollLeft = left;
+  else if (right > root.scrollLeft) root.scrollLeft = right;
 }

@@ -12,7 +12,7 @@ WIDTHS = {"small": 64, "medium": 108, "large": 176}  # minimum width of a tile, 
 
 _component = component(
     "gan_explorer_tiles",
-    html='<div class="tiles" role="group"></div>',
+    html='<div class="strip"><div class="tiles" role="group"></div></div>',
     css=(HERE / "tiles.css").read_text(encoding="utf-8"),
     js=(HERE / "tiles.js").read_text(encoding="utf-8"),
 )
@@ -37,7 +37,8 @@ def tiles(
     sheet: {"src", "columns", "side"} from `renderer.sheet` or `renderer.pairs`. tiles: one dict per
     picture, with "id" and "label" (its alternative text), and optionally "caption", "marked" (a
     check mark), "current", "dim", "key" (a bar below), "big" (two places wide and high), "drag"
-    (the text that it carries when dragged). label: what the group is. row: one scrolling row.
+    (the text that it carries when dragged). label: what the group is. row: one row, which
+    scrolls sideways where it does not fit with tiles a little narrower than width.
     full: a number of columns that leaves no gap in the last row. on_drop(text): called when a tile
     with "drag" is dropped here. hint: a text to show when there are no tiles.
     """

@@ -17,7 +17,7 @@ from gan_core.checkpoint import Model
 
 
 def of(model: Model) -> dict[str, Any]:
-    """The settings that follow a model, by name."""
+    """The settings that follow a model, by name. A search begins with its most certain results."""
     usual = url_state.View()
     settings = {name: getattr(usual, name) for name in url_state.FOLLOWING}
     settings |= {"latent": latent_spaces.usual(model), "mode": latent.natural_mode(model.prior)}
@@ -25,7 +25,8 @@ def of(model: Model) -> dict[str, Any]:
     table = seed_tables.table_of(model)
     if table is None:
         return settings
-    settings |= {"by": url_state.REALISM, "sort": "varied"}
+    search = session.view().having or session.view().lacking
+    settings |= {"by": url_state.REALISM, "sort": "sure" if search else "varied"}
     if len(table.openings) >= 4:
         first, seeds = table.openings[0], [(seed, None) for seed in table.openings]
         settings |= {"start": first, "of": first}

@@ -63,8 +63,9 @@ from gan_core.latent import MAX_SEED
 NUMBERS = (16, 36, 64, 100)
 SIZES = ("small", "medium", "large")
 # Of the samples on a page: by seed, the most and the least real first. "best" and "worst" are the
-# same of all seeds in the table that a model has; "varied" begins with good ones that differ.
-SORTS = ("seed", "real", "fake", "varied", "best", "worst")
+# same of all seeds in the table that a model has; "varied" begins with good ones that differ, "sure"
+# with those that most certainly have what is searched for.
+SORTS = ("seed", "real", "fake", "varied", "best", "worst", "sure")
 REALISM = "realism"  # as a score to sort by, in place of an attribute
 MOST_RANKED = 65536  # seeds in a table
 # Settings that follow the model where neither a link nor a person has given them, see
@@ -153,7 +154,8 @@ class View:
     size: str = setting("medium", choice(SIZES), "browse", "the size of the pictures")
     sort: str = setting(
         *("seed", choice(SORTS), "browse"),
-        "the order of the samples: real, fake within a page; varied, best, worst of the table",
+        "the order of the samples: real, fake within a page; varied, best, worst of the table; "
+        "sure: the most certain results of a search first",
     )
     by: str = setting(
         *("", read_label, "browse"), "the attribute to sort by, or realism, instead of D(x)"
@@ -301,7 +303,7 @@ def left_open(params: Mapping[str, str], page: str) -> set[str]:
     free = {name for name in FOLLOWING if name not in params and name not in written}
     if "seed" in params:  # these samples, in the order of their seeds
         free -= {"by", "sort"} | ({"start"} if "start" in PAGES[page] else set())
-    if {"by", "sort", "having", "lacking"} & params.keys():
+    if {"by", "sort"} & params.keys():
         free -= {"by", "sort"}
     return free - {"start"} if "coords" in params else free
 

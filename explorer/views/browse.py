@@ -28,8 +28,8 @@ from gan_core.checkpoint import Model
 from gan_core.latent import MAX_SEED
 from gan_core.metrics.seed_table import SeedTable
 
-# Scrolls to the controls, which are below the pictures on a phone (components/drawer.js).
-TO_CONTROLS = "<button>Search and sort</button>"
+# Opens and closes the controls on a phone, where they are folded (components/drawer.js).
+FOLD = '<button aria-expanded="false">Search and sort</button>'
 
 
 def page(card_page: StreamlitPage | None = None) -> None:
@@ -42,6 +42,7 @@ def page(card_page: StreamlitPage | None = None) -> None:
         st.info(stranger_text.sentence(message))
     if sample_classes.chosen(model):
         table = None  # which is about the seeds as they are
+    sample_order.drop_unknown(model, classifier, table, sample_classes.words(model))
     settings(model, classifier, table)
     view = session.view()
     ranked = sample_order.ranking(classifier, table)
@@ -154,7 +155,7 @@ def turn(name: str, model: Model, view: View, ranked: np.ndarray | None) -> None
     """Page to what comes before and after; beside it, how the grid looks."""
     here = view.seed if ranked is None else view.rank
     last = MAX_SEED if ranked is None else max(len(ranked) - 1, 0)
-    with st.container(horizontal=True, vertical_alignment="center"):
+    with st.container(key="turn", horizontal=True, vertical_alignment="center"):
         for label, icon, way, end in (
             ("Previous", "chevron_left", -1, turned(here, view.n, -1, last) == here),
             ("Next", "chevron_right", 1, ends(here, view.n, last, ranked is not None)),
@@ -165,12 +166,13 @@ def turn(name: str, model: Model, view: View, ranked: np.ndarray | None) -> None
         st.button("Random seed", icon=":material/casino:", on_click=random_seed)
         with st.popover("View", icon=":material/tune:"):
             options(name, model)
-        with st.container(key="to-controls", width="content"):  # on a phone, see page_style.css
-            st.html(TO_CONTROLS, width="content")
+        with st.container(key="fold", width="content"):  # on a phone, see page_style.css
+            st.html(FOLD, width="content")
         if ranked is not None and len(ranked):
             to = min(view.rank + view.n, len(ranked))
             words = f"{view.rank + 1:,} to {to:,} of {len(ranked):,}"
             words += " seed" if len(ranked) == 1 else " seeds"
+            words += ", most certain first" * (view.sort == "sure")
             if view.psi != 1:
                 words += f", chosen by their pictures at ψ = 1; these are at ψ = {view.psi:g}"
             st.caption(words, width="content")

@@ -1,6 +1,7 @@
 """Which samples Browse shows, in which order, and what it says about each: the controls."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 import streamlit as st
@@ -14,7 +15,8 @@ from gan_core.metrics.seed_table import SeedTable
 
 REAL = ""  # the discriminator's score, where an attribute could stand
 # Orders of all seeds of the table; "real" and "fake" are of one page.
-WHOLE = ("varied", "best", "worst")
+WHOLE = ("varied", "best", "worst", "sure")
+SURE = {"sure": "Most certain"}  # of what is searched for
 SCORES = {REAL: "D(x)", REALISM: "Realism"}
 # What the orders are called for D(x), for realism and for an attribute.
 SORTS = {"seed": "Seed", "real": "Most real", "fake": "Least real"}
@@ -79,8 +81,11 @@ def choose_order(model: Model, classifier: Classifier | None, table: SeedTable |
             format_func=lambda order: words[order],
             **given,
             help=(
-                f"Most and least are those of the first {len(table):,} seeds. Varied begins with "
-                "realistic samples that differ from one another."
+                "Most certain begins with the samples in which all readers are surest of what "
+                f"is searched for, among the first {len(table):,} seeds."
+                if table is not None and "sure" in words
+                else f"Most and least are those of the first {len(table):,} seeds. Varied begins "
+                "with realistic samples that differ from one another."
                 if table is not None and view.by != REAL
                 else "Order the pictures on this page by seed or by score."
             ),
@@ -89,10 +94,21 @@ def choose_order(model: Model, classifier: Classifier | None, table: SeedTable |
 
 def orders(table: SeedTable | None, view: View) -> dict[str, str]:
     """The orders to choose from, with what they are called."""
+    if table is None or not (view.having or view.lacking):
+        return orders_of_all(table, view)
+    words = orders_of_all(table, view)
+    # Among the results of a search few of the varied ones are left, unless a link names them.
+    if view.sort != "varied":
+        words = {order: word for order, word in words.items() if order != "varied"}
+    return {"seed": SORTS["seed"], **SURE, **words}
+
+
+def orders_of_all(table: SeedTable | None, view: View) -> dict[str, str]:
+    """The same where nothing is searched for."""
     if view.by == REAL:
         return SORTS
     if view.by == REALISM:
-        return SORTS_REALISM if table is not None else {"seed": "Seed"}
+        return SORTS_REALISM if table is not None else {"seed": SORTS["seed"]}
     known = table is not None and view.by in table.attributes
     # The order of another page is offered only where a link names it.
     shown = ["seed", *(("best", "worst") if known else ("real", "fake"))]
@@ -126,9 +142,51 @@ def choose_attributes(classifier: Classifier, table: SeedTable) -> None:
     )
 
 
-def searchable(classifier: Classifier, table: SeedTable) -> list[str]:
+def searchable(classifier: Classifier | None, table: SeedTable | None) -> list[str]:
     """The attributes that can be searched for."""
+    if classifier is None or table is None:
+        return []
     return [name for name in classifier.recognised if name in table.attributes]
+
+
+def drop_unknown(
+    model: Model, classifier: Classifier | None, table: SeedTable | None, of_class: str
+) -> None:
+    """Take out of a search what it cannot be for, so that no link carries it on, and say so.
+
+    A search comes from a link or from another model, whose attributes may be spelt otherwise.
+    table: None also where a class is set, which of_class says in words.
+    """
+    view, known = session.view(), searchable(classifier, table)
+    alike = {readable_name(name).casefold(): name for name in known}
+    here, lost = {}, []
+    for name in url_parts.read_names(view.having) + url_parts.read_names(view.lacking):
+        word = readable_name(name)
+        here[name] = name if name in known else alike.get(word.casefold())
+        lost += [word] * (here[name] is None and word not in lost)
+    having, lacking = (
+        [name for old in url_parts.read_names(part) if (name := here[old]) is not None]
+        for part in (view.having, view.lacking)
+    )
+    lacking = [name for name in lacking if name not in having]
+    if lost:
+        what = f"Samples of one class ({of_class})" if of_class else model.name
+        rest = "only the rest is searched for" if having or lacking else "the search was dropped"
+        session.warn(f"{what} cannot be searched for {', '.join(lost)[:200]}, so {rest}.")
+    after = replace(
+        view,
+        having=url_parts.write_names(having),
+        lacking=url_parts.write_names(lacking),
+        sort=view.sort if having or lacking else order_without(view),
+        rank=0 if lost else view.rank,
+    )
+    if after != view:
+        session.store(after)
+
+
+def order_without(view: View) -> str:
+    """The order once nothing is searched for."""
+    return view.sort if view.sort != "sure" else "varied" if view.by == REALISM else "seed"
 
 
 def wanted_lists(names: Sequence[str]) -> tuple[list[str], list[str]]:
@@ -144,8 +202,7 @@ def ranking(classifier: Classifier | None, table: SeedTable | None) -> np.ndarra
     view = session.view()
     if table is None:
         return None
-    names = searchable(classifier, table) if classifier else []
-    having, lacking = wanted_lists(names)
+    having, lacking = wanted_lists(searchable(classifier, table))
     if view.sort not in WHOLE and not (having or lacking):
         return None
     wanted = dict.fromkeys(having, True) | dict.fromkeys(lacking, False)
@@ -178,9 +235,16 @@ def take_score(name: str) -> None:
 
 
 def take_names(name: str) -> None:
-    """Take the attributes to search for."""
-    names = session.value_of(f"set-{name}") or []
+    """Take the attributes to search for. A search begins with its most certain results, unless the
+    most or the least of something is wanted first.
+    """
+    names, before = session.value_of(f"set-{name}") or [], session.view()
     session.set_view(**{name: url_parts.write_names(names), "rank": 0})
+    now = session.view()
+    if not (now.having or now.lacking):
+        session.set_view(sort=order_without(now))
+    elif not (before.having or before.lacking) and now.sort not in ("best", "worst"):
+        session.set_view(sort="sure")
 
 
 def take_opinion() -> None:
@@ -188,7 +252,7 @@ def take_opinion() -> None:
     on = session.value_of("set-opinion")
     session.set_view(by=REAL if on else REALISM, having="", lacking="", rank=0)
     view = session.view()
-    session.set_view(sort=counterpart(view.sort, view.by))
+    session.set_view(sort=counterpart(order_without(view), view.by))
 
 
 def counterpart(sort: str, by: str) -> str:

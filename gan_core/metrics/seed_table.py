@@ -78,12 +78,20 @@ class SeedTable:
         the probability that each must have; what is unsure is neither. Raises InputError as
         `column`.
         """
-        fits = np.ones(len(self), bool)
+        fits = self.certainty(wanted) >= least
+        for name in wanted:
+            fits &= self.column(name) != classifiers.UNSURE
+        return np.flatnonzero(fits)
+
+    def certainty(self, wanted: Mapping[str, bool]) -> np.ndarray:
+        """How surely each seed has all wanted attributes, the least of their probabilities:
+        float32 (n,) in 0 … 1; 1 where nothing is wanted. wanted, errors: as for `search`.
+        """
+        sure = np.ones(len(self), np.float32)
         for name, there in wanted.items():
             column = self.column(name)
-            fits &= (column if there else 1 - column) >= least
-            fits &= column != classifiers.UNSURE
-        return np.flatnonzero(fits)
+            sure = np.minimum(sure, column if there else 1 - column)
+        return sure
 
 
 def make(

@@ -145,7 +145,7 @@ OPEN = set(url_state.FOLLOWING)
         ({"seed": "5"}, "browse", OPEN - {"by", "sort"}),
         ({"seed": "5"}, "latents", OPEN - {"by", "sort", "start"}),
         ({"sort": "real"}, "browse", OPEN - {"by", "sort"}),
-        ({"having": "hat"}, "browse", OPEN - {"by", "sort"}),
+        ({"having": "hat"}, "browse", OPEN),
         ({"coords": "1:2"}, "latents", OPEN - {"start"}),
         ({"keys": "1,2", "smooth": "0"}, "interpolate", OPEN - {"keys", "smooth"}),
     ],
