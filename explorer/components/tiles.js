@@ -67,7 +67,7 @@ function arrange({ root, buttons, data, focus }) {
 // As fractions of the requested width; near enough to 1 that medium tiles and large ones differ.
 const NARROWEST = 0.79;
 const WIDEST = 1.27;
-const NARROWEST_IN_ROW = 0.7;
+const NARROWEST_IN_ROW = 0.6;
 
 // Chooses a number of columns that leaves no gap in the last row, with tiles as near as possible to
 // the requested width; if no such number is near enough, as many columns as fit. A row fits whole

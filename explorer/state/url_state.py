@@ -63,8 +63,8 @@ from gan_core.latent import MAX_SEED
 NUMBERS = (16, 36, 64, 100)
 SIZES = ("small", "medium", "large")
 # Of the samples on a page: by seed, the most and the least real first. "best" and "worst" are the
-# same of all seeds in the table that a model has; "varied" begins with good ones that differ, "sure"
-# with those that most certainly have what is searched for.
+# same of all seeds in the table that a model has; "varied" begins with good ones that differ, and
+# "sure" with those that most certainly have what is searched for.
 SORTS = ("seed", "real", "fake", "varied", "best", "worst", "sure")
 REALISM = "realism"  # as a score to sort by, in place of an attribute
 MOST_RANKED = 65536  # seeds in a table

@@ -2,7 +2,10 @@
 
 import pytest
 
-from browsing import PHONE, exact, grid, idle
+from browsing import PHONE, address_has, exact, grid, idle, next_frame
+
+sync_api = pytest.importorskip("playwright.sync_api", reason="needs playwright")
+expect = sync_api.expect
 
 pytestmark = pytest.mark.browser
 
@@ -30,9 +33,28 @@ def test_on_a_phone_the_drawer_closes_after_a_tap_and_the_pictures_come_first(vi
     top = pictures.bounding_box()["y"]
     assert top < PHONE["height"] / 2
     controls = page.locator(".st-key-controls")
-    assert controls.bounding_box()["y"] > top
-    page.get_by_role("button", name="Search and sort", exact=True).click()
-    assert controls.bounding_box()["y"] < PHONE["height"] / 2
+    expect(controls).to_be_hidden()
+    fold = page.get_by_role("button", name="Search and sort", exact=True)
+    fold.click()
+    wanted = page.get_by_role("combobox", name="With", exact=True)
+    expect(wanted).to_be_in_viewport()
+    assert fold.bounding_box()["y"] < controls.bounding_box()["y"] < pictures.bounding_box()["y"]
+    wanted.click()
+    page.get_by_role("option", name="beard", exact=True).click()
+    address_has(page, "having=beard")
+    page.keyboard.press("Escape")  # closes the list
+    expect(page.get_by_text("most certain first")).to_be_visible()
+    expect(controls).to_be_visible()  # until it is folded again
+    fold.click()
+    expect(controls).to_be_hidden()
+
+
+def test_on_a_wide_screen_the_controls_of_browse_are_not_folded(visit):
+    page = visit("browse?model=avatars")
+    pictures = grid(page)
+    idle(page)
+    assert page.locator(".st-key-controls").bounding_box()["y"] < pictures.bounding_box()["y"]
+    expect(page.locator(".st-key-fold")).to_be_hidden()
 
 
 @pytest.mark.parametrize("screen", [PHONE, SIDEWAYS, ENLARGED])
@@ -53,6 +75,40 @@ def test_the_picture_of_a_path_stays_in_sight_while_its_frames_scroll(visit):
     last = grid(page, "Filmstrip").locator(".tile").last
     last.evaluate("tile => tile.scrollIntoView({ block: 'end' })")
     assert page.locator(".live .stage canvas").evaluate(IN_SIGHT)
+
+
+ROOM = "strip => strip.scrollWidth - strip.clientWidth"  # what is out of sight, in pixels
+
+
+def test_the_frames_of_two_paths_fit_their_strips(visit):
+    page = visit("interpolate?model=avatars&keys=0,7,11&mode=both")
+    for name in ("Slerp", "Lerp"):
+        strip = grid(page, f"Filmstrip, {name}")
+        idle(page)
+        assert strip.locator(".tile").count() == 17
+        assert strip.evaluate(ROOM) == 0
+        expect(strip.locator("xpath=following-sibling::button")).to_have_count(2)
+        assert not any(
+            one.is_visible() for one in strip.locator("xpath=following-sibling::*").all()
+        )
+
+
+def test_arrows_lead_along_frames_that_do_not_fit(visit):
+    page = visit("interpolate?model=avatars&keys=0,7,11&mode=both", PHONE)
+    page.emulate_media(reduced_motion="reduce")  # so that a click scrolls at once
+    strip = grid(page, "Filmstrip, Lerp")
+    idle(page)
+    back, on = strip.locator("xpath=following-sibling::button").all()
+    assert strip.evaluate(ROOM) > 0
+    expect(on).to_be_visible()
+    expect(back).to_be_hidden()
+    last = strip.locator(".tile").last
+    expect(last).not_to_be_in_viewport()
+    while strip.evaluate(f"{ROOM} - strip.scrollLeft") > 1:
+        on.click()
+        next_frame(page)
+    expect(last).to_be_in_viewport(ratio=1)
+    expect(back).to_be_visible()
 
 
 TOO_WIDE = """() => {

@@ -329,6 +329,12 @@ def test_the_page_says_of_each_picture_whether_it_worked(opened, with_classifier
         return [re.findall(r": (yes|no|unsure)\b", line) for line in lines]
 
     assert all(verdicts(app))
+    (said,) = [e.value for e in app.main.markdown if e.value.startswith("**Did it work?**")]
+    for line in said.splitlines()[2:]:  # both attributes that the preset names
+        assert re.findall(r"(still )?(?:no )?(Smiling|Male): ", line) == [
+            ("", "Smiling"),
+            ("still ", "Male"),
+        ]
     monkeypatch.setattr(arithmetic, "LEAST", 1.01)  # nothing is as sure as that
     assert {one for line in verdicts(app.run()) for one in line} == {"unsure"}
 

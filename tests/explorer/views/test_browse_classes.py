@@ -88,6 +88,15 @@ def test_a_class_that_the_model_lacks_is_said_in_a_sentence(digits, open_app):
     assert shown(app)[1] == sent(digits, renderer.latents(digits, SEEDS))
 
 
+def test_samples_of_one_class_cannot_be_searched(digits, open_app):
+    link = {"model": "digits", "seed": "5", "n": "16", "having": "round", "classes": "digit:1"}
+    app = open_app("browse", **link)
+    assert not app.exception
+    said = "Samples of one class (digit 1) cannot be searched for round, so the search was dropped."
+    assert [w.value for w in app.warning] == [said]
+    assert "having" not in app.query_params
+
+
 def test_a_model_without_classes_has_no_fields(two_models, open_app):
     app = fine(open_app("browse", model="alpha", classes="digit:1"))
     assert not [box for box in app.selectbox if box.label == "Digit"]

@@ -110,6 +110,67 @@ def test_a_search_looks_through_all_seeds_and_draws_only_what_it_shows(
     assert "Smiling" not in field(app, "set-lacking").options
 
 
+def surest(table, wanted):
+    seeds = table.search(wanted)
+    return list(seeds[np.lexsort((-table.realism[seeds], -table.certainty(wanted)[seeds]))])
+
+
+def test_the_ranking_of_a_search_begins_with_the_most_certain(with_table):
+    wanted = {"Smiling": True, "Male": False}
+    ranked = list(seed_tables.ranking(with_table, "realism", "sure", wanted))
+    assert ranked == surest(with_table, wanted)
+    assert (np.diff(with_table.certainty(wanted)[ranked]) <= 0).all()
+    assert ranked != list(seed_tables.ranking(with_table, "realism", "best", wanted))
+
+
+@pytest.mark.slow
+def test_a_search_shows_its_most_certain_results_first(open_app, with_table):
+    app = open_app(model="alpha", n="16")
+    assert "sure" not in field(app, "set-sort").options
+    app = field(app, "set-having").set_value(["Smiling"]).run()
+    assert seeds(app) == surest(with_table, {"Smiling": True})[:16]
+    assert field(app, "set-sort").value == "sure"
+    assert any("seeds, most certain first" in c.value for c in app.caption)
+    assert link(app)["sort"] == "sure"
+    assert seeds(open_app(**link(app))) == seeds(app)
+    app = field(app, "set-lacking").set_value(["Male"]).run()
+    assert seeds(app) == surest(with_table, {"Smiling": True, "Male": False})[:16]
+    # Another order stays while the search changes.
+    app = field(app, "set-sort").set_value("best").run()
+    app = field(app, "set-lacking").set_value([]).run()
+    assert seeds(app) == best(with_table, with_table.search({"Smiling": True}))[:16]
+    app = field(app, "set-sort").set_value("sure").run()
+    app = field(app, "set-having").set_value([]).run()
+    assert field(app, "set-sort").value == "varied"
+    assert seeds(app) == with_table.openings[:16]
+
+
+@pytest.mark.slow
+def test_a_link_to_a_search_that_names_no_order_begins_with_the_most_certain(open_app, with_table):
+    app = open_app(model="alpha", n="16", having="Smiling")
+    assert seeds(app) == surest(with_table, {"Smiling": True})[:16]
+    weights = link(app)["weights"]  # a link that the app wrote has the order of the seeds
+    app = open_app(model="alpha", n="16", having="Smiling", weights=weights)
+    assert seeds(app) == list(with_table.search({"Smiling": True})[:16])
+
+
+@pytest.mark.slow
+def test_what_cannot_be_searched_for_is_said_and_leaves_the_link(open_app, with_table):
+    app = open_app(model="alpha", having="smiling,beard", lacking="Wearing_Hat")
+    assert sentences(app) == [
+        "alpha cannot be searched for beard, Wearing Hat, so only the rest is searched for."
+    ]
+    assert link(app)["having"] == "Smiling"  # which is how this model spells it
+    assert "lacking" not in link(app)
+    assert seeds(app) == surest(with_table, {"Smiling": True})[:36]
+    app = field(app, "set-model").set_value("beta").run()  # which has no table
+    assert sentences(app) == ["beta cannot be searched for Smiling, so the search was dropped."]
+    assert not {"having", "sort"} & link(app).keys()
+    app = field(app, "set-model").set_value("alpha").run()
+    assert sentences(app) == []
+    assert seeds(app) == with_table.openings[:36]
+
+
 @pytest.mark.slow
 def test_a_search_without_a_result_says_so(open_app, with_table):
     table = seed_table.SeedTable(

@@ -178,6 +178,15 @@ def test_search_finds_the_seeds_with_and_without():
         table.search({"cap": True})
 
 
+def test_certainty_is_that_of_the_least_certain_attribute():
+    probabilities = np.float32([[0.9, 0.9], [0.75, 0.0], [0.1, 0.2]])
+    table = seed_table.SeedTable(np.ones(3), probabilities, ["beard", "hat"], [], "", "")
+    assert table.certainty({"beard": True, "hat": False}) == pytest.approx([0.1, 0.75, 0.1])
+    assert list(table.certainty({})) == [1, 1, 1]
+    with pytest.raises(InputError, match="There is no attribute 'cap'"):
+        table.certainty({"cap": True})
+
+
 def test_openings_are_realistic_and_differ():
     scores = np.linspace(1, 0, 200)
     points = np.zeros((200, 2))
