@@ -81,8 +81,8 @@ def choose_order(model: Model, classifier: Classifier | None, table: SeedTable |
             format_func=lambda order: words[order],
             **given,
             help=(
-                "Most certain begins with the samples in which all readers are surest of what "
-                f"is searched for, among the first {len(table):,} seeds."
+                "Most certain begins with the samples that most surely show what is searched for, "
+                f"among the first {len(table):,} seeds."
                 if table is not None and "sure" in words
                 else f"Most and least are those of the first {len(table):,} seeds. Varied begins "
                 "with realistic samples that differ from one another."

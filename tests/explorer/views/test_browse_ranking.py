@@ -143,6 +143,9 @@ def test_a_search_shows_its_most_certain_results_first(open_app, with_table):
     app = field(app, "set-having").set_value([]).run()
     assert field(app, "set-sort").value == "varied"
     assert seeds(app) == with_table.openings[:16]
+    app = field(app, "set-sort").set_value("seed").run()
+    app = field(app, "set-lacking").set_value(["Male"]).run()
+    assert seeds(app) == surest(with_table, {"Male": False})[:16]
 
 
 @pytest.mark.slow

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 import gan_core
-from browsing import PHONE, address_has, apart, drawn, grid, no_trouble, pixels
+from browsing import PHONE, address_has, apart, drawn, grid, idle, no_trouble, pixels
 from gan_core.attributes import classifier
 from gan_core.metrics import seed_table
 from support import AVATARS
@@ -62,5 +62,7 @@ def test_4096_seeds_are_searched_and_sorted(visit, avatars, table):
 def test_the_search_fits_a_phone(visit):
     page = visit("?model=avatars", PHONE)
     grid(page)
+    idle(page)
+    page.get_by_role("button", name="Search and sort", exact=True).click()
     page.get_by_role("combobox", name="With", exact=True).wait_for()
     assert page.evaluate("document.documentElement.scrollWidth") <= PHONE["width"]
