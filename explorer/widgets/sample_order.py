@@ -158,16 +158,15 @@ def drop_unknown(
     table: None also where a class is set, which of_class says in words.
     """
     view, known = session.view(), searchable(classifier, table)
-    alike = {readable_name(name).casefold(): name for name in known}
-    here, lost = {}, []
-    for name in url_parts.read_names(view.having) + url_parts.read_names(view.lacking):
-        word = readable_name(name)
-        here[name] = name if name in known else alike.get(word.casefold())
-        lost += [word] * (here[name] is None and word not in lost)
-    having, lacking = (
-        [name for old in url_parts.read_names(part) if (name := here[old]) is not None]
-        for part in (view.having, view.lacking)
-    )
+    alike = {readable_name(name).casefold(): name for name in known} | {n: n for n in known}
+
+    def here(name: str) -> str:
+        """The name as this model spells it; "" where it lacks the attribute."""
+        return alike.get(name) or alike.get(readable_name(name).casefold(), "")
+
+    wanted = [url_parts.read_names(part) for part in (view.having, view.lacking)]
+    having, lacking = (list(filter(None, map(here, names))) for names in wanted)
+    lost = dict.fromkeys(readable_name(name) for name in sum(wanted, []) if not here(name))
     lacking = [name for name in lacking if name not in having]
     if lost:
         what = f"Samples of one class ({of_class})" if of_class else model.name
