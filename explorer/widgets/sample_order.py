@@ -164,9 +164,10 @@ def drop_unknown(
         """The name as this model spells it; "" where it lacks the attribute."""
         return alike.get(name) or alike.get(readable_name(name).casefold(), "")
 
-    wanted = [url_parts.read_names(part) for part in (view.having, view.lacking)]
-    having, lacking = (list(filter(None, map(here, names))) for names in wanted)
-    lost = dict.fromkeys(readable_name(name) for name in sum(wanted, []) if not here(name))
+    having_now, lacking_now = map(url_parts.read_names, (view.having, view.lacking))
+    having, lacking = (list(filter(None, map(here, part))) for part in (having_now, lacking_now))
+    unknown = [name for name in having_now + lacking_now if not here(name)]
+    lost = list(dict.fromkeys(map(readable_name, unknown)))
     lacking = [name for name in lacking if name not in having]
     if lost:
         what = f"Samples of one class ({of_class})" if of_class else model.name
