@@ -45,10 +45,13 @@ def follow(loaded: Model) -> Model:
     before, free = state.get("opening"), state.pop("free", ())
     model = model_registry.in_space(loaded, space_of(loaded, before, free))
     after = of(model)
+    # Moved coordinates are those of one seed. A table of seeds can appear while they are moved.
+    follows = {name for name in after if name != "start" or not state.view.coords}
     changes = {
         name: value
         for name, value in after.items()
-        if name in free or (before is not None and getattr(state.view, name) == before[name])
+        if name in free
+        or (name in follows and before is not None and getattr(state.view, name) == before[name])
     }
     state.opening = after
     if any(getattr(state.view, name) != value for name, value in changes.items()):

@@ -4,6 +4,7 @@
 pages, so each is filled from the view and writes back to it.
 """
 
+import re
 from collections.abc import Callable, Collection, Hashable, Iterable
 from dataclasses import replace
 from typing import Any
@@ -19,6 +20,7 @@ from gan_core.checkpoint import Model
 from gan_core.util.errors import InputError
 
 START = "start"  # the page without a path, whose address carries nothing
+NUMBERED = re.compile(r"(component|factor) \d+")  # directions that each model has of its own
 
 
 def begin(page: str) -> None:
@@ -78,8 +80,16 @@ def went_back() -> bool:
 
 
 def leave_coordinates() -> None:
-    """Forget the moved coordinates, which belong to the latents of one model."""
-    st.session_state.view = replace(view(), coords="", frozen="")
+    """Forget what belongs to the latents of one model: moved coordinates, components and factors.
+
+    Directions of attributes stay, because another model can have the same.
+    """
+    along = view().along
+    if along not in ("", url_parts.NOTHING):
+        steps = url_parts.read_along(along).items()
+        same = {name: weight for name, weight in steps if not NUMBERED.fullmatch(name)}
+        along = url_parts.write_along(same) if same else ""
+    st.session_state.view = replace(view(), coords="", frozen="", along=along)
 
 
 def end(page: str) -> None:

@@ -471,6 +471,14 @@ def test_far_weights_stretch_the_slider(opened):
 
 
 @pytest.mark.slow
+def test_numbered_directions_stay_with_their_model(opened):
+    app = opened(along="factor 1:2,component 2:1,bright (normal):1.5")
+    app = field(app, "set-model").set_value("beta").run()
+    assert app.session_state.view.along == "bright (normal):1.5"
+    app = field(app, "set-model").set_value("alpha").run()
+    assert app.session_state.view.along == "bright (normal):1.5"
+
+
 def test_without_a_classifier_there_are_those_without_names(quick, two_models, open_app):
     app = settled(open_app("directions", model="alpha"))
     (sentence,) = sentences(app)
