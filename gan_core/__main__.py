@@ -221,7 +221,7 @@ def measure_latents(
         print(arithmetic_report.table(results["arithmetic"]))
     if paths:
         loaded, network = checkpoint.load(model, space), feature_extractors.effnet()
-        results["paths"] = path_length.measure(loaded, network, n=n or 200, seed=seed)
+        results["paths"] = path_length.measure(loaded, network, n=n or path_length.PATHS, seed=seed)
         print(path_length.table(results["paths"]))
     if classes:
         if space != "z":
@@ -229,7 +229,9 @@ def measure_latents(
                 "--classes works only in z, where the class is part of the latent; leave out "
                 "--space."
             )
-        results["classes"] = class_report.measure(checkpoint.load(model), n=n or 500, seed=seed)
+        results["classes"] = class_report.measure(
+            checkpoint.load(model), n=n or class_report.SAMPLES, seed=seed
+        )
         print(class_report.table(results["classes"]))
     if not discard:
         store.save_metrics(model, results)

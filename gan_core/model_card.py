@@ -13,7 +13,7 @@ from gan_core import checkpoint, latent
 from gan_core.attributes import classifier
 from gan_core.data import media
 from gan_core.latent_space import arithmetic_report, class_report, discover_directions
-from gan_core.metrics import fidelity_report, path_length
+from gan_core.metrics import fidelity_report, path_length, store
 from gan_core.networks import registry
 from gan_core.util.errors import MALFORMED, InputError
 
@@ -34,7 +34,7 @@ Seeds 0 to 63, row by row, ψ = 1, unselected:
 | Training set | {data} |
 | Framing | {framing} |
 | Held out, never trained on | {held_out} images |
-| Shown to D | {kimg:,.0f} kimg: {epochs:.0f} times each training image |
+| Shown to D | {kimg:,.0f} kimg: each training image {epochs:.0f} times |
 | Time | {hours:.1f} hours on {hardware} (PyTorch {torch}) |
 | Augmentation | {augmentation} |
 | Adam | G {lr_g:g}, D {lr_d:g}, β {beta1:g}, {second}; {batch} images per step; k = {k} |
@@ -128,7 +128,8 @@ def _of_run(model: checkpoint.Model, directory: Path) -> str:
         samples="samples.png",
         use=card.get("use") or "",
         architecture=(
-            f"{sizes['name'].upper()}, {sizes['size']} × {sizes['size']} × {sizes['channels']}, "
+            f"{FAMILIES.get(sizes['name'], sizes['name'])}, "
+            f"{sizes['size']} × {sizes['size']} × {sizes['channels']}, "
             f"nz {sizes['nz']}, ngf {sizes['ngf']}, ndf {sizes['ndf']}"
         ),
         prior=PRIORS[card["prior"]["kind"]],
@@ -220,6 +221,8 @@ def as_entity(match: re.Match) -> str:
     return f"&#{ord(match[0])};"
 
 
+FAMILIES = {"dcgan": "DCGAN", "mlp": "MLP"}  # names that are abbreviations
+
 # The training record contains these too; the card takes them from model.json directly.
 REPEATED = ("architecture", "prior", "objective", "rounded")
 
@@ -291,17 +294,17 @@ def regularisation(sizes: dict, training: dict) -> str:
     if training.get("smoothing"):
         words.append(f"label smoothing {training['smoothing']:g}")
     if training.get("cooldown"):
-        words.append(f"learning rates to 0 over the last {training['cooldown']:.0%}")
+        words.append(f"learning rates fall to 0 over the last {training['cooldown']:.0%}")
     for key, name in {"lr_final": "learning rates", "penalty_final": "penalties"}.items():
         if training.get(key, 1) != 1:
-            words.append(f"{name} to {training[key]:.0%} along a cosine")
+            words.append(f"{name} fall to {training[key]:.0%} along a cosine")
     if training.get("begun_from"):
         before = training["begun_from"]
-        words.append(f"begun from {before['name']} {before['hash']} at {before['kimg']:g} kimg")
+        words.append(f"continued from {before['name']} at {before['kimg']:,.0f} kimg")
     if training.get("best"):
         best = training["best"]
         words.append(
-            f"this snapshot, at {best['kimg']:g} kimg, had the smallest {best['name']} of the run "
+            f"this snapshot, at {best['kimg']:,.0f} kimg, had the run’s smallest {best['name']} "
             f"({best['distance']:.1f} at N = {best['n']:,})"
         )
     return "; ".join(words)
@@ -310,8 +313,9 @@ def regularisation(sizes: dict, training: dict) -> str:
 def distances(card: dict, included: bool = True) -> str:
     """The measured distances as a table, or how to measure them. included: whether images are."""
     data = "" if included else " --data PACKED_TRAINING_SET"
-    command = f"`python -m gan_core evaluate checkpoints/{card['name']}{data}`"
+    command = f"python -m gan_core evaluate checkpoints/{card['name']}{data}"
     table = fidelity_report.card_table(card)
     if not table:
-        return f"No distance has been measured for this model yet; {command} measures it."
-    return f"Measured by {command}:\n\n{table}".rstrip()
+        return f"No distance has been measured for this model yet; `{command}` measures it."
+    number = store.number(fidelity_report.load_metrics(card), fidelity_report.SAMPLES)
+    return f"Measured by `{command}{number}`:\n\n{table}".rstrip()

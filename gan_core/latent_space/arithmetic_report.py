@@ -466,7 +466,7 @@ def card_section(card: Mapping[str, Any]) -> str:
 
 
 def _section(card: Mapping[str, Any], result: Mapping[str, Any]) -> str:
-    fewer = "" if result["draws"] == DRAWS else f" --n {result['draws']}"
+    fewer = store.number(result, DRAWS, "draws")
     lines = [
         f"## Does the arithmetic work?{store.words(card)}",
         "",
@@ -483,10 +483,11 @@ def _section(card: Mapping[str, Any], result: Mapping[str, Any]) -> str:
         )
     probed = any("agreed" in row for triple in result["triples"] for row in triple["conditions"])
     if probed:
+        first = "all draws" if result["draws"] <= AGREED else f"the first {AGREED} draws"
         lines[-1] += (
-            f" In the last two columns the first {AGREED} draws are read by the scoring classifier "
-            "and by a linear probe, and an attribute counts only where both see it; unsure: the "
-            "share of results where they disagree about the target."
+            f" For the last two columns, {first} were read by the scoring classifier and by a "
+            "linear probe, and an attribute counts only if both see it. Unsure is the share of "
+            "results where they disagree about the target."
         )
     more = " both see it | unsure |" if probed else ""
     for triple in result["triples"]:

@@ -11,13 +11,15 @@ from gan_core.latent_space import classes
 from gan_core.metrics import intervals, store
 from gan_core.util.errors import InputError
 
+SAMPLES = 500  # of each class
 
-def measure(model: Model, n: int = 500, seed: int = 0) -> dict[str, Any]:
-    """How often the classifiers beside a conditional model read the class that was asked for.
+
+def measure(model: Model, n: int = SAMPLES, seed: int = 0) -> dict[str, Any]:
+    """How often the classifiers beside a conditional model read the class that was set.
 
     n: samples of each option of each group, of the seeds seed … seed + n − 1; the other groups stay
     as the latent has them. Each row counts the samples that every classifier which recognises the
-    attribute reads as asked, with Wilson's 95 % interval. The classifiers were trained on images
+    attribute reads as set, with Wilson's 95 % interval. The classifiers were trained on images
     and never saw the generator. Returns a dict of plain JSON types. Raises InputError for n below
     1, a model without classes, and where no classifier recognises any of them.
     """
@@ -63,7 +65,8 @@ def measure(model: Model, n: int = 500, seed: int = 0) -> dict[str, Any]:
 
 def card_section(card: Mapping[str, Any]) -> str:
     """The model card's section on classes; "" where they have not been measured."""
-    return store.card_section(card, "classes", "Does it draw the right class?", "Measured", table)
+    heading = "Does it draw the right class?"
+    return store.card_section(card, "classes", heading, "Measured", table, SAMPLES)
 
 
 def table(result: Mapping[str, Any]) -> str:
@@ -74,7 +77,8 @@ def table(result: Mapping[str, Any]) -> str:
         share = f"{row['share']:.1%} ({row['low']:.1%}–{row['high']:.1%})"
         lines.append(f"| {row['group']}: {row['option']} | {many} | {share} |")
     lines.append(
-        f"\n{result['mean']:.1%} on average, of {result['n']:,} samples of each class; in brackets "
-        "the 95 % interval (Wilson). A sample counts where all of the classifiers read the class."
+        f"\n{result['mean']:.1%} on average, over {result['n']:,} samples of each class; the 95 % "
+        "interval (Wilson) is in brackets. A sample counts only if every classifier sees "
+        "the class that was set."
     )
     return "\n".join(lines)

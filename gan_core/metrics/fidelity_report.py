@@ -21,6 +21,7 @@ from gan_core.metrics import fidelity, store
 from gan_core.util import atomic_files
 from gan_core.util.errors import MALFORMED, InputError
 
+SAMPLES = 10_000
 GENERATED = 256  # samples generated before their features are extracted
 ALIKE = 1e-5  # spread of images that all look the same, as a share of the largest feature
 ORDER_SEED = 0  # of the order in which training images are used
@@ -34,7 +35,7 @@ def evaluate(
     model: str,  # checkpoint directory
     *,
     data: str = "",  # packed training set, if the images are not shipped with the model
-    n: int = 10_000,  # number of samples
+    n: int = SAMPLES,  # number of samples
     seed: int = 0,  # seed of the first sample; each further sample has the next seed
     psi: float = 1.0,  # truncation ψ: 1 leaves the latents unchanged, 0 is the mean latent
     k: int = 5,  # neighbours in a neighbourhood, for precision, recall, density and coverage
@@ -106,7 +107,7 @@ def measure(
     reference: TrainingSet,
     networks: Sequence[Features],
     *,
-    n: int = 10_000,
+    n: int = SAMPLES,
     seed: int = 0,
     psi: float = 1.0,
     k: int = 5,

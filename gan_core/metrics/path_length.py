@@ -12,13 +12,14 @@ from gan_core.metrics import store
 from gan_core.util.errors import InputError
 
 STEP = 1 / 32  # of a path, between the two pictures that are compared
+PATHS = 200
 TIMES = 9  # places on a path at which D(x) is evaluated
 
 
 def measure(
     model: Model,
     network: Features,
-    n: int = 200,
+    n: int = PATHS,
     seed: int = 0,
     batch: int = 8,
     progress: str | None = None,
@@ -117,7 +118,9 @@ def mean_lengths(card: Mapping[str, Any]) -> dict[str, float]:
 def card_section(card: Mapping[str, Any]) -> str:
     """The model card's section on path lengths; "" where none has been measured."""
     heading = "How evenly pictures change along a path"
-    return store.card_section(card, "paths", heading, "Perceptual path length, measured", table)
+    return store.card_section(
+        card, "paths", heading, "Perceptual path length, measured", table, PATHS
+    )
 
 
 def table(result: Mapping[str, Any]) -> str:

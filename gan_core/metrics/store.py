@@ -64,11 +64,13 @@ def card_section(
     heading: str,
     what: str,
     table: Callable[[dict[str, Any]], str],
+    usual: int,
 ) -> str:
     """The model card's section on a measurement; "" where there is none or it is malformed.
 
     name: of the measurement, and of the option of `evaluate` that makes it. what: begins the
-    sentence that names the command. table: the measurement as Markdown.
+    sentence that names the command. table: the measurement as Markdown. usual: the number of
+    samples that the command takes without --n.
     """
     result = load_metrics(card, name)
     try:
@@ -78,7 +80,14 @@ def card_section(
     if not rows:
         return ""
     command = f"python -m gan_core evaluate checkpoints/{card['name']} --{name}{option(card)}"
+    command += number(result, usual)
     return f"## {heading}{words(card)}\n\n{what} by `{command}`:\n\n{rows}\n"
+
+
+def number(result: Mapping[str, Any] | None, usual: int, key: str = "n") -> str:
+    """The option --n of the command that measured a result; "" where it was the usual number."""
+    n = (result or {}).get(key, usual)
+    return "" if n == usual else f" --n {n}"
 
 
 def option(card: Mapping[str, Any]) -> str:

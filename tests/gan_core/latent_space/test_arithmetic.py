@@ -1,5 +1,6 @@
 """Arithmetic with concepts: exact where the generator is linear, and clear about bad input."""
 
+import copy
 import functools
 import json
 import shutil
@@ -364,6 +365,10 @@ def test_a_sum_counts_by_what_both_readers_see():
     assert "(in another 55% the two readers disagree)" in message
     section = arithmetic_report.card_section(card)
     assert "| both see it | unsure |" in section
+    assert "the first 200 draws were read" in section
+    fewer = copy.deepcopy(card)
+    fewer["metrics"]["arithmetic"]["draws"] = 60
+    assert "last two columns, all draws were read" in arithmetic_report.card_section(fewer)
     assert "| 30.0% (20.0%–40.0%) | 65.0% |" in section
     rows[0]["agreed"]["target"][0] = 0.6
     assert arithmetic_report.summary(card, "x").startswith("Measured on this model")

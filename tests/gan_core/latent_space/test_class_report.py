@@ -78,7 +78,8 @@ def test_the_card_says_what_was_measured(model, monkeypatch):
     store.save_metrics(model.directory, {"classes": class_report.measure(model, n=20)})
     section = class_report.card_section(gan_core.load(model.directory).card)
     assert "| digit: 2 | 1 classifier | 75.0% (" in section
-    assert "of 20 samples of each class" in section
+    assert "over 20 samples of each class" in section
+    assert "--classes --n 20`" in section
     broken = gan_core.load(model.directory).card
     broken["metrics"]["classes"]["rows"] = [{"group": 1}]
     assert class_report.card_section(broken) == ""

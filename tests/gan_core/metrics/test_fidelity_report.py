@@ -337,6 +337,9 @@ def test_the_card_shows_what_was_measured(make_checkpoint):
     assert words.endswith("7.0")
     shown = model_card.distances(card)
     assert "| FD-X | 31.26 | 900 samples | 850 training |" in shown
+    assert "evaluate checkpoints/m --n 900`" in shown
+    card["metrics"]["X"]["n"] = 10_000
+    assert "evaluate checkpoints/m`" in model_card.distances(card)
     assert "python -m gan_core evaluate checkpoints/m" in model_card.distances({"name": "m"})
 
 

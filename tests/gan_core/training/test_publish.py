@@ -105,8 +105,8 @@ def test_without_a_run_there_is_nothing_to_publish(make_set, tmp_path):
         ({"augment_target": 0.6}, "strength adapted to D’s overfitting (target 0.6)"),
         ({"beta2_initial": 0.9}, "β2 from 0.9 along a cosine"),
         ({"ema_initial": 0.0}, "half-life of 0.1 kimg (from 0% of that along a cosine)"),
-        ({"lr_final": 0.25}, "learning rates to 25% along a cosine"),
-        ({"r1": 1.0, "norm": "none", "penalty_final": 0.1}, "penalties to 10% along a cosine"),
+        ({"lr_final": 0.25}, "learning rates fall to 25% along a cosine"),
+        ({"r1": 1.0, "norm": "none", "penalty_final": 0.1}, "penalties fall to 10% along a cosine"),
     ],
     ids=str,
 )
@@ -133,7 +133,8 @@ def test_the_card_lists_the_options(make_set, tmp_path, family):
     publish.publish(tmp_path / "run", tmp_path / "model", name="tiny", data=data, **ABOUT)
     text = model_card.write(tmp_path / "model").read_text("utf-8")
     expected = [family.get("objective", "non-saturating"), "tiny", "CC0", "samples.png"]
-    expected += ["python -m gan_core train", family.get("architecture", "dcgan").upper()]
+    name = family.get("architecture", "dcgan")
+    expected += ["python -m gan_core train", f"| {model_card.FAMILIES.get(name, name)}, 32 × 32 "]
     assert [part for part in expected if part not in text] == []
     assert ("batch-norm statistics" in text) == ("architecture" not in family)
     with Image.open(tmp_path / "model" / "samples.png") as samples:
