@@ -287,14 +287,17 @@ def rising(words: str, initial: float, constant: float) -> str:
 
 def regularisation(sizes: dict, training: dict) -> str:
     """The regularisation of D, the schedules and the starting point of the run, in words."""
-    words = [f"norm {sizes.get('norm') or registry.FAMILIES[sizes['name']].NORMS[0]}"]
+    norm = sizes.get("norm") or registry.FAMILIES[sizes["name"]].NORMS[0]
+    words = [f"{'no' if norm == 'none' else norm} normalisation"]
     for key, name in {"r1": "R1", "r2": "R2"}.items():
         if training.get(key):
             words.append(f"{name} {training[key]:g} every {training['penalty_every']} steps")
     if training.get("smoothing"):
         words.append(f"label smoothing {training['smoothing']:g}")
     if training.get("cooldown"):
-        words.append(f"learning rates fall to 0 over the last {training['cooldown']:.0%}")
+        share = training["cooldown"]
+        when = "the whole run" if share == 1 else f"the last {share:.0%} of the run"
+        words.append(f"learning rates fall to 0 over {when}")
     for key, name in {"lr_final": "learning rates", "penalty_final": "penalties"}.items():
         if training.get(key, 1) != 1:
             words.append(f"{name} fall to {training[key]:.0%} along a cosine")
