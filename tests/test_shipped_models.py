@@ -9,6 +9,7 @@ import pytest
 import gan_core
 from gan_core import checkpoint
 from gan_core.attributes import classifier
+from gan_core.metrics import seed_table
 from support import ROOT
 
 EVALUATION = (ROOT / "docs/evaluation.md").read_text("utf-8")
@@ -71,6 +72,15 @@ def test_the_table_on_arithmetic_is_that_of_the_cards():
     text = (ROOT / "docs" / "evaluation.md").read_text("utf-8")
     missing = [line for line in module.table().splitlines() if line not in text]
     assert missing == []
+
+
+@pytest.mark.parametrize("name", sorted({*LIMITS} - {"mnist", "mnist-digits", "controls"}))
+def test_three_readers_label_faces(name):
+    model = checkpoint.load(ROOT / "checkpoints" / name)
+    readers = classifier.load_all(model.directory)
+    assert list(readers) == ["first", "second", "probe"]
+    assert seed_table.load(model).readers == tuple(r.hash for r in readers.values())
+    assert len(readers["probe"].recognised) >= 5
 
 
 def test_every_model_says_in_a_few_words_what_it_is_for():
