@@ -103,9 +103,9 @@ def ranking(table: SeedTable, by: str, order: str, wanted: Mapping[str, bool]) -
     """The seeds with the wanted attributes, in an order: int64 (m,).
 
     order: "best" and "worst" sort by the attribute `by`, or by realism where it is none; "sure"
-    sorts by how surely the seeds have what is wanted; equal ones are sorted by realism. "varied" is
-    "best" by realism after the table's openings; any other order is that of the seeds. wanted: as
-    for `SeedTable.search`.
+    sorts by how surely the seeds have what is wanted, in hundredths: equal ones are sorted by
+    realism. "varied" is "best" by realism after the table's openings; any other order is that of
+    the seeds. wanted: as for `SeedTable.search`.
     """
     seeds = table.search(wanted)
     realistic = table.realism[seeds]
@@ -114,7 +114,7 @@ def ranking(table: SeedTable, by: str, order: str, wanted: Mapping[str, bool]) -
         first = [place.get(int(seed), len(place)) for seed in seeds]
         return seeds[np.lexsort((-realistic, first))]
     if order == "sure":
-        return seeds[np.lexsort((-realistic, -table.certainty(wanted)[seeds]))]
+        return seeds[np.lexsort((-realistic, -table.certainty(wanted)[seeds].round(2)))]
     if order not in ("best", "worst"):
         return seeds
     values = table.column(by)[seeds] if by in table.attributes else realistic

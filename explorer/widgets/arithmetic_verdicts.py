@@ -94,7 +94,8 @@ def show(model: Model, terms: Sequence[Term], images: np.ndarray) -> None:
             verdict = arithmetic.verdict(float(seen[column]), wanted)
             name = stranger_text.plain(readable_name(known[column]))
             words = f"{'still ' * (column in stay)}{'no ' * (not wanted)}{name}: {verdict}"
-            said.append(f"{VERDICTS.get(verdict, UNSURE)} {words}")
+            # No line ends between a mark and its words.
+            said.append(f"{VERDICTS.get(verdict, UNSURE)}\N{NO-BREAK SPACE}{words}")
         lines.append(f"- {title} — " + " · ".join(said))
     st.markdown("\n".join([lines[0], "", *lines[1:]]))
 
