@@ -89,5 +89,5 @@ def test_every_model_says_in_a_few_words_what_it_is_for():
     assert len(words) >= 8
     assert all(words.values()), words
     # With the name it must fit into the menu, see page_style.css.
-    assert max(len(f"{name} – {phrase}") for name, phrase in words.items()) <= 55
+    assert max(len(f"{name} – {phrase}") for name, phrase in words.items()) <= 53
     assert len(set(words.values())) == len(words)

@@ -10,7 +10,7 @@ from support import save_checkpoint
 
 sync_api = pytest.importorskip("playwright.sync_api", reason="needs playwright")
 
-WORDS = "drawings, you choose glasses or a hat"  # the longest of the models that ship
+NAME, WORDS = "avatars-classes", "drawings, you choose what they show"  # the longest that ship
 WHOLE = """list => {
   const seen = list.getBoundingClientRect();
   return [...list.children].map(entry => entry.getBoundingClientRect())
@@ -23,7 +23,7 @@ WHOLE = """list => {
 def address(tmp_path_factory):
     """An app with twelve models."""
     folder = tmp_path_factory.mktemp("models")
-    first = save_checkpoint(folder / "m00")
+    first = save_checkpoint(folder / NAME)
     card = json.loads((first / "model.json").read_text("utf-8")) | {"purpose": WORDS}
     (first / "model.json").write_text(json.dumps(card), "utf-8")
     for number in range(1, 12):
@@ -43,17 +43,17 @@ def open_menu(page):
 
 @pytest.mark.parametrize("viewport", [{"width": 1280, "height": 900}, PHONE], ids=["wide", "phone"])
 def test_the_list_ends_with_a_whole_entry_and_cuts_no_words(visit, viewport):
-    menu, entries = open_menu(visit("card?model=m00", viewport))
+    menu, entries = open_menu(visit(f"card?model={NAME}", viewport))
     whole = entries.evaluate(WHOLE)
     assert len(whole) == 10
     assert all(whole)
     for part in (menu, entries.locator("[data-item-hl]").first):
         assert part.evaluate("one => one.scrollWidth <= one.clientWidth")
-    assert menu.input_value() == f"m00 – {WORDS}"
+    assert menu.input_value() == f"{NAME} – {WORDS}"
 
 
 def test_all_entries_can_be_reached_in_a_low_window(visit):
-    page = visit("card?model=m00", {"width": 1280, "height": 320})
+    page = visit(f"card?model={NAME}", {"width": 1280, "height": 320})
     open_menu(page)
     last = page.get_by_role("option", name="m11")
     last.scroll_into_view_if_needed()
