@@ -128,7 +128,9 @@ def canvas(
         _component(key=key, data=data | new, on_values_change=released, on_want_change=lambda: None)
 
     mounted()
-    browser_rendering.waiting()
+    # A place of its own: a popover below would close when what is before it comes or goes.
+    with st.container():
+        browser_rendering.waiting()
     return z, images
 
 

@@ -80,15 +80,13 @@ def went_back() -> bool:
 
 
 def leave_coordinates() -> None:
-    """Forget what belongs to the latents of one model: moved coordinates, components and factors.
-
-    Directions of attributes stay, because another model can have the same.
+    """Forget what belongs to the latents of one model: moved coordinates, and the weights of its
+    components and factors, whose sliders stay. Another model can have the same attributes.
     """
     along = view().along
     if along not in ("", url_parts.NOTHING):
         steps = url_parts.read_along(along).items()
-        same = {name: weight for name, weight in steps if not NUMBERED.fullmatch(name)}
-        along = url_parts.write_along(same) if same else ""
+        along = url_parts.write_along({n: 0.0 if NUMBERED.fullmatch(n) else w for n, w in steps})
     st.session_state.view = replace(view(), coords="", frozen="", along=along)
 
 

@@ -209,9 +209,10 @@ def picture(name: str, model: Model, classifier: Classifier | None, known: Known
         smooth=view.smooth,
         browser=browser_rendering.addresses(model),
     )
-    notes(name, known, coords, cancelled)
-    if view.level and not home.any():
-        st.caption("The starting latent has length 0, so Keep |z| has no effect.")
+    with st.container():  # so that the popovers below keep their place
+        notes(name, known, coords, cancelled)
+        if view.level and not home.any():
+            st.caption("The starting latent has length 0, so Keep |z| has no effect.")
     with st.container(horizontal=True, vertical_alignment="center"):
         readout(name, model, rows, coords, z[0], images[0])
         direction_saving.form(model, classifier, known, rows)

@@ -36,9 +36,10 @@ def page(
     except InputError as error:
         data, missing = None, str(error)
     result = memorisation_file.load_report(model, space=session.view().space)
-    key = ("report", model.hash)
-    if result is None or background.under_way(key) or key in st.session_state.get("measured", {}):
-        memorisation_measuring.show_offer(model, data, missing, key)
+    key, measured = ("report", model.hash), st.session_state.get("measured", {})
+    with st.container():  # so that what is below keeps its place
+        if result is None or background.under_way(key) or key in measured:
+            memorisation_measuring.show_offer(model, data, missing, key)
     if result is None:
         return
     model_answer.show(model)

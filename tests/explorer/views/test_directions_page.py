@@ -7,13 +7,16 @@ import os
 import shutil
 import subprocess
 import sys
+from dataclasses import replace
 
 import numpy as np
 import pytest
+import streamlit as st
 from PIL import Image
 
 import gan_core
 from browsing import address_has, apart, canvas_pixels, exact, no_trouble, on_tray, query, running
+from explorer.components import browser_rendering
 from explorer.services import attribute_labels, background, direction_store, model_registry
 from explorer.state import url_parts
 from fields import field, sentences, state
@@ -471,12 +474,34 @@ def test_far_weights_stretch_the_slider(opened):
 
 
 @pytest.mark.slow
-def test_numbered_directions_stay_with_their_model(opened):
+def place_of(block, label, above=()):
+    """Where a popover stands on the page; it stays open only while it stays there."""
+    for place, child in block.children.items():
+        here = (*above, place)
+        if child.type == "popover" and child.proto.popover.label == label:
+            return here
+        inside = place_of(child, label, here) if hasattr(child, "children") else None
+        if inside is not None:
+            return inside
+    return None
+
+
+def test_the_form_for_a_name_stays_open_when_what_is_above_it_changes(opened, monkeypatch):
+    app = opened(along="bright (normal):1")
+    before = place_of(app.main, "Save as a direction")
+    assert before
+    monkeypatch.setattr(browser_rendering, "waiting", lambda: st.caption("Waiting"))
+    app.session_state.view = replace(app.session_state.view, locked="warm")
+    app = app.run()
+    assert "Waiting" in captions(app)
+    assert "Locked: warm" in captions(app)
+    assert place_of(app.main, "Save as a direction") == before
+
+
+def test_the_weights_of_numbered_directions_stay_with_their_model(opened):
     app = opened(along="factor 1:2,component 2:1,bright (normal):1.5")
     app = field(app, "set-model").set_value("beta").run()
-    assert app.session_state.view.along == "bright (normal):1.5"
-    app = field(app, "set-model").set_value("alpha").run()
-    assert app.session_state.view.along == "bright (normal):1.5"
+    assert app.session_state.view.along == "factor 1:0,component 2:0,bright (normal):1.5"
 
 
 def test_without_a_classifier_there_are_those_without_names(quick, two_models, open_app):
