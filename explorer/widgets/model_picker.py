@@ -76,13 +76,18 @@ def another(name: str) -> None:
 
 
 def compare_weights(name: str, model: Model) -> None:
-    """Warn once when a link was made with other weights than the current ones."""
-    weights = model.hash[:6]
+    """Warn once when a link was made with other weights than the current ones, or when the model
+    has got new weights since it was last shown.
+    """
+    state, weights = st.session_state, model.hash[:6]
     before = session.view().weights
-    if before and before != weights and st.session_state.get("shown_model", name) == name:
+    if before and before != weights and state.get("shown_model", name) == name:
         session.warn(
-            f"The link was made with different weights of {name} ({before}; the current ones "
+            f"{name} has new weights ({weights}, before {before}), so the same seeds now show "
+            "different pictures."
+            if state.get("shown_weights") == before
+            else f"The link was made with different weights of {name} ({before}; the current ones "
             f"are {weights}), so the same seeds show different pictures."
         )
-    st.session_state.shown_model = name
+    state.shown_model, state.shown_weights = name, weights
     st.session_state.view = replace(session.view(), weights=weights)

@@ -353,6 +353,15 @@ def test_a_link_of_other_weights_is_one_warning(two_models, open_app):
     fine(open_app(model="alpha", weights=weights))
 
 
+def test_a_model_that_is_trained_again_meanwhile_says_so_once(
+    two_models, open_app, make_checkpoint
+):
+    app = open_app(model="alpha", n="16")
+    make_checkpoint("alpha", nz=8, seed=9)
+    one_sentence(app.run(), "alpha has new weights", link(app)["weights"])
+    fine(app.run())
+
+
 def test_hostile_values_do_no_harm(two_models, open_app):
     hostile = "<script>alert(1)</script>" * 50
     app = open_app(**{name: hostile for name in vars(url_state.View())}, tray=hostile)
