@@ -97,7 +97,8 @@ def show(model: Model, terms: Sequence[Term], images: np.ndarray) -> None:
             # No line ends between a mark and its words.
             said.append(f"{VERDICTS.get(verdict, UNSURE)}\N{NO-BREAK SPACE}{words}")
         lines.append(f"- {title} — " + " · ".join(said))
-    st.markdown("\n".join([lines[0], "", *lines[1:]]))
+    with st.container(key="verdicts"):
+        st.markdown("\n".join([lines[0], "", *lines[1:]]))
 
 
 def named_attributes() -> list[str]:
