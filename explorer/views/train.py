@@ -44,7 +44,7 @@ def page(browse_page: StreamlitPage | None = None) -> None:
     st.html(STEADY)
     row = page_intro.header("Train", "train")
     if runs:
-        row.toggle("New run", key="new-run", disabled=not may)
+        row.toggle("New run", key="new-run", disabled=not may, persist_state="session")
     if not may:
         st.info(trust.reason(training=True))
     if not runs or (may and st.session_state.get("new-run")):

@@ -44,6 +44,7 @@ def new_run() -> None:
                 ways,
                 format_func=lambda way: ways[way],
                 key="new-way",
+                persist_state="session",
                 disabled=not may,
             )
         st.session_state.way = way  # for the next run
@@ -52,10 +53,24 @@ def new_run() -> None:
         upload = None
         if way == "folder":
             images = folders[
-                st.selectbox("Folder or zip", folders, key="new-folder", disabled=not may)
+                st.selectbox(
+                    "Folder or zip",
+                    folders,
+                    key="new-folder",
+                    persist_state="session",
+                    disabled=not may,
+                )
             ]
         elif way == "packed":
-            data = packed[st.selectbox("Training set", packed, key="new-packed", disabled=not may)]
+            data = packed[
+                st.selectbox(
+                    "Training set",
+                    packed,
+                    key="new-packed",
+                    persist_state="session",
+                    disabled=not may,
+                )
+            ]
         else:
             upload = uploader(
                 f"Zip of pictures, up to {most('training')} MB",
@@ -126,6 +141,7 @@ def settings(
     name = first.text_input(
         "Name",
         key="new-name",
+        persist_state="session",
         max_chars=64,
         placeholder="a name for the model",
         disabled=closed,
@@ -139,6 +155,7 @@ def settings(
         ["", *(name for name in presets.PRESETS if name != from_folder.PRESET)],
         format_func=lambda name: name or "By number of pictures",
         key="new-preset",
+        persist_state="session",
         disabled=closed,
         help="Network widths, augmentation and length that are known to work.",
     )
@@ -152,6 +169,7 @@ def settings(
             "Size in pixels",
             SIZES,
             key="new-size",
+            persist_state="session",
             disabled=closed,
             help="Training at twice the size takes four times as long.",
         )
@@ -164,6 +182,7 @@ def settings(
         step=50.0,
         format="%g",
         key="new-kimg",
+        persist_state="session",
         placeholder=f"{usual:g}" if usual else "preset",
         disabled=closed or bool(st.session_state.get("new-minutes")),
         help=f"{length.sentence} If empty, the preset decides. A finished run can be extended.",
@@ -175,6 +194,7 @@ def settings(
         step=1.0,
         format="%g",
         key="new-minutes",
+        persist_state="session",
         placeholder="no limit",
         disabled=closed,
         help="The model is published when this time has passed, counted from the start of "
@@ -244,7 +264,8 @@ def begin(
         session.warn(str(error))
         return
     session.set_view(run=name)
-    st.session_state["new-run"] = False
+    st.session_state.update({"new-run": False, "new-name": "", "new-kimg": None})
+    st.session_state["new-minutes"] = None
     st.session_state.uploads = st.session_state.get("uploads", 0) + 1  # an empty upload field
     session.say(f"{name} has started.")
     count = image_sources.count(images) if images else train_preview.FEW

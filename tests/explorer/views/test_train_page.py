@@ -106,6 +106,20 @@ def test_without_runs_the_form_is_there(place, open_app):
     assert [button.disabled for button in app.button if button.label == "Start"] == [True]
 
 
+def test_a_form_that_is_half_filled_in_is_there_after_another_page(place, open_app):
+    app = open_app("train")
+    app.text_input(key="new-name").set_value("mine")
+    app.number_input(key="new-minutes").set_value(20.0)
+    app = app.segmented_control(key="new-size").set_value(128).run()
+    here, app._page_hash = app._page_hash, open_app("about")._page_hash
+    app.run()
+    app._page_hash = here
+    app = app.run()
+    assert app.text_input(key="new-name").value == "mine"
+    assert app.number_input(key="new-minutes").value == 20.0
+    assert app.segmented_control(key="new-size").value == 128
+
+
 def test_runs_are_listed_with_their_states(place, open_app):
     make_run(place, "done", [line(9.5)], ended="finished", kimg=10.0)
     make_run(place, "halted", [line(4.0)], ended="stopped", kimg=10.0)
