@@ -30,6 +30,7 @@ from browsing import (
     pixels,
     query,
     tile,
+    unfold,
     until,
     view_button,
 )
@@ -223,7 +224,7 @@ def test_a_film_plays_in_the_browser_and_is_saved(visit, avatars, kind):
 def test_the_tray_is_saved_and_loaded(visit, avatars):
     page = visit("?model=avatars&n=16&seed=0&tray=avatars:3,other:4@0.5")
     on_tray(page, 2)
-    page.get_by_text("Save and load").click()
+    unfold(page, "Save and load")
     name, content = download(page, "Save tray")
     assert name == "tray.json"
     items = tray.from_json(content)
@@ -232,7 +233,7 @@ def test_the_tray_is_saved_and_loaded(visit, avatars):
 
     fresh = visit("?model=avatars&n=16&seed=0")
     grid(fresh)
-    fresh.get_by_text("Save and load").click()
+    unfold(fresh, "Save and load")
     file = {"name": "tray.json", "mimeType": "application/json", "buffer": content}
     fresh.locator("input[type=file]").set_input_files(file)
     fresh.get_by_role("button", name="Replace").click()

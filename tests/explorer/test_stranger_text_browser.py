@@ -11,6 +11,7 @@ import pytest
 
 import everything
 import wire
+from browsing import unfold
 from explorer.state import arithmetic_file, tray
 from gan_core import checkpoint
 from gan_core.data import training_set
@@ -85,7 +86,7 @@ def test_markup_in_a_tray_and_in_an_arithmetic_file_is_shown_as_letters(visit, a
     items = [{**item, "seed": None, "psi": 1.0, "z": [0.1] * everything.NZ} for item in items]
     file = tmp_path / "tray.json"
     file.write_text(json.dumps({"format": tray.FORMAT, "version": tray.VERSION, "items": items}))
-    page.get_by_text("Save and load").click()
+    unfold(page, "Save and load")
     page.locator("[data-testid=stSidebar] input[type=file]").set_input_files(str(file))
     page.get_by_role("button", name="Replace").click()
     page.get_by_role("heading", name=f"Tray ({len(items)})").wait_for()

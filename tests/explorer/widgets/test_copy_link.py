@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 import browsing
-from browsing import PHONE, grid, no_trouble, on_tray, tile
+from browsing import PHONE, grid, no_trouble, on_tray, tile, unfold
 from explorer.state import tray
 from support import needs_avatars
 
@@ -64,7 +64,7 @@ def test_without_a_clipboard_for_pages_it_copies_all_the_same(visit):
 def test_a_copied_link_says_what_it_leaves_out(visit, avatars):
     page = visit("browse?model=avatars&n=16&seed=0", **CLIPBOARD)
     grid(page)
-    page.get_by_text("Save and load").click()
+    unfold(page, "Save and load")
     z = np.zeros(avatars.prior.size, np.float32)
     item = tray.Item("Moved", "avatars", avatars.hash, None, 1.0, z)
     file = {"name": "tray.json", "mimeType": "application/json"}
