@@ -5,6 +5,7 @@ them while the slider is dragged, and reports the values once when it is release
 """
 
 import hashlib
+import html
 import json
 from collections.abc import Callable, Collection, Iterable, Sequence
 from pathlib import Path
@@ -17,7 +18,7 @@ from explorer.components import browser_rendering, component_values, strips
 from explorer.components.component import component, joined
 from explorer.components.motions import Motion
 from explorer.components.strips import PAD
-from explorer.services import renderer, server
+from explorer.services import renderer, server, stranger_text
 
 HERE = Path(__file__).parent
 SCRIPTS = (  # each after those that it imports; the default export is in the last
@@ -62,7 +63,8 @@ def canvas(
     values: Iterable[float],
     on_release: Callable[[list[float], list[int]], object],
     *,
-    label: str | Callable[[np.ndarray], str],
+    label: str,
+    shows: Callable[[np.ndarray], str] | None = None,
     layout: str = "rows",
     panes: Iterable[str] = ("",),
     smooth: bool = False,
@@ -76,8 +78,9 @@ def canvas(
 
     motions: one from motions.py per pane, all moved by the same sliders. axes: from `axis`. values:
     floats, one per slider. on_release(values, frozen): called once after a drag, with lists of
-    float and int. label: the picture's alternative text, or a function that
-    makes it of the pictures, uint8 (panes, H, W, C). layout: "rows", "list" (many sliders;
+    float and int. label: the picture's alternative text. shows: says what
+    the pictures, uint8 (panes, H, W, C), show, for a screen reader; it is called once they are on
+    their way, so that they do not wait for it. layout: "rows", "list" (many sliders;
     `home` holds their values for "Reset", `frozen` the indices of frozen ones), "beside" (some
     sliders beside the picture) or "pad" (two sliders and a plane). panes: names of the panes; there
     are more than motions for a model whose pictures hold several side by side. browser: the URLs
@@ -104,7 +107,7 @@ def canvas(
         "panes": list(panes),
         "width": images.shape[2] * len(motions),
         "height": images.shape[1],
-        "label": label if isinstance(label, str) else label(images),
+        "label": stranger_text.clean(label),
         "smooth": smooth,
         "home": [] if home is None else [float(v) for v in home],
         "frozen": sorted(frozen or ()),
@@ -128,7 +131,10 @@ def canvas(
         _component(key=key, data=data | new, on_values_change=released, on_want_change=lambda: None)
 
     mounted()
-    # A place of its own: a popover below would close when what is before it comes or goes.
+    # Places of their own: a popover below would close when what is before it comes or goes.
+    with st.container(key=f"spoken-{key}"):  # read out, not seen, see page_style.css
+        if shows is not None and (words := shows(images)):
+            st.html(f"<p>{html.escape(words)}</p>")
     with st.container():
         browser_rendering.waiting()
     return z, images

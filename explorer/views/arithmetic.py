@@ -214,11 +214,8 @@ def result(name: str, model: Model, terms: Sequence[Term]) -> None:
             [axis("Strength", 0, url_state.MAX_STRENGTH, ticks=[0, 1])],
             [view.strength],
             release,
-            label=lambda images: alt_text.of_picture(
-                model,
-                f"{arithmetic_formula.formula(letters, view.strength, locked)}, of {name}",
-                images[1],
-            ),
+            label=f"{arithmetic_formula.formula(letters, view.strength, locked)}, of {name}",
+            shows=alt_text.of_canvas(model, pane=1),
             panes=("As summed", f"Rescaled to the prior’s length, {shell:.1f}"),
             smooth=view.smooth,
             browser=browser_rendering.addresses(model),

@@ -202,9 +202,8 @@ def picture(name: str, model: Model, classifier: Classifier | None, known: Known
         axes(model, rows),
         [weight for *_, weight in rows],
         lambda values, _: moved_to(values, known),
-        label=alt_text.of_canvas(
-            model, f"Picture of {name}, seed {view.start} with {len(rows)} directions"
-        ),
+        label=f"Picture of {name}, seed {view.start} with {len(rows)} directions",
+        shows=alt_text.of_canvas(model),
         layout="beside",
         smooth=view.smooth,
         browser=browser_rendering.addresses(model),

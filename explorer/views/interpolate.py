@@ -79,9 +79,8 @@ def explore(
             [axis("Position", 0, segments, ticks=list(range(segments + 1)))],
             [at],
             lambda values, _: session.set_view(at=round(values[0], 2)),
-            label=alt_text.of_canvas(
-                model, f"Picture of {name} at position {at:.2f} of the path", other is None
-            ),
+            label=f"Picture of {name} at position {at:.2f} of the path",
+            shows=alt_text.of_canvas(model) if other is None else None,
             panes=[
                 pane
                 for mode in modes

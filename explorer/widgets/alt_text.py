@@ -47,6 +47,12 @@ def joined(words: str, shows: str) -> str:
     return stranger_text.clean(f"{words}: {shows}" if shows else words)
 
 
-def of_canvas(model: Model, words: str, alone: bool = True) -> Callable[[np.ndarray], str]:
-    """The label of a live canvas. alone: whether its first picture is one of the model only."""
-    return lambda images: of_picture(model, words, images[0]) if alone else words
+def of_canvas(model: Model, pane: int = 0) -> Callable[[np.ndarray], str]:
+    """What the picture in a pane of a live canvas shows; "" where no classifier says it."""
+
+    def shows(images: np.ndarray) -> str:
+        words = "The picture shows"
+        text = of_picture(model, words, images[pane])
+        return "" if text == words else text
+
+    return shows

@@ -176,9 +176,12 @@ def test_pictures_say_what_they_show(visit):
     page = visit("browse?model=avatars&sort=seed")
     assert " hair colour: " in tile(page, 1).get_attribute("aria-label")
     page.goto(page.url.replace("browse", "latents"))
-    label = page.locator(".live canvas[aria-label*=': ']")
+    label = page.locator(".live canvas[aria-label^='Picture of avatars, seed ']")
     label.wait_for()
-    assert label.get_attribute("aria-label").startswith("Picture of avatars, seed ")
+    spoken = page.locator(".st-key-spoken-latents-canvas")
+    spoken.get_by_text("The picture shows: ").wait_for(state="attached")
+    assert " hair colour: " in spoken.text_content()
+    assert spoken.locator("xpath=..").bounding_box()["height"] == 1  # heard, and not seen
     address_has(page, "model=avatars")
 
 
