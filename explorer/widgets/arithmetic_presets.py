@@ -2,26 +2,19 @@
 
 from collections.abc import Sequence
 
-import numpy as np
 import streamlit as st
 
-from explorer.services import attribute_labels, renderer, seed_tables, stranger_text, trust
+from explorer.services import attribute_labels, seed_tables, stranger_text, trust
 from explorer.state import baskets, fragments, session, url_parts, url_state
 from explorer.widgets import (
-    arithmetic_formula,
-    arithmetic_verdicts,
     basket_classes,
     basket_names,
     basket_panel,
+    preset_exemplars,
 )
 from explorer.widgets.class_picker import title_of
-from gan_core.attributes.classifier import Classifier
 from gan_core.checkpoint import Model
-from gan_core.latent_space import arithmetic, arithmetic_report, classes
-
-EXEMPLARS = 8  # that a preset puts into each basket
-STEP = 0.25  # between two strengths that are tried
-TINY = 1e-6
+from gan_core.latent_space import arithmetic_report, classes
 
 
 def triples(model: Model) -> list[tuple]:
@@ -155,22 +148,13 @@ def take(model: Model) -> None:
     known = seed_tables.probabilities(model, classifier)
     pool = basket_panel.POOL if known is None else len(known)
     with st.spinner(f"Searching {pool} samples …", show_time=True):
-        chosen = arithmetic.find_exemplars(
-            model,
-            classifier,
-            triple[1],
-            triple[2:],
-            n=pool,
-            most=EXEMPLARS,
-            probabilities=known,
-        )
+        chosen, strength, apart = preset_exemplars.choose(model, classifier, triple, pool, known)
     if not all(map(len, chosen)):
         session.warn(f"Among its first {pool} samples, {model.name} has too few for this preset.")
         return
     st.session_state.filling = False
     filled = [", ".join(map(str, rows)) for rows in chosen]
     emptied = dict.fromkeys(url_parts.BASKETS, "")
-    strength, apart = settle(model, classifier, triple, chosen)
     baskets.change(
         **emptied | dict(zip("abc", filled, strict=True)),
         sum=url_state.View.sum,
@@ -180,41 +164,3 @@ def take(model: Model) -> None:
         apart=apart,
     )
     fragments.redraw()
-
-
-def settle(
-    model: Model, classifier: Classifier, triple: tuple, chosen: Sequence[np.ndarray]
-) -> tuple[float, bool]:
-    """The strength that a preset begins with, and whether the rest is left alone.
-
-    They are those that measured best over many draws of exemplars. Where the result of these
-    exemplars does not show the target to all readers, the next greater strength is tried, and then
-    the plain sum.
-    triple: one of `triples`. chosen: the seeds of A, B and C, int (m,) each.
-    """
-    best = arithmetic_report.best(model.card, triple[0]) or {}
-    least, apart = best.get("strength", url_state.View.strength), best.get("apart", False)
-    terms = [
-        (letter, weight, renderer.latents(model, seeds))
-        for letter, weight, seeds in zip("ABC", (1.0, -1.0, 1.0), chosen, strict=True)
-    ]
-    start, plain = arithmetic_formula.parts(
-        [(weight, arithmetic.concept(z)) for _, weight, z in terms]
-    )
-    leave = arithmetic_verdicts.leaving_the_rest(model, terms)[0] if apart else None
-    ways = [(apart, leave(plain) if leave else plain)] + [(False, plain)] * apart
-    wanted, column = triple[2][triple[1]], list(classifier.recognised).index(triple[1])
-    readers = attribute_labels.readers_of(model)
-    for alone, way in ways:
-        for strength in np.arange(least, url_state.MAX_STRENGTH + TINY, STEP):
-            images = renderer.pictures(model, both(model, start + strength * way))
-            seen = attribute_labels.agreed_in(readers, images)[:, column]
-            if all(arithmetic.verdict(float(p), wanted) == "yes" for p in seen):
-                return round(float(strength), 2), alone
-    return least, apart
-
-
-def both(model: Model, z: np.ndarray) -> np.ndarray:
-    """A sum float (nz,) as it is and on the shell, float32 (2, nz)."""
-    on_shell = arithmetic.calculate([z], [1], arithmetic.shell(model.prior))
-    return np.stack([np.asarray(z, np.float32), on_shell])

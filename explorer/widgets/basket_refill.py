@@ -9,7 +9,13 @@ import streamlit as st
 
 from explorer.services import attribute_labels, seed_tables
 from explorer.state import baskets, fragments, session, url_parts
-from explorer.widgets import arithmetic_presets, basket_names, basket_panel, class_fields
+from explorer.widgets import (
+    arithmetic_presets,
+    basket_names,
+    basket_panel,
+    class_fields,
+    preset_exemplars,
+)
 from gan_core.checkpoint import Model
 from gan_core.latent_space import arithmetic
 
@@ -85,17 +91,9 @@ def refilled(model: Model, used: Sequence[str] = ()) -> dict[str, str] | None:
             known = attribute_labels.probabilities(model, classifier, basket_panel.POOL)
     triple = basket_names.triple_of([new.get(basket) or {} for basket in "abc"])
     rows: dict[str, np.ndarray]
-    most = arithmetic_presets.EXEMPLARS
+    most = preset_exemplars.EXEMPLARS
     if triple is not None and len(used) == len("abc"):
-        chosen = arithmetic.find_exemplars(
-            model,
-            classifier,
-            triple[1],
-            triple[2:],
-            n=len(known),
-            most=most,
-            probabilities=known,
-        )
+        chosen, *_ = preset_exemplars.choose(model, classifier, triple, len(known), known)
         rows = dict(zip("abc", chosen, strict=True))
     else:
         rows = {

@@ -248,17 +248,21 @@ def find_exemplars(
     n: int,
     most: int,
     probabilities: np.ndarray | None = None,
+    prefer: np.ndarray | None = None,
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Seeds of exemplars for A, B and C, among those from 0 to n − 1: three int64 (m,).
 
     target: the attribute in which A and B differ. wanted: the attributes of A, B and C, each as in
     `search`. A and C get the most confident samples, at most `most` of them; B gets the samples
-    most similar to A's in every other attribute. probabilities: as for `search`. Any of the three
-    may be empty.
+    most similar to A's in every other attribute. probabilities: as for `search`. prefer: float
+    (n,), by which A and C are chosen, the greatest first, among the CHOICE most confident; None for
+    the most confident themselves. Any of the three may be empty.
     """
     if probabilities is None:
         probabilities = label_cache.probabilities(model, classifier, n)
     a, b, c = (most_confident(classifier, probabilities, part) for part in wanted)
+    if prefer is not None:
+        a, c = (rows[np.argsort(-prefer[rows], kind="stable")] for rows in (a, c))
     a, c = a[: min(most, len(b))], c[:most]
     others = [classifier.column(name) for name in classifier.recognised if name != target]
     return a, match_exemplars(probabilities, a, b, others), c

@@ -15,9 +15,9 @@ import everything
 import gan_core
 from explorer.services import attribute_labels, direction_store
 from explorer.state import arithmetic_file, exemplars, url_parts, url_state
-from explorer.widgets import arithmetic_presets, basket_names, basket_panel
+from explorer.widgets import basket_names, basket_panel, preset_exemplars
 from fields import field, sentences, state
-from gan_core.attributes import classifier
+from gan_core.attributes import classifier, label_cache
 from gan_core.latent_space import arithmetic, arithmetic_report, directions
 from toys import Reader
 
@@ -629,7 +629,7 @@ def test_a_preset_fills_an_empty_page_in_one_click(opened, with_classifier):
     wanted = {"a": (False, True), "b": (False, False), "c": (True, False)}
     for basket, (man, smile) in wanted.items():
         seeds = [int(seed) for seed in ids(app, basket)]
-        assert len(seeds) == arithmetic_presets.EXEMPLARS
+        assert len(seeds) == preset_exemplars.EXEMPLARS
         pictures = model.generate(np.concatenate([model.prior.sample(1, s) for s in seeds]))
         p = with_classifier.predict(pictures)
         assert ((p[:, male] > 0.5) == man).all()
@@ -661,43 +661,96 @@ def test_a_preset_opens_in_the_way_that_measured_best(
     assert state(app, "view").strength == strength
 
 
+TITLE = "smiling woman − neutral woman + neutral man"
+
+
+@pytest.fixture
+def offered(opened, with_classifier, monkeypatch):
+    """A function: choose() among three sets of exemplars, if the readers see what `sees` says.
+
+    sees(set, alone, strength): whether the result has the target, and whether the rest is as in C.
+    """
+    model, _ = opened()
+    monkeypatch.setattr(arithmetic_report, "best", lambda *_: {"apart": True, "strength": 1.0})
+    monkeypatch.setattr(arithmetic_report, "summary", lambda card, name: "")
+    triple = next(t for t in arithmetic_report.TRIPLES if t[0] == TITLE)
+    choices = [(np.array([i]), np.array([10 + i]), np.array([20 + i])) for i in range(3)]
+    monkeypatch.setattr(preset_exemplars, "sets", lambda *_: choices)
+
+    def ways_of(model, chosen, apart):
+        return np.float32([chosen[0][0], 0, 0]), [np.float32([0, 1, 0]), np.float32([0, 0, 1])]
+
+    monkeypatch.setattr(preset_exemplars, "ways_of", ways_of)
+    monkeypatch.setattr(preset_exemplars, "both", lambda model, z: np.stack([z, z]))
+    monkeypatch.setattr(preset_exemplars.renderer, "pictures", lambda model, z: z)
+    names = with_classifier.recognised
+
+    def choose(sees):
+        def agreed_in(readers, z):
+            seen = np.full((2, len(names)), 0.5)
+            target, rest = sees(int(z[0, 0]), bool(z[0, 1]), float(z[0, 1] + z[0, 2]))
+            if target:
+                seen[:, names.index("Smiling")] = 0.99
+            if rest:
+                seen[:, names.index("Male")] = 0.99
+            return seen
+
+        monkeypatch.setattr(attribute_labels, "agreed_in", agreed_in)
+        chosen, strength, apart = preset_exemplars.choose(model, with_classifier, triple, 99, None)
+        return int(chosen[0][0]), strength, apart
+
+    return choose
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize(
-    ("least", "expected"), [(0.9, (1.0, True)), (1.2, (1.25, True)), (9, (1.0, False))]
+    ("sees", "expected"),
+    [
+        (lambda i, alone, s: (True, True), (0, 1.0, True)),
+        (lambda i, alone, s: (i == 2, True), (2, 1.0, True)),  # another set
+        (lambda i, alone, s: (True, i == 1), (1, 1.0, True)),  # it leaves what C is
+        (lambda i, alone, s: (s >= 1.2, True), (0, 1.25, True)),
+        (lambda i, alone, s: (not alone, True), (0, 1.0, False)),
+        (lambda i, alone, s: (i == 1, False), (1, 1.0, True)),  # the one that shows most
+        (lambda i, alone, s: (False, False), (0, 1.0, True)),
+    ],
+    ids=["first", "another", "stays", "stronger", "plain", "most", "none"],
 )
-def test_a_preset_is_as_strong_as_its_own_exemplars_need(
-    opened, with_classifier, monkeypatch, least, expected
+def test_a_preset_takes_the_first_exemplars_that_do_what_it_says(offered, sees, expected):
+    assert offered(sees) == expected
+
+
+@pytest.mark.slow
+def test_a_preset_has_sure_exemplars_realistic_ones_and_drawn_ones(
+    opened, with_classifier, monkeypatch
 ):
-    """least: the strength from which the readers see the target, with the rest left alone."""
-    title = "smiling woman − neutral woman + neutral man"
-    best = {"apart": True, "strength": 1.0}
-    monkeypatch.setattr(arithmetic_report, "best", lambda card, name: best)
-    monkeypatch.setattr(arithmetic_report, "summary", lambda card, name: "")
-    monkeypatch.setattr(
-        arithmetic_presets.arithmetic_verdicts,
-        "leaving_the_rest",
-        lambda model, terms: (lambda way: np.float32([1, *way[1:] * 0]), [], ""),
-    )
-    drawn = []
-
-    def both(model, z):
-        drawn.append(z)
-        return np.stack([z, z])
-
-    def agreed_in(readers, images):
-        # The start is the same in all: what the first sum has beyond it tells the strength.
-        alone = len(drawn) <= 3  # strengths 1, 1.25 and 1.5
-        strength = 1 + 0.25 * (len(drawn) - 1)
-        seen = strength >= least if alone else True
-        return np.full((2, len(with_classifier.recognised)), 0.99 if seen else 0.5)
-
     model, _ = opened()
-    monkeypatch.setattr(arithmetic_presets, "both", both)
-    monkeypatch.setattr(arithmetic_presets.renderer, "pictures", lambda model, z: z)
-    monkeypatch.setattr(attribute_labels, "agreed_in", agreed_in)
-    triple = next(t for t in arithmetic_report.TRIPLES if t[0] == title)
-    found = (np.array([1, 2]), np.array([3]), np.array([4]))
-    assert arithmetic_presets.settle(model, with_classifier, triple, found) == expected
+    triple = next(t for t in arithmetic_report.TRIPLES if t[0] == TITLE)
+    n = 400
+    known = label_cache.probabilities(model, with_classifier, n)
+
+    class Table:
+        realism = np.linspace(0, 1, n)  # the later a seed, the more realistic
+
+        def __len__(self):
+            return n
+
+    monkeypatch.setattr(preset_exemplars.seed_tables, "table_of", lambda model: Table())
+    choices = preset_exemplars.sets(model, with_classifier, triple, n, known)
+    assert len(choices) == 2 + preset_exemplars.DRAWS
+    able = [arithmetic.most_confident(with_classifier, known, part) for part in triple[2:]]
+    sure, real, *drawn = choices
+    assert np.array_equal(sure[2], able[2][: preset_exemplars.EXEMPLARS])
+    assert np.array_equal(real[2], np.sort(able[2])[::-1][: preset_exemplars.EXEMPLARS])
+    assert len({tuple(chosen[2]) for chosen in choices}) == len(choices)
+    for chosen in choices:
+        assert all(
+            set(map(int, rows)) <= set(map(int, some))
+            for rows, some in zip(chosen, able, strict=True)
+        )
+    monkeypatch.setattr(preset_exemplars.seed_tables, "table_of", lambda model: None)
+    assert len(preset_exemplars.sets(model, with_classifier, triple, n, known)) == len(choices) - 1
+    assert drawn
 
 
 @pytest.mark.slow
