@@ -14,6 +14,7 @@ import streamlit as st
 
 import gan_core
 from explorer.services import folders as where
+from explorer.services import shutdown
 from gan_core import checkpoint
 from gan_core.checkpoint import Model
 from gan_core.util import atomic_files, cache_dir, environment
@@ -189,10 +190,9 @@ def _load(directory: str, stamp: int) -> Model:
     # The stamp is part of the key, so that a model that is trained again is loaded again.
     model = gan_core.load(directory)
     # The first batch of each shape is several times slower than the next. Soon after the load, the
-    # first picture has been drawn and nobody is waiting.
-    timer = threading.Timer(2.0, settle_quietly, [model])
-    timer.daemon = True
-    timer.start()
+    # first picture has been drawn and nobody is waiting. The process waits for it at its end: a
+    # daemon would be torn out of torch, which aborts.
+    threading.Timer(2.0, settle_quietly, [model]).start()
     return model
 
 
@@ -201,6 +201,8 @@ def settle_quietly(model: Model) -> None:
 
     The files of a model may have been replaced since it was loaded, or memory may be short.
     """
+    if shutdown.ending.is_set():
+        return
     try:
         settle(model)
     except Exception as error:

@@ -156,3 +156,34 @@ def test_a_model_that_cannot_be_made_ready_shows_no_traceback(make_checkpoint, m
         model_registry.settle(model)
     model_registry.settle_quietly(model)
     assert capsys.readouterr().err == ""
+
+
+LEAVE = """
+import sys, threading
+from pathlib import Path
+from explorer.services import model_registry
+begun = threading.Event()
+def settle(model):
+    begun.set()
+    threading.Event().wait(0.5)
+    print("settled")
+model_registry.settle = settle
+model_registry.load(model_registry.entry_of(Path(sys.argv[1]), (1, 1, 1)))
+begun.wait()
+"""
+
+
+@pytest.mark.slow
+def test_a_process_that_ends_waits_for_a_model_that_is_made_ready(make_checkpoint):
+    command = [sys.executable, "-c", LEAVE, str(make_checkpoint("one"))]
+    ended = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)
+    assert ended.stdout == "settled\n"
+
+
+def test_nothing_is_made_ready_while_the_app_ends(monkeypatch):
+    made = []
+    monkeypatch.setattr(model_registry, "settle", made.append)
+    model_registry.settle_quietly("model")
+    monkeypatch.setattr(model_registry.shutdown.ending, "is_set", lambda: True)
+    model_registry.settle_quietly("model")
+    assert made == ["model"]
