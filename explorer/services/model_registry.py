@@ -192,7 +192,9 @@ def _load(directory: str, stamp: int) -> Model:
     # The first batch of each shape is several times slower than the next. Soon after the load, the
     # first picture has been drawn and nobody is waiting. The process waits for it at its end: a
     # daemon would be torn out of torch, which aborts.
-    threading.Timer(2.0, settle_quietly, [model]).start()
+    timer = threading.Timer(2.0, settle_quietly, [model])
+    timer.daemon = False  # which the threads of scripts are, from which it would inherit it
+    timer.start()
     return model
 
 

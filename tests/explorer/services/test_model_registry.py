@@ -168,7 +168,10 @@ def settle(model):
     threading.Event().wait(0.5)
     print("settled")
 model_registry.settle = settle
-model_registry.load(model_registry.entry_of(Path(sys.argv[1]), (1, 1, 1)))
+entry = model_registry.entry_of(Path(sys.argv[1]), (1, 1, 1))
+script = threading.Thread(target=model_registry.load, args=[entry], daemon=True)
+script.start()
+script.join()
 begun.wait()
 """
 
