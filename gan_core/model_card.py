@@ -34,8 +34,8 @@ Seeds 0 to 63, row by row, ψ = 1, unselected:
 | Training set | {data} |
 | Framing | {framing} |
 | Held out, never trained on | {held_out} images |
-| Shown to D | {kimg:,.0f} kimg: each training image {epochs:.0f} times |
-| Time | {hours:.1f} hours on {hardware} (PyTorch {torch}) |
+| Shown to D | {kimg:,.0f} kimg, each training image {epochs:.0f} times{more} |
+| Time | {time} on {hardware} (PyTorch {torch}) |
 | Augmentation | {augmentation} |
 | Adam | G {lr_g:g}, D {lr_d:g}, β {beta1:g}, {second}; {batch} images per step; k = {k} |
 | Discriminator | {regularisation} |
@@ -137,6 +137,8 @@ def _of_run(model: checkpoint.Model, directory: Path) -> str:
         data=f"{data['name']}: {count:,} images ({data['source']})",
         framing=f"centre square, {crop:.1%} of the shorter side, as {side} × {side} × {channels}",
         held_out=f"{data['held_out']:,}",
+        more=after(training),
+        time=duration(training["hours"]),
         epochs=training["kimg"] * 1000 / count,
         licence=card.get("licence") or "not stated",
         data_command=data.get("command") or "# the training set's command was not recorded",
@@ -271,6 +273,17 @@ def augmentation(training: dict) -> str:
     return f"{names}; probability {initial:g} at the start, {final:g} at the end"
 
 
+def after(training: dict) -> str:
+    """What the run continues, in words; "" for a run from the beginning."""
+    before = training.get("begun_from")
+    return f"; before that, {before['kimg']:,.0f} kimg as {before['name']}" if before else ""
+
+
+def duration(hours: float) -> str:
+    """A time in hours, or in minutes below one hour: 0.1 -> "6 minutes"."""
+    return f"{hours:.1f} hours" if hours >= 1 else f"{60 * hours:.0f} minutes"
+
+
 def re_estimated(generator: nn.Module) -> str:
     """What was done to the average after training, in words; "" for a G without batch norm."""
     norms = any(isinstance(module, nn.BatchNorm2d) for module in generator.modules())
@@ -303,7 +316,7 @@ def regularisation(sizes: dict, training: dict) -> str:
             words.append(f"{name} fall to {training[key]:.0%} along a cosine")
     if training.get("begun_from"):
         before = training["begun_from"]
-        words.append(f"continued from {before['name']} at {before['kimg']:,.0f} kimg")
+        words.append(f"continued from {before['name']}")
     if training.get("best"):
         best = training["best"]
         words.append(

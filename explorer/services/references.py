@@ -169,6 +169,11 @@ def _unseen(fingerprint: str, stamp: list[int] | str | None, _data: TrainingSet)
     return held_out.distinct_from_training(_data)
 
 
+def equal_percent(data: TrainingSet) -> float:
+    """The percentage of held-out images that equal a training image; 0 without any."""
+    return 100 * (1 - len(unseen(data)) / len(data.held_out)) if len(data.held_out) else 0.0
+
+
 def left_out(data: TrainingSet) -> str:
     """How many held-out images equal a training image, in words; "" when none does."""
     equal = len(data.held_out) - len(unseen(data))

@@ -103,9 +103,10 @@ def ranking(table: SeedTable, by: str, order: str, wanted: Mapping[str, bool]) -
     """The seeds with the wanted attributes, in an order: int64 (m,).
 
     order: "best" and "worst" sort by the attribute `by`, or by realism where it is none; "sure"
-    sorts by how surely the seeds have what is wanted, in hundredths: equal ones are sorted by
-    realism. "varied" is "best" by realism after the table's openings; any other order is that of
-    the seeds. wanted: as for `SeedTable.search`.
+    sorts by how surely the seeds have what is wanted, in tenths, and within a tenth by realism: a
+    picture that shows it a little more surely is not the better one. "varied" is "best" by realism
+    after the table's openings; any other order is that of the seeds. wanted: as for
+    `SeedTable.search`.
     """
     seeds = table.search(wanted)
     realistic = table.realism[seeds]
@@ -114,11 +115,16 @@ def ranking(table: SeedTable, by: str, order: str, wanted: Mapping[str, bool]) -
         first = [place.get(int(seed), len(place)) for seed in seeds]
         return seeds[np.lexsort((-realistic, first))]
     if order == "sure":
-        return seeds[np.lexsort((-realistic, -table.certainty(wanted)[seeds].round(2)))]
+        return seeds[np.lexsort((-realistic, -tenths(table.certainty(wanted)[seeds])))]
     if order not in ("best", "worst"):
         return seeds
     values = table.column(by)[seeds] if by in table.attributes else realistic
     return seeds[np.lexsort((-realistic, values if order == "worst" else -values))]
+
+
+def tenths(certainty: np.ndarray) -> np.ndarray:
+    """Probabilities float (n,), rounded down to tenths; a certain one counts as 0.9."""
+    return np.minimum(np.floor(10 * certainty + 1e-3), 9) / 10
 
 
 def known_realism(

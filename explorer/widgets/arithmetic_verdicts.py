@@ -66,7 +66,8 @@ def table(
 
 
 def show(model: Model, terms: Sequence[Term], images: np.ndarray) -> None:
-    """Whether it worked, for each of the two results: yes, no or unsure for every attribute.
+    """Whether it worked, for each of the two results: what is seen of every attribute, with a mark
+    for whether that is as it should be.
 
     A preset names the attributes; for other baskets they follow from what the exemplars show.
     """
@@ -93,7 +94,9 @@ def show(model: Model, terms: Sequence[Term], images: np.ndarray) -> None:
         for column, wanted in (changed | stay).items():
             verdict = arithmetic.verdict(float(seen[column]), wanted)
             name = stranger_text.plain(readable_name(known[column]))
-            words = f"{'still ' * (column in stay)}{'no ' * (not wanted)}{name}: {verdict}"
+            there = wanted if verdict == "yes" else not wanted
+            words = f"{name}: {verdict if verdict == 'unsure' else 'yes' if there else 'no'}"
+            words += " (as in C)" * (column in stay and verdict == "yes")
             # No line ends between a mark and its words.
             said.append(f"{VERDICTS.get(verdict, UNSURE)}\N{NO-BREAK SPACE}{words}")
         lines.append(f"- {title} — " + " · ".join(said))

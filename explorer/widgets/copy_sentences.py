@@ -6,6 +6,7 @@ from explorer.widgets import distance_space
 from gan_core.metrics import copy_answer
 from gan_core.metrics.copy_answer import Answer, SampleEvidence
 
+ALIKE_PERCENT = 1.0  # of held-out images that equal a training image, from which it is mentioned
 KINDS = {copy_answer.EXACT: "yes", copy_answer.COPY: "yes", copy_answer.CLEAR: "no"}
 
 
@@ -20,11 +21,13 @@ def of_sample(
     noun: str,
     realism: float | None = None,
     index: int = 0,
+    alike: float = 0,
 ) -> str:
     """The answer for one sample, in Markdown.
 
     noun: what the sample is called. realism: the percentage of held-out images that look less
-    realistic, None where it is not known. index: of the nearest training image in pixels.
+    realistic, None where it is not known. index: of the nearest training image in pixels. alike:
+    the percentage of held-out images that equal a training image, which is then no sign of copying.
     """
     if answer.outcome == copy_answer.EXACT:
         return (
@@ -43,6 +46,7 @@ def of_sample(
         return (
             f"**No sign of copying**, in {listed(answer.spaces, 'or')}:"
             f" {unseen(least)} lie closer to a training image than this {noun} does."
+            + alike_text(alike)
         )
     if answer.outcome == copy_answer.DISAGREE:
         return (
@@ -151,6 +155,16 @@ def unseen(share: float) -> str:
     if share in (0, 100):
         return f"{'none' if share == 0 else 'all'} of the images that the model has never seen"
     return f"{share_text(share)} of images that the model has never seen"
+
+
+def alike_text(share: float) -> str:
+    """Why a sample may look like a training image without being a copy; "" where it is rare."""
+    if share < ALIKE_PERCENT:
+        return ""
+    return (
+        f" Pictures that look the same are common in this set: a further {share_text(share)} of the"
+        " images that the model has never seen equal a training image."
+    )
 
 
 def share_text(share: float) -> str:

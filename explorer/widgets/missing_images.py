@@ -7,7 +7,7 @@ import streamlit as st
 from explorer.services import stranger_text, training_data
 from explorer.state import session
 
-MOST = 4  # models offered
+MOST = 6  # models offered
 
 
 def show(name: str, missing: str) -> None:

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 import numpy as np
 import streamlit as st
 
-from explorer.services import nearest, stranger_text, trust
+from explorer.services import nearest, references, stranger_text, trust
 from explorer.state import session
 from explorer.widgets import (
     alt_text,
@@ -142,6 +142,7 @@ def show_answer(
             )
         copy_evidence.show_caution(data)
 
-    sentence = copy_sentences.of_sample(result, spaces, noun, realism, index)
+    alike = references.equal_percent(data)
+    sentence = copy_sentences.of_sample(result, spaces, noun, realism, index, alike)
     sentence += " :grey[Other comparisons are still being made.]" if pending else ""
     answer.show(copy_sentences.kind(result), sentence, why)

@@ -54,14 +54,15 @@ def choose(
 def sets(
     model: Model, classifier: Classifier, triple: tuple, n: int, known: np.ndarray | None
 ) -> list[tuple[np.ndarray, np.ndarray, np.ndarray]]:
-    """Sets of exemplars: the most confident, the most realistic, and some drawn at random, as they
-    are for the measurement. Arguments as for `choose`.
+    """Sets of exemplars: the most realistic, some drawn at random from the more realistic half, and
+    the most confident. Arguments as for `choose`.
     """
     table = seed_tables.table_of(model)
-    orders: list[np.ndarray | None] = [None]
+    orders: list[np.ndarray | None] = [np.random.RandomState(draw).rand(n) for draw in range(DRAWS)]
     if table is not None and len(table) == n:
-        orders.append(table.realism)
-    orders += [np.random.RandomState(draw).rand(n) for draw in range(DRAWS)]
+        half = table.realism >= np.median(table.realism)
+        orders = [table.realism, *(order + half for order in orders if order is not None)]
+    orders.append(None)
     return [
         arithmetic.find_exemplars(
             *(model, classifier, triple[1], triple[2:]),

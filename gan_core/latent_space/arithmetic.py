@@ -255,14 +255,16 @@ def find_exemplars(
     target: the attribute in which A and B differ. wanted: the attributes of A, B and C, each as in
     `search`. A and C get the most confident samples, at most `most` of them; B gets the samples
     most similar to A's in every other attribute. probabilities: as for `search`. prefer: float
-    (n,), by which A and C are chosen, the greatest first, among the CHOICE most confident; None for
-    the most confident themselves. Any of the three may be empty.
+    (n,), by which A and C are chosen, the greatest first, among the CHOICE most confident, and B
+    from the greater half of its own; None for the most confident themselves. Any of the three may
+    be empty.
     """
     if probabilities is None:
         probabilities = label_cache.probabilities(model, classifier, n)
     a, b, c = (most_confident(classifier, probabilities, part) for part in wanted)
     if prefer is not None:
-        a, c = (rows[np.argsort(-prefer[rows], kind="stable")] for rows in (a, c))
+        a, b, c = (rows[np.argsort(-prefer[rows], kind="stable")] for rows in (a, b, c))
+        b = b[: max(most, len(b) // 2)]
     a, c = a[: min(most, len(b))], c[:most]
     others = [classifier.column(name) for name in classifier.recognised if name != target]
     return a, match_exemplars(probabilities, a, b, others), c

@@ -331,10 +331,11 @@ def test_the_page_says_of_each_picture_whether_it_worked(opened, with_classifier
     assert all(verdicts(app))
     (said,) = [e.value for e in app.main.markdown if e.value.startswith("**Did it work?**")]
     for line in said.splitlines()[2:]:  # both attributes that the preset names
-        assert re.findall(r"(still )?(?:no )?(Smiling|Male): ", line) == [
-            ("", "Smiling"),
-            ("still ", "Male"),
-        ]
+        seen = re.findall(r":(\w+)\[[^]]*\]\W(Smiling|Male): (\w+)( \(as in C\))?", line)
+        assert [name for _, name, *_ in seen] == ["Smiling", "Male"]
+        for colour, name, answer, stays in seen:  # a smiling man is wanted
+            assert colour == {"yes": "green", "no": "red", "unsure": "orange"}[answer]
+            assert bool(stays) == (name == "Male" and answer == "yes")
     monkeypatch.setattr(arithmetic, "LEAST", 1.01)  # nothing is as sure as that
     assert {one for line in verdicts(app.run()) for one in line} == {"unsure"}
 
@@ -739,10 +740,13 @@ def test_a_preset_has_sure_exemplars_realistic_ones_and_drawn_ones(
     choices = preset_exemplars.sets(model, with_classifier, triple, n, known)
     assert len(choices) == 2 + preset_exemplars.DRAWS
     able = [arithmetic.most_confident(with_classifier, known, part) for part in triple[2:]]
-    sure, real, *_ = choices
+    real, *drawn, sure = choices
     assert np.array_equal(sure[2], able[2][: preset_exemplars.EXEMPLARS])
     assert np.array_equal(real[2], np.sort(able[2])[::-1][: preset_exemplars.EXEMPLARS])
     assert len({tuple(chosen[2]) for chosen in choices}) == len(choices)
+    realistic = able[2][able[2] >= n // 2]
+    assert len(realistic) >= preset_exemplars.EXEMPLARS
+    assert all(np.isin(chosen[2], realistic).all() for chosen in drawn)
     for chosen in choices:
         assert all(np.isin(rows, some).all() for rows, some in zip(chosen, able, strict=True))
     monkeypatch.setattr(preset_exemplars.seed_tables, "table_of", lambda model: None)

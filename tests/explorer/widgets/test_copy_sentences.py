@@ -42,6 +42,15 @@ def test_a_sentence_for_a_sample(pixels, features, kind, words):
     assert words in copy_sentences.of_sample(answer, evidence, "sample")
 
 
+def test_where_unseen_images_equal_training_images_a_sample_may_look_like_one():
+    evidence = spaces(88, 97)
+    answer = copy_answer.of_sample(evidence)
+    say = lambda alike: copy_sentences.of_sample(answer, evidence, "sample", alike=alike)  # noqa: E731
+    assert "a further 31 % of the images that the model has never seen equal" in say(31.4)
+    assert say(0.2) == say(0)
+    assert "look the same" not in say(0)
+
+
 def test_other_sentences_for_a_sample():
     def text(outcome, *names, **options):
         return copy_sentences.of_sample(Answer(outcome, names), {}, "sample", **options)

@@ -195,6 +195,14 @@ def test_exemplars_of_a_preset_show_what_they_should_and_b_is_matched_to_a():
     warmth = arithmetic.log_odds(p[:, 1])
     apart = [np.abs(warmth[rows] - warmth[a]).mean() for rows in (b, candidates[-5:])]
     assert apart[0] < 0.5 * apart[1]
+    # Preferred: the latest seeds among those that are sure enough.
+    a, b, c = arithmetic.find_exemplars(
+        model, reader, "bright", wanted, n=2000, most=5, prefer=np.arange(2000)
+    )
+    able = [np.sort(arithmetic.most_confident(reader, p, part))[::-1] for part in wanted]
+    assert a.tolist() == able[0][:5].tolist()
+    assert c.tolist() == able[2][:5].tolist()
+    assert np.isin(b, able[1][: len(able[1]) // 2]).all()
 
 
 def test_labels_of_seeds_do_not_depend_on_the_request_and_are_cached():
