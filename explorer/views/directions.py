@@ -258,7 +258,7 @@ def notes(
         "The locked attributes leave nothing of {}; unlock one to use it.": map(
             direction_state.label, cancelled
         ),
-        "Locked: {}. To first order, other sliders leave these attributes unchanged.": map(
+        "Locked: {}. Small movements of other sliders leave these attributes unchanged.": map(
             readable_name, locked
         ),
     }

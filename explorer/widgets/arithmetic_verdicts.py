@@ -45,7 +45,11 @@ def leaving_the_rest(model: Model, terms: Sequence[Term]) -> tuple[Change | None
             return np.zeros_like(way)
 
     moved = ", ".join(map(readable_name, changed))
-    return apart, locked, f"To first order, every attribute except {moved} is left unchanged."
+    note = (
+        f"The directions of all attributes except {moved} were taken out of A − B. That is exact "
+        "only for small steps, so others may still change a little."
+    )
+    return apart, locked, note
 
 
 def table(

@@ -385,7 +385,7 @@ def test_what_should_stay_can_be_taken_out_of_the_difference(opened, monkeypatch
         way = mean(model, 3, 4) - mean(model, 5)
         way = arithmetic.conditional_step(way, [known[n].vector for n in known if n not in changed])
         assert is_shown(app, model, mean(model, 6, 7) + way)
-        lines = [c.value for c in app.caption if "To first order" in c.value]
+        lines = [c.value for c in app.caption if "were taken out of A − B" in c.value]
         assert [all(name in line for name in changed) for line in lines] == [True]
     # What is taken away says so, too.
     words = "A − B, the rest left alone"
