@@ -14,6 +14,7 @@ from explorer.services import attribute_labels, renderer
 from gan_core import companions
 from gan_core.attributes.classifier import Classifier
 from gan_core.checkpoint import Model
+from gan_core.latent_space import arithmetic
 from gan_core.metrics import realism, seed_table
 from gan_core.metrics.realism import Reference
 from gan_core.metrics.seed_table import SeedTable
@@ -103,19 +104,18 @@ def ranking(table: SeedTable, by: str, order: str, wanted: Mapping[str, bool]) -
     """The seeds with the wanted attributes, in an order: int64 (m,).
 
     order: "best" and "worst" sort by the attribute `by`, or by realism where it is none; "sure"
-    sorts by how surely the seeds have what is wanted, in tenths, and within a tenth by realism: a
+    sorts by how surely the seeds have what is wanted, in tenths, and within a tenth as "varied": a
     picture that shows it a little more surely is not the better one. "varied" is "best" by realism
     after the table's openings; any other order is that of the seeds. wanted: as for
     `SeedTable.search`.
     """
     seeds = table.search(wanted)
     realistic = table.realism[seeds]
-    if order == "varied":
+    if order in ("varied", "sure"):
         place = {seed: i for i, seed in enumerate(table.openings)}
         first = [place.get(int(seed), len(place)) for seed in seeds]
-        return seeds[np.lexsort((-realistic, first))]
-    if order == "sure":
-        return seeds[np.lexsort((-realistic, -tenths(table.certainty(wanted)[seeds])))]
+        sure = tenths(table.certainty(wanted)[seeds]) if order == "sure" else np.zeros(len(seeds))
+        return seeds[np.lexsort((-realistic, first, -sure))]
     if order not in ("best", "worst"):
         return seeds
     values = table.column(by)[seeds] if by in table.attributes else realistic
@@ -123,8 +123,10 @@ def ranking(table: SeedTable, by: str, order: str, wanted: Mapping[str, bool]) -
 
 
 def tenths(certainty: np.ndarray) -> np.ndarray:
-    """Probabilities float (n,), rounded down to tenths; a certain one counts as 0.9."""
-    return np.minimum(np.floor(10 * certainty + 1e-3), 9) / 10
+    """Probabilities float (n,), rounded down to tenths; all that are sure enough for an exemplar,
+    with arithmetic.LEAST or more, are equal.
+    """
+    return np.minimum(np.floor(10 * certainty + 1e-3) / 10, arithmetic.LEAST)
 
 
 def known_realism(
