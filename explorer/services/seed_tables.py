@@ -114,8 +114,11 @@ def ranking(table: SeedTable, by: str, order: str, wanted: Mapping[str, bool]) -
     if order in ("varied", "sure"):
         place = {seed: i for i, seed in enumerate(table.openings)}
         first = [place.get(int(seed), len(place)) for seed in seeds]
-        sure = tenths(table.certainty(wanted)[seeds]) if order == "sure" else np.zeros(len(seeds))
-        return seeds[np.lexsort((-realistic, first, -sure))]
+        by_variety = np.lexsort((-realistic, first))
+        if order == "sure":
+            sure = tenths(table.certainty(wanted)[seeds[by_variety]])
+            by_variety = by_variety[np.argsort(-sure, kind="stable")]
+        return seeds[by_variety]
     if order not in ("best", "worst"):
         return seeds
     values = table.column(by)[seeds] if by in table.attributes else realistic
