@@ -5,6 +5,7 @@ import pytest
 
 import gan_core
 from explorer.services import trust
+from explorer.widgets import preset_exemplars
 from gan_core.attributes import label_cache
 from gan_core.latent_space import arithmetic, arithmetic_report
 
@@ -57,18 +58,15 @@ def test_a_preset_fills_the_baskets_from_the_table(two_models, opened, with_tabl
     triple = next(t for t in arithmetic_report.TRIPLES if t[0] == PRESET)
     app = next(b for b in opened.button if b.label == PRESET).click().run()
     assert not app.exception
-    expected = arithmetic.find_exemplars(
-        gan_core.load(two_models / "alpha"),
-        with_classifier,
-        triple[1],
-        triple[2:],
-        n=len(with_table),
-        most=8,
-        probabilities=with_table.probabilities,
+    model = gan_core.load(two_models / "alpha")
+    chosen, *_ = preset_exemplars.choose(
+        model, with_classifier, triple, len(with_table), with_table.probabilities
     )
-    assert all(map(len, expected))
-    for letter, seeds in zip("abc", expected, strict=True):
+    assert all(map(len, chosen))
+    for letter, seeds, wanted in zip("abc", chosen, triple[2:], strict=True):
         assert basket(app, letter) == list(seeds)
+        able = arithmetic.most_confident(with_classifier, with_table.probabilities, wanted)
+        assert np.isin(seeds, able).all()
 
 
 def test_a_visitor_who_is_not_trusted_may_use_the_table(open_app, with_table, monkeypatch):
