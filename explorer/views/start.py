@@ -181,7 +181,7 @@ def game(model: Model, seeds: list[int], smooth: bool) -> str:
 
 # {path: (title, words, what draws its picture)}
 CARDS: dict[str, tuple[str, str, Callable[[Model, list[int], bool], str]]] = {
-    "browse": ("Pick", "Thousands of samples, the most realistic first.", browse),
+    "browse": ("Pick", "Thousands of samples, realistic ones first.", browse),
     "latents": ("Drag", "Move a slider, and the picture follows.", drag),
     "interpolate": ("Morph", "From one picture into another, as a film.", morph),
     "arithmetic": (

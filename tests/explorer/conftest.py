@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 
 import pytest
 import streamlit as st
@@ -16,7 +17,7 @@ import explorer.components.game
 import explorer.components.tiles
 import gan_core
 from browsing import ARGUMENTS, CHROMIUM, PATIENCE, running
-from explorer.services import model_registry, renderer, run_speed
+from explorer.services import model_registry, renderer, run_list, run_speed
 from gan_core import feature_extractors
 from gan_core.attributes import classifier
 from gan_core.metrics import realism, seed_table
@@ -76,6 +77,22 @@ def with_table(two_models, with_classifier, monkeypatch):
     seed_table.save(model, table)
     yield table
     renderer._network.clear()
+
+
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory):
+    """A folder with a checkpoint and a run that have every file."""
+    return everything.make_place(tmp_path_factory.mktemp("whole"))
+
+
+@pytest.fixture
+def whole_place(whole, tmp_path, monkeypatch):
+    """A copy of it, which is all that the app sees."""
+    shutil.copytree(whole, tmp_path / "whole")
+    monkeypatch.setenv("LATENT_EXPLORER_CACHE", str(tmp_path / "whole" / "cache"))
+    monkeypatch.setenv(model_registry.VARIABLE, str(tmp_path / "whole" / "models"))
+    monkeypatch.setenv(run_list.VARIABLE, str(tmp_path / "whole" / "runs"))
+    return tmp_path / "whole"
 
 
 @pytest.fixture

@@ -3,13 +3,10 @@
 Fields are found by walking the files, so that new ones are covered as soon as they are written.
 """
 
-import shutil
-
 import pytest
 
-import everything
 from damage import mutations, read, replaced, write
-from explorer.services import model_registry, run_list
+from explorer.services import model_registry
 from gan_core.latent_space import directions
 from support import TRIALS, needs_avatars
 
@@ -29,19 +26,9 @@ PAGES = {
 pytestmark = needs_avatars
 
 
-@pytest.fixture(scope="module")
-def whole(tmp_path_factory):
-    """A folder with a checkpoint and a run that have every file."""
-    return everything.make_place(tmp_path_factory.mktemp("whole"))
-
-
 @pytest.fixture
-def place(whole, tmp_path, monkeypatch):
-    shutil.copytree(whole, tmp_path / "whole")
-    monkeypatch.setenv("LATENT_EXPLORER_CACHE", str(tmp_path / "whole" / "cache"))
-    monkeypatch.setenv(model_registry.VARIABLE, str(tmp_path / "whole" / "models"))
-    monkeypatch.setenv(run_list.VARIABLE, str(tmp_path / "whole" / "runs"))
-    return tmp_path / "whole"
+def place(whole_place):
+    return whole_place
 
 
 def file_of(place, name):

@@ -1,11 +1,7 @@
 """Files beside a model's weights that appear or vanish while a page is open, as by a command."""
 
-import shutil
-
 import pytest
 
-import everything
-from explorer.services import model_registry, run_list
 from fields import sentences
 from gan_core import feature_extractors
 from support import needs_avatars
@@ -31,22 +27,9 @@ FILES = (
 pytestmark = [needs_avatars, pytest.mark.slow]
 
 
-@pytest.fixture(scope="module")
-def whole(tmp_path_factory):
-    return everything.make_place(tmp_path_factory.mktemp("whole"))
-
-
-@pytest.fixture
-def place(whole, tmp_path, monkeypatch):
-    shutil.copytree(whole, tmp_path / "whole")
-    monkeypatch.setenv("LATENT_EXPLORER_CACHE", str(tmp_path / "whole" / "cache"))
-    monkeypatch.setenv(model_registry.VARIABLE, str(tmp_path / "whole" / "models"))
-    monkeypatch.setenv(run_list.VARIABLE, str(tmp_path / "whole" / "runs"))
-    return tmp_path / "whole" / "models" / "alpha"
-
-
 @pytest.mark.parametrize("page", PAGES)
-def test_a_page_follows_its_files(place, open_app, page, monkeypatch, tmp_path):
+def test_a_page_follows_its_files(whole_place, open_app, page, monkeypatch, tmp_path):
+    place = whole_place / "models" / "alpha"
     monkeypatch.setattr(feature_extractors, "effnet", quick_features)
     app = open_app(page, model="alpha", **PAGES[page]).run()
     said = sentences(app)
